@@ -1,0 +1,1 @@
+"""The business: model, formats, decisions, actors, exceptions. Composes runtime and connectors."""

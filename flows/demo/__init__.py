@@ -1,0 +1,1 @@
+"""Seamline between two sandboxes, with invented orders: what a stranger runs first."""

@@ -1,0 +1,191 @@
+"""The one catalogue of exceptions: everything that can be held, wrong or late, and whose it is.
+
+A kind says for people what code cannot: who owns it, how soon, what it blocks, how it ends by itself, and what to do.
+Console, CLI, alerts and the operator's pages all read it from here.
+"""
+
+from __future__ import annotations
+
+import enum
+import hashlib
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+import msgspec
+
+
+class Owner(enum.StrEnum):
+    """The team that has to act."""
+
+    OPERATIONS = "operations"
+    FINANCE = "finance"
+    ECOMMERCE = "ecommerce"
+    SRE = "sre"
+
+
+class Kind(msgspec.Struct, frozen=True, kw_only=True):
+    """One kind of exception."""
+
+    name: str
+    title: str
+    owner: Owner
+    deadline: timedelta
+    blocks: str
+    """What does not happen while a case of this kind is open."""
+    ends: str
+    """How a case ends by itself."""
+    remedy: str
+    """What a person does about it."""
+
+
+KINDS: dict[str, Kind] = {
+    kind.name: kind
+    for kind in (
+        Kind(
+            name="sku.unknown",
+            title="A SKU of the order is not in Fulfil",
+            owner=Owner.ECOMMERCE,
+            deadline=timedelta(hours=4),
+            blocks="the import of the whole order",
+            ends="when a product with exactly this SKU is active in Fulfil",
+            remedy="create or activate the product in Fulfil, or correct the SKU in the sales channel and resend the order",
+        ),
+        Kind(
+            name="order.contradiction",
+            title="The figures of the order contradict each other",
+            owner=Owner.FINANCE,
+            deadline=timedelta(hours=24),
+            blocks="the import of the order",
+            ends="when the sales channel sends a version whose figures add up",
+            remedy="look at the named difference in the sales channel, correct the order there and resend it",
+        ),
+        Kind(
+            name="order.unreadable",
+            title="The order cannot be read",
+            owner=Owner.ECOMMERCE,
+            deadline=timedelta(hours=4),
+            blocks="the import of the order",
+            ends="when the sales channel sends a version that can be read",
+            remedy="check the mapping of the Patchworks flow, or the format configured for the sales channel, and resend",
+        ),
+        Kind(
+            name="tax.unmapped",
+            title="A tax of the order is not mapped",
+            owner=Owner.FINANCE,
+            deadline=timedelta(hours=8),
+            blocks="the import of the order",
+            ends="when the configuration maps the tax and the process has been restarted",
+            remedy="map the tax name under the sales channel's taxes in the configuration",
+        ),
+        Kind(
+            name="gateway.unmapped",
+            title="A payment gateway of the order is not mapped",
+            owner=Owner.FINANCE,
+            deadline=timedelta(hours=8),
+            blocks="the import of the order",
+            ends="when the configuration maps the gateway and the process has been restarted",
+            remedy="map the gateway under the sales channel's gateways in the configuration",
+        ),
+        Kind(
+            name="order.unmapped",
+            title="Something in the order has no place in Fulfil yet",
+            owner=Owner.OPERATIONS,
+            deadline=timedelta(hours=8),
+            blocks="the import of the order",
+            ends="when the configuration maps it and the process has been restarted",
+            remedy="configure the named carrier service, or the SKU that carries tips, fees, duties or rounding",
+        ),
+        Kind(
+            name="order.edited",
+            title="The order was changed after it went to Fulfil",
+            owner=Owner.OPERATIONS,
+            deadline=timedelta(hours=4),
+            blocks="nothing: the sale stands as it was first sent",
+            ends="when the sales channel sends the version that is in Fulfil again",
+            remedy="compare both versions, and change the sale in Fulfil by hand before it is picked",
+        ),
+        Kind(
+            name="order.cancelled",
+            title="The order was cancelled after it went to Fulfil",
+            owner=Owner.OPERATIONS,
+            deadline=timedelta(hours=1),
+            blocks="nothing: the sale stands, and may be shipped",
+            ends="never by itself",
+            remedy="cancel the sale in Fulfil before it is shipped; if it has shipped, treat it as a return",
+        ),
+        Kind(
+            name="sale.mismatch",
+            title="The sale in Fulfil has another total than the order",
+            owner=Owner.FINANCE,
+            deadline=timedelta(hours=8),
+            blocks="nothing: the sale exists",
+            ends="never by itself",
+            remedy="compare the sale in Fulfil with the order, and correct the sale before it is invoiced",
+        ),
+        Kind(
+            name="fulfil.refused",
+            title="Fulfil refused the order",
+            owner=Owner.OPERATIONS,
+            deadline=timedelta(hours=4),
+            blocks="the import of the order",
+            ends="when the sales channel resends the order, or somebody releases it, and Fulfil accepts it",
+            remedy="read Fulfil's sentence, correct what it names in Fulfil or in the configuration, then release the order",
+        ),
+        Kind(
+            name="fulfil.unsettled",
+            title="Fulfil kept losing the answer for this order",
+            owner=Owner.SRE,
+            deadline=timedelta(hours=4),
+            blocks="the import of the order",
+            ends="when somebody releases it and Fulfil answers",
+            remedy="look at Fulfil's errors for this order; release it when they are over: it is looked up before it is sent",
+        ),
+        Kind(
+            name="step.parked",
+            title="A message could not be decided on",
+            owner=Owner.SRE,
+            deadline=timedelta(hours=1),
+            blocks="everything for this order",
+            ends="when a restarted process decides on it",
+            remedy="this is a defect of ours: report the reason; a restart (of a corrected version) tries the message again",
+        ),
+        Kind(
+            name="api.unavailable",
+            title="An outside system does not answer",
+            owner=Owner.SRE,
+            deadline=timedelta(minutes=30),
+            blocks="all calls to that system; orders are still accepted and wait on disk",
+            ends="when the system answers again",
+            remedy="nothing is lost: check the other side, and the disk budget if it lasts",
+        ),
+        Kind(
+            name="api.credentials",
+            title="An outside system refuses our credentials",
+            owner=Owner.SRE,
+            deadline=timedelta(minutes=30),
+            blocks="all calls to that system; orders are still accepted and wait on disk",
+            ends="when the credentials are accepted again",
+            remedy="renew the token that the configuration refers to, and restart",
+        ),
+    )
+}
+
+
+class ExceptionCase(msgspec.Struct, frozen=True, kw_only=True):
+    """One open exception of one subject. The same kind and cause at the same subject is the same case."""
+
+    kind: str
+    cause: str
+    sentence: str
+    opened_at: datetime
+    amount: Decimal | None = None
+    currency: str | None = None
+
+    @property
+    def deadline_at(self) -> datetime:
+        """When it should have ended."""
+        return self.opened_at + KINDS[self.kind].deadline
+
+    def fingerprint(self, subject: str) -> str:
+        """Stable over restarts and repeats: what the case is about, hashed."""
+        return hashlib.sha256(f"{self.kind}\n{subject}\n{self.cause}".encode()).hexdigest()[:24]

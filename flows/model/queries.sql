@@ -1,0 +1,90 @@
+-- Named statements of the projections. See runtime/journal/queries.sql for the forms.
+
+-- name: put_order_view
+-- The order as people list it.
+INSERT INTO order_view
+  (key, sales_channel, order_id, reference, state, proof, amount, currency, placed_at, sale, sale_number, changed_at)
+VALUES :rows(12)
+ON CONFLICT (key) DO UPDATE SET
+  reference = excluded.reference, state = excluded.state, proof = excluded.proof, amount = excluded.amount,
+  currency = excluded.currency, placed_at = excluded.placed_at, sale = excluded.sale,
+  sale_number = excluded.sale_number, changed_at = excluded.changed_at;
+
+-- name: open_case
+-- An exception begins, or begins again.
+INSERT INTO exception_case
+  (fingerprint, kind, subject, cause, sentence, owner, amount, currency, opened_at, deadline_at)
+VALUES :rows(10)
+ON CONFLICT (fingerprint) DO UPDATE SET
+  sentence = excluded.sentence, amount = excluded.amount, currency = excluded.currency,
+  opened_at = CASE WHEN closed_at IS NULL THEN opened_at ELSE excluded.opened_at END,
+  deadline_at = CASE WHEN closed_at IS NULL THEN deadline_at ELSE excluded.deadline_at END,
+  closed_at = NULL, closed_how = NULL;
+
+-- name: close_case
+-- An exception ends: (closed at, how, fingerprint).
+UPDATE exception_case SET closed_at = ?1, closed_how = ?2 WHERE fingerprint = ?3 AND closed_at IS NULL;
+
+-- name: put_product
+-- A product as Fulfil has it now.
+INSERT INTO catalogue (sku, folded, product, name, active) VALUES :rows(5)
+ON CONFLICT (sku) DO UPDATE SET
+  folded = excluded.folded, product = excluded.product, name = excluded.name, active = excluded.active;
+
+-- name: drop_old_code
+-- A product whose code was changed is no longer sold under the old one: (product, sku).
+DELETE FROM catalogue WHERE product = ?1 AND sku <> ?2;
+
+-- name: skus
+-- Every SKU that can be sold, for the index in memory: (after sku, limit).
+SELECT sku, product, active FROM catalogue WHERE sku > ?1 ORDER BY sku LIMIT ?2;
+
+-- name: skus_like
+-- SKUs that differ from one only in case or outer spaces: (folded).
+SELECT sku FROM catalogue WHERE folded = ?1 ORDER BY sku LIMIT 5;
+
+-- name: causes_open
+-- What the open cases of a kind wait for: (kind).
+SELECT DISTINCT cause FROM exception_case WHERE kind = ?1 AND closed_at IS NULL;
+
+-- name: subjects_waiting
+-- Who waits for one cause, in order of purchase: (kind, cause).
+SELECT c.subject FROM exception_case c LEFT JOIN order_view o ON o.key = c.subject
+WHERE c.kind = ?1 AND c.cause = ?2 AND c.closed_at IS NULL ORDER BY o.placed_at, c.subject;
+
+-- name: orders_listed
+-- Orders, latest change first: (state or '', sales channel or '', changed before, limit).
+SELECT key, sales_channel, order_id, reference, state, proof, amount, currency, placed_at, sale, sale_number, changed_at
+FROM order_view
+WHERE (?1 = '' OR state = ?1) AND (?2 = '' OR sales_channel = ?2) AND changed_at < ?3
+ORDER BY changed_at DESC, key LIMIT ?4;
+
+-- name: order_by_key
+-- One order: (key).
+SELECT key, sales_channel, order_id, reference, state, proof, amount, currency, placed_at, sale, sale_number, changed_at
+FROM order_view WHERE key = ?1;
+
+-- name: orders_by_reference
+-- Orders by the number that people say, or by the order id alone: (text).
+SELECT key FROM order_view WHERE reference = ?1 OR order_id = ?1 ORDER BY key LIMIT 20;
+
+-- name: orders_by_state
+-- How many orders there are, by sales channel and state.
+SELECT sales_channel, state, count(*) FROM order_view GROUP BY sales_channel, state;
+
+-- name: cases_of
+-- The exceptions of one subject, open ones first: (subject).
+SELECT fingerprint, kind, subject, cause, sentence, owner, amount, currency, opened_at, deadline_at, closed_at, closed_how
+FROM exception_case WHERE subject = ?1 ORDER BY closed_at IS NOT NULL, opened_at;
+
+-- name: cases_open
+-- Open exceptions, the nearest deadline first: (owner or '', kind or '', after deadline, limit).
+SELECT fingerprint, kind, subject, cause, sentence, owner, amount, currency, opened_at, deadline_at, closed_at, closed_how
+FROM exception_case
+WHERE closed_at IS NULL AND (?1 = '' OR owner = ?1) AND (?2 = '' OR kind = ?2) AND deadline_at > ?3
+ORDER BY deadline_at, fingerprint LIMIT ?4;
+
+-- name: cases_counted
+-- Open exceptions by kind and owner, with the oldest.
+SELECT kind, owner, currency, count(*), min(opened_at) FROM exception_case WHERE closed_at IS NULL
+GROUP BY kind, owner, currency;

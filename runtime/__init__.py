@@ -1,0 +1,1 @@
+"""Moves messages and keeps promises. Knows no vendor and no word of commerce."""

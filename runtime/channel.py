@@ -1,0 +1,253 @@
+"""The inbox of an actor: a bounded window on its messages, serial per key, parallel across keys.
+
+A key is given out once at a time. Messages for a key that is being decided wait behind it here; messages for a key
+whose write is in flight go back to disk and are fetched when the write's outcome is in. Two priorities share the
+window: live messages go first, and every fifth turn belongs to bulk, so that neither starves.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterable
+
+import anyio
+import msgspec
+
+from runtime.clock import Clock
+from runtime.decision import Message
+from runtime.feed import Feed
+
+LIVE, BULK = 0, 1
+PRIORITIES = (LIVE, BULK)
+_BULK_TURN = 5
+
+
+class Envelope(msgspec.Struct, kw_only=True):
+    """A message on its way to its actor. `id` is its row (for an outcome, the intent's). `raw` is set when it was read
+    from disk and `message` is not decoded yet; `attachment` is the body of the delivery it carries, when it has one.
+    """
+
+    id: int
+    key: str
+    message: Message | None = None
+    raw: bytes = b""
+    attachment: bytes | None = None
+    priority: int = LIVE
+    outcome: bool = False
+
+
+class ChannelStatistics(msgspec.Struct, frozen=True):
+    """A look at a channel: messages in the window, its capacity, keys being decided, keys set aside on disk."""
+
+    depth: int
+    capacity: int
+    busy_keys: int
+    deferred_keys: int
+    behind: bool
+    passed_by_total: int
+    waited_s_total: float
+
+
+class Channel:
+    """See the module. One consumer side (`receive`, then exactly one of `done`, `defer`, `drop` per envelope)."""
+
+    def __init__(
+        self,
+        name: str,
+        capacity: int,
+        fetch: Callable[[int, int, int], Awaitable[list[Envelope]]],
+        fetch_oldest: Callable[[str], Awaitable[Envelope | None]],
+        clock: Clock,
+    ) -> None:
+        self.name = name
+        self.paused = False
+        self.paused_partitions: set[str] = set()
+        self._clock = clock
+        self._fetch_oldest = fetch_oldest
+        self._feeds = {
+            priority: Feed[Envelope](capacity, lambda after, limit, p=priority: fetch(p, after, limit))  # type: ignore[misc]
+            for priority in PRIORITIES
+        }
+        self._ahead: deque[Envelope] = deque()
+        self._waiting: dict[str, deque[Envelope]] = {}
+        self._deferred: set[str] = set()
+        self._unblocked: dict[str, bool] = {}
+        """Deferred keys that may go on -> whether a message was left on disk since the last look there."""
+        self._looking = False
+        self._news = anyio.Event()
+        self._turn = 0
+        self._passed_by_total = 0
+        self._waited_s_total = 0.0
+
+    # -- producing -----------------------------------------------------------------------------------------------------
+
+    def offer(self, envelope: Envelope) -> None:
+        """A committed message: into the window when there is room, else left on disk to be fetched later."""
+        feed = self._feeds[envelope.priority]
+        if feed.reserve():
+            feed.offer(envelope)
+        else:
+            self._passed_by_total += 1
+        self._news.set()
+
+    def nudge(self) -> None:
+        """There are committed messages that were not offered one by one."""
+        for feed in self._feeds.values():
+            feed.pass_by()
+        self._news.set()
+
+    def bring_outcome(self, envelope: Envelope) -> None:
+        """The outcome of an outside call. It goes ahead of all messages, and past the limits of the window: there are
+        never more outcomes than calls in flight.
+        """
+        self._ahead.append(envelope)
+        self._news.set()
+
+    def unblock(self, key: str) -> None:
+        """The key's last step left no write in flight: what was set aside for it on disk may come, one by one."""
+        if key in self._deferred:
+            self._unblocked[key] = True
+            self._news.set()
+
+    def pause(self, partition: str | None) -> None:
+        """Give out nothing more (of one partition). Outcomes still come through: they end what has begun."""
+        if partition is None:
+            self.paused = True
+        else:
+            self.paused_partitions.add(partition)
+
+    def resume(self, partition: str | None) -> None:
+        """Go on, with what was left on disk."""
+        if partition is None:
+            self.paused = False
+        else:
+            self.paused_partitions.discard(partition)
+        for feed in self._feeds.values():
+            feed.rewind()
+        self._news.set()
+
+    # -- consuming -----------------------------------------------------------------------------------------------------
+
+    async def receive(self, count_max: int) -> list[Envelope]:
+        """At least one envelope, each of another key, each key free until `done`. Cancelled, it takes nothing."""
+        while True:
+            await self._fetch_more()
+            batch = self._take(count_max)
+            if batch:
+                return batch
+            if any(feed.wants_refill for feed in self._feeds.values()) and not self.paused:
+                continue
+            began = self._clock.monotonic()
+            await self._news.wait()
+            if self._news.is_set():  # else another consumer has renewed it already
+                self._news = anyio.Event()
+            self._waited_s_total += self._clock.monotonic() - began
+
+    def done(self, envelope: Envelope) -> None:
+        """The envelope is consumed; its key may be given out again."""
+        self._forget(envelope)
+        self._free(envelope.key)
+
+    def defer(self, envelope: Envelope) -> None:
+        """The key cannot go on now (its write is in flight, or it is parked): the envelope stays on disk until
+        `unblock`, and so does everything that comes for the key meanwhile.
+        """
+        self._forget(envelope)
+        self._deferred.add(envelope.key)
+        self._free(envelope.key)
+
+    @property
+    def outcomes_waiting(self) -> bool:
+        """Whether outcomes of calls are still to be decided on."""
+        return any(envelope.outcome for envelope in self._ahead)
+
+    def statistics(self) -> ChannelStatistics:
+        """A look at the channel, for metrics and tests."""
+        return ChannelStatistics(
+            depth=sum(len(feed.items) for feed in self._feeds.values()) + len(self._ahead),
+            capacity=sum(feed.capacity for feed in self._feeds.values()),
+            busy_keys=len(self._waiting),
+            deferred_keys=len(self._deferred),
+            behind=any(feed.behind for feed in self._feeds.values()),
+            passed_by_total=self._passed_by_total,
+            waited_s_total=self._waited_s_total,
+        )
+
+    async def _fetch_more(self) -> None:
+        if self.paused:
+            return
+        if self._unblocked and not self._looking:
+            self._looking = True
+            try:
+                await self._fetch_set_aside()
+            finally:
+                self._looking = False
+        for feed in self._feeds.values():
+            if feed.wants_refill:
+                await feed.refill()
+                self._news.set()
+
+    async def _fetch_set_aside(self) -> None:
+        """Give each unblocked key its oldest message; a key without one is an ordinary key again."""
+        while self._unblocked:
+            key = next(iter(self._unblocked))
+            self._unblocked[key] = False
+            oldest = await self._fetch_oldest(key)
+            if oldest is not None:
+                del self._unblocked[key]
+                self._feeds[oldest.priority].live.add(oldest.id)
+                self._ahead.append(oldest)
+            elif not self._unblocked[key]:
+                del self._unblocked[key]
+                self._deferred.discard(key)
+
+    def _take(self, count_max: int) -> list[Envelope]:
+        batch: list[Envelope] = []
+        ahead = self._ahead
+        while ahead and len(batch) < count_max:
+            envelope = ahead.popleft()
+            if envelope.outcome or not self._is_paused(envelope.key):
+                self._give(envelope, batch)
+            else:
+                self._forget(envelope)
+        while len(batch) < count_max and not self.paused and (next_ := self._next()) is not None:
+            if next_.key in self._deferred:
+                self._forget(next_)
+                if next_.key in self._unblocked:
+                    self._unblocked[next_.key] = True
+            elif self._is_paused(next_.key):
+                self._forget(next_)
+            else:
+                self._give(next_, batch)
+        return batch
+
+    def _is_paused(self, key: str) -> bool:
+        partitions = self.paused_partitions
+        return self.paused or (bool(partitions) and key.partition("/")[0] in partitions)
+
+    def _next(self) -> Envelope | None:
+        self._turn += 1
+        order: Iterable[int] = PRIORITIES if self._turn % _BULK_TURN else reversed(PRIORITIES)
+        for priority in order:
+            items = self._feeds[priority].items
+            if items:
+                return items.popleft()
+        return None
+
+    def _give(self, envelope: Envelope, batch: list[Envelope]) -> None:
+        waiting = self._waiting.get(envelope.key)
+        if waiting is None:
+            self._waiting[envelope.key] = deque()
+            batch.append(envelope)
+        else:
+            waiting.append(envelope)
+
+    def _free(self, key: str) -> None:
+        waiting = self._waiting.pop(key)
+        if waiting:
+            self._ahead.extendleft(reversed(waiting))
+            self._news.set()
+
+    def _forget(self, envelope: Envelope) -> None:
+        if not envelope.outcome:
+            self._feeds[envelope.priority].forget(envelope.id)

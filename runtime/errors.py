@@ -1,0 +1,118 @@
+"""Everything that can go wrong, as one closed list, ordered by what happens next.
+
+Two families. A `Failure` is the result of one outside call, and its class *instructs* the runtime: wait, try again,
+look before repeating, ask a person. A `Stop` ends the process, and carries the exit status (sysexits.h) that says why.
+A failure that is retried is not an error: nobody is told until the runtime gives up or the outside is away too long.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class SeamlineError(Exception):
+    """Root of the list. The message is a sentence for an operator: which thing, and what now."""
+
+
+# -- one outside call --------------------------------------------------------------------------------------------------
+
+
+class Failure(SeamlineError):
+    """An outside call that did not succeed. `kind` is its low-cardinality name in metrics, logs and spans."""
+
+    kind: ClassVar[str] = "failure"
+    retry_after_s: float | None
+
+    def __init__(self, sentence: str, *, retry_after_s: float | None = None) -> None:
+        super().__init__(sentence)
+        self.retry_after_s = retry_after_s
+
+
+class Throttled(Failure):
+    """Not applied: the other side limits our rate. Wait `retry_after_s`, lower the budget; no breaker strike."""
+
+    kind = "throttled"
+
+
+class Unavailable(Failure):
+    """Not applied: the other side was not reached, or took no work. Try again with backoff; a breaker strike."""
+
+    kind = "unavailable"
+
+
+class Unknown(Failure):
+    """May or may not have been applied: the answer was lost. A read repeats; a write looks first. A breaker strike."""
+
+    kind = "unknown"
+
+
+class Unauthorised(Failure):
+    """Not applied: the credentials were refused. The lane stops, one signal rises, a probe tries again now and then."""
+
+    kind = "unauthorised"
+
+
+class Refused(Failure):
+    """Not applied, and the same bytes will be refused again. A decision (usually a hold) has to change something.
+
+    `code` is the other side's own code, or its HTTP status; `str(self)` is its own message, cut to a bounded length.
+    """
+
+    kind = "refused"
+
+    def __init__(self, sentence: str, *, code: str) -> None:
+        super().__init__(sentence)
+        self.code = code
+
+
+# -- the process itself ------------------------------------------------------------------------------------------------
+
+
+class Stop(SeamlineError):
+    """Ends the process with `exit_status`."""
+
+    exit_status: ClassVar[int] = 70
+
+
+class ConfigInvalid(Stop):
+    """The configuration has problems; the message lists every one of them."""
+
+    exit_status = 78
+
+
+class StoreLocked(Stop):
+    """Another process holds the store; the message says who, since when and what to do."""
+
+    exit_status = 75
+
+
+class StoreFenced(Stop):
+    """A later process has taken the store over (its epoch is higher). Nothing more may be written by this one."""
+
+    exit_status = 75
+
+
+class StoreFailed(Stop):
+    """The disk failed to make a commit durable. What the page cache holds is unknown, so the process must not go on."""
+
+    exit_status = 74
+
+
+class RestartLimitReached(Stop):
+    """A part of the runtime failed more often than its restart intensity allows."""
+
+    exit_status = 70
+
+
+class StoreFull(SeamlineError):
+    """The disk or the disk budget is full. Intake answers 503; everything that needs no new room goes on."""
+
+
+class StepFailed(SeamlineError):
+    """A decision raised. Its message is parked with this reason and its key waits; others are not delayed."""
+
+
+class StoreUnreadable(Stop):
+    """The store was written by a newer version, or is not ours. Nothing has been written to it."""
+
+    exit_status = 65

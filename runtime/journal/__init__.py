@@ -1,0 +1,1 @@
+"""The journal: everything that must survive the process, in one SQLite file with one writer."""

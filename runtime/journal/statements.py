@@ -1,0 +1,90 @@
+"""Named SQL: every statement lives in a `.sql` file under a name, with a sentence that says what it is for.
+
+A statement that takes many rows is written once with `:rows(n)` or `:ids` and expanded here. Chunks are powers of two,
+so that a handful of texts per statement serve every batch size and stay in SQLite's cache of prepared statements.
+"""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from collections.abc import Sequence
+from importlib.abc import Traversable
+from itertools import chain
+from typing import Any
+
+CHUNK_ROWS_MAX = 64
+"""64 rows of 12 columns stay far below SQLite's limit of bound values."""
+
+_NAME = re.compile(r"^-- name: (\w+)\n", re.MULTILINE)
+_ROWS = re.compile(r":rows\((\d+)\)")
+_LIST = re.compile(r":(?:ids|keys)\b")
+
+
+class Statement:
+    """One named statement. `rank` is its place in its file: the order in which a commit runs its statements."""
+
+    __slots__ = ("_texts", "_wide", "about", "name", "rank", "sql")
+
+    def __init__(self, name: str, about: str, sql: str, rank: int) -> None:
+        self.name, self.about, self.sql, self.rank = name, about, sql, rank
+        self._wide = bool(_ROWS.search(sql) or _LIST.search(sql))
+        self._texts: dict[int, str] = {}
+
+    def text(self, count: int) -> str:
+        """The SQL for `count` rows (or list items)."""
+        text = self._texts.get(count)
+        if text is None:
+            text = _ROWS.sub(lambda found: ",".join([f"({','.join('?' * int(found[1]))})"] * count), self.sql)
+            text = _LIST.sub(",".join("?" * count), text)
+            self._texts[count] = text
+        return text
+
+    def write(self, connection: sqlite3.Connection, rows: Sequence[tuple[Any, ...]]) -> None:
+        """Run the statement for all rows, many rows to a step where its form allows."""
+        if not self._wide:
+            connection.executemany(self.sql, rows)
+            return
+        start, left = 0, len(rows)
+        while left:
+            size = min(1 << (left.bit_length() - 1), CHUNK_ROWS_MAX)
+            connection.execute(self.text(size), list(chain.from_iterable(rows[start : start + size])))
+            start, left = start + size, left - size
+
+    def read(self, connection: sqlite3.Connection, row: tuple[Any, ...]) -> list[Any]:
+        """All rows that a query answers for one set of parameters."""
+        return connection.execute(self.sql, row).fetchall()
+
+    def read_list(self, connection: sqlite3.Connection, items: Sequence[Any], *before: Any) -> list[Any]:
+        """All rows for a query over a list, `before` bound ahead of the list; asked in chunks."""
+        found: list[Any] = []
+        start, left = 0, len(items)
+        while left:
+            size = min(1 << (left.bit_length() - 1), CHUNK_ROWS_MAX)
+            found += connection.execute(self.text(size), [*before, *items[start : start + size]]).fetchall()
+            start, left = start + size, left - size
+        return found
+
+
+class Statements:
+    """The statements of one or more `.sql` files, by name. Ranks follow the order of files and of statements in them."""
+
+    def __init__(self, *files: Traversable) -> None:
+        self._by_name: dict[str, Statement] = {}
+        for file in files:
+            parts = _NAME.split(file.read_text(encoding="utf-8"))[1:]
+            for name, text in zip(parts[::2], parts[1::2], strict=True):
+                lines = text.strip().splitlines()
+                about = " ".join(line[2:].strip() for line in lines if line.startswith("--"))
+                sql = "\n".join(line for line in lines if not line.startswith("--")).rstrip(";").strip()
+                if name in self._by_name:
+                    raise ValueError(f"two statements are named {name}")
+                self._by_name[name] = Statement(name, about, sql, len(self._by_name))
+
+    def __getitem__(self, name: str) -> Statement:
+        """The statement of that name. Raises KeyError for a name that no file has."""
+        return self._by_name[name]
+
+    def all(self) -> list[Statement]:
+        """Every statement, in rank order."""
+        return list(self._by_name.values())

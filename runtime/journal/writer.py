@@ -1,0 +1,253 @@
+"""Group commit: many steps, one transaction, one fsync.
+
+A step hands in a `Unit`, the rows of one atomic change. The writer collects units while the event loop keeps bringing
+more (a loop turn without a new unit means that nothing else can join), writes them as a handful of set statements and
+commits once. There is no timer: an idle system commits at once, a busy one commits everything that is ready.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import anyio
+import anyio.lowlevel
+
+from runtime.clock import Clock
+from runtime.errors import SeamlineError, Stop, StoreFailed, StoreFenced, StoreFull
+from runtime.journal.connection import Connection
+from runtime.journal.statements import Statement, Statements
+from runtime.telemetry.events import Committed
+from runtime.testing.crash import reach
+
+UNITS_PER_COMMIT_MAX = 512
+_TURNS_WAITED_MAX = 64
+
+Row = tuple[Any, ...]
+
+
+class Arrival:
+    """One delivery on its way into the journal: its own row, and the rows that follow only if it is new."""
+
+    __slots__ = ("id", "known_as", "row", "then")
+
+    def __init__(self, id: int, row: Row, then: Sequence[tuple[Statement, Row]]) -> None:  # noqa: A002
+        self.id, self.row, self.then = id, row, then
+        self.known_as: int | None = None
+        """After the commit: None when the delivery is new, else the id of the delivery that made it known."""
+
+
+class Unit:
+    """The rows of one atomic change. `durable()` returns when they are on disk."""
+
+    __slots__ = ("_done", "_settled", "arrivals", "error", "on_durable", "rows")
+
+    def __init__(
+        self,
+        rows: Sequence[tuple[Statement, Row]] = (),
+        *,
+        arrivals: Sequence[Arrival] = (),
+        on_durable: Callable[[], None] | None = None,
+    ) -> None:
+        self.rows, self.arrivals, self.on_durable = rows, arrivals, on_durable
+        self.error: SeamlineError | None = None
+        self._done = anyio.Event()
+        self._settled = False
+
+    async def durable(self) -> None:
+        """Wait until the change is on disk. Raises StoreFull (nothing was written), or the Stop that ended the writer."""
+        while not self._settled:  # the event is shared: it may be that of a commit which had no room for this unit
+            await self._done.wait()
+        if self.error is not None:
+            raise self.error
+
+    def wait_for(self, done: anyio.Event) -> None:
+        """This commit will settle the unit."""
+        self._done = done
+        self._settled = False
+        self.error = None
+
+    def settle(self, error: SeamlineError | None) -> None:
+        """The unit is durable, or has failed; its waiters see it when the commit's event is set."""
+        self.error = self.error or error
+        self._settled = True
+
+
+class Writer:
+    """The one writer. `submit` never waits; `run` is a part of the supervisor and never ends by itself."""
+
+    def __init__(
+        self, connection: Connection, statements: Statements, epoch: int, clock: Clock, emit: Callable[[Any], None]
+    ) -> None:
+        self._connection, self._epoch, self._clock, self._emit = connection, epoch, clock, emit
+        self._put_delivery = statements["put_delivery"]
+        self._known_delivery = statements["known_delivery"]
+        self._units: list[Unit] = []
+        self._group_done = anyio.Event()
+        self._wanted = anyio.Event()
+        self._idle = anyio.Event()
+        self._idle.set()
+        self._ended: SeamlineError | None = None
+        self.commits = 0
+
+    def submit(self, unit: Unit) -> Unit:
+        """Queue a change for the next commit, in the order of submission."""
+        if self._ended is not None:
+            unit.settle(self._ended)
+            return unit
+        unit.wait_for(self._group_done)
+        self._units.append(unit)
+        if len(self._units) == 1:
+            self._wanted.set()
+        return unit
+
+    async def run(self) -> None:
+        """Commit what is submitted, for ever. Raises StoreFailed or StoreFenced, after telling every waiter."""
+        try:
+            while True:
+                await self._wanted.wait()
+                self._wanted = anyio.Event()
+                await self._gather()
+                await self._commit()
+                if self._units:
+                    self._wanted.set()
+        finally:
+            self._end(StoreFailed("the journal's writer has stopped; nothing more can be made durable"))
+
+    async def drained(self) -> None:
+        """Wait until nothing is waiting for a commit."""
+        while self._units or not self._idle.is_set():
+            await self._idle.wait()
+            await anyio.lowlevel.checkpoint()
+
+    async def _gather(self) -> None:
+        """Let the loop turn while each turn still brings units: they all share the fsync that comes next."""
+        seen = 0
+        for _ in range(_TURNS_WAITED_MAX):
+            if len(self._units) == seen or len(self._units) >= UNITS_PER_COMMIT_MAX:
+                return
+            seen = len(self._units)
+            await anyio.lowlevel.checkpoint()
+
+    async def _commit(self) -> None:
+        units, self._units = self._units[:UNITS_PER_COMMIT_MAX], self._units[UNITS_PER_COMMIT_MAX:]
+        done = self._group_done
+        self._group_done = anyio.Event()
+        for unit in self._units:
+            unit.wait_for(self._group_done)
+        self._idle = anyio.Event()
+        began = self._clock.monotonic()
+        error: SeamlineError | None = StoreFailed("the journal's writer was stopped in the middle of a commit")
+        try:
+            reach("journal.before_commit")
+            rows = await self._connection.run(self._write, units)
+            reach("journal.after_commit")
+            error = None
+            self.commits += 1
+            self._emit(Committed(units=len(units), rows=rows, seconds=self._clock.monotonic() - began))
+        except StoreFull as full:
+            error = full
+        except Stop as stop:
+            error = stop
+            raise
+        finally:
+            for unit in units:
+                unit.settle(error)
+            self._idle.set()
+            done.set()
+            for unit in units:
+                if unit.on_durable is not None and unit.error is None:
+                    unit.on_durable()
+
+    def _end(self, error: SeamlineError) -> None:
+        if self._ended is None:
+            self._ended = error
+        for unit in self._units:
+            unit.settle(self._ended)
+        self._units = []
+        self._group_done.set()
+
+    # -- on the connection's thread ------------------------------------------------------------------------------------
+
+    def _write(self, connection: sqlite3.Connection, units: list[Unit]) -> int:
+        """One transaction for all units, or, when one of them is at fault, for all the others."""
+        try:
+            return self._transaction(connection, lambda: self._apply(connection, units))
+        except sqlite3.IntegrityError:
+            return self._transaction(connection, lambda: self._apply_one_by_one(connection, units))
+
+    def _transaction(self, connection: sqlite3.Connection, apply: Callable[[], int]) -> int:
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+            (epoch,) = connection.execute("SELECT epoch FROM instance").fetchone()
+            if epoch != self._epoch:
+                raise StoreFenced(f"the store was taken over (epoch {epoch}; ours is {self._epoch}); stop this process")
+            rows = apply()
+            connection.execute("COMMIT")
+        except sqlite3.IntegrityError:
+            connection.execute("ROLLBACK")
+            raise
+        except sqlite3.Error as error:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            raise store_error(error) from error
+        except StoreFenced:
+            connection.execute("ROLLBACK")
+            raise
+        return rows
+
+    def _apply(self, connection: sqlite3.Connection, units: Sequence[Unit]) -> int:
+        by_statement: dict[Statement, list[Row]] = {}
+        arrivals = [arrival for unit in units for arrival in unit.arrivals]
+        if arrivals:
+            self._arrive(connection, arrivals)
+            for arrival in arrivals:
+                if arrival.known_as is None:
+                    for statement, row in arrival.then:
+                        by_statement.setdefault(statement, []).append(row)
+        for unit in units:
+            for statement, row in unit.rows:
+                by_statement.setdefault(statement, []).append(row)
+        for statement in sorted(by_statement, key=_rank):
+            statement.write(connection, by_statement[statement])
+        return len(arrivals) + sum(map(len, by_statement.values()))
+
+    def _arrive(self, connection: sqlite3.Connection, arrivals: Sequence[Arrival]) -> None:
+        self._put_delivery.write(connection, [arrival.row for arrival in arrivals])
+        first, last = arrivals[0].id, arrivals[-1].id
+        stored = connection.execute("SELECT id FROM delivery WHERE id BETWEEN ? AND ?", (first, last)).fetchall()
+        new = {row[0] for row in stored}
+        for arrival in arrivals:
+            if arrival.id not in new:
+                _, key, version, digest, _ = arrival.row
+                ((arrival.known_as,),) = self._known_delivery.read(connection, (key, version, digest))
+            else:
+                arrival.known_as = None
+
+    def _apply_one_by_one(self, connection: sqlite3.Connection, units: Sequence[Unit]) -> int:
+        """A row of one unit broke a constraint: that unit alone fails. A defect of ours, so it is said with its text."""
+        rows = 0
+        for unit in units:
+            connection.execute("SAVEPOINT unit")
+            try:
+                rows += self._apply(connection, (unit,))
+            except sqlite3.IntegrityError as error:
+                connection.execute("ROLLBACK TO unit")
+                unit.error = SeamlineError(f"the journal refused a change as contradictory: {error}")
+            connection.execute("RELEASE unit")
+        return rows
+
+
+def _rank(statement: Statement) -> int:
+    return statement.rank
+
+
+def store_error(error: sqlite3.Error) -> SeamlineError:
+    """What a failure of SQLite means for us: StoreFull when it found no room, else StoreFailed, with what to do."""
+    name = getattr(error, "sqlite_errorname", "") or type(error).__name__
+    if name == "SQLITE_FULL":
+        return StoreFull("the disk that holds the store is full; free some room, intake goes on by itself")
+    if name.startswith("SQLITE_IOERR"):
+        return StoreFailed(f"the disk failed under the store ({name}); check the disk, then start again")
+    return StoreFailed(f"the store cannot be written ({name}: {error}); see the operator's page on store failures")

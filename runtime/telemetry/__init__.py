@@ -1,0 +1,1 @@
+"""Typed events feed metrics and logs; timeline facts in the journal feed spans."""

@@ -1,0 +1,1 @@
+"""Harnesses for actors and connectors: virtual time, crash points, conformance suites."""
