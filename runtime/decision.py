@@ -94,6 +94,7 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
     cancels: tuple[str, ...] = ()
     """Names of timers that are no longer wanted."""
     facts: tuple[Fact, ...] = ()
+    writes: tuple[Write, ...] = ()
     resend: tuple[int, ...] = ()
     """Intents that were looked for and are absent: repeat the identical stored bytes."""
     settle: tuple[int, ...] = ()

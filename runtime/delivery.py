@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Awaitable, Callable, Sequence
 
 import msgspec
 
 from runtime.clock import Instant
 from runtime.decision import Message
+
+
+def digest(content: bytes) -> bytes:
+    """What identifies bytes here: BLAKE2b, 16 bytes (twice as fast as SHA-256 where the processor has no help for it)."""
+    return hashlib.blake2b(content, digest_size=16).digest()
 
 
 class Delivery(msgspec.Struct, frozen=True, kw_only=True):
@@ -21,7 +27,7 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True):
     version: str
     """The source's own version of the payload, as text that sorts; empty when it has none."""
     digest: bytes
-    """SHA-256 of `body`, first 16 bytes."""
+    """`digest(body)`."""
     body: bytes
     received_at: Instant
 

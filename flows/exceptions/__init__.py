@@ -1,0 +1,1 @@
+"""Everything that can be held, wrong or late, and whose it is."""

@@ -1,0 +1,1 @@
+"""Shared words of the flows: money, orders, proofs, what passes between actors, and the rows that people list."""

@@ -7,12 +7,15 @@ Everything else is in the delivery's body, which is kept while the order is open
 from __future__ import annotations
 
 import enum
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
+from typing import Any
 
 import msgspec
 
-from flows.exceptions.kinds import KINDS, ExceptionCase
+from flows.events import OrderImported, OrderSettled
+from flows.exceptions.kinds import ExceptionCase
+from flows.model.cases import announce_cases, case_rows
 from runtime.clock import to_instant
 from runtime.decision import Write
 
@@ -48,6 +51,8 @@ class OrderState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     status: Status = Status.NEW
     version: str = ""
+    received_us: int | None = None
+    """When its first delivery was accepted: microseconds since 1970 UTC."""
     delivery: int | None = None
     content: str = ""
     reference: str = ""
@@ -55,6 +60,10 @@ class OrderState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     currency: str = ""
     placed_at: datetime | None = None
     proof: str = "unproven"
+    channel: int | None = None
+    """Fulfil's id of the sales channel, once a sale was asked for."""
+    order_id: str = ""
+    """The sale's channel_identifier, once a sale was asked for."""
     sale: int | None = None
     sale_number: str | None = None
     later: Later | None = None
@@ -86,25 +95,16 @@ def order_rows(key: str, before: OrderState, after: OrderState, now: datetime) -
     return rows
 
 
-def case_rows(
-    subject: str, before: Sequence[ExceptionCase], after: Sequence[ExceptionCase], now: datetime, *, how: str
-) -> list[Write]:
-    """The rows for a change of a subject's open cases."""
-    old = {case.fingerprint(subject): case for case in before}
-    new = {case.fingerprint(subject): case for case in after}
-    rows = [
-        Write("close_case", (to_instant(now), how, fingerprint)) for fingerprint in old.keys() - new.keys()
-    ]
-    for fingerprint, case in new.items():
-        if old.get(fingerprint) != case:
-            amount = str(case.amount) if case.amount is not None else None
-            rows.append(
-                Write(
-                    "open_case",
-                    (
-                        fingerprint, case.kind, subject, case.cause, case.sentence, KINDS[case.kind].owner.value,
-                        amount, case.currency, to_instant(case.opened_at), to_instant(case.deadline_at),
-                    ),
-                )
-            )  # fmt: skip
-    return rows
+_SETTLED = (Status.IMPORTED, Status.HELD, Status.CANCELLED)
+
+
+def announce_order(
+    key: str, before: OrderState, after: OrderState, age_s: Callable[[OrderState], float], emit: Callable[[Any], None]
+) -> None:
+    """Emit what became of an order, when it came to rest in another state."""
+    if before.status is not after.status and after.status in _SETTLED:
+        sales_channel = key.partition("/")[0]
+        emit(OrderSettled(sales_channel=sales_channel, state=after.status.value))
+        if after.status is Status.IMPORTED:
+            emit(OrderImported(sales_channel=sales_channel, seconds=age_s(after)))
+    announce_cases(key, before.cases, after.cases, emit)

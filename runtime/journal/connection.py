@@ -41,8 +41,10 @@ class _Threaded:
     async def run(self, function: Callable[..., T], *args: Any) -> T:
         # `_execute` is the queue into aiosqlite's thread that all its public methods use; `_conn` is the sqlite3
         # connection behind it. tests/integration/test_journal.py pins both, so that a release that moves them is seen.
+        inner = self._connection
         with anyio.CancelScope(shield=True):
-            return await self._connection._execute(function, self._connection._conn, *args)  # type: ignore[no-any-return]  # noqa: SLF001
+            result: T = await inner._execute(function, inner._conn, *args)  # type: ignore[no-untyped-call]  # noqa: SLF001
+        return result
 
 
 class Inline:

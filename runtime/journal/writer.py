@@ -52,12 +52,14 @@ class Unit:
     ) -> None:
         self.rows, self.arrivals, self.on_durable = rows, arrivals, on_durable
         self.error: SeamlineError | None = None
-        self._done = anyio.Event()
+        self._done: anyio.Event | None = None
         self._settled = False
 
     async def durable(self) -> None:
         """Wait until the change is on disk. Raises StoreFull (nothing was written), or the Stop that ended the writer."""
         while not self._settled:  # the event is shared: it may be that of a commit which had no room for this unit
+            if self._done is None:
+                raise RuntimeError("the unit was never submitted")
             await self._done.wait()
         if self.error is not None:
             raise self.error

@@ -80,7 +80,9 @@ class JournalAgainstModel(RuleBasedStateMachine):
     @rule(items=DELIVERIES, death=DEATHS)
     def accept(self, items: list[tuple[str, str, bytes]], death: str | None) -> None:
         deliveries = [
-            Delivery(key=key, version=version, digest=hashlib.sha256(body).digest()[:16], body=body, received_at=Instant(1))
+            Delivery(
+                key=key, version=version, digest=hashlib.sha256(body).digest()[:16], body=body, received_at=Instant(1)
+            )
             for key, version, body in items
         ]
         arrivals = [self.journal._arrival(delivery, "inbox", 0) for delivery in deliveries]

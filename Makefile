@@ -1,0 +1,56 @@
+# One command for each thing a person does here. `make` alone lists them.
+# Needs Python 3.11 or later, make, and a package index that pip is configured for.
+
+PYTHON3 ?= python3
+UV      ?= uv
+N       ?= 200
+
+VENV   := .venv
+PYTHON := $(VENV)/bin/python
+READY  := $(VENV)/ready
+LOCK   := $(UV) pip compile --quiet --universal --python-version 3.11 \
+          --generate-hashes --no-header --no-annotate --no-emit-index-url
+
+.DEFAULT_GOAL := help
+.PHONY: help setup test check demo bench crash lock clean
+
+help: ## List the commands
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+
+setup: $(READY) ## Make .venv from the locked requirements (once)
+
+$(READY): requirements/dev.txt pyproject.toml
+	@$(PYTHON3) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "Seamline needs Python 3.11 or later; say which with: make setup PYTHON3=/path/to/python3.11"; exit 1; }
+	$(PYTHON3) -m venv $(VENV)
+	$(PYTHON) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	$(PYTHON) -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+test: $(READY) ## Everything but the measurements and the long crash runs; minutes
+	$(PYTHON) -m pytest
+
+check: $(READY) ## Format, lint, types, layers and the quick tests; under a minute
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/mypy
+	$(VENV)/bin/lint-imports --config .importlinter --no-logo
+	$(PYTHON) -m pytest -q tests/architecture tests/unit
+
+demo: $(READY) ## Seamline between two sandboxes, watched
+	$(PYTHON) -m flows.cli demo
+
+bench: $(READY) ## Seamline beside its floor, on this machine
+	$(PYTHON) -m tests.benchmarks.bench
+
+crash: $(READY) ## Kill the real process N times (make crash N=200) and count what the outside saw
+	SEAMLINE_CRASH_RUNS=$(N) $(PYTHON) -m pytest -m "slow or not slow" --timeout=3600 tests/crash
+
+lock: ## Renew requirements/*.txt from pyproject.toml (needs uv)
+	$(LOCK) --upgrade pyproject.toml requirements/build.in --output-file requirements/run.txt
+	$(LOCK) --upgrade --extra dev pyproject.toml requirements/build.in \
+	  --constraints requirements/run.txt --output-file requirements/dev.txt
+
+clean: ## Remove what was made here: .venv, caches, builds, measurements
+	rm -rf $(VENV) build dist var *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,31 @@
+"""The settings of the Fulfil connector, as the operator writes them below `[fulfil.api]`."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+
+class FulfilConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """Address and manner of one Fulfil tenant's API."""
+
+    base_url: Annotated[str, Meta(pattern=r"^https?://[^/?#@\s]+/?$", max_length=300)]
+    """Scheme and host of the tenant, for example https://acme.fulfil.io, without a path."""
+    auth: Literal["api_key", "bearer"] = "api_key"
+    """How the token is presented: as X-API-KEY, or as Authorization: Bearer (OAuth tokens)."""
+    request_timeout_s: Annotated[float, Meta(gt=0, le=600)] = 30.0
+    """How long one call may take, from its beginning to the end of its answer. After it the outcome of a write is
+    unknown, and costs a look. Raise it for a tenant that is known to be slow."""
+    connect_timeout_s: Annotated[float, Meta(gt=0, le=60)] = 5.0
+    """How long connecting may take; a call that never connected was certainly not applied, and is tried again."""
+    concurrency_max: Annotated[int, Meta(ge=1, le=512)] = 64
+    """How many calls may be under way, and connections open, at once."""
+    page_size: Annotated[int, Meta(ge=1, le=500)] = 500
+    """Rows per page of a read; Fulfil refuses more than 500."""
+    sellable_field: Literal["", "sellable", "salable"] = ""
+    """The name under which this tenant knows whether a product can be sold (`salable` on older ones). Empty: it is not
+    read. A name that the tenant does not know makes it refuse every read of products."""
+    answer_bytes_max: Annotated[int, Meta(ge=10_000, le=1_000_000_000)] = 16_000_000
+    """The largest answer that is read."""

@@ -1,0 +1,73 @@
+"""Fulfil's answers as bytes: results, and the different error bodies that different kinds of failure have.
+
+Sources: what fulfil_client 3.2.0 parses (it wants the Content-Type to be exactly `application/json`), bodies recorded
+by live integrations, and their notes on which key carries the text.
+"""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Any
+
+import msgspec
+
+from connectors.fulfil.sandbox.books import UserError
+from connectors.fulfil.sandbox.encoding import encode
+
+JSON = "application/json"
+HTML = "text/html"
+
+
+class Reply(msgspec.Struct, frozen=True):
+    """One answer: status, body and extra headers."""
+
+    body: bytes
+    status: int = 200
+    content_type: str = JSON
+    headers: dict[str, str] = {}
+
+
+class HttpError(Exception):
+    """A refusal by HTTP status rather than by the application."""
+
+    def __init__(self, status: HTTPStatus, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+        self.message = message
+
+
+def result(value: Any, status: HTTPStatus = HTTPStatus.OK) -> Reply:
+    """A result as JSON; null for methods that return nothing."""
+    return Reply(encode(value), status)
+
+
+def user_error(error: UserError) -> Reply:
+    """400 for a validation or workflow that was refused."""
+    body = {"type": "UserError", "code": error.code, "message": error.message, "description": error.description}
+    return Reply(encode(body), HTTPStatus.BAD_REQUEST)
+
+
+def http_error(status: HTTPStatus, message: str) -> Reply:
+    """An error of the HTTP level: its text is in `description`, and in `message` for fulfil_client."""
+    body = {"code": status.value, "name": status.phrase, "message": message, "description": message}
+    return Reply(encode(body), status)
+
+
+def throttled(retry_after_s: int | None) -> Reply:
+    """429 for too many requests, with or without Retry-After."""
+    status = HTTPStatus.TOO_MANY_REQUESTS
+    text = "This user has exceeded an allotted request count. Try again later."
+    body = {"code": status.value, "name": status.phrase, "description": text}
+    headers = {} if retry_after_s is None else {"Retry-After": str(retry_after_s)}
+    return Reply(encode(body), status, headers=headers)
+
+
+def page_too_large(message: str) -> Reply:
+    """429 for a page size over the limit: a validation fault that must not be retried."""
+    return Reply(encode({"message": message}), HTTPStatus.TOO_MANY_REQUESTS)
+
+
+def server_error(sentry_id: str, status: HTTPStatus = HTTPStatus.INTERNAL_SERVER_ERROR) -> Reply:
+    """5xx with an HTML body and the only request id that Fulfil is known to give."""
+    body = f"<!doctype html><title>{status.value} {status.phrase}</title><h1>{status.phrase}</h1>".encode()
+    return Reply(body, status, HTML, {"X-Sentry-ID": sentry_id})

@@ -1,0 +1,47 @@
+"""What was asked of the sandbox, counted: calls by route and status, look-ups, and what create_order did."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+ROUTES_MAX = 500
+"""Different routes that are counted by name; further ones are counted as `other`."""
+DROPPED = "dropped"
+"""The status of a call whose connection was dropped."""
+
+
+class Calls:
+    """The counters of one sandbox."""
+
+    def __init__(self) -> None:
+        self._by_route: dict[str, Counter[str]] = {}
+        self.lookups = 0
+        """Searches of sale.sale that ask for a channel_identifier."""
+        self.orders: Counter[str] = Counter()
+
+    def count(self, route: str, status: int | str) -> None:
+        """Count one call; `route` is `model/operation`."""
+        if route not in self._by_route and len(self._by_route) >= ROUTES_MAX:
+            route = "other"
+        self._by_route.setdefault(route, Counter())[str(status)] += 1
+
+    def order(self, outcome: str, *, changed: bool, answer_lost: bool) -> None:
+        """Count what one create_order that was not refused did."""
+        self.orders[outcome] += 1
+        self.orders["repeated_with_change"] += changed
+        self.orders["applied_answer_lost"] += answer_lost and outcome == "created"
+
+    def statement(self) -> dict[str, Any]:
+        """All counts, as JSON."""
+        return {
+            "calls": {route: dict(sorted(counts.items())) for route, counts in sorted(self._by_route.items())},
+            "lookups": self.lookups,
+            "create_order": {
+                "applied": self.orders["created"],
+                "applied_answer_lost": self.orders["applied_answer_lost"],
+                "repeated": self.orders["repeated"],
+                "updated": self.orders["updated"],
+                "repeated_with_change": self.orders["repeated_with_change"],
+            },
+        }

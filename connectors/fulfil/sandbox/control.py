@@ -1,0 +1,107 @@
+"""The sandbox's own endpoints, below `/sandbox/`. They are not Fulfil, need no token and are never faulty.
+
+GET  /sandbox/books          every sale, counts of calls by route and status, look-ups, what create_order did;
+                             `?sales=0` leaves the sales out
+GET  /sandbox/books/digest   canonical SHA-256 over the books, without server ids and times
+POST /sandbox/products       add products (`ProductSeed` array), or change those whose SKU is known
+POST /sandbox/faults         replace the fault plan (`FaultRule` array)
+POST /sandbox/down           `{"down": true, "mode": "refuse_503" | "drop"}`, and back with `{"down": false}`
+"""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from itertools import islice
+from typing import Any, Literal, TypeVar
+
+import msgspec
+from aiohttp import web
+
+from connectors.fulfil.sandbox.answers import JSON
+from connectors.fulfil.sandbox.books import Books
+from connectors.fulfil.sandbox.calls import Calls
+from connectors.fulfil.sandbox.config import FaultRule, ProductSeed
+from connectors.fulfil.sandbox.encoding import encode
+from connectors.fulfil.sandbox.faults import FaultPlan
+from connectors.fulfil.sandbox.statement import books_digest, sale_statements
+
+SALES_PER_CHUNK = 1_000
+DownMode = Literal["refuse_503", "drop"]
+T = TypeVar("T")
+
+
+class Down(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A wish to be down, or up again."""
+
+    down: bool
+    mode: DownMode = "refuse_503"
+
+
+class Control:
+    """What can be asked of, and done to, a running sandbox."""
+
+    def __init__(self, books: Books, calls: Calls, plan: FaultPlan) -> None:
+        self.books = books
+        self.calls = calls
+        self.plan = plan
+        self.down: DownMode | None = None
+
+    def routes(self) -> list[web.RouteDef]:
+        """The endpoints."""
+        return [
+            web.get("/sandbox/books", self._books),
+            web.get("/sandbox/books/digest", self._digest),
+            web.post("/sandbox/products", self._products),
+            web.post("/sandbox/faults", self._faults),
+            web.post("/sandbox/down", self._down),
+        ]
+
+    async def _books(self, request: web.Request) -> web.StreamResponse:
+        """All of the books, in pieces, so that 100,000 sales need no second copy in memory."""
+        head = {
+            "parties": len(self.books.parties),
+            "products": len(self.books.products),
+            "sales_count": len(self.books.sales),
+            **self.calls.statement(),
+        }
+        response = web.StreamResponse(headers={"Content-Type": JSON})
+        await response.prepare(request)
+        await response.write(encode(head)[:-1] + b',"sales":[')
+        sales = iter(()) if request.query.get("sales") == "0" else sale_statements(self.books)
+        before = b""
+        while chunk := list(islice(sales, SALES_PER_CHUNK)):
+            await response.write(before + b",".join(chunk))
+            before = b","
+        await response.write(b"]}")
+        await response.write_eof()
+        return response
+
+    async def _digest(self, _: web.Request) -> web.Response:
+        return _json({"digest": books_digest(self.books)})
+
+    async def _products(self, request: web.Request) -> web.Response:
+        seeds = await _body(request, list[ProductSeed])
+        self.books.begin()
+        return _json({"products": self.books.add_products(seeds)})
+
+    async def _faults(self, request: web.Request) -> web.Response:
+        rules = await _body(request, list[FaultRule])
+        self.plan.replace(rules)
+        return _json({"faults": len(rules)})
+
+    async def _down(self, request: web.Request) -> web.Response:
+        wish = await _body(request, Down)
+        self.down = wish.mode if wish.down else None
+        return _json({"down": self.down})
+
+
+async def _body(request: web.Request, shape: type[T]) -> T:
+    try:
+        return msgspec.json.decode(await request.read(), type=shape)
+    except msgspec.DecodeError as error:
+        text = encode({"error": str(error)}).decode()
+        raise web.HTTPBadRequest(text=text, content_type=JSON) from None
+
+
+def _json(value: Any, status: HTTPStatus = HTTPStatus.OK) -> web.Response:
+    return web.Response(body=encode(value), status=status, content_type=JSON)

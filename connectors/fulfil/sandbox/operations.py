@@ -1,0 +1,328 @@
+"""The v2 endpoints: a request's method, path, query and body in, an answer out. Knows no sockets and no faults."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import urlsplit
+
+import msgspec
+
+from connectors.fulfil.sandbox.answers import HttpError, Reply, http_error, page_too_large, result, server_error
+from connectors.fulfil.sandbox.answers import user_error as refused
+from connectors.fulfil.sandbox.books import Books, UserError
+from connectors.fulfil.sandbox.calls import Calls
+from connectors.fulfil.sandbox.encoding import Malformed, decode_json, put_date
+from connectors.fulfil.sandbox.find import FindRequest, find_query
+from connectors.fulfil.sandbox.order_document import read_order
+from connectors.fulfil.sandbox.orders import Placed, answer, place_order
+from connectors.fulfil.sandbox.reading import PageTooLarge, Reading, field_list, read_query
+from connectors.fulfil.sandbox.records import Attachment
+from connectors.fulfil.sandbox.schema import (
+    COMPANY_ID,
+    MODELS_WITHOUT_RECORDS,
+    WAREHOUSE_ID,
+    Model,
+    ModelSchema,
+)
+from connectors.fulfil.sandbox.writing import TRANSITIONS, Writing
+from runtime.clock import to_datetime
+
+CREATE_ORDER = "sale.channel/create_order"
+METHODS = frozenset(("search", "search_read", "search_count", "read", "create", "write", "delete", "serialize"))
+OWN_METHODS = {
+    "sale.sale": frozenset(TRANSITIONS),
+    "sale.channel": frozenset(("create_order",)),
+    "ir.attachment": frozenset(("add_attachment_from_url",)),
+    "res.user": frozenset(("get_preferences",)),
+    "ir.date": frozenset(("today",)),
+}
+UNKNOWN_ROUTE = "unknown"
+
+
+class Request(msgspec.Struct, frozen=True):
+    """One request below `/api/v2/`: `parts` are the path's segments after that."""
+
+    verb: str
+    parts: tuple[str, ...]
+    query: Sequence[tuple[str, str]]
+    body: bytes
+
+
+class Target(msgspec.Struct, frozen=True):
+    """What a request is addressed to. `route` is the name under which it is counted and plagued by faults."""
+
+    route: str
+    model: str = ""
+    operation: str = ""
+    id: int | None = None
+
+
+class Outcome(msgspec.Struct, frozen=True):
+    """The answer, and what create_order did when it was that."""
+
+    reply: Reply
+    placed: Placed | None = None
+
+
+class _Key(msgspec.Struct, gc=False):
+    channel_identifier: str
+
+
+_decode_key = msgspec.json.Decoder(tuple[int, _Key]).decode
+
+
+def business_key(target: Target, request: Request) -> bytes:
+    """What makes two requests the same for the fault plan."""
+    if target.route == CREATE_ORDER:
+        try:
+            channel, order = _decode_key(request.body)
+        except msgspec.DecodeError:
+            pass
+        else:
+            return f"{channel}/{order.channel_identifier}".encode()
+    parts = ("/".join(request.parts), repr(list(request.query)))
+    return hashlib.blake2b("?".join(parts).encode() + request.body, digest_size=16).digest()
+
+
+class Operations:
+    """Answers requests from one set of books."""
+
+    def __init__(self, books: Books, calls: Calls) -> None:
+        self.books = books
+        self.calls = calls
+        self.schema = ModelSchema(books)
+        self.reading = Reading(self.schema)
+        self.writing = Writing(self.schema)
+
+    # -- which call is it ----------------------------------------------------------------------------------------------
+
+    def target(self, verb: str, parts: tuple[str, ...]) -> Target:
+        """What is addressed; the route `unknown` when the sandbox does not serve it."""
+        if parts == ("async-result",) and verb == "POST":
+            return Target("async-result", operation="async-result")
+        place, model, rest = parts[0], "".join(parts[1:2]), parts[2:]
+        if place != "model":
+            return Target(UNKNOWN_ROUTE)
+        if model not in self.schema.models and model not in MODELS_WITHOUT_RECORDS:
+            return Target(UNKNOWN_ROUTE)
+        operation, id_ = _operation(verb, rest)
+        methods = OWN_METHODS.get(model, frozenset())
+        served = operation in REST or operation in methods or operation in METHODS
+        if not served or (model in MODELS_WITHOUT_RECORDS and operation not in methods):
+            return Target(UNKNOWN_ROUTE)
+        return Target(f"{model}/{operation}", model, operation, id_)
+
+    def answer(self, target: Target, request: Request) -> Outcome:
+        """Do what is asked. Failures are answers too: nothing is raised but defects of the sandbox."""
+        self.books.begin()
+        try:
+            if target.route == CREATE_ORDER:
+                return self._create_order(request)
+            return Outcome(self._answer(target, request))
+        except UserError as error:
+            reply = refused(error)
+        except PageTooLarge as error:
+            reply = page_too_large(str(error))
+        except (Malformed, RecursionError):
+            reply = server_error(hashlib.blake2b(request.body, digest_size=16).hexdigest())
+        except HttpError as error:
+            reply = http_error(error.status, error.message)
+        except msgspec.DecodeError:
+            reply = http_error(HTTPStatus.BAD_REQUEST, "The body is not JSON.")
+        return Outcome(reply)
+
+    def _create_order(self, request: Request) -> Outcome:
+        channel, order = read_order(request.body)
+        placed = place_order(self.books, channel, order, request.body)
+        return Outcome(result(answer(self.books, placed.sale)), placed)
+
+    def _answer(self, target: Target, request: Request) -> Reply:
+        if target.route == UNKNOWN_ROUTE:
+            raise HttpError(HTTPStatus.NOT_FOUND, "This sandbox serves no such model, method or path.")
+        context = _context(request.query)
+        if target.operation in REST:
+            return REST[target.operation](self, target, request, context)
+        arguments = decode_json(request.body) if request.body else []
+        if target.id is not None:
+            arguments = [[target.id], *(arguments if isinstance(arguments, list) else [])]
+        if target.operation in OWN_METHODS.get(target.model, ()):
+            return result(self._own_method(target.model, target.operation, arguments))
+        return result(self._method(self.schema.model(target.model), target.operation, arguments, context))
+
+    # -- methods by PUT ------------------------------------------------------------------------------------------------
+
+    def _method(self, model: Model, name: str, arguments: Any, context: dict[str, Any]) -> Any:
+        active_only = context.get("active_test") is not False
+        match name:
+            case "search" | "search_count" | "search_read":
+                return self._search(model, name, arguments, active_only=active_only)
+            case "read":
+                records = self._records(model, _argument(arguments, 0))
+                return self.reading.rows(model, records, field_list((*arguments, None)[1]))
+            case "serialize":
+                return [self.reading.expanded(model, row) for row in self._records(model, _argument(arguments, 0))]
+            case "create":
+                return self.writing.create(model.name, _argument(arguments, 0))
+            case "write":
+                self._write(model, arguments)
+            case _:
+                self.writing.delete(model.name, _ids(_argument(arguments, 0)))
+        return None
+
+    def _search(self, model: Model, name: str, arguments: Any, *, active_only: bool) -> Any:
+        query, fields = read_query(arguments, active_only=active_only, paged=name == "search_read")
+        found = self.reading.search(model, query)
+        self._count_lookup(model, query.domain)
+        if name == "search_count":
+            return len(found)
+        return self.reading.rows(model, found, fields) if name == "search_read" else [row.id for row in found]
+
+    def _write(self, model: Model, arguments: Any) -> None:
+        """Ids and values, in one or (as in Tryton) several pairs."""
+        if not isinstance(arguments, list) or not arguments or len(arguments) % 2:
+            raise Malformed("write takes pairs of ids and values")
+        pairs = zip(arguments[::2], arguments[1::2], strict=True)
+        self.writing.write(model.name, [(_ids(ids), values) for ids, values in pairs])
+
+    def _own_method(self, model: str, name: str, arguments: Any) -> Any:
+        match model:
+            case "sale.sale":
+                return self.writing.move(name, _ids(_argument(arguments, 0)))
+            case "ir.date":
+                return put_date(to_datetime(self.books.now).date())
+            case "ir.attachment":
+                return self._attach(arguments)
+        return {
+            "company": COMPANY_ID,
+            "language": "en_US",
+            "locale": {"date": "%m/%d/%Y", "decimal_point": ".", "thousands_sep": ","},
+            "employee": None,
+            "allowed_read_channels": [channel.id for channel in self.books.channels],
+            "warehouses": [WAREHOUSE_ID],
+        }
+
+    def _attach(self, arguments: Any) -> int:
+        if not isinstance(arguments, list) or not all(isinstance(one, str) for one in arguments):
+            raise Malformed("an attachment takes a name, a URL and model,id")
+        name, link, resource = (_argument(arguments, index) for index in range(3))
+        model, _, number = resource.partition(",")
+        if model not in self.schema.models or not number.isdecimal():
+            raise Malformed("an attachment belongs to model,id")
+        self.writing.record(model, int(number))
+        if urlsplit(link).scheme not in ("http", "https"):
+            raise UserError("The attachment's address is not a URL.")
+        table = self.books.attachments
+        row = Attachment(id=table.new_id(), create_date=self.books.now, name=name, link=link, resource=resource)
+        return table.add(row).id
+
+    def _records(self, model: Model, ids: Any) -> list[Any]:
+        return [self.writing.record(model.name, id_) for id_ in _ids(ids)]
+
+    def _count_lookup(self, model: Model, domain: Any) -> None:
+        if model.name == "sale.sale" and _names(domain, "channel_identifier"):
+            self.calls.lookups += 1
+
+    # -- REST verbs ----------------------------------------------------------------------------------------------------
+
+    def _find(self, target: Target, request: Request, context: dict[str, Any]) -> Reply:
+        model = self.schema.model(target.model)
+        asked: FindRequest = find_query(model, request.query, active_only=context.get("active_test") is not False)
+        self._count_lookup(model, asked.query.domain)
+        return result(self.reading.rows(model, self.reading.search(model, asked.query), asked.fields))
+
+    def _get(self, target: Target, request: Request, _: dict[str, Any]) -> Reply:
+        model = self.schema.model(target.model)
+        record = self._one(target)
+        fields = [name for key, value in request.query if key in ("fields", "field") for name in value.split(",")]
+        if fields or self.books.config.get_without_fields == "minimal":
+            return result(self.reading.rows(model, [record], fields)[0])
+        return result(self.reading.full(model, record))
+
+    def _count(self, target: Target, request: Request, context: dict[str, Any]) -> Reply:
+        model = self.schema.model(target.model)
+        query = [(key, value) for key, value in request.query if key not in ("page", "per_page")]
+        asked = find_query(model, query, active_only=context.get("active_test") is not False)
+        return result(len(self.reading.search(model, msgspec.structs.replace(asked.query, limit=None))))
+
+    def _post(self, target: Target, request: Request, _: dict[str, Any]) -> Reply:
+        model = self.schema.model(target.model)
+        ids = self.writing.create(model.name, decode_json(request.body))
+        return result(self.reading.rows(model, self._records(model, ids), None), HTTPStatus.CREATED)
+
+    def _update(self, target: Target, request: Request, _: dict[str, Any]) -> Reply:
+        record = self._one(target)
+        self.writing.write(target.model, [([record.id], decode_json(request.body))])
+        return result(self.reading.rows(self.schema.model(target.model), [record], None)[0])
+
+    def _remove(self, target: Target, _: Request, __: dict[str, Any]) -> Reply:
+        self.writing.delete(target.model, [self._one(target).id])
+        return Reply(b"", HTTPStatus.NO_CONTENT)
+
+    def _async_result(self, _: Target, request: Request, __: dict[str, Any]) -> Reply:
+        """The sandbox starts no background tasks, so every task that is asked for is unknown."""
+        body = decode_json(request.body)
+        tasks = body.get("tasks") if isinstance(body, dict) else None
+        if not isinstance(tasks, list):
+            raise Malformed("async-result takes tasks")
+        return result({"tasks": [{"error": "There is no such task."} for _ in tasks]})
+
+    def _one(self, target: Target) -> Any:
+        record = None if target.id is None else self.schema.record(target.model, target.id)
+        if record is None:
+            raise HttpError(HTTPStatus.NOT_FOUND, f"There is no {target.model} with that id.")
+        return record
+
+
+REST: dict[str, Callable[[Operations, Target, Request, dict[str, Any]], Reply]] = {
+    "find": Operations._find,  # noqa: SLF001 - the table of this class's own verbs
+    "get": Operations._get,  # noqa: SLF001
+    "count": Operations._count,  # noqa: SLF001
+    "post": Operations._post,  # noqa: SLF001
+    "update": Operations._update,  # noqa: SLF001
+    "remove": Operations._remove,  # noqa: SLF001
+    "async-result": Operations._async_result,  # noqa: SLF001
+}
+
+
+def _operation(verb: str, rest: tuple[str, ...]) -> tuple[str, int | None]:
+    """The operation and the record's id, from what follows the model in the path."""
+    if not rest:
+        return {"GET": "find", "POST": "post"}.get(verb, ""), None
+    if not rest[0].isdecimal():
+        name = {"PUT": rest[0], "GET": "count" if rest[0] == "count" else ""}.get(verb, "")
+        return (name if len(rest) == 1 and name not in {"find", "get", "post", "update", "remove"} else ""), None
+    id_, method = int(rest[0]), rest[1:]
+    if not method:
+        return {"GET": "get", "PUT": "update", "POST": "update", "DELETE": "remove"}.get(verb, ""), id_
+    return (method[0] if verb == "PUT" and method[1:] == () and method[0] in TRANSITIONS else ""), id_
+
+
+def _context(query: Sequence[tuple[str, str]]) -> dict[str, Any]:
+    for key, value in query:
+        if key == "context" and value not in ("", "{}", "null"):
+            context = decode_json(value.encode())
+            if not isinstance(context, dict):
+                raise HttpError(HTTPStatus.BAD_REQUEST, "The context is not a JSON object.")
+            return context
+    return {}
+
+
+def _argument(arguments: Any, index: int) -> Any:
+    if not isinstance(arguments, list) or len(arguments) <= index:
+        raise Malformed("an argument is missing")
+    return arguments[index]
+
+
+def _ids(value: Any) -> list[int]:
+    if not isinstance(value, list) or not all(isinstance(id_, int) and not isinstance(id_, bool) for id_ in value):
+        raise Malformed("ids is a list of whole numbers")
+    return value
+
+
+def _names(domain: Any, field: str) -> bool:
+    if not isinstance(domain, list):
+        return False
+    return (bool(domain) and domain[0] == field) or any(_names(part, field) for part in domain)

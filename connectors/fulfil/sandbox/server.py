@@ -1,0 +1,181 @@
+"""The sandbox as an HTTP server: authentication, rate limit, faults and being down, around the operations.
+
+The order is fixed: down, token, rate limit, fault plan, operation. So neither a refused token nor the rate limit (which
+depend on timing) uses up an attempt of the fault plan (which must not).
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import hmac
+import signal
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from http import HTTPStatus
+
+import anyio
+import msgspec
+from aiohttp import web
+
+from connectors.fulfil.sandbox.answers import Reply, http_error, result, server_error, throttled
+from connectors.fulfil.sandbox.books import Books
+from connectors.fulfil.sandbox.calls import DROPPED, Calls
+from connectors.fulfil.sandbox.config import SandboxConfig
+from connectors.fulfil.sandbox.control import Control
+from connectors.fulfil.sandbox.encoding import decode_json
+from connectors.fulfil.sandbox.faults import SPARED, FaultPlan
+from connectors.fulfil.sandbox.find import URL_BYTES_MAX
+from connectors.fulfil.sandbox.limits import RateLimit
+from connectors.fulfil.sandbox.operations import Operations, Request, Target, business_key
+from connectors.fulfil.sandbox.schema import USER_ID
+from runtime.clock import Clock, SystemClock
+
+PREFIX = "/api/v2/"
+BODY_BYTES_MAX = 32 * 1024 * 1024
+LINE_BYTES_MAX = 64 * 1024
+STOP_WITHIN_S = 1.0
+
+
+class Sandbox:
+    """One sandbox: books, and the door to them."""
+
+    def __init__(self, config: SandboxConfig, clock: Clock) -> None:
+        self.config = config
+        self.books = Books(config, clock)
+        self.calls = Calls()
+        self.plan = FaultPlan(config.faults, config.seed)
+        self.limit = RateLimit(config.requests_per_s, config.burst, clock)
+        self.operations = Operations(self.books, self.calls)
+        self.control = Control(self.books, self.calls, self.plan)
+        self._token = config.token.encode()
+
+    def application(self) -> web.Application:
+        """The HTTP application: Fulfil's paths, and our own below `/sandbox/`."""
+        app = web.Application(client_max_size=BODY_BYTES_MAX)
+        app.add_routes([*self.control.routes(), web.post("/", self._login)])
+        app.router.add_route("*", PREFIX + "{rest:.*}", self._api)
+        return app
+
+    async def _api(self, request: web.Request) -> web.Response:
+        target = self.operations.target(request.method, tuple(request.path[len(PREFIX) :].split("/")))
+        if self.control.down == "drop":
+            return self._drop(request, target)
+        refusal = self._refusal(request)
+        if refusal is not None:
+            return self._reply(target, refusal)
+        try:
+            body = await request.read()
+        except web.HTTPRequestEntityTooLarge:
+            return self._reply(target, http_error(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "The body is too large."))
+        parts = tuple(request.path[len(PREFIX) :].split("/"))
+        asked = Request(request.method, parts, list(request.query.items()), body)
+        return await self._served(request, target, asked)
+
+    def _refusal(self, request: web.Request) -> Reply | None:
+        """The answer that needs no look at the body, if it is one of those."""
+        if self.control.down is not None:
+            return server_error("0" * 32, HTTPStatus.SERVICE_UNAVAILABLE)
+        if not self._is_authorised(request):
+            return http_error(HTTPStatus.UNAUTHORIZED, "The API key or token is missing or not valid.")
+        if not self.limit.take():
+            return throttled(self.limit.retry_after_s())
+        if len(request.raw_path) > URL_BYTES_MAX:
+            return http_error(HTTPStatus.REQUEST_URI_TOO_LONG, "The URL is too long.")
+        return None
+
+    async def _served(self, request: web.Request, target: Target, asked: Request) -> web.Response:
+        fate = self.plan.fate(target.route, business_key(target, asked)) if self.plan.concerns(target.route) else SPARED
+        if fate.latency_ms:
+            await anyio.sleep(fate.latency_ms / 1000)
+        if fate.kind == "throttle":
+            return self._reply(target, throttled(fate.retry_after_s))
+        if fate.kind == "server_error":
+            return self._reply(target, server_error(fate.mark))
+        if fate.kind == "reset_before":
+            return self._drop(request, target)
+        outcome = self.operations.answer(target, asked)
+        answer_lost = fate.kind == "answer_lost"
+        if outcome.placed is not None:
+            self.calls.order(outcome.placed.outcome, changed=outcome.placed.changed, answer_lost=answer_lost)
+        return self._drop(request, target) if answer_lost else self._reply(target, outcome.reply)
+
+    def _reply(self, target: Target, reply: Reply) -> web.Response:
+        self.calls.count(target.route, int(reply.status))
+        headers = {**reply.headers, **self.limit.headers()}
+        content_type = reply.content_type if reply.body else None
+        return web.Response(body=reply.body, status=reply.status, headers=headers, content_type=content_type)
+
+    def _drop(self, request: web.Request, target: Target) -> web.Response:
+        """Cut the connection. The response that is returned goes nowhere."""
+        self.calls.count(target.route, DROPPED)
+        if request.transport is not None:
+            request.transport.abort()
+        return web.Response()
+
+    def _is_authorised(self, request: web.Request) -> bool:
+        """The token as X-API-KEY, as Bearer, or as the user name of Basic."""
+        given = request.headers.get("X-API-KEY", "")
+        if not given:
+            scheme, _, rest = request.headers.get("Authorization", "").partition(" ")
+            if scheme.lower() == "bearer":
+                given = rest.strip()
+            elif scheme.lower() == "basic":
+                given = _basic_user(rest)
+        return hmac.compare_digest(given.encode(), self._token)
+
+    async def _login(self, request: web.Request) -> web.Response:
+        """The legacy JSON-RPC login of fulfil_client: any login, the token as password."""
+        try:
+            call = decode_json(await request.read())
+            _, password = call["params"]
+            known = call["method"] == "common.db.login" and hmac.compare_digest(str(password).encode(), self._token)
+        except (msgspec.DecodeError, KeyError, TypeError, ValueError):
+            known = False
+        session = hashlib.sha256(b"session" + self._token).hexdigest()
+        reply = result({"result": [USER_ID, session]} if known else {"error": ["NotLogged", "", None]})
+        return web.Response(body=reply.body, content_type=reply.content_type)
+
+
+def _basic_user(encoded: str) -> str:
+    try:
+        return base64.b64decode(encoded, validate=True).decode().partition(":")[0]
+    except (binascii.Error, UnicodeDecodeError):
+        return ""
+
+
+class RunningSandbox(msgspec.Struct, frozen=True):
+    """A sandbox that answers at `url` (no trailing slash)."""
+
+    url: str
+    sandbox: Sandbox
+
+
+@asynccontextmanager
+async def open_sandbox(config: SandboxConfig, clock: Clock | None = None) -> AsyncIterator[RunningSandbox]:
+    """Run a sandbox for the length of the block. Raises OSError when the port is taken."""
+    sandbox = Sandbox(config, clock or SystemClock())
+    runner = web.AppRunner(
+        sandbox.application(),
+        access_log=None,
+        max_line_size=LINE_BYTES_MAX,
+        shutdown_timeout=STOP_WITHIN_S,
+        handle_signals=False,
+    )
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, config.host, config.port, backlog=1_024).start()
+        port = runner.addresses[0][1]
+        yield RunningSandbox(f"http://{config.host}:{port}", sandbox)
+    finally:
+        await runner.cleanup()
+
+
+async def serve(config: SandboxConfig, *, on_ready: Callable[[str], None]) -> None:
+    """Run a sandbox until SIGTERM or SIGINT; `on_ready` gets its URL once it listens. Main thread only."""
+    with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+        async with open_sandbox(config) as running:
+            on_ready(running.url)
+            async for _ in signals:
+                return

@@ -1,0 +1,490 @@
+"""What goes over the wire to Fulfil and comes back: its typed values, the order it is given, and what it answers.
+
+We write one generation of the typed values (the one its own client 3.2.0 writes) and read all of them. Money and tax
+rates go out as Decimal objects, never as JSON numbers; quantities are JSON numbers, as Fulfil has them.
+Sources: fulfil_client 3.2.0 (encodings), developers.fulfil.io, orders (`sale.channel/create_order`).
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from decimal import Decimal, InvalidOperation
+from typing import Annotated, Any, Final, Literal
+
+import msgspec
+from msgspec import Meta
+from msgspec.structs import replace
+
+RECORDS_MAX: Final = 500
+"""The most records in one answer; Fulfil refuses to give more."""
+_DIGITS_MAX: Final = 64
+
+
+class Undecodable(ValueError):
+    """A value from Fulfil has none of the shapes that are known for its type."""
+
+
+# -- typed values: writing ---------------------------------------------------------------------------------------------
+
+
+class DecimalOut(msgspec.Struct, frozen=True, tag_field="__class__", tag="Decimal", gc=False):
+    """An exact number: `{"__class__": "Decimal", "decimal": "24.50"}`."""
+
+    decimal: str
+
+
+class DatetimeOut(msgspec.Struct, frozen=True, tag_field="__class__", tag="datetime", gc=False):
+    """An instant in UTC, without saying so: `{"__class__": "datetime", "iso_string": "2026-01-31T10:20:30.000010"}`."""
+
+    iso_string: str
+
+
+class DateOut(msgspec.Struct, frozen=True, tag_field="__class__", tag="date", gc=False):
+    """A calendar day: `{"__class__": "date", "iso_string": "2026-01-31"}`."""
+
+    iso_string: str
+
+
+def decimal_out(number: Decimal) -> DecimalOut:
+    """The number with its own scale, never in scientific notation. Raises ValueError for NaN and infinities."""
+    if not number.is_finite():
+        raise ValueError(f"{number} is not a number that can be sent")
+    return DecimalOut(format(number, "f"))
+
+
+def datetime_out(moment: datetime) -> DatetimeOut:
+    """An aware datetime, to the microsecond. Raises ValueError for a naive one."""
+    if moment.tzinfo is None:
+        raise ValueError("a naive datetime has no place on the time line; give it a zone")
+    return DatetimeOut(moment.astimezone(UTC).replace(tzinfo=None).isoformat())
+
+
+def date_out(day: date) -> DateOut:
+    """A calendar day."""
+    return DateOut(day.isoformat())
+
+
+# -- typed values: reading ---------------------------------------------------------------------------------------------
+
+
+def decimal_of(value: Any) -> Decimal | None:
+    """A Decimal object, a string or a JSON number, with the scale that it has there; None stays None.
+
+    Raises Undecodable for anything else, for NaN and infinities, and for a number of more than 64 digits.
+    """
+    if value is None:
+        return None
+    text = value.get("decimal") if isinstance(value, dict) else value
+    if isinstance(text, float):
+        text = repr(text)  # the shortest decimal that is this float: what stood in the JSON
+    if isinstance(text, bool) or not isinstance(text, str | int | Decimal):
+        raise Undecodable(f"a {type(text).__name__} is no decimal")
+    try:
+        number = Decimal(text)
+    except InvalidOperation:
+        raise Undecodable("the text is no decimal") from None
+    if not number.is_finite() or abs(number.adjusted()) > _DIGITS_MAX or len(number.as_tuple().digits) > _DIGITS_MAX:
+        raise Undecodable("the decimal is not finite, or of no usual size")
+    return number
+
+
+def datetime_of(value: Any) -> datetime | None:
+    """An instant, aware and in UTC; None stays None. Without an offset it is UTC already, a day alone its midnight.
+
+    Takes a datetime object with `iso_string`, with parts (year ... microsecond) or with both, and a bare ISO string.
+    Raises Undecodable for anything else.
+    """
+    if value is None:
+        return None
+    moment = _moment(value)
+    try:
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except OverflowError:
+        raise Undecodable("the instant is beyond the calendar") from None
+
+
+def date_of(value: Any) -> date | None:
+    """A calendar day, of the same shapes; None stays None. Of an instant it is the day that stands there.
+
+    Raises Undecodable for anything else.
+    """
+    return None if value is None else _moment(value).date()
+
+
+def _moment(value: Any) -> datetime:
+    """What stands there, in its own zone or in none. The ISO string wins over the parts."""
+    text = value.get("iso_string") if isinstance(value, dict) else value
+    try:
+        if isinstance(text, str):
+            return datetime.fromisoformat(text.strip())
+        if isinstance(value, dict):
+            times = [value.get(name, 0) for name in ("hour", "minute", "second", "microsecond")]
+            return datetime(value["year"], value["month"], value["day"], *times)  # noqa: DTZ001 - the caller adds UTC
+    except (KeyError, TypeError, ValueError, OverflowError):
+        pass
+    raise Undecodable("the value is no date and no instant")
+
+
+# -- the order that Fulfil is asked to create --------------------------------------------------------------------------
+
+
+class _Out(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """Part of an order that is sent; what has no value is left out."""
+
+
+class _Personal(_Out, frozen=True, kw_only=True):
+    """Part of an order that no message may show."""
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(...)"
+
+
+class TaxLine(_Out, frozen=True, kw_only=True):
+    """A tax on a line, one per jurisdiction. `rate` 0.20 is 20 %; `name` is that of a tax in Fulfil's settings."""
+
+    name: str
+    amount: Decimal
+    rate: Decimal | None = None
+
+
+class Address(_Personal, frozen=True, kw_only=True):
+    """An address; `subdivision_code` without the country's prefix (`CA`)."""
+
+    name: str
+    address1: str
+    address2: str
+    city: str
+    zip: str
+    country_code: str
+    subdivision_code: str | None = None
+    email: str | None = None
+    phone: str | None = None
+    channel_identifier: str | None = None
+
+
+class Customer(_Personal, frozen=True, kw_only=True):
+    """Who bought. `contacts` are (type, value); Fulfil merges customers by e-mail."""
+
+    name: str
+    contacts: tuple[tuple[str, str], ...] = ()
+
+
+class SaleLine(_Out, frozen=True, kw_only=True):
+    """Something sold, found by `sku`, or else by the listing's `variant_identifier`.
+
+    `unit_price` is after discounts and before tax; `amount`, the line's total before tax, is authoritative.
+    """
+
+    channel_identifier: str
+    quantity: Decimal
+    unit_price: Decimal
+    amount: Decimal
+    sku: str | None = None
+    variant_identifier: str | None = None
+    description: str | None = None
+    list_price: Decimal | None = None
+    comment: str | None = None
+    metadata: dict[str, str] | None = None
+    shipping_date: str | None = None
+    """A day, `2026-01-31`."""
+    fulfil_strategy: Literal["ship", "pick_up", "dropship", "backorder", "make_on_order"] | None = None
+    gift_message: str | None = None
+    warehouse: int | None = None
+    """Fulfil advises against choosing one."""
+    delivery_address: Address | None = None
+    recipient_name: str | None = None
+    recipient_email: str | None = None
+    tax_lines: tuple[TaxLine, ...] = ()
+
+
+class ShippingLine(_Out, frozen=True, kw_only=True):
+    """Shipping that the customer pays, before tax. `carrier_service_code` is mapped on the channel in Fulfil."""
+
+    amount: Decimal
+    channel_identifier: str | None = None
+    carrier_service_code: str | None = None
+    description: str | None = None
+    tax_lines: tuple[TaxLine, ...] = ()
+
+
+class Payment(_Out, frozen=True, kw_only=True):
+    """Money taken. `method` is the code of a payment gateway; Fulfil ignores a `state` other than `success`."""
+
+    amount: Decimal
+    method: str
+    state: str
+    provider_reference: str | None = None
+
+
+class CreateOrder(_Out, frozen=True, kw_only=True):
+    """An order for `sale.channel/create_order`. `channel_identifier` is the key by which Fulfil knows it again.
+
+    `amount` is the total, with tax and shipping, that Fulfil checks against its own.
+    """
+
+    channel_identifier: str
+    reference: str
+    confirmed_at: str
+    """ISO 8601 with an offset."""
+    customer: Customer
+    billing_address: Address
+    shipping_address: Address
+    sale_lines: tuple[SaleLine, ...]
+    amount: Decimal
+    currency_code: str
+    status: str
+    """pending, completed or cancelled."""
+    shipping_lines: tuple[ShippingLine, ...] = ()
+    payments: tuple[Payment, ...] = ()
+    financial_status: str | None = None
+    """paid, unpaid or refunded."""
+    fulfillment_status: str | None = None
+    """unshipped, partial or shipped."""
+    payment_term: str | None = None
+    priority: int | None = None
+    gift_message: str | None = None
+    comment: str | None = None
+    shipping_instructions: str | None = None
+
+
+_encode: Final = msgspec.json.Encoder(decimal_format="number").encode
+
+
+def encode_create_order(channel_id: int, order: CreateOrder) -> bytes:
+    """The exact body of the call, `[channel_id, {order}]`. The same order gives the same bytes.
+
+    Raises ValueError for a figure that is not finite.
+    """
+    # Decimals become objects in copies that exist only to be encoded, so that no caller meets the wire's encoding.
+    wired = replace(
+        order,
+        amount=decimal_out(order.amount),
+        sale_lines=tuple([_sale_line(line) for line in order.sale_lines]),
+        shipping_lines=tuple([_shipping_line(line) for line in order.shipping_lines]),
+        payments=tuple([replace(payment, amount=decimal_out(payment.amount)) for payment in order.payments]),
+    )
+    return _encode((channel_id, wired))
+
+
+def _sale_line(line: SaleLine) -> SaleLine:
+    if not line.quantity.is_finite():
+        raise ValueError(f"{line.quantity} is not a quantity that can be sent")
+    return replace(
+        line,
+        unit_price=decimal_out(line.unit_price),
+        amount=decimal_out(line.amount),
+        list_price=None if line.list_price is None else decimal_out(line.list_price),
+        tax_lines=_tax_lines(line.tax_lines),
+    )
+
+
+def _shipping_line(line: ShippingLine) -> ShippingLine:
+    return replace(line, amount=decimal_out(line.amount), tax_lines=_tax_lines(line.tax_lines))
+
+
+def _tax_lines(lines: tuple[TaxLine, ...]) -> tuple[TaxLine, ...]:
+    return tuple(
+        [
+            replace(line, amount=decimal_out(line.amount), rate=None if line.rate is None else decimal_out(line.rate))
+            for line in lines
+        ]
+    )
+
+
+class _OrderKey(msgspec.Struct, frozen=True):
+    channel_identifier: str
+
+
+_decode_key: Final = msgspec.json.Decoder(tuple[int, _OrderKey]).decode
+
+
+def key_of_create(body: bytes) -> tuple[int, str]:
+    """(channel id, channel_identifier) of a stored `create_order` body. Raises msgspec.DecodeError."""
+    channel_id, key = _decode_key(body)
+    return channel_id, key.channel_identifier
+
+
+# -- sales that exist --------------------------------------------------------------------------------------------------
+
+
+class CreatedSale(msgspec.Struct, frozen=True, kw_only=True):
+    """What is known of a sale: at least its id, because Fulfil may answer a create with nothing else."""
+
+    id: int
+    number: str | None = None
+    state: str | None = None
+    total: Decimal | None = None
+    """With tax and shipping, in the sale's currency."""
+    channel_identifier: str | None = None
+
+
+class SaleFound(msgspec.Struct, frozen=True, kw_only=True):
+    """A sale that was looked up, and the order it is of."""
+
+    id: int
+    channel_identifier: str
+    number: str | None = None
+    state: str | None = None
+    total_amount: Decimal | None = None
+
+
+class FindSales(msgspec.Struct, frozen=True, kw_only=True):
+    """Body of `find_sale`: which of these orders of a channel have a sale, at most 500 of them."""
+
+    channel: int
+    channel_identifiers: Annotated[tuple[str, ...], Meta(min_length=1, max_length=RECORDS_MAX)]
+
+
+_Id = Annotated[int, Meta(gt=0)]
+
+
+class _SaleRow(msgspec.Struct, frozen=True, kw_only=True):
+    """Anything that describes a sale. Only its id must be as expected; a surprise elsewhere costs that field alone."""
+
+    id: _Id
+    number: Any = None
+    rec_name: Any = None
+    state: Any = None
+    total_amount: Any = None
+    channel_identifier: Any = None
+
+
+class _SaleOfOrderRow(_SaleRow, frozen=True, kw_only=True):
+    channel_identifier: str
+
+
+_decode_created: Final = msgspec.json.Decoder(
+    _Id | _SaleRow | Annotated[list[_Id | _SaleRow], Meta(min_length=1, max_length=1)]
+).decode
+_decode_sales: Final = msgspec.json.Decoder(list[_SaleOfOrderRow]).decode
+SALE_FIELDS: Final = ("number", "state", "channel_identifier", "total_amount")
+
+
+def decode_created_sale(body: bytes) -> CreatedSale:
+    """The answer of `create_order`: a record, an id, an id with `rec_name`, or a list of one of these.
+
+    Raises msgspec.DecodeError for everything else, for an AsyncResult too.
+    """
+    answer = _decode_created(body)
+    row = answer[0] if isinstance(answer, list) else answer
+    if isinstance(row, int):
+        return CreatedSale(id=row)
+    return CreatedSale(
+        id=row.id,
+        number=_number(row),
+        state=_text(row.state),
+        total=_figure(row.total_amount),
+        channel_identifier=_text(row.channel_identifier),
+    )
+
+
+def decode_sales(body: bytes) -> tuple[SaleFound, ...]:
+    """The rows of a search for sales, each of which has to say which order it is of. Raises msgspec.DecodeError."""
+    return tuple(
+        SaleFound(
+            id=row.id,
+            channel_identifier=row.channel_identifier,
+            number=_number(row),
+            state=_text(row.state),
+            total_amount=_figure(row.total_amount),
+        )
+        for row in _decode_sales(body)
+    )
+
+
+def _number(row: _SaleRow) -> str | None:
+    """The sale's number; `rec_name` has it too, as `SO90211 (#100045)`."""
+    if isinstance(row.number, str) and row.number:
+        return row.number
+    return row.rec_name.partition(" (")[0] or None if isinstance(row.rec_name, str) else None
+
+
+def _text(value: Any) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+def _figure(value: Any) -> Decimal | None:
+    try:
+        return decimal_of(value)
+    except Undecodable:
+        return None
+
+
+# -- products ----------------------------------------------------------------------------------------------------------
+
+
+class Product(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """A product variant. `code` is its SKU; `write_date` is None until its first change after it was created."""
+
+    id: int
+    code: str
+    name: str
+    active: bool
+    sellable: bool | None = None
+    """None: the tenant does not say."""
+    create_date: datetime | None = None
+    write_date: datetime | None = None
+
+
+class ProductPageRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """Body of `search_products`: products with an id above `after_id`, in order of id, at most `limit`.
+
+    `changed_since`: only those created or changed at that instant or later.
+    """
+
+    changed_since: Annotated[datetime, Meta(tz=True)] | None = None
+    after_id: Annotated[int, Meta(ge=0)] = 0
+    limit: Annotated[int, Meta(ge=1)] = RECORDS_MAX
+
+
+class ProductPage(msgspec.Struct, frozen=True, kw_only=True):
+    """Products that have a code. `last_id` is the `after_id` of the next page; `complete`: there is none."""
+
+    products: tuple[Product, ...]
+    last_id: int
+    complete: bool
+
+
+class _ProductRow(msgspec.Struct, frozen=True, gc=False):
+    id: int
+    code: Any = None
+    rec_name: Any = None
+    active: Any = True
+    sellable: Any = None
+    salable: Any = None
+    create_date: Any = None
+    write_date: Any = None
+
+
+_decode_products: Final = msgspec.json.Decoder(list[_ProductRow]).decode
+PRODUCT_FIELDS: Final = ("code", "rec_name", "active", "create_date", "write_date")
+
+
+def decode_product_page(body: bytes, request: ProductPageRequest) -> ProductPage:
+    """The answer to `request`, whose `limit` is what was asked of Fulfil. Raises msgspec.DecodeError."""
+    rows = _decode_products(body)
+    return ProductPage(
+        products=tuple([_product(row) for row in rows if isinstance(row.code, str) and row.code]),
+        last_id=max((row.id for row in rows), default=request.after_id),
+        complete=len(rows) < request.limit,
+    )
+
+
+def _product(row: _ProductRow) -> Product:
+    sellable = row.salable if row.sellable is None else row.sellable
+    return Product(
+        id=row.id,
+        code=row.code,
+        name=row.rec_name.removeprefix(f"[{row.code}] ") if isinstance(row.rec_name, str) else "",
+        active=bool(row.active),
+        sellable=sellable if isinstance(sellable, bool) else None,
+        create_date=_instant(row.create_date),
+        write_date=_instant(row.write_date),
+    )
+
+
+def _instant(value: Any) -> datetime | None:
+    try:
+        return datetime_of(value)
+    except Undecodable:
+        return None

@@ -1,0 +1,1 @@
+"""Patchworks, the iPaaS: the intake for what it delivers."""

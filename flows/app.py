@@ -1,0 +1,378 @@
+"""The composition root: the one place where everything is constructed and wired, started and stopped.
+
+What talks to whom is readable here from top to bottom; how each part works is in its own room. The order of stopping is
+written down in `runtime/docs/spec/shutdown.md`.
+"""
+
+from __future__ import annotations
+
+import gc
+import random
+import signal
+import sys
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import timedelta
+from functools import partial
+from importlib.metadata import version as version_of
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, cast
+
+import aiohttp
+import anyio
+import anyio.abc
+
+from connectors.contract import Identification
+from connectors.fulfil.client import FulfilApi
+from connectors.http import outgoing
+from connectors.patchworks.intake import intake_routes
+from flows import events as business_events
+from flows.catalogue import Catalogue, Sync
+from flows.catalogue import KEY as CATALOGUE_KEY
+from flows.catalogue import NAME as CATALOGUE
+from flows.config import Config
+from flows.desk import NAME as DESK
+from flows.desk import Desk
+from flows.formats import FORMATS
+from flows.model.messages import Recheck
+from flows.model.schema import ORDERS
+from flows.model.skus import SkuIndex
+from flows.order_importer import NAME as ORDER_IMPORTER
+from flows.order_importer import OrderImporter
+from runtime.breaker import Breaker
+from runtime.budget import Budget
+from runtime.clock import Clock, SystemClock
+from runtime.config import fingerprint, load
+from runtime.delivery import Delivery, Receipt
+from runtime.engine import Engine, Outside, Scope
+from runtime.errors import SeamlineError, Stop
+from runtime.exporter import Exporter, Post
+from runtime.http import Control, Limits, Listener, application, ops_app
+from runtime.journal.journal import Journal, opened
+from runtime.journal.upkeep import run_upkeep
+from runtime.lane import LaneConfig
+from runtime.retry import RetryPolicy
+from runtime.supervisor import Supervisor
+from runtime.telemetry import events as runtime_events
+from runtime.telemetry.event import declared_in
+from runtime.telemetry.logs import LogLines, libraries_bridged, to_stream
+from runtime.telemetry.metrics import Telemetry
+from runtime.telemetry.tracing import sampled
+
+SHARES = {"orders": 70, "fulfilments": 15, "stock": 10, "rest": 5}
+"""How a short budget of Fulfil calls is divided; what one class does not use flows to the others."""
+VERSION = version_of("seamline")
+_RETRY_AFTER_WHILE_STOPPING_S = 10.0
+_RETRY_AFTER_WHILE_FULL_S = 30.0
+_LAG_EVERY_S = 0.25
+_BURST = 4
+_A_YEAR_US = 366 * 86_400 * 1_000_000
+
+
+class App:
+    """One running Seamline. `accepting` is what readiness and intake look at."""
+
+    def __init__(self, config: Config, journal: Journal, engine: Engine, telemetry: Telemetry) -> None:
+        self.config, self.journal, self.engine, self.telemetry = config, journal, engine, telemetry
+        self.accepting = False
+        self.intake_url = self.ops_url = ""
+
+    async def accept(self, deliveries: Sequence[Delivery]) -> Sequence[Receipt]:
+        """What intake calls: durable, then handed to the order importer."""
+        return await self.engine.accept(deliveries, ORDER_IMPORTER)
+
+    def identify(self, sales_channel: str, item: bytes) -> Identification:
+        """Name an item with the format of its sales channel."""
+        return FORMATS[self.config.sales_channels[sales_channel].format].identify(item)
+
+    def pressure(self) -> float | None:
+        """Seconds that a sender should wait before it tries again; None when there is room."""
+        if not self.accepting:
+            return _RETRY_AFTER_WHILE_STOPPING_S
+        return _RETRY_AFTER_WHILE_FULL_S if self.journal.full is not None else None
+
+    def checks(self) -> Mapping[str, Callable[[], tuple[bool, str]]]:
+        """Readiness: whether orders can be accepted. Never whether Fulfil is up."""
+        return {
+            "accepting": lambda: (self.accepting, "orders are accepted" if self.accepting else "starting or stopping"),
+            "store": lambda: (self.journal.full is None, str(self.journal.full or "there is room")),
+        }
+
+    async def control(self, command: str, parameters: Mapping[str, str]) -> str:
+        """Obey an operator. Raises SeamlineError with the reason when the command makes no sense."""
+        name = parameters.get("name", "")
+        scope: Scope = "actor" if parameters.get("scope") == "actor" else "partition"
+        if command == "release":
+            await self.engine.post(ORDER_IMPORTER, parameters["key"], Recheck(because="person"))
+            return f"{parameters['key']} will be decided on again"
+        known = self.engine.channels if scope == "actor" else self.config.sales_channels
+        if name not in known:
+            raise SeamlineError(f"there is no {scope} {name!r}; there are {', '.join(sorted(known))}")
+        await (self.engine.pause if command == "pause" else self.engine.resume)(scope, name, "operator")
+        return f"{name} is {'paused' if command == 'pause' else 'going on'}"
+
+
+def run_process(path: Path) -> None:
+    """`seamline run`: load the configuration, run until a signal, exit with the status that says why."""
+    config = load(path, Config)
+    anyio.run(run, config, SystemClock(), backend_options={"use_uvloop": _has_uvloop()})
+
+
+async def run(config: Config, clock: Clock, on_ready: Callable[[App], None] = lambda _app: None) -> None:
+    """The whole life of a process. Raises the Stop that ended it, when it was not a signal."""
+    began = clock.monotonic()
+    telemetry = telemetry_of(config, clock)
+    status, reason = 0, "drained after a signal"
+    try:
+        with libraries_bridged(telemetry.emit):
+            async with composed(config, clock, telemetry) as app:
+                started = runtime_events.ProcessStarted(
+                    version=VERSION,
+                    epoch=app.journal.epoch,
+                    ready_seconds=clock.monotonic() - began,
+                    listening=f"intake {app.intake_url}, ops {app.ops_url}",
+                )
+                telemetry.emit(started)
+                on_ready(app)
+                await _until_signal(app)
+    except BaseException as error:
+        stop = _stop_in(error)
+        if stop is None:
+            status, reason = 70, f"{type(error).__name__}"
+            raise
+        status, reason = stop.exit_status, str(stop)
+        raise stop from None
+    finally:
+        telemetry.emit(runtime_events.ProcessStopped(exit_status=status, reason=reason))
+
+
+def telemetry_of(config: Config, clock: Clock) -> Telemetry:
+    """Metrics and logs as configured, for every event there is."""
+    settings = config.telemetry
+    log = LogLines(clock, to_stream(sys.stderr.fileno()), level=settings.log_level, form=settings.log_format)
+    events = (*declared_in(runtime_events), *declared_in(business_events))
+    telemetry = Telemetry(events, version=VERSION, log=log, known={"partition": config.sales_channels})
+    telemetry.register_gauge(
+        "seamline_config_info",
+        "The fingerprint of the configuration, without its secrets.",
+        ("config",),
+        lambda: [((fingerprint(config)[:12],), 1.0)],
+    )
+    return telemetry
+
+
+@asynccontextmanager
+async def composed(config: Config, clock: Clock, telemetry: Telemetry) -> AsyncIterator[App]:
+    """Everything constructed, wired and accepting orders, until the block ends: then drained and closed."""
+    emit = telemetry.emit
+    path = Path(config.store.path)
+    async with AsyncExitStack() as stack:
+        journal = await stack.enter_async_context(opened(path, clock, emit, (ORDERS,)))
+        session = await stack.enter_async_context(
+            outgoing(
+                connections_max=config.fulfil.api.concurrency_max,
+                connect_timeout_s=config.fulfil.api.connect_timeout_s,
+                request_timeout_s=config.fulfil.api.request_timeout_s,
+            )
+        )
+        index = SkuIndex()
+        fulfil = _fulfil(config, session, clock)
+        catalogue = Catalogue(
+            index,
+            journal,
+            page_size=config.fulfil.api.page_size,
+            every=timedelta(seconds=config.fulfil.catalogue_every_s),
+            overlap=timedelta(seconds=config.fulfil.catalogue_overlap_s),
+            emit=emit,
+        )
+        importer = OrderImporter(config.sales_channels, index, journal, emit)
+        share = config.telemetry.trace_share if config.telemetry.otlp_url else 0.0
+        engine = Engine(
+            journal,
+            [importer, catalogue, Desk(emit)],
+            [fulfil],
+            config.engine,
+            signals_to=DESK,
+            sampled=lambda key: sampled(key, share),
+            emit=emit,
+            rng=random.Random(),  # noqa: S311 - spreads retries
+        )
+        app = App(config, journal, engine, telemetry)
+        _gauges(app)
+        supervisor = Supervisor(
+            clock,
+            on_restart=lambda part, error: emit(
+                runtime_events.Restarted(part=part, reason=str(error)[:200] and f"{type(error).__name__}: {error}")
+            ),
+            on_silence=lambda part, silent_s: emit(runtime_events.PartSilent(part=part, silent_seconds=silent_s)),
+        )
+        supervisor.add("journal", journal.writer.run)
+        tasks = await stack.enter_async_context(_running(supervisor))
+        await engine.prepare()
+        await catalogue.load()
+        if not await journal.query("timers_due", clock.now() + _A_YEAR_US, 1):
+            await engine.post(CATALOGUE, CATALOGUE_KEY, Sync())
+        engine.supervise(supervisor)
+        supervisor.add("upkeep", lambda: run_upkeep(journal, path, config.store.room, emit))
+        supervisor.add("loop lag", lambda: _measure_lag(clock, emit))
+        if config.telemetry.otlp_url:
+            export_session = await stack.enter_async_context(
+                outgoing(connections_max=2, connect_timeout_s=5, request_timeout_s=10)
+            )
+            post = _poster(export_session, config.telemetry.otlp_url)
+            service = {"service.name": "seamline", "service.version": VERSION}
+            supervisor.add("exporter", Exporter(journal, post, service, root="order", emit=emit).run)
+        await _listening(app, stack)
+        gc.collect()
+        gc.freeze()  # what is here now stays; collections need not look at it again
+        app.accepting = True
+        try:
+            yield app
+        finally:
+            app.accepting = False
+            with anyio.CancelScope(shield=True):
+                await engine.drain()
+            tasks.cancel_scope.cancel()
+
+
+def _fulfil(config: Config, session: aiohttp.ClientSession, clock: Clock) -> Outside:
+    settings = config.fulfil
+    budget = Budget(
+        clock, SHARES, limit_per_s=settings.requests_per_s, concurrency_max=settings.api.concurrency_max, burst=_BURST
+    )
+    lane = LaneConfig(
+        workers_per_share={"orders": settings.api.concurrency_max, "rest": 2},
+        retry=RetryPolicy(),
+        settle_s=settings.lost_answer_wait_s,
+    )
+    api = FulfilApi(settings.api, settings.token.reveal(), session, observe=budget.observe)
+    return Outside(api=api, lane=lane, budget=budget, breaker=Breaker())
+
+
+async def _listening(app: App, stack: AsyncExitStack) -> None:
+    """Open the private listener first, so that a start can be watched, then the public one."""
+    config, emit = app.config, app.telemetry.emit
+    key = config.ops.control_key
+    commands = {name: partial(app.control, name) for name in ("pause", "resume", "release")}
+    ops = ops_app(
+        checks=app.checks(),
+        metrics=app.telemetry.render,
+        control=Control(key=key, commands=commands) if key is not None else None,
+    )
+    ops_listener = await stack.enter_async_context(Listener("ops", config.ops.host, config.ops.port, ops))
+    routes = intake_routes(
+        config.intake,
+        sales_channels=config.sales_channels,
+        identify=app.identify,
+        accept=app.accept,
+        clock=app.journal.clock,
+        emit=cast("Callable[[object], None]", emit),
+        pressure=app.pressure,
+    )
+    intake = Listener(
+        "intake",
+        config.intake.host,
+        config.intake.port,
+        application(routes),
+        limits=Limits(headers_timeout_s=config.intake.headers_timeout_s),
+        drain_s=5.0,
+    )
+    intake_listener = await stack.enter_async_context(intake)
+    app.ops_url = f"http://{config.ops.host}:{ops_listener.port}"
+    app.intake_url = f"http://{config.intake.host}:{intake_listener.port}"
+
+
+@asynccontextmanager
+async def _running(supervisor: Supervisor) -> AsyncIterator[anyio.abc.TaskGroup]:
+    """The supervisor beside the block; a Stop of one of its parts cancels the block and comes out of it."""
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(supervisor.run)
+        yield tasks
+
+
+async def _until_signal(app: App) -> None:
+    """Return on SIGTERM or SIGINT; from then on a second signal gives up waiting for calls in flight."""
+    with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+        async for number in signals:
+            app.telemetry.emit(runtime_events.Draining(step=f"signal {signal.Signals(number).name}"))
+            break
+    app.accepting = False
+    signal.signal(signal.SIGTERM, lambda *_: app.engine.hurry())
+    signal.signal(signal.SIGINT, lambda *_: app.engine.hurry())
+
+
+async def _measure_lag(clock: Clock, emit: Callable[[Any], None]) -> None:
+    """How late the loop comes back: what every other part waited, too."""
+    while True:
+        before = clock.monotonic()
+        await anyio.sleep(_LAG_EVERY_S)
+        emit(runtime_events.LoopLag(seconds=max(0.0, clock.monotonic() - before - _LAG_EVERY_S)))
+
+
+def _poster(session: aiohttp.ClientSession, url: str) -> Post:
+    async def post(body: bytes, headers: Mapping[str, str]) -> tuple[int, Mapping[str, str], bytes]:
+        try:
+            async with session.post(url, data=body, headers=headers, allow_redirects=False) as answer:
+                return answer.status, answer.headers, await answer.read()
+        except aiohttp.ClientError as error:
+            raise OSError(str(error)) from None
+
+    return post
+
+
+def _gauges(app: App) -> None:
+    """Figures that are read when somebody scrapes."""
+    engine, gauge = app.engine, app.telemetry.register_gauge
+
+    def of_channels(field: str) -> Callable[[], list[tuple[list[str], float]]]:
+        return lambda: [([name], getattr(each.statistics(), field)) for name, each in engine.channels.items()]
+
+    gauge("seamline_channel_depth", "Messages in the window of an inbox.", ["channel"], of_channels("depth"))
+    gauge("seamline_channel_capacity", "Places in the window of an inbox.", ["channel"], of_channels("capacity"))
+    gauge("seamline_channel_behind", "1 while more waits on disk.", ["channel"], of_channels("behind"))
+    gauge("seamline_channel_busy_keys", "Keys that are being decided.", ["channel"], of_channels("busy_keys"))
+    gauge("seamline_channel_deferred_keys", "Keys set aside on disk.", ["channel"], of_channels("deferred_keys"))
+    gauge(
+        "seamline_calls_in_flight",
+        "Outside calls under way.",
+        ["api"],
+        lambda: [([name], lane.in_flight) for name, lane in engine.lanes.items()],
+    )
+    gauge(
+        "seamline_calls_waiting",
+        "Outside calls in memory that wait to be begun.",
+        ["api", "share"],
+        lambda: [
+            ([name, share], depth) for name, lane in engine.lanes.items() for share, depth in lane.depth().items()
+        ],
+    )
+    gauge(
+        "seamline_outcomes_open",
+        "Writes whose outcome is not known yet.",
+        ["api"],
+        lambda: [([name], lane.unknown_count) for name, lane in engine.lanes.items()],
+    )
+    gauge(
+        "seamline_budget_rate",
+        "Calls per second in use now (absent: no limit is known).",
+        ["api"],
+        lambda: [
+            ([name], rate)
+            for name, lane in engine.lanes.items()
+            if (rate := lane.budget.statistics().rate_per_s) is not None
+        ],
+    )
+
+
+def _stop_in(error: BaseException) -> Stop | None:
+    """The Stop inside an error, however deep task groups have wrapped it."""
+    if isinstance(error, Stop):
+        return error
+    if isinstance(error, BaseExceptionGroup):
+        return next(filter(None, map(_stop_in, error.exceptions)), None)
+    return None
+
+
+def _has_uvloop() -> bool:
+    return find_spec("uvloop") is not None

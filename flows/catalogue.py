@@ -1,0 +1,186 @@
+"""The catalogue: which SKUs Fulfil can sell, kept in sync, so that an import never asks Fulfil about products.
+
+In: `Sync` (at start, then by timer). Out: product pages from Fulfil into the journal's `catalogue` table and into the
+index in memory; `Recheck` to every held order whose missing SKU has appeared, in order of purchase. One key. Reads
+repeat freely. A crash leaves the cursor of the last complete sync, and the next one reads from there again; a page read
+twice changes nothing. Nothing is ever held here: while Fulfil is away the catalogue is as old as its last sync.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any, assert_never
+
+import msgspec
+
+from connectors.fulfil.wire import Product, ProductPage, ProductPageRequest
+from flows.events import CatalogueSynced
+from flows.model.messages import Recheck
+from flows.model.skus import SkuIndex
+from runtime.actor import Item
+from runtime.channel import BULK
+from runtime.decision import (
+    Decision,
+    Effect,
+    EffectDone,
+    EffectExhausted,
+    EffectRefused,
+    EffectUnknown,
+    Emit,
+    Message,
+    Repeat,
+    Timer,
+    Write,
+)
+from runtime.journal.journal import Journal
+
+KEY = "system/catalogue"
+NAME = "catalogue"
+_RELEASED_PER_PAGE_MAX = 500
+_INDEX_ROWS_PER_READ = 5_000
+
+
+class Sync(Message, frozen=True):
+    """Bring the catalogue up to date: what changed since the last complete sync, or everything the first time."""
+
+
+class _PageArrived(Message, frozen=True, kw_only=True):
+    products: tuple[Product, ...]
+    last_id: int
+    complete: bool
+    waiting: tuple[str, ...]
+    """Held orders whose missing SKU is there now, in order of purchase."""
+
+
+class CatalogueState(msgspec.Struct, frozen=True, kw_only=True):
+    """Where the sync stands."""
+
+    complete_to: datetime | None = None
+    """Everything changed before this instant has been read; None before the first complete sync."""
+    began: datetime | None = None
+    """When the sync under way began; None when none is."""
+
+
+class Catalogue:
+    """The actor. See the module."""
+
+    name = NAME
+    message_type = Sync
+    state_type = CatalogueState
+
+    def __init__(
+        self, index: SkuIndex, journal: Journal, *, page_size: int, every: timedelta, overlap: timedelta, emit: Any
+    ) -> None:
+        self.index, self._journal = index, journal
+        self._page_size, self._every, self._overlap, self._emit = page_size, every, overlap, emit
+
+    def begin(self, key: str) -> CatalogueState:  # noqa: ARG002 - there is one key
+        """Nothing is known yet."""
+        return CatalogueState()
+
+    async def ready(self) -> None:
+        """The catalogue can always sync."""
+
+    def announce(self, key: str, before: Any, after: Any) -> None:
+        """The sync is announced when its page arrives."""
+
+    async def load(self) -> None:
+        """Fill the index from the journal, at start. It is ready when an earlier process has completed a sync."""
+        after = ""
+        while rows := await self._journal.query("skus", after, _INDEX_ROWS_PER_READ):
+            for sku, product, active in rows:
+                self.index.learn(sku, product, active=bool(active))
+            after = rows[-1][0]
+        if len(self.index):
+            self.index.ready.set()
+
+    async def resolve(self, items: Sequence[Item]) -> Sequence[Message | Exception]:
+        """For a page of products: learn them, and find the held orders that wait for one of them."""
+        return [
+            await self._page(item.message) if isinstance(item.message, EffectDone) else item.message for item in items
+        ]
+
+    async def _page(self, done: EffectDone) -> Message:
+        page: ProductPage = done.result
+        for product in page.products:
+            self.index.learn(product.code, product.id, active=_sellable(product))
+        if page.complete:
+            self.index.ready.set()
+            self._emit(CatalogueSynced(products=len(self.index)))
+        waiting: list[str] = []
+        if page.complete:
+            for (sku,) in await self._journal.query("causes_open", "sku.unknown"):
+                if self.index.sellable(sku) and len(waiting) < _RELEASED_PER_PAGE_MAX:
+                    waiting += [
+                        subject for (subject,) in await self._journal.query("subjects_waiting", "sku.unknown", sku)
+                    ]
+        return _PageArrived(
+            products=page.products, last_id=page.last_id, complete=page.complete, waiting=tuple(dict.fromkeys(waiting))
+        )
+
+    def decide(self, state: CatalogueState, message: Any, now: datetime) -> Decision:
+        """Read page after page; when the last one is in, release what waited, and come back later."""
+        match message:
+            case Sync() if state.began is not None:
+                return Decision(state=state, timers=(self._again(now),))
+            case Sync():
+                return Decision(
+                    state=msgspec.structs.replace(state, began=now), effects=(self._read(state.complete_to, 0),)
+                )
+            case _PageArrived(complete=False):
+                return Decision(
+                    state=state,
+                    writes=_writes(message.products),
+                    effects=(self._read(state.complete_to, message.last_id),),
+                )
+            case _PageArrived():
+                began = state.began or now
+                return Decision(
+                    state=CatalogueState(complete_to=began - self._overlap),
+                    writes=_writes(message.products),
+                    emits=tuple(
+                        Emit(channel="order_importer", key=key, message=Recheck(because="catalogue"), priority=BULK)
+                        for key in message.waiting
+                    ),
+                    timers=(self._again(now),),
+                )
+            case EffectRefused() | EffectExhausted():
+                return Decision(state=msgspec.structs.replace(state, began=None), timers=(self._again(now),))
+            case EffectUnknown():
+                return Decision(state=state)
+            case _:
+                assert_never(message)
+
+    def project(self, key: str, before: Any, after: Any, now: datetime) -> Sequence[Write]:  # noqa: ARG002 - no view
+        """The products are written as they arrive; there is nothing to derive."""
+        return ()
+
+    def _again(self, now: datetime) -> Timer:
+        return Timer(name="sync", due=now + self._every, message=Sync())
+
+    def _read(self, since: datetime | None, after_id: int) -> Effect:
+        request = ProductPageRequest(changed_since=since, after_id=after_id, limit=self._page_size)
+        return Effect(
+            api="fulfil",
+            kind="search_products",
+            body=msgspec.json.encode(request),
+            repeat=Repeat.SAFE,
+            share="rest",
+        )
+
+
+def _writes(products: Sequence[Product]) -> tuple[Write, ...]:
+    rows = []
+    for product in products:
+        folded = product.code.strip().casefold()
+        rows.append(Write("drop_old_code", (product.id, product.code)))
+        rows.append(
+            Write("put_product", (product.code, folded, product.id, product.name or "", int(_sellable(product))))
+        )
+    return tuple(rows)
+
+
+def _sellable(product: Product) -> bool:
+    """Whether the product can be on an order: active, and not declared unsellable."""
+    return product.active and product.sellable is not False

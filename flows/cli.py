@@ -1,0 +1,314 @@
+"""The command `seamline`. Data on stdout, messages on stderr, exit statuses of sysexits.h."""
+
+from __future__ import annotations
+
+import sys
+from datetime import datetime
+from importlib.metadata import version as version_of
+from pathlib import Path
+from typing import Annotated, Any
+
+import anyio
+import msgspec
+from cyclopts import App, Parameter
+
+from runtime.clock import SystemClock, to_datetime, to_instant
+from runtime.errors import ConfigInvalid, SeamlineError, Stop
+
+CONFIG = Path("seamline.toml")
+
+ConfigPath = Annotated[Path, Parameter(name=["--config", "-c"], help="The configuration file.")]
+AsJson = Annotated[bool, Parameter(name="--json", help="Machine-readable output.", negative="")]
+
+app = App(
+    name="seamline",
+    help="Takes every order in exactly once: from Patchworks into Fulfil, or to a person who can see why not.",
+    version=lambda: f"seamline {version_of('seamline')}",
+)
+orders = App(name="orders", help="What became of the orders.")
+holds = App(name="holds", help="What is held, why, whose it is, and until when.")
+schema = App(name="schema", help="Published schemas.")
+for part in (orders, holds, schema):
+    app.command(part)
+
+
+# -- running -----------------------------------------------------------------------------------------------------------
+
+
+@app.command
+def run(*, config: ConfigPath = CONFIG) -> None:
+    """Run the integration until SIGTERM or SIGINT; a second signal hurries.
+
+    Exit status 0 after an orderly stop; 75 when another process holds the store, 78 when the configuration has
+    problems, 74 when the disk fails.
+    """
+    from flows.app import run_process  # noqa: PLC0415 - the other commands start faster without the runtime
+
+    run_process(config)
+
+
+@app.command
+def check(*, config: ConfigPath = CONFIG, json: AsJson = False) -> int:
+    """Check the configuration: every problem at once, with its line and the right spelling. Touches nothing."""
+    from flows.config import Config  # noqa: PLC0415
+    from runtime.config import check as check_text  # noqa: PLC0415
+
+    try:
+        text = config.read_text(encoding="utf-8")
+    except OSError as error:
+        raise ConfigInvalid(f"{config} cannot be read ({error.strerror}); name the right file with --config") from None
+    problems = check_text(text, Config, directory=config.parent)
+    if json:
+        _print_json(problems)
+    else:
+        for problem in problems:
+            print(problem)
+        print(f"{config}: {len(problems) or 'no'} problem{'' if len(problems) == 1 else 's'}")
+    return ConfigInvalid.exit_status if problems else 0
+
+
+@app.command
+def sandbox(
+    *, config: Annotated[Path | None, Parameter(help="Settings of the sandbox, TOML or JSON.")] = None, port: int = 8000
+) -> int:
+    """Run the Fulfil sandbox: a stand-in for the ERP on loopback, with books that can be read at /sandbox/books."""
+    from connectors.fulfil.sandbox.__main__ import main as run_sandbox  # noqa: PLC0415
+
+    arguments = ["--port", str(port)]
+    return run_sandbox(arguments if config is None else ["--config", str(config), *arguments])
+
+
+@app.command
+def demo(*, seed: int = 1, orders: int = 2_000, keep: bool = False, json: AsJson = False) -> int:
+    """A seeded day between two sandboxes, with faults; an observer judges it by the sandbox's books alone.
+
+    Parameters
+    ----------
+    seed
+        The same seed gives the same day and the same books.
+    orders
+        How many orders the day has.
+    keep
+        Stay up afterwards, to look around (also: KEEP=1 in the environment of `make demo`).
+    """
+    from flows.demo.day import run_demo  # noqa: PLC0415
+
+    return run_demo(seed=seed, count=orders, keep=keep, as_json=json)
+
+
+@app.command
+def pause(name: str, *, actor: bool = False, config: ConfigPath = CONFIG) -> None:
+    """Stop giving out the orders of a sales channel (or, with --actor, everything for an actor).
+
+    Intake goes on: orders are accepted and wait on disk. The pause survives restarts, until `resume`.
+    """
+    _control(config, "pause", scope="actor" if actor else "partition", name=name)
+
+
+@app.command
+def resume(name: str, *, actor: bool = False, config: ConfigPath = CONFIG) -> None:
+    """Go on with what was paused."""
+    _control(config, "resume", scope="actor" if actor else "partition", name=name)
+
+
+@app.command
+def version(*, json: AsJson = False) -> None:
+    """The version of Seamline."""
+    if json:
+        _print_json({"seamline": version_of("seamline"), "python": sys.version.split()[0]})
+    else:
+        print(f"seamline {version_of('seamline')}")
+
+
+# -- reading -----------------------------------------------------------------------------------------------------------
+
+
+@orders.command(name="list")
+def list_orders(
+    *,
+    state: str = "",
+    sales_channel: str = "",
+    before: datetime | None = None,
+    limit: Annotated[int, Parameter(help="Rows per page, 1 to 10000.")] = 50,
+    config: ConfigPath = CONFIG,
+    json: AsJson = False,
+) -> None:
+    """Orders, the latest change first.
+
+    Parameters
+    ----------
+    state
+        Only these: new, held, creating, unknown, imported, cancelled.
+    sales_channel
+        Only those of one sales channel.
+    before
+        The next page: the `changed_at` of the last row of this one.
+    """
+    until = None if before is None else to_instant(before.astimezone())
+    rows = _read(
+        config,
+        lambda read: read.orders(state=state, sales_channel=sales_channel, before=until, limit=min(limit, 10_000)),
+    )
+    if json:
+        _print_json(rows)
+        return
+    _print_table(
+        ("changed", "order", "number", "state", "proof", "amount", "sale"),
+        [
+            (_short(row.changed_at), row.key, row.reference, row.state, row.proof, f"{row.amount} {row.currency}",
+             row.sale_number or row.sale or "")
+            for row in rows
+        ],
+    )  # fmt: skip
+    if len(rows) == limit:
+        print(f"\nmore: --before {rows[-1].changed_at.isoformat()}", file=sys.stderr)
+
+
+@orders.command
+def show(order: str, *, config: ConfigPath = CONFIG, json: AsJson = False) -> None:
+    """One order with its cases and its timeline. ORDER is sales-channel/id, an id, or the number that people say."""
+    story = _story(config, order)
+    if json:
+        _print_json(story)
+        return
+    if story.order is not None:
+        _print_table(("field", "value"), [(name, value) for name, value in msgspec.structs.asdict(story.order).items()])
+    for case in story.cases:
+        until = "open" if case.closed_at is None else f"closed {_short(case.closed_at)}, {case.closed_how}"
+        print(f"\n{case.kind} ({case.owner}, {until}): {case.sentence}")
+    print()
+    _print_table(
+        ("at", "by", "what", "values"),
+        [(_short(fact.ended_at), fact.actor, fact.kind, _pairs(fact.values)) for fact in story.timeline],
+    )
+
+
+@orders.command
+def explain(order: str, *, config: ConfigPath = CONFIG, json: AsJson = False) -> None:
+    """In plain words: where the order stands, why, whose move it is and what it is."""
+    from flows.explain import explain as explained  # noqa: PLC0415
+
+    text = explained(_story(config, order), to_datetime(SystemClock().now()))
+    if json:
+        _print_json({"order": order, "explanation": text})
+    else:
+        print(text)
+
+
+@holds.default
+def list_holds(
+    *, owner: str = "", kind: str = "", limit: int = 200, config: ConfigPath = CONFIG, json: AsJson = False
+) -> None:
+    """Open exceptions, the nearest deadline first. Owners: operations, finance, ecommerce, sre."""
+    rows = _read(config, lambda read: read.cases(owner=owner, kind=kind, limit=limit))
+    if json:
+        _print_json(rows)
+        return
+    _print_table(
+        ("deadline", "owner", "kind", "subject", "at stake", "why"),
+        [
+            (_short(row.deadline_at), row.owner, row.kind, row.subject, f"{row.amount or ''} {row.currency or ''}",
+             row.sentence)
+            for row in rows
+        ],
+    )  # fmt: skip
+
+
+@holds.command
+def release(order: str, *, config: ConfigPath = CONFIG) -> None:
+    """Let a held order be decided on again, now. If its cause is still there, it stays held."""
+    _control(config, "release", key=_story(config, order).key)
+
+
+@schema.command(name="order")
+def order_schema() -> None:
+    """The JSON Schema of Seamline's own order format."""
+    from flows.formats.seamline import order_json_schema  # noqa: PLC0415
+
+    sys.stdout.write(msgspec.json.format(msgspec.json.encode(order_json_schema())).decode() + "\n")
+
+
+# -- below the commands ------------------------------------------------------------------------------------------------
+
+
+def _loaded(config: Path) -> Any:
+    from flows.config import Config  # noqa: PLC0415
+    from runtime.config import load  # noqa: PLC0415
+
+    return load(config, Config)
+
+
+def _read(config: Path, question: Any) -> Any:
+    from flows.reading import reading  # noqa: PLC0415
+
+    async def ask() -> Any:
+        async with reading(Path(_loaded(config).store.path)) as read:
+            return await question(read)
+
+    return anyio.run(ask)
+
+
+def _story(config: Path, order: str) -> Any:
+    keys = _read(config, lambda read: read.find(order))
+    if not keys:
+        raise _NotFound(f"no order is known as {order!r}; `seamline orders list` shows those that are")
+    if len(keys) > 1:
+        raise _NotFound(f"{order!r} may be {', '.join(keys)}; say which")
+    return _read(config, lambda read: read.story(keys[0]))
+
+
+def _control(config: Path, command: str, **parameters: str) -> None:
+    from flows.control import send_control  # noqa: PLC0415
+
+    print(anyio.run(send_control, _loaded(config), command, parameters))
+
+
+class _NotFound(SeamlineError):
+    """What was asked for is not there. Exit status 1."""
+
+
+def _print_json(value: Any) -> None:
+    sys.stdout.write(msgspec.json.encode(value).decode() + "\n")
+
+
+def _print_table(head: tuple[str, ...], rows: list[tuple[Any, ...]]) -> None:
+    """A table for people: as wide as the terminal, cut nowhere when it goes into a pipe."""
+    if not sys.stdout.isatty():
+        for row in (head, *rows):
+            print("\t".join(str(cell) for cell in row))
+        return
+    from rich.console import Console  # noqa: PLC0415
+    from rich.table import Table  # noqa: PLC0415
+
+    table = Table(*head, box=None, pad_edge=False)
+    for row in rows:
+        table.add_row(*(str(cell) for cell in row))
+    Console().print(table if rows else "nothing")
+
+
+def _short(moment: datetime) -> str:
+    return moment.strftime("%Y-%m-%d %H:%M:%SZ")
+
+
+def _pairs(values: dict[str, Any]) -> str:
+    return ", ".join(f"{name}={value}" for name, value in values.items())
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """The entry point: runs a command, and turns a failure into one sentence and an exit status."""
+    try:
+        status = app(arguments, exit_on_error=True, print_error=True)
+    except Stop as stop:
+        print(f"seamline: {stop}", file=sys.stderr)
+        sys.exit(stop.exit_status)
+    except SeamlineError as error:
+        print(f"seamline: {error}", file=sys.stderr)
+        sys.exit(1)
+    except BrokenPipeError:  # `seamline orders list | head`
+        sys.stderr.close()
+        sys.exit(0)
+    sys.exit(status if isinstance(status, int) else 0)
+
+
+if __name__ == "__main__":
+    main()

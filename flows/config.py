@@ -1,0 +1,104 @@
+"""The configuration of Seamline: one TOML file. `seamline check` reads it and lists every problem at once."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+from connectors.fulfil.config import FulfilConfig
+from connectors.patchworks.config import IntakeSettings
+from flows.formats import FORMATS
+from flows.model.sale import SaleSettings
+from runtime.config import Secret
+from runtime.engine import EngineConfig
+from runtime.journal.upkeep import Room
+
+
+class StoreSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """Where everything that must survive is kept."""
+
+    path: str = "var/seamline.db"
+    """The file; its directory is created. One process at a time holds it."""
+    room: Room = Room()
+    """How much of the disk it may use."""
+
+
+class OpsSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """The listener of operators' machines: `/livez`, `/readyz`, `/metrics`, and control."""
+
+    host: str = "127.0.0.1"
+    """The address to listen on. Metrics and control are not for the public."""
+    port: Annotated[int, Meta(ge=0, le=65_535)] = 9090
+    """The port to listen on; 0 takes any free one."""
+    control_key: Secret | None = None
+    """The key that `seamline pause`, `resume` and `holds release` present. Not set: those commands are refused."""
+
+
+class FulfilSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """The Fulfil tenant, and how hard it may be called."""
+
+    api: FulfilConfig
+    """Address and manner of the API."""
+    token: Secret
+    """A personal access token, or the token of an API user."""
+    requests_per_s: Annotated[float, Meta(gt=0)] | None = 10.0
+    """The rate to begin with; Fulfil's own answers teach the real one."""
+    lost_answer_wait_s: Annotated[float, Meta(ge=0)] = 2.0
+    """How long to wait after a lost answer before the first look, so that Fulfil can finish what it began."""
+    catalogue_every_s: Annotated[float, Meta(gt=0)] = 60.0
+    """How often changed products are read."""
+    catalogue_overlap_s: Annotated[float, Meta(ge=0)] = 300.0
+    """How far before the last sync each sync reads again, because late commits carry earlier times."""
+
+
+class SalesChannelSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """One sales channel: how its orders are read, and what their sales look like."""
+
+    format: str
+    """The format of its payloads: shopify, or seamline."""
+    tolerance: Annotated[Decimal, Meta(ge=0)] = Decimal(0)
+    """By how much the figures of an order may contradict each other, in its currency. Finance owns this figure."""
+    sale: SaleSettings
+    """How an order becomes a sale in Fulfil."""
+
+    def __post_init__(self) -> None:
+        """Refuse a format that nobody reads."""
+        if self.format not in FORMATS:
+            raise ValueError(f"format {self.format!r} is not known; there are {', '.join(sorted(FORMATS))}")
+
+
+class TelemetrySettings(msgspec.Struct, frozen=True, kw_only=True):
+    """What the process says of itself."""
+
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    """The least severe event that is logged."""
+    log_format: Literal["json", "logfmt"] = "json"
+    """How a log line is written."""
+    otlp_url: str = ""
+    """Where spans are posted (OTLP over HTTP, ending in /v1/traces). Empty: spans are not exported."""
+    trace_share: Annotated[float, Meta(ge=0, le=1)] = 0.1
+    """The share of healthy orders that are traced. An order that meets an exception is always traced, whole."""
+
+
+class Config(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything."""
+
+    fulfil: FulfilSettings
+    """The ERP."""
+    intake: IntakeSettings
+    """The public listener to which Patchworks delivers."""
+    sales_channels: Annotated[
+        dict[Annotated[str, Meta(pattern="^[a-z0-9][a-z0-9-]{0,62}$")], SalesChannelSettings], Meta(min_length=1)
+    ]
+    """The sales channels, by the name that stands in the intake's path."""
+    store: StoreSettings = StoreSettings()
+    """The journal."""
+    ops: OpsSettings = OpsSettings()
+    """The private listener."""
+    telemetry: TelemetrySettings = TelemetrySettings()
+    """Logs and traces."""
+    engine: EngineConfig = EngineConfig()
+    """Sizes of what is kept in memory."""

@@ -1,0 +1,40 @@
+"""Talking to the running process from the command line: pause, resume, release."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import aiohttp
+import msgspec
+
+from connectors.http import outgoing
+from flows.config import Config
+from runtime.errors import SeamlineError
+
+_TIMEOUT_S = 10.0
+
+
+async def send_control(config: Config, command: str, parameters: Mapping[str, str]) -> str:
+    """Give the running process one command; returns its answer for the person who gave it.
+
+    Raises SeamlineError with what to do when there is no control key, no process, or it refuses.
+    """
+    if config.ops.control_key is None:
+        raise SeamlineError('set ops.control_key (for example "env:SEAMLINE_CONTROL_KEY") to allow control commands')
+    url = f"http://{config.ops.host}:{config.ops.port}/v1/control/{command}"
+    headers = {"Authorization": f"Bearer {config.ops.control_key.reveal()}"}
+    try:
+        async with (
+            outgoing(connections_max=1, connect_timeout_s=_TIMEOUT_S, request_timeout_s=_TIMEOUT_S) as session,
+            session.post(url, params=dict(parameters), headers=headers) as answer,
+        ):
+            said = msgspec.json.decode(await answer.read() or b"{}", type=dict[str, Any])
+    except (aiohttp.ClientError, TimeoutError) as error:
+        raise SeamlineError(
+            f"no process answers at {config.ops.host}:{config.ops.port} ({error}); is it running?"
+        ) from error
+    if answer.status != 200:  # noqa: PLR2004
+        reason = said.get("error", {}).get("message", "no reason given")
+        raise SeamlineError(f"the process refused ({answer.status}): {reason}")
+    return str(said.get("message", "done"))

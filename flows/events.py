@@ -1,0 +1,72 @@
+"""Every event of the business: what becomes of orders and exceptions. Labels are names of sales channels and of kinds;
+never an order, a SKU or a person.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from runtime.telemetry.event import Counter, Event, Gauge, Histogram, Key
+
+_IMPORT_SECONDS: Final = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 30.0, 120.0, 600.0, 3_600.0, 21_600.0, 86_400.0)
+
+
+class OrderSettled(Event, frozen=True):
+    """An order came to rest in a state: imported, held or cancelled."""
+
+    event = "order.settled"
+    metrics = (
+        Counter("seamline_orders_settled_total", "Orders that came to rest in the state.", ("sales_channel", "state")),
+    )
+    sales_channel: str
+    state: str
+
+
+class OrderImported(Event, frozen=True):
+    """An order became a sale, this long after its first delivery was accepted."""
+
+    event = "order.imported"
+    metrics = (
+        Histogram(
+            "seamline_order_import_seconds",
+            "From the first delivery of an order until its sale was recorded.",
+            ("sales_channel",),
+            value="seconds",
+            buckets=_IMPORT_SECONDS,
+        ),
+    )
+    sales_channel: str
+    seconds: float
+
+
+class CaseOpened(Event, frozen=True):
+    """An exception began, and waits for its owner."""
+
+    event = "case.opened"
+    level = "info"
+    metrics = (Counter("seamline_cases_opened_total", "Exceptions that began.", ("kind", "owner")),)
+    kind: str
+    owner: str
+    key: Key
+
+
+class CaseClosed(Event, frozen=True):
+    """An exception ended."""
+
+    event = "case.closed"
+    level = "info"
+    metrics = (Counter("seamline_cases_closed_total", "Exceptions that ended.", ("kind", "owner")),)
+    kind: str
+    owner: str
+    key: Key
+
+
+class CatalogueSynced(Event, frozen=True):
+    """The catalogue is as new as Fulfil's last answer."""
+
+    event = "catalogue.synced"
+    metrics = (
+        Gauge("seamline_catalogue_skus", "SKUs that can be sold.", value="products"),
+        Counter("seamline_catalogue_syncs_total", "Complete reads of changed products."),
+    )
+    products: int

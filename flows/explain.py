@@ -1,0 +1,81 @@
+"""An order's story in plain words: what is true now, why, whose move it is, and what happened so far. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from flows.exceptions.kinds import KINDS
+from flows.reading import CaseRow, FactRow, Story
+
+
+def explain(story: Story, now: datetime) -> str:
+    """A few sentences that name the state, the cause, the owner and the next step; then the timeline."""
+    if story.order is None and not story.timeline:
+        return f"Nothing is known of {story.key}: no delivery of it has been accepted."
+    opened = [case for case in story.cases if case.closed_at is None]
+    parts = [_standing(story), *(_case(case, now) for case in opened)]
+    parts.append("\n".join(["What happened:", *_lines(story.timeline)]))
+    return "\n\n".join(parts)
+
+
+def _standing(story: Story) -> str:
+    order = story.order
+    if order is None:
+        return f"{story.key} was received and waits to be decided on."
+    name = f"Order {order.reference} of {order.sales_channel} ({order.amount} {order.currency})"
+    match order.state:
+        case "imported":
+            return f"{name} is in Fulfil as sale {order.sale_number or order.sale}. Its figures are {order.proof}."
+        case "held":
+            return f"{name} is held: it is stored whole, and nothing of it is in Fulfil."
+        case "creating":
+            return f"{name} is on its way: the sale is being created in Fulfil, or waits for Fulfil to take it."
+        case "unknown":
+            return f"{name} was sent to Fulfil, and the answer was lost. Seamline is looking whether the sale is there."
+        case "cancelled":
+            return f"{name} was cancelled by the sales channel before it went to Fulfil. There is nothing to do."
+        case other:
+            return f"{name} is {other}."
+
+
+def _case(case: CaseRow, now: datetime) -> str:
+    kind = KINDS[case.kind]
+    late = now > case.deadline_at
+    due = f"{'should have been done' if late else 'to be done'} by {_time(case.deadline_at)}"
+    stake = f" At stake: {case.amount} {case.currency}." if case.amount and case.currency else ""
+    return (
+        f"{kind.title}: {case.sentence}.{stake}\n"
+        f"Next step, by {case.owner}, {due}: {kind.remedy}. It ends by itself {kind.ends}."
+    )
+
+
+def _lines(timeline: Iterable[FactRow]) -> list[str]:
+    return [f"  {_time(fact.ended_at)}  {_fact(fact)}" for fact in timeline]
+
+
+def _fact(fact: FactRow) -> str:
+    values = fact.values
+    match fact.kind:
+        case "received":
+            return "received and stored"
+        case "decided":
+            return f"decided: goes to Fulfil with {values.get('lines')} lines"
+        case "held":
+            return f"held: {values.get('causes')}"
+        case "created":
+            how = "found in Fulfil after the answer was lost" if values.get("found_by_look") else "created in Fulfil"
+            return f"{how} as sale {values.get('sale')}, attempt {values.get('attempts')}"
+        case "outcome_unknown":
+            return f"the answer was lost ({values.get('cause')})"
+        case "looked_absent":
+            return "looked in Fulfil: the sale is not there"
+        case "stale":
+            return f"an older version arrived late ({values.get('version')}) and was set aside"
+        case kind:
+            shown = ", ".join(f"{name} {value}" for name, value in values.items())
+            return kind.replace("_", " ") + (f" ({shown})" if shown else "")
+
+
+def _time(moment: datetime) -> str:
+    return moment.strftime("%Y-%m-%d %H:%M:%SZ")

@@ -1,0 +1,100 @@
+"""What every format needs: naming an item, and reading ids, texts and instants the same way.
+
+An order must get the same id from every payload that speaks of it, so ids are made here and nowhere else.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+
+from connectors.contract import Identification, Identified, Unidentifiable
+from flows.model.money import JsonNumber
+
+ORDER_ID_MAX = 100
+"""Longest order id, in characters."""
+
+_NOT_AN_ID = Unidentifiable(
+    f"The order id is neither an integer nor printable text of 1 to {ORDER_ID_MAX} characters; send the sales "
+    "channel's own order id."
+)
+
+
+class Misread(ValueError):
+    """A part of the payload is not what its field must hold. The message names the field and never quotes it."""
+
+
+def id_text(value: object) -> str | None:
+    """An id as text: the same for 42, "42" and " 42 ". None for what is no id."""
+    if type(value) is int:
+        return str(value) if value.bit_length() <= 64 else None  # noqa: PLR2004 - no id is wider than a word
+    if type(value) is str and len(value) <= ORDER_ID_MAX + 2:
+        text = value.strip(" ")
+        return text if text and len(text) <= ORDER_ID_MAX and text.isprintable() else None
+    return None
+
+
+def identified(order_id: object, updated_at: object) -> Identification:
+    """The answer for an item with this id and time of update."""
+    text = id_text(order_id)
+    return _NOT_AN_ID if text is None else Identified(text, version_of(updated_at))
+
+
+def version_of(updated_at: object) -> str:
+    """The time of update as UTC text of fixed width, which sorts; empty when there is none that can be read."""
+    try:
+        moment = instant_of(updated_at)
+    except Misread:
+        return ""
+    return "" if moment is None else moment.isoformat(timespec="microseconds")[:-6] + "Z"
+
+
+def instant_of(value: object, field: str = "a date") -> datetime | None:
+    """An aware UTC datetime of ISO 8601 text; None for null and empty text. Raises Misread, also for a missing zone."""
+    if value is None or value == "":
+        return None
+    if type(value) is not str:
+        raise Misread(f"{field} is not text in ISO 8601")
+    try:
+        moment = datetime.fromisoformat(value)
+        utc = None if moment.tzinfo is None else moment.astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise Misread(f"{field} is not a date and time in ISO 8601") from None
+    if utc is None:
+        raise Misread(f"{field} has no time zone")
+    return utc
+
+
+def text_of(value: object) -> str | None:
+    """Text without NUL characters and outer spaces, also of a number; None when nothing is left."""
+    if type(value) is str:
+        return value.replace("\x00", "").strip() or None if value else None
+    if type(value) is int or type(value) is JsonNumber:
+        return str(value)
+    return None
+
+
+def misread(error: Exception) -> str:
+    """The reason why a payload could not be read, as a sentence; msgspec's own messages name types and places only."""
+    if isinstance(error, msgspec.ValidationError):
+        what, _, where = str(error).partition(" - at ")
+        if what.startswith("Invalid enum value"):  # the one message that quotes the payload
+            what = "A word that the format does not know"
+        return f"The order does not have the shape of its format: {what}{where and ' at '}{where}."
+    if isinstance(error, msgspec.DecodeError | RecursionError):
+        return "The payload is not one well-formed JSON object."
+    return f"The order cannot be read: {error}."
+
+
+def object_in(raw: msgspec.Raw | msgspec.UnsetType) -> bytes | None:
+    """The JSON object that a field holds; None when it holds something else, or is missing."""
+    if raw is msgspec.UNSET:
+        return None
+    content = bytes(raw).lstrip()
+    return content if content.startswith(b"{") else None
+
+
+Json = Any
+"""A JSON value that is looked at by type: text, int, `JsonNumber`, bool, None, list or dict."""

@@ -1,0 +1,383 @@
+"""Shopify's REST order JSON (Admin API 2025-01 and older), read as an `Order`.
+
+What the fields mean is from Shopify's Admin REST reference (Order, Line Item, Draft Order). Older versions lack fields,
+so nearly all may be missing. Published figures are facts: where two places disagree about one, the order carries the
+conflict and the proof says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from decimal import Decimal
+
+import msgspec
+
+from connectors.contract import Identification, NotAnOrder, Unidentifiable
+from flows.formats.parts import Json, Misread, id_text, identified, instant_of, misread, object_in, text_of, version_of
+from flows.formats.shopify_payments import payments_of, refunds_of
+from flows.formats.shopify_wire import (
+    AddressIn,
+    AllocationIn,
+    Head,
+    LineIn,
+    MoneySet,
+    OrderIn,
+    ShippingIn,
+    TaxIn,
+    decode_head,
+    decode_order,
+)
+from flows.model.money import ZERO, Money, amount_of, currency_of
+from flows.model.order import (
+    Address,
+    Amount,
+    Conflict,
+    Customer,
+    Discount,
+    FinancialStatus,
+    FulfilmentStatus,
+    Line,
+    Order,
+    ShippingLine,
+    TaxLine,
+    Totals,
+    Unreadable,
+)
+
+_GID = "gid://shopify/"
+_ORDER_GID = "gid://shopify/Order/"
+_DRAFT = NotAnOrder("A draft order is not an order yet; send it when Shopify has made it one.")
+_KINDS = {
+    "DraftOrder": _DRAFT,
+    "AbandonedCheckout": NotAnOrder("An abandoned checkout is not an order."),
+    "Fulfillment": NotAnOrder("A fulfilment is not an order; send the order."),
+    "OrderTransaction": NotAnOrder("A transaction is not an order; send the order with its transactions."),
+    "Refund": NotAnOrder("A refund is not an order; send the order with its refunds."),
+}
+_FINANCIAL = {
+    "pending": FinancialStatus.PENDING,
+    "unpaid": FinancialStatus.PENDING,
+    "authorized": FinancialStatus.AUTHORISED,
+    "partially_paid": FinancialStatus.PARTIALLY_PAID,
+    "paid": FinancialStatus.PAID,
+    "partially_refunded": FinancialStatus.PARTIALLY_REFUNDED,
+    "refunded": FinancialStatus.REFUNDED,
+    "voided": FinancialStatus.VOIDED,
+}
+_FULFILMENT = {"partial": FulfilmentStatus.PARTIAL, "fulfilled": FulfilmentStatus.SHIPPED}
+
+
+def identify(raw: bytes) -> Identification:
+    """Name one item by its id and time of update. Never raises; looks no deeper than `order` or `draft_order`."""
+    try:
+        head, _ = _opened(raw)
+    except (msgspec.DecodeError, ValueError, RecursionError) as error:
+        return Unidentifiable(misread(error))
+    if head is None or head.invoice_url is not msgspec.UNSET:
+        return _DRAFT
+    gid = head.admin_graphql_api_id
+    if type(gid) is str and gid.startswith(_GID) and not gid.startswith(_ORDER_GID):
+        kind = _KINDS.get(gid[len(_GID) :].partition("/")[0])
+        if kind is not None:
+            return kind
+    return identified(_order_id(head.id), head.updated_at)
+
+
+def _opened(raw: bytes) -> tuple[Head | None, bytes]:
+    """The head of the order and its bytes, out of `{order: ...}` if need be; None for a draft."""
+    head = decode_head(raw)
+    inner = object_in(head.order)
+    if inner is not None:
+        return decode_head(inner), inner
+    if object_in(head.draft_order) is not None:
+        return None, raw
+    return head, raw
+
+
+def _order_id(value: Json) -> Json:
+    """The plain id, also of Shopify's GraphQL spelling: the same order must have one id whichever way it comes."""
+    if type(value) is str and value.startswith(_ORDER_GID):
+        return value[len(_ORDER_GID) :].partition("?")[0]
+    return value
+
+
+def read(sales_channel: str, raw: bytes) -> Order | Unreadable:
+    """Read one order; whatever is wrong with the payload is the reason of an `Unreadable`. Never raises."""
+    try:
+        order = decode_order(raw)
+        if order.id is None:
+            order = decode_order(_opened(raw)[1])
+        return _Reading(order).order(sales_channel)
+    except (msgspec.DecodeError, ValueError, RecursionError) as error:
+        return Unreadable(misread(error))
+
+
+class _Reading:
+    """One payload while it is read: its currencies, and the conflicts met so far."""
+
+    def __init__(self, source: OrderIn) -> None:
+        self.source = source
+        self.conflicts: list[Conflict] = []
+        if source.currency is None:
+            raise Misread("it has no currency")
+        self.currency = currency_of(source.currency)
+        presentment = source.presentment_currency
+        if presentment is None:
+            both = source.total_price_set
+            money = None if both is None else both.presentment_money
+            presentment = None if money is None else money.currency_code
+        self.presentment = self.currency if presentment is None else currency_of(presentment)
+        zero = Money(ZERO, self.currency)
+        self.single = self.presentment == self.currency
+        self.zero = Amount(zero, None if self.single else Money(ZERO, self.presentment))
+
+    def order(self, sales_channel: str) -> Order:
+        source = self.source
+        order_id = id_text(_order_id(source.id))
+        if order_id is None:
+            raise Misread("it has no id")
+        if source.line_items is None:
+            raise Misread("it has no line_items")
+        placed_at = instant_of(source.processed_at, "processed_at") or instant_of(source.created_at, "created_at")
+        if placed_at is None:
+            raise Misread("it has neither processed_at nor created_at")
+        totals = self.totals()
+        status = _FINANCIAL.get(source.financial_status or "", FinancialStatus.UNKNOWN)
+        refunds = refunds_of(source, self.currency)
+        lines = tuple(map(self.line, source.line_items))
+        shipping_lines = tuple(map(self.shipping_line, source.shipping_lines or ()))
+        duty_taxes = self.duty_taxes()
+        taxed = any(line.taxes for line in lines) or any(line.taxes for line in shipping_lines) or duty_taxes
+        return Order(
+            sales_channel=sales_channel,
+            order_id=order_id,
+            reference=text_of(source.name) or text_of(source.order_number) or order_id,
+            version=version_of(source.updated_at),
+            placed_at=placed_at,
+            currency=self.currency,
+            presentment_currency=self.presentment,
+            taxes_included=source.taxes_included is True,
+            lines=lines,
+            totals=totals,
+            shipping_lines=shipping_lines,
+            unallocated_taxes=() if taxed else self.taxes(source.tax_lines),
+            unallocated_discount=self.unallocated_discount(),
+            discounts=self.discounts(),
+            payments=payments_of(source, order_id, status, totals, refunds),
+            tips=self.charge(source.total_tip_received, None, "total_tip_received"),
+            duties=self.duties(),
+            duty_taxes=duty_taxes,
+            fees=self.charge(None, source.original_total_additional_fees_set, "original_total_additional_fees"),
+            cash_rounding=self.charge(None, source.total_cash_rounding_payment_adjustment_set, "cash rounding"),
+            financial_status=status,
+            fulfilment_status=_FULFILMENT.get(source.fulfillment_status or "", FulfilmentStatus.UNSHIPPED),
+            cancelled_at=instant_of(source.cancelled_at, "cancelled_at"),
+            test=source.test is True,
+            refunds=refunds,
+            customer=self.customer(),
+            billing_address=_address(source.billing_address),
+            shipping_address=_address(source.shipping_address),
+            tags=_tags(source.tags),
+            conflicts=tuple(self.conflicts),
+        )
+
+    def totals(self) -> Totals:
+        source, amount = self.source, self.amount
+        total = amount(source.total_price, source.total_price_set, "total_price")
+        if total is None:
+            raise Misread("it has no total_price")
+        goods = amount(source.total_line_items_price, source.total_line_items_price_set, "total_line_items_price")
+        return Totals(
+            total=total,
+            goods=goods,
+            subtotal=amount(source.subtotal_price, source.subtotal_price_set, "subtotal_price"),
+            discounts=amount(source.total_discounts, source.total_discounts_set, "total_discounts"),
+            tax=amount(source.total_tax, source.total_tax_set, "total_tax"),
+            shipping=amount(None, source.total_shipping_price_set, "total_shipping_price"),
+            left=amount(source.current_total_price, source.current_total_price_set, "current_total_price"),
+            outstanding=amount(source.total_outstanding, None, "total_outstanding"),
+        )
+
+    # -- amounts -------------------------------------------------------------------------------------------------------
+
+    def amount(self, plain: Json, both: MoneySet | None, field: str) -> Amount | None:
+        """An amount of its plain field and its set, which win over the plain field and must not contradict it."""
+        shop = None if both is None else both.shop_money
+        if shop is None or shop.amount is None:
+            if plain is None:
+                return None
+            value = amount_of(plain)
+            money = Money(value, self.currency)
+            return Amount(money, None if self.single or value else self.zero.presentment)
+        value = amount_of(shop.amount)
+        code = shop.currency_code
+        money = Money(value, self.currency if code is None or code == self.currency else currency_of(code))
+        if plain is not None and plain != shop.amount and amount_of(plain) != value:
+            self.conflicts.append(Conflict(field, Money(amount_of(plain), self.currency), money))
+        other = None if both is None else both.presentment_money
+        if self.single or other is None or other.amount is None:
+            return Amount(money)
+        code = self.presentment if other.currency_code is None else currency_of(other.currency_code)
+        return Amount(money, Money(amount_of(other.amount), code))
+
+    def charge(self, plain: Json, both: MoneySet | None, field: str) -> Amount | None:
+        """An amount that most orders have not: None when it is zero."""
+        found = self.amount(plain, both, field)
+        return found if found is not None and found.shop.amount else None
+
+    def sum(self, amounts: Iterable[Amount]) -> Amount:
+        """The sum on every side that all of them have."""
+        found = list(amounts)
+        if len(found) == 1:
+            return found[0]
+        if not found:
+            return self.zero
+        shop, presentment = found[0].shop, found[0].presentment
+        for each in found[1:]:
+            shop += each.shop
+            presentment = None if presentment is None or each.presentment is None else presentment + each.presentment
+        return Amount(shop, presentment)
+
+    def taxes(self, taxes: Sequence[TaxIn] | None) -> tuple[TaxLine, ...]:
+        if not taxes:
+            return ()
+        return tuple(
+            TaxLine(
+                text_of(tax.title) or "",
+                None if tax.rate is None else amount_of(tax.rate),
+                self.amount(tax.price, tax.price_set, "a tax") or self.zero,
+                tax.channel_liable is True,
+            )
+            for tax in taxes
+        )
+
+    def allocated(self, allocations: Sequence[AllocationIn]) -> Amount:
+        return self.sum(self.amount(each.amount, each.amount_set, "a discount") or self.zero for each in allocations)
+
+    # -- lines ---------------------------------------------------------------------------------------------------------
+
+    def line(self, line: LineIn) -> Line:
+        price = self.amount(line.price, line.price_set, "the price of a line")
+        if price is None:
+            raise Misread("a line has no price")
+        if line.quantity is None:
+            raise Misread("a line has no quantity")
+        quantity = amount_of(line.quantity)
+        if line.discount_allocations:
+            discount = self.allocated(line.discount_allocations)
+        else:
+            discount = self.amount(line.total_discount, line.total_discount_set, "the discount of a line") or self.zero
+        return Line(
+            id_text(line.id) or "",
+            text_of(line.sku),
+            text_of(line.title) or text_of(line.name) or "",
+            quantity,
+            price,
+            _times(price, quantity),
+            discount,
+            self.taxes(line.tax_lines),
+            None if line.current_quantity is None else amount_of(line.current_quantity),
+            line.requires_shipping is not False,
+            line.gift_card is True,
+        )
+
+    def shipping_line(self, line: ShippingIn) -> ShippingLine:
+        price = self.amount(line.price, line.price_set, "the price of shipping") or self.zero
+        if line.discount_allocations:
+            discount = self.allocated(line.discount_allocations)
+        else:
+            field = "the discounted price of shipping"
+            paid = self.amount(line.discounted_price, line.discounted_price_set, field)
+            discount = self.zero if paid is None else _minus(price, paid)
+        title = text_of(line.title) or ""
+        service = text_of(line.code) or title
+        return ShippingLine(id_text(line.id) or "", title, service, price, discount, self.taxes(line.tax_lines))
+
+    # -- the rest of the order -----------------------------------------------------------------------------------------
+
+    def unallocated_discount(self) -> Amount | None:
+        """Codes of versions before `discount_allocations`, which say an amount but not where it went."""
+        source = self.source
+        if not source.discount_codes or any(line.discount_allocations is not None for line in source.line_items or ()):
+            return None
+        total = self.sum(discount.amount for discount in self.discounts())
+        return total if total.shop.amount else None
+
+    def discounts(self) -> tuple[Discount, ...]:
+        return tuple(
+            Discount(text_of(code.code) or "", self.amount(code.amount, None, "a discount code") or self.zero)
+            for code in self.source.discount_codes or ()
+        )
+
+    def duties(self) -> Amount | None:
+        source = self.source
+        if source.duties_included:
+            return None
+        if source.original_total_duties_set is not None:
+            return self.charge(None, source.original_total_duties_set, "original_total_duties")
+        per_line = [
+            self.amount(None, MoneySet(duty.shop_money, duty.presentment_money), "a duty") or self.zero
+            for line in source.line_items or ()
+            for duty in line.duties or ()
+        ]
+        total = self.sum(per_line)
+        return total if total.shop.amount else None
+
+    def duty_taxes(self) -> tuple[TaxLine, ...]:
+        return tuple(
+            tax
+            for line in self.source.line_items or ()
+            if line.duties
+            for duty in line.duties
+            for tax in self.taxes(duty.tax_lines)
+        )
+
+    def customer(self) -> Customer | None:
+        source, who = self.source, self.source.customer
+        email = text_of(source.email) or text_of(source.contact_email)
+        phone = text_of(source.phone)
+        if who is None:
+            return Customer(email=email, phone=phone) if email or phone else None
+        return Customer(
+            id=id_text(who.id),
+            name=_joined(who.first_name, who.last_name),
+            email=email or text_of(who.email),
+            phone=phone or text_of(who.phone),
+        )
+
+
+def _times(amount: Amount, quantity: Decimal) -> Amount:
+    if quantity == 1:
+        return amount
+    presentment = amount.presentment
+    return Amount(amount.shop.times(quantity), None if presentment is None else presentment.times(quantity))
+
+
+def _minus(one: Amount, other: Amount) -> Amount:
+    both = one.presentment is not None and other.presentment is not None
+    return Amount(one.shop - other.shop, one.presentment - other.presentment if both else None)  # type: ignore[operator]
+
+
+def _address(address: AddressIn | None) -> Address | None:
+    if address is None:
+        return None
+    return Address(
+        name=text_of(address.name) or _joined(address.first_name, address.last_name),
+        company=text_of(address.company),
+        address1=text_of(address.address1),
+        address2=text_of(address.address2),
+        city=text_of(address.city),
+        zip=text_of(address.zip),
+        subdivision_code=text_of(address.province_code),
+        country_code=text_of(address.country_code),
+        phone=text_of(address.phone),
+    )
+
+
+def _joined(first: str | None, last: str | None) -> str | None:
+    return " ".join(filter(None, (text_of(first), text_of(last)))) or None
+
+
+def _tags(tags: str | list[str] | None) -> tuple[str, ...]:
+    parts = tags.split(",") if isinstance(tags, str) else tags or ()
+    return tuple(tag.strip() for tag in parts if tag.strip())

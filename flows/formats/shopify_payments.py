@@ -1,0 +1,161 @@
+"""Payments and refunds of a Shopify order.
+
+Payloads of webhooks carry no transactions. Then the status is the only witness of what was paid: the payments are
+derived from `financial_status`, `total_outstanding` and the gateways' names, and say that they are.
+Source: Shopify Admin REST reference 2025-01, Transaction (`kind`, `status`), Refund (`order_adjustments`), Order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from flows.formats.parts import Json, id_text, text_of
+from flows.formats.shopify_wire import MoneySet, OrderIn, RefundIn, TransactionIn
+from flows.model.money import ZERO, Money, amount_of, currency_of, total_of
+from flows.model.order import FinancialStatus, Payment, PaymentKind, PaymentStatus, Refund, Tender, Totals
+
+_KINDS = {
+    "sale": PaymentKind.SALE,
+    "capture": PaymentKind.CAPTURE,
+    "authorization": PaymentKind.AUTHORISATION,
+    "void": PaymentKind.VOID,
+    "refund": PaymentKind.REFUND,
+}
+_STATUSES = {"success": PaymentStatus.SUCCESS, "pending": PaymentStatus.PENDING}
+_TENDERS = {
+    "gift_card": Tender.GIFT_CARD,
+    "shopify_store_credit": Tender.STORE_CREDIT,
+    "store_credit": Tender.STORE_CREDIT,
+}
+_TAKEN = frozenset(
+    (
+        FinancialStatus.PAID,
+        FinancialStatus.PARTIALLY_PAID,
+        FinancialStatus.PARTIALLY_REFUNDED,
+        FinancialStatus.REFUNDED,
+    )
+)
+
+
+def payments_of(
+    order: OrderIn, order_id: str, status: FinancialStatus, totals: Totals, refunds: tuple[Refund, ...] | None
+) -> tuple[Payment, ...]:
+    """The payments as published, or derived where there are none. Refunds are not payments."""
+    currency = totals.total.shop.currency
+    published = tuple(
+        _payment(transaction, currency)
+        for transaction in order.transactions or ()
+        if transaction.kind not in {"refund", "change"}
+    )
+    return published or _derived(order, order_id, status, totals, refunds)
+
+
+def _payment(transaction: TransactionIn, currency: str) -> Payment:
+    gateway = (transaction.gateway or "").strip()
+    return Payment(
+        id=id_text(transaction.id) or "",
+        gateway=gateway,
+        kind=_KINDS.get(transaction.kind or "", PaymentKind.OTHER),
+        status=_STATUSES.get(transaction.status or "", PaymentStatus.FAILED),
+        amount=_money(transaction, currency),
+        tender=_TENDERS.get(gateway, Tender.MONEY),
+        parent_id=id_text(transaction.parent_id),
+    )
+
+
+def _derived(
+    order: OrderIn, order_id: str, status: FinancialStatus, totals: Totals, refunds: tuple[Refund, ...] | None
+) -> tuple[Payment, ...]:
+    total = totals.total.shop
+    if status in _TAKEN:
+        kind, amount = PaymentKind.SALE, total - _unpaid(totals, total.currency, refunds)
+    elif status is FinancialStatus.AUTHORISED:
+        kind, amount = PaymentKind.AUTHORISATION, total
+    else:
+        return ()
+    if amount.amount <= ZERO:
+        return ()
+    names = list(dict.fromkeys(filter(None, map(str.strip, order.payment_gateway_names or ()))))
+    if not names and order.gateway:
+        names = [order.gateway.strip()]
+    gateway = "" if not names else names[0] if len(names) == 1 else None
+    return (
+        Payment(
+            id=order_id,
+            gateway=gateway,
+            kind=kind,
+            status=PaymentStatus.SUCCESS,
+            amount=amount,
+            tender=_TENDERS.get(gateway or "", Tender.MONEY),
+            derived=True,
+        ),
+    )
+
+
+def _unpaid(totals: Totals, currency: str, refunds: tuple[Refund, ...] | None) -> Money:
+    """What nobody ever paid: what is outstanding, and what was removed without money going back."""
+    nothing = Money(ZERO, currency)
+    outstanding = totals.outstanding.shop if totals.outstanding is not None else nothing
+    unpaid = max(outstanding, nothing)
+    if totals.left is None or refunds is None:
+        return unpaid
+    returned = total_of(
+        (money for refund in refunds for money in refund.refunded if money.currency == currency), currency
+    )
+    return unpaid + max(totals.total.shop - totals.left.shop - returned, nothing)
+
+
+def refunds_of(order: OrderIn, currency: str) -> tuple[Refund, ...] | None:
+    """The refunds, summarised; None when the payload does not speak of them."""
+    if order.refunds is None:
+        return None
+    return tuple(_refund(refund, currency, included=bool(order.taxes_included)) for refund in order.refunds)
+
+
+def _refund(refund: RefundIn, currency: str, *, included: bool) -> Refund:
+    transactions = [each for each in refund.transactions or () if each.kind == "refund"]
+    refunded = _sums((each for each in transactions if each.status == "success"), currency)
+    return Refund(
+        id=id_text(refund.id) or "",
+        refunded=refunded,
+        pending=_sums((each for each in transactions if each.status == "pending"), currency),
+        worth=_worth(refund, currency, included=included) if refunded else None,
+    )
+
+
+def _sums(transactions: Iterable[TransactionIn], currency: str) -> tuple[Money, ...]:
+    sums: dict[str, Money] = {}
+    for transaction in transactions:
+        money = _money(transaction, currency)
+        sums[money.currency] = sums[money.currency] + money if money.currency in sums else money
+    return tuple(sums.values())
+
+
+def _worth(refund: RefundIn, currency: str, *, included: bool) -> Money | None:
+    """Lines with their tax, less the adjustments: a refunded shipping cost is a negative one."""
+    if not refund.refund_line_items and not refund.order_adjustments:
+        return None
+    worth = Money(ZERO, currency)
+    for line in refund.refund_line_items or ():
+        worth += _shop(line.subtotal_set, line.subtotal, currency)
+        if not included:
+            worth += _shop(line.total_tax_set, line.total_tax, currency)
+    for adjustment in refund.order_adjustments or ():
+        worth -= _shop(adjustment.amount_set, adjustment.amount, currency)
+        worth -= _shop(adjustment.tax_amount_set, adjustment.tax_amount, currency)
+    return worth
+
+
+def _shop(both: MoneySet | None, plain: Json, currency: str) -> Money:
+    shop = None if both is None else both.shop_money
+    if shop is not None:
+        return Money(amount_of(shop.amount), currency_of(shop.currency_code or currency))
+    return Money(ZERO if plain is None else amount_of(plain), currency)
+
+
+def _money(transaction: TransactionIn, currency: str) -> Money:
+    code = text_of(transaction.currency)
+    return Money(
+        ZERO if transaction.amount is None else amount_of(transaction.amount),
+        currency if code is None else currency_of(code),
+    )

@@ -1,0 +1,225 @@
+"""The parts of Shopify's REST order JSON that Seamline reads, typed for one quick decode.
+
+Amounts, ids and quantities are `Json`: they come as text, as numbers and as null, and are judged one by one. Everything
+else in a payload is skipped. A repeated key counts with its last value, as in every JSON reader of the field.
+Source of names: Shopify Admin REST reference 2025-01, resource Order.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from flows.formats.parts import Json
+from flows.model.money import JsonNumber
+
+
+class Head(msgspec.Struct, gc=False):
+    """What names an item: the fields of a bare order, and those that show another kind."""
+
+    id: Json = None
+    updated_at: Json = None
+    admin_graphql_api_id: Json = None
+    invoice_url: Json = msgspec.UNSET
+    order: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+    draft_order: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+
+
+class MoneyIn(msgspec.Struct, gc=False):
+    """An amount in one currency."""
+
+    amount: Json = None
+    currency_code: str | None = None
+
+
+class MoneySet(msgspec.Struct, gc=False):
+    """An amount on both sides."""
+
+    shop_money: MoneyIn | None = None
+    presentment_money: MoneyIn | None = None
+
+
+class TaxIn(msgspec.Struct, gc=False):
+    """A tax line. `channel_liable`: the sales channel collects and remits it."""
+
+    title: str | None = None
+    rate: Json = None
+    price: Json = None
+    price_set: MoneySet | None = None
+    channel_liable: bool | None = None
+
+
+class AllocationIn(msgspec.Struct, gc=False):
+    """The share of a discount that one line bears."""
+
+    amount: Json = None
+    amount_set: MoneySet | None = None
+
+
+class DutyIn(msgspec.Struct, gc=False):
+    """A duty on one line."""
+
+    shop_money: MoneyIn | None = None
+    presentment_money: MoneyIn | None = None
+    tax_lines: list[TaxIn] | None = None
+
+
+class LineIn(msgspec.Struct, gc=False):
+    """An entry of `line_items`."""
+
+    id: Json = None
+    sku: Json = None
+    title: str | None = None
+    name: str | None = None
+    quantity: Json = None
+    current_quantity: Json = None
+    price: Json = None
+    price_set: MoneySet | None = None
+    total_discount: Json = None
+    total_discount_set: MoneySet | None = None
+    discount_allocations: list[AllocationIn] | None = None
+    tax_lines: list[TaxIn] | None = None
+    duties: list[DutyIn] | None = None
+    requires_shipping: bool | None = None
+    gift_card: bool | None = None
+
+
+class ShippingIn(msgspec.Struct, gc=False):
+    """An entry of `shipping_lines`."""
+
+    id: Json = None
+    code: Json = None
+    title: str | None = None
+    price: Json = None
+    price_set: MoneySet | None = None
+    discounted_price: Json = None
+    discounted_price_set: MoneySet | None = None
+    discount_allocations: list[AllocationIn] | None = None
+    tax_lines: list[TaxIn] | None = None
+
+
+class DiscountCodeIn(msgspec.Struct, gc=False):
+    """An entry of `discount_codes`."""
+
+    code: str | None = None
+    amount: Json = None
+
+
+class TransactionIn(msgspec.Struct, gc=False):
+    """An entry of `transactions`, of the order or of a refund."""
+
+    id: Json = None
+    parent_id: Json = None
+    kind: str | None = None
+    status: str | None = None
+    gateway: str | None = None
+    amount: Json = None
+    currency: str | None = None
+
+
+class RefundLineIn(msgspec.Struct, gc=False):
+    """A line given back."""
+
+    subtotal: Json = None
+    subtotal_set: MoneySet | None = None
+    total_tax: Json = None
+    total_tax_set: MoneySet | None = None
+
+
+class AdjustmentIn(msgspec.Struct, gc=False):
+    """What a refund adds (negative) or keeps back (positive): shipping, or a discrepancy."""
+
+    amount: Json = None
+    amount_set: MoneySet | None = None
+    tax_amount: Json = None
+    tax_amount_set: MoneySet | None = None
+
+
+class RefundIn(msgspec.Struct, gc=False):
+    """An entry of `refunds`."""
+
+    id: Json = None
+    transactions: list[TransactionIn] | None = None
+    refund_line_items: list[RefundLineIn] | None = None
+    order_adjustments: list[AdjustmentIn] | None = None
+
+
+class AddressIn(msgspec.Struct, gc=False):
+    """A billing or shipping address."""
+
+    name: str | None = None
+    first_name: str | None = None
+    last_name: str | None = None
+    company: str | None = None
+    address1: str | None = None
+    address2: str | None = None
+    city: str | None = None
+    zip: Json = None
+    province_code: str | None = None
+    country_code: str | None = None
+    phone: Json = None
+
+
+class CustomerIn(msgspec.Struct, gc=False):
+    """The customer."""
+
+    id: Json = None
+    email: str | None = None
+    phone: Json = None
+    first_name: str | None = None
+    last_name: str | None = None
+
+
+class OrderIn(msgspec.Struct, gc=False):
+    """An order."""
+
+    id: Json = None
+    name: str | None = None
+    order_number: Json = None
+    created_at: Json = None
+    processed_at: Json = None
+    updated_at: Json = None
+    cancelled_at: Json = None
+    currency: str | None = None
+    presentment_currency: str | None = None
+    taxes_included: bool | None = None
+    duties_included: bool | None = None
+    test: bool | None = None
+    financial_status: str | None = None
+    fulfillment_status: str | None = None
+    total_price: Json = None
+    total_price_set: MoneySet | None = None
+    total_line_items_price: Json = None
+    total_line_items_price_set: MoneySet | None = None
+    subtotal_price: Json = None
+    subtotal_price_set: MoneySet | None = None
+    total_discounts: Json = None
+    total_discounts_set: MoneySet | None = None
+    total_tax: Json = None
+    total_tax_set: MoneySet | None = None
+    total_shipping_price_set: MoneySet | None = None
+    current_total_price: Json = None
+    current_total_price_set: MoneySet | None = None
+    total_outstanding: Json = None
+    total_tip_received: Json = None
+    original_total_duties_set: MoneySet | None = None
+    original_total_additional_fees_set: MoneySet | None = None
+    total_cash_rounding_payment_adjustment_set: MoneySet | None = None
+    tax_lines: list[TaxIn] | None = None
+    line_items: list[LineIn] | None = None
+    shipping_lines: list[ShippingIn] | None = None
+    discount_codes: list[DiscountCodeIn] | None = None
+    transactions: list[TransactionIn] | None = None
+    refunds: list[RefundIn] | None = None
+    payment_gateway_names: list[str] | None = None
+    gateway: str | None = None
+    customer: CustomerIn | None = None
+    billing_address: AddressIn | None = None
+    shipping_address: AddressIn | None = None
+    email: str | None = None
+    contact_email: str | None = None
+    phone: Json = None
+    tags: str | list[str] | None = None
+
+
+decode_head = msgspec.json.Decoder(Head, float_hook=JsonNumber).decode
+decode_order = msgspec.json.Decoder(OrderIn, float_hook=JsonNumber).decode

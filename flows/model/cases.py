@@ -1,0 +1,48 @@
+"""What follows from a change of a subject's open cases: the rows that people list, and the events that are counted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Any
+
+from flows.events import CaseClosed, CaseOpened
+from flows.exceptions.kinds import KINDS, ExceptionCase
+from runtime.clock import to_instant
+from runtime.decision import Write
+
+
+def case_rows(
+    subject: str, before: Sequence[ExceptionCase], after: Sequence[ExceptionCase], now: datetime, *, how: str
+) -> list[Write]:
+    """The rows for a change of a subject's open cases."""
+    old = {case.fingerprint(subject): case for case in before}
+    new = {case.fingerprint(subject): case for case in after}
+    rows = [Write("close_case", (to_instant(now), how, fingerprint)) for fingerprint in old.keys() - new.keys()]
+    for fingerprint, case in new.items():
+        if old.get(fingerprint) != case:
+            amount = str(case.amount) if case.amount is not None else None
+            rows.append(
+                Write(
+                    "open_case",
+                    (
+                        fingerprint, case.kind, subject, case.cause, case.sentence, KINDS[case.kind].owner.value,
+                        amount, case.currency, to_instant(case.opened_at), to_instant(case.deadline_at),
+                    ),
+                )
+            )  # fmt: skip
+    return rows
+
+
+def announce_cases(
+    key: str, before: Sequence[ExceptionCase], after: Sequence[ExceptionCase], emit: Callable[[Any], None]
+) -> None:
+    """Emit an event for each case of a subject that began or ended."""
+    if before is after:
+        return
+    old = {(case.kind, case.cause) for case in before}
+    new = {(case.kind, case.cause) for case in after}
+    for kind, _ in sorted(new - old):
+        emit(CaseOpened(kind=kind, owner=KINDS[kind].owner.value, key=key))
+    for kind, _ in sorted(old - new):
+        emit(CaseClosed(kind=kind, owner=KINDS[kind].owner.value, key=key))

@@ -1,0 +1,279 @@
+"""The order as Seamline knows it, whatever format it came in: facts as published, nothing corrected.
+
+Every amount carries its currency, and both sides where the source publishes both: the shop's own currency, in which
+the brand books, and the presentment currency, in which the customer paid. Personal data is marked `Personal` and never
+shows in a `repr`.
+"""
+
+from __future__ import annotations
+
+import enum
+from datetime import datetime
+from decimal import Decimal
+from typing import Annotated
+
+import msgspec
+
+from flows.model.money import MixedCurrencies, Money
+
+Personal = Annotated[str, msgspec.Meta(extra={"personal": True})]
+"""Text about a person: never in a log, metric, span, message or fact."""
+
+
+class Side(enum.StrEnum):
+    """Which of an order's two currencies is meant."""
+
+    SHOP = "shop"
+    PRESENTMENT = "presentment"
+
+
+class Tender(enum.StrEnum):
+    """What kind of value a payment moves."""
+
+    MONEY = "money"
+    GIFT_CARD = "gift_card"
+    STORE_CREDIT = "store_credit"
+
+
+class PaymentKind(enum.StrEnum):
+    """What a payment does. `SALE` takes money at once; `CAPTURE` takes what an `AUTHORISATION` reserved."""
+
+    SALE = "sale"
+    CAPTURE = "capture"
+    AUTHORISATION = "authorisation"
+    VOID = "void"
+    REFUND = "refund"
+    OTHER = "other"
+
+
+class PaymentStatus(enum.StrEnum):
+    """How the payment went, as far as the source knows."""
+
+    SUCCESS = "success"
+    PENDING = "pending"
+    FAILED = "failed"
+
+
+class FinancialStatus(enum.StrEnum):
+    """The source's own word for what was paid."""
+
+    PENDING = "pending"
+    AUTHORISED = "authorised"
+    PARTIALLY_PAID = "partially_paid"
+    PAID = "paid"
+    PARTIALLY_REFUNDED = "partially_refunded"
+    REFUNDED = "refunded"
+    VOIDED = "voided"
+    UNKNOWN = "unknown"
+
+
+class FulfilmentStatus(enum.StrEnum):
+    """The source's own word for what was shipped."""
+
+    UNSHIPPED = "unshipped"
+    PARTIAL = "partial"
+    SHIPPED = "shipped"
+
+
+class Amount(msgspec.Struct, frozen=True, gc=False):
+    """One published amount, on both sides where both are published. `presentment` None: the same, or not published."""
+
+    shop: Money
+    presentment: Money | None = None
+
+    def on(self, currency: str) -> Money:
+        """The side in this currency. Raises MixedCurrencies when neither side is."""
+        if self.shop.currency == currency:
+            return self.shop
+        if self.presentment is not None and self.presentment.currency == currency:
+            return self.presentment
+        raise MixedCurrencies(f"an amount in {self.shop.currency} has no figure in {currency}")
+
+
+class TaxLine(msgspec.Struct, frozen=True, gc=False):
+    """A tax as published. `rate` 0.2 is 20 %. `withheld`: a marketplace collects and remits it, the brand does not."""
+
+    name: str
+    rate: Decimal | None
+    amount: Amount
+    withheld: bool = False
+
+
+class Line(msgspec.Struct, frozen=True, gc=False):
+    """Goods, or anything else that was sold. `gross` is before discounts, and contains the taxes of an inclusive order.
+
+    `quantity_left` is what edits and refunds left of `quantity`; None when the source does not say.
+    """
+
+    id: str
+    sku: str | None
+    title: str
+    quantity: Decimal
+    unit_price: Amount
+    gross: Amount
+    discount: Amount
+    taxes: tuple[TaxLine, ...] = ()
+    quantity_left: Decimal | None = None
+    requires_shipping: bool = True
+    gift_card: bool = False
+
+
+class ShippingLine(msgspec.Struct, frozen=True, gc=False):
+    """What shipping costs; `gross` before its discount. `service` is the source's code, or its title without one."""
+
+    id: str
+    title: str
+    service: str
+    gross: Amount
+    discount: Amount
+    taxes: tuple[TaxLine, ...] = ()
+
+
+class Discount(msgspec.Struct, frozen=True, gc=False):
+    """A discount of the order by its code or title, as published."""
+
+    name: str
+    amount: Amount
+
+
+class Payment(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """One payment in its own currency.
+
+    `gateway` is empty when the source names none, and None when it names several without saying which paid what.
+    `derived`: the source published no payments, only a status and what is outstanding.
+    """
+
+    id: str
+    gateway: str | None
+    kind: PaymentKind
+    status: PaymentStatus
+    amount: Money
+    tender: Tender = Tender.MONEY
+    parent_id: str | None = None
+    derived: bool = False
+
+
+class Refund(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """A refund after the sale, summarised. `refunded` is money given back; `worth` what the refunded parts were worth.
+
+    `worth` is None when the refund names no parts, or when no money has moved (units removed before they were paid).
+    """
+
+    id: str
+    refunded: tuple[Money, ...]
+    pending: tuple[Money, ...] = ()
+    worth: Money | None = None
+
+
+class Totals(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """The totals as published, before refunds, unless `left` or `outstanding`. None: not published."""
+
+    total: Amount
+    goods: Amount | None = None
+    subtotal: Amount | None = None
+    discounts: Amount | None = None
+    tax: Amount | None = None
+    shipping: Amount | None = None
+    left: Amount | None = None
+    """What edits and refunds left of the total."""
+    outstanding: Amount | None = None
+    """What nobody has paid yet; negative when the customer is owed."""
+
+
+class Conflict(msgspec.Struct, frozen=True, gc=False):
+    """Two places of the payload publish the same figure differently."""
+
+    field: str
+    one: Money
+    other: Money
+
+
+class Customer(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """Who ordered. `id` is the sales channel's own, None for a guest."""
+
+    id: str | None = None
+    name: Personal | None = None
+    email: Personal | None = None
+    phone: Personal | None = None
+
+    def __repr__(self) -> str:
+        return "Customer(...)"
+
+
+class Address(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """Where to bill or to ship. `subdivision_code` is the state or province without the country's prefix."""
+
+    name: Personal | None = None
+    company: Personal | None = None
+    address1: Personal | None = None
+    address2: Personal | None = None
+    city: Personal | None = None
+    zip: Personal | None = None
+    subdivision_code: str | None = None
+    country_code: str | None = None
+    phone: Personal | None = None
+    email: Personal | None = None
+
+    def __repr__(self) -> str:
+        return "Address(...)"
+
+
+class Order(msgspec.Struct, frozen=True, kw_only=True):
+    """One order of one sales channel in one version."""
+
+    sales_channel: str
+    order_id: str
+    """The sales channel's own id: opaque, never the number that people say."""
+    reference: str
+    """The number that people say."""
+    version: str
+    """The source's time of update in UTC, fixed width, so that it sorts as text; empty when it has none."""
+    placed_at: datetime
+    """Aware, in UTC."""
+    currency: str
+    """The shop's own, in which the brand books."""
+    presentment_currency: str
+    """The customer's; the same as `currency` when the shop sells in one."""
+    taxes_included: bool
+    lines: tuple[Line, ...]
+    totals: Totals
+    shipping_lines: tuple[ShippingLine, ...] = ()
+    unallocated_taxes: tuple[TaxLine, ...] = ()
+    """Taxes that the source publishes for the whole order only."""
+    unallocated_discount: Amount | None = None
+    """A discount that the source has allocated to no line."""
+    discounts: tuple[Discount, ...] = ()
+    payments: tuple[Payment, ...] = ()
+    tips: Amount | None = None
+    duties: Amount | None = None
+    """Charged on top of prices; None when there are none, or when prices include them."""
+    duty_taxes: tuple[TaxLine, ...] = ()
+    fees: Amount | None = None
+    cash_rounding: Amount | None = None
+    """What rounding to coins added to the payments; negative when it took away."""
+    financial_status: FinancialStatus = FinancialStatus.UNKNOWN
+    fulfilment_status: FulfilmentStatus = FulfilmentStatus.UNSHIPPED
+    cancelled_at: datetime | None = None
+    test: bool = False
+    refunds: tuple[Refund, ...] | None = None
+    """None: the source does not say whether there were any."""
+    customer: Customer | None = None
+    billing_address: Address | None = None
+    shipping_address: Address | None = None
+    tags: tuple[str, ...] = ()
+    conflicts: tuple[Conflict, ...] = ()
+
+    @property
+    def total(self) -> Money:
+        """The total in the shop's own currency."""
+        return self.totals.total.shop
+
+    def currency_on(self, side: Side) -> str:
+        """The currency of one side."""
+        return self.currency if side is Side.SHOP else self.presentment_currency
+
+
+class Unreadable(msgspec.Struct, frozen=True):
+    """The payload cannot be read as an order. `reason` is a sentence that names fields and never quotes them."""
+
+    reason: str

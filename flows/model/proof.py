@@ -1,0 +1,392 @@
+"""The proof of an order: equations in exact decimals over what the source published (rules 5 to 7).
+
+Nothing is corrected and nothing guessed. An equation that does not hold, or a status that the order's own amounts deny,
+is a contradiction with a sentence and an amount: the order is held until its sales channel or finance settles it.
+Refunds come after the sale: money that went back differently from what was returned is a remark, and denies no sale.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from decimal import Decimal
+
+import msgspec
+
+from flows.model.money import EXACT, ZERO, MixedCurrencies, Money
+from flows.model.order import (
+    Amount,
+    FinancialStatus,
+    Order,
+    Payment,
+    PaymentKind,
+    PaymentStatus,
+    Side,
+    Tender,
+)
+
+_add, _subtract = EXACT.add, EXACT.subtract
+_UNPAID = frozenset((FinancialStatus.PENDING, FinancialStatus.AUTHORISED))
+_REFUNDED = frozenset((FinancialStatus.PARTIALLY_REFUNDED, FinancialStatus.REFUNDED))
+_SETTLED = _REFUNDED | {FinancialStatus.PAID, FinancialStatus.VOIDED}
+
+
+class Term(msgspec.Struct, frozen=True, gc=False):
+    """One summand of an equation, with its sign. Summands of zero are left out."""
+
+    name: str
+    amount: Money
+
+
+class Equation(msgspec.Struct, frozen=True, gc=False):
+    """`left` is the sum of `terms`, `right` what the source says it is; `difference` is right - left."""
+
+    name: str
+    left: Money
+    right: Money
+    difference: Money
+    terms: tuple[Term, ...]
+
+    def holds(self, tolerance: Decimal = ZERO) -> bool:
+        """Whether both sides differ by no more than the tolerance."""
+        return self.difference.amount.copy_abs() <= tolerance
+
+
+class Contradiction(msgspec.Struct, frozen=True, gc=False):
+    """Something about the order that cannot be true: a sentence for finance, and the amount it is about.
+
+    `name` is that of the equation that failed, or `status`, `currency`, `conflict`, `refund`.
+    """
+
+    name: str
+    sentence: str
+    amount: Money
+
+    @property
+    def difference(self) -> Decimal:
+        """The amount without its currency, positive."""
+        return self.amount.amount.copy_abs()
+
+
+class Proof(msgspec.Struct, frozen=True):
+    """Everything that was checked, and what came of it."""
+
+    equations: tuple[Equation, ...]
+    failing: tuple[Contradiction, ...] = ()
+    """What cannot be true; there is none in a proven order."""
+    remarks: tuple[Contradiction, ...] = ()
+    """About money after the sale; they do not hold the order."""
+
+    @property
+    def holds(self) -> bool:
+        """Whether the order's figures agree with each other."""
+        return not self.failing
+
+    @property
+    def sentence(self) -> str:
+        """All contradictions in plain words; empty for a proven order."""
+        return " ".join(each.sentence for each in self.failing)
+
+
+def prove(order: Order, *, side: Side = Side.SHOP, tolerance: Decimal = ZERO) -> Proof:
+    """Check one side of the order. Never raises: amounts in a wrong currency are a contradiction like any other.
+
+    `tolerance` is finance's, in units of the currency: differences of the source up to it are let pass.
+    """
+    try:
+        return _prove(order, order.currency_on(side), tolerance)
+    except MixedCurrencies as error:
+        sentence = f"The order mixes currencies: {error}."
+        return Proof((), (Contradiction("currency", sentence, order.totals.total.shop),))
+
+
+def _prove(order: Order, currency: str, tolerance: Decimal) -> Proof:
+    parts = _Parts(order, currency)
+    equations = [_equation("total", parts.terms(), order.totals.total, currency), *_published(order, parts)]
+    settlement = _Settlement(order, currency)
+    if settlement.foreign is None:
+        equations.append(_equation("tender", settlement.terms(), order.totals.total, settlement.currency))
+    contradictions = [
+        Contradiction(each.name, _sentence(order, each), abs(each.difference))
+        for each in equations
+        if not each.holds(tolerance)
+    ]
+    if settlement.foreign is not None:
+        contradictions.append(settlement.foreign)
+    contradictions += _denied(order, settlement)
+    for conflict in order.conflicts:
+        sentence = f"The order says in one place that {conflict.field} is {conflict.one}, in another {conflict.other}."
+        contradictions.append(Contradiction("conflict", sentence, conflict.other))
+    return Proof(tuple(equations), tuple(contradictions), tuple(_remarks(order)))
+
+
+# -- what the total is made of -----------------------------------------------------------------------------------------
+
+
+class _Parts:
+    """The sums of what the order is made of, in one currency; discounts are positive."""
+
+    def __init__(self, order: Order, currency: str) -> None:
+        lines, shipping = order.lines, order.shipping_lines
+        self.currency = currency
+        self.included = order.taxes_included
+        self.goods = _sum([line.gross for line in lines], currency)
+        self.line_discounts = _sum([line.discount for line in lines], currency)
+        self.loose_discount = _one(order.unallocated_discount, currency)
+        self.shipping = _sum([line.gross for line in shipping], currency)
+        self.shipping_discounts = _sum([line.discount for line in shipping], currency)
+        taxes = [tax for line in lines for tax in line.taxes]
+        taxes += [tax for line in shipping for tax in line.taxes]
+        taxes += order.duty_taxes or order.unallocated_taxes
+        self.tax = _sum([tax.amount for tax in taxes if not tax.withheld], currency)
+        self.withheld = _sum([tax.amount for tax in taxes if tax.withheld], currency)
+        self.taxed = bool(taxes)
+        if not taxes:
+            self.tax = _one(order.totals.tax, currency)
+        self.duties = _one(order.duties, currency)
+        self.fees = _one(order.fees, currency)
+        self.tips = _one(order.tips, currency)
+
+    @property
+    def discounts(self) -> Decimal:
+        return _add(_add(self.line_discounts, self.loose_discount), self.shipping_discounts)
+
+    def terms(self) -> list[tuple[str, Decimal]]:
+        """The summands of the total. Taxes of an inclusive order are in its prices already."""
+        return [
+            ("lines", self.goods),
+            ("shipping", self.shipping),
+            ("discounts", self.discounts.copy_negate()),
+            ("tax", ZERO if self.included else self.tax),
+            ("tax withheld by the sales channel", ZERO if self.included else self.withheld),
+            ("duties", self.duties),
+            ("fees", self.fees),
+            ("tips", self.tips),
+        ]
+
+
+def _published(order: Order, parts: _Parts) -> Iterator[Equation]:
+    """The totals that the source publishes beside the total itself.
+
+    Versions of a source differ in whether the discounts include shipping's, and whether shipping is before its own.
+    Where they do, either reading will do.
+    """
+    currency, totals = parts.currency, order.totals
+    if totals.goods is not None:
+        yield _equation("goods", [("lines", parts.goods)], totals.goods, currency)
+    if totals.subtotal is not None:
+        goods = [("lines", parts.goods), ("discounts", _add(parts.line_discounts, parts.loose_discount).copy_negate())]
+        yield _equation("subtotal", goods, totals.subtotal, currency)
+    if totals.discounts is not None:
+        discounts = [
+            ("discounts of lines", _add(parts.line_discounts, parts.loose_discount)),
+            ("discounts of shipping", parts.shipping_discounts),
+        ]
+        yield _nearest("discounts", (discounts, discounts[:1]), totals.discounts, currency)
+    if totals.tax is not None and parts.taxed:
+        yield _equation("tax", [("tax", parts.tax), ("withheld tax", parts.withheld)], totals.tax, currency)
+    if totals.shipping is not None:
+        shipping = [("shipping", parts.shipping), ("discounts of shipping", parts.shipping_discounts.copy_negate())]
+        yield _nearest("shipping", (shipping, shipping[:1]), totals.shipping, currency)
+
+
+# -- who pays the total ------------------------------------------------------------------------------------------------
+
+
+class _Settlement:
+    """How the total was paid: what was taken, reserved, is due, or will never be asked for again.
+
+    Payments may be in either of the order's currencies, and are summed in their own.
+    """
+
+    def __init__(self, order: Order, currency: str) -> None:
+        known = {order.currency, order.presentment_currency}
+        good = [each for each in order.payments if each.status is PaymentStatus.SUCCESS]
+        usual = [each for each in good if each.amount.currency in known]
+        currencies = {each.amount.currency for each in usual}
+        self.currency = currency if currency in currencies or not currencies else currencies.pop()
+        self.foreign = _foreign(order, [each for each in good if each.amount.currency not in known])
+        if self.foreign is None and len({each.amount.currency for each in usual}) > 1:
+            stray = next(each for each in usual if each.amount.currency != self.currency)
+            sentence = f"The order was paid in several currencies: {stray.amount} beside amounts in {self.currency}."
+            self.foreign = Contradiction("tender", sentence, stray.amount)
+        payments = [each for each in usual if each.amount.currency == self.currency]
+        taken = [each for each in payments if each.kind in {PaymentKind.SALE, PaymentKind.CAPTURE}]
+        self.captured = _paid(each for each in taken if each.tender is Tender.MONEY)
+        self.gift_card = _paid(each for each in taken if each.tender is Tender.GIFT_CARD)
+        self.credit = _paid(each for each in taken if each.tender is Tender.STORE_CREDIT)
+        self.authorised = _open(payments)
+        self.derived = all(each.derived for each in payments)
+        self.paid = _add(_add(self.captured, self.gift_card), self.credit)
+        if self.foreign is None:
+            self._rest(order)
+
+    def _rest(self, order: Order) -> None:
+        """Who answers for what no payment covers."""
+        status, totals, currency = order.financial_status, order.totals, self.currency
+        total = totals.total.on(currency).amount
+        self.rounding = _one(order.cash_rounding, currency)
+        rest = _subtract(_add(_subtract(total, self.paid), self.rounding), self.authorised)
+        outstanding = None
+        if totals.outstanding is not None and (
+            totals.outstanding.shop.currency == currency or not totals.outstanding.shop
+        ):
+            outstanding = totals.outstanding.shop.amount
+        if outstanding is None:
+            self.due = ZERO if status in _SETTLED else max(rest, ZERO)
+        else:
+            # Some versions count what is only authorised as outstanding.
+            counted = self.authorised and _add(rest, self.authorised) == outstanding
+            self.due = rest if counted else max(outstanding, ZERO)
+        rest = _subtract(rest, self.due)
+        removed = ZERO
+        if totals.left is not None:
+            removed = _subtract(_subtract(total, totals.left.on(currency).amount), returned(order, currency))
+        self.removed = max(ZERO, min(removed, rest))
+        rest = _subtract(rest, self.removed)
+        voided = status is FinancialStatus.VOIDED or (order.cancelled_at is not None and status in _UNPAID)
+        self.released = max(rest, ZERO) if voided else ZERO
+
+    def terms(self) -> list[tuple[str, Decimal]]:
+        return [
+            ("captured", self.captured),
+            ("authorised", self.authorised),
+            ("gift card", self.gift_card),
+            ("store credit", self.credit),
+            ("due", self.due),
+            ("removed before it was paid", self.removed),
+            ("released", self.released),
+            ("cash rounding", self.rounding.copy_negate()),
+        ]
+
+
+def returned(order: Order, currency: str) -> Decimal:
+    """Money in this currency that went back to the customer so far."""
+    back = ZERO
+    for refund in order.refunds or ():
+        for money in refund.refunded:
+            if money.currency == currency:
+                back = _add(back, money.amount)
+    return back
+
+
+def _open(payments: list[Payment]) -> Decimal:
+    """What is authorised and neither captured nor voided."""
+    reserved = [each for each in payments if each.kind is PaymentKind.AUTHORISATION]
+    result = ZERO
+    for each in reserved:
+        others = [p for p in payments if p.parent_id == each.id or (p.parent_id is None and len(reserved) == 1)]
+        if any(p.kind is PaymentKind.VOID for p in others):
+            continue
+        captured = _paid(p for p in others if p.kind is PaymentKind.CAPTURE)
+        result = _add(result, max(_subtract(each.amount.amount, captured), ZERO))
+    return result
+
+
+def _foreign(order: Order, payments: list[Payment]) -> Contradiction | None:
+    if not payments:
+        return None
+    money = payments[0].amount
+    own = " or ".join(dict.fromkeys((order.currency, order.presentment_currency)))
+    return Contradiction("tender", f"A payment of {money} is on an order in {own}.", money)
+
+
+# -- statuses and refunds ----------------------------------------------------------------------------------------------
+
+
+def _denied(order: Order, settlement: _Settlement) -> Iterator[Contradiction]:
+    """Statuses that the order's own amounts deny."""
+    status, total = order.financial_status, order.totals.total.shop
+    outstanding = order.totals.outstanding
+    if status is FinancialStatus.PAID and outstanding is not None and outstanding.shop.amount > ZERO:
+        left = outstanding.shop
+        yield Contradiction("status", f"The order is called paid, but {left} of its {total} are outstanding.", left)
+    if status in _REFUNDED and order.refunds is not None:
+        nothing = not any(refund.refunded or refund.pending for refund in order.refunds)
+        left_all = order.totals.left is None or order.totals.left.shop == total
+        if nothing and left_all:
+            yield Contradiction("status", f"The order of {total} is called refunded, but it has no refund.", total)
+    if settlement.derived or not settlement.paid:
+        return
+    paid = Money(settlement.paid, settlement.currency)
+    if status is FinancialStatus.VOIDED and not returned(order, settlement.currency):
+        yield Contradiction("status", f"The order is called voided, but {paid} were captured and kept.", paid)
+    if status in _UNPAID and paid.amount >= order.totals.total.on(settlement.currency).amount:
+        yield Contradiction("status", f"The order is called {status.value}, but {paid} were captured.", paid)
+
+
+def _remarks(order: Order) -> Iterator[Contradiction]:
+    for refund in order.refunds or ():
+        if refund.worth is None or len(refund.refunded) != 1 or refund.refunded[0].currency != refund.worth.currency:
+            continue
+        back = refund.refunded[0]
+        difference = back - refund.worth
+        if difference:
+            sentence = f"Refund {refund.id} gave {back} back for parts worth {refund.worth}: {_off(difference)}."
+            yield Contradiction("refund", sentence, abs(difference))
+
+
+# -- sums --------------------------------------------------------------------------------------------------------------
+
+
+def _sum(amounts: Iterable[Amount], currency: str) -> Decimal:
+    result = ZERO
+    for amount in amounts:
+        side = amount.shop
+        result = _add(result, side.amount if side.currency == currency else amount.on(currency).amount)
+    return result
+
+
+def _one(amount: Amount | None, currency: str) -> Decimal:
+    return ZERO if amount is None else amount.on(currency).amount
+
+
+def _paid(payments: Iterable[Payment]) -> Decimal:
+    result = ZERO
+    for payment in payments:
+        result = _add(result, payment.amount.amount)
+    return result
+
+
+# -- equations and their sentences -------------------------------------------------------------------------------------
+
+
+def _equation(name: str, terms: Iterable[tuple[str, Decimal]], published: Amount, currency: str) -> Equation:
+    right, left, kept = published.on(currency), ZERO, []
+    for term, amount in terms:
+        if amount:
+            left = _add(left, amount)
+            kept.append(Term(term, Money(amount, currency)))
+    difference = Money(_subtract(right.amount, left), currency)
+    return Equation(name, Money(left, currency), right, difference, tuple(kept))
+
+
+def _nearest(name: str, readings: tuple[list[tuple[str, Decimal]], ...], published: Amount, currency: str) -> Equation:
+    equations = [_equation(name, terms, published, currency) for terms in readings]
+    return min(equations, key=lambda each: each.difference.amount.copy_abs())
+
+
+def _off(difference: Money) -> str:
+    return f"{abs(difference)} too {'little' if difference.amount < ZERO else 'much'}"
+
+
+def _sentence(order: Order, failed: Equation) -> str:
+    if failed.name == "tender":
+        what = "unaccounted for" if failed.difference.amount > ZERO else "more than its total"
+        return (
+            f"The payments of the order account for {failed.left} but its total says {failed.right}: "
+            f"{abs(failed.difference)} {what}."
+        )
+    parts, figure = _PHRASES[failed.name]
+    if failed.name == "total" and order.taxes_included:
+        parts = "The lines and shipping of the order"
+    return f"{parts} add up to {failed.left} but {figure} says {failed.right}: {_off(failed.difference)}."
+
+
+_PHRASES = {
+    "total": ("The lines, tax and shipping of the order", "its total"),
+    "goods": ("The lines of the order before discounts", "its sum of lines"),
+    "subtotal": ("The lines of the order after discounts", "its subtotal"),
+    "discounts": ("The discounts of the order", "its sum of discounts"),
+    "tax": ("The tax lines of the order", "its sum of taxes"),
+    "shipping": ("The shipping lines of the order", "its sum of shipping"),
+}

@@ -1,0 +1,360 @@
+"""From an order to the sale that Fulfil is asked to create: a pure mapping with every figure accounted for (rule 6).
+
+A line's amount is what the customer paid for it, after discounts and before tax, in the smallest units of the currency;
+its unit price only illustrates it. What such rounding leaves between the parts and the total goes to one rounding line,
+and only as far as roundings can have caused it. Nothing is guessed: what has no mapping is an `Unmapped`, which the
+configuration ends; what cannot become a sale as it is published is an `Unmappable`.
+Fields of the sale: Fulfil's developer site, orders, `sale.channel/create_order`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from decimal import Decimal
+
+import msgspec
+
+from connectors.fulfil import wire
+from flows.model.money import EXACT, ZERO, MixedCurrencies, Money, digits_of, quotient, rounded
+from flows.model.order import (
+    Address,
+    Amount,
+    FinancialStatus,
+    FulfilmentStatus,
+    Line,
+    Order,
+    Payment,
+    PaymentKind,
+    PaymentStatus,
+    ShippingLine,
+    Side,
+    TaxLine,
+)
+from flows.model.proof import returned
+
+_GUEST = "Guest"
+_FULFILMENT = {
+    FulfilmentStatus.UNSHIPPED: "unshipped",
+    FulfilmentStatus.PARTIAL: "partial",
+    FulfilmentStatus.SHIPPED: "shipped",
+}
+_PAID = {FinancialStatus.PAID: "paid", FinancialStatus.PARTIALLY_REFUNDED: "paid", FinancialStatus.REFUNDED: "refunded"}
+_TAKES = frozenset((PaymentKind.SALE, PaymentKind.CAPTURE))
+_WORDS = {
+    "tax": "taxes",
+    "withheld_tax": "withheld_taxes",
+    "gateway": "gateways",
+    "carrier_service": "carrier_services",
+}
+
+
+class SaleSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a sales channel's orders become in Fulfil. Mappings are from the sales channel's names to Fulfil's."""
+
+    channel_id: int
+    """Fulfil's id of the sales channel."""
+    taxes: dict[str, str] = {}
+    withheld_taxes: dict[str, str] = {}
+    """Taxes that a marketplace collects and remits: to a Fulfil tax that posts to its clearing account."""
+    gateways: dict[str, str] = {}
+    """To the codes of Fulfil's payment gateways; the empty name is for orders that name no gateway."""
+    carrier_services: dict[str, str] | None = None
+    """None: the carrier service is not sent, and Fulfil chooses."""
+    price_digits: int = 4
+    """Digits after the point of Fulfil's unit prices."""
+    side: Side = Side.SHOP
+    """The side of the order's amounts that the sale is made in."""
+    rounding_sku: str | None = None
+    tip_sku: str | None = None
+    duties_sku: str | None = None
+    fees_sku: str | None = None
+
+
+class Unmapped(msgspec.Struct, frozen=True):
+    """Something in the order has no place in Fulfil yet; the configuration can give it one.
+
+    `kind` is tax, withheld_tax, gateway, carrier_service, or the line that has no SKU: rounding, tip, duties, fees.
+    """
+
+    kind: str
+    name: str
+
+    @property
+    def sentence(self) -> str:
+        """What is missing, and where to add it."""
+        if self.kind in _WORDS:
+            thing = self.kind.replace("_", " ")
+            named = f"The {thing} {self.name!r}" if self.name else f"An order that names no {thing}"
+            return f"{named} is not mapped: add it under {_WORDS[self.kind]} of the sales channel."
+        return f"The order needs a line for {self.kind}: configure {self.kind}_sku of the sales channel."
+
+
+class Unmappable(msgspec.Struct, frozen=True):
+    """The order cannot become a sale as it is published. `reason` is a sentence about it."""
+
+    reason: str
+
+
+class _Stop(Exception):
+    """The mapping ends here with this answer, however deep it is; no error, and never seen outside."""
+
+    def __init__(self, answer: Unmapped | Unmappable) -> None:
+        super().__init__(answer)
+        self.answer = answer
+
+
+def sale_for(order: Order, settings: SaleSettings) -> wire.CreateOrder | Unmapped | Unmappable:
+    """The sale of this order, exactly; or the first thing that stands against it. Never raises."""
+    try:
+        return _Mapping(order, settings).sale()
+    except _Stop as stop:
+        return stop.answer
+    except MixedCurrencies as error:
+        return Unmappable(f"The order has no figures in the currency of its sale: {error}.")
+
+
+class _Mapping:
+    """One order on its way: the currency of the sale, and the sum of all parts so far."""
+
+    def __init__(self, order: Order, settings: SaleSettings) -> None:
+        self.order, self.settings = order, settings
+        self.currency = order.currency_on(settings.side)
+        self.digits = digits_of(self.currency)
+        self.sum = ZERO
+        self.ids: set[str] = set()
+
+    def sale(self) -> wire.CreateOrder:
+        order = self.order
+        _whole(order)
+        total = self.figure(order.totals.total)
+        if rounded(total, self.digits) != total:
+            raise _Stop(Unmappable(f"The total of the order is finer than the smallest unit of {self.currency}."))
+        lines = [self.line(line) for line in order.lines if line.quantity or line.gross.shop.amount]
+        if not lines:
+            raise _Stop(Unmappable("The order has no lines."))
+        shipping = tuple(self.shipping_line(line) for line in order.shipping_lines)
+        lines += self.charges()
+        residue = EXACT.subtract(total, self.sum)
+        if residue:
+            lines.append(self.rounding_line(residue, len(lines)))
+        billing, shipped = self.addresses()
+        return wire.CreateOrder(
+            channel_identifier=order.order_id,
+            reference=order.reference,
+            confirmed_at=order.placed_at.isoformat(),
+            customer=self.customer(),
+            billing_address=billing,
+            shipping_address=shipped,
+            sale_lines=tuple(lines),
+            shipping_lines=shipping,
+            payments=tuple(self.payments()),
+            amount=total,
+            currency_code=self.currency,
+            status="pending",
+            financial_status=_PAID.get(order.financial_status, "unpaid"),
+            fulfillment_status=_FULFILMENT[order.fulfilment_status],
+        )
+
+    # -- lines ---------------------------------------------------------------------------------------------------------
+
+    def line(self, line: Line) -> wire.SaleLine:
+        if line.sku is None:
+            raise _Stop(Unmappable("A line of the order has no SKU."))
+        if line.quantity <= ZERO:
+            raise _Stop(Unmappable(f"The line of {line.sku} has a quantity of {line.quantity:f}."))
+        taxes, amount = self.net(line.gross, line.discount, line.taxes)
+        return wire.SaleLine(
+            channel_identifier=self.identifier(line.id, "line"),
+            sku=line.sku,
+            quantity=line.quantity,
+            unit_price=quotient(amount, line.quantity, self.settings.price_digits),
+            amount=amount,
+            description=line.title or None,
+            tax_lines=taxes,
+        )
+
+    def shipping_line(self, line: ShippingLine) -> wire.ShippingLine:
+        taxes, amount = self.net(line.gross, line.discount, line.taxes)
+        services = self.settings.carrier_services
+        if services is not None and line.service not in services:
+            raise _Stop(Unmapped("carrier_service", line.service))
+        return wire.ShippingLine(
+            channel_identifier=self.identifier(line.id, "shipping"),
+            carrier_service_code=None if services is None else services[line.service],
+            description=line.title or line.service or None,
+            amount=amount,
+            tax_lines=taxes,
+        )
+
+    def net(
+        self, gross: Amount, discount: Amount | None, taxes: tuple[TaxLine, ...]
+    ) -> tuple[tuple[wire.TaxLine, ...], Decimal]:
+        """The taxes, and the amount before them, both in smallest units; they count towards the sum.
+
+        An inclusive order's prices contain the published taxes; where none are published (export) they contain none.
+        """
+        amount = self.figure(gross)
+        if discount is not None:
+            amount = EXACT.subtract(amount, self.figure(discount))
+        sent = []
+        for tax in taxes:
+            published = self.figure(tax.amount)
+            if self.order.taxes_included:
+                amount = EXACT.subtract(amount, published)
+            if published:
+                sent.append(self.tax(tax, rounded(published, self.digits)))
+        amount = rounded(amount, self.digits)
+        self.sum = EXACT.add(self.sum, amount)
+        return tuple(sent), amount
+
+    def tax(self, tax: TaxLine, amount: Decimal) -> wire.TaxLine:
+        kind, names = ("withheld_tax", self.settings.withheld_taxes) if tax.withheld else ("tax", self.settings.taxes)
+        if tax.name not in names:
+            raise _Stop(Unmapped(kind, tax.name))
+        self.sum = EXACT.add(self.sum, amount)
+        return wire.TaxLine(name=names[tax.name], rate=tax.rate, amount=amount)
+
+    def charges(self) -> list[wire.SaleLine]:
+        """Tips, duties and fees, each as a line of its own."""
+        order, settings = self.order, self.settings
+        charged = (
+            ("tip", order.tips, (), settings.tip_sku),
+            ("duties", order.duties, order.duty_taxes, settings.duties_sku),
+            ("fees", order.fees, (), settings.fees_sku),
+        )
+        found = []
+        for kind, amount, published, sku in charged:
+            if amount is not None:
+                taxes, net = self.net(amount, None, published)
+                found.append(self.extra_line(kind, sku, net, taxes))
+        return found
+
+    def rounding_line(self, residue: Decimal, lines: int) -> wire.SaleLine:
+        """What roundings left over: at most one smallest unit per line."""
+        bound = Decimal(lines).scaleb(-self.digits)
+        if residue.copy_abs() > bound:
+            off = Money(residue, self.currency)
+            largest = Money(bound, self.currency)
+            reason = f"The parts of the sale miss the total of the order by {off}; rounding explains at most {largest}."
+            raise _Stop(Unmappable(reason))
+        return self.extra_line("rounding", self.settings.rounding_sku, residue)
+
+    def extra_line(
+        self, kind: str, sku: str | None, amount: Decimal, taxes: tuple[wire.TaxLine, ...] = ()
+    ) -> wire.SaleLine:
+        if sku is None:
+            raise _Stop(Unmapped(kind, kind))
+        return wire.SaleLine(
+            channel_identifier=self.identifier(kind, kind),
+            sku=sku,
+            quantity=Decimal(1),
+            unit_price=amount,
+            amount=amount,
+            description=kind.capitalize(),
+            tax_lines=taxes,
+        )
+
+    def identifier(self, wanted: str, otherwise: str) -> str:
+        """The source's id of a line, made unique where the source repeats it or has none."""
+        name, number = wanted or otherwise, 2
+        while name in self.ids:
+            name, number = f"{wanted or otherwise}-{number}", number + 1
+        self.ids.add(name)
+        return name
+
+    # -- money and people ----------------------------------------------------------------------------------------------
+
+    def figure(self, amount: Amount) -> Decimal:
+        return amount.on(self.currency).amount
+
+    def payments(self) -> Iterable[wire.Payment]:
+        """Money that was taken, gift cards and store credit; what is only reserved or expected is not sent."""
+        taken = [
+            each
+            for each in self.order.payments
+            if each.kind in _TAKES and each.status is PaymentStatus.SUCCESS and each.amount
+        ]
+        for payment in taken:
+            if payment.gateway is None:
+                reason = "The order was paid through several gateways, but has no transactions that say how much each."
+                raise _Stop(Unmappable(reason))
+            if payment.gateway not in self.settings.gateways:
+                raise _Stop(Unmapped("gateway", payment.gateway))
+            yield wire.Payment(
+                amount=self.taken(payment, alone=len(taken) == 1),
+                method=self.settings.gateways[payment.gateway],
+                state="success",
+                provider_reference=payment.id or None,
+            )
+
+    def taken(self, payment: Payment, *, alone: bool) -> Decimal:
+        """The payment in the sale's currency: a whole total on one side is the whole total on the other."""
+        if payment.amount.currency == self.currency:
+            return payment.amount.amount
+        total = self.order.totals.total
+        if alone and payment.amount in (total.shop, total.presentment):
+            return self.figure(total)
+        reason = f"A payment of {payment.amount} is not in {self.currency}, the currency of the sale."
+        raise _Stop(Unmappable(reason))
+
+    def customer(self) -> wire.Customer:
+        order, who = self.order, self.order.customer
+        names = [
+            address.name or address.company for address in (order.billing_address, order.shipping_address) if address
+        ]
+        contacts = [] if who is None else [("email", who.email), ("phone", who.phone)]
+        return wire.Customer(
+            name=next(filter(None, [who.name if who else None, *names]), _GUEST),
+            contacts=tuple((kind, value) for kind, value in contacts if value),
+        )
+
+    def addresses(self) -> tuple[wire.Address, wire.Address]:
+        order = self.order
+        billing = order.billing_address or order.shipping_address
+        shipped = order.shipping_address or order.billing_address
+        if billing is None or shipped is None:
+            raise _Stop(Unmappable("The order has neither a billing nor a shipping address."))
+        return self.address(billing), self.address(shipped)
+
+    def address(self, address: Address) -> wire.Address:
+        country, who = address.country_code, self.order.customer
+        if not country:
+            raise _Stop(Unmappable("An address of the order has no country code."))
+        region = address.subdivision_code
+        return wire.Address(
+            name=", ".join(filter(None, (address.name, address.company))) or (who.name if who else None) or _GUEST,
+            address1=address.address1 or "",
+            address2=address.address2 or "",
+            city=address.city or "",
+            zip=address.zip or "",
+            subdivision_code=region.upper().removeprefix(f"{country.upper()}-") if region else None,
+            country_code=country.upper(),
+            email=address.email or (who.email if who else None),
+            phone=address.phone or (who.phone if who else None),
+        )
+
+
+def _whole(order: Order) -> None:
+    """Stop for an order of which something is missing, already gone, or known only as a whole."""
+    if order.cancelled_at is not None:
+        raise _Stop(Unmappable("The sales channel has cancelled the order."))
+    if any(line.quantity_left is not None and line.quantity_left < line.quantity for line in order.lines):
+        gone = sum((line.quantity - line.quantity_left for line in order.lines if line.quantity_left is not None), ZERO)
+        reason = f"Units of the order ({gone:f}) were removed or refunded in the sales channel before it was imported."
+        raise _Stop(Unmappable(reason))
+    if order.totals.left is not None and order.refunds is not None:
+        shop = order.total
+        removed = EXACT.subtract(shop.amount, order.totals.left.shop.amount)
+        unpaid = EXACT.subtract(removed, returned(order, shop.currency))
+        if unpaid > ZERO:
+            money = Money(unpaid, shop.currency)
+            raise _Stop(Unmappable(f"{money} of the order were removed in the sales channel before it was imported."))
+    loose = order.unallocated_taxes if order.duties is not None else (*order.unallocated_taxes, *order.duty_taxes)
+    if any(tax.amount.shop for tax in loose):
+        raise _Stop(Unmappable("Taxes of the order are published for the whole order, not for its lines."))
+    taxed = order.duty_taxes or any(line.taxes for line in order.lines) or any(s.taxes for s in order.shipping_lines)
+    if not taxed and order.totals.tax is not None and order.totals.tax.shop:
+        raise _Stop(Unmappable(f"The order has taxes of {order.totals.tax.shop}, but names none of them."))
+    if order.unallocated_discount is not None:
+        money = order.unallocated_discount.shop
+        raise _Stop(Unmappable(f"A discount of {money} is published for the whole order, not for its lines."))

@@ -1,0 +1,439 @@
+"""The order importer: every order becomes exactly one sale in Fulfil, or a visible hold.
+
+In: deliveries of orders (any version, any number of times, in any order), `Recheck` when a cause may be gone, outcomes
+of Fulfil calls. Out: `create_order` in Fulfil. Key: sales channel + order id.
+How effects repeat: `create_order` is keyed by channel + channel_identifier; after a lost answer the sale is looked up,
+and only when it is absent are the identical stored bytes sent again.
+What a crash leaves: the delivery still queued, or state and intent together; an intent that may have begun is looked up.
+Held, not retried: unreadable orders, figures that contradict each other, unknown SKUs, unmapped taxes or gateways, what
+Fulfil refuses, and every edit or cancel of an order that is already in Fulfil.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any, assert_never
+
+import msgspec
+
+from connectors.fulfil.wire import CreatedSale, CreateOrder, FindSales, encode_create_order
+from flows.config import SalesChannelSettings
+from flows.exceptions.kinds import ExceptionCase
+from flows.formats import FORMATS, Unreadable
+from flows.model.messages import Recheck
+from flows.model.money import Money
+from flows.model.order import Order
+from flows.model.order_state import Later, OrderState, Status, announce_order, order_rows
+from flows.model.proof import Proof, prove
+from flows.model.skus import SkuIndex
+from flows.model.sale import SaleSettings, Unmappable, Unmapped, sale_for
+from runtime.actor import Item
+from runtime.clock import Instant, to_datetime
+from runtime.decision import (
+    Decision,
+    Effect,
+    EffectAbsent,
+    EffectDone,
+    EffectExhausted,
+    EffectRefused,
+    EffectUnknown,
+    Emit,
+    Fact,
+    Message,
+    Repeat,
+    Timer,
+    Write,
+)
+from runtime.delivery import DeliveryReceived, digest
+from runtime.journal.journal import Journal
+
+NAME = "order_importer"
+RESENDS_MAX = 8
+"""How often an absent create is sent again before somebody has to look."""
+CONFIRM_AFTER = timedelta(minutes=10)
+"""When to look again for a create that was given up as absent: a slow server may still have been at it."""
+_UNMAPPED = {"tax": "tax.unmapped", "withheld_tax": "tax.unmapped", "gateway": "gateway.unmapped"}
+
+
+# -- messages ----------------------------------------------------------------------------------------------------------
+
+
+class OrderPresented(Message, frozen=True, kw_only=True):
+    """A version of an order with all that the decision needs: its figures, its proof, and the SKUs that are missing."""
+
+    delivery: int
+    version: str
+    received_us: int
+    order: Order
+    proof: Proof
+    missing: tuple[str, ...]
+    hints: dict[str, str]
+    """Missing SKU -> what is known of its near relatives."""
+
+
+class OrderUnreadable(Message, frozen=True, kw_only=True):
+    """A version of an order that its format cannot read, and why."""
+
+    delivery: int
+    version: str
+    reason: str
+
+
+class ConfirmAbsence(Message, frozen=True, kw_only=True):
+    """Timer: look once more whether a create that was given up has appeared in Fulfil after all."""
+
+    channel: int
+    identifier: str
+
+
+# -- the decision ------------------------------------------------------------------------------------------------------
+
+
+def decide(state: OrderState, message: Any, now: datetime) -> Decision:
+    """What becomes of an order, given what is remembered of it and what has just been learnt. Pure.
+
+    A version of the order itself is decided on by `presented`, which also needs the sales channel's settings.
+    """
+    match message:
+        case OrderUnreadable():
+            return _unreadable(state, message, now)
+        case Recheck():
+            return Decision(state=state, keeps=_kept(state))  # what it waited for was settled in the meantime
+        case EffectDone(kind="create_order", result=sale):
+            return _created(state, message, sale, now)
+        case EffectDone(result=found):
+            return _confirmed(state, found, now)
+        case EffectUnknown():
+            return _unknown(state, message)
+        case EffectAbsent():
+            return _absent(state, message, now)
+        case EffectRefused():
+            case_ = _case("fulfil.refused", message.code, f"Fulfil refused the order: {message.sentence}", state, now)
+            return _held_after_call(state, message, case_)
+        case EffectExhausted():
+            case_ = _case("fulfil.unsettled", message.cause, message.sentence, state, now)
+            return _held_after_call(state, message, case_)
+        case ConfirmAbsence(channel=channel, identifier=identifier):
+            return Decision(state=state, effects=(_look_up(channel, identifier),), keeps=_kept(state))
+        case _:
+            assert_never(message)
+
+
+def presented(state: OrderState, message: OrderPresented, now: datetime, settings: SaleSettings) -> Decision:
+    """What becomes of an order when a version of it arrives, or is looked at again. Pure."""
+    if message.version < state.version:
+        stale = Fact(kind="stale", values={"version": message.version, "known": state.version})
+        return Decision(state=state, facts=(stale,), keeps=_kept(state))
+    content = content_of(message.order)
+    if state.status in (Status.NEW, Status.HELD, Status.CANCELLED):
+        return _weigh(state, message, content, now, settings)
+    later = Later(
+        delivery=message.delivery,
+        version=message.version,
+        content=content,
+        cancelled=message.order.cancelled_at is not None,
+    )
+    if state.status is Status.IMPORTED:
+        return _reviewed(state, later, now)
+    noted = Fact(kind="version_waits", values={"version": message.version})
+    return _decision(msgspec.structs.replace(state, version=message.version, later=later), noted)
+
+
+def _weigh(state: OrderState, message: OrderPresented, content: str, now: datetime, settings: SaleSettings) -> Decision:
+    """Nothing of this order is in Fulfil: import it, hold it, or close it as cancelled."""
+    order = message.order
+    total = order.totals.total.on(order.currency_on(settings.side))
+    state = OrderState(
+        version=message.version,
+        received_us=state.received_us or message.received_us,
+        delivery=message.delivery,
+        content=content,
+        reference=order.reference,
+        amount=str(total.amount),
+        currency=total.currency,
+        placed_at=order.placed_at,
+        proof="proven" if message.proof.holds else "contradicted",
+        cases=state.cases,
+    )
+    if order.cancelled_at is not None:
+        closed = msgspec.structs.replace(state, status=Status.CANCELLED, cases=())
+        return _decision(closed, Fact(kind="cancelled_before_import"), closes=True)
+    cases = [
+        _case("order.contradiction", failing.name, failing.sentence, state, now, amount=failing.amount)
+        for failing in message.proof.failing
+    ]
+    cases += [_case("sku.unknown", sku, _missing(sku, message.hints), state, now) for sku in message.missing]
+    if not cases:
+        match sale_for(order, settings):
+            case Unmapped() as unmapped:
+                kind = _UNMAPPED.get(unmapped.kind, "order.unmapped")
+                cases.append(_case(kind, unmapped.name, unmapped.sentence, state, now))
+            case Unmappable() as unmappable:
+                cases.append(_case("order.contradiction", "mapping", unmappable.reason, state, now))
+            case sale:
+                return _create(state, settings, sale)
+    held = msgspec.structs.replace(state, status=Status.HELD, cases=tuple(cases))
+    return _decision(held, Fact(kind="held", values={"causes": ", ".join(case.kind for case in cases)}), trace=True)
+
+
+def _create(state: OrderState, settings: SaleSettings, sale: CreateOrder) -> Decision:
+    effect = Effect(
+        api="fulfil",
+        kind="create_order",
+        body=encode_create_order(settings.channel_id, sale),
+        repeat=Repeat.KEYED,
+        share="orders",
+    )
+    creating = msgspec.structs.replace(
+        state, status=Status.CREATING, channel=settings.channel_id, order_id=sale.channel_identifier, cases=()
+    )
+    return Decision(
+        state=creating,
+        effects=(effect,),
+        facts=(Fact(kind="decided", values={"lines": len(sale.sale_lines)}),),
+        keeps=_kept(creating),
+    )
+
+
+def _look_up(channel: int, identifier: str) -> Effect:
+    body = msgspec.json.encode(FindSales(channel=channel, channel_identifiers=(identifier,)))
+    return Effect(api="fulfil", kind="find_sales", body=body, repeat=Repeat.SAFE, share="orders")
+
+
+def _created(state: OrderState, done: EffectDone, sale: CreatedSale, now: datetime) -> Decision:
+    cases: tuple[ExceptionCase, ...] = ()
+    if sale.total is not None and sale.total != Decimal(state.amount):
+        sentence = f"the sale in Fulfil has a total of {sale.total} {state.currency}, the order {state.amount}"
+        difference = Money(sale.total - Decimal(state.amount), state.currency)
+        cases = (_case("sale.mismatch", str(sale.id), sentence, state, now, amount=difference),)
+    imported = msgspec.structs.replace(
+        state, status=Status.IMPORTED, sale=sale.id, sale_number=sale.number, later=None, cases=cases
+    )
+    fact = _called("created", done, {"sale": sale.id, "found_by_look": done.found_by_look})
+    if state.later is not None:
+        reviewed = _reviewed(imported, state.later, now)
+        return msgspec.structs.replace(reviewed, facts=(fact, *reviewed.facts))
+    return _decision(imported, fact, closes=not cases, trace=bool(cases))
+
+
+def _reviewed(state: OrderState, later: Later, now: datetime) -> Decision:
+    """A version that came after the sale was made: the same content, an edit, or a cancel. The sale is not touched."""
+    state = msgspec.structs.replace(state, version=later.version)
+    others = tuple(case for case in state.cases if case.kind not in ("order.edited", "order.cancelled"))
+    if later.cancelled:
+        sentence = f"the sales channel cancelled the order after it became sale {state.sale_number or state.sale}"
+        case_, kind = _case("order.cancelled", "cancel", sentence, state, now), "cancelled_after_import"
+    elif later.content != state.content:
+        sentence = f"the sales channel changed the order after it became sale {state.sale_number or state.sale}"
+        case_, kind = _case("order.edited", "edit", sentence, state, now), "edited_after_import"
+    else:
+        unchanged = Fact(kind="unchanged", values={"version": later.version})
+        return _decision(msgspec.structs.replace(state, cases=others), unchanged, closes=not others)
+    state = msgspec.structs.replace(state, delivery=later.delivery, cases=(*others, case_))
+    return _decision(state, Fact(kind=kind, values={"version": later.version}), trace=True)
+
+
+def _unknown(state: OrderState, message: EffectUnknown) -> Decision:
+    unknown = msgspec.structs.replace(state, status=Status.UNKNOWN)
+    return _decision(unknown, _called("outcome_unknown", message, {"cause": message.cause}), trace=True)
+
+
+def _absent(state: OrderState, message: EffectAbsent, now: datetime) -> Decision:
+    looked = Fact(kind="looked_absent", values={"attempts": message.attempts})
+    if state.later is not None and state.later.cancelled:
+        closed = msgspec.structs.replace(state, status=Status.CANCELLED, version=state.later.version, cases=())
+        decision = _decision(closed, looked, Fact(kind="cancelled_before_import"), closes=True)
+        again = ConfirmAbsence(channel=state.channel or 0, identifier=state.order_id)
+        confirm = Timer(name="confirm", due=now + CONFIRM_AFTER, message=again)
+        return msgspec.structs.replace(decision, settle=(message.intent,), timers=(confirm,))
+    if message.attempts >= RESENDS_MAX:
+        sentence = f"Fulfil lost the answer {message.attempts} times, and the sale is not there"
+        held = msgspec.structs.replace(
+            state, status=Status.HELD, cases=(_case("fulfil.unsettled", "absent", sentence, state, now),)
+        )
+        return msgspec.structs.replace(_decision(held, looked, trace=True), settle=(message.intent,))
+    creating = msgspec.structs.replace(state, status=Status.CREATING)
+    return msgspec.structs.replace(_decision(creating, looked), resend=(message.intent,))
+
+
+def _confirmed(state: OrderState, found: Sequence[Any], now: datetime) -> Decision:
+    """The second look at an order that was cancelled while its create was unknown."""
+    if state.status is not Status.CANCELLED or not found:
+        return Decision(state=state, keeps=_kept(state))
+    sale = found[0]
+    imported = msgspec.structs.replace(state, status=Status.IMPORTED, sale=sale.id, sale_number=sale.number)
+    sentence = f"the order was cancelled, but Fulfil has made sale {sale.number or sale.id} of it after all"
+    cancelled = msgspec.structs.replace(imported, cases=(_case("order.cancelled", "cancel", sentence, state, now),))
+    return _decision(cancelled, Fact(kind="cancelled_after_import"), trace=True)
+
+
+def _held_after_call(state: OrderState, message: EffectRefused | EffectExhausted, case_: ExceptionCase) -> Decision:
+    held = msgspec.structs.replace(state, status=Status.HELD, cases=(case_,), later=None)
+    emits: tuple[Emit, ...] = ()
+    if state.later is not None:  # a newer version waits: it is weighed at once, and may well be accepted
+        held = msgspec.structs.replace(held, version=state.later.version, delivery=state.later.delivery)
+        emits = (Emit(channel=NAME, message=Recheck(because="later version")),)
+    kind = "refused" if isinstance(message, EffectRefused) else "exhausted"
+    decision = _decision(held, _called(kind, message, {"cause": case_.cause}), trace=True)
+    return msgspec.structs.replace(decision, emits=emits)
+
+
+def _unreadable(state: OrderState, message: OrderUnreadable, now: datetime) -> Decision:
+    if message.version < state.version:
+        stale = Fact(kind="stale", values={"version": message.version, "known": state.version})
+        return Decision(state=state, facts=(stale,), keeps=_kept(state))
+    case_ = _case("order.unreadable", "format", message.reason, state, now)
+    state = msgspec.structs.replace(state, version=message.version)
+    if state.status in (Status.NEW, Status.HELD):
+        state = msgspec.structs.replace(state, status=Status.HELD, delivery=message.delivery, cases=(case_,))
+    else:  # the sale stands; somebody has to know that a newer version of it cannot be read
+        state = msgspec.structs.replace(state, cases=(*state.cases, case_))
+    return _decision(state, Fact(kind="held", values={"causes": "order.unreadable"}), trace=True)
+
+
+def content_of(order: Order) -> str:
+    """The digest of what a sale is made of. Statuses, payments and shipments are not in it: they change by themselves."""
+    parts = (
+        order.lines, order.shipping_lines, order.totals.total, order.discounts, order.tips, order.duties, order.fees,
+        order.shipping_address, order.billing_address, order.taxes_included,
+    )  # fmt: skip
+    return digest(msgspec.msgpack.encode(parts)).hex()
+
+
+# -- small parts of the decision ---------------------------------------------------------------------------------------
+
+
+def _decision(state: OrderState, *facts: Fact, closes: bool = False, trace: bool = False) -> Decision:
+    return Decision(state=state, facts=facts, keeps=_kept(state), closes=closes, trace=trace)
+
+
+def _kept(state: OrderState) -> int | None:
+    return state.delivery if state.open else None
+
+
+def _case(
+    kind: str, cause: str, sentence: str, state: OrderState, now: datetime, *, amount: Money | None = None
+) -> ExceptionCase:
+    """A case of this order; one that is open already keeps its beginning. At stake is the order's total, or `amount`."""
+    known = next((case for case in state.cases if case.kind == kind and case.cause == cause), None)
+    return ExceptionCase(
+        kind=kind,
+        cause=cause,
+        sentence=sentence.rstrip("."),
+        opened_at=known.opened_at if known is not None else now,
+        amount=abs(amount.amount) if amount is not None else Decimal(state.amount),
+        currency=amount.currency if amount is not None else state.currency or None,
+    )
+
+
+def _missing(sku: str, hints: Mapping[str, str]) -> str:
+    name = f"the SKU {sku!r}" if sku else "a line without a SKU"
+    return f"{name} is not in Fulfil{hints.get(sku, '')}"
+
+
+def _called(
+    kind: str, outcome: EffectDone | EffectRefused | EffectUnknown | EffectExhausted, values: dict[str, Any]
+) -> Fact:
+    return Fact(
+        kind=kind,
+        began=to_datetime(Instant(outcome.began_us)),
+        ended=to_datetime(Instant(outcome.ended_us)),
+        values={**values, "attempts": outcome.attempts},
+    )
+
+
+# -- the shell ---------------------------------------------------------------------------------------------------------
+
+
+class OrderImporter:
+    """The actor: reads deliveries for the decision, for a whole batch at once, and derives the rows that people list."""
+
+    name = NAME
+    message_type = DeliveryReceived | Recheck | ConfirmAbsence
+    state_type = OrderState
+
+    def __init__(
+        self, sales_channels: Mapping[str, SalesChannelSettings], catalogue: SkuIndex, journal: Journal, emit: Any
+    ) -> None:
+        self._sales_channels, self._catalogue, self._journal, self._emit = sales_channels, catalogue, journal, emit
+
+    def begin(self, key: str) -> OrderState:  # noqa: ARG002 - every order begins alike
+        """An order that was never met."""
+        return OrderState()
+
+    async def ready(self) -> None:
+        """No order is judged before Fulfil's products are known at all."""
+        await self._catalogue.ready.wait()
+
+    async def resolve(self, items: Sequence[Item]) -> Sequence[Message | Exception]:
+        """Read each delivery with the format of its sales channel, prove it, and look its SKUs up."""
+        wanted = [
+            item.state.delivery
+            for item in items
+            if isinstance(item.message, Recheck) and item.state.status is Status.HELD
+        ]
+        bodies = dict(await self._journal.query_list("bodies", wanted)) if wanted else {}
+        return [await self._resolved(item, bodies) for item in items]
+
+    async def _resolved(self, item: Item, bodies: Mapping[int, bytes]) -> Message | Exception:
+        try:
+            match item.message:
+                case DeliveryReceived() as received if item.attachment is not None:
+                    return await self._read(
+                        item.key, received.delivery, received.version, received.received_us, item.attachment
+                    )
+                case Recheck() if item.state.delivery in bodies:
+                    state: OrderState = item.state
+                    body = bodies[item.state.delivery]
+                    return await self._read(item.key, item.state.delivery, state.version, state.received_us or 0, body)
+                case DeliveryReceived():
+                    return LookupError("the body of the delivery is gone from the store")
+                case other:
+                    return other
+        except Exception as error:  # noqa: BLE001 - one order that breaks its reader must not hold the batch
+            return error
+
+    async def _read(self, key: str, delivery: int, version: str, received_us: int, body: bytes) -> Message:
+        sales_channel = key.partition("/")[0]
+        settings = self._sales_channels[sales_channel]
+        order = FORMATS[settings.format].read(sales_channel, body)
+        if isinstance(order, Unreadable):
+            return OrderUnreadable(delivery=delivery, version=version, reason=order.reason)
+        sellable = self._catalogue.sellable
+        missing = [line.sku or "" for line in order.lines if not (line.sku and sellable(line.sku))]
+        return OrderPresented(
+            delivery=delivery,
+            version=version,
+            received_us=received_us,
+            order=order,
+            proof=prove(order, side=settings.sale.side, tolerance=settings.tolerance),
+            missing=tuple(dict.fromkeys(missing)) if missing else (),
+            hints={sku: await self._hint(sku) for sku in missing} if missing else {},
+        )
+
+    async def _hint(self, sku: str) -> str:
+        """What a person who looks for the SKU would like to know."""
+        if self._catalogue.inactive(sku):
+            return ": the product is there, but inactive"
+        near = await self._journal.query("skus_like", sku.strip().casefold()) if sku else []
+        names = " and ".join(repr(row[0]) for row in near if row[0] != sku)
+        return f"; {names} differs only in case or spaces" if names else ""
+
+    def decide(self, state: OrderState, message: Any, now: datetime) -> Decision:
+        """See `decide` above; the settings are those of the order's sales channel."""
+        if isinstance(message, OrderPresented):
+            return presented(state, message, now, self._sales_channels[message.order.sales_channel].sale)
+        return decide(state, message, now)
+
+    def project(self, key: str, before: OrderState, after: OrderState, now: datetime) -> Sequence[Write]:
+        """The order's row in the list, and its cases."""
+        return order_rows(key, before, after, now)
+
+    def announce(self, key: str, before: OrderState, after: OrderState) -> None:
+        """Count what became of the order."""
+        announce_order(key, before, after, self._age_s, self._emit)
+
+    def _age_s(self, state: OrderState) -> float:
+        return max(0.0, (self._journal.clock.now() - (state.received_us or 0)) / 1e6)

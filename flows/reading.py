@@ -1,0 +1,173 @@
+"""What people may ask of the store: orders, their stories, and what is held. Reads only; beside a running process or
+without one.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+from collections.abc import AsyncIterator, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from flows.model.schema import ORDERS
+from runtime.clock import Instant, to_datetime
+from runtime.errors import StoreUnreadable
+from runtime.journal.connection import Connection, open_reader
+from runtime.journal.schema import JOURNAL
+from runtime.journal.statements import Statements
+
+_FOREVER = 1 << 62
+
+
+class OrderRow(msgspec.Struct, frozen=True, kw_only=True):
+    """One order as it is listed. `amount` is an exact decimal in `currency`."""
+
+    key: str
+    sales_channel: str
+    order_id: str
+    reference: str
+    state: str
+    proof: str
+    amount: str
+    currency: str
+    placed_at: datetime | None
+    sale: int | None
+    sale_number: str | None
+    changed_at: datetime
+
+
+class CaseRow(msgspec.Struct, frozen=True, kw_only=True):
+    """One exception. `closed_at` is None while it is open."""
+
+    fingerprint: str
+    kind: str
+    subject: str
+    cause: str
+    sentence: str
+    owner: str
+    amount: str | None
+    currency: str | None
+    opened_at: datetime
+    deadline_at: datetime
+    closed_at: datetime | None
+    closed_how: str | None
+
+
+class FactRow(msgspec.Struct, frozen=True, kw_only=True):
+    """One line of a timeline."""
+
+    id: int
+    actor: str
+    kind: str
+    began_at: datetime
+    ended_at: datetime
+    values: dict[str, Any]
+
+
+class Story(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything that is known of one order."""
+
+    order: OrderRow | None
+    key: str
+    cases: tuple[CaseRow, ...]
+    timeline: tuple[FactRow, ...]
+
+
+class Reading:
+    """Questions to the store. Construct it with `reading`."""
+
+    def __init__(self, connection: Connection, statements: Statements) -> None:
+        self._connection, self._statements = connection, statements
+
+    async def orders(
+        self, *, state: str = "", sales_channel: str = "", before: Instant | None = None, limit: int = 50
+    ) -> list[OrderRow]:
+        """Orders, latest change first; the next page begins `before` the last `changed_at`."""
+        until = _FOREVER if before is None else before
+        return [_order(row) for row in await self._query("orders_listed", state, sales_channel, until, limit)]
+
+    async def find(self, text: str) -> list[str]:
+        """The keys that people may mean: `sales channel/order id`, an order id, or the number that is printed."""
+        if await self._query("order_by_key", text):
+            return [text]
+        keys = [key for (key,) in await self._query("orders_by_reference", text)]
+        if not keys and "/" in text and await self._query("timeline", text, 0, _FOREVER):
+            return [text]
+        return keys
+
+    async def story(self, key: str) -> Story:
+        """What is known of one order; empty for a key that was never met."""
+        rows = await self._query("order_by_key", key)
+        return Story(
+            order=_order(rows[0]) if rows else None,
+            key=key,
+            cases=tuple(_case(row) for row in await self._query("cases_of", key)),
+            timeline=tuple(_fact(row) for row in await self._query("timeline", key, 0, _FOREVER)),
+        )
+
+    async def cases(self, *, owner: str = "", kind: str = "", limit: int = 200) -> list[CaseRow]:
+        """Open exceptions, the nearest deadline first."""
+        return [_case(row) for row in await self._query("cases_open", owner, kind, 0, limit)]
+
+    async def cases_counted(self) -> list[tuple[str, str, str | None, int, datetime]]:
+        """Open exceptions: (kind, owner, currency, count, opened first)."""
+        rows = await self._query("cases_counted")
+        return [(kind, owner, currency, count, to_datetime(first)) for kind, owner, currency, count, first in rows]
+
+    async def orders_by_state(self) -> list[tuple[str, str, int]]:
+        """How many orders there are: (sales channel, state, count)."""
+        return [tuple(row) for row in await self._query("orders_by_state")]
+
+    async def pauses(self) -> list[tuple[str, str, datetime, str]]:
+        """What is stopped: (scope, name, since, by whom)."""
+        return [(scope, name, to_datetime(at), by) for scope, name, at, by in await self._query("pauses")]
+
+    async def _query(self, name: str, *row: Any) -> Sequence[Any]:
+        return await self._connection.run(lambda connection: self._statements[name].read(connection, row))
+
+
+@contextlib.asynccontextmanager
+async def reading(store: Path) -> AsyncIterator[Reading]:
+    """The store at this path, for questions. Raises StoreUnreadable when there is none, or it is not ours."""
+    statements = Statements(JOURNAL.queries, ORDERS.queries)
+    if not store.exists():
+        raise StoreUnreadable(f"there is no store at {store}; start `seamline run` first, or name the right --config")
+    try:
+        async with open_reader(store) as connection:
+            yield Reading(connection, statements)
+    except sqlite3.Error as error:
+        raise StoreUnreadable(f"{store} cannot be read ({error}); is it the store of this version?") from error
+
+
+def _moment(instant: int | None) -> datetime | None:
+    return None if instant is None else to_datetime(Instant(instant))
+
+
+def _order(row: Sequence[Any]) -> OrderRow:
+    key, sales_channel, order_id, reference, state, proof, amount, currency, placed, sale, number, changed = row
+    return OrderRow(
+        key=key, sales_channel=sales_channel, order_id=order_id, reference=reference, state=state, proof=proof,
+        amount=amount, currency=currency, placed_at=_moment(placed), sale=sale, sale_number=number,
+        changed_at=to_datetime(changed),
+    )  # fmt: skip
+
+
+def _case(row: Sequence[Any]) -> CaseRow:
+    fingerprint, kind, subject, cause, sentence, owner, amount, currency, opened, deadline, closed, how = row
+    return CaseRow(
+        fingerprint=fingerprint, kind=kind, subject=subject, cause=cause, sentence=sentence, owner=owner,
+        amount=amount, currency=currency, opened_at=to_datetime(opened), deadline_at=to_datetime(deadline),
+        closed_at=_moment(closed), closed_how=how,
+    )  # fmt: skip
+
+
+def _fact(row: Sequence[Any]) -> FactRow:
+    id_, _, actor, kind, began, ended, values = row
+    return FactRow(
+        id=id_, actor=actor, kind=kind, began_at=to_datetime(began), ended_at=to_datetime(ended),
+        values=msgspec.json.decode(values),
+    )  # fmt: skip

@@ -1,0 +1,372 @@
+"""The one step, and the loop that takes it.
+
+    receive -> load state -> resolve -> decide -> one transaction -> effects, whose outcomes come back as messages
+
+A batch is a set of messages for distinct keys. Each becomes one atomic unit of the journal: next state, emitted
+messages, timers, intents with the exact bytes of each outside call, timeline facts, projection rows, and the consumed
+mark of the message itself. So dying anywhere leaves either the message still to be decided, or everything that follows
+from it. Only when the unit is durable are effects begun, and the key given out again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, Protocol
+
+import anyio
+import msgspec
+
+from runtime.channel import Channel, Envelope
+from runtime.clock import Clock, Instant, to_datetime, to_instant
+from runtime.decision import (
+    Decision,
+    EffectAbsent,
+    EffectDone,
+    EffectExhausted,
+    EffectRefused,
+    EffectUnknown,
+    Message,
+    Repeat,
+    Write,
+)
+from runtime.delivery import digest
+from runtime.errors import SeamlineError, StepFailed, Stop, StoreFull
+from runtime.journal.journal import Journal
+from runtime.journal.writer import Row, Unit
+from runtime.lane import Intent, Lane
+from runtime.signals import Signal, SignalRaised
+from runtime.telemetry.events import MessageParked, Stepped
+from runtime.testing.crash import reach
+
+BATCH_MAX = 64
+"""Messages decided in one turn of the event loop: bounds how long other work waits."""
+STATES_CACHED_MAX = 4_096
+_STORE_FULL_WAIT_S = 1.0
+
+_encode = msgspec.json.encode
+
+
+class Item(msgspec.Struct):
+    """One message to be resolved: the state it meets, and the delivery body it carries, when it carries one."""
+
+    key: str
+    state: Any
+    message: Message
+    attachment: bytes | None
+
+
+class Actor(Protocol):
+    """What a flow supplies: names, types, one pure decision, and a thin shell around it."""
+
+    @property
+    def name(self) -> str:
+        """The name of the actor and of its inbox."""
+        ...
+
+    @property
+    def message_type(self) -> Any:
+        """The union of the messages it can find on disk."""
+        ...
+
+    @property
+    def state_type(self) -> Any:
+        """The type of its states."""
+        ...
+
+    def begin(self, key: str) -> Any:
+        """The state of a key that was never met."""
+        ...
+
+    async def resolve(self, items: Sequence[Item]) -> Sequence[Message | Exception]:
+        """Give each decision what it needs beyond state and message (decoded bodies, catalogue rows), for the whole
+        batch at once. An Exception in a place parks that message alone.
+        """
+        ...
+
+    def decide(self, state: Any, message: Any, now: datetime) -> Decision:
+        """The business. Pure: no clock, no I/O, no awaiting, no logging."""
+        ...
+
+    def project(self, key: str, before: Any, after: Any, now: datetime) -> Sequence[Write]:
+        """The rows of projections that follow from the change of state. Pure."""
+        ...
+
+    def announce(self, key: str, before: Any, after: Any) -> None:
+        """The change of state is durable: emit its events. Must not raise."""
+        ...
+
+    async def ready(self) -> None:
+        """Returns when the actor can decide at all; until then its messages wait on disk."""
+        ...
+
+
+class Held(msgspec.Struct):
+    """The state of a key as the journal has it."""
+
+    state: Any
+    blocked_by: int | None = None
+    told_to: int | None = None
+
+
+class _Step(msgspec.Struct):
+    envelope: Envelope
+    held: Held
+    intents: list[Intent]
+    decision: Decision
+    unit: Unit | None = None
+
+
+class ActorLoop:
+    """Runs one actor. `run` may be started several times: each run works on its own batches, keys stay serial."""
+
+    def __init__(
+        self,
+        actor: Actor,
+        journal: Journal,
+        channels: Mapping[str, Channel],
+        lanes: Mapping[str, Lane],
+        *,
+        sampled: Callable[[str], bool],
+        timer_set: Callable[[Instant], None],
+        signal: Signal,
+        emit: Callable[[Any], None],
+    ) -> None:
+        self.actor, self._journal, self._channels, self._lanes = actor, journal, channels, lanes
+        self._sampled, self._timer_set, self._signal, self._emit = sampled, timer_set, signal, emit
+        self._clock: Clock = journal.clock
+        self._channel = channels[actor.name]
+        self._cache: dict[str, Held] = {}
+        self._decode_message = msgspec.json.Decoder(actor.message_type).decode
+        self._decode_state = msgspec.json.Decoder(actor.state_type).decode
+        self._statements = journal.statements
+        self.turns = 0
+
+    async def run(self) -> None:
+        """Take steps for ever. Cancelled between batches, nothing is half done; within one, the unit decides."""
+        await self.actor.ready()
+        while True:
+            batch = await self._channel.receive(BATCH_MAX)
+            began = self._clock.monotonic()
+            await self._turn(batch)
+            self.turns += 1
+            self._emit(Stepped(actor=self.actor.name, messages=len(batch), seconds=self._clock.monotonic() - began))
+
+    async def _turn(self, batch: list[Envelope]) -> None:
+        held = await self._load(batch)
+        ready: list[tuple[Envelope, Held]] = []
+        for envelope in batch:
+            known = held[envelope.key]
+            if known.blocked_by is not None and not envelope.outcome:
+                self._channel.defer(envelope)
+            else:
+                ready.append((envelope, known))
+        items = [self._item(envelope, known) for envelope, known in ready]
+        resolved = await self.actor.resolve(items)
+        steps: list[_Step | Unit] = []
+        for (envelope, known), item, message in zip(ready, items, resolved, strict=True):
+            steps.append(self._decide(envelope, known, item, message))
+        reach("step.before_journal")
+        for step in steps:
+            await self._settle(step)
+
+    def _item(self, envelope: Envelope, held: Held) -> Item:
+        message = envelope.message if envelope.message is not None else self._decode_message(envelope.raw)
+        return Item(envelope.key, held.state, message, envelope.attachment)
+
+    async def _load(self, batch: Sequence[Envelope]) -> dict[str, Held]:
+        cache, found = self._cache, {}
+        missing = []
+        for envelope in batch:
+            held = cache.get(envelope.key)
+            if held is None:
+                missing.append(envelope.key)
+            else:
+                found[envelope.key] = held
+        if missing:
+            rows = await self._journal.query_list("states", missing, self.actor.name)
+            for key, body, blocked_by, _, told_to in rows:
+                found[key] = Held(self._decode_state(body), blocked_by, told_to)
+            for key in missing:
+                if key not in found:
+                    found[key] = Held(self.actor.begin(key))
+        return found
+
+    # -- deciding ------------------------------------------------------------------------------------------------------
+
+    def _decide(self, envelope: Envelope, held: Held, item: Item, message: Message | Exception) -> _Step | Unit:
+        try:
+            if isinstance(message, Exception):
+                raise message
+            now = self._clock.now()
+            moment = to_datetime(now)
+            decision = self.actor.decide(held.state, message, moment)
+            step = _Step(envelope, held, self._intents(envelope.key, decision), decision)
+            after = self._after(envelope, step, item.message)
+            rows = self._rows(step, after, item.message, now, moment)
+        except Exception as error:  # noqa: BLE001 - the fence: whatever a decision raises parks its message alone
+            return self._park(envelope, StepFailed(f"{type(error).__name__}: {error}"))
+        step.unit = self._journal.writer.submit(Unit(rows, on_durable=lambda: self._proceed(step, after)))
+        return step
+
+    def _intents(self, key: str, decision: Decision) -> list[Intent]:
+        intents = [
+            Intent(
+                id=self._journal.new_id(),
+                actor=self.actor.name,
+                key=key,
+                share=effect.share,
+                api=effect.api,
+                kind=effect.kind,
+                repeat=effect.repeat,
+                body=effect.body,
+            )
+            for effect in decision.effects
+        ]
+        if sum(intent.repeat is not Repeat.SAFE for intent in intents) + len(decision.resend) > 1:
+            raise StepFailed("a decision may put one write in flight, not several")
+        return intents
+
+    def _after(self, envelope: Envelope, step: _Step, message: Message) -> Held:
+        """What the journal will hold of the key: the next state, and the write that keeps it busy."""
+        held, decision = step.held, step.decision
+        blocked_by = held.blocked_by
+        if envelope.outcome and blocked_by == envelope.id and not isinstance(message, EffectAbsent):
+            blocked_by = None
+        for id_ in decision.resend:
+            blocked_by = id_
+        for intent in step.intents:
+            if intent.repeat is not Repeat.SAFE:
+                blocked_by = intent.id
+        return Held(decision.state, blocked_by, held.told_to)
+
+    def _rows(self, step: _Step, after: Held, message: Message, now: int, moment: datetime) -> list[tuple[Any, Row]]:
+        named, decision, key, name = self._statements, step.decision, step.envelope.key, self.actor.name
+        rows: list[tuple[Any, Row]] = [self._consumed(step.envelope, message)]
+        rows += [(named["requeue_intent"], (id_,)) for id_ in decision.resend]
+        rows += [(named["settle_intent"], (id_,)) for id_ in decision.settle]
+        for emit in decision.emits:
+            row = (self._journal.new_id(), emit.channel, emit.priority, emit.key or key, _encode(emit.message), None)
+            rows.append((named["put_message"], row))
+        for timer in decision.timers:
+            due = to_instant(timer.due)
+            rows.append((named["put_timer"], (name, key, timer.name, due, _encode(timer.message))))
+        rows += [(named["cancel_timer"], (name, key, timer)) for timer in decision.cancels]
+        rows += [(named[write.statement], write.row) for write in decision.writes]
+        rows += [
+            (named[write.statement], write.row)
+            for write in self.actor.project(key, step.held.state, decision.state, moment)
+        ]
+        last_fact = self._fact_rows(key, decision, now, rows)
+        self._trace_rows(key, decision, after, last_fact, rows)
+        rows += self._intent_rows(step.intents)  # last: it reserves places, and nothing after it may raise
+        state = (name, key, _encode(decision.state), after.blocked_by, decision.keeps, after.told_to)
+        rows.append((named["put_state"], state))
+        return rows
+
+    def _consumed(self, envelope: Envelope, message: Message) -> tuple[Any, Row]:
+        named = self._statements
+        match message:
+            case EffectDone() | EffectRefused() | EffectExhausted():
+                return named["settle_intent"], (envelope.id,)
+            case EffectUnknown():
+                return named["mark_intent_unknown"], (message.attempts, envelope.id)
+            case EffectAbsent():
+                return named["mark_intent_unknown"], (message.attempts, envelope.id)
+            case _:
+                return named["consume_message"], (envelope.id,)
+
+    def _fact_rows(self, key: str, decision: Decision, now: int, rows: list[tuple[Any, Row]]) -> int | None:
+        put, last = self._statements["put_fact"], None
+        for fact in decision.facts:
+            last = self._journal.new_id()
+            began = now if fact.began is None else to_instant(fact.began)
+            ended = now if fact.ended is None else to_instant(fact.ended)
+            rows.append((put, (last, key, self.actor.name, fact.kind, began, ended, _encode(fact.values).decode())))
+        return last
+
+    def _trace_rows(
+        self, key: str, decision: Decision, after: Held, last_fact: int | None, rows: list[tuple[Any, Row]]
+    ) -> None:
+        if last_fact is None or not (after.told_to is not None or decision.trace or self._sampled(key)):
+            return
+        work = (self._journal.new_id(), key, after.told_to or 0, last_fact, int(decision.closes))
+        rows.append((self._statements["put_trace_work"], work))
+        after.told_to = last_fact
+
+    def _intent_rows(self, intents: Sequence[Intent]) -> list[tuple[Any, Row]]:
+        put, rows = self._statements["put_intent"], []
+        for intent in intents:
+            lane = self._lanes[intent.api]
+            intent.claimed = lane.reserve(intent.share)
+            row = (
+                intent.id, intent.actor, intent.key, intent.api, intent.share, intent.kind, intent.repeat.value,
+                intent.body, digest(intent.body),
+                self._journal.epoch if intent.claimed else 0, 0, 0,
+            )  # fmt: skip
+            rows.append((put, row))
+        return rows
+
+    # -- when it is durable --------------------------------------------------------------------------------------------
+
+    def _proceed(self, step: _Step, after: Held) -> None:
+        """Runs right after the commit, in commit order: begin effects, pass messages on, free the key."""
+        key, decision = step.envelope.key, step.decision
+        self._remember(key, after)
+        for intent in step.intents:
+            self._lanes[intent.api].offer(intent)
+        for id_ in decision.resend:
+            for lane in self._lanes.values():
+                lane.resend(id_)
+        for id_ in decision.settle:
+            for lane in self._lanes.values():
+                lane.settle(id_)
+        for channel in {emit.channel for emit in decision.emits}:
+            self._channels[channel].nudge()
+        self.actor.announce(key, step.held.state, decision.state)
+        for timer in decision.timers:
+            self._timer_set(to_instant(timer.due))
+        self._channel.done(step.envelope)
+        if after.blocked_by is None:
+            self._channel.unblock(key)
+
+    def _remember(self, key: str, held: Held) -> None:
+        cache = self._cache
+        cache.pop(key, None)
+        cache[key] = held
+        if len(cache) > STATES_CACHED_MAX:
+            del cache[next(iter(cache))]
+
+    async def _settle(self, step: _Step | Unit) -> None:
+        """Wait for the commit. A full disk delays the step, as often as it takes: its message is not lost meanwhile."""
+        unit = step if isinstance(step, Unit) else step.unit
+        assert unit is not None  # noqa: S101
+        while True:
+            try:
+                await unit.durable()
+            except Stop:
+                raise
+            except StoreFull:
+                await anyio.sleep(_STORE_FULL_WAIT_S)
+                self._journal.writer.submit(unit)
+            except SeamlineError as error:
+                if isinstance(step, Unit):
+                    raise
+                for intent in step.intents:
+                    self._lanes[intent.api].release(intent)
+                unit = self._park(step.envelope, StepFailed(str(error)))
+                step = unit
+            else:
+                reach("step.after_journal")
+                return
+
+    def _park(self, envelope: Envelope, reason: StepFailed) -> Unit:
+        """Set the message aside with its reason. Its key waits for a person; every other key goes on."""
+        kind = type(envelope.message).__name__ if envelope.message is not None else "message"
+        self._emit(MessageParked(actor=self.actor.name, kind=kind, reason=str(reason)[:300], key=envelope.key))
+        raised = SignalRaised(kind="step.parked", cause=self.actor.name, sentence=f"{self.actor.name}: {reason}"[:300])
+        self._signal(envelope.key, raised)
+        row = (self.actor.name, envelope.key, envelope.id, str(reason)[:300], self._clock.now())
+        return self._journal.writer.submit(
+            Unit([(self._statements["park"], row)], on_durable=lambda: self._channel.defer(envelope))
+        )

@@ -1,0 +1,280 @@
+"""Everything that runs, put together: actors with their inboxes, lanes to outside APIs, timers, over one journal.
+
+The composition root of a product (`flows/app.py`) says which actors and APIs there are; the engine wires them: what an
+actor emits reaches another's inbox, what it wants done outside reaches a lane, outcomes come back, and whatever has no
+room in memory waits in the journal.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Literal
+
+import anyio
+import msgspec
+
+from runtime.actor import Actor, ActorLoop
+from runtime.api import Api
+from runtime.breaker import Breaker
+from runtime.budget import Budget
+from runtime.channel import LIVE, Channel, Envelope
+from runtime.clock import Instant
+from runtime.decision import Message, Outcome
+from runtime.delivery import Delivery, DeliveryReceived, Receipt
+from runtime.journal.journal import Journal
+from runtime.journal.writer import Row
+from runtime.lane import Intent, Lane, LaneConfig, restored
+from runtime.signals import SignalCleared, SignalRaised
+from runtime.supervisor import Supervisor
+from runtime.telemetry import events
+from runtime.telemetry.events import Draining, Paused, Resumed
+from runtime.testing.crash import reach
+
+_TIMERS_PER_TURN_MAX = 256
+_TIMER_WAIT_S_MAX = 3_600.0
+
+_encode = msgspec.json.encode
+
+Scope = Literal["actor", "partition"]
+
+
+class Outside(msgspec.Struct, frozen=True, kw_only=True):
+    """An outside API with the way it is called."""
+
+    api: Api
+    lane: LaneConfig
+    budget: Budget
+    breaker: Breaker
+
+
+class EngineConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """Sizes of what is kept in memory, and patience at the end."""
+
+    window: int = 256
+    """Messages in memory per inbox and priority."""
+    loops_per_actor: int = 2
+    """Batches of one actor under way at once."""
+    drain_s: float = 20.0
+    """How long a stopping process waits for calls in flight."""
+
+
+class Engine:
+    """See the module. `run` is the whole life of the runtime; `drain` is the orderly part of its end."""
+
+    def __init__(
+        self,
+        journal: Journal,
+        actors: Sequence[Actor],
+        outside: Sequence[Outside],
+        config: EngineConfig,
+        *,
+        signals_to: str,
+        sampled: Callable[[str], bool],
+        emit: Callable[[Any], None],
+        rng: random.Random,
+    ) -> None:
+        self.journal, self.config, self._emit, self._signals_to = journal, config, emit, signals_to
+        self.channels: dict[str, Channel] = {actor.name: self._channel(actor.name) for actor in actors}
+        self.lanes: dict[str, Lane] = {each.api.name: self._lane(each, rng) for each in outside}
+        self.loops = {
+            actor.name: ActorLoop(
+                actor,
+                journal,
+                self.channels,
+                self.lanes,
+                sampled=sampled,
+                timer_set=self._timer_set,
+                signal=self.signal,
+                emit=emit,
+            )
+            for actor in actors
+        }
+        self._patience = anyio.CancelScope()
+        self._next_due: Instant | None = None
+        self._timer_news = anyio.Event()
+
+    # -- from outside --------------------------------------------------------------------------------------------------
+
+    async def accept(self, deliveries: Sequence[Delivery], channel: str, priority: int = LIVE) -> list[Receipt]:
+        """Make deliveries durable for the actor `channel`; see `Journal.accept`."""
+        inbox = self.channels[channel]
+
+        def on_new(id_: int, delivery: Delivery, message: DeliveryReceived) -> None:
+            envelope = Envelope(id=id_, key=delivery.key, message=message, attachment=delivery.body, priority=priority)
+            inbox.offer(envelope)
+
+        return await self.journal.accept(deliveries, channel, priority, on_new)
+
+    async def post(self, channel: str, key: str, message: Message, priority: int = LIVE) -> None:
+        """Send a message to an actor; returns when it is durable. Raises StoreFull."""
+        row = (self.journal.new_id(), channel, priority, key, _encode(message), None)
+        inbox = self.channels[channel]
+        await self.journal.submit([("put_message", row)], on_durable=inbox.nudge).durable()
+
+    def signal(self, key: str, message: SignalRaised | SignalCleared) -> None:
+        """Tell the actor that deals with trouble, in the next commit."""
+        if isinstance(message, SignalRaised):
+            self._emit(events.SignalRaised(kind=message.kind, subject=key))
+        else:
+            self._emit(events.SignalCleared(kind=message.kind, subject=key))
+        row = (self.journal.new_id(), self._signals_to, LIVE, key, _encode(message), None)
+        inbox = self.channels.get(self._signals_to)
+        self.journal.submit([("put_message", row)], on_durable=inbox.nudge if inbox is not None else None)
+
+    async def pause(self, scope: Scope, name: str, by: str) -> None:
+        """Stop giving out the messages of an `actor`, or of a `partition` at every actor and lane. Survives restarts."""
+        row: Row = (scope, name, self.journal.clock.now(), by)
+        await self.journal.submit([("put_pause", row)]).durable()
+        self._apply_pause(scope, name)
+        self._emit(Paused(scope=scope, name=name, by=by))
+
+    async def resume(self, scope: Scope, name: str, by: str) -> None:
+        """Go on with what was paused; nothing happens when it was not."""
+        await self.journal.submit([("end_pause", (scope, name))]).durable()
+        if scope == "actor":
+            self.channels[name].resume(None)
+        else:
+            for channel in self.channels.values():
+                channel.resume(name)
+            for lane in self.lanes.values():
+                lane.resume(name)
+        self._emit(Resumed(scope=scope, name=name, by=by))
+
+    def _apply_pause(self, scope: str, name: str) -> None:
+        if scope == "actor":
+            self.channels[name].pause(None)
+        else:
+            for channel in self.channels.values():
+                channel.pause(name)
+            for lane in self.lanes.values():
+                lane.pause(name)
+
+    # -- its life ------------------------------------------------------------------------------------------------------
+
+    async def prepare(self) -> None:
+        """Read back what an earlier process left: pauses, the next timer; parked keys get another try."""
+        for scope, name, _, _ in await self.journal.query("pauses"):
+            if scope == "partition" or name in self.channels:
+                self._apply_pause(scope, name)
+        for channel, key, *_ in await self.journal.query("parked"):
+            await self.journal.submit([("unpark", (channel, key))]).durable()
+            self.signal(key, SignalCleared(kind="step.parked"))
+        ((due,),) = await self.journal.query("next_due")
+        if due is not None:
+            self._timer_set(Instant(due))
+
+    def supervise(self, supervisor: Supervisor) -> None:
+        """Add every part of the engine to the supervisor. The writer has to run before `prepare`."""
+        for name, loop in self.loops.items():
+            for number in range(self.config.loops_per_actor):
+                supervisor.add(f"actor:{name}:{number}", loop.run)
+        for name, lane in self.lanes.items():
+            supervisor.add(f"lane:{name}", lane.run)
+        supervisor.add("timers", self._run_timers)
+
+    async def drain(self) -> None:
+        """The orderly end, after intake has stopped: give out no new messages, begin no new calls, wait for the calls
+        in flight and their outcomes, give back the claims of what was never begun. Bounded by `drain_s`.
+        """
+        for channel in self.channels.values():
+            channel.pause(None)
+        self._emit(Draining(step="calls in flight"))
+        self._patience.deadline = anyio.current_time() + self.config.drain_s
+        with self._patience:
+            for lane in self.lanes.values():
+                unbegun = await lane.drain()
+                if unbegun:
+                    self.journal.submit([("claim_intent", (0, intent.id)) for intent in unbegun])
+            self._emit(Draining(step="outcomes"))
+            while any(channel.statistics().busy_keys or channel.outcomes_waiting for channel in self.channels.values()):
+                await anyio.sleep(0.005)
+            self._emit(Draining(step="journal"))
+            await self.journal.writer.drained()
+
+    def hurry(self) -> None:
+        """Stop waiting for calls in flight: the next process looks up what became of them."""
+        self._patience.cancel()
+
+    # -- wiring --------------------------------------------------------------------------------------------------------
+
+    def _channel(self, name: str) -> Channel:
+        async def fetch(priority: int, after: int, limit: int) -> list[Envelope]:
+            rows = await self.journal.query("messages_after", name, priority, after, limit)
+            return [
+                Envelope(id=id_, key=key, raw=body, attachment=attachment, priority=priority)
+                for id_, key, body, _, attachment in rows
+            ]
+
+        async def fetch_oldest(key: str) -> Envelope | None:
+            rows = await self.journal.query("oldest_message_of_key", name, key)
+            for id_, body, attachment, priority in rows:
+                return Envelope(id=id_, key=key, raw=body, attachment=attachment, priority=priority)
+            return None
+
+        return Channel(name, self.config.window, fetch, fetch_oldest, self.journal.clock)
+
+    def _lane(self, outside: Outside, rng: random.Random) -> Lane:
+        name, journal = outside.api.name, self.journal
+
+        async def fetch(share: str, after: int, limit: int) -> list[Intent]:
+            rows = await journal.query("intents_after", name, share, after, limit)
+            if rows:
+                await journal.submit([("claim_intent", (journal.epoch, row[0])) for row in rows]).durable()
+            return [restored(row, name, share, journal.epoch) for row in rows]
+
+        return Lane(
+            outside.api,
+            outside.lane,
+            outside.budget,
+            outside.breaker,
+            fetch=fetch,
+            bring_outcome=self._bring_outcome,
+            signal=self.signal,
+            clock=journal.clock,
+            emit=self._emit,
+            rng=rng,
+        )
+
+    def _bring_outcome(self, intent: Intent, outcome: Outcome) -> None:
+        self.channels[intent.actor].bring_outcome(Envelope(id=intent.id, key=intent.key, message=outcome, outcome=True))
+
+    # -- timers --------------------------------------------------------------------------------------------------------
+
+    def _timer_set(self, due: Instant) -> None:
+        if self._next_due is None or due < self._next_due:
+            self._next_due = due
+            self._timer_news.set()
+
+    async def _run_timers(self) -> None:
+        """Turn timers into messages when they are due, a bounded number at a time, in one transaction."""
+        while True:
+            self._timer_news = anyio.Event()
+            wait_s = _TIMER_WAIT_S_MAX
+            if self._next_due is not None:
+                wait_s = min(wait_s, (self._next_due - self.journal.clock.now()) / 1e6)
+            if wait_s > 0:
+                with anyio.move_on_after(wait_s):
+                    await self._timer_news.wait()
+                continue
+            await self._fire_due()
+
+    async def _fire_due(self) -> None:
+        self._next_due = None
+        due = await self.journal.query("timers_due", self.journal.clock.now(), _TIMERS_PER_TURN_MAX)
+        rows: list[tuple[str, Row]] = []
+        for actor, key, name, due_at in due:
+            rows.append(("fire_timer", (self.journal.new_id(), LIVE, actor, key, name, due_at)))
+            rows.append(("end_timer", (actor, key, name, due_at)))
+        if rows:
+            reach("timer.before_fire")
+            await self.journal.submit(rows).durable()
+            for actor in {row[0] for row in due} & self.channels.keys():
+                self.channels[actor].nudge()
+        ((next_due,),) = await self.journal.query("next_due")
+        if next_due is not None:
+            self._timer_set(Instant(next_due))
+
+    def depths(self) -> Mapping[str, int]:
+        """Messages in memory, by inbox."""
+        return {name: channel.statistics().depth for name, channel in self.channels.items()}

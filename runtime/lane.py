@@ -1,0 +1,396 @@
+"""Effects: making the outside calls that decisions asked for, and finding out what became of them.
+
+One lane per outside API. Its intents are on disk before they are here; its windows (one per share of the budget) are
+bounded. Workers make one attempt at a time and turn its end into an outcome:
+
+    applied            -> EffectDone
+    refused            -> EffectRefused
+    not applied        -> tried again here, after backoff, behind the breaker; EffectExhausted when the policy ends
+    perhaps applied    -> EffectUnknown at once, then the lane *looks*: EffectDone (found) or EffectAbsent
+
+A call whose outcome is unknown is never repeated by hope: only a decision, after a look that found nothing, sends the
+identical stored bytes again. A process that died leaves intents claimed by its epoch: they are unknown from the start.
+"""
+
+from __future__ import annotations
+
+import heapq
+import random
+from collections import deque
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from itertools import count
+from typing import Any
+
+import anyio
+import msgspec
+
+from runtime.api import Api
+from runtime.breaker import Breaker
+from runtime.budget import Budget
+from runtime.clock import Clock
+from runtime.decision import (
+    EffectAbsent,
+    EffectDone,
+    EffectExhausted,
+    EffectRefused,
+    EffectUnknown,
+    Outcome,
+    Repeat,
+)
+from runtime.errors import Failure, Refused, Throttled, Unknown
+from runtime.feed import Feed
+from runtime.retry import GiveUp, LookFirst, RetryPolicy, TryAgain, next_try
+from runtime.signals import Signal, SignalCleared, SignalRaised
+from runtime.telemetry.events import CallEnded, CircuitChanged, Looked, OutcomeUnknown
+from runtime.testing.crash import reach
+
+
+class Intent(msgspec.Struct, kw_only=True):
+    """An outside call with its exact bytes, from before its first attempt until its outcome is decided."""
+
+    id: int
+    actor: str
+    key: str
+    api: str
+    share: str
+    kind: str
+    repeat: Repeat
+    body: bytes
+    claimed: bool = False
+    """This process may begin it. (On disk: the epoch of the process that may have.)"""
+    unknown: bool = False
+    told_unknown: bool = False
+    attempts: int = 0
+    looks: int = 0
+    began_us: int = 0
+
+
+class LaneConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """How one API is called."""
+
+    window: int = 256
+    """Intents in memory per share."""
+    workers_per_share: Mapping[str, int]
+    retry: RetryPolicy
+    settle_s: float = 1.0
+    """How long after a lost answer the first look waits, so that a slow server can finish what it began."""
+
+
+BringOutcome = Callable[[Intent, Outcome], None]
+
+
+class Lane:
+    """See the module. `run` starts `workers` and `later`, both parts of the supervisor."""
+
+    def __init__(
+        self,
+        api: Api,
+        config: LaneConfig,
+        budget: Budget,
+        breaker: Breaker,
+        *,
+        fetch: Callable[[str, int, int], Awaitable[list[Intent]]],
+        bring_outcome: BringOutcome,
+        signal: Signal,
+        clock: Clock,
+        emit: Callable[[Any], None],
+        rng: random.Random,
+    ) -> None:
+        self.name, self._api, self._config = api.name, api, config
+        self.budget, self.breaker = budget, breaker
+        self._bring, self._signal = bring_outcome, signal
+        self._clock, self._emit, self._random = clock, emit, rng
+        self._feeds = {
+            share: Feed[Intent](config.window, lambda after, limit, s=share: fetch(s, after, limit))  # type: ignore[misc]
+            for share in config.workers_per_share
+        }
+        self._retries: dict[str, deque[Intent]] = {share: deque() for share in self._feeds}
+        self._news = {share: anyio.Event() for share in self._feeds}
+        self._unknown: dict[int, Intent] = {}
+        self._later: list[tuple[float, int, Intent]] = []
+        self._later_news = anyio.Event()
+        self._sequence = count()
+        self.paused_partitions: set[str] = set()
+        self.draining = False
+        self.in_flight = 0
+        self._raised: set[str] = set()
+        self._settled = anyio.Event()
+
+    # -- from the step -------------------------------------------------------------------------------------------------
+
+    def reserve(self, share: str) -> bool:
+        """Whether this process may begin an intent that is about to be committed (else it waits on disk)."""
+        return not self.draining and self._feeds[share].reserve()
+
+    def release(self, intent: Intent) -> None:
+        """The intent was not committed after all."""
+        if intent.claimed:
+            self._feeds[intent.share].release()
+
+    def offer(self, intent: Intent) -> None:
+        """A committed intent. One that has no reserved place is fetched from disk later."""
+        if intent.claimed:
+            self._feeds[intent.share].offer(intent)
+        self._wake(intent.share)
+
+    def resend(self, id_: int) -> None:
+        """A decision wants the identical bytes of an absent call sent again."""
+        intent = self._unknown.pop(id_, None)
+        if intent is not None:
+            intent.unknown = intent.told_unknown = False
+            self._retries[intent.share].append(intent)
+            self._wake(intent.share)
+
+    def settle(self, id_: int) -> None:
+        """Nothing more is wanted of an unknown or absent call."""
+        intent = self._unknown.pop(id_, None)
+        if intent is not None:
+            self._feeds[intent.share].forget(id_)
+
+    def pause(self, partition: str) -> None:
+        """Begin no more calls of one partition; looks go on."""
+        self.paused_partitions.add(partition)
+
+    def resume(self, partition: str) -> None:
+        """Go on with what was left on disk."""
+        self.paused_partitions.discard(partition)
+        for share, feed in self._feeds.items():
+            feed.rewind()
+            self._wake(share)
+
+    def depth(self) -> Mapping[str, int]:
+        """Intents in memory that wait to be begun, by share."""
+        return {share: len(feed.items) + len(self._retries[share]) for share, feed in self._feeds.items()}
+
+    @property
+    def unknown_count(self) -> int:
+        """Calls whose outcome nobody knows yet."""
+        return len(self._unknown)
+
+    # -- parts of the supervisor ---------------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Make calls for ever."""
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(self._run_later)
+            for share, workers in self._config.workers_per_share.items():
+                for _ in range(workers):
+                    tasks.start_soon(self._work, share)
+
+    async def drain(self) -> list[Intent]:
+        """Begin nothing more, wait for what is in flight, and return the intents that were never begun (or certainly
+        not applied): their claims may be given back.
+        """
+        self.draining = True
+        while self.in_flight:
+            self._settled = anyio.Event()
+            await self._settled.wait()
+        waiting = [intent for feed in self._feeds.values() for intent in feed.items]
+        waiting += [intent for retries in self._retries.values() for intent in retries]
+        waiting += [intent for _, _, intent in self._later]
+        return [intent for intent in waiting if not intent.unknown]
+
+    async def _work(self, share: str) -> None:
+        while True:
+            intent = await self._take(share)
+            await self._admitted(share)
+            try:
+                self.in_flight += 1
+                await self._attempt(intent)
+            finally:
+                self.in_flight -= 1
+                self.budget.release()
+                if not self.in_flight:
+                    self._settled.set()
+
+    async def _admitted(self, share: str) -> None:
+        """Wait for the breaker, then for a slot of the budget; the breaker may have opened meanwhile."""
+        while True:
+            wait_s = self.breaker.seconds_until_try(self._clock.monotonic())
+            if wait_s > 0:
+                await anyio.sleep(wait_s)
+                continue
+            await self.budget.acquire(share)
+            if not self.draining and self.breaker.may_call(self._clock.monotonic()):
+                return
+            self.budget.release()
+            if self.draining:
+                await anyio.sleep_forever()
+
+    async def _take(self, share: str) -> Intent:
+        feed, retries = self._feeds[share], self._retries[share]
+        while True:
+            if not self.draining:
+                if retries:
+                    return retries.popleft()
+                if feed.wants_refill:
+                    await feed.refill()
+                    if len(feed.items) > 1:
+                        self._wake(share)
+                while feed.items:
+                    intent = feed.items.popleft()
+                    if intent.key.partition("/")[0] not in self.paused_partitions:
+                        return intent
+                    feed.forget(intent.id)
+                if feed.wants_refill:
+                    continue
+            news = self._news[share]
+            await news.wait()
+            if self._news[share] is news:
+                self._news[share] = anyio.Event()
+
+    def _wake(self, share: str) -> None:
+        self._news[share].set()
+
+    # -- one attempt ---------------------------------------------------------------------------------------------------
+
+    async def _attempt(self, intent: Intent) -> None:
+        if intent.unknown and not intent.told_unknown:
+            self._tell_unknown(intent, "the process stopped when the call may have begun")
+        if intent.unknown:
+            await self._look(intent)
+        else:
+            await self._perform(intent)
+
+    async def _perform(self, intent: Intent) -> None:
+        began = self._clock.now()
+        intent.began_us = intent.began_us or began
+        intent.attempts += 1
+        reach("effect.before_call")
+        try:
+            result = await self._api.perform(intent.kind, intent.body)
+        except Failure as failure:
+            self._ended(intent, failure.kind, began)
+            self._failed(intent, failure)
+        except Exception as error:  # noqa: BLE001 - a connector's defect must not end the lane; its outcome is unknown
+            self._ended(intent, "defect", began)
+            self._failed(intent, Unknown(f"the connector failed with {type(error).__name__}"))
+        else:
+            reach("effect.after_call")
+            self._ended(intent, "done", began)
+            self._answered()
+            self._outcome(intent, self._done(intent, result))
+
+    async def _look(self, intent: Intent) -> None:
+        began = self._clock.now()
+        intent.looks += 1
+        try:
+            result = await self._api.look(intent.kind, intent.body)
+        except Failure as failure:
+            self._ended(intent, f"look_{failure.kind}", began)
+            self._strike(failure)
+            delay = next_try(self._config.retry, failure, intent.looks, self._random.random(), repeats_freely=True)
+            self._try_later(intent, delay.after_s if isinstance(delay, TryAgain) else self._config.retry.cap_s)
+            return
+        self._ended(intent, "looked", began)
+        self._answered()
+        self._emit(Looked(api=self.name, kind=intent.kind, found=result is not None))
+        if result is None:
+            intent.looks = 0
+            self._outcome(intent, EffectAbsent(intent=intent.id, kind=intent.kind, attempts=intent.attempts))
+        else:
+            self._unknown.pop(intent.id, None)
+            self._outcome(intent, self._done(intent, result, found_by_look=True))
+
+    def _failed(self, intent: Intent, failure: Failure) -> None:
+        self._strike(failure)
+        if isinstance(failure, Refused):
+            outcome = EffectRefused(
+                intent=intent.id, kind=intent.kind, code=failure.code, sentence=str(failure),
+                began_us=intent.began_us, ended_us=self._clock.now(), attempts=intent.attempts,
+            )  # fmt: skip
+            self._outcome(intent, outcome)
+            return
+        repeats_freely = intent.repeat is Repeat.SAFE
+        match next_try(
+            self._config.retry, failure, intent.attempts, self._random.random(), repeats_freely=repeats_freely
+        ):
+            case TryAgain(after_s=after_s):
+                self._try_later(intent, after_s)
+            case LookFirst(after_s=after_s):
+                self._tell_unknown(intent, str(failure))
+                self._try_later(intent, max(after_s, self._config.settle_s))
+            case GiveUp(reason=reason):
+                outcome_ = EffectExhausted(
+                    intent=intent.id, kind=intent.kind, cause=failure.kind, sentence=f"{reason}: {failure}",
+                    began_us=intent.began_us, ended_us=self._clock.now(), attempts=intent.attempts,
+                )  # fmt: skip
+                self._outcome(intent, outcome_)
+
+    def _tell_unknown(self, intent: Intent, cause: str) -> None:
+        intent.unknown = intent.told_unknown = True
+        self._unknown[intent.id] = intent
+        self._emit(OutcomeUnknown(api=self.name, kind=intent.kind, cause=cause))
+        now = self._clock.now()
+        told = EffectUnknown(
+            intent=intent.id, kind=intent.kind, cause=cause,
+            began_us=intent.began_us or now, ended_us=now, attempts=intent.attempts,
+        )  # fmt: skip
+        self._bring(intent, told)
+
+    def _outcome(self, intent: Intent, outcome: Outcome) -> None:
+        if not isinstance(outcome, EffectAbsent):
+            self._feeds[intent.share].forget(intent.id)
+        reach("outcome.before_journal")
+        self._bring(intent, outcome)
+
+    def _done(self, intent: Intent, result: Any, *, found_by_look: bool = False) -> EffectDone:
+        return EffectDone(
+            intent=intent.id, kind=intent.kind, result=result, began_us=intent.began_us or self._clock.now(),
+            ended_us=self._clock.now(), attempts=intent.attempts, found_by_look=found_by_look,
+        )  # fmt: skip
+
+    def _ended(self, intent: Intent, result: str, began: int) -> None:
+        self._emit(CallEnded(api=self.name, kind=intent.kind, result=result, seconds=(self._clock.now() - began) / 1e6))
+
+    def _answered(self) -> None:
+        if self.breaker.success(self._clock.monotonic()) and self._raised:
+            self._emit(CircuitChanged(api=self.name, state="closed"))
+            for kind in sorted(self._raised):
+                self._signal(f"system/{self.name}", SignalCleared(kind=kind))
+            self._raised.clear()
+
+    def _strike(self, failure: Failure) -> None:
+        if isinstance(failure, Throttled):
+            self.budget.throttled(failure.retry_after_s)
+        if isinstance(failure, Refused):
+            self._answered()  # a refusal is an answer: the other side is there
+        elif self.breaker.failure(failure, self._clock.monotonic(), self._random.random()):
+            cause = self.breaker.cause or "unavailable"
+            kind = "api.credentials" if cause == "credentials" else "api.unavailable"
+            if kind not in self._raised:  # one signal per outage, however often the breaker reopens
+                self._raised.add(kind)
+                self._emit(CircuitChanged(api=self.name, state="open"))
+                raised = SignalRaised(kind=kind, cause=self.name, sentence=f"{self.name}: {failure}")
+                self._signal(f"system/{self.name}", raised)
+
+    # -- later ---------------------------------------------------------------------------------------------------------
+
+    def _try_later(self, intent: Intent, after_s: float) -> None:
+        heapq.heappush(self._later, (self._clock.monotonic() + after_s, next(self._sequence), intent))
+        self._later_news.set()
+
+    async def _run_later(self) -> None:
+        """Bring intents back when their time has come."""
+        while True:
+            self._later_news = anyio.Event()
+            wait_s = self._later[0][0] - self._clock.monotonic() if self._later else None
+            if wait_s is None:
+                await self._later_news.wait()
+            elif wait_s > 0:
+                with anyio.move_on_after(wait_s):
+                    await self._later_news.wait()
+            else:
+                _, _, intent = heapq.heappop(self._later)
+                self._retries[intent.share].append(intent)
+                self._wake(intent.share)
+
+
+def restored(row: Sequence[Any], api: str, share: str, epoch: int) -> Intent:
+    """An intent as it was found on disk. One that an earlier process had claimed may have been applied."""
+    id_, actor, key, kind, repeat, body, claimed, unknown, attempts = row
+    perhaps = bool(unknown) or (claimed not in (0, epoch) and repeat != Repeat.SAFE)
+    return Intent(
+        id=id_, actor=actor, key=key, api=api, share=share, kind=kind, repeat=Repeat(repeat), body=body,
+        claimed=True, unknown=perhaps, attempts=attempts,
+    )  # fmt: skip

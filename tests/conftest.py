@@ -1,0 +1,55 @@
+"""What holds for every test: which ones run by default, how hypothesis searches, and on which loop async tests run.
+
+Set elsewhere: warnings are errors, and each test has a time limit (pyproject.toml); the order is random, and
+pytest-randomly prints the seed that repeats it (`--randomly-seed=N`).
+"""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+_BY_REQUEST = ("bench", "slow")
+
+settings.register_profile(
+    "quick",
+    max_examples=40,
+    derandomize=True,
+    deadline=None,
+    database=None,
+    print_blob=True,
+)
+settings.register_profile(
+    "ci",
+    parent=settings.get_profile("quick"),
+    max_examples=400,
+    derandomize=False,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Search the same few examples every time, unless `--hypothesis-profile=ci` asks for more, and new ones."""
+    if not config.getoption("--hypothesis-profile"):
+        settings.load_profile("quick")
+
+
+def pytest_report_header() -> str:
+    """Say how long the properties search."""
+    return f"hypothesis profile: {settings.get_current_profile_name()}"
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out measurements and long runs, unless `-m` says what to run."""
+    if config.getoption("markexpr"):
+        return
+    left_out = [item for item in items if any(item.get_closest_marker(name) for name in _BY_REQUEST)]
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item not in set(left_out)]
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    """Async tests (`pytest.mark.anyio`) run on asyncio, the backend that Seamline declares."""
+    return "asyncio"

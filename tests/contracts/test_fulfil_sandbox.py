@@ -1,0 +1,801 @@
+"""The Fulfil sandbox keeps the public facts about Fulfil: one fact per test, its source named."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+import requests
+from anyio.from_thread import start_blocking_portal
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from connectors.fulfil.sandbox import FaultRule, ProductSeed, RunningSandbox, SandboxConfig, open_sandbox
+from connectors.fulfil.sandbox.books import Books
+from connectors.fulfil.sandbox.calls import Calls
+from connectors.fulfil.sandbox.config import SalesChannel
+from connectors.fulfil.sandbox.operations import Operations, Request
+from connectors.fulfil.sandbox.order_document import read_order
+from connectors.fulfil.sandbox.orders import place_order
+from connectors.fulfil.sandbox.statement import books_digest
+from runtime.clock import Instant, SystemClock
+
+Json = Any
+PRODUCTS = [
+    {"sku": "MUG-BLUE", "name": "Blue mug", "price": "24.50"},
+    {"sku": "LAMP-OAK", "name": "Oak lamp", "price": "80.00"},
+    {"sku": "GONE-1", "name": "Gone", "active": False},
+]
+
+
+class Door:
+    """A plain HTTP session to one running sandbox."""
+
+    def __init__(self, running: RunningSandbox) -> None:
+        self.running = running
+        self.url = running.url
+        self.session = requests.Session()
+        self.session.headers["X-API-KEY"] = "sandbox-token"
+
+    def ask(self, verb: str, path: str, body: Json = None, **kwargs: Any) -> requests.Response:
+        if body is not None:
+            kwargs["data"] = body if isinstance(body, (str, bytes)) else json.dumps(body)
+        return self.session.request(verb, f"{self.url}/api/v2/{path}", timeout=10, **kwargs)
+
+    def call(self, model: str, method: str, *arguments: Json, **kwargs: Any) -> requests.Response:
+        return self.ask("PUT", f"model/{model}/{method}", list(arguments), **kwargs)
+
+    def result(self, model: str, method: str, *arguments: Json, **kwargs: Any) -> Json:
+        response = self.call(model, method, *arguments, **kwargs)
+        assert response.status_code == 200, response.text
+        return response.json()
+
+    def control(self, path: str, body: Json = None) -> Json:
+        if body is None:
+            response = self.session.get(f"{self.url}/sandbox/{path}", timeout=10)
+        else:
+            response = self.session.post(f"{self.url}/sandbox/{path}", json=body, timeout=10)
+        assert response.status_code == 200, response.text
+        return response.json()
+
+
+Open = Callable[..., Door]
+
+
+@pytest.fixture(name="open_door")
+def fixture_open_door() -> Iterator[Open]:
+    """Starts sandboxes in a thread of their own, and stops them after the test."""
+    with start_blocking_portal() as portal:
+        doors: list[Any] = []
+
+        def start(**given: Any) -> Door:
+            config = msgspec.structs.replace(SandboxConfig(port=0, requests_per_s=0), **given)
+            manager = portal.wrap_async_context_manager(open_sandbox(config))
+            door = Door(manager.__enter__())
+            doors.append((door, manager))
+            door.control("products", PRODUCTS)
+            return door
+
+        yield start
+        for door, manager in doors:
+            door.session.close()
+            manager.__exit__(None, None, None)
+
+
+@pytest.fixture(name="door")
+def fixture_door(open_door: Open) -> Door:
+    """One sandbox without rate limit and faults."""
+    return open_door()
+
+
+def amount(text: str) -> Json:
+    return {"__class__": "Decimal", "decimal": text}
+
+
+def order(identifier: str = "shop-100045", **changes: Json) -> Json:
+    """The order of the facts' worked example, with changes."""
+    address = {
+        "name": "Ada Moss",
+        "address1": "1 Elm St",
+        "address2": "",
+        "city": "Austin",
+        "zip": "78701",
+        "subdivision_code": "TX",
+        "country_code": "US",
+        "email": "ada@example.com",
+        "phone": "+1 555 0100",
+        "channel_identifier": "addr-9",
+    }
+    mug_tax = {"name": "TX Sales Tax", "rate": 0.08, "amount": 3.92}
+    mug = {"channel_identifier": "L1", "sku": "MUG-BLUE", "quantity": 2, "unit_price": amount("24.50")}
+    lamp = {"channel_identifier": "L2", "sku": "LAMP-OAK", "quantity": 1, "unit_price": amount("80.00")}
+    shipping = {"channel_identifier": "S1", "carrier_service_code": "ups_ground", "amount": amount("6.00")}
+    payment = {"amount": amount("145.32"), "method": "stripe", "state": "success", "provider_reference": "ch_abc123"}
+    return {
+        "channel_identifier": identifier,
+        "reference": "#100045",
+        "confirmed_at": "2026-11-20T14:03:11+00:00",
+        "customer": {"name": "Ada Moss", "contacts": [["email", "ada@example.com"], ["phone", "+1 555 0100"]]},
+        "billing_address": address,
+        "shipping_address": address,
+        "sale_lines": [
+            {**mug, "amount": amount("49.00"), "tax_lines": [mug_tax]},
+            {**lamp, "amount": amount("80.00"), "tax_lines": [{**mug_tax, "amount": 6.40}]},
+        ],
+        "shipping_lines": [{**shipping, "description": "Standard", "tax_lines": []}],
+        "payments": [payment],
+        "amount": amount("145.32"),
+        "currency_code": "USD",
+        "status": "pending",
+        "financial_status": "paid",
+        "fulfillment_status": "unshipped",
+        **changes,
+    }
+
+
+def place(door: Door, identifier: str = "shop-100045", **changes: Json) -> requests.Response:
+    return door.call("sale.channel", "create_order", 3, order(identifier, **changes))
+
+
+def sale(door: Door, identifier: str = "shop-100045") -> Json:
+    (found,) = [one for one in door.control("books")["sales"] if one["channel_identifier"] == identifier]
+    return found
+
+
+# -- create_order (facts 8.3, 9, 10.1) ---------------------------------------------------------------------------------
+
+
+def test_an_order_becomes_one_sale_with_its_sums(door: Door) -> None:
+    """Facts 10.1: lines 129.00 + tax 10.32 + shipping 6.00 make 145.32, paid by one payment."""
+    answer = place(door).json()
+    assert answer["channel_identifier"] == "shop-100045"
+    assert answer["state"] == "processing"
+    found = sale(door)
+    assert found["id"] == answer["id"]
+    assert (found["lines_sum"], found["shipping_sum"], found["payments_sum"]) == ("129.00", "6.00", "145.32")
+    assert Decimal(found["tax_sum"]) == Decimal("10.32")
+    assert Decimal(found["total"]) == Decimal("145.32")
+    assert [line["sku"] for line in found["lines"]] == ["MUG-BLUE", "LAMP-OAK"]
+
+
+def test_the_same_identifier_any_number_of_times_is_one_sale_and_one_answer(door: Door) -> None:
+    """Facts 9.1: create_order is idempotent by channel_identifier."""
+    answers = [place(door).json() for _ in range(3)]
+    assert answers[0] == answers[1] == answers[2]
+    books = door.control("books")
+    assert len(books["sales"]) == 1
+    assert books["create_order"] == {
+        "applied": 1,
+        "applied_answer_lost": 0,
+        "repeated": 2,
+        "updated": 0,
+        "repeated_with_change": 0,
+    }
+
+
+def test_the_same_identifier_on_another_channel_is_another_sale(open_door: Open) -> None:
+    """Facts 8.1: unique is the pair of channel and channel_identifier."""
+    base = SandboxConfig().channels[0]
+    door = open_door(channels=(base, msgspec.structs.replace(base, id=8, code="second")))
+    door.result("sale.channel", "create_order", 3, order())
+    door.result("sale.channel", "create_order", 8, order())
+    assert {one["channel"] for one in door.control("books")["sales"]} == {3, 8}
+
+
+def test_a_changed_body_under_a_known_identifier_changes_nothing_by_default(door: Door) -> None:
+    """Facts 9.1: the older reading, by which a repeat answers the first order."""
+    place(door)
+    place(door, payments=[], amount=amount("145.32"), reference="#other")
+    assert sale(door)["payments_sum"] == "145.32"
+    assert door.control("books")["create_order"]["repeated_with_change"] == 1
+
+
+def test_a_changed_body_may_update_the_sale(open_door: Open) -> None:
+    """Facts 8.3 and 9.1: in the newer reading named lines are added or changed, and quantity_canceled reduces."""
+    door = open_door(repeat_with_change="update")
+    first = place(door).json()
+    cancel = {"channel_identifier": "L1", "quantity_canceled": 1, "tax_lines": []}
+    extra = {"channel_identifier": "L3", "sku": "LAMP-OAK", "quantity": 1, "unit_price": "80", "amount": "80.00"}
+    change = {"channel_identifier": "shop-100045", "sale_lines": [cancel, extra]}
+    assert door.result("sale.channel", "create_order", 3, change)["id"] == first["id"]
+    assert [(one["sku"], one["quantity"], one["amount"]) for one in sale(door)["lines"]] == [
+        ("MUG-BLUE", "1", "24.50"),
+        ("LAMP-OAK", "1", "80.00"),
+        ("LAMP-OAK", "1", "80.00"),
+    ]
+    assert door.control("books")["create_order"]["updated"] == 1
+
+
+@pytest.mark.parametrize(
+    ("shape", "expected"),
+    [("id", int), ("id_rec_name", {"id", "rec_name"}), ("record", {"id", "rec_name", "number", "state"})],
+)
+def test_the_answer_of_create_order_has_the_shape_of_the_switch(open_door: Open, shape: str, expected: Any) -> None:
+    """Facts 13.1: the exact answer is unknown, so the sandbox can give each."""
+    answer = place(open_door(create_order_answer=shape)).json()
+    if expected is int:
+        assert isinstance(answer, int)
+    else:
+        assert expected <= set(answer)
+        assert (set(answer) == expected) is (shape == "id_rec_name")
+
+
+REFUSALS: list[tuple[str, Json, str]] = [
+    ("total", {"amount": amount("145.33")}, "computed total"),
+    ("sku", {"sale_lines": [{"sku": "NO-SUCH", "quantity": 1, "unit_price": "1", "amount": "1"}]}, "NO-SUCH"),
+    ("inactive", {"sale_lines": [{"sku": "GONE-1", "quantity": 1, "unit_price": "1", "amount": "1"}]}, "GONE-1"),
+    ("gateway", {"payments": [{"amount": "1", "method": "barter", "state": "success"}]}, "barter"),
+    ("carrier", {"shipping_lines": [{"carrier_service_code": "mule", "amount": "6.00"}]}, "mule"),
+    ("missing", {"billing_address": None}, "billing_address"),
+    ("offset", {"confirmed_at": "2026-11-20T14:03:11"}, "offset"),
+    ("status", {"status": "maybe"}, "status"),
+    ("type", {"sale_lines": "none"}, "cannot be read"),
+    ("region", {"billing_address": {"country_code": "US", "subdivision_code": "US-CA"}}, "subdivision"),
+]
+
+
+@pytest.mark.parametrize(("changes", "text"), [row[1:] for row in REFUSALS], ids=[row[0] for row in REFUSALS])
+def test_an_order_that_cannot_be_right_is_refused_whole(door: Door, changes: Json, text: str) -> None:
+    """Facts 8.3, 12, 5: totals, SKUs, taxes, gateways are checked; a refusal is a UserError 400; nothing is written."""
+    response = place(door, **changes)
+    assert response.status_code == 400
+    assert response.headers["Content-Type"] == "application/json"
+    body = response.json()
+    assert set(body) == {"type", "code", "message", "description"}
+    assert (body["type"], body["code"]) == ("UserError", "E1000")
+    assert text in body["message"]
+    assert door.control("books")["sales"] == []
+    assert door.control("books")["parties"] == 0
+
+
+def test_a_tax_that_is_not_mapped_with_its_rate_is_refused(door: Door) -> None:
+    """Facts 12: tax name and rate must already be mapped on the channel."""
+    wrong = order()
+    wrong["sale_lines"][0]["tax_lines"][0]["rate"] = 0.081
+    response = door.call("sale.channel", "create_order", 3, wrong)
+    assert "TX Sales Tax" in response.json()["message"]
+
+
+def test_a_total_that_does_not_match_is_accepted_behind_its_switch(open_door: Open) -> None:
+    """Facts 13.1: what Fulfil does on a mismatch is unknown."""
+    door = open_door(total_mismatch="accept")
+    assert place(door, amount=amount("999.00")).status_code == 200
+    assert (Decimal(sale(door)["total"]), sale(door)["stated_amount"]) == (Decimal("145.32"), "999.00")
+
+
+def test_only_payments_in_state_success_count(door: Door) -> None:
+    """Facts 8.3: other payments are ignored, whatever their method."""
+    place(door, payments=[{"amount": "145.32", "method": "barter", "state": "authorized"}])
+    assert sale(door)["payments_sum"] == "0"
+
+
+def test_a_channel_without_create_permission_refuses_orders(open_door: Open) -> None:
+    """Facts 12: missing create permission on the channel refuses the order."""
+    door = open_door(channels=(SalesChannel(id=3, name="Shut", code="shut", orders_allowed=False),))
+    assert "not allowed" in place(door).json()["message"]
+
+
+def test_customers_are_deduplicated_by_email_whatever_its_case(door: Door) -> None:
+    """Facts 8.3: the e-mail is used to dedupe customers."""
+    place(door, "a")
+    place(door, "b", customer={"name": "A. Moss", "contacts": [["email", "ADA@Example.com"]]})
+    place(door, "c", customer={"name": "Ada Moss", "contacts": [["email", "other@example.com"]]})
+    parties = [one["party"] for one in door.control("books")["sales"]]
+    assert parties[0] == parties[1] != parties[2]
+    assert door.control("books")["parties"] == 2
+
+
+def test_a_product_that_appears_later_lets_the_refused_order_through(door: Door) -> None:
+    """Product promise 5: a hold ends when its cause does; `POST /sandbox/products` makes the cause go away."""
+    lines = [{"sku": "GONE-1", "quantity": 1, "unit_price": "1", "amount": "139.32"}]
+    assert place(door, sale_lines=lines).status_code == 400
+    door.control("products", [{"sku": "GONE-1", "active": True}])
+    assert place(door, sale_lines=lines).status_code == 200
+
+
+# -- searching and reading (facts 2, 4, 8) -----------------------------------------------------------------------------
+
+
+def test_the_look_up_by_channel_and_identifier_finds_the_sale_and_is_counted(door: Door) -> None:
+    """Facts 9.2: search on channel and channel_identifier."""
+    made = place(door).json()["id"]
+    clauses = [["channel", "=", 3], ["channel_identifier", "=", "shop-100045"]]
+    assert door.result("sale.sale", "search", clauses, None, None, None) == [made]
+    assert door.result("sale.sale", "search", [["channel_identifier", "=", "none"]]) == []
+    assert door.result("sale.sale", "search_count", clauses) == 1
+    assert door.control("books")["lookups"] == 3
+
+
+def test_search_read_takes_positions_or_an_object_with_filters(door: Door) -> None:
+    """Facts 2: both bodies are in live use; the key is `filters`; rows always have id."""
+    domain, fields, by_id = (
+        [["code", "in", ["MUG-BLUE", "LAMP-OAK", "GONE-1"]]],
+        ["code", "template.name"],
+        [["id", "ASC"]],
+    )
+    rows = door.result("product.product", "search_read", domain, 0, 500, by_id, fields)
+    assert rows == [
+        {"id": 157, "code": "MUG-BLUE", "template.name": "Blue mug"},
+        {"id": 158, "code": "LAMP-OAK", "template.name": "Oak lamp"},
+    ]
+    body = {"filters": domain, "fields": fields, "limit": 500, "offset": 0, "order": by_id}
+    assert door.ask("PUT", "model/product.product/search_read", body).json() == rows
+
+
+def test_inactive_records_are_hidden_unless_the_context_or_the_domain_says_otherwise(door: Door) -> None:
+    """Facts 2 and 10.5: active_test false in the context includes them; a clause on `active` lifts the default."""
+    clause = [["code", "=", "GONE-1"]]
+    assert door.result("product.product", "search", clause) == []
+    shown = door.result("product.product", "search", clause, params={"context": '{"active_test": false}'})
+    assert len(shown) == 1
+    assert door.result("product.product", "search", [*clause, ["active", "in", [True, False]]]) == shown
+
+
+def test_more_than_500_records_are_refused_by_a_429_that_is_not_throttling(open_door: Open) -> None:
+    """Facts 2 and 5: the page size fault; search for ids alone is not held to 500."""
+    door = open_door(products_count=600)
+    response = door.call("product.product", "search_read", [], 0, 501, None, ["code"])
+    assert response.status_code == 429
+    assert "Page size" in response.json()["message"]
+    assert "cannot exceed" in response.json()["message"]
+    assert "Retry-After" not in response.headers
+    assert len(door.result("product.product", "search_read", [], 0, None, None, ["code"])) == 500
+    assert len(door.result("product.product", "search", [], None, None, None)) == 602
+
+
+def test_keyset_paging_by_id_meets_every_record_once(open_door: Open) -> None:
+    """Facts 2: no total and no cursor; an `id >` keyset with order by id is the safe way."""
+    door = open_door(products_count=30)
+    seen: list[int] = []
+    while page := door.result("product.product", "search", [["id", ">", max(seen, default=0)]], 0, 7, [["id", "ASC"]]):
+        seen += page
+    assert seen == sorted(set(seen))
+    assert len(seen) == 32
+
+
+def test_results_are_ordered_by_any_field_in_either_case(door: Door) -> None:
+    """Facts 2: order is [[field, ASC or DESC]], lower case is used too."""
+    found = door.result("product.product", "search_read", [], 0, 2, [["list_price", "desc"]], ["code"])
+    assert [row["code"] for row in found] == ["LAMP-OAK", "MUG-BLUE"]
+
+
+def test_dotted_fields_come_flat_and_the_plain_key_stays_the_id(door: Door) -> None:
+    """Facts 2: nested many2one paths are flat keys; through a one2many a field list is an error."""
+    made = place(door).json()["id"]
+    fields = ["party", "party.email", "shipment_address.country.code", "lines"]
+    (row,) = door.result("sale.sale", "read", [made], fields)
+    assert set(row) == {"id", *fields}
+    assert isinstance(row["party"], int)
+    assert (row["party.email"], row["shipment_address.country.code"]) == ("ada@example.com", "US")
+    assert len(row["lines"]) == 3
+    assert door.call("sale.sale", "read", [made], ["lines.reference"]).status_code == 500
+
+
+def test_money_and_dates_have_fulfils_encodings(door: Door) -> None:
+    """Facts 4: Decimal objects with text; dates as parts and ISO string; naive UTC instants; quantities are floats."""
+    made = place(door).json()["id"]
+    (row,) = door.result("sale.sale", "read", [made], ["untaxed_amount", "sale_date", "confirmation_time", "lines"])
+    assert row["untaxed_amount"] == {"__class__": "Decimal", "decimal": "135.00"}
+    day = {"__class__": "date", "iso_string": "2026-11-20", "year": 2026, "month": 11, "day": 20}
+    assert row["sale_date"] == day
+    assert row["confirmation_time"]["iso_string"] == "2026-11-20T14:03:11"
+    assert row["confirmation_time"]["microsecond"] == 0
+    (line, *_) = door.result("sale.line", "read", row["lines"], ["quantity"])
+    assert isinstance(line["quantity"], float)
+
+
+def test_write_date_is_null_until_the_first_write(door: Door) -> None:
+    """Facts 8 and 12: an incremental sync needs OR with create_date."""
+    made = place(door).json()["id"]
+
+    def changed() -> Json:
+        since = {"__class__": "datetime", "iso_string": "2020-01-01T00:00:00"}
+        fresh = ["AND", ["write_date", "=", None], ["create_date", ">", since]]
+        domain = ["OR", ["write_date", ">", since], fresh]
+        return door.result("sale.sale", "search_read", [domain], 0, 500, None, ["write_date", "create_date"])
+
+    (row,) = changed()
+    assert row["write_date"] is None
+    assert row["create_date"]["__class__"] == "datetime"
+    assert door.result("sale.sale", "write", [made], {"comment": "later"}) is None
+    assert changed()[0]["write_date"]["__class__"] == "datetime"
+
+
+def test_the_list_endpoint_takes_filters_pages_and_repeated_fields(door: Door) -> None:
+    """Facts 2: only id and rec_name come without fields."""
+    query = {"filter": '[["code", "like", "%-%"]]', "page": 2, "per_page": 1, "order": '[["id", "ASC"]]'}
+    response = door.ask("GET", "model/product.product", params=query)
+    assert response.json() == [{"id": 158, "rec_name": "[LAMP-OAK] Oak lamp"}]
+    named = door.ask("GET", "model/product.product", params={"fields": "code,list_price", "code": "MUG-BLUE"}).json()
+    assert named == [{"id": 157, "code": "MUG-BLUE", "list_price": amount("24.50")}]
+    assert door.ask("GET", "model/product.product", params={"ids": "157,158", "since_id": 157}).json()[0]["id"] == 158
+    assert door.ask("GET", "model/product.product/count").json() == 2
+
+
+@pytest.mark.parametrize(("switch", "keys"), [("minimal", {"id", "rec_name"}), ("full", {"id", "code", "write_uid"})])
+def test_get_of_one_record_without_fields_follows_the_switch(open_door: Open, switch: str, keys: set[str]) -> None:
+    """Facts 2 and 13.6: reports differ."""
+    row = open_door(get_without_fields=switch).ask("GET", "model/product.product/157").json()
+    assert keys <= set(row)
+    assert (set(row) == keys) is (switch == "minimal")
+
+
+def test_a_record_that_does_not_exist_is_404(door: Door) -> None:
+    """Facts 5: 404 with a JSON message."""
+    response = door.ask("GET", "model/product.product/999999")
+    assert response.status_code == 404
+    assert response.headers["Content-Type"] == "application/json"
+    assert "product.product" in response.json()["message"]
+
+
+def test_serialize_expands_child_records(door: Door) -> None:
+    """Facts 2: nested JSON records with child objects."""
+    made = place(door).json()["id"]
+    (row,) = door.result("sale.sale", "serialize", [made])
+    assert [line["description"] for line in row["lines"]] == [None, None, "Standard"]
+
+
+def test_long_urls_are_414(door: Door) -> None:
+    """Facts 12: long `ids` lists in a GET."""
+    ids = ",".join(str(number) for number in range(100_000, 101_500))
+    assert door.ask("GET", "model/sale.sale", params={"ids": ids}).status_code == 414
+
+
+# -- plain model writes (facts 2, 8, 10.2, 10.6) -----------------------------------------------------------------------
+
+
+def plain_sale(door: Door, identifier: str = "shop-100046") -> Json:
+    """The plain sale of the facts' worked example 10.2."""
+    if not door.result("party.party", "search", []):
+        door.result("party.party", "create", [{"name": "Ada Moss"}])
+    party = door.result("party.party", "search", [])[0]
+    tax = door.result("account.tax", "search", [["name", "=", "TX Sales Tax"]])
+    mug = {"type": "line", "product": 157, "unit": 1, "quantity": 2, "unit_price": amount("24.50")}
+    return {
+        "channel": 3,
+        "channel_identifier": identifier,
+        "reference": "#100046",
+        "party": party,
+        "sale_date": {"__class__": "date", "iso_string": "2026-11-20"},
+        "lines": [["create", [{**mug, "taxes": [["add", tax]]}]]],
+        "payments": [["create", [{"gateway": 1, "amount": amount("52.92"), "reference": "ch_abc124"}]]],
+    }
+
+
+def test_a_plain_sale_is_created_with_its_children_and_taken_through_its_workflow(door: Door) -> None:
+    """Facts 10.2 and 8.1: create answers ids; draft, quotation, confirmed, processing."""
+    (made,) = door.result("sale.sale", "create", [plain_sale(door)])
+    states = []
+    for method in ("quote", "confirm", "process"):
+        assert door.result("sale.sale", method, [made]) is None
+        states.append(sale(door, "shop-100046")["state"])
+    assert states == ["quotation", "confirmed", "processing"]
+    assert (sale(door, "shop-100046")["total"], sale(door, "shop-100046")["payments_sum"]) == ("52.92", "52.92")
+
+
+def test_a_transition_that_is_not_allowed_is_a_user_error(door: Door) -> None:
+    """Facts 8.1 and 11: draft cannot process; past quotation the classic cancel is refused, also by instance method."""
+    (made,) = door.result("sale.sale", "create", [plain_sale(door)])
+    assert door.call("sale.sale", "process", [made]).json()["type"] == "UserError"
+    processing = place(door).json()["id"]
+    response = door.ask("PUT", f"model/sale.sale/{processing}/cancel")
+    assert (response.status_code, response.json()["type"]) == (400, "UserError")
+    assert door.ask("PUT", f"model/sale.sale/{made}/cancel").status_code == 200
+
+
+def test_a_second_plain_sale_of_the_same_identifier_violates_the_constraint(door: Door) -> None:
+    """Facts 8.1 and 5: unique (channel, channel_identifier); the text names the constraint; all or nothing."""
+    door.result("sale.sale", "create", [plain_sale(door)])
+    response = door.call("sale.sale", "create", [plain_sale(door, "fresh"), plain_sale(door)])
+    assert response.status_code == 400
+    assert "unique" in response.json()["message"]
+    assert len(door.control("books")["sales"]) == 1
+
+
+def test_a_state_other_than_draft_cannot_be_created_or_written(door: Door) -> None:
+    """Facts 5 and 8.1: the refusal names the allowed state; state is changed by methods only."""
+    response = door.call("sale.sale", "create", [{**plain_sale(door), "state": "open"}])
+    assert response.json()["message"] == "Cannot create record with state 'open'. Allowed states: draft"
+    made = place(door).json()["id"]
+    assert door.call("sale.sale", "write", [made], {"state": "done"}).status_code == 400
+
+
+def test_a_customer_has_a_unique_code_and_children_by_commands(door: Door) -> None:
+    """Facts 10.6: create with addresses and contacts; a second one with the code is a unique error."""
+    mechanisms = [["create", [{"type": "email", "value": "ada@example.com"}]]]
+    values = {"name": "Ada Moss", "code": "SHOP-778", "contact_mechanisms": mechanisms}
+    (made,) = door.result("party.party", "create", [values])
+    assert door.result("party.party", "search", [["code", "=", "SHOP-778"]]) == [made]
+    response = door.call("party.party", "create", [values])
+    assert ("unique" in response.json()["message"], "code" in response.json()["message"]) == (True, True)
+    place(door)
+    assert sale(door)["party"] == made
+
+
+def test_lines_of_a_confirmed_sale_are_written_only_behind_the_switch(open_door: Open) -> None:
+    """Facts 13.8: allowed edits after confirmation are unknown."""
+    for switch, status in (("refuse", 400), ("accept", 200)):
+        door = open_door(line_write_after_confirm=switch)
+        place(door)
+        line = door.result("sale.line", "search", [["channel_identifier", "=", "L1"]])
+        assert door.call("sale.line", "write", line, {"quantity": 1}).status_code == status
+        assert sale(door)["lines"][0]["amount"] == {400: "49.00", 200: "24.50"}[status]
+
+
+def test_the_rest_verbs_have_their_own_statuses(door: Door) -> None:
+    """Facts 2: POST 201 with id and rec_name, PUT 200, DELETE 204 without a body."""
+    made = door.ask("POST", "model/sale.sale", [plain_sale(door)])
+    (row,) = made.json()
+    assert (made.status_code, set(row)) == (201, {"id", "rec_name"})
+    assert door.ask("PUT", f"model/sale.sale/{row['id']}", {"comment": "x"}).status_code == 200
+    gone = door.ask("DELETE", f"model/sale.sale/{row['id']}")
+    assert (gone.status_code, gone.content) == (204, b"")
+    assert door.ask("GET", f"model/sale.sale/{row['id']}").status_code == 404
+
+
+# -- authentication, errors, limits (facts 1, 5, 6) --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"X-API-KEY": "sandbox-token"}, 200),
+        ({"Authorization": "Bearer sandbox-token"}, 200),
+        ({"Authorization": "Basic c2FuZGJveC10b2tlbjo="}, 200),
+        ({"X-API-KEY": "wrong"}, 401),
+        ({}, 401),
+    ],
+)
+def test_the_token_is_taken_in_three_ways(door: Door, headers: dict[str, str], status: int) -> None:
+    """Facts 1: X-API-KEY, Bearer, and Basic user name; 401 is JSON."""
+    url = f"{door.url}/api/v2/model/sale.sale/search_count"
+    with requests.Session() as session:
+        response = session.put(url, data="[[]]", headers=headers, timeout=10)
+    assert response.status_code == status
+    assert response.headers["Content-Type"] == "application/json"
+    assert response.json() is not None
+
+
+def test_the_token_has_a_rate_limit_with_headers_and_retry_after(open_door: Open) -> None:
+    """Facts 6: Limit, Remaining, Reset on every answer; 429 with Retry-After and a text about the user."""
+    door = open_door(requests_per_s=0.5, burst=2)
+    before = time.time()
+    answers = [door.call("sale.sale", "search_count", []) for _ in range(3)]
+    assert [answer.status_code for answer in answers] == [200, 200, 429]
+    assert [answer.headers["X-RateLimit-Remaining"] for answer in answers] == ["1", "0", "0"]
+    assert all(int(answer.headers["X-RateLimit-Reset"]) >= before for answer in answers)
+    assert answers[0].headers["X-RateLimit-Limit"] == "1"
+    assert int(answers[2].headers["Retry-After"]) >= 1
+    assert answers[2].json()["code"] == 429
+    assert "user" in answers[2].json()["description"]
+
+
+@pytest.mark.parametrize(
+    "arguments", [[1], [[["nosuch", "=", 1]]], [[["id", "~", 1]]], [[], -1], [[["id", "=", "x"]]], ["AND"]]
+)
+def test_malformed_arguments_are_a_server_error_with_a_sentry_id(door: Door, arguments: Json) -> None:
+    """Facts 5: the official tests expect a server error for `search(1)`; X-Sentry-ID is the only request id."""
+    response = door.call("sale.sale", "search", *arguments)
+    assert response.status_code == 500
+    assert len(response.headers["X-Sentry-ID"]) == 32
+
+
+def test_a_body_that_is_not_json_is_a_400_with_a_json_body(door: Door) -> None:
+    """Facts 5: the body of a 400 must be JSON."""
+    response = door.ask("PUT", "model/sale.sale/search", "[[")
+    assert (response.status_code, response.json()["code"]) == (400, 400)
+
+
+@pytest.mark.parametrize("path", ["model/stock.shipment.out/search", "model/sale.sale/nosuch", "report/x", "nothing"])
+def test_what_the_sandbox_does_not_serve_is_404_not_an_empty_answer(door: Door, path: str) -> None:
+    """House rule: nothing simulates success."""
+    assert door.ask("PUT", path, [[]]).status_code == 404
+
+
+# -- faults and being down ---------------------------------------------------------------------------------------------
+
+
+def fault(kind: str, **more: Any) -> FaultRule:
+    return msgspec.convert({"route": "sale.channel/create_order", "kind": kind, "probability": 1, **more}, FaultRule)
+
+
+def test_a_lost_answer_means_the_order_was_applied(open_door: Open) -> None:
+    """Brief: answer_lost is applied, then the connection drops; the repeat is one sale still."""
+    door = open_door(faults=(fault("answer_lost"),))
+    with pytest.raises(requests.ConnectionError):
+        place(door)
+    assert door.control("books")["create_order"]["applied_answer_lost"] == 1
+    door.control("faults", [])
+    assert place(door).status_code == 200
+    books = door.control("books")
+    assert (len(books["sales"]), books["create_order"]["repeated"]) == (1, 1)
+    assert books["calls"]["sale.channel/create_order"] == {"200": 1, "dropped": 1}
+
+
+def test_a_reset_before_means_nothing_was_applied(open_door: Open) -> None:
+    """Brief: reset_before drops the connection before anything is applied."""
+    door = open_door(faults=(fault("reset_before"),))
+    with pytest.raises(requests.ConnectionError):
+        place(door)
+    assert door.control("books")["sales"] == []
+
+
+def test_throttle_and_server_error_look_like_fulfils(open_door: Open) -> None:
+    """Facts 5 and 6: 429 with or without Retry-After; 5xx HTML with X-Sentry-ID."""
+    with_header = place(open_door(faults=(fault("throttle", retry_after_s=2),)))
+    without = place(open_door(faults=(fault("throttle"),)))
+    broken = place(open_door(faults=(fault("server_error"),)))
+    assert (with_header.status_code, with_header.headers["Retry-After"]) == (429, "2")
+    assert (without.status_code, "Retry-After" in without.headers) == (429, False)
+    assert (broken.status_code, broken.headers["Content-Type"]) == (500, "text/html")
+    assert len(broken.headers["X-Sentry-ID"]) == 32
+
+
+def test_latency_delays_the_answer_and_nothing_else(open_door: Open) -> None:
+    """Brief: latency is a fault of its own."""
+    door = open_door(faults=(fault("latency", latency_ms=30),))
+    before = time.monotonic()
+    assert place(door).status_code == 200
+    assert time.monotonic() - before >= 0.03
+
+
+def test_the_same_seed_gives_the_same_faults_in_whatever_order_the_orders_come(open_door: Open) -> None:
+    """Settled: faults are keyed by seed, business key and attempt."""
+    rules = tuple(fault(kind, probability=0.3) for kind in ("throttle", "server_error"))
+
+    def fates(seed: int, identifiers: list[str]) -> dict[str, list[int]]:
+        door = open_door(faults=rules, seed=seed)
+        found: dict[str, list[int]] = {one: [] for one in identifiers}
+        for one in itertools.chain(identifiers, reversed(identifiers)):
+            found[one].append(place(door, one).status_code)
+        return found
+
+    identifiers = [f"order-{number}" for number in range(12)]
+    first = fates(1, identifiers)
+    assert fates(1, identifiers[::-1]) == first
+    assert fates(2, identifiers) != first
+    assert {status for statuses in first.values() for status in statuses} == {200, 429, 500}
+
+
+def test_the_sandbox_can_be_down_and_come_back(door: Door) -> None:
+    """Brief: down refuses with 503, or drops connections; the control endpoints stay."""
+    door.control("down", {"down": True})
+    assert place(door).status_code == 503
+    door.control("down", {"down": True, "mode": "drop"})
+    with pytest.raises(requests.ConnectionError):
+        place(door)
+    door.control("down", {"down": False})
+    assert place(door).status_code == 200
+
+
+# -- the books ---------------------------------------------------------------------------------------------------------
+
+
+def test_the_digest_changes_with_the_books_and_only_with_them(open_door: Open) -> None:
+    """Settled: same seed, same books, compared by a digest without server ids and times."""
+    one, other = open_door(), open_door()
+    place(one, "a")
+    place(one, "b")
+    assert one.control("books/digest") != other.control("books/digest")
+    place(other, "refused", amount=amount("1"))
+    place(other, "b")
+    place(other, "a")
+    place(other, "a")
+    assert one.control("books/digest") == other.control("books/digest")
+
+
+PEOPLE = st.sampled_from(["ada@example.com", "ADA@example.com", "bo@example.com", ""])
+ARRIVALS = st.dictionaries(st.integers(0, 999), st.tuples(PEOPLE, st.integers(1, 9)), min_size=1, max_size=8)
+
+
+@settings(max_examples=40, deadline=None)
+@given(arrivals=ARRIVALS, data=st.data())
+def test_the_digest_does_not_depend_on_the_order_of_arrival(arrivals: dict[int, Any], data: st.DataObject) -> None:
+    """Settled: whatever the interleaving, the same orders are the same books."""
+
+    def books(numbers: list[int]) -> str:
+        kept = Books(SandboxConfig(), SystemClock())
+        kept.add_products([ProductSeed(sku="MUG-BLUE")])
+        for number in numbers:
+            email, quantity = arrivals[number]
+            line = {"sku": "MUG-BLUE", "quantity": quantity, "unit_price": "1", "amount": str(quantity)}
+            contacts = [["email", email]] if email else []
+            changes = {"customer": {"name": f"N{number}", "contacts": contacts}, "sale_lines": [line]}
+            money = {"shipping_lines": [], "payments": [], "amount": f"{quantity}.00"}
+            body = json.dumps([3, order(f"o-{number}", **changes, **money)]).encode()
+            place_order(kept, *read_order(body), body)
+        return books_digest(kept)
+
+    shuffled = data.draw(st.permutations(sorted(arrivals)))
+    assert books(list(shuffled)) == books(sorted(arrivals))
+
+
+SCALARS = st.one_of(
+    st.none(), st.booleans(), st.integers(), st.text(max_size=4), st.sampled_from([157, 1, "AND", "id"])
+)
+FIELDS = st.sampled_from(["name", "code", "channel", "party", "lines", "taxes", "quantity", "state", "filters", "sale"])
+ARGUMENTS = st.recursive(
+    SCALARS,
+    lambda inner: st.one_of(st.lists(inner, max_size=4), st.dictionaries(FIELDS, inner, max_size=4)),
+    max_leaves=12,
+)
+METHODS = ["search", "search_read", "read", "create", "write", "delete", "serialize", "quote", "create_order"]
+METHODS += ["157", "157/cancel", "count", "add_attachment_from_url", ""]
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    verb=st.sampled_from(["PUT", "GET", "POST", "DELETE"]),
+    model=st.sampled_from(
+        ["sale.sale", "sale.line", "sale.channel", "party.party", "product.product", "ir.attachment"]
+    ),
+    method=st.sampled_from(METHODS),
+    query=st.lists(
+        st.tuples(st.one_of(FIELDS, st.sampled_from(["filter", "ids", "order", "page"])), st.text(max_size=4))
+    ),
+    body=st.one_of(ARGUMENTS, st.lists(ARGUMENTS, max_size=3)),
+)
+def test_no_call_crashes_the_sandbox(verb: str, model: str, method: str, query: list[Any], body: Json) -> None:
+    """Whatever is asked, there is an answer with a status of Fulfil's."""
+    kept = Books(SandboxConfig(products_count=2), SystemClock())
+    operations = Operations(kept, Calls())
+    parts = tuple(f"model/{model}/{method}".rstrip("/").split("/"))
+    outcome = operations.answer(
+        operations.target(verb, parts), Request(verb, parts, query, json.dumps(body).encode(errors="replace"))
+    )
+    assert outcome.reply.status in (200, 201, 204, 400, 404, 429, 500)
+
+
+def test_a_body_nested_without_end_is_refused(door: Door) -> None:
+    """Everything has a limit."""
+    assert door.ask("PUT", "model/sale.sale/search", "[" * 100_000 + "]" * 100_000).status_code in (400, 500)
+    assert place(door).status_code == 200
+
+
+def test_records_of_one_call_bear_one_instant() -> None:
+    """Tryton (facts 8, T): create_date is the transaction's, so a sale and its lines agree."""
+
+    class Ticking:
+        ticks = 0
+
+        def now(self) -> Instant:
+            self.ticks += 1
+            return Instant(self.ticks)
+
+        def monotonic(self) -> float:
+            return 0.0
+
+    kept = Books(SandboxConfig(), Ticking())
+    kept.add_products([ProductSeed(sku="MUG-BLUE"), ProductSeed(sku="LAMP-OAK")])
+    body = json.dumps([3, order()]).encode()
+    placed = place_order(kept, *read_order(body), body)
+    assert {line.create_date for line in kept.lines_of(placed.sale)} == {placed.sale.create_date}
+
+
+def test_the_process_says_where_it_listens_and_ends_cleanly_on_sigterm(tmp_path: Path) -> None:
+    """Brief: one JSON line on stdout when ready; SIGTERM is status 0; a bad configuration is 78."""
+    good = tmp_path / "sandbox.toml"
+    good.write_text('port = 0\nproducts_count = 2\n[[faults]]\nroute = "*"\nkind = "latency"\nprobability = 0.1\n')
+    command = [sys.executable, "-m", "connectors.fulfil.sandbox", "--config"]
+    with subprocess.Popen([*command, str(good)], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        ready = json.loads(process.stdout.readline())
+        assert ready["ready"] is True
+        assert requests.get(f"{ready['url']}/sandbox/books", timeout=10).json()["products"] == 2
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(10) == 0
+    bad = tmp_path / "bad.json"
+    bad.write_text('{"prot": 1}')
+    done = subprocess.run([*command, str(bad)], capture_output=True, text=True, timeout=20, check=False)
+    assert done.returncode == 78
+    assert "prot" in done.stderr

@@ -1,0 +1,152 @@
+"""The budget under any callers, limits, answers and cancellations, in virtual time and in shuffled orders."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import random
+from bisect import bisect_right
+from typing import Any
+
+import anyio
+from hypothesis import given
+from hypothesis import strategies as st
+
+from runtime.api import RateReading
+from runtime.budget import Budget
+from runtime.testing.virtual_time import VirtualClock, VirtualLoop
+
+SHARES = {"orders": 70, "fulfilments": 15, "stock": 10, "rest": 5}
+
+callers = st.lists(
+    st.tuples(
+        st.sampled_from(sorted(SHARES)),
+        st.floats(0.0, 5.0),  # comes after
+        st.floats(0.0, 2.0),  # the call takes
+        st.one_of(st.none(), st.floats(0.0, 5.0), st.sampled_from([0.0, 0.1, 0.5, 1.0])),  # its patience
+    ),
+    max_size=40,
+)
+answers = st.lists(
+    st.tuples(
+        st.floats(0.0, 5.0),
+        st.one_of(
+            st.builds(
+                RateReading,
+                remaining=st.one_of(st.none(), st.integers(0, 2)),
+                reset_after_s=st.one_of(st.none(), st.floats(0.0, 3.0)),
+            ),
+            st.sampled_from([None, 0.0, 0.5, 2.0]),
+        ),
+    ),
+    max_size=6,
+)
+
+
+@given(
+    callers,
+    answers,
+    st.floats(0.5, 50.0),
+    st.tuples(st.integers(1, 5), st.integers(1, 4)),
+    st.one_of(st.none(), st.integers(0, 99)),
+)
+def test_never_above_the_limit_never_above_the_slots_and_nobody_is_forgotten(
+    coming: list[tuple[str, float, float, float | None]],
+    said: list[tuple[float, Any]],
+    limit_per_s: float,
+    slots_and_burst: tuple[int, int],
+    seed: int | None,
+) -> None:
+    """Every caller is served or has lost its patience, and no second has more calls than the limit allows.
+
+    In the end the budget is as it was: nothing in flight, nobody waiting, the counts right.
+    """
+    concurrency_max, burst = slots_and_burst
+    began: list[float] = []
+    in_flight_most = 0
+    impatient = 0
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        budget = Budget(
+            VirtualClock(loop),
+            SHARES,
+            limit_per_s=limit_per_s,
+            concurrency_max=concurrency_max,
+            burst=burst,
+            rng=random.Random(0),
+        )
+
+        async def call(share: str, after_s: float, call_s: float, patience_s: float | None) -> None:
+            nonlocal in_flight_most, impatient
+            await anyio.sleep(after_s)
+            granted = False
+            with anyio.move_on_after(patience_s):
+                await budget.acquire(share)
+                granted = True
+            if not granted:
+                impatient += 1
+                return
+            try:
+                began.append(loop.time())
+                in_flight_most = max(in_flight_most, budget.statistics().in_flight)
+                await anyio.sleep(call_s)
+            finally:
+                budget.release()
+
+        async def answer(after_s: float, what: RateReading | float | None) -> None:
+            await anyio.sleep(after_s)
+            if isinstance(what, RateReading):
+                budget.observe(what)
+            else:
+                budget.throttled(what)
+
+        with anyio.fail_after(3_600):
+            async with anyio.create_task_group() as tasks:
+                for each in coming:
+                    tasks.start_soon(call, *each)
+                for each_said in said:
+                    tasks.start_soon(answer, *each_said)
+        left = budget.statistics()
+        assert left.in_flight == 0
+        assert not any(left.waiting.values())
+        assert sum(left.granted_total.values()) == len(began)
+
+    anyio.run(main, backend_options={"loop_factory": functools.partial(VirtualLoop, seed)})
+    assert len(began) + impatient == len(coming)
+    assert in_flight_most <= concurrency_max
+    began.sort()
+    for number, at in enumerate(began):
+        assert bisect_right(began, at + 1.0 - 1e-5) - number <= limit_per_s * 1.01 + burst + 1e-6
+
+
+@given(
+    st.dictionaries(st.sampled_from("abcde"), st.integers(1, 50), min_size=2),
+    st.floats(5.0, 100.0),
+    st.one_of(st.none(), st.integers(0, 99)),
+)
+def test_under_saturation_any_shares_hold(shares: dict[str, int], limit_per_s: float, seed: int | None) -> None:
+    """Each class that always waits gets its share of the calls within a turn or two, in whatever order tasks run."""
+    calls = dict.fromkeys(shares, 0)
+
+    async def main() -> None:
+        budget = Budget(
+            VirtualClock(asyncio.get_running_loop()), shares, limit_per_s=limit_per_s, concurrency_max=1_000
+        )
+
+        async def worker(share: str) -> None:
+            while True:
+                async with budget.slot(share):
+                    calls[share] += 1
+
+        with anyio.move_on_after(300 / limit_per_s):
+            async with anyio.create_task_group() as tasks:
+                for share in shares:
+                    for _ in range(2):
+                        tasks.start_soon(worker, share)
+
+    anyio.run(main, backend_options={"loop_factory": functools.partial(VirtualLoop, seed)})
+    total = sum(calls.values())
+    assert abs(total - 300) <= 2
+    for share, weight in shares.items():
+        assert abs(calls[share] - total * weight / sum(shares.values())) <= len(shares) + 1
