@@ -27,6 +27,10 @@ _NEVER_SENT: Final = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutErr
 """Raised before a byte of the request left: no name, no route, refused, a bad certificate, or no connection in time."""
 
 
+Session = aiohttp.ClientSession
+"""The type of an open session, for those who are given one."""
+
+
 class Answer(msgspec.Struct, frozen=True):
     """What came back, whole. The body is unpacked when it was sent compressed."""
 
@@ -38,7 +42,7 @@ class Answer(msgspec.Struct, frozen=True):
 @asynccontextmanager
 async def outgoing(
     *, connections_max: int, connect_timeout_s: float, request_timeout_s: float
-) -> AsyncIterator[aiohttp.ClientSession]:
+) -> AsyncIterator[Session]:
     """A session for calls to one outside system: kept-alive connections, no cookies, no proxies from the environment.
 
     It makes exactly one attempt per call. aiohttp would by itself send a PUT again when a kept-alive connection turns
@@ -62,7 +66,7 @@ async def outgoing(
 
 
 async def exchange(
-    session: aiohttp.ClientSession,
+    session: Session,
     method: str,
     url: URL,
     *,

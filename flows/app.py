@@ -66,6 +66,8 @@ VERSION = version_of("seamline")
 _RETRY_AFTER_WHILE_STOPPING_S = 10.0
 _RETRY_AFTER_WHILE_FULL_S = 30.0
 _LAG_EVERY_S = 0.25
+_GC_THRESHOLDS = (50_000, 20, 50)
+"""An order makes some hundred short-lived objects and no cycles: looking for cycles less often saves a fifth of the CPU."""
 _BURST = 4
 _A_YEAR_US = 366 * 86_400 * 1_000_000
 
@@ -226,6 +228,7 @@ async def composed(config: Config, clock: Clock, telemetry: Telemetry) -> AsyncI
         await _listening(app, stack)
         gc.collect()
         gc.freeze()  # what is here now stays; collections need not look at it again
+        gc.set_threshold(*_GC_THRESHOLDS)
         app.accepting = True
         try:
             yield app

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import os
+import re
 import sys
-from datetime import datetime
+from collections.abc import Iterable
+from datetime import UTC, datetime
 from importlib.metadata import version as version_of
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import anyio
 import msgspec
 from cyclopts import App, Parameter
+from cyclopts.validators import Number
 
 from runtime.clock import SystemClock, to_datetime, to_instant
 from runtime.errors import ConfigInvalid, SeamlineError, Stop
@@ -19,6 +23,12 @@ CONFIG = Path("seamline.toml")
 
 ConfigPath = Annotated[Path, Parameter(name=["--config", "-c"], help="The configuration file.")]
 AsJson = Annotated[bool, Parameter(name="--json", help="Machine-readable output.", negative="")]
+Rows = Annotated[int, Parameter(validator=Number(gte=1, lte=10_000), help="At most this many rows, 1 to 10000.")]
+State = Literal["new", "held", "creating", "unknown", "imported", "cancelled"]
+Owner = Literal["operations", "finance", "ecommerce", "sre"]
+
+_COMMANDS_A_TERMINAL = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
+"""Control characters, line breaks and reversals of the direction of text: what others sent is shown, never obeyed."""
 
 app = App(
     name="seamline",
@@ -57,6 +67,8 @@ def check(*, config: ConfigPath = CONFIG, json: AsJson = False) -> int:
         text = config.read_text(encoding="utf-8")
     except OSError as error:
         raise ConfigInvalid(f"{config} cannot be read ({error.strerror}); name the right file with --config") from None
+    except UnicodeDecodeError as error:
+        raise ConfigInvalid(f"{config} is not UTF-8 at byte {error.start}; save it as UTF-8") from None
     problems = check_text(text, Config, directory=config.parent)
     if json:
         _print_json(problems)
@@ -69,13 +81,15 @@ def check(*, config: ConfigPath = CONFIG, json: AsJson = False) -> int:
 
 @app.command
 def sandbox(
-    *, config: Annotated[Path | None, Parameter(help="Settings of the sandbox, TOML or JSON.")] = None, port: int = 8000
+    *,
+    config: Annotated[Path | None, Parameter(name=["--config", "-c"], help="Its settings, TOML or JSON.")] = None,
+    port: Annotated[int | None, Parameter(help="The port to listen on, whatever the settings say; else 8000.")] = None,
 ) -> int:
     """Run the Fulfil sandbox: a stand-in for the ERP on loopback, with books that can be read at /sandbox/books."""
     from connectors.fulfil.sandbox.__main__ import main as run_sandbox  # noqa: PLC0415
 
-    arguments = ["--port", str(port)]
-    return run_sandbox(arguments if config is None else ["--config", str(config), *arguments])
+    given = {"--config": config, "--port": port}
+    return run_sandbox([str(part) for pair in given.items() if pair[1] is not None for part in pair])
 
 
 @app.command
@@ -112,6 +126,18 @@ def resume(name: str, *, actor: bool = False, config: ConfigPath = CONFIG) -> No
 
 
 @app.command
+def reference(*, to: Annotated[Path, Parameter(help="An existing directory; pages in it are replaced.")]) -> None:
+    """Write the reference pages (settings, metrics, events, exceptions, statements) as this version has them."""
+    from flows.reference import PAGES  # noqa: PLC0415
+
+    if not to.is_dir():
+        raise _NotFound(f"{to} is not a directory; create it first")
+    for name, render in PAGES.items():
+        (to / name).write_text(render(), encoding="utf-8")
+        print(to / name)
+
+
+@app.command
 def version(*, json: AsJson = False) -> None:
     """The version of Seamline."""
     if json:
@@ -126,10 +152,10 @@ def version(*, json: AsJson = False) -> None:
 @orders.command(name="list")
 def list_orders(
     *,
-    state: str = "",
+    state: State | None = None,
     sales_channel: str = "",
     before: datetime | None = None,
-    limit: Annotated[int, Parameter(help="Rows per page, 1 to 10000.")] = 50,
+    limit: Rows = 50,
     config: ConfigPath = CONFIG,
     json: AsJson = False,
 ) -> None:
@@ -138,16 +164,16 @@ def list_orders(
     Parameters
     ----------
     state
-        Only these: new, held, creating, unknown, imported, cancelled.
+        Only those in this state.
     sales_channel
         Only those of one sales channel.
     before
-        The next page: the `changed_at` of the last row of this one.
+        The next page: the `changed_at` of the last row of this one. Without an offset it is UTC.
     """
-    until = None if before is None else to_instant(before.astimezone())
+    until = None if before is None else to_instant(before if before.tzinfo else before.replace(tzinfo=UTC))
     rows = _read(
         config,
-        lambda read: read.orders(state=state, sales_channel=sales_channel, before=until, limit=min(limit, 10_000)),
+        lambda read: read.orders(state=state or "", sales_channel=sales_channel, before=until, limit=limit),
     )
     if json:
         _print_json(rows)
@@ -173,9 +199,11 @@ def show(order: str, *, config: ConfigPath = CONFIG, json: AsJson = False) -> No
         return
     if story.order is not None:
         _print_table(("field", "value"), [(name, value) for name, value in msgspec.structs.asdict(story.order).items()])
+    if story.cases:
+        print()
     for case in story.cases:
         until = "open" if case.closed_at is None else f"closed {_short(case.closed_at)}, {case.closed_how}"
-        print(f"\n{case.kind} ({case.owner}, {until}): {case.sentence}")
+        print(_harmless(f"{case.kind} ({case.owner}, {until}): {case.sentence}"))
     print()
     _print_table(
         ("at", "by", "what", "values"),
@@ -192,15 +220,32 @@ def explain(order: str, *, config: ConfigPath = CONFIG, json: AsJson = False) ->
     if json:
         _print_json({"order": order, "explanation": text})
     else:
-        print(text)
+        print("\n".join(map(_harmless, text.split("\n"))))
 
 
 @holds.default
 def list_holds(
-    *, owner: str = "", kind: str = "", limit: int = 200, config: ConfigPath = CONFIG, json: AsJson = False
+    *,
+    owner: Owner | None = None,
+    kind: str = "",
+    limit: Rows = 200,
+    config: ConfigPath = CONFIG,
+    json: AsJson = False,
 ) -> None:
-    """Open exceptions, the nearest deadline first. Owners: operations, finance, ecommerce, sre."""
-    rows = _read(config, lambda read: read.cases(owner=owner, kind=kind, limit=limit))
+    """Open exceptions, the nearest deadline first.
+
+    Parameters
+    ----------
+    owner
+        Only those of one team.
+    kind
+        Only those of one kind, for example sku.unknown; deploy/reference/exceptions.md lists the kinds.
+    """
+    from flows.exceptions.kinds import KINDS  # noqa: PLC0415
+
+    if kind and kind not in KINDS:
+        raise _NotFound(f"there is no kind of exception {kind!r}; there are {', '.join(KINDS)}")
+    rows = _read(config, lambda read: read.cases(owner=owner or "", kind=kind, limit=limit))
     if json:
         _print_json(rows)
         return
@@ -231,18 +276,25 @@ def order_schema() -> None:
 # -- below the commands ------------------------------------------------------------------------------------------------
 
 
-def _loaded(config: Path) -> Any:
+def _loaded(config: Path, section: Literal["store", "ops"]) -> Any:
+    """The configuration with one section looked at: asking about an order must not need the token of the ERP."""
     from flows.config import Config  # noqa: PLC0415
     from runtime.config import load  # noqa: PLC0415
 
-    return load(config, Config)
+    fields: Iterable[Any] = (
+        (field.name, field.type, field.default) if field.name == section else (field.name, Any, None)
+        for field in msgspec.structs.fields(Config)
+    )
+    return load(config, msgspec.defstruct("Config", fields, kw_only=True, frozen=True))
 
 
 def _read(config: Path, question: Any) -> Any:
     from flows.reading import reading  # noqa: PLC0415
 
+    store = Path(_loaded(config, "store").store.path)
+
     async def ask() -> Any:
-        async with reading(Path(_loaded(config).store.path)) as read:
+        async with reading(store) as read:
             return await question(read)
 
     return anyio.run(ask)
@@ -260,7 +312,7 @@ def _story(config: Path, order: str) -> Any:
 def _control(config: Path, command: str, **parameters: str) -> None:
     from flows.control import send_control  # noqa: PLC0415
 
-    print(anyio.run(send_control, _loaded(config), command, parameters))
+    print(_harmless(anyio.run(send_control, _loaded(config, "ops"), command, parameters)))
 
 
 class _NotFound(SeamlineError):
@@ -275,15 +327,20 @@ def _print_table(head: tuple[str, ...], rows: list[tuple[Any, ...]]) -> None:
     """A table for people: as wide as the terminal, cut nowhere when it goes into a pipe."""
     if not sys.stdout.isatty():
         for row in (head, *rows):
-            print("\t".join(str(cell) for cell in row))
+            print("\t".join(_harmless(cell) for cell in row))
         return
     from rich.console import Console  # noqa: PLC0415
     from rich.table import Table  # noqa: PLC0415
+    from rich.text import Text  # noqa: PLC0415
 
     table = Table(*head, box=None, pad_edge=False)
     for row in rows:
-        table.add_row(*(str(cell) for cell in row))
+        table.add_row(*(Text(_harmless(cell)) for cell in row))  # Text: brackets in a SKU are no markup
     Console().print(table if rows else "nothing")
+
+
+def _harmless(cell: object) -> str:
+    return _COMMANDS_A_TERMINAL.sub(lambda found: f"\\u{ord(found[0]):04x}", str(cell))
 
 
 def _short(moment: datetime) -> str:
@@ -297,15 +354,16 @@ def _pairs(values: dict[str, Any]) -> str:
 def main(arguments: list[str] | None = None) -> None:
     """The entry point: runs a command, and turns a failure into one sentence and an exit status."""
     try:
-        status = app(arguments, exit_on_error=True, print_error=True)
+        status = app(arguments, exit_on_error=True, print_error=True, result_action="return_value")
+        sys.stdout.flush()
     except Stop as stop:
         print(f"seamline: {stop}", file=sys.stderr)
         sys.exit(stop.exit_status)
     except SeamlineError as error:
         print(f"seamline: {error}", file=sys.stderr)
         sys.exit(1)
-    except BrokenPipeError:  # `seamline orders list | head`
-        sys.stderr.close()
+    except BrokenPipeError:  # `seamline orders list | head`; what is left has nowhere to go
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
     sys.exit(status if isinstance(status, int) else 0)
 

@@ -199,7 +199,7 @@ def _create(state: OrderState, settings: SaleSettings, sale: CreateOrder) -> Dec
 
 def _look_up(channel: int, identifier: str) -> Effect:
     body = msgspec.json.encode(FindSales(channel=channel, channel_identifiers=(identifier,)))
-    return Effect(api="fulfil", kind="find_sales", body=body, repeat=Repeat.SAFE, share="orders")
+    return Effect(api="fulfil", kind="find_sale", body=body, repeat=Repeat.SAFE, share="orders")
 
 
 def _created(state: OrderState, done: EffectDone, sale: CreatedSale, now: datetime) -> Decision:
@@ -296,8 +296,9 @@ def _unreadable(state: OrderState, message: OrderUnreadable, now: datetime) -> D
 def content_of(order: Order) -> str:
     """The digest of what a sale is made of. Statuses, payments and shipments are not in it: they change by themselves."""
     parts = (
-        order.lines, order.shipping_lines, order.totals.total, order.discounts, order.tips, order.duties, order.fees,
-        order.shipping_address, order.billing_address, order.taxes_included,
+        order.totals.total,
+        [(line.id, line.sku, line.quantity, line.gross, line.discount, line.taxes) for line in order.lines],
+        order.shipping_lines, order.tips, order.duties, order.fees, order.shipping_address, order.billing_address,
     )  # fmt: skip
     return digest(msgspec.msgpack.encode(parts)).hex()
 

@@ -107,6 +107,8 @@ class Held(msgspec.Struct):
     state: Any
     blocked_by: int | None = None
     told_to: int | None = None
+    sampled: bool | None = None
+    """Whether this subject is traced anyway; None until somebody had to know."""
 
 
 class _Step(msgspec.Struct):
@@ -139,7 +141,10 @@ class ActorLoop:
         self._cache: dict[str, Held] = {}
         self._decode_message = msgspec.json.Decoder(actor.message_type).decode
         self._decode_state = msgspec.json.Decoder(actor.state_type).decode
-        self._statements = journal.statements
+        named = journal.statements
+        self._statements = named
+        self._consume, self._settle_intent = named["consume_message"], named["settle_intent"]
+        self._put_fact, self._put_state, self._put_intent = named["put_fact"], named["put_state"], named["put_intent"]
         self.turns = 0
 
     async def run(self) -> None:
@@ -238,7 +243,7 @@ class ActorLoop:
         for intent in step.intents:
             if intent.repeat is not Repeat.SAFE:
                 blocked_by = intent.id
-        return Held(decision.state, blocked_by, held.told_to)
+        return Held(decision.state, blocked_by, held.told_to, held.sampled)
 
     def _rows(self, step: _Step, after: Held, message: Message, now: int, moment: datetime) -> list[tuple[Any, Row]]:
         named, decision, key, name = self._statements, step.decision, step.envelope.key, self.actor.name
@@ -261,41 +266,43 @@ class ActorLoop:
         self._trace_rows(key, decision, after, last_fact, rows)
         rows += self._intent_rows(step.intents)  # last: it reserves places, and nothing after it may raise
         state = (name, key, _encode(decision.state), after.blocked_by, decision.keeps, after.told_to)
-        rows.append((named["put_state"], state))
+        rows.append((self._put_state, state))
         return rows
 
     def _consumed(self, envelope: Envelope, message: Message) -> tuple[Any, Row]:
         named = self._statements
         match message:
             case EffectDone() | EffectRefused() | EffectExhausted():
-                return named["settle_intent"], (envelope.id,)
+                return self._settle_intent, (envelope.id,)
             case EffectUnknown():
                 return named["mark_intent_unknown"], (message.attempts, envelope.id)
             case EffectAbsent():
                 return named["mark_intent_unknown"], (message.attempts, envelope.id)
             case _:
-                return named["consume_message"], (envelope.id,)
+                return self._consume, (envelope.id,)
 
     def _fact_rows(self, key: str, decision: Decision, now: int, rows: list[tuple[Any, Row]]) -> int | None:
-        put, last = self._statements["put_fact"], None
+        put, last = self._put_fact, None
         for fact in decision.facts:
             last = self._journal.new_id()
             began = now if fact.began is None else to_instant(fact.began)
             ended = now if fact.ended is None else to_instant(fact.ended)
-            rows.append((put, (last, key, self.actor.name, fact.kind, began, ended, _encode(fact.values).decode())))
+            rows.append((put, (key, last, self.actor.name, fact.kind, began, ended, _encode(fact.values).decode())))
         return last
 
     def _trace_rows(
         self, key: str, decision: Decision, after: Held, last_fact: int | None, rows: list[tuple[Any, Row]]
     ) -> None:
-        if last_fact is None or not (after.told_to is not None or decision.trace or self._sampled(key)):
+        if after.sampled is None:
+            after.sampled = self._sampled(key)
+        if last_fact is None or not (after.told_to is not None or decision.trace or after.sampled):
             return
         work = (self._journal.new_id(), key, after.told_to or 0, last_fact, int(decision.closes))
         rows.append((self._statements["put_trace_work"], work))
         after.told_to = last_fact
 
     def _intent_rows(self, intents: Sequence[Intent]) -> list[tuple[Any, Row]]:
-        put, rows = self._statements["put_intent"], []
+        put, rows = self._put_intent, []
         for intent in intents:
             lane = self._lanes[intent.api]
             intent.claimed = lane.reserve(intent.share)
@@ -358,6 +365,8 @@ class ActorLoop:
                 step = unit
             else:
                 reach("step.after_journal")
+                if isinstance(step, _Step) and step.envelope.outcome:
+                    reach("outcome.after_journal")
                 return
 
     def _park(self, envelope: Envelope, reason: StepFailed) -> Unit:

@@ -13,7 +13,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final, TypeVar
 
-import aiohttp
 import msgspec
 from multidict import CIMultiDict, CIMultiDictProxy
 from yarl import URL
@@ -34,7 +33,7 @@ from connectors.fulfil.wire import (
     decode_sales,
     key_of_create,
 )
-from connectors.http import exchange
+from connectors.http import Session, exchange
 from runtime.api import ObserveRate
 from runtime.errors import Refused, Unavailable
 
@@ -54,9 +53,7 @@ class FulfilApi:
 
     name = "fulfil"
 
-    def __init__(
-        self, config: FulfilConfig, token: str, session: aiohttp.ClientSession, *, observe: ObserveRate
-    ) -> None:
+    def __init__(self, config: FulfilConfig, token: str, session: Session, *, observe: ObserveRate) -> None:
         if not (token.isascii() and token.isprintable() and token.strip()):
             raise ValueError("the Fulfil token is empty, or has characters that no header can carry; check its source")
         self._session, self._observe = session, observe
@@ -114,7 +111,9 @@ class FulfilApi:
         query = _search(domain, len(identifiers), SALE_FIELDS)
         sales = await self._call(self._sales_url, query, decode_sales, is_write=False)
         if not {sale.channel_identifier for sale in sales}.issubset(identifiers):
-            raise Unavailable("Fulfil answered a search for sales with others than were asked for; nothing is proven")
+            raise Unavailable(
+                "Fulfil answered a search for sales with others than were asked for, which answers nothing"
+            )
         return sales
 
     async def _product_page(self, asked: ProductPageRequest) -> ProductPage:

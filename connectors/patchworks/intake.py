@@ -234,8 +234,11 @@ class _Intake:
     async def _deliveries(self, sales_channel: str, body: bytes) -> tuple[bool, list[Delivery], list[str]]:
         """Whether the body is one item, its deliveries, and their order ids."""
         text = body.removeprefix(_BOM)
-        single, items = self._items(text, len(body) - len(text))
         received_at = self._clock.now()
+        one = self._one(sales_channel, text)
+        if one is not None:
+            return True, [_delivery(sales_channel, one, text, received_at)], [one.order_id]
+        single, items = self._items(text, len(body) - len(text))
         deliveries: list[Delivery] = []
         order_ids: list[str] = []
         for index, item in enumerate(items):
@@ -245,6 +248,17 @@ class _Intake:
             deliveries.append(_delivery(sales_channel, named, item, received_at))
             order_ids.append(named.order_id)
         return single, deliveries, order_ids
+
+    def _one(self, sales_channel: str, text: bytes) -> Identified | None:
+        """The common case, parsed once: a single order that its format names. None: look closer."""
+        if not text.startswith(b"{") or not text.isascii():
+            return None
+        try:
+            named = self._identify(sales_channel, text)
+        except (RecursionError, msgspec.MsgspecError):
+            return None
+        usable = isinstance(named, Identified) and 0 < len(named.order_id) <= ORDER_ID_LENGTH_MAX
+        return named if usable and named.order_id.isprintable() else None
 
     def _items(self, text: bytes, offset: int) -> tuple[bool, list[bytes]]:
         """The items as raw bytes, once the whole text is known to be JSON; `offset` bytes of the body precede it."""

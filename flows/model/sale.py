@@ -54,6 +54,7 @@ class SaleSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     channel_id: int
     """Fulfil's id of the sales channel."""
     taxes: dict[str, str] = {}
+    """To the names of Fulfil's taxes. A tax that is not here holds the order for finance."""
     withheld_taxes: dict[str, str] = {}
     """Taxes that a marketplace collects and remits: to a Fulfil tax that posts to its clearing account."""
     gateways: dict[str, str] = {}
@@ -65,9 +66,13 @@ class SaleSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     side: Side = Side.SHOP
     """The side of the order's amounts that the sale is made in."""
     rounding_sku: str | None = None
+    """The product in Fulfil that carries what rounding leaves over. Not set: an order that needs it is held."""
     tip_sku: str | None = None
+    """The product in Fulfil that carries tips. Not set: an order with a tip is held."""
     duties_sku: str | None = None
+    """The product in Fulfil that carries duties. Not set: an order with duties is held."""
     fees_sku: str | None = None
+    """The product in Fulfil that carries fees. Not set: an order with a fee is held."""
 
 
 class Unmapped(msgspec.Struct, frozen=True):

@@ -101,11 +101,11 @@ class Journal:
         at = delivery.received_at
         return Arrival(
             id_,
-            (id_, delivery.key, delivery.version, delivery.digest, at),
+            (delivery.key, delivery.version, delivery.digest, id_),
             (
-                (self._put_body, (id_, delivery.body)),
+                (self._put_body, (id_, at, delivery.body)),
                 (self._put_message, (id_, channel, priority, delivery.key, message, id_)),
-                (self._put_fact, (self.new_id(), delivery.key, "intake", "received", at, self.clock.now(), "{}")),
+                (self._put_fact, (delivery.key, self.new_id(), "intake", "received", at, self.clock.now(), "{}")),
             ),
         )
 

@@ -3,13 +3,13 @@
 -- lock) does the work of a whole batch. Statements of one commit run in the order of this file.
 
 -- name: put_delivery
--- Remembers what was received; a delivery that is known already changes nothing.
-INSERT INTO delivery (id, key, version, digest, received_at) VALUES :rows(5)
-ON CONFLICT (key, version, digest) DO NOTHING;
+-- Remembers what was received, and answers the ids of what is new; a known delivery changes nothing.
+INSERT INTO delivery (key, version, digest, id) VALUES :rows(4)
+ON CONFLICT (key, version, digest) DO NOTHING RETURNING id;
 
 -- name: put_body
 -- Keeps the received bytes, until retention takes them.
-INSERT INTO body (delivery, bytes) VALUES :rows(2);
+INSERT INTO body (delivery, received_at, bytes) VALUES :rows(3);
 
 -- name: put_message
 -- Puts messages into the queue.
@@ -66,7 +66,7 @@ DELETE FROM timer WHERE actor = ?1 AND key = ?2 AND name = ?3;
 
 -- name: put_fact
 -- Adds to the timeline.
-INSERT INTO fact (id, subject, actor, kind, began_at, ended_at, data) VALUES :rows(7);
+INSERT INTO fact (subject, id, actor, kind, began_at, ended_at, data) VALUES :rows(7);
 
 -- name: put_trace_work
 -- A stretch of a timeline is to be exported.
@@ -165,9 +165,9 @@ SELECT api, share, count(*), sum(unknown) FROM intent GROUP BY api, share;
 
 -- name: bodies_after
 -- The next bodies in order of arrival, and whether something open still needs them: (after delivery, limit).
-SELECT d.id, d.received_at,
-  EXISTS (SELECT 1 FROM state s WHERE s.keeps = d.id) OR EXISTS (SELECT 1 FROM message m WHERE m.id = d.id)
-FROM body b JOIN delivery d ON d.id = b.delivery WHERE b.delivery > ?1 ORDER BY b.delivery LIMIT ?2;
+SELECT b.delivery, b.received_at,
+  EXISTS (SELECT 1 FROM state s WHERE s.keeps = b.delivery) OR EXISTS (SELECT 1 FROM message m WHERE m.id = b.delivery)
+FROM body b WHERE b.delivery > ?1 ORDER BY b.delivery LIMIT ?2;
 
 -- name: free_bodies
 -- Retention: these bodies are reclaimed; keys and digests of their deliveries stay.

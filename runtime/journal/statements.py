@@ -51,6 +51,17 @@ class Statement:
             connection.execute(self.text(size), list(chain.from_iterable(rows[start : start + size])))
             start, left = start + size, left - size
 
+    def write_returning(self, connection: sqlite3.Connection, rows: Sequence[tuple[Any, ...]]) -> list[Any]:
+        """Run the statement for all rows, and collect what its RETURNING clause answers."""
+        returned: list[Any] = []
+        start, left = 0, len(rows)
+        while left:
+            size = min(1 << (left.bit_length() - 1), CHUNK_ROWS_MAX)
+            bound = list(chain.from_iterable(rows[start : start + size]))
+            returned += connection.execute(self.text(size), bound).fetchall()
+            start, left = start + size, left - size
+        return returned
+
     def read(self, connection: sqlite3.Connection, row: tuple[Any, ...]) -> list[Any]:
         """All rows that a query answers for one set of parameters."""
         return connection.execute(self.sql, row).fetchall()

@@ -216,16 +216,12 @@ class Writer:
         return len(arrivals) + sum(map(len, by_statement.values()))
 
     def _arrive(self, connection: sqlite3.Connection, arrivals: Sequence[Arrival]) -> None:
-        self._put_delivery.write(connection, [arrival.row for arrival in arrivals])
-        first, last = arrivals[0].id, arrivals[-1].id
-        stored = connection.execute("SELECT id FROM delivery WHERE id BETWEEN ? AND ?", (first, last)).fetchall()
-        new = {row[0] for row in stored}
+        stored = self._put_delivery.write_returning(connection, [arrival.row for arrival in arrivals])
+        new = {id_ for (id_,) in stored}
         for arrival in arrivals:
+            arrival.known_as = None
             if arrival.id not in new:
-                _, key, version, digest, _ = arrival.row
-                ((arrival.known_as,),) = self._known_delivery.read(connection, (key, version, digest))
-            else:
-                arrival.known_as = None
+                ((arrival.known_as,),) = self._known_delivery.read(connection, arrival.row[:3])
 
     def _apply_one_by_one(self, connection: sqlite3.Connection, units: Sequence[Unit]) -> int:
         """A row of one unit broke a constraint: that unit alone fails. A defect of ours, so it is said with its text."""

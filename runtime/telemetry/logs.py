@@ -35,7 +35,7 @@ _TEXT_MAX: Final = 300
 _US_PER_S: Final = 1_000_000
 _UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 """Control characters, line breaks, reversals of the direction of text, halves of characters."""
-_BARE = re.compile(r"[^\s=\"]+")
+_BARE = re.compile(r"[^\s=\"\\]+")
 
 
 class _Window:
@@ -175,7 +175,7 @@ def _logfmt_value(value: Any) -> str:
 class _LibraryLog(logging.Handler):
     """Turns what a library logs into an event: who, how bad, which exception, where; not the text."""
 
-    def __init__(self, emit: Callable[[Event], None]) -> None:
+    def __init__(self, emit: Callable[[Event], object]) -> None:
         super().__init__(logging.WARNING)
         self._emit = emit
 
@@ -201,7 +201,7 @@ def _severity(levelno: int) -> Level:
 
 
 @contextlib.contextmanager
-def libraries_bridged(emit: Callable[[Event], None]) -> Iterator[None]:
+def libraries_bridged(emit: Callable[[Event], object]) -> Iterator[None]:
     """While the block runs, warnings and errors that libraries log become events, and reach nobody otherwise."""
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level

@@ -15,10 +15,10 @@ _CREATE = "/api/v2/model/sale.channel/create_order"
 _TEMPLATE = Path(__file__).with_name("seamline.toml")
 
 SEAMLINE_INTAKE = "/v1/orders/web"
-SEAMLINE_HEADERS = ("Authorization: Bearer bench-key",)
-SEAMLINE_ENVIRONMENT = {"SEAMLINE_BENCH_KEY": "bench-key"}
-SEAMLINE_DONE = 'seamline_orders{state="imported"}'
-SEAMLINE_COMMITS = "seamline_journal_commits_total"
+SEAMLINE_HEADERS = ("Authorization: Bearer bench-key-0123456789",)
+SEAMLINE_ENVIRONMENT = {"SEAMLINE_BENCH_KEY": "bench-key-0123456789"}
+SEAMLINE_DONE = 'seamline_orders_settled_total{sales_channel="web",state="imported"}'
+SEAMLINE_COMMITS = "seamline_journal_commit_seconds_count"
 
 
 class Counted(msgspec.Struct, frozen=True):

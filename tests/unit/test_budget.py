@@ -115,7 +115,7 @@ def spend(for_s: float) -> None:
 
 
 async def test_a_caller_that_is_woken_late_does_not_cost_the_rate() -> None:
-    """Somebody keeps the event loop busy for some milliseconds now and then; calls are served late, and none is lost."""
+    """Somebody keeps the event loop busy for some milliseconds now and then: calls come late, and none is lost."""
     callers, dice = Callers(budget_of(100.0), {"orders": 20}), random.Random(3)
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(callers.run, 60.0)

@@ -25,7 +25,7 @@ USER_ERROR = {
 
 
 def failed(status: int, body: Any = None, *, is_write: bool = True, **headers: str) -> Failure:
-    """The failure behind an answer; a body that is not bytes goes as JSON. Header names are written with underscores."""
+    """The failure behind an answer; a body that is not bytes goes as JSON, an underscore in a header is a hyphen."""
     content = body if isinstance(body, bytes) else json.dumps(body).encode()
     named = CIMultiDict({name.replace("_", "-"): value for name, value in headers.items()})
     return failure_for(status, named, content, is_write=is_write)

@@ -237,7 +237,8 @@ def test_an_order_may_carry_every_field_that_fulfil_documents() -> None:
         email="a@example.com", phone="+1 555 0100", channel_identifier="addr-9",
     )  # fmt: skip
     line = wire.SaleLine(
-        channel_identifier="L1", sku="S", variant_identifier="V", quantity=Decimal("1.5"), unit_price=money, amount=money,
+        channel_identifier="L1", sku="S", variant_identifier="V", quantity=Decimal("1.5"), unit_price=money,
+        amount=money,
         description="D", list_price=money, comment="C", metadata={"k": "v"}, shipping_date="2026-01-31",
         fulfil_strategy="ship", gift_message="G", warehouse=4, delivery_address=address, recipient_name="R",
         recipient_email="r@example.com", tax_lines=(wire.TaxLine(name="T", amount=money),),
@@ -247,7 +248,8 @@ def test_an_order_may_carry_every_field_that_fulfil_documents() -> None:
     )
     payment = wire.Payment(amount=money, method="stripe", state="success", provider_reference="ch_1")
     order = made_order(
-        billing_address=address, sale_lines=(line,), shipping_lines=(shipping,), payments=(payment,), payment_term="NET 30",
+        billing_address=address, sale_lines=(line,), shipping_lines=(shipping,), payments=(payment,),
+        payment_term="NET 30",
         financial_status="paid", fulfillment_status="unshipped", priority=2, gift_message="G", comment="C",
         shipping_instructions="I",
     )  # fmt: skip

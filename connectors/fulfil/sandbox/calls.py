@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 ROUTES_MAX = 500
@@ -19,12 +20,29 @@ class Calls:
         self.lookups = 0
         """Searches of sale.sale that ask for a channel_identifier."""
         self.orders: Counter[str] = Counter()
+        self._unlooked: set[tuple[int, str]] = set()
+        """Orders whose last create may have been applied, and which nobody has looked for since."""
 
     def count(self, route: str, status: int | str) -> None:
         """Count one call; `route` is `model/operation`."""
         if route not in self._by_route and len(self._by_route) >= ROUTES_MAX:
             route = "other"
         self._by_route.setdefault(route, Counter())[str(status)] += 1
+
+    def asked(self, key: tuple[int, str]) -> None:
+        """A create_order arrived that may be applied; the key is Fulfil's channel and the channel_identifier."""
+        self.orders["repeated_without_look"] += key in self._unlooked
+        self._unlooked.add(key)
+
+    def refused(self, key: tuple[int, str]) -> None:
+        """That create_order was answered as not applied, so that it may be repeated without a look."""
+        self._unlooked.discard(key)
+
+    def looked(self, channels: Iterable[Any], identifiers: Sequence[Any]) -> None:
+        """A search of sale.sale asked for these identifiers, on these channels."""
+        self.lookups += 1
+        texts = [one for one in identifiers if isinstance(one, str)]
+        self._unlooked.difference_update([(id_, one) for id_ in channels if isinstance(id_, int) for one in texts])
 
     def order(self, outcome: str, *, changed: bool, answer_lost: bool) -> None:
         """Count what one create_order that was not refused did."""
@@ -43,5 +61,6 @@ class Calls:
                 "repeated": self.orders["repeated"],
                 "updated": self.orders["updated"],
                 "repeated_with_change": self.orders["repeated_with_change"],
+                "repeated_without_look": self.orders["repeated_without_look"],
             },
         }

@@ -74,15 +74,22 @@ class _Key(msgspec.Struct, gc=False):
 _decode_key = msgspec.json.Decoder(tuple[int, _Key]).decode
 
 
+def order_key(target: Target, request: Request) -> tuple[int, str] | None:
+    """The channel and channel_identifier of a create_order; None for other routes, and for a body without them."""
+    if target.route != CREATE_ORDER:
+        return None
+    try:
+        channel, order = _decode_key(request.body)
+    except msgspec.DecodeError:
+        return None
+    return channel, order.channel_identifier
+
+
 def business_key(target: Target, request: Request) -> bytes:
     """What makes two requests the same for the fault plan."""
-    if target.route == CREATE_ORDER:
-        try:
-            channel, order = _decode_key(request.body)
-        except msgspec.DecodeError:
-            pass
-        else:
-            return f"{channel}/{order.channel_identifier}".encode()
+    key = order_key(target, request)
+    if key is not None:
+        return f"{key[0]}/{key[1]}".encode()
     parts = ("/".join(request.parts), repr(list(request.query)))
     return hashlib.blake2b("?".join(parts).encode() + request.body, digest_size=16).digest()
 
@@ -222,8 +229,10 @@ class Operations:
         return [self.writing.record(model.name, id_) for id_ in _ids(ids)]
 
     def _count_lookup(self, model: Model, domain: Any) -> None:
-        if model.name == "sale.sale" and _names(domain, "channel_identifier"):
-            self.calls.lookups += 1
+        identifiers = _asked_for(domain, "channel_identifier") if model.name == "sale.sale" else []
+        if identifiers:
+            channels = _asked_for(domain, "channel") or [channel.id for channel in self.books.channels]
+            self.calls.looked(channels, identifiers)
 
     # -- REST verbs ----------------------------------------------------------------------------------------------------
 
@@ -322,7 +331,11 @@ def _ids(value: Any) -> list[int]:
     return value
 
 
-def _names(domain: Any, field: str) -> bool:
-    if not isinstance(domain, list):
-        return False
-    return (bool(domain) and domain[0] == field) or any(_names(part, field) for part in domain)
+def _asked_for(domain: Any, field: str) -> list[Any]:
+    """The values that the domain compares this field with, wherever they stand in it."""
+    if not isinstance(domain, list) or not domain:
+        return []
+    if domain[0] == field:
+        values = domain[-1]
+        return values if isinstance(values, list) else [values]
+    return [value for part in domain for value in _asked_for(part, field)]

@@ -28,7 +28,7 @@ from connectors.fulfil.sandbox.encoding import decode_json
 from connectors.fulfil.sandbox.faults import SPARED, FaultPlan
 from connectors.fulfil.sandbox.find import URL_BYTES_MAX
 from connectors.fulfil.sandbox.limits import RateLimit
-from connectors.fulfil.sandbox.operations import Operations, Request, Target, business_key
+from connectors.fulfil.sandbox.operations import Operations, Request, Target, business_key, order_key
 from connectors.fulfil.sandbox.schema import USER_ID
 from runtime.clock import Clock, SystemClock
 
@@ -91,11 +91,16 @@ class Sandbox:
             await anyio.sleep(fate.latency_ms / 1000)
         if fate.kind == "throttle":
             return self._reply(target, throttled(fate.retry_after_s))
+        order = order_key(target, asked)
+        if order is not None:
+            self.calls.asked(order)
         if fate.kind == "server_error":
             return self._reply(target, server_error(fate.mark))
         if fate.kind == "reset_before":
             return self._drop(request, target)
         outcome = self.operations.answer(target, asked)
+        if order is not None and outcome.placed is None:
+            self.calls.refused(order)
         answer_lost = fate.kind == "answer_lost"
         if outcome.placed is not None:
             self.calls.order(outcome.placed.outcome, changed=outcome.placed.changed, answer_lost=answer_lost)

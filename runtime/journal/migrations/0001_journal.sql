@@ -11,17 +11,17 @@ INSERT INTO instance (one, epoch, holder, started_at) VALUES (1, 0, 'nobody yet'
 
 -- What was received. Rows stay for ever: they are what makes the same delivery known. Bodies are kept apart, and end.
 CREATE TABLE delivery (
-  id          INTEGER PRIMARY KEY,
-  key         TEXT    NOT NULL,
-  version     TEXT    NOT NULL,
-  digest      BLOB    NOT NULL,
-  received_at INTEGER NOT NULL,
-  UNIQUE (key, version, digest)
-) STRICT;
+  key     TEXT    NOT NULL,
+  version TEXT    NOT NULL,
+  digest  BLOB    NOT NULL,
+  id      INTEGER NOT NULL,
+  PRIMARY KEY (key, version, digest)
+) STRICT, WITHOUT ROWID;
 
 CREATE TABLE body (
-  delivery INTEGER PRIMARY KEY,
-  bytes    BLOB NOT NULL
+  delivery    INTEGER PRIMARY KEY,
+  received_at INTEGER NOT NULL,
+  bytes       BLOB    NOT NULL
 ) STRICT;
 
 -- The queue: what an actor has still to decide. A consumed message is gone.
@@ -90,15 +90,15 @@ CREATE INDEX timer_by_due ON timer (due_at);
 
 -- The timeline: the only source of spans and of `explain`.
 CREATE TABLE fact (
-  id       INTEGER PRIMARY KEY,
   subject  TEXT    NOT NULL,
+  id       INTEGER NOT NULL,
   actor    TEXT    NOT NULL,
   kind     TEXT    NOT NULL,
   began_at INTEGER NOT NULL,
   ended_at INTEGER NOT NULL,
-  data     TEXT    NOT NULL
-) STRICT;
-CREATE INDEX fact_by_subject ON fact (subject, id);
+  data     TEXT    NOT NULL,
+  PRIMARY KEY (subject, id)
+) STRICT, WITHOUT ROWID;
 
 -- Stretches of timelines that are still to be exported as spans: facts after `after_fact`, up to `to_fact`.
 CREATE TABLE trace_work (

@@ -1,0 +1,161 @@
+"""The observer: judges a day by what was acknowledged and by the ERP's books, and by nothing else.
+
+Pure. It knows neither the runtime nor the store; it is told what was sent and what was answered, reads the books as the
+sandbox prints them, and says what is lost, doubled, wrong or unexpected. No finding is the only good verdict.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from decimal import Decimal
+
+import msgspec
+
+from flows.demo.traffic import Expected, Figures, Line
+
+OrderName = tuple[str, str]
+"""Sales channel and order id."""
+
+
+class SaleLine(msgspec.Struct, frozen=True):
+    """A line of goods as the books have it."""
+
+    sku: str | None
+    quantity: Decimal
+    amount: Decimal
+
+
+class Sale(msgspec.Struct, frozen=True, kw_only=True):
+    """A sale as the books have it. `total` is computed by the ERP, `stated_amount` is what it was told."""
+
+    id: int
+    channel: int
+    channel_identifier: str | None
+    reference: str | None
+    currency: str
+    total: Decimal
+    stated_amount: Decimal | None
+    lines_sum: Decimal
+    tax_sum: Decimal
+    shipping_sum: Decimal
+    payments_sum: Decimal
+    lines: tuple[SaleLine, ...]
+
+
+class Creates(msgspec.Struct, frozen=True, kw_only=True):
+    """What the ERP did with the orders that it was sent."""
+
+    applied: int
+    applied_answer_lost: int
+    repeated: int
+    updated: int
+    repeated_with_change: int
+
+
+class Books(msgspec.Struct, frozen=True, kw_only=True):
+    """The sandbox's books (`GET /sandbox/books`): `calls` are counts by route and status."""
+
+    sales_count: int
+    lookups: int
+    create_order: Creates
+    calls: dict[str, dict[str, int]]
+    sales: tuple[Sale, ...] = ()
+
+
+class Fault(enum.StrEnum):
+    """What can be wrong."""
+
+    UNACKNOWLEDGED = "unacknowledged"
+    """Not every delivery of the order was answered with a 2xx, so nothing can be said of it."""
+    LOST = "lost"
+    """Acknowledged, and not in the books."""
+    DOUBLED = "doubled"
+    """More than one sale."""
+    WRONG = "wrong"
+    """A sale whose figures are not those of the order."""
+    UNEXPECTED = "unexpected"
+    """A sale of an order that must have none, or of no order that was sent."""
+
+
+class Finding(msgspec.Struct, frozen=True):
+    """One thing that is wrong, with a sentence for whoever looks into it."""
+
+    fault: Fault
+    order: str
+    sentence: str
+
+
+def judge(
+    expected: Iterable[Expected],
+    acknowledged: Mapping[OrderName, int],
+    books: Books,
+    sales_channels: Mapping[int, str],
+) -> tuple[Finding, ...]:
+    """Everything that is wrong. `acknowledged` counts the 2xx answers that named an order.
+
+    `sales_channels` names those that the ERP knows by number.
+    """
+    sales: dict[OrderName, list[Sale]] = defaultdict(list)
+    for sale in books.sales:
+        name = sales_channels.get(sale.channel, f"channel {sale.channel}")
+        sales[name, sale.channel_identifier or ""].append(sale)
+    findings: list[Finding] = []
+    references: dict[OrderName, str] = {}
+    for each in expected:
+        references[each.sales_channel, each.reference] = each.order_id
+        name = (each.sales_channel, each.order_id)
+        findings += _of_order(each, acknowledged.get(name, 0), sales.pop(name, []))
+    for (sales_channel, identifier), strangers in sales.items():
+        findings += [_stranger(sales_channel, identifier, sale, references) for sale in strangers]
+    return tuple(findings)
+
+
+def _of_order(expected: Expected, acknowledged: int, sales: list[Sale]) -> Iterator[Finding]:
+    order = f"{expected.sales_channel}/{expected.order_id}"
+    if len(sales) > 1:
+        ids = ", ".join(str(sale.id) for sale in sales)
+        yield Finding(Fault.DOUBLED, order, f"the order ({expected.story}) is in the books {len(sales)} times: {ids}")
+    if acknowledged < expected.deliveries:
+        sentence = f"{acknowledged} of {expected.deliveries} deliveries were answered with 2xx"
+        yield Finding(Fault.UNACKNOWLEDGED, order, sentence)
+        return
+    if expected.sale is None:
+        if sales:
+            sentence = f"sale {sales[0].id} exists, but an order that is {expected.story} must never become one"
+            yield Finding(Fault.UNEXPECTED, order, sentence)
+        return
+    if not sales:
+        yield Finding(Fault.LOST, order, f"acknowledged ({expected.story}), and not in the books")
+    for sale in sales:
+        differing = list(_differences(expected.sale, sale))
+        if differing:
+            sentence = f"sale {sale.id} ({expected.story}): {'; '.join(differing)}"
+            yield Finding(Fault.WRONG, order, sentence)
+
+
+def _differences(expected: Figures, sale: Sale) -> Iterator[str]:
+    pairs: tuple[tuple[str, object, object], ...] = (
+        ("currency", expected.currency, sale.currency),
+        ("total", expected.total, sale.total),
+        ("stated amount", expected.total, sale.stated_amount),
+        ("goods", expected.goods, sale.lines_sum),
+        ("tax", expected.tax, sale.tax_sum),
+        ("shipping", expected.shipping, sale.shipping_sum),
+        ("payments", expected.paid, sale.payments_sum),
+    )
+    for name, right, found in pairs:
+        if right != found:
+            yield f"its {name} is {found}, not {right}"
+    if expected.lines != tuple(sorted(Line(line.sku or "", line.quantity, line.amount) for line in sale.lines)):
+        yield "its lines are not those of the order"
+
+
+def _stranger(sales_channel: str, identifier: str, sale: Sale, references: Mapping[OrderName, str]) -> Finding:
+    order = f"{sales_channel}/{identifier}"
+    of = references.get((sales_channel, sale.reference or ""))
+    if of is not None:
+        sentence = f"sale {sale.id} bears the number {sale.reference} of the order {of}, under another identifier"
+        return Finding(Fault.DOUBLED, order, sentence)
+    return Finding(Fault.UNEXPECTED, order, f"sale {sale.id} is of no order that was sent")

@@ -1,0 +1,54 @@
+"""The real product as a process that can be told where to die: `python -m tests.crash.process --config F`.
+
+Runs `seamline run` exactly as an operator's shell would, after installing at most two things: a hook that kills the
+process, with a signal that nobody can catch, when it reaches a crash point for the n-th time (`--die POINT:NTH`), and
+one planted defect (`--defect NAME`, see `tests.crash.defects`).
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+from collections.abc import Callable
+
+from runtime.testing import crash
+
+
+def dies_at(point: str, nth: int) -> Callable[[str], None]:
+    """A hook that kills this process when `point` is reached for the `nth` time (from 1)."""
+    left = nth
+
+    def hook(name: str) -> None:
+        nonlocal left
+        if name == point:
+            left -= 1
+            if left == 0:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+    return hook
+
+
+def main() -> None:
+    """Install what was asked for, then be the product until it ends."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--config", required=True)
+    parser.add_argument("--die", default="", metavar="POINT:NTH")
+    parser.add_argument("--defect", default="")
+    options = parser.parse_args()
+    if options.die:
+        point, _, nth = options.die.partition(":")
+        if point not in crash.CRASH_POINTS:
+            parser.error(f"there is no crash point {point!r}")
+        crash.install(dies_at(point, int(nth)))
+    if options.defect:
+        from tests.crash.defects import PLANTED  # noqa: PLC0415 - a healthy process does not even load them
+
+        PLANTED[options.defect]()
+    from flows.cli import main as seamline  # noqa: PLC0415 - defects are planted before the product is composed
+
+    seamline(["run", "--config", options.config])
+
+
+if __name__ == "__main__":
+    main()
