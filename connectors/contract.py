@@ -46,6 +46,7 @@ Identification = Identified | NotAnOrder | Unidentifiable
 Identify = Callable[[str, bytes], Identification]
 """`identify(sales_channel, item)` names one item: a JSON object in valid UTF-8, without a BOM.
 
-It must have parsed the whole item when it answers `Identified`: that answer vouches for the syntax. Pure and quick: it runs on the event loop for every item. Whatever it says of the item it says by its answer; a
+It must have parsed the whole item when it answers `Identified`: that answer vouches for the syntax. Pure and quick:
+it runs on the event loop for every item. Whatever it says of the item it says by its answer; a
 `msgspec.ValidationError` that it lets pass counts as `Unidentifiable`, any other exception is a defect.
 """

@@ -4,7 +4,7 @@ In: deliveries of orders (any version, any number of times, in any order), `Rech
 of Fulfil calls. Out: `create_order` in Fulfil. Key: sales channel + order id.
 How effects repeat: `create_order` is keyed by channel + channel_identifier; after a lost answer the sale is looked up,
 and only when it is absent are the identical stored bytes sent again.
-What a crash leaves: the delivery still queued, or state and intent together; an intent that may have begun is looked up.
+What a crash leaves: the delivery still queued, or state and intent together; what may have begun is looked up.
 Held, not retried: unreadable orders, figures that contradict each other, unknown SKUs, unmapped taxes or gateways, what
 Fulfil refuses, and every edit or cancel of an order that is already in Fulfil.
 """
@@ -27,8 +27,8 @@ from flows.model.money import Money
 from flows.model.order import Order
 from flows.model.order_state import Later, OrderState, Status, announce_order, order_rows
 from flows.model.proof import Proof, prove
-from flows.model.skus import SkuIndex
 from flows.model.sale import SaleSettings, Unmappable, Unmapped, sale_for
+from flows.model.skus import SkuIndex
 from runtime.actor import Item
 from runtime.clock import Instant, to_datetime
 from runtime.decision import (
@@ -294,7 +294,7 @@ def _unreadable(state: OrderState, message: OrderUnreadable, now: datetime) -> D
 
 
 def content_of(order: Order) -> str:
-    """The digest of what a sale is made of. Statuses, payments and shipments are not in it: they change by themselves."""
+    """The digest of what a sale is made of, without statuses, payments and shipments: they change by themselves."""
     parts = (
         order.totals.total,
         [(line.id, line.sku, line.quantity, line.gross, line.discount, line.taxes) for line in order.lines],
@@ -317,7 +317,7 @@ def _kept(state: OrderState) -> int | None:
 def _case(
     kind: str, cause: str, sentence: str, state: OrderState, now: datetime, *, amount: Money | None = None
 ) -> ExceptionCase:
-    """A case of this order; one that is open already keeps its beginning. At stake is the order's total, or `amount`."""
+    """A case of this order; one that is open keeps its beginning. At stake is the order's total, or `amount`."""
     known = next((case for case in state.cases if case.kind == kind and case.cause == cause), None)
     return ExceptionCase(
         kind=kind,
@@ -349,7 +349,7 @@ def _called(
 
 
 class OrderImporter:
-    """The actor: reads deliveries for the decision, for a whole batch at once, and derives the rows that people list."""
+    """The actor: reads deliveries for the decision, a whole batch at once, and derives the rows that people list."""
 
     name = NAME
     message_type = DeliveryReceived | Recheck | ConfirmAbsence

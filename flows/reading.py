@@ -5,7 +5,6 @@ without one.
 from __future__ import annotations
 
 import contextlib
-import sqlite3
 from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -134,13 +133,10 @@ class Reading:
 async def reading(store: Path) -> AsyncIterator[Reading]:
     """The store at this path, for questions. Raises StoreUnreadable when there is none, or it is not ours."""
     statements = Statements(JOURNAL.queries, ORDERS.queries)
-    if not store.exists():
+    if not store.exists():  # noqa: ASYNC240 - one look, before there is anything to delay
         raise StoreUnreadable(f"there is no store at {store}; start `seamline run` first, or name the right --config")
-    try:
-        async with open_reader(store) as connection:
-            yield Reading(connection, statements)
-    except sqlite3.Error as error:
-        raise StoreUnreadable(f"{store} cannot be read ({error}); is it the store of this version?") from error
+    async with open_reader(store) as connection:
+        yield Reading(connection, statements)
 
 
 def _moment(instant: int | None) -> datetime | None:

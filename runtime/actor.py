@@ -31,7 +31,7 @@ from runtime.decision import (
     Write,
 )
 from runtime.delivery import digest
-from runtime.errors import SeamlineError, StepFailed, Stop, StoreFull
+from runtime.errors import SeamlineError, StepFailed, Stop, StoreFull, told
 from runtime.journal.journal import Journal
 from runtime.journal.writer import Row, Unit
 from runtime.lane import Intent, Lane
@@ -210,7 +210,7 @@ class ActorLoop:
             after = self._after(envelope, step, item.message)
             rows = self._rows(step, after, item.message, now, moment)
         except Exception as error:  # noqa: BLE001 - the fence: whatever a decision raises parks its message alone
-            return self._park(envelope, StepFailed(f"{type(error).__name__}: {error}"))
+            return self._park(envelope, StepFailed(told(error)))
         step.unit = self._journal.writer.submit(Unit(rows, on_durable=lambda: self._proceed(step, after)))
         return step
 
@@ -325,7 +325,8 @@ class ActorLoop:
         for id_ in decision.resend:
             for lane in self._lanes.values():
                 lane.resend(id_)
-        for id_ in decision.settle:
+        ended = isinstance(step.envelope.message, EffectDone | EffectRefused | EffectExhausted)
+        for id_ in (*decision.settle, step.envelope.id) if ended else decision.settle:
             for lane in self._lanes.values():
                 lane.settle(id_)
         for channel in {emit.channel for emit in decision.emits}:

@@ -73,6 +73,8 @@ class Channel:
         self._deferred: set[str] = set()
         self._unblocked: dict[str, bool] = {}
         """Deferred keys that may go on -> whether a message was left on disk since the last look there."""
+        self._held_back: set[str] = set()
+        """Deferred keys that might go on, but for a pause."""
         self._looking = False
         self._news = anyio.Event()
         self._turn = 0
@@ -122,6 +124,8 @@ class Channel:
             self.paused = False
         else:
             self.paused_partitions.discard(partition)
+        self._unblocked.update(dict.fromkeys(self._held_back, True))
+        self._held_back.clear()
         for feed in self._feeds.values():
             feed.rewind()
         self._news.set()
@@ -210,6 +214,8 @@ class Channel:
                 self._give(envelope, batch)
             else:
                 self._forget(envelope)
+                if envelope.key in self._deferred:
+                    self._held_back.add(envelope.key)
         while len(batch) < count_max and not self.paused and (next_ := self._next()) is not None:
             if next_.key in self._deferred:
                 self._forget(next_)

@@ -33,6 +33,7 @@ from runtime.testing.crash import reach
 
 _TIMERS_PER_TURN_MAX = 256
 _TIMER_WAIT_S_MAX = 3_600.0
+_DRAIN_POLL_S = 0.005
 
 _encode = msgspec.json.encode
 
@@ -123,7 +124,7 @@ class Engine:
         self.journal.submit([("put_message", row)], on_durable=inbox.nudge if inbox is not None else None)
 
     async def pause(self, scope: Scope, name: str, by: str) -> None:
-        """Stop giving out the messages of an `actor`, or of a `partition` at every actor and lane. Survives restarts."""
+        """Stop giving out messages of an `actor`, or of a `partition` at every actor and lane. Survives restarts."""
         row: Row = (scope, name, self.journal.clock.now(), by)
         await self.journal.submit([("put_pause", row)]).durable()
         self._apply_pause(scope, name)
@@ -187,10 +188,14 @@ class Engine:
                 if unbegun:
                     self.journal.submit([("claim_intent", (0, intent.id)) for intent in unbegun])
             self._emit(Draining(step="outcomes"))
-            while any(channel.statistics().busy_keys or channel.outcomes_waiting for channel in self.channels.values()):
-                await anyio.sleep(0.005)
+            while self._deciding():  # noqa: ASYNC110 - once in a life; an event would be kept up for every message
+                await anyio.sleep(_DRAIN_POLL_S)
             self._emit(Draining(step="journal"))
             await self.journal.writer.drained()
+
+    def _deciding(self) -> bool:
+        """Whether a key is being decided, or an outcome still has to be."""
+        return any(each.statistics().busy_keys or each.outcomes_waiting for each in self.channels.values())
 
     def hurry(self) -> None:
         """Stop waiting for calls in flight: the next process looks up what became of them."""

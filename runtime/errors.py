@@ -7,6 +7,7 @@ A failure that is retried is not an error: nobody is told until the runtime give
 
 from __future__ import annotations
 
+from pathlib import PurePath
 from typing import ClassVar
 
 
@@ -116,3 +117,19 @@ class StoreUnreadable(Stop):
     """The store was written by a newer version, or is not ours. Nothing has been written to it."""
 
     exit_status = 65
+
+
+# -- telling -----------------------------------------------------------------------------------------------------------
+
+
+def told(error: BaseException) -> str:
+    """An error in a message: our own sentences as they are, anybody else's by type and place; it may quote anything."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    if isinstance(error, SeamlineError):
+        return f"{type(error).__name__}: {error}"
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    place = "" if trace is None else f" at {PurePath(trace.tb_frame.f_code.co_filename).name}:{trace.tb_lineno}"
+    return f"{type(error).__name__}{place}"

@@ -39,7 +39,10 @@ class Feed(Generic[T]):
         self._after = 0
         self._reserved = 0
         self._passed_by = 0
+        self._rewinds = 0
         self._fetching = False
+        self._gone: set[int] = set()
+        """Ids forgotten while a read was under way: what it says of them is old."""
 
     def reserve(self) -> bool:
         """Whether a row that is about to be committed may come straight here; then `offer` or `release` must follow."""
@@ -68,6 +71,7 @@ class Feed(Generic[T]):
     def rewind(self) -> None:
         """Rows that were left out before may be wanted now: fetch from the beginning, skipping what is live."""
         self._after = 0
+        self._rewinds += 1
         self.pass_by()
 
     def put_back(self, item: T) -> None:
@@ -77,6 +81,8 @@ class Feed(Generic[T]):
     def forget(self, id_: int) -> None:
         """The row is consumed, or left on disk for later."""
         self.live.discard(id_)
+        if self._fetching:
+            self._gone.add(id_)
 
     @property
     def wants_refill(self) -> bool:
@@ -86,14 +92,16 @@ class Feed(Generic[T]):
     async def refill(self) -> None:
         """Fetch the next rows. Cancelled or failed, it leaves the feed behind, to be asked again."""
         self._fetching = True
+        self._gone.clear()
         try:
-            passed_by, limit = self._passed_by, self.capacity - len(self.items) - self._reserved
+            passed_by, rewinds, limit = self._passed_by, self._rewinds, self.capacity - len(self.items) - self._reserved
             rows = await self._fetch(self._after, limit)
         finally:
             self._fetching = False
         for row in rows:
-            self._after = max(self._after, row.id)
-            if row.id not in self.live:
+            if rewinds == self._rewinds:
+                self._after = max(self._after, row.id)
+            if row.id not in self.live and row.id not in self._gone:
                 self.live.add(row.id)
                 self.items.append(row)
         # Rows committed while the read was under way may be missing from it; only a quiet, short read has seen the end.

@@ -61,6 +61,9 @@ class Intent(msgspec.Struct, kw_only=True):
     unknown: bool = False
     told_unknown: bool = False
     attempts: int = 0
+    """Calls that were begun."""
+    tries: int = 0
+    """Those of them that used up one of the policy's attempts."""
     looks: int = 0
     began_us: int = 0
 
@@ -113,6 +116,8 @@ class Lane:
         self.paused_partitions: set[str] = set()
         self.draining = False
         self.in_flight = 0
+        self._admitting: dict[int, Intent] = {}
+        """Calls in the hands of workers that wait for the breaker or the budget."""
         self._raised: set[str] = set()
         self._settled = anyio.Event()
 
@@ -142,10 +147,10 @@ class Lane:
             self._wake(intent.share)
 
     def settle(self, id_: int) -> None:
-        """Nothing more is wanted of an unknown or absent call."""
-        intent = self._unknown.pop(id_, None)
-        if intent is not None:
-            self._feeds[intent.share].forget(id_)
+        """The call's end is durable, or nothing more is wanted of it: it is no longer on disk, and may be forgotten."""
+        self._unknown.pop(id_, None)
+        for feed in self._feeds.values():
+            feed.forget(id_)
 
     def pause(self, partition: str) -> None:
         """Begin no more calls of one partition; looks go on."""
@@ -159,8 +164,11 @@ class Lane:
             self._wake(share)
 
     def depth(self) -> Mapping[str, int]:
-        """Intents in memory that wait to be begun, by share."""
-        return {share: len(feed.items) + len(self._retries[share]) for share, feed in self._feeds.items()}
+        """Intents in memory that wait to be begun, or to be begun again, by share."""
+        depths = {share: len(feed.items) + len(self._retries[share]) for share, feed in self._feeds.items()}
+        for _, _, intent in self._later:
+            depths[intent.share] += 1
+        return depths
 
     @property
     def unknown_count(self) -> int:
@@ -188,12 +196,19 @@ class Lane:
         waiting = [intent for feed in self._feeds.values() for intent in feed.items]
         waiting += [intent for retries in self._retries.values() for intent in retries]
         waiting += [intent for _, _, intent in self._later]
+        waiting += self._admitting.values()
         return [intent for intent in waiting if not intent.unknown]
 
     async def _work(self, share: str) -> None:
         while True:
             intent = await self._take(share)
+            if intent.unknown and not intent.told_unknown:
+                self._tell_unknown(intent, "the process stopped when the call may have begun")
+                self._try_later(intent, self._config.settle_s)  # the other side may still be at it
+                continue
+            self._admitting[intent.id] = intent
             await self._admitted(share)
+            del self._admitting[intent.id]
             try:
                 self.in_flight += 1
                 await self._attempt(intent)
@@ -245,8 +260,6 @@ class Lane:
     # -- one attempt ---------------------------------------------------------------------------------------------------
 
     async def _attempt(self, intent: Intent) -> None:
-        if intent.unknown and not intent.told_unknown:
-            self._tell_unknown(intent, "the process stopped when the call may have begun")
         if intent.unknown:
             await self._look(intent)
         else:
@@ -303,9 +316,10 @@ class Lane:
             return
         repeats_freely = intent.repeat is Repeat.SAFE
         match next_try(
-            self._config.retry, failure, intent.attempts, self._random.random(), repeats_freely=repeats_freely
+            self._config.retry, failure, intent.tries + 1, self._random.random(), repeats_freely=repeats_freely
         ):
-            case TryAgain(after_s=after_s):
+            case TryAgain(after_s=after_s, counts=counts):
+                intent.tries += counts
                 self._try_later(intent, after_s)
             case LookFirst(after_s=after_s):
                 self._tell_unknown(intent, str(failure))
@@ -329,8 +343,6 @@ class Lane:
         self._bring(intent, told)
 
     def _outcome(self, intent: Intent, outcome: Outcome) -> None:
-        if not isinstance(outcome, EffectAbsent):
-            self._feeds[intent.share].forget(intent.id)
         reach("outcome.before_journal")
         self._bring(intent, outcome)
 

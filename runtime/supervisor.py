@@ -10,14 +10,13 @@ from __future__ import annotations
 import random
 from collections import deque
 from collections.abc import Awaitable, Callable
-from pathlib import PurePath
 
 import anyio
 import anyio.abc
 import msgspec
 
 from runtime.clock import Clock
-from runtime.errors import RestartLimitReached, SeamlineError, Stop
+from runtime.errors import RestartLimitReached, Stop, told
 
 _CHECKS_PER_SILENCE = 8
 
@@ -165,7 +164,7 @@ class Supervisor:
             failed_at.popleft()
         if len(failed_at) > limit.restarts_max:
             raise RestartLimitReached(
-                f"{part.name!r} failed {len(failed_at)} times within {limit.period_s:g} s, last with {_told(error)}; "
+                f"{part.name!r} failed {len(failed_at)} times within {limit.period_s:g} s, last with {told(error)}; "
                 "the process ends, so that it is seen and started afresh"
             ) from error
         part.restarts_total += 1
@@ -199,16 +198,3 @@ def _find_stop(error: BaseException) -> Stop | None:
     if isinstance(error, BaseExceptionGroup):
         return next((stop for inner in error.exceptions if (stop := _find_stop(inner)) is not None), None)
     return None
-
-
-def _told(error: BaseException) -> str:
-    """An error in a message: our own sentences as they are, anybody else's by type and place; it may quote anything."""
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    if isinstance(error, SeamlineError):
-        return f"{type(error).__name__}: {error}"
-    trace = error.__traceback__
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    place = "" if trace is None else f" at {PurePath(trace.tb_frame.f_code.co_filename).name}:{trace.tb_lineno}"
-    return f"{type(error).__name__}{place}"

@@ -257,8 +257,9 @@ class _Intake:
             named = self._identify(sales_channel, text)
         except (RecursionError, msgspec.MsgspecError):
             return None
-        usable = isinstance(named, Identified) and 0 < len(named.order_id) <= ORDER_ID_LENGTH_MAX
-        return named if usable and named.order_id.isprintable() else None
+        if not isinstance(named, Identified):
+            return None
+        return named if 0 < len(named.order_id) <= ORDER_ID_LENGTH_MAX and named.order_id.isprintable() else None
 
     def _items(self, text: bytes, offset: int) -> tuple[bool, list[bytes]]:
         """The items as raw bytes, once the whole text is known to be JSON; `offset` bytes of the body precede it."""

@@ -105,8 +105,8 @@ def judge(
     references: dict[OrderName, str] = {}
     for each in expected:
         references[each.sales_channel, each.reference] = each.order_id
-        name = (each.sales_channel, each.order_id)
-        findings += _of_order(each, acknowledged.get(name, 0), sales.pop(name, []))
+        order = (each.sales_channel, each.order_id)
+        findings += _of_order(each, acknowledged.get(order, 0), sales.pop(order, []))
     for (sales_channel, identifier), strangers in sales.items():
         findings += [_stranger(sales_channel, identifier, sale, references) for sale in strangers]
     return tuple(findings)

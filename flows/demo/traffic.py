@@ -201,7 +201,7 @@ class _Item(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def day(seed: int, count: int) -> Day:
-    """The day of `count` orders (50 to 10,000). The same seed gives the same day. Raises ValueError for other counts."""
+    """The day of `count` orders (50 to 10,000); the same seed gives the same day. ValueError for other counts."""
     if not ORDERS_MIN <= count <= ORDERS_MAX:
         raise ValueError(f"a day has {ORDERS_MIN} to {ORDERS_MAX} orders, not {count}")
     products = catalogue(seed, PRODUCTS)

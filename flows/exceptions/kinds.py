@@ -48,7 +48,7 @@ KINDS: dict[str, Kind] = {
             deadline=timedelta(hours=4),
             blocks="the import of the whole order",
             ends="when a product with exactly this SKU is active in Fulfil",
-            remedy="create or activate the product in Fulfil, or correct the SKU in the sales channel and resend the order",
+            remedy="create or activate the product in Fulfil, or correct the SKU in the sales channel and resend",
         ),
         Kind(
             name="order.contradiction",
@@ -66,7 +66,7 @@ KINDS: dict[str, Kind] = {
             deadline=timedelta(hours=4),
             blocks="the import of the order",
             ends="when the sales channel sends a version that can be read",
-            remedy="check the mapping of the Patchworks flow, or the format configured for the sales channel, and resend",
+            remedy="check the mapping of the Patchworks flow, or the format that is configured, and resend",
         ),
         Kind(
             name="tax.unmapped",
@@ -129,7 +129,7 @@ KINDS: dict[str, Kind] = {
             deadline=timedelta(hours=4),
             blocks="the import of the order",
             ends="when the sales channel resends the order, or somebody releases it, and Fulfil accepts it",
-            remedy="read Fulfil's sentence, correct what it names in Fulfil or in the configuration, then release the order",
+            remedy="correct what Fulfil's sentence names, there or in the configuration, then release the order",
         ),
         Kind(
             name="fulfil.unsettled",
@@ -138,7 +138,7 @@ KINDS: dict[str, Kind] = {
             deadline=timedelta(hours=4),
             blocks="the import of the order",
             ends="when somebody releases it and Fulfil answers",
-            remedy="look at Fulfil's errors for this order; release it when they are over: it is looked up before it is sent",
+            remedy="look at Fulfil's errors for this order, and release it when they are over",
         ),
         Kind(
             name="step.parked",
@@ -147,7 +147,7 @@ KINDS: dict[str, Kind] = {
             deadline=timedelta(hours=1),
             blocks="everything for this order",
             ends="when a restarted process decides on it",
-            remedy="this is a defect of ours: report the reason; a restart (of a corrected version) tries the message again",
+            remedy="this is a defect of ours: report the reason; a restart tries the message again",
         ),
         Kind(
             name="api.unavailable",

@@ -1,4 +1,4 @@
-"""The door to SQLite: functions of a `sqlite3.Connection` run on a thread of their own, one hop for a whole transaction.
+"""The door to SQLite: functions of a `sqlite3.Connection` run on a thread of their own, one hop for a transaction.
 
 aiosqlite offers a hop per statement; a commit here is ten to fifteen statements, and hops would cost more than the
 writing. So a whole function is handed to aiosqlite's worker thread at once. `Inline` runs the same functions on the
@@ -15,6 +15,8 @@ from typing import Any, Protocol, TypeVar
 
 import aiosqlite
 import anyio
+
+from runtime.errors import StoreUnreadable
 
 T = TypeVar("T")
 
@@ -43,7 +45,8 @@ class _Threaded:
         # connection behind it. tests/integration/test_journal.py pins both, so that a release that moves them is seen.
         inner = self._connection
         with anyio.CancelScope(shield=True):
-            result: T = await inner._execute(function, inner._conn, *args)  # type: ignore[no-untyped-call]  # noqa: SLF001
+            execute, connection = inner._execute, inner._conn  # noqa: SLF001
+            result: T = await execute(function, connection, *args)  # type: ignore[no-untyped-call]
         return result
 
 
@@ -84,9 +87,12 @@ async def open_writer(path: Path) -> AsyncIterator[Connection]:
 
 @contextlib.asynccontextmanager
 async def open_reader(path: Path) -> AsyncIterator[Connection]:
-    """A reading connection: sees what is committed, blocks nobody. Raises sqlite3.OperationalError without a file."""
-    async with _opened(f"file:{path.as_posix()}?mode=ro", _prepare_reader) as connection:
-        yield connection
+    """A reading connection: sees what is committed, blocks nobody. Raises StoreUnreadable for what is not ours."""
+    try:
+        async with _opened(f"file:{path.as_posix()}?mode=ro", _prepare_reader) as connection:
+            yield connection
+    except sqlite3.Error as error:
+        raise StoreUnreadable(f"{path} cannot be read ({error}); is it the store of this version?") from error
 
 
 @contextlib.asynccontextmanager

@@ -31,8 +31,9 @@ INSERT INTO intent (id, actor, key, api, share, kind, repeat, body, digest, clai
 VALUES :rows(12);
 
 -- name: claim_intent
--- This process may begin these calls from now on: (claimed, id).
-UPDATE intent SET claimed = ?1 WHERE id = ?2;
+-- This process may begin these calls from now on, or gives them back: (claimed, id). That an earlier process may have
+-- begun a write stays known, also when this one fails between reading the row and making the call.
+UPDATE intent SET claimed = ?1, unknown = unknown OR (claimed <> 0 AND claimed < ?1 AND repeat <> 'safe') WHERE id = ?2;
 
 -- name: mark_intent_unknown
 -- The answer was lost; the bytes stay: (attempts, id).
@@ -98,11 +99,11 @@ DELETE FROM pause WHERE scope = ?1 AND name = ?2;
 SELECT id FROM delivery WHERE key = ?1 AND version = ?2 AND digest = ?3;
 
 -- name: messages_after
--- The next messages of a channel that may be decided on: (channel, priority, after id, limit).
+-- The next messages of a channel that may be decided on: (channel, priority, after id, limit). Messages of a key whose
+-- write is in flight are among them: only who has seen them can come back to them when the write has ended.
 SELECT m.id, m.key, m.body, m.delivery, b.bytes FROM message m LEFT JOIN body b ON b.delivery = m.delivery
 WHERE m.channel = ?1 AND m.priority = ?2 AND m.id > ?3
   AND NOT EXISTS (SELECT 1 FROM parked p WHERE p.channel = m.channel AND p.key = m.key)
-  AND NOT EXISTS (SELECT 1 FROM state s WHERE s.actor = m.channel AND s.key = m.key AND s.blocked_by IS NOT NULL)
   AND NOT EXISTS (SELECT 1 FROM pause u WHERE u.scope = 'partition' AND u.name = substr(m.key, 1, instr(m.key, '/') - 1))
 ORDER BY m.id LIMIT ?4;
 

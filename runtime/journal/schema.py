@@ -1,7 +1,7 @@
 """Migrations: numbered `.sql` files per schema, each applied once, in one transaction together with its own record.
 
-The runtime has a schema (`journal`); a flow may bring its own beside it, for projections. A store that holds a migration
-this code does not know was written by a newer version, and is refused before anything is written to it.
+The runtime has a schema (`journal`); a flow may bring its own beside it, for projections. A store that holds a
+migration that this code does not know was written by a newer version, and is refused before anything is written to it.
 """
 
 from __future__ import annotations
@@ -32,7 +32,8 @@ def migrate(connection: sqlite3.Connection, schemas: tuple[Schema, ...]) -> list
     Raises StoreUnreadable for a store of a newer version. A process that dies here leaves whole migrations only.
     """
     connection.execute(
-        "CREATE TABLE IF NOT EXISTS migration (schema TEXT, file TEXT, PRIMARY KEY (schema, file)) STRICT, WITHOUT ROWID"
+        "CREATE TABLE IF NOT EXISTS migration "
+        "(schema TEXT, file TEXT, PRIMARY KEY (schema, file)) STRICT, WITHOUT ROWID"
     )
     applied = {f"{schema}/{file}" for schema, file in connection.execute("SELECT schema, file FROM migration")}
     known = {f"{schema.name}/{file.name}": (schema, file) for schema in schemas for file in _migrations(schema)}
@@ -65,7 +66,7 @@ def _apply(connection: sqlite3.Connection, schema: str, file: Traversable) -> No
 
 
 def _split(script: str) -> list[str]:
-    """The statements of a script. (`executescript` would commit between them.)"""
+    """The statements of a script; `executescript` would commit between them."""
     statements, pending = [], ""
     for line in script.splitlines(keepends=True):
         pending += line

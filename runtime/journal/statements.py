@@ -78,7 +78,7 @@ class Statement:
 
 
 class Statements:
-    """The statements of one or more `.sql` files, by name. Ranks follow the order of files and of statements in them."""
+    """The statements of one or more `.sql` files, by name. Ranks follow the order in the files."""
 
     def __init__(self, *files: Traversable) -> None:
         self._by_name: dict[str, Statement] = {}

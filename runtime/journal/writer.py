@@ -56,7 +56,7 @@ class Unit:
         self._settled = False
 
     async def durable(self) -> None:
-        """Wait until the change is on disk. Raises StoreFull (nothing was written), or the Stop that ended the writer."""
+        """Wait until the change is on disk. Raises StoreFull (nothing was written), or the Stop that ended it all."""
         while not self._settled:  # the event is shared: it may be that of a commit which had no room for this unit
             if self._done is None:
                 raise RuntimeError("the unit was never submitted")
@@ -224,7 +224,7 @@ class Writer:
                 ((arrival.known_as,),) = self._known_delivery.read(connection, arrival.row[:3])
 
     def _apply_one_by_one(self, connection: sqlite3.Connection, units: Sequence[Unit]) -> int:
-        """A row of one unit broke a constraint: that unit alone fails. A defect of ours, so it is said with its text."""
+        """A row of one unit broke a constraint: that unit alone fails. It is a defect of ours."""
         rows = 0
         for unit in units:
             connection.execute("SAVEPOINT unit")

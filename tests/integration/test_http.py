@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import socket
 import zlib
-from collections.abc import Mapping, AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 
 import anyio
@@ -14,8 +14,7 @@ from aiohttp import web
 from anyio.abc import SocketStream
 
 from runtime.config import Secret
-from runtime.errors import ConfigInvalid
-from runtime.errors import SeamlineError
+from runtime.errors import ConfigInvalid, SeamlineError
 from runtime.http import Control, Limits, Listener, application, ops_app, read_body
 
 pytestmark = pytest.mark.anyio

@@ -1,0 +1,42 @@
+"""One scrape of a process's metrics, to be asked for sums and quantiles."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from prometheus_client.parser import text_string_to_metric_families
+
+
+class Metrics:
+    """One scrape of Seamline's /metrics."""
+
+    def __init__(self, text: str) -> None:
+        families = text_string_to_metric_families(text)
+        self._samples = [(each.name, each.labels, each.value) for family in families for each in family.samples]
+
+    def total(self, name: str, **labels: str) -> float:
+        """The sum of all samples of this name with at least these labels; 0 when there is none."""
+        return sum(value for value, _ in self._matching(name, labels))
+
+    def quantile(self, name: str, share: float) -> float | None:
+        """A quantile of a histogram, its labels added up, linear within its bucket; None when it is empty."""
+        counts: dict[float, float] = {}
+        for value, labels in self._matching(f"{name}_bucket", {}):
+            bound = float(labels["le"])
+            counts[bound] = counts.get(bound, 0.0) + value
+        wanted = share * max(counts.values(), default=0.0)
+        below_bound, below_count = 0.0, 0.0
+        for bound, count in sorted(counts.items()):
+            if count >= wanted > 0:
+                if bound == float("inf"):
+                    return below_bound
+                return below_bound + (bound - below_bound) * (wanted - below_count) / (count - below_count)
+            below_bound, below_count = bound, count
+        return None
+
+    def _matching(self, name: str, labels: Mapping[str, str]) -> list[tuple[float, Mapping[str, str]]]:
+        return [
+            (value, has)
+            for sample, has, value in self._samples
+            if sample == name and all(has.get(label) == wanted for label, wanted in labels.items())
+        ]

@@ -1,0 +1,210 @@
+"""The two processes of the demo: the Fulfil sandbox and Seamline itself, as an operator starts them, on free ports.
+
+Their configurations, secrets, logs and the store are in one directory. Whatever was started here is ended here, also
+when the demo fails or is interrupted; nothing else is touched.
+"""
+
+from __future__ import annotations
+
+import socket
+import sys
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from subprocess import DEVNULL, STDOUT
+from typing import Any
+
+import aiohttp
+import anyio
+import anyio.abc
+import msgspec
+
+from connectors.fulfil.sandbox import ProductSeed
+from connectors.http import Session
+from flows.demo.observer import Books
+from flows.demo.scrape import Metrics
+from flows.demo.settings import Keys, configuration, sandbox_config
+from flows.demo.traffic import Day
+from runtime.errors import SeamlineError
+
+STOP_WITHIN_S = 30.0
+_READY_WITHIN_S = 60.0
+_POLL_S = 0.05
+_LOG_TAIL = 1_500
+
+
+class DemoFailed(SeamlineError):
+    """The demo cannot go on, or did not come to its end in time; the message says where to look."""
+
+
+class Stopped(msgspec.Struct, frozen=True):
+    """How a process ended: its exit status, and how long that took. `in_time`: it was not killed."""
+
+    status: int
+    seconds: float
+    in_time: bool
+
+    @property
+    def clean(self) -> bool:
+        """Whether it ended as asked."""
+        return self.in_time and self.status == 0
+
+
+class Process:
+    """One process that was started here; its output is in `log`."""
+
+    def __init__(self, name: str, process: anyio.abc.Process, log: Path) -> None:
+        self.name, self.log, self._process = name, log, process
+
+    def check(self) -> None:
+        """Raise DemoFailed with the end of its log when it is no longer running."""
+        status = self._process.returncode
+        if status is not None:
+            tail = self.log.read_text(errors="replace")[-_LOG_TAIL:]
+            raise DemoFailed(f"{self.name} has ended by itself with status {status}; the end of its log:\n{tail}")
+
+    async def stop(self) -> Stopped:
+        """SIGTERM, and after 30 seconds SIGKILL. Safe to repeat; shielded from cancellation."""
+        began = anyio.current_time()
+        with anyio.CancelScope(shield=True):
+            if self._process.returncode is None:
+                self._process.terminate()
+            with anyio.move_on_after(STOP_WITHIN_S) as patience:
+                await self._process.wait()
+            if patience.cancelled_caught:
+                self._process.kill()
+                await self._process.wait()
+        status = self._process.returncode
+        seconds = anyio.current_time() - began
+        return Stopped(70 if status is None else status, seconds, in_time=not patience.cancelled_caught)
+
+
+class World:
+    """The running processes, and what may be asked of them."""
+
+    def __init__(self, session: Session, directory: Path, keys: Keys, sandbox_url: str) -> None:
+        self._session, self.directory, self.keys, self.sandbox_url = session, directory, keys, sandbox_url
+        intake_port, ops_port = free_ports(2)
+        self.intake_url, self.ops_url = f"http://127.0.0.1:{intake_port}", f"http://127.0.0.1:{ops_port}"
+        self.config = directory / "seamline.toml"
+        self.config.write_text(configuration(directory, sandbox_url, intake_port, ops_port))
+        for name, secret in (("intake.key", keys.intake), ("control.key", keys.control), ("fulfil.token", keys.fulfil)):
+            (directory / name).touch(mode=0o600)
+            (directory / name).write_text(secret)
+        self.processes: list[Process] = []
+
+    def check(self) -> None:
+        """Raise DemoFailed when one of the processes is gone."""
+        for process in self.processes:
+            process.check()
+
+    async def metrics(self) -> Metrics:
+        """What Seamline says of itself now."""
+        return Metrics((await self._asked(f"{self.ops_url}/metrics")).decode())
+
+    async def books(self, *, sales: bool) -> Books:
+        """The sandbox's books, with or without the sales."""
+        content = await self._asked(f"{self.sandbox_url}/sandbox/books?sales={int(sales)}")
+        return msgspec.json.decode(content, type=Books)
+
+    async def digest(self) -> str:
+        """One text for everything in the books but server ids and times."""
+        digest: str = msgspec.json.decode(await self._asked(f"{self.sandbox_url}/sandbox/books/digest"))["digest"]
+        return digest
+
+    async def add_products(self, skus: Sequence[str]) -> None:
+        """Somebody creates the products in the ERP."""
+        body = msgspec.json.encode([ProductSeed(sku=sku) for sku in skus])
+        await self._asked(f"{self.sandbox_url}/sandbox/products", body)
+
+    async def until_ready(self) -> None:
+        """Return when Seamline takes orders."""
+        with anyio.move_on_after(_READY_WITHIN_S):
+            while True:
+                self.check()
+                try:
+                    async with self._session.get(f"{self.ops_url}/readyz") as answer:
+                        if answer.status == 200:  # noqa: PLR2004
+                            return
+                except (aiohttp.ClientError, OSError):
+                    pass
+                await anyio.sleep(_POLL_S)
+        raise DemoFailed(f"Seamline was not ready within {_READY_WITHIN_S:.0f} s; see {self.processes[-1].log}")
+
+    async def command(self, *arguments: str) -> Any:
+        """The JSON that a command of `seamline` prints, asked as a person would, in a process of its own."""
+        asked = [sys.executable, "-m", "flows.cli", *arguments, "--json", "--config", str(self.config)]
+        done = await anyio.run_process(asked, check=False)
+        if done.returncode:
+            raise DemoFailed(f"`seamline {' '.join(arguments)}` ended with {done.returncode}: {done.stderr.decode()}")
+        return msgspec.json.decode(done.stdout)
+
+    async def _asked(self, url: str, body: bytes | None = None) -> bytes:
+        """The body of a 200; a POST when there is a body to send. Raises DemoFailed otherwise."""
+        self.check()
+        try:
+            async with self._session.request("GET" if body is None else "POST", url, data=body) as answer:
+                content = await answer.read()
+        except (aiohttp.ClientError, OSError) as error:
+            self.check()
+            raise DemoFailed(f"{url} did not answer ({type(error).__name__})") from None
+        if answer.status != 200:  # noqa: PLR2004
+            raise DemoFailed(f"{url} answered with HTTP {answer.status}")
+        return content
+
+
+@asynccontextmanager
+async def running_world(
+    session: Session, day: Day, *, seed: int, count: int, keys: Keys, directory: Path
+) -> AsyncIterator[World]:
+    """Both processes, ready for orders, for the length of the block. Raises DemoFailed when one does not come up."""
+    (directory / "products.json").write_bytes(
+        msgspec.json.encode([ProductSeed(sku=product.sku, name=product.name) for product in day.products])
+    )
+    settings = directory / "sandbox.json"
+    settings.write_bytes(msgspec.json.encode(sandbox_config(seed, count, keys, directory)))
+    async with AsyncExitStack() as stack:
+        module = ["-m", "connectors.fulfil.sandbox", "--config", str(settings)]
+        sandbox = await _started(stack, "the Fulfil sandbox", module, directory / "sandbox.log")
+        world = World(session, directory, keys, await _announced(sandbox))
+        world.processes.append(sandbox)
+        module = ["-m", "flows.cli", "run", "--config", str(world.config)]
+        world.processes.append(await _started(stack, "Seamline", module, directory / "seamline.log"))
+        await world.until_ready()
+        yield world
+
+
+async def _started(stack: AsyncExitStack, name: str, module: Sequence[str], log: Path) -> Process:
+    """A Python process in a session of its own, so that Ctrl-C reaches the demo alone, which then ends it."""
+    with log.open("wb") as output:
+        process = await anyio.open_process(
+            [sys.executable, *module], stdin=DEVNULL, stdout=output, stderr=STDOUT, start_new_session=True
+        )
+    started = Process(name, process, log)
+    stack.push_async_callback(started.stop)
+    return started
+
+
+async def _announced(sandbox: Process) -> str:
+    """The address in the sandbox's first line."""
+    with anyio.move_on_after(_READY_WITHIN_S):
+        while True:
+            line, end, _ = sandbox.log.read_bytes().partition(b"\n")
+            if end and line.startswith(b"{"):
+                url: str = msgspec.json.decode(line)["url"]
+                return url
+            sandbox.check()
+            await anyio.sleep(_POLL_S)
+    raise DemoFailed(f"{sandbox.name} was not ready within {_READY_WITHIN_S:.0f} s; see {sandbox.log}")
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports of the loopback interface that were free a moment ago."""
+    sockets = [socket.socket() for _ in range(count)]
+    try:
+        for each in sockets:
+            each.bind(("127.0.0.1", 0))
+        return [each.getsockname()[1] for each in sockets]
+    finally:
+        for each in sockets:
+            each.close()
