@@ -70,7 +70,6 @@ _LAG_EVERY_S = 0.25
 _GC_THRESHOLDS = (50_000, 20, 50)
 """An order makes hundreds of short-lived objects and no cycles: looking for those less often saves CPU."""
 _BURST = 4
-_A_YEAR_US = 366 * 86_400 * 1_000_000
 
 
 class App:
@@ -224,8 +223,7 @@ async def composed(config: Config, clock: Clock, telemetry: Telemetry) -> AsyncI
         tasks = await stack.enter_async_context(_running(supervisor))
         await engine.prepare()
         await catalogue.load()
-        if not await journal.query("timers_due", clock.now() + _A_YEAR_US, 1):
-            await engine.post(CATALOGUE, CATALOGUE_KEY, Sync())
+        await engine.post(CATALOGUE, CATALOGUE_KEY, Sync())
         engine.supervise(supervisor)
         supervisor.add("upkeep", lambda: run_upkeep(journal, path, config.store.room, emit))
         supervisor.add("loop lag", lambda: _measure_lag(clock, emit))

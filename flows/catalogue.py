@@ -3,7 +3,8 @@
 In: `Sync` (at start, then by timer). Out: product pages from Fulfil into the journal's `catalogue` table and into the
 index in memory; `Recheck` to every held order whose missing SKU has appeared, in order of purchase. One key. Reads
 repeat freely. A crash leaves the cursor of the last complete sync, and the next one reads from there again; a page read
-twice changes nothing. Nothing is ever held here: while Fulfil is away the catalogue is as old as its last sync.
+twice changes nothing. While Fulfil is away the catalogue is as old as its last sync; when Fulfil refuses to tell its
+products, that is a case.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ import msgspec
 
 from connectors.fulfil.wire import Product, ProductPage, ProductPageRequest
 from flows.events import CatalogueSynced
+from flows.exceptions.kinds import ExceptionCase
+from flows.model.cases import announce_cases, case_rows
 from flows.model.messages import Recheck
 from flows.model.skus import SkuIndex
 from runtime.actor import Item
@@ -60,6 +63,8 @@ class CatalogueState(msgspec.Struct, frozen=True, kw_only=True):
     """Everything changed before this instant has been read; None before the first complete sync."""
     began: datetime | None = None
     """When the sync under way began; None when none is."""
+    cases: tuple[ExceptionCase, ...] = ()
+    """Open while Fulfil refuses to tell its products."""
 
 
 class Catalogue:
@@ -82,8 +87,9 @@ class Catalogue:
     async def ready(self) -> None:
         """The catalogue can always sync."""
 
-    def announce(self, key: str, before: Any, after: Any) -> None:
-        """The sync is announced when its page arrives."""
+    def announce(self, key: str, before: CatalogueState, after: CatalogueState) -> None:
+        """Count its case; the sync itself is announced when its page arrives."""
+        announce_cases(key, before.cases, after.cases, self._emit)
 
     async def load(self) -> None:
         """Fill the index from the journal, at start. It is ready when an earlier process has completed a sync."""
@@ -146,15 +152,23 @@ class Catalogue:
                     timers=(self._again(now),),
                 )
             case EffectRefused() | EffectExhausted():
-                return Decision(state=msgspec.structs.replace(state, began=None), timers=(self._again(now),))
+                case_ = ExceptionCase(
+                    kind="catalogue.refused",
+                    cause="products",
+                    sentence=f"Fulfil refused to tell its products: {message.sentence}".rstrip("."),
+                    opened_at=state.cases[0].opened_at if state.cases else now,
+                )
+                return Decision(
+                    state=msgspec.structs.replace(state, began=None, cases=(case_,)), timers=(self._again(now),)
+                )
             case EffectUnknown():
                 return Decision(state=state)
             case _:
                 assert_never(message)
 
-    def project(self, key: str, before: Any, after: Any, now: datetime) -> Sequence[Write]:  # noqa: ARG002 - no view
-        """The products are written as they arrive; there is nothing to derive."""
-        return ()
+    def project(self, key: str, before: CatalogueState, after: CatalogueState, now: datetime) -> Sequence[Write]:
+        """The rows of its case; products are written as they arrive."""
+        return case_rows(key, before.cases, after.cases, now, how="Fulfil tells its products again")
 
     def _again(self, now: datetime) -> Timer:
         return Timer(name="sync", due=now + self._every, message=Sync())

@@ -230,7 +230,7 @@ def _reviewed(state: OrderState, later: Later, now: datetime) -> Decision:
         case_, kind = _case("order.edited", "edit", sentence, state, now), "edited_after_import"
     else:
         unchanged = Fact(kind="unchanged", values={"version": later.version})
-        return _decision(msgspec.structs.replace(state, cases=others), unchanged, closes=not others)
+        return _decision(msgspec.structs.replace(state, cases=others), unchanged)
     state = msgspec.structs.replace(state, delivery=later.delivery, cases=(*others, case_))
     return _decision(state, Fact(kind=kind, values={"version": later.version}), trace=True)
 

@@ -21,7 +21,7 @@ from flows.demo.observer import judge
 from flows.demo.screen import View, show_addresses, show_summary, view
 from flows.demo.sender import IN_FLIGHT_MAX, Sender
 from flows.demo.settings import Keys
-from flows.demo.summary import Summary, summarised
+from flows.demo.summary import Pace, Summary, pace, summarised
 from flows.demo.traffic import ORDERS_MAX, SALES_CHANNELS, Day, Part, day
 from flows.demo.world import DemoFailed, World, running_world
 
@@ -143,7 +143,7 @@ class _Living:
         with view(len(today.deliveries), sold) as screen:
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(self._watch, screen)
-                orders_per_s = await self._parts(screen)
+                morning = await self._parts(screen)
                 tasks.cancel_scope.cancel()
             screen.says("asking Seamline for its lists, and the observer for the verdict")
             books, metrics = await world.books(sales=True), await world.metrics()
@@ -163,18 +163,18 @@ class _Living:
                     books,
                     {each.id: each.name for each in SALES_CHANNELS},
                 ),
-                orders_per_s=orders_per_s,
+                morning=morning,
                 wall_s=anyio.current_time() - began,
             )
 
-    async def _parts(self, screen: View) -> float:
-        """Morning, afternoon, evening; returns the sales of the morning per second."""
+    async def _parts(self, screen: View) -> Pace:
+        """Morning, afternoon, evening; returns the pace of the morning."""
         world, today = self._world, self._today
         screen.says("morning: the orders of the day, while the ERP misbehaves")
         began = anyio.current_time()
         await self._sender.send(today.of(Part.MORNING))
         rested = await self._rest("the morning")
-        orders_per_s = (await world.books(sales=False)).sales_count / (rested - began)
+        morning = pace((await world.books(sales=False)).sales_count, rested - began, await world.metrics())
         screen.says("afternoon: repeats, orders that were stuck, edits and cancels of orders long imported")
         await self._sender.send(today.of(Part.AFTERNOON))
         await self._rest("the afternoon")
@@ -182,7 +182,7 @@ class _Living:
         await world.add_products(today.arriving_skus)
         await self._synced()
         await self._rest("the evening")
-        return orders_per_s
+        return morning
 
     async def _watch(self, screen: View) -> None:
         """Keep the view up to date, and notice a process that has gone."""

@@ -20,6 +20,7 @@ from flows.demo.world import World
 
 _LINE_EVERY_S = 2.0
 _FINDINGS_SHOWN_MAX = 20
+_WIDTH_IN_A_PIPE = 140
 
 
 class View(Protocol):
@@ -85,7 +86,7 @@ def show_summary(summary: Summary) -> None:
     table = Table(box=None, pad_edge=False, show_header=False)
     for name, value in _rows(summary):
         table.add_row(name, value)
-    console = Console(soft_wrap=True, highlight=False)
+    console = Console(highlight=False) if sys.stdout.isatty() else Console(highlight=False, width=_WIDTH_IN_A_PIPE)
     console.print(table)
     for finding in summary.findings[:_FINDINGS_SHOWN_MAX]:
         console.print(f"{finding.fault.upper()} {finding.order}: {finding.sentence}", markup=False)
@@ -98,7 +99,8 @@ def show_summary(summary: Summary) -> None:
 
 def _rows(summary: Summary) -> Iterator[tuple[str, str]]:
     states = summary.orders_by_state
-    p50, p99 = _seconds(summary.import_p50_s), _seconds(summary.import_p99_s)
+    morning = summary.morning
+    p50, p99 = _seconds(morning.import_p50_s), _seconds(morning.import_p99_s)
     acknowledged = f"{summary.deliveries_sent} sent, {summary.deliveries_acknowledged} acknowledged"
     creates = f"{summary.creates_applied} applied, {summary.creates_repeated} repeated with the same bytes"
     yield "seed, orders", f"{summary.seed}, {summary.orders}"
@@ -115,8 +117,8 @@ def _rows(summary: Summary) -> Iterator[tuple[str, str]]:
         f"{summary.erp_throttled} x 429, {summary.erp_server_errors} x 5xx, {summary.erp_dropped} x connection cut",
     )
     yield "ERP calls per sale", f"{summary.erp_calls_per_sale:.3f}"
-    yield "orders/s", f"{summary.orders_per_s:.1f} in the morning"
-    yield "webhook to sale", f"p50 {p50}, p99 {p99} (from the histogram)"
+    yield "orders/s in the morning", f"{morning.orders_per_s:.1f}"
+    yield "webhook to sale in the morning", f"p50 {p50}, p99 {p99} (estimated from the histogram)"
     yield "wall time", f"{summary.wall_s:.1f} s"
     yield "books", f"{summary.sales} sales, digest {summary.books_digest[:16]}"
     for name, ended in summary.ended.items():

@@ -16,6 +16,24 @@ from flows.demo.world import Stopped
 
 _THROTTLED = "429"
 _DROPPED = "dropped"
+_IMPORT_S = "seamline_order_import_seconds"
+
+
+class Pace(msgspec.Struct, frozen=True, kw_only=True):
+    """How fast orders became sales, in seconds from their first delivery; None when the histogram is empty."""
+
+    orders_per_s: float
+    import_p50_s: float | None
+    import_p99_s: float | None
+
+
+def pace(sales: int, seconds: float, metrics: Metrics) -> Pace:
+    """So many sales in so many seconds, and what Seamline measured so far."""
+    return Pace(
+        orders_per_s=round(sales / seconds, 1),
+        import_p50_s=metrics.quantile(_IMPORT_S, 0.50),
+        import_p99_s=metrics.quantile(_IMPORT_S, 0.99),
+    )
 
 
 class Summary(msgspec.Struct, frozen=True, kw_only=True):
@@ -45,10 +63,7 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     erp_server_errors: int
     erp_dropped: int
     erp_calls_per_sale: float
-    orders_per_s: float
-    """Sales of the morning by the time until they were all there."""
-    import_p50_s: float | None
-    import_p99_s: float | None
+    morning: Pace
     wall_s: float
     books_digest: str
     findings: Sequence[Finding]
@@ -88,7 +103,7 @@ def summarised(
     metrics: Metrics,
     digest: str,
     findings: Sequence[Finding],
-    orders_per_s: float,
+    morning: Pace,
     wall_s: float,
 ) -> Summary:
     """The figures of a day that is over."""
@@ -119,9 +134,7 @@ def summarised(
         erp_server_errors=sum(number for status, number in statuses.items() if status.startswith("5")),
         erp_dropped=statuses[_DROPPED],
         erp_calls_per_sale=round(statuses.total() / max(1, books.sales_count), 3),
-        orders_per_s=round(orders_per_s, 1),
-        import_p50_s=metrics.quantile("seamline_order_import_seconds", 0.50),
-        import_p99_s=metrics.quantile("seamline_order_import_seconds", 0.99),
+        morning=morning,
         wall_s=round(wall_s, 1),
         books_digest=digest,
         findings=findings,

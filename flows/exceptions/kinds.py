@@ -141,6 +141,15 @@ KINDS: dict[str, Kind] = {
             remedy="look at Fulfil's errors for this order, and release it when they are over",
         ),
         Kind(
+            name="catalogue.refused",
+            title="Fulfil refuses to tell its products",
+            owner=Owner.SRE,
+            deadline=timedelta(hours=1),
+            blocks="orders with new SKUs; before the first sync, the import of every order",
+            ends="when a read of the products succeeds",
+            remedy="give the API user access to products in Fulfil; check fulfil.api.sellable_field",
+        ),
+        Kind(
             name="step.parked",
             title="A message could not be decided on",
             owner=Owner.SRE,

@@ -113,7 +113,8 @@ class World:
     # -- the product's process -----------------------------------------------------------------------------------------
 
     def launch(self, *, die: str = "", defect: str = "") -> subprocess.Popen[bytes]:
-        """Start the product and do not wait for it."""
+        """Start the product and do not wait for it. One that still runs is ended first."""
+        self.end()
         self.intake_url = self.ops_url = ""
         self._log = self.directory / f"product-{next(self._starts)}.log"
         command = [sys.executable, "-m", "tests.crash.process", "--config", str(self._config)]
@@ -152,6 +153,12 @@ class World:
         self.product.wait(_PATIENCE_S)
         self.kills += 1
         self.intake_url = ""
+
+    def end(self) -> None:
+        """Be sure that no product runs any more."""
+        if self.product is not None and self.product.poll() is None:
+            self.product.kill()
+            self.product.wait(_PATIENCE_S)
 
     def signal(self, number: signal.Signals) -> None:
         """Send the product a signal."""
@@ -286,9 +293,7 @@ def opened(directory: Path, settings: Settings) -> Iterator[World]:
         try:
             yield world
         finally:
-            if world.product is not None and world.product.poll() is None:
-                world.product.kill()
-                world.product.wait(_PATIENCE_S)
+            world.end()
 
 
 @contextlib.contextmanager
