@@ -39,7 +39,7 @@ from runtime.signals import Signal, SignalRaised
 from runtime.telemetry.events import MessageParked, Stepped
 from runtime.testing.crash import reach
 
-BATCH_MAX = 64
+BATCH_MAX = 32
 """Messages decided in one turn of the event loop: bounds how long other work waits."""
 STATES_CACHED_MAX = 4_096
 _STORE_FULL_WAIT_S = 1.0

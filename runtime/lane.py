@@ -44,6 +44,8 @@ from runtime.signals import Signal, SignalCleared, SignalRaised
 from runtime.telemetry.events import CallEnded, CircuitChanged, Looked, OutcomeUnknown
 from runtime.testing.crash import reach
 
+_PAUSED_POLL_S = 1.0
+
 
 class Intent(msgspec.Struct, kw_only=True):
     """An outside call with its exact bytes, from before its first attempt until its outcome is decided."""
@@ -236,8 +238,8 @@ class Lane:
         feed, retries = self._feeds[share], self._retries[share]
         while True:
             if not self.draining:
-                if retries:
-                    return retries.popleft()
+                if (retried := self._retried(retries)) is not None:
+                    return retried
                 if feed.wants_refill:
                     await feed.refill()
                     if len(feed.items) > 1:
@@ -253,6 +255,15 @@ class Lane:
             await news.wait()
             if self._news[share] is news:
                 self._news[share] = anyio.Event()
+
+    def _retried(self, retries: deque[Intent]) -> Intent | None:
+        """The next call whose time has come again; one of a paused partition waits on, a look does not."""
+        while retries:
+            intent = retries.popleft()
+            if intent.unknown or intent.key.partition("/")[0] not in self.paused_partitions:
+                return intent
+            self._try_later(intent, _PAUSED_POLL_S)
+        return None
 
     def _wake(self, share: str) -> None:
         self._news[share].set()

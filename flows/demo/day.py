@@ -52,10 +52,14 @@ def run_demo(*, seed: int, count: int, keep: bool, as_json: bool) -> int:
     Raises SeamlineError when the day cannot be lived, or does not come to rest in time. Unless the day went well, logs
     and store are left where a last line on stderr says.
     """
+    try:
+        today = day(seed, count)
+    except ValueError as error:
+        raise DemoFailed(str(error)) from None
     directory = Path(tempfile.mkdtemp(prefix="seamline-demo-"))
     status = 1
     try:
-        status = anyio.run(_lived, seed, count, keep, as_json, directory)
+        status = anyio.run(_lived, today, seed, keep, as_json, directory)
     except BaseExceptionGroup as group:
         failed = _failure_in(group)
         raise failed or group from None
@@ -67,12 +71,8 @@ def run_demo(*, seed: int, count: int, keep: bool, as_json: bool) -> int:
     return status
 
 
-async def _lived(seed: int, count: int, keep: bool, as_json: bool, directory: Path) -> int:
+async def _lived(today: Day, seed: int, keep: bool, as_json: bool, directory: Path) -> int:
     """The exit status. The processes are gone in any case."""
-    try:
-        today = day(seed, count)
-    except ValueError as error:
-        raise DemoFailed(str(error)) from None
     status = INTERRUPTED
     async with anyio.create_task_group() as tasks:
         signals = _Signals(tasks.cancel_scope)
@@ -82,7 +82,7 @@ async def _lived(seed: int, count: int, keep: bool, as_json: bool, directory: Pa
             outgoing(
                 connections_max=IN_FLIGHT_MAX + 2, connect_timeout_s=5.0, request_timeout_s=_REQUEST_TIMEOUT_S
             ) as session,
-            running_world(session, today, seed=seed, count=count, keys=keys, directory=directory) as world,
+            running_world(session, today, seed=seed, keys=keys, directory=directory) as world,
         ):
             summary = await _Living(world, session, today).day(seed)
             if keep:
@@ -100,7 +100,8 @@ async def _lived(seed: int, count: int, keep: bool, as_json: bool, directory: Pa
 
 def _show(summary: Summary, *, as_json: bool) -> None:
     if as_json:
-        sys.stdout.write(msgspec.json.encode(summary).decode() + "\n")
+        shown = {"good": summary.good, **msgspec.to_builtins(summary)}
+        sys.stdout.write(msgspec.json.encode(shown).decode() + "\n")
         sys.stdout.flush()
     else:
         show_summary(summary)
@@ -195,7 +196,7 @@ class _Living:
         """Return when a sync of the catalogue that began after now is complete: the second one from now."""
         wanted = (await self._world.metrics()).total(_SYNCS) + 2
         with anyio.move_on_after(self._rest_within_s):
-            while (await self._world.metrics()).total(_SYNCS) < wanted:  # noqa: ASYNC110 - another process counts
+            while (await self._world.metrics()).total(_SYNCS) < wanted:
                 await anyio.sleep(_POLL_S)
             return
         raise DemoFailed(f"Seamline read no products for {self._rest_within_s:.0f} s; see its log")

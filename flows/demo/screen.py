@@ -142,8 +142,8 @@ def show_addresses(world: World) -> None:
     lines = (
         "Everything is still running. To look around:",
         f"  curl {world.ops_url}/metrics",
-        f"  curl {world.ops_url}/readyz?verbose",
-        f"  curl {world.sandbox_url}/sandbox/books?sales=0",
+        f"  curl '{world.ops_url}/readyz?verbose'",
+        f"  curl '{world.sandbox_url}/sandbox/books?sales=0'",
         f"  seamline orders list --config {config}",
         f"  seamline orders list --state held --config {config}",
         f"  seamline holds --config {config}",

@@ -154,15 +154,13 @@ class World:
 
 
 @asynccontextmanager
-async def running_world(
-    session: Session, day: Day, *, seed: int, count: int, keys: Keys, directory: Path
-) -> AsyncIterator[World]:
+async def running_world(session: Session, day: Day, *, seed: int, keys: Keys, directory: Path) -> AsyncIterator[World]:
     """Both processes, ready for orders, for the length of the block. Raises DemoFailed when one does not come up."""
     (directory / "products.json").write_bytes(
         msgspec.json.encode([ProductSeed(sku=product.sku, name=product.name) for product in day.products])
     )
     settings = directory / "sandbox.json"
-    settings.write_bytes(msgspec.json.encode(sandbox_config(seed, count, keys, directory)))
+    settings.write_bytes(msgspec.json.encode(sandbox_config(seed, len(day.expected), keys, directory)))
     async with AsyncExitStack() as stack:
         module = ["-m", "connectors.fulfil.sandbox", "--config", str(settings)]
         sandbox = await _started(stack, "the Fulfil sandbox", module, directory / "sandbox.log")

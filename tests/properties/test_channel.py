@@ -7,6 +7,7 @@ offered, and people pause and resume whatever they like.
 
 from __future__ import annotations
 
+import asyncio
 import random
 from collections.abc import Callable
 from typing import Any
@@ -150,7 +151,7 @@ class World:
 
 async def play(script: list[tuple[Any, ...]], seed: int, capacity: int) -> World:
     """Play a script, then let everything go on until nothing is left."""
-    clock = VirtualClock(__import__("asyncio").get_running_loop())
+    clock = VirtualClock(asyncio.get_running_loop())
     async with anyio.create_task_group() as tasks:
         world = World(seed, capacity, clock, tasks)
         tasks.start_soon(world.consume)
@@ -200,9 +201,9 @@ def test_every_message_is_given_once_and_in_the_order_of_its_key(
 @pytest.mark.timeout(60)
 @given(seed=st.integers(0, 2**32), count=st.integers(50, 200))
 def test_memory_is_bounded_by_the_window_whatever_waits_on_disk(seed: int, count: int) -> None:
-    """A flood with few places: what is in memory stays at a few windows."""
+    """A flood over four keys, few places: two windows, what was called from disk, and eight behind each busy key."""
     picks = random.Random(seed)
     script = [("send", picks.choice(KEYS), picks.choice(("offer", "nudge"))) for _ in range(count)]
     world = anyio.run(play, script, seed, 4, backend_options={"loop_factory": lambda: VirtualLoop(seed=seed)})
     assert world.decided == world.committed
-    assert world.depth_max <= 4 * 4
+    assert world.depth_max <= 2 * 4 + 4 + len(KEYS) * (8 + 2)
