@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
-from flows.exceptions.kinds import KINDS
+from flows.exceptions.kinds import KINDS, NEVER
 from flows.reading import CaseRow, FactRow, Story
 
 
@@ -44,10 +44,8 @@ def _case(case: CaseRow, now: datetime) -> str:
     late = now > case.deadline_at
     due = f"{'should have been done' if late else 'to be done'} by {_time(case.deadline_at)}"
     stake = f" At stake: {case.amount} {case.currency}." if case.amount and case.currency else ""
-    return (
-        f"{kind.title}: {case.sentence}.{stake}\n"
-        f"Next step, by {case.owner}, {due}: {kind.remedy}. It ends by itself {kind.ends}."
-    )
+    ends = "It never ends by itself" if kind.ends == NEVER else f"It ends by itself {kind.ends}"
+    return f"{kind.title}: {case.sentence}.{stake}\nNext step, by {case.owner}, {due}: {kind.remedy}. {ends}."
 
 
 def _lines(timeline: Iterable[FactRow]) -> list[str]:

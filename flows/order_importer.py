@@ -24,7 +24,7 @@ from flows.exceptions.kinds import ExceptionCase
 from flows.formats import FORMATS, Unreadable
 from flows.model.messages import Recheck
 from flows.model.money import Money
-from flows.model.order import Order
+from flows.model.order import Line, Order, ShippingLine
 from flows.model.order_state import Later, OrderState, Status, announce_order, order_rows
 from flows.model.proof import Proof, prove
 from flows.model.sale import SaleSettings, Unmappable, Unmapped, sale_for
@@ -296,11 +296,19 @@ def _unreadable(state: OrderState, message: OrderUnreadable, now: datetime) -> D
 def content_of(order: Order) -> str:
     """The digest of what a sale is made of, without statuses, payments and shipments: they change by themselves."""
     parts = (
-        order.totals.total,
-        [(line.id, line.sku, line.quantity, line.gross, line.discount, line.taxes) for line in order.lines],
-        order.shipping_lines, order.tips, order.duties, order.fees, order.shipping_address, order.billing_address,
-    )  # fmt: skip
+        order.totals.total.shop.amount,
+        [(line.id, line.sku, line.quantity, *_figures(line)) for line in order.lines],
+        [(line.service, *_figures(line)) for line in order.shipping_lines],
+        [each.shop.amount for each in (order.tips, order.duties, order.fees) if each is not None],
+        order.shipping_address,
+        order.billing_address,
+    )
     return digest(msgspec.msgpack.encode(parts)).hex()
+
+
+def _figures(line: Line | ShippingLine) -> tuple[Decimal | None, ...]:
+    discount = line.discount.shop.amount if line.discount is not None else None
+    return line.gross.shop.amount, discount, *(tax.amount.shop.amount for tax in line.taxes)
 
 
 # -- small parts of the decision ---------------------------------------------------------------------------------------

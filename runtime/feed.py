@@ -23,6 +23,8 @@ class Numbered(Protocol):
 
 T = TypeVar("T", bound=Numbered)
 
+_NONE = 1 << 63
+
 Fetch = Callable[[int, int], Awaitable[list[T]]]
 """(after id, limit) -> the next rows on disk, in id order."""
 
@@ -39,7 +41,8 @@ class Feed(Generic[T]):
         self._after = 0
         self._reserved = 0
         self._passed_by = 0
-        self._rewinds = 0
+        self._missed = _NONE
+        """The lowest id that a read under way may not have seen."""
         self._fetching = False
         self._gone: set[int] = set()
         """Ids forgotten while a read was under way: what it says of them is old."""
@@ -68,11 +71,15 @@ class Feed(Generic[T]):
         self.behind = True
         self._passed_by += 1
 
+    def missed(self, id_: int) -> None:
+        """The row was committed and has no place here: it must be fetched, also when rows after it have been already."""
+        self._after = min(self._after, id_ - 1)
+        self._missed = min(self._missed, id_)
+        self.pass_by()
+
     def rewind(self) -> None:
         """Rows that were left out before may be wanted now: fetch from the beginning, skipping what is live."""
-        self._after = 0
-        self._rewinds += 1
-        self.pass_by()
+        self.missed(1)
 
     def put_back(self, item: T) -> None:
         """Return a live item to the head of the window."""
@@ -93,17 +100,18 @@ class Feed(Generic[T]):
         """Fetch the next rows. Cancelled or failed, it leaves the feed behind, to be asked again."""
         self._fetching = True
         self._gone.clear()
+        self._missed = _NONE
         try:
-            passed_by, rewinds, limit = self._passed_by, self._rewinds, self.capacity - len(self.items) - self._reserved
+            passed_by, limit = self._passed_by, self.capacity - len(self.items) - self._reserved
             rows = await self._fetch(self._after, limit)
         finally:
             self._fetching = False
         for row in rows:
-            if rewinds == self._rewinds:
-                self._after = max(self._after, row.id)
+            self._after = max(self._after, row.id)
             if row.id not in self.live and row.id not in self._gone:
                 self.live.add(row.id)
                 self.items.append(row)
+        self._after = min(self._after, self._missed - 1)
         # Rows committed while the read was under way may be missing from it; only a quiet, short read has seen the end.
         if len(rows) < limit and passed_by == self._passed_by:
             self.behind = False

@@ -138,6 +138,8 @@ class Lane:
         """A committed intent. One that has no reserved place is fetched from disk later."""
         if intent.claimed:
             self._feeds[intent.share].offer(intent)
+        else:  # `reserve` has said so already, but a read that began since then may have ended before this commit
+            self._feeds[intent.share].missed(intent.id)
         self._wake(intent.share)
 
     def resend(self, id_: int) -> None:

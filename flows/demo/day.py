@@ -41,7 +41,7 @@ _BUSY = (
     "seamline_calls_waiting",
     "seamline_outcomes_open",
 )
-"""Gauges of Seamline that are all 0 when nothing is under way."""
+"""Gauges of Seamline that are all there, and all 0, when nothing is under way."""
 _SYNCS = "seamline_catalogue_syncs_total"
 
 
@@ -210,7 +210,7 @@ class _Living:
             while looks < _QUIET_LOOKS:
                 at = anyio.current_time()
                 metrics, books = await self._world.metrics(), await self._world.books(sales=False)
-                busy = [name for name in _BUSY if metrics.total(name)]
+                busy = [name for name in _BUSY if metrics.total(name) or not metrics.has(name)]
                 found = (books.sales_count, books.create_order, books.lookups)
                 if busy or found != before:
                     before, looks, since = found, 0, at

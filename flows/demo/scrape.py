@@ -18,6 +18,10 @@ class Metrics:
         """The sum of all samples of this name with at least these labels; 0 when there is none."""
         return sum(value for value, _ in self._matching(name, labels))
 
+    def has(self, name: str) -> bool:
+        """Whether there is any sample of this name."""
+        return bool(self._matching(name, {}))
+
     def quantile(self, name: str, share: float) -> float | None:
         """A quantile of a histogram, its labels added up, linear within its bucket; None when it is empty."""
         counts: dict[float, float] = {}

@@ -23,7 +23,7 @@ from flows.demo.traffic import Delivery
 
 IN_FLIGHT_MAX = 32
 TRIES_MAX = 9
-_BACKOFF_FIRST_S, _BACKOFF_CAP_S = 0.25, 5.0
+_BACKOFF_CAP_S = 5.0
 _RETRY_AFTER_MAX_S = 30.0
 _PATIENCE_S = 0.002
 """How long a sender waits that hangs up: sometimes the order is stored by then, sometimes not."""
@@ -56,10 +56,13 @@ class Sent:
 
 
 class Sender:
-    """See the module. `send` may be called for one part of the day after the other."""
+    """See the module. `send` may be called for one part of the day after the other.
 
-    def __init__(self, session: Session, intake_url: str, key: str) -> None:
-        self._session, self._url = session, intake_url
+    The backoff begins at `backoff_first_s` and doubles up to 5 seconds.
+    """
+
+    def __init__(self, session: Session, intake_url: str, key: str, *, backoff_first_s: float = 0.25) -> None:
+        self._session, self._url, self._backoff_first_s = session, intake_url, backoff_first_s
         self._headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
         self._answered: dict[int, anyio.Event] = {}
         self.sent = Sent()
@@ -86,7 +89,7 @@ class Sender:
             with anyio.move_on_after(_PATIENCE_S), contextlib.suppress(aiohttp.ClientError):
                 await self._post(delivery)
             self.sent.statuses["abandoned"] += 1
-        backoff_s = _BACKOFF_FIRST_S
+        backoff_s = self._backoff_first_s
         for _ in range(TRIES_MAX):
             wait_s = backoff_s
             try:
@@ -101,8 +104,7 @@ class Sender:
                 if status < 500 and status not in _LATER:  # noqa: PLR2004
                     self._complain(delivery, f"refused with HTTP {status}")
                     return
-                if retry_after is not None and retry_after.isdecimal():
-                    wait_s = min(float(retry_after), _RETRY_AFTER_MAX_S)
+                wait_s = pause_s(retry_after, backoff_s)
             await anyio.sleep(wait_s)
             backoff_s = min(_BACKOFF_CAP_S, 2 * backoff_s)
         self._complain(delivery, f"given up after {TRIES_MAX} tries")
@@ -130,3 +132,10 @@ class Sender:
 
     def _complain(self, delivery: Delivery, what: str) -> None:
         self.sent.complaints.append(f"delivery {delivery.number} to {delivery.sales_channel} was {what}")
+
+
+def pause_s(retry_after: str | None, backoff_s: float) -> float:
+    """How long to wait before the next try: what Retry-After asks for, at most 30 seconds, else the backoff."""
+    if retry_after is None or not retry_after.isdecimal():
+        return backoff_s
+    return min(float(retry_after), _RETRY_AFTER_MAX_S)

@@ -38,6 +38,9 @@ class Kind(msgspec.Struct, frozen=True, kw_only=True):
     """What a person does about it."""
 
 
+NEVER = "never by itself"
+"""`Kind.ends` of a kind whose cases somebody has to end."""
+
 KINDS: dict[str, Kind] = {
     kind.name: kind
     for kind in (
@@ -74,8 +77,8 @@ KINDS: dict[str, Kind] = {
             owner=Owner.FINANCE,
             deadline=timedelta(hours=8),
             blocks="the import of the order",
-            ends="when the configuration maps the tax and the process has been restarted",
-            remedy="map the tax name under the sales channel's taxes in the configuration",
+            ends=NEVER,
+            remedy="map the tax under the taxes of the sales channel, restart, then release the order",
         ),
         Kind(
             name="gateway.unmapped",
@@ -83,8 +86,8 @@ KINDS: dict[str, Kind] = {
             owner=Owner.FINANCE,
             deadline=timedelta(hours=8),
             blocks="the import of the order",
-            ends="when the configuration maps the gateway and the process has been restarted",
-            remedy="map the gateway under the sales channel's gateways in the configuration",
+            ends=NEVER,
+            remedy="map the gateway under the gateways of the sales channel, restart, then release the order",
         ),
         Kind(
             name="order.unmapped",
@@ -92,8 +95,8 @@ KINDS: dict[str, Kind] = {
             owner=Owner.OPERATIONS,
             deadline=timedelta(hours=8),
             blocks="the import of the order",
-            ends="when the configuration maps it and the process has been restarted",
-            remedy="configure the named carrier service, or the SKU that carries tips, fees, duties or rounding",
+            ends=NEVER,
+            remedy="configure the carrier service, or the SKU for tips, fees, duties or rounding; restart; release it",
         ),
         Kind(
             name="order.edited",
@@ -110,7 +113,7 @@ KINDS: dict[str, Kind] = {
             owner=Owner.OPERATIONS,
             deadline=timedelta(hours=1),
             blocks="nothing: the sale stands, and may be shipped",
-            ends="never by itself",
+            ends=NEVER,
             remedy="cancel the sale in Fulfil before it is shipped; if it has shipped, treat it as a return",
         ),
         Kind(
@@ -119,7 +122,7 @@ KINDS: dict[str, Kind] = {
             owner=Owner.FINANCE,
             deadline=timedelta(hours=8),
             blocks="nothing: the sale exists",
-            ends="never by itself",
+            ends=NEVER,
             remedy="compare the sale in Fulfil with the order, and correct the sale before it is invoiced",
         ),
         Kind(

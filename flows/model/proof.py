@@ -38,17 +38,40 @@ class Term(msgspec.Struct, frozen=True, gc=False):
 
 
 class Equation(msgspec.Struct, frozen=True, gc=False):
-    """`left` is the sum of `terms`, `right` what the source says it is; `difference` is right - left."""
+    """`left` is the sum of `terms`, `right` what the source says it is; `difference` is right - left.
+
+    Every order has a handful of equations and almost none is ever looked at, so what people see is made when they ask.
+    """
 
     name: str
-    left: Money
-    right: Money
-    difference: Money
-    terms: tuple[Term, ...]
+    currency: str
+    summands: tuple[tuple[str, Decimal], ...]
+    sum: Decimal
+    published: Decimal
+
+    @property
+    def left(self) -> Money:
+        """The sum of the terms."""
+        return Money(self.sum, self.currency)
+
+    @property
+    def right(self) -> Money:
+        """What the source says."""
+        return Money(self.published, self.currency)
+
+    @property
+    def difference(self) -> Money:
+        """Right - left."""
+        return Money(_subtract(self.published, self.sum), self.currency)
+
+    @property
+    def terms(self) -> tuple[Term, ...]:
+        """The summands that are not zero."""
+        return tuple(Term(name, Money(amount, self.currency)) for name, amount in self.summands if amount)
 
     def holds(self, tolerance: Decimal = ZERO) -> bool:
         """Whether both sides differ by no more than the tolerance."""
-        return self.difference.amount.copy_abs() <= tolerance
+        return self.sum == self.published or _subtract(self.published, self.sum).copy_abs() <= tolerance
 
 
 class Contradiction(msgspec.Struct, frozen=True, gc=False):
@@ -351,18 +374,20 @@ def _paid(payments: Iterable[Payment]) -> Decimal:
 
 
 def _equation(name: str, terms: Iterable[tuple[str, Decimal]], published: Amount, currency: str) -> Equation:
-    right, left, kept = published.on(currency), ZERO, []
-    for term, amount in terms:
+    summands = tuple(terms)
+    left = ZERO
+    for _, amount in summands:
         if amount:
             left = _add(left, amount)
-            kept.append(Term(term, Money(amount, currency)))
-    difference = Money(_subtract(right.amount, left), currency)
-    return Equation(name, Money(left, currency), right, difference, tuple(kept))
+    return Equation(name, currency, summands, left, published.on(currency).amount)
 
 
 def _nearest(name: str, readings: tuple[list[tuple[str, Decimal]], ...], published: Amount, currency: str) -> Equation:
-    equations = [_equation(name, terms, published, currency) for terms in readings]
-    return min(equations, key=lambda each: each.difference.amount.copy_abs())
+    first = _equation(name, readings[0], published, currency)
+    if first.holds():
+        return first
+    equations = [first, *(_equation(name, terms, published, currency) for terms in readings[1:])]
+    return min(equations, key=lambda each: abs(each.difference.amount))
 
 
 def _off(difference: Money) -> str:

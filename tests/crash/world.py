@@ -13,7 +13,7 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -208,6 +208,12 @@ class World:
             if pause_s:
                 await anyio.sleep(pause_s)
 
+    async def deliver(self, body: bytes, sales_channel: str = "web") -> None:
+        """Deliver these bytes, whatever they are, until they are acknowledged."""
+        async with aiohttp.ClientSession() as session:
+            while not await self._post(session, sales_channel, body):
+                await anyio.sleep(0.01)
+
     async def _post(self, session: aiohttp.ClientSession, sales_channel: str, body: bytes) -> bool:
         """One attempt; False when the sender has to come again."""
         if not self.intake_url:
@@ -360,14 +366,3 @@ def next_version(order: GeneratedOrder, **changes: Any) -> bytes:
 def runs(default: int, environment: Mapping[str, str] = os.environ) -> int:
     """How many kills a test makes: SEAMLINE_CRASH_RUNS, or the default of a quick run."""
     return int(environment.get("SEAMLINE_CRASH_RUNS", default))
-
-
-Progress = Callable[[World], bool]
-
-
-@contextlib.asynccontextmanager
-async def sending(world: World, orders: Iterable[GeneratedOrder], **how: Any) -> AsyncIterator[None]:
-    """Senders at work for the length of the block, and until all they began with is acknowledged or the block fails."""
-    async with anyio.create_task_group() as tasks:
-        tasks.start_soon(lambda: world.send(orders, **how))
-        yield

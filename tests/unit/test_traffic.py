@@ -1,4 +1,4 @@
-"""The day of the demo is what it says it is: repeatable, mixed as announced, and consistent about what must come of it."""
+"""The day of the demo is what it says it is: repeatable, mixed as announced, and clear about what must come of it."""
 
 from __future__ import annotations
 
