@@ -110,7 +110,8 @@ class Lane:
             for share in config.workers_per_share
         }
         self._retries: dict[str, deque[Intent]] = {share: deque() for share in self._feeds}
-        self._news = {share: anyio.Event() for share in self._feeds}
+        self._idle: dict[str, deque[anyio.Event]] = {share: deque() for share in self._feeds}
+        """Workers that wait for an intent; each is woken for one."""
         self._unknown: dict[int, Intent] = {}
         self._later: list[tuple[float, int, Intent]] = []
         self._later_news = anyio.Event()
@@ -244,8 +245,7 @@ class Lane:
                     return retried
                 if feed.wants_refill:
                     await feed.refill()
-                    if len(feed.items) > 1:
-                        self._wake(share)
+                    self._wake(share, len(feed.items) - 1)
                 while feed.items:
                     intent = feed.items.popleft()
                     if intent.key.partition("/")[0] not in self.paused_partitions:
@@ -253,10 +253,7 @@ class Lane:
                     feed.forget(intent.id)
                 if feed.wants_refill:
                     continue
-            news = self._news[share]
-            await news.wait()
-            if self._news[share] is news:
-                self._news[share] = anyio.Event()
+            await self._called(share)
 
     def _retried(self, retries: deque[Intent]) -> Intent | None:
         """The next call whose time has come again; one of a paused partition waits on, a look does not."""
@@ -267,8 +264,24 @@ class Lane:
             self._try_later(intent, _PAUSED_POLL_S)
         return None
 
-    def _wake(self, share: str) -> None:
-        self._news[share].set()
+    async def _called(self, share: str) -> None:
+        """Wait until this worker is wanted. Cancelled when it was called already, it calls another in its place."""
+        call = anyio.Event()
+        self._idle[share].append(call)
+        try:
+            await call.wait()
+        except BaseException:
+            if call.is_set():
+                self._wake(share)
+            else:
+                self._idle[share].remove(call)
+            raise
+
+    def _wake(self, share: str, workers: int = 1) -> None:
+        idle = self._idle[share]
+        while workers > 0 and idle:
+            idle.popleft().set()
+            workers -= 1
 
     # -- one attempt ---------------------------------------------------------------------------------------------------
 
