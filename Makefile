@@ -37,7 +37,7 @@ check: $(READY) ## Format, lint, types, layers and the quick tests; under a minu
 	$(VENV)/bin/lint-imports --config .importlinter --no-logo
 	$(PYTHON) -m pytest -q tests/architecture tests/unit
 
-demo: $(READY) ## Seamline between two sandboxes, watched
+demo: $(READY) ## A seeded day between the sandbox and Seamline, judged by an observer
 	$(PYTHON) -m flows.cli demo
 
 bench: $(READY) ## Seamline beside its floor, on this machine

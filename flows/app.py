@@ -40,6 +40,7 @@ from flows.model.schema import ORDERS
 from flows.model.skus import SkuIndex
 from flows.order_importer import NAME as ORDER_IMPORTER
 from flows.order_importer import OrderImporter
+from runtime.api import RateReading
 from runtime.breaker import Breaker
 from runtime.budget import Budget
 from runtime.clock import Clock, SystemClock
@@ -53,6 +54,7 @@ from runtime.journal.journal import Journal, opened
 from runtime.journal.upkeep import run_upkeep
 from runtime.lane import LaneConfig
 from runtime.retry import RetryPolicy
+from runtime.schedule import Interval
 from runtime.supervisor import Supervisor
 from runtime.telemetry import events as runtime_events
 from runtime.telemetry.event import declared_in
@@ -194,12 +196,12 @@ async def composed(config: Config, clock: Clock, telemetry: Telemetry) -> AsyncI
             )
         )
         index = SkuIndex()
-        fulfil = _fulfil(config, session, clock)
+        fulfil = _fulfil(config, session, clock, emit)
         catalogue = Catalogue(
             index,
             journal,
             page_size=config.fulfil.api.page_size,
-            every=timedelta(seconds=config.fulfil.catalogue_every_s),
+            schedule=Interval(config.fulfil.catalogue_every_s),
             overlap=timedelta(seconds=config.fulfil.catalogue_overlap_s),
             emit=emit,
         )
@@ -253,7 +255,7 @@ async def composed(config: Config, clock: Clock, telemetry: Telemetry) -> AsyncI
             tasks.cancel_scope.cancel()
 
 
-def _fulfil(config: Config, session: Session, clock: Clock) -> Outside:
+def _fulfil(config: Config, session: Session, clock: Clock, emit: Callable[[Any], None]) -> Outside:
     settings = config.fulfil
     budget = Budget(
         clock, SHARES, limit_per_s=settings.requests_per_s, concurrency_max=settings.api.concurrency_max, burst=_BURST
@@ -263,7 +265,15 @@ def _fulfil(config: Config, session: Session, clock: Clock) -> Outside:
         retry=RetryPolicy(),
         settle_s=settings.lost_answer_wait_s,
     )
-    api = FulfilApi(settings.api, settings.token.reveal(), session, observe=budget.observe)
+    learned: list[float | None] = [None]
+
+    def observe(reading: RateReading) -> None:
+        budget.observe(reading)
+        if reading.limit_per_s is not None and reading.limit_per_s != learned[0]:
+            learned[0] = reading.limit_per_s
+            emit(runtime_events.LimitLearned(api="fulfil", limit_per_s=reading.limit_per_s))
+
+    api = FulfilApi(settings.api, settings.token.reveal(), session, observe=observe)
     return Outside(api=api, lane=lane, budget=budget, breaker=Breaker())
 
 

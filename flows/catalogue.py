@@ -37,10 +37,11 @@ from runtime.decision import (
     Write,
 )
 from runtime.journal.journal import Journal
+from runtime.schedule import Schedule, next_after
 
 KEY = "system/catalogue"
 NAME = "catalogue"
-_RELEASED_PER_PAGE_MAX = 500
+_RELEASED_PER_SYNC_MAX = 500
 _INDEX_ROWS_PER_READ = 5_000
 
 
@@ -75,10 +76,10 @@ class Catalogue:
     state_type = CatalogueState
 
     def __init__(
-        self, index: SkuIndex, journal: Journal, *, page_size: int, every: timedelta, overlap: timedelta, emit: Any
+        self, index: SkuIndex, journal: Journal, *, page_size: int, schedule: Schedule, overlap: timedelta, emit: Any
     ) -> None:
         self.index, self._journal = index, journal
-        self._page_size, self._every, self._overlap, self._emit = page_size, every, overlap, emit
+        self._page_size, self._schedule, self._overlap, self._emit = page_size, schedule, overlap, emit
 
     def begin(self, key: str) -> CatalogueState:  # noqa: ARG002 - there is one key
         """Nothing is known yet."""
@@ -92,14 +93,17 @@ class Catalogue:
         announce_cases(key, before.cases, after.cases, self._emit)
 
     async def load(self) -> None:
-        """Fill the index from the journal, at start. It is ready when an earlier process has completed a sync."""
+        """Fill the index from the journal, at start. It is ready when an earlier process has completed a sync: after
+        half of one, orders would be held for products that are there.
+        """
         after = ""
         while rows := await self._journal.query("skus", after, _INDEX_ROWS_PER_READ):
             for sku, product, active in rows:
                 self.index.learn(sku, product, active=bool(active))
             after = rows[-1][0]
-        if len(self.index):
-            self.index.ready.set()
+        for _, body, *_ in await self._journal.query_list("states", [KEY], NAME):
+            if msgspec.json.decode(body, type=CatalogueState).complete_to is not None:
+                self.index.ready.set()
 
     async def resolve(self, items: Sequence[Item]) -> Sequence[Message | Exception]:
         """For a page of products: learn them, and find the held orders that wait for one of them."""
@@ -114,16 +118,17 @@ class Catalogue:
         if page.complete:
             self.index.ready.set()
             self._emit(CatalogueSynced(products=len(self.index)))
-        waiting: list[str] = []
-        if page.complete:
-            for (sku,) in await self._journal.query("causes_open", "sku.unknown"):
-                if self.index.sellable(sku) and len(waiting) < _RELEASED_PER_PAGE_MAX:
-                    waiting += [
-                        subject for (subject,) in await self._journal.query("subjects_waiting", "sku.unknown", sku)
-                    ]
-        return _PageArrived(
-            products=page.products, last_id=page.last_id, complete=page.complete, waiting=tuple(dict.fromkeys(waiting))
-        )
+        waiting = await self._waiting() if page.complete else ()
+        return _PageArrived(products=page.products, last_id=page.last_id, complete=page.complete, waiting=waiting)
+
+    async def _waiting(self) -> tuple[str, ...]:
+        """Held orders whose missing SKU is there now, in order of purchase; the next sync has what is too many."""
+        found: set[tuple[int, str]] = set()
+        for (sku,) in await self._journal.query("causes_open", "sku.unknown"):
+            if self.index.sellable(sku):
+                rows = await self._journal.query("subjects_waiting", "sku.unknown", sku)
+                found.update((placed_at or 0, subject) for subject, placed_at in rows)
+        return tuple(subject for _, subject in sorted(found)[:_RELEASED_PER_SYNC_MAX])
 
     def decide(self, state: CatalogueState, message: Any, now: datetime) -> Decision:
         """Read page after page; when the last one is in, release what waited, and come back later."""
@@ -171,7 +176,7 @@ class Catalogue:
         return case_rows(key, before.cases, after.cases, now, how="Fulfil tells its products again")
 
     def _again(self, now: datetime) -> Timer:
-        return Timer(name="sync", due=now + self._every, message=Sync())
+        return Timer(name="sync", due=next_after(self._schedule, now), message=Sync())
 
     def _read(self, since: datetime | None, after_id: int) -> Effect:
         request = ProductPageRequest(changed_since=since, after_id=after_id, limit=self._page_size)

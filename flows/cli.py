@@ -24,6 +24,11 @@ CONFIG = Path("seamline.toml")
 ConfigPath = Annotated[Path, Parameter(name=["--config", "-c"], help="The configuration file.")]
 AsJson = Annotated[bool, Parameter(name="--json", help="Machine-readable output.", negative="")]
 Rows = Annotated[int, Parameter(validator=Number(gte=1, lte=10_000), help="At most this many rows, 1 to 10000.")]
+Named = Annotated[str, Parameter(help="The sales channel as configured; with --actor, the actor.")]
+IsActor = Annotated[bool, Parameter(name="--actor", help="NAME is an actor, such as order_importer.", negative="")]
+OrderName = Annotated[
+    str, Parameter(help="Sales-channel/id, or the id alone, or the number that people say; it must mean one order.")
+]
 State = Literal["new", "held", "creating", "unknown", "imported", "cancelled"]
 Owner = Literal["operations", "finance", "ecommerce", "sre"]
 
@@ -120,7 +125,7 @@ def demo(
 
 
 @app.command
-def pause(name: str, *, actor: bool = False, config: ConfigPath = CONFIG) -> None:
+def pause(name: Named, *, actor: IsActor = False, config: ConfigPath = CONFIG) -> None:
     """Stop giving out the orders of a sales channel (or, with --actor, everything for an actor).
 
     Intake goes on: orders are accepted and wait on disk. The pause survives restarts, until `resume`.
@@ -129,7 +134,7 @@ def pause(name: str, *, actor: bool = False, config: ConfigPath = CONFIG) -> Non
 
 
 @app.command
-def resume(name: str, *, actor: bool = False, config: ConfigPath = CONFIG) -> None:
+def resume(name: Named, *, actor: IsActor = False, config: ConfigPath = CONFIG) -> None:
     """Go on with what was paused."""
     _control(config, "resume", scope="actor" if actor else "partition", name=name)
 
@@ -200,8 +205,8 @@ def list_orders(
 
 
 @orders.command
-def show(order: str, *, config: ConfigPath = CONFIG, json: AsJson = False) -> None:
-    """One order with its cases and its timeline. ORDER is sales-channel/id, an id, or the number that people say."""
+def show(order: OrderName, *, config: ConfigPath = CONFIG, json: AsJson = False) -> None:
+    """One order with its cases and its timeline."""
     story = _story(config, order)
     if json:
         _print_json(story)
@@ -221,7 +226,7 @@ def show(order: str, *, config: ConfigPath = CONFIG, json: AsJson = False) -> No
 
 
 @orders.command
-def explain(order: str, *, config: ConfigPath = CONFIG, json: AsJson = False) -> None:
+def explain(order: OrderName, *, config: ConfigPath = CONFIG, json: AsJson = False) -> None:
     """In plain words: where the order stands, why, whose move it is and what it is."""
     from flows.explain import explain as explained  # noqa: PLC0415
 
@@ -269,7 +274,7 @@ def list_holds(
 
 
 @holds.command
-def release(order: str, *, config: ConfigPath = CONFIG) -> None:
+def release(order: OrderName, *, config: ConfigPath = CONFIG) -> None:
     """Let a held order be decided on again, now. If its cause is still there, it stays held."""
     _control(config, "release", key=_story(config, order).key)
 

@@ -23,7 +23,7 @@ from flows.config import SalesChannelSettings
 from flows.exceptions.kinds import ExceptionCase
 from flows.formats import FORMATS, Unreadable
 from flows.model.messages import Recheck
-from flows.model.money import Money
+from flows.model.money import MixedCurrencies, Money
 from flows.model.order import Line, Order, ShippingLine
 from flows.model.order_state import Later, OrderState, Status, announce_order, order_rows
 from flows.model.proof import Proof, prove
@@ -109,12 +109,10 @@ def decide(state: OrderState, message: Any, now: datetime) -> Decision:
             return _unknown(state, message)
         case EffectAbsent():
             return _absent(state, message, now)
-        case EffectRefused():
-            case_ = _case("fulfil.refused", message.code, f"Fulfil refused the order: {message.sentence}", state, now)
-            return _held_after_call(state, message, case_)
-        case EffectExhausted():
-            case_ = _case("fulfil.unsettled", message.cause, message.sentence, state, now)
-            return _held_after_call(state, message, case_)
+        case EffectRefused() | EffectExhausted() if message.kind == "create_order":
+            return _not_created(state, message, now)
+        case EffectRefused() | EffectExhausted():
+            return Decision(state=state, timers=(_confirm_later(state, now),), keeps=_kept(state))
         case ConfirmAbsence(channel=channel, identifier=identifier):
             return Decision(state=state, effects=(_look_up(channel, identifier),), keeps=_kept(state))
         case _:
@@ -138,13 +136,14 @@ def presented(state: OrderState, message: OrderPresented, now: datetime, setting
     if state.status is Status.IMPORTED:
         return _reviewed(state, later, now)
     noted = Fact(kind="version_waits", values={"version": message.version})
-    return _decision(msgspec.structs.replace(state, version=message.version, later=later), noted)
+    waiting = msgspec.structs.replace(state, version=message.version, later=later, cases=_without_unreadable(state))
+    return _decision(waiting, noted)
 
 
 def _weigh(state: OrderState, message: OrderPresented, content: str, now: datetime, settings: SaleSettings) -> Decision:
     """Nothing of this order is in Fulfil: import it, hold it, or close it as cancelled."""
     order = message.order
-    total = order.totals.total.on(order.currency_on(settings.side))
+    total = _total(order, settings)
     state = OrderState(
         version=message.version,
         received_us=state.received_us or message.received_us,
@@ -178,6 +177,13 @@ def _weigh(state: OrderState, message: OrderPresented, content: str, now: dateti
     return _decision(held, Fact(kind="held", values={"causes": ", ".join(case.kind for case in cases)}), trace=True)
 
 
+def _total(order: Order, settings: SaleSettings) -> Money:
+    try:
+        return order.totals.total.on(order.currency_on(settings.side))
+    except MixedCurrencies:  # the proof says so, too; what is at stake is still worth telling
+        return order.total
+
+
 def _create(state: OrderState, settings: SaleSettings, sale: CreateOrder) -> Decision:
     effect = Effect(
         api="fulfil",
@@ -203,11 +209,11 @@ def _look_up(channel: int, identifier: str) -> Effect:
 
 
 def _created(state: OrderState, done: EffectDone, sale: CreatedSale, now: datetime) -> Decision:
-    cases: tuple[ExceptionCase, ...] = ()
+    cases = _unreadable_cases(state)
     if sale.total is not None and sale.total != Decimal(state.amount):
         sentence = f"the sale in Fulfil has a total of {sale.total} {state.currency}, the order {state.amount}"
         difference = Money(sale.total - Decimal(state.amount), state.currency)
-        cases = (_case("sale.mismatch", str(sale.id), sentence, state, now, amount=difference),)
+        cases = (*cases, _case("sale.mismatch", str(sale.id), sentence, state, now, amount=difference))
     imported = msgspec.structs.replace(
         state, status=Status.IMPORTED, sale=sale.id, sale_number=sale.number, later=None, cases=cases
     )
@@ -220,8 +226,11 @@ def _created(state: OrderState, done: EffectDone, sale: CreatedSale, now: dateti
 
 def _reviewed(state: OrderState, later: Later, now: datetime) -> Decision:
     """A version that came after the sale was made: the same content, an edit, or a cancel. The sale is not touched."""
-    state = msgspec.structs.replace(state, version=later.version)
-    others = tuple(case for case in state.cases if case.kind not in ("order.edited", "order.cancelled"))
+    ended = ["order.edited", "order.cancelled"]
+    if later.version >= state.version:  # else the newest version is one that cannot be read
+        state = msgspec.structs.replace(state, version=later.version)
+        ended.append("order.unreadable")
+    others = tuple(case for case in state.cases if case.kind not in ended)
     if later.cancelled:
         sentence = f"the sales channel cancelled the order after it became sale {state.sale_number or state.sale}"
         case_, kind = _case("order.cancelled", "cancel", sentence, state, now), "cancelled_after_import"
@@ -230,7 +239,7 @@ def _reviewed(state: OrderState, later: Later, now: datetime) -> Decision:
         case_, kind = _case("order.edited", "edit", sentence, state, now), "edited_after_import"
     else:
         unchanged = Fact(kind="unchanged", values={"version": later.version})
-        return _decision(msgspec.structs.replace(state, cases=others), unchanged)
+        return _decision(msgspec.structs.replace(state, cases=others), unchanged, trace=bool(others))
     state = msgspec.structs.replace(state, delivery=later.delivery, cases=(*others, case_))
     return _decision(state, Fact(kind=kind, values={"version": later.version}), trace=True)
 
@@ -243,16 +252,12 @@ def _unknown(state: OrderState, message: EffectUnknown) -> Decision:
 def _absent(state: OrderState, message: EffectAbsent, now: datetime) -> Decision:
     looked = Fact(kind="looked_absent", values={"attempts": message.attempts})
     if state.later is not None and state.later.cancelled:
-        closed = msgspec.structs.replace(state, status=Status.CANCELLED, version=state.later.version, cases=())
-        decision = _decision(closed, looked, Fact(kind="cancelled_before_import"), closes=True)
-        again = ConfirmAbsence(channel=state.channel or 0, identifier=state.order_id)
-        confirm = Timer(name="confirm", due=now + CONFIRM_AFTER, message=again)
-        return msgspec.structs.replace(decision, settle=(message.intent,), timers=(confirm,))
+        closed = msgspec.structs.replace(state, status=Status.CANCELLED, later=None, cases=_unreadable_cases(state))
+        decision = _decision(closed, looked, Fact(kind="cancelled_before_import"), closes=not closed.cases)
+        return msgspec.structs.replace(decision, settle=(message.intent,), timers=(_confirm_later(state, now),))
     if message.attempts >= RESENDS_MAX:
         sentence = f"Fulfil lost the answer {message.attempts} times, and the sale is not there"
-        held = msgspec.structs.replace(
-            state, status=Status.HELD, cases=(_case("fulfil.unsettled", "absent", sentence, state, now),)
-        )
+        held = _held_with_latest(state, _case("fulfil.unsettled", "absent", sentence, state, now))
         return msgspec.structs.replace(_decision(held, looked, trace=True), settle=(message.intent,))
     creating = msgspec.structs.replace(state, status=Status.CREATING)
     return msgspec.structs.replace(_decision(creating, looked), resend=(message.intent,))
@@ -269,13 +274,16 @@ def _confirmed(state: OrderState, found: Sequence[Any], now: datetime) -> Decisi
     return _decision(cancelled, Fact(kind="cancelled_after_import"), trace=True)
 
 
-def _held_after_call(state: OrderState, message: EffectRefused | EffectExhausted, case_: ExceptionCase) -> Decision:
-    held = msgspec.structs.replace(state, status=Status.HELD, cases=(case_,), later=None)
+def _not_created(state: OrderState, message: EffectRefused | EffectExhausted, now: datetime) -> Decision:
+    if isinstance(message, EffectRefused):
+        kind, sentence = "refused", f"Fulfil refused the order: {message.sentence}"
+        case_ = _case("fulfil.refused", message.code, sentence, state, now)
+    else:
+        kind, case_ = "exhausted", _case("fulfil.unsettled", message.cause, message.sentence, state, now)
+    held = _held_with_latest(state, case_)
     emits: tuple[Emit, ...] = ()
     if state.later is not None:  # a newer version waits: it is weighed at once, and may well be accepted
-        held = msgspec.structs.replace(held, version=state.later.version, delivery=state.later.delivery)
         emits = (Emit(channel=NAME, message=Recheck(because="later version")),)
-    kind = "refused" if isinstance(message, EffectRefused) else "exhausted"
     decision = _decision(held, _called(kind, message, {"cause": case_.cause}), trace=True)
     return msgspec.structs.replace(decision, emits=emits)
 
@@ -289,7 +297,7 @@ def _unreadable(state: OrderState, message: OrderUnreadable, now: datetime) -> D
     if state.status in (Status.NEW, Status.HELD):
         state = msgspec.structs.replace(state, status=Status.HELD, delivery=message.delivery, cases=(case_,))
     else:  # the sale stands; somebody has to know that a newer version of it cannot be read
-        state = msgspec.structs.replace(state, cases=(*state.cases, case_))
+        state = msgspec.structs.replace(state, cases=(*_without_unreadable(state), case_))
     return _decision(state, Fact(kind="held", values={"causes": "order.unreadable"}), trace=True)
 
 
@@ -320,6 +328,27 @@ def _decision(state: OrderState, *facts: Fact, closes: bool = False, trace: bool
 
 def _kept(state: OrderState) -> int | None:
     return state.delivery if state.open else None
+
+
+def _unreadable_cases(state: OrderState) -> tuple[ExceptionCase, ...]:
+    """That a newer version cannot be read stays open, whatever becomes of the one before it."""
+    return tuple(case for case in state.cases if case.kind == "order.unreadable")
+
+
+def _without_unreadable(state: OrderState) -> tuple[ExceptionCase, ...]:
+    return tuple(case for case in state.cases if case.kind != "order.unreadable")
+
+
+def _held_with_latest(state: OrderState, case_: ExceptionCase) -> OrderState:
+    """Held, and released with the newest version that could be read."""
+    latest = state.delivery if state.later is None else state.later.delivery
+    cases = (*_unreadable_cases(state), case_)
+    return msgspec.structs.replace(state, status=Status.HELD, delivery=latest, later=None, cases=cases)
+
+
+def _confirm_later(state: OrderState, now: datetime) -> Timer:
+    again = ConfirmAbsence(channel=state.channel or 0, identifier=state.order_id)
+    return Timer(name="confirm", due=now + CONFIRM_AFTER, message=again)
 
 
 def _case(

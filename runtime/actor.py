@@ -14,7 +14,6 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Protocol
 
-import anyio
 import msgspec
 
 from runtime.channel import Channel, Envelope
@@ -31,7 +30,7 @@ from runtime.decision import (
     Write,
 )
 from runtime.delivery import digest
-from runtime.errors import SeamlineError, StepFailed, Stop, StoreFull, told
+from runtime.errors import SeamlineError, StepFailed, Stop, told
 from runtime.journal.journal import Journal
 from runtime.journal.writer import Row, Unit
 from runtime.lane import Intent, Lane
@@ -42,7 +41,6 @@ from runtime.testing.crash import reach
 BATCH_MAX = 32
 """Messages decided in one turn of the event loop: bounds how long other work waits."""
 STATES_CACHED_MAX = 4_096
-_STORE_FULL_WAIT_S = 1.0
 
 _encode = msgspec.json.encode
 
@@ -102,13 +100,24 @@ class Actor(Protocol):
 
 
 class Held(msgspec.Struct):
-    """The state of a key as the journal has it."""
+    """The state of a key as the journal has it. `unreadable` says why nobody can go on from it, when that is so."""
 
     state: Any
     blocked_by: int | None = None
     told_to: int | None = None
     sampled: bool | None = None
     """Whether this subject is traced anyway; None until somebody had to know."""
+    unreadable: StepFailed | None = None
+
+
+class Progress:
+    """What a watcher may know of one run of a loop: whether it has a batch in hand, and each end of one (`beat`)."""
+
+    __slots__ = ("beat", "deciding")
+
+    def __init__(self) -> None:
+        self.beat: Callable[[], None] = lambda: None
+        self.deciding = False
 
 
 class _Step(msgspec.Struct):
@@ -116,6 +125,8 @@ class _Step(msgspec.Struct):
     held: Held
     intents: list[Intent]
     decision: Decision
+    emitted: list[tuple[Channel, int, int]]
+    """Where each message goes, its id and its priority."""
     unit: Unit | None = None
 
 
@@ -146,38 +157,83 @@ class ActorLoop:
         self._consume, self._settle_intent = named["consume_message"], named["settle_intent"]
         self._put_fact, self._put_state, self._put_intent = named["put_fact"], named["put_state"], named["put_intent"]
         self.turns = 0
+        self._ready = False
 
-    async def run(self) -> None:
+    @property
+    def has_work(self) -> bool:
+        """Whether a run that waits for messages should be given some."""
+        return self._ready and self._channel.has_work
+
+    async def run(self, progress: Progress | None = None) -> None:
         """Take steps for ever. Cancelled between batches, nothing is half done; within one, the unit decides."""
+        progress = progress or Progress()
+        progress.deciding = False
         await self.actor.ready()
+        self._ready = True
         while True:
             batch = await self._channel.receive(BATCH_MAX)
+            progress.deciding = True
             began = self._clock.monotonic()
             await self._turn(batch)
+            progress.deciding = False
+            progress.beat()
             self.turns += 1
             self._emit(Stepped(actor=self.actor.name, messages=len(batch), seconds=self._clock.monotonic() - began))
 
     async def _turn(self, batch: list[Envelope]) -> None:
-        held = await self._load(batch)
-        ready: list[tuple[Envelope, Held]] = []
-        for envelope in batch:
-            known = held[envelope.key]
-            if known.blocked_by is not None and not envelope.outcome:
-                self._channel.defer(envelope)
-            else:
-                ready.append((envelope, known))
-        items = [self._item(envelope, known) for envelope, known in ready]
-        resolved = await self.actor.resolve(items)
-        steps: list[_Step | Unit] = []
-        for (envelope, known), item, message in zip(ready, items, resolved, strict=True):
-            steps.append(self._decide(envelope, known, item, message))
+        left = {envelope.key: envelope for envelope in batch}
+        try:
+            steps = await self._decided(batch, left)
+        finally:
+            for envelope in left.values():  # the turn failed before it came to these: they are not to blame
+                self._channel.put_back(envelope)
         reach("step.before_journal")
         for step in steps:
             await self._settle(step)
 
-    def _item(self, envelope: Envelope, held: Held) -> Item:
-        message = envelope.message if envelope.message is not None else self._decode_message(envelope.raw)
+    async def _decided(self, batch: list[Envelope], left: dict[str, Envelope]) -> list[_Step | Unit]:
+        """A step, or its parking, for each message that may be decided on; takes out of `left` what is dealt with."""
+        held = await self._load(batch)
+        steps: list[_Step | Unit] = []
+        ready: list[tuple[Envelope, Held]] = []
+        items: list[Item] = []
+        for envelope in batch:
+            known = held[envelope.key]
+            if known.blocked_by is not None and not envelope.outcome:
+                self._channel.defer(left.pop(envelope.key))
+                continue
+            item = self._item(envelope, known)
+            if isinstance(item, StepFailed):
+                steps.append(self._park(left.pop(envelope.key), item))
+            else:
+                ready.append((envelope, known))
+                items.append(item)
+        for (envelope, known), item, message in zip(ready, items, await self._resolve(items), strict=True):
+            steps.append(self._decide(envelope, known, item, message))
+            del left[envelope.key]
+        return steps
+
+    def _item(self, envelope: Envelope, held: Held) -> Item | StepFailed:
+        if held.unreadable is not None:
+            return held.unreadable
+        message = envelope.message
+        if message is None:
+            try:
+                message = self._decode_message(envelope.raw)
+            except msgspec.MsgspecError:
+                return StepFailed("the stored message is of no kind that this version knows")
         return Item(envelope.key, held.state, message, envelope.attachment)
+
+    async def _resolve(self, items: Sequence[Item]) -> Sequence[Message | Exception]:
+        """What the actor resolves; a batch that it fails on is resolved one by one, so that one message is to blame."""
+        try:
+            return await self.actor.resolve(items) if items else ()
+        except Stop:
+            raise
+        except Exception as error:  # noqa: BLE001 - the fence: it parks one message, not the batch
+            if len(items) == 1:
+                return [error]
+        return [message for item in items for message in await self._resolve([item])]
 
     async def _load(self, batch: Sequence[Envelope]) -> dict[str, Held]:
         cache, found = self._cache, {}
@@ -191,7 +247,11 @@ class ActorLoop:
         if missing:
             rows = await self._journal.query_list("states", missing, self.actor.name)
             for key, body, blocked_by, _, told_to in rows:
-                found[key] = Held(self._decode_state(body), blocked_by, told_to)
+                try:
+                    found[key] = Held(self._decode_state(body), blocked_by, told_to)
+                except msgspec.MsgspecError:
+                    reason = StepFailed("the stored state is of no form that this version knows")
+                    found[key] = Held(None, blocked_by, told_to, unreadable=reason)
             for key in missing:
                 if key not in found:
                     found[key] = Held(self.actor.begin(key))
@@ -206,9 +266,11 @@ class ActorLoop:
             now = self._clock.now()
             moment = to_datetime(now)
             decision = self.actor.decide(held.state, message, moment)
-            step = _Step(envelope, held, self._intents(envelope.key, decision), decision)
+            step = _Step(envelope, held, self._intents(envelope.key, decision), decision, [])
             after = self._after(envelope, step, item.message)
             rows = self._rows(step, after, item.message, now, moment)
+        except Stop:
+            raise
         except Exception as error:  # noqa: BLE001 - the fence: whatever a decision raises parks its message alone
             return self._park(envelope, StepFailed(told(error)))
         step.unit = self._journal.writer.submit(Unit(rows, on_durable=lambda: self._proceed(step, after)))
@@ -251,7 +313,9 @@ class ActorLoop:
         rows += [(named["requeue_intent"], (id_,)) for id_ in decision.resend]
         rows += [(named["settle_intent"], (id_,)) for id_ in decision.settle]
         for emit in decision.emits:
-            row = (self._journal.new_id(), emit.channel, emit.priority, emit.key or key, _encode(emit.message), None)
+            id_ = self._journal.new_id()
+            step.emitted.append((self._channels[emit.channel], id_, emit.priority))
+            row = (id_, emit.channel, emit.priority, emit.key or key, _encode(emit.message), None)
             rows.append((named["put_message"], row))
         for timer in decision.timers:
             due = to_instant(timer.due)
@@ -264,9 +328,9 @@ class ActorLoop:
         ]
         last_fact = self._fact_rows(key, decision, now, rows)
         self._trace_rows(key, decision, after, last_fact, rows)
-        rows += self._intent_rows(step.intents)  # last: it reserves places, and nothing after it may raise
         state = (name, key, _encode(decision.state), after.blocked_by, decision.keeps, after.told_to)
         rows.append((self._put_state, state))
+        rows += self._intent_rows(step.intents)  # last: it reserves places, and nothing after it may raise
         return rows
 
     def _consumed(self, envelope: Envelope, message: Message) -> tuple[Any, Row]:
@@ -329,8 +393,8 @@ class ActorLoop:
         for id_ in (*decision.settle, step.envelope.id) if ended else decision.settle:
             for lane in self._lanes.values():
                 lane.settle(id_)
-        for channel in {emit.channel for emit in decision.emits}:
-            self._channels[channel].nudge()
+        for channel, id_, priority in step.emitted:
+            channel.nudge(id_, priority)
         self.actor.announce(key, step.held.state, decision.state)
         for timer in decision.timers:
             self._timer_set(to_instant(timer.due))
@@ -349,26 +413,20 @@ class ActorLoop:
         """Wait for the commit. A full disk delays the step, as often as it takes: its message is not lost meanwhile."""
         unit = step if isinstance(step, Unit) else step.unit
         assert unit is not None  # noqa: S101
-        while True:
-            try:
-                await unit.durable()
-            except Stop:
+        try:
+            await self._journal.landed(unit)
+        except Stop:
+            raise
+        except SeamlineError as error:
+            if isinstance(step, Unit):
                 raise
-            except StoreFull:
-                await anyio.sleep(_STORE_FULL_WAIT_S)
-                self._journal.writer.submit(unit)
-            except SeamlineError as error:
-                if isinstance(step, Unit):
-                    raise
-                for intent in step.intents:
-                    self._lanes[intent.api].release(intent)
-                unit = self._park(step.envelope, StepFailed(str(error)))
-                step = unit
-            else:
-                reach("step.after_journal")
-                if isinstance(step, _Step) and step.envelope.outcome:
-                    reach("outcome.after_journal")
-                return
+            for intent in step.intents:
+                self._lanes[intent.api].release(intent)
+            await self._journal.landed(self._park(step.envelope, StepFailed(str(error))))
+        else:
+            reach("step.after_journal")
+            if isinstance(step, _Step) and step.envelope.outcome:
+                reach("outcome.after_journal")
 
     def _park(self, envelope: Envelope, reason: StepFailed) -> Unit:
         """Set the message aside with its reason. Its key waits for a person; every other key goes on."""
@@ -378,5 +436,5 @@ class ActorLoop:
         self._signal(envelope.key, raised)
         row = (self.actor.name, envelope.key, envelope.id, str(reason)[:300], self._clock.now())
         return self._journal.writer.submit(
-            Unit([(self._statements["park"], row)], on_durable=lambda: self._channel.defer(envelope))
+            Unit([(self._statements["park"], row)], on_durable=lambda: self._channel.park(envelope))
         )

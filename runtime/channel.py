@@ -1,8 +1,8 @@
 """The inbox of an actor: a bounded window on its messages, serial per key, parallel across keys.
 
 A key is given out once at a time. Messages for a key that is being decided wait behind it here; messages for a key
-whose write is in flight go back to disk and are fetched when the write's outcome is in. Two priorities share the
-window: live messages go first, and every fifth turn belongs to bulk, so that neither starves.
+whose write is in flight go back to disk and are fetched, one by one, when the write's outcome is in. Two priorities
+share the window: live messages go first, and every fifth turn belongs to bulk, so that neither starves.
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ from runtime.feed import Feed
 LIVE, BULK = 0, 1
 PRIORITIES = (LIVE, BULK)
 _BULK_TURN = 5
+_WAITING_PER_KEY_MAX = 8
+"""Messages in memory behind one key that is being decided; more than that wait on disk, all of them."""
 
 
 class Envelope(msgspec.Struct, kw_only=True):
@@ -37,7 +39,9 @@ class Envelope(msgspec.Struct, kw_only=True):
 
 
 class ChannelStatistics(msgspec.Struct, frozen=True):
-    """A look at a channel: messages in the window, its capacity, keys being decided, keys set aside on disk."""
+    """A look at a channel: messages in memory that wait, places in its windows, keys being decided, keys whose messages
+    are set aside on disk.
+    """
 
     depth: int
     capacity: int
@@ -49,7 +53,7 @@ class ChannelStatistics(msgspec.Struct, frozen=True):
 
 
 class Channel:
-    """See the module. One consumer side (`receive`, then exactly one of `done`, `defer`, `drop` per envelope)."""
+    """See the module. One consumer side: `receive`, then exactly one of `done`, `defer`, `park`, `put_back` each."""
 
     def __init__(
         self,
@@ -62,6 +66,7 @@ class Channel:
         self.name = name
         self.paused = False
         self.paused_partitions: set[str] = set()
+        self._capacity = capacity
         self._clock = clock
         self._fetch_oldest = fetch_oldest
         self._feeds = {
@@ -69,12 +74,21 @@ class Channel:
             for priority in PRIORITIES
         }
         self._ahead: deque[Envelope] = deque()
+        self._held_back: list[Envelope] = []
+        """What would be ahead, but for a pause."""
         self._waiting: dict[str, deque[Envelope]] = {}
         self._deferred: set[str] = set()
+        """Keys whose messages stay on disk, from where they are called one by one."""
+        self._parked: set[str] = set()
+        """Deferred keys that stay so until a restart."""
         self._unblocked: dict[str, bool] = {}
         """Deferred keys that may go on -> whether a message was left on disk since the last look there."""
-        self._held_back: set[str] = set()
-        """Deferred keys that might go on, but for a pause."""
+        self._unblocked_later: set[str] = set()
+        """Those that may go on, but for a pause."""
+        self._called: dict[str, int] = {}
+        """Deferred key -> its message that is here now."""
+        self._doubles: set[int] = set()
+        """Ids of called messages that lie in the window, too."""
         self._looking = False
         self._news = anyio.Event()
         self._turn = 0
@@ -89,13 +103,13 @@ class Channel:
         if feed.reserve():
             feed.offer(envelope)
         else:
+            feed.pass_by(envelope.id)
             self._passed_by_total += 1
         self._news.set()
 
-    def nudge(self) -> None:
-        """There are committed messages that were not offered one by one."""
-        for feed in self._feeds.values():
-            feed.pass_by()
+    def nudge(self, id_: int, priority: int = LIVE) -> None:
+        """The message with this id is committed, and is not offered here: it is to be fetched."""
+        self._feeds[priority].pass_by(id_)
         self._news.set()
 
     def bring_outcome(self, envelope: Envelope) -> None:
@@ -107,7 +121,7 @@ class Channel:
 
     def unblock(self, key: str) -> None:
         """The key's last step left no write in flight: what was set aside for it on disk may come, one by one."""
-        if key in self._deferred:
+        if key in self._deferred and key not in self._parked:
             self._unblocked[key] = True
             self._news.set()
 
@@ -124,8 +138,11 @@ class Channel:
             self.paused = False
         else:
             self.paused_partitions.discard(partition)
-        self._unblocked.update(dict.fromkeys(self._held_back, True))
+            self._leave_on_disk(partition)  # older ones were left there: all come again, in their order
+        self._ahead.extendleft(reversed(self._held_back))
         self._held_back.clear()
+        self._unblocked.update(dict.fromkeys(self._unblocked_later, True))
+        self._unblocked_later.clear()
         for feed in self._feeds.values():
             feed.rewind()
         self._news.set()
@@ -148,27 +165,56 @@ class Channel:
             self._waited_s_total += self._clock.monotonic() - began
 
     def done(self, envelope: Envelope) -> None:
-        """The envelope is consumed; its key may be given out again."""
+        """The envelope is consumed; its key may be given out again. If no write of the key is in flight, `unblock` has
+        to follow.
+        """
         self._forget(envelope)
         self._free(envelope.key)
 
     def defer(self, envelope: Envelope) -> None:
-        """The key cannot go on now (its write is in flight, or it is parked): the envelope stays on disk until
-        `unblock`, and so does everything that comes for the key meanwhile.
+        """The key cannot go on now, its write is in flight: the envelope stays on disk until `unblock`, and so does
+        everything that comes for the key meanwhile.
         """
         self._forget(envelope)
-        self._deferred.add(envelope.key)
+        self._set_aside(envelope.key)
         self._free(envelope.key)
+
+    def park(self, envelope: Envelope) -> None:
+        """The envelope was set aside on disk, and everything for its key waits behind it until a restart. Outcomes of
+        calls in flight still come through.
+        """
+        self._parked.add(envelope.key)
+        self._unblocked.pop(envelope.key, None)
+        self._unblocked_later.discard(envelope.key)
+        self.defer(envelope)
+
+    def put_back(self, envelope: Envelope) -> None:
+        """The envelope was not decided on, through no fault of its own: it is given out again."""
+        self._free(envelope.key)
+        if envelope.key in self._deferred and not envelope.outcome:
+            self._called[envelope.key] = envelope.id
+        self._ahead.appendleft(envelope)
+        self._news.set()
 
     @property
     def outcomes_waiting(self) -> bool:
         """Whether outcomes of calls are still to be decided on."""
         return any(envelope.outcome for envelope in self._ahead)
 
+    @property
+    def has_work(self) -> bool:
+        """Whether a consumer that asks now would be given something, or would have to read for it."""
+        return bool(self._ahead) or (
+            not self.paused and any(feed.items or feed.behind for feed in self._feeds.values())
+        )
+
     def statistics(self) -> ChannelStatistics:
         """A look at the channel, for metrics and tests."""
         return ChannelStatistics(
-            depth=sum(len(feed.items) for feed in self._feeds.values()) + len(self._ahead),
+            depth=sum(len(feed.items) for feed in self._feeds.values())
+            + len(self._ahead)
+            + len(self._held_back)
+            + sum(map(len, self._waiting.values())),
             capacity=sum(feed.capacity for feed in self._feeds.values()),
             busy_keys=len(self._waiting),
             deferred_keys=len(self._deferred),
@@ -183,7 +229,7 @@ class Channel:
         if self._unblocked and not self._looking:
             self._looking = True
             try:
-                await self._fetch_set_aside()
+                await self._call_set_aside()
             finally:
                 self._looking = False
         for feed in self._feeds.values():
@@ -191,19 +237,50 @@ class Channel:
                 await feed.refill()
                 self._news.set()
 
-    async def _fetch_set_aside(self) -> None:
-        """Give each unblocked key its oldest message; a key without one is an ordinary key again."""
-        while self._unblocked:
-            key = next(iter(self._unblocked))
-            self._unblocked[key] = False
-            oldest = await self._fetch_oldest(key)
-            if oldest is not None:
-                del self._unblocked[key]
-                self._feeds[oldest.priority].live.add(oldest.id)
-                self._ahead.append(oldest)
-            elif not self._unblocked[key]:
-                del self._unblocked[key]
-                self._deferred.discard(key)
+    async def _call_set_aside(self) -> None:
+        """Call the oldest message of each unblocked key; a key without one is an ordinary key again."""
+        while keys := self._callable():
+            for key in keys:
+                self._unblocked[key] = False
+                oldest = await self._fetch_oldest(key)
+                if key not in self._unblocked:  # parked meanwhile
+                    continue
+                if oldest is not None:
+                    self._call(oldest)
+                elif not self._unblocked[key]:
+                    del self._unblocked[key]
+                    self._deferred.discard(key)
+
+    def _callable(self) -> list[str]:
+        """Unblocked keys of which no message is here, as many as the window bears."""
+        paused = [key for key in self._unblocked if self._is_paused(key)]
+        for key in paused:
+            del self._unblocked[key]
+        self._unblocked_later.update(paused)
+        room = self._capacity - len(self._ahead)
+        return [key for key in self._unblocked if key not in self._called][: max(0, room)]
+
+    def _call(self, oldest: Envelope) -> None:
+        del self._unblocked[oldest.key]
+        self._called[oldest.key] = oldest.id
+        live = self._feeds[oldest.priority].live
+        if oldest.id in live:
+            self._doubles.add(oldest.id)
+        live.add(oldest.id)
+        self._ahead.append(oldest)
+
+    def _leave_on_disk(self, partition: str) -> None:
+        """Take what is of the partition out of the window."""
+        for feed in self._feeds.values():
+            kept = []
+            for each in feed.items:
+                if each.key.partition("/")[0] != partition:
+                    kept.append(each)
+                elif each.id in self._doubles:
+                    self._doubles.discard(each.id)
+                else:
+                    self._forget(each)
+            feed.items = deque(kept)
 
     def _take(self, count_max: int) -> list[Envelope]:
         batch: list[Envelope] = []
@@ -213,11 +290,11 @@ class Channel:
             if envelope.outcome or not self._is_paused(envelope.key):
                 self._give(envelope, batch)
             else:
-                self._forget(envelope)
-                if envelope.key in self._deferred:
-                    self._held_back.add(envelope.key)
+                self._held_back.append(envelope)
         while len(batch) < count_max and not self.paused and (next_ := self._next()) is not None:
-            if next_.key in self._deferred:
+            if self._doubles and next_.id in self._doubles:
+                self._doubles.discard(next_.id)
+            elif next_.key in self._deferred:
                 self._forget(next_)
                 if next_.key in self._unblocked:
                     self._unblocked[next_.key] = True
@@ -245,8 +322,19 @@ class Channel:
         if waiting is None:
             self._waiting[envelope.key] = deque()
             batch.append(envelope)
-        else:
+        elif len(waiting) < _WAITING_PER_KEY_MAX or envelope.outcome:
             waiting.append(envelope)
+        else:
+            self._forget(envelope)
+            self._set_aside(envelope.key)
+
+    def _set_aside(self, key: str) -> None:
+        """The key goes on from disk: its messages that wait here are left there. Outcomes stay."""
+        self._deferred.add(key)
+        waiting = self._waiting[key]
+        for each in waiting:
+            self._forget(each)
+        self._waiting[key] = deque(each for each in waiting if each.outcome)
 
     def _free(self, key: str) -> None:
         waiting = self._waiting.pop(key)
@@ -255,5 +343,8 @@ class Channel:
             self._news.set()
 
     def _forget(self, envelope: Envelope) -> None:
-        if not envelope.outcome:
-            self._feeds[envelope.priority].forget(envelope.id)
+        if envelope.outcome:
+            return
+        self._feeds[envelope.priority].forget(envelope.id)
+        if self._called.get(envelope.key) == envelope.id:
+            del self._called[envelope.key]

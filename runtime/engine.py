@@ -8,13 +8,15 @@ room in memory waits in the journal.
 from __future__ import annotations
 
 import random
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, Literal
 
 import anyio
 import msgspec
 
-from runtime.actor import Actor, ActorLoop
+from runtime.actor import Actor, ActorLoop, Progress
 from runtime.api import Api
 from runtime.breaker import Breaker
 from runtime.budget import Budget
@@ -31,6 +33,8 @@ from runtime.telemetry import events
 from runtime.telemetry.events import Draining, Paused, Resumed
 from runtime.testing.crash import reach
 
+SILENCE_S_MAX = 60.0
+"""How long an actor with work may show no progress before somebody is told."""
 _TIMERS_PER_TURN_MAX = 256
 _TIMER_WAIT_S_MAX = 3_600.0
 _DRAIN_POLL_S = 0.005
@@ -94,6 +98,8 @@ class Engine:
         self._patience = anyio.CancelScope()
         self._next_due: Instant | None = None
         self._timer_news = anyio.Event()
+        self._signals: deque[tuple[str, SignalRaised | SignalCleared]] = deque()
+        self._signal_news = anyio.Event()
 
     # -- from outside --------------------------------------------------------------------------------------------------
 
@@ -109,19 +115,30 @@ class Engine:
 
     async def post(self, channel: str, key: str, message: Message, priority: int = LIVE) -> None:
         """Send a message to an actor; returns when it is durable. Raises StoreFull."""
-        row = (self.journal.new_id(), channel, priority, key, _encode(message), None)
-        inbox = self.channels[channel]
-        await self.journal.submit([("put_message", row)], on_durable=inbox.nudge).durable()
+        id_, inbox = self.journal.new_id(), self.channels[channel]
+        row = (id_, channel, priority, key, _encode(message), None)
+        await self.journal.submit([("put_message", row)], on_durable=lambda: inbox.nudge(id_, priority)).durable()
 
     def signal(self, key: str, message: SignalRaised | SignalCleared) -> None:
-        """Tell the actor that deals with trouble, in the next commit."""
+        """Tell the actor that deals with trouble, as soon as the disk takes it."""
         if isinstance(message, SignalRaised):
             self._emit(events.SignalRaised(kind=message.kind, subject=key))
         else:
             self._emit(events.SignalCleared(kind=message.kind, subject=key))
-        row = (self.journal.new_id(), self._signals_to, LIVE, key, _encode(message), None)
-        inbox = self.channels.get(self._signals_to)
-        self.journal.submit([("put_message", row)], on_durable=inbox.nudge if inbox is not None else None)
+        self._signals.append((key, message))
+        self._signal_news.set()
+
+    async def _send_signals(self) -> None:
+        """Make signals durable, in order."""
+        while True:
+            self._signal_news = anyio.Event()
+            while self._signals:
+                key, message = self._signals[0]
+                id_, inbox = self.journal.new_id(), self.channels[self._signals_to]
+                row = (id_, self._signals_to, LIVE, key, _encode(message), None)
+                await self.journal.write([("put_message", row)], on_durable=partial(inbox.nudge, id_))
+                self._signals.popleft()
+            await self._signal_news.wait()
 
     async def pause(self, scope: Scope, name: str, by: str) -> None:
         """Stop giving out messages of an `actor`, or of a `partition` at every actor and lane. Survives restarts."""
@@ -155,23 +172,38 @@ class Engine:
 
     async def prepare(self) -> None:
         """Read back what an earlier process left: pauses, the next timer; parked keys get another try."""
+        for channel, count, _ in await self.journal.query("queue_depths"):
+            self._emit(events.MessagesFound(actor=channel, messages=count))
         for scope, name, _, _ in await self.journal.query("pauses"):
             if scope == "partition" or name in self.channels:
                 self._apply_pause(scope, name)
         for channel, key, *_ in await self.journal.query("parked"):
-            await self.journal.submit([("unpark", (channel, key))]).durable()
+            await self.journal.write([("unpark", (channel, key))])
             self.signal(key, SignalCleared(kind="step.parked"))
-        ((due,),) = await self.journal.query("next_due")
-        if due is not None:
-            self._timer_set(Instant(due))
+        for name, lane in self.lanes.items():
+            lane.raised_before = bool(await self.journal.query_list("states", [f"system/{name}"], self._signals_to))
 
     def supervise(self, supervisor: Supervisor) -> None:
         """Add every part of the engine to the supervisor. The writer has to run before `prepare`."""
         for name, loop in self.loops.items():
             for number in range(self.config.loops_per_actor):
-                supervisor.add(f"actor:{name}:{number}", loop.run)
+                progress = Progress()
+                part = supervisor.add(
+                    f"actor:{name}:{number}",
+                    partial(loop.run, progress),
+                    silence_max_s=SILENCE_S_MAX,
+                    has_work=partial(_has_work, loop, progress),
+                )
+                progress.beat = part.beat
         for name, lane in self.lanes.items():
-            supervisor.add(f"lane:{name}", lane.run)
+            part = supervisor.add(
+                f"lane:{name}",
+                lane.run,
+                silence_max_s=lane.silence_s_max,
+                has_work=partial(getattr, lane, "has_work"),
+            )
+            lane.beat = part.beat
+        supervisor.add("signals", self._send_signals)
         supervisor.add("timers", self._run_timers)
 
     async def drain(self) -> None:
@@ -180,22 +212,27 @@ class Engine:
         """
         for channel in self.channels.values():
             channel.pause(None)
+        if self.journal.writer.ended:
+            return  # no outcome can be recorded any more; the next process looks up what became of the calls
         self._emit(Draining(step="calls in flight"))
         self._patience.deadline = anyio.current_time() + self.config.drain_s
         with self._patience:
             for lane in self.lanes.values():
-                unbegun = await lane.drain()
-                if unbegun:
-                    self.journal.submit([("claim_intent", (0, intent.id)) for intent in unbegun])
+                await lane.drain()
             self._emit(Draining(step="outcomes"))
             while self._deciding():  # noqa: ASYNC110 - once in a life; an event would be kept up for every message
                 await anyio.sleep(_DRAIN_POLL_S)
+            unbegun = [intent for lane in self.lanes.values() for intent in lane.unbegun()]
+            if unbegun:
+                self.journal.submit([("claim_intent", (0, intent.id)) for intent in unbegun])
             self._emit(Draining(step="journal"))
             await self.journal.writer.drained()
 
     def _deciding(self) -> bool:
         """Whether a key is being decided, or an outcome still has to be."""
-        return any(each.statistics().busy_keys or each.outcomes_waiting for each in self.channels.values())
+        return bool(self._signals) or any(
+            each.statistics().busy_keys or each.outcomes_waiting for each in self.channels.values()
+        )
 
     def hurry(self) -> None:
         """Stop waiting for calls in flight: the next process looks up what became of them."""
@@ -225,7 +262,7 @@ class Engine:
         async def fetch(share: str, after: int, limit: int) -> list[Intent]:
             rows = await journal.query("intents_after", name, share, after, limit)
             if rows:
-                await journal.submit([("claim_intent", (journal.epoch, row[0])) for row in rows]).durable()
+                await journal.write([("claim_intent", (journal.epoch, row[0])) for row in rows])
             return [restored(row, name, share, journal.epoch) for row in rows]
 
         return Lane(
@@ -253,6 +290,7 @@ class Engine:
 
     async def _run_timers(self) -> None:
         """Turn timers into messages when they are due, a bounded number at a time, in one transaction."""
+        await self._look_up_next_due()
         while True:
             self._timer_news = anyio.Event()
             wait_s = _TIMER_WAIT_S_MAX
@@ -268,14 +306,20 @@ class Engine:
         self._next_due = None
         due = await self.journal.query("timers_due", self.journal.clock.now(), _TIMERS_PER_TURN_MAX)
         rows: list[tuple[str, Row]] = []
+        first: dict[str, int] = {}
         for actor, key, name, due_at in due:
-            rows.append(("fire_timer", (self.journal.new_id(), LIVE, actor, key, name, due_at)))
+            id_ = self.journal.new_id()
+            first.setdefault(actor, id_)
+            rows.append(("fire_timer", (id_, LIVE, actor, key, name, due_at)))
             rows.append(("end_timer", (actor, key, name, due_at)))
         if rows:
             reach("timer.before_fire")
-            await self.journal.submit(rows).durable()
-            for actor in {row[0] for row in due} & self.channels.keys():
-                self.channels[actor].nudge()
+            await self.journal.write(rows)
+            for actor in first.keys() & self.channels.keys():
+                self.channels[actor].nudge(first[actor])
+        await self._look_up_next_due()
+
+    async def _look_up_next_due(self) -> None:
         ((next_due,),) = await self.journal.query("next_due")
         if next_due is not None:
             self._timer_set(Instant(next_due))
@@ -283,3 +327,7 @@ class Engine:
     def depths(self) -> Mapping[str, int]:
         """Messages in memory, by inbox."""
         return {name: channel.statistics().depth for name, channel in self.channels.items()}
+
+
+def _has_work(loop: ActorLoop, progress: Progress) -> bool:
+    return progress.deciding or loop.has_work

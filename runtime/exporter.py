@@ -62,7 +62,7 @@ class Exporter:
         if result.exported:
             self._emit(SpansExported(count=result.exported))
         reach("export.before_delete")
-        await self._journal.submit([("end_trace_work", (row[0],)) for row in work]).durable()
+        await self._journal.write([("end_trace_work", (row[0],)) for row in work])
         return 0.0
 
     async def _spans(self, subject: str, after: int, to: int, *, closes: bool) -> list[ReadableSpan]:

@@ -23,10 +23,11 @@ class Numbered(Protocol):
 
 T = TypeVar("T", bound=Numbered)
 
-_NONE = 1 << 63
-
 Fetch = Callable[[int, int], Awaitable[list[T]]]
 """(after id, limit) -> the next rows on disk, in id order."""
+
+_NOTHING = 1 << 63
+"""Above every id."""
 
 
 class Feed(Generic[T]):
@@ -39,18 +40,21 @@ class Feed(Generic[T]):
         self.behind = True
         self._fetch = fetch
         self._after = 0
+        """Of the rows on disk up to this id, those that are wanted have been in the window."""
         self._reserved = 0
         self._passed_by = 0
-        self._missed = _NONE
-        """The lowest id that a read under way may not have seen."""
         self._fetching = False
         self._gone: set[int] = set()
         """Ids forgotten while a read was under way: what it says of them is old."""
+        self._missed = _NOTHING
+        """The lowest id passed by while a read was under way."""
 
     def reserve(self) -> bool:
-        """Whether a row that is about to be committed may come straight here; then `offer` or `release` must follow."""
+        """Whether a row that is about to be committed may come straight here: then `offer` or `release` must follow,
+        else `pass_by`, once it is committed.
+        """
         if self.behind or len(self.items) + self._reserved >= self.capacity:
-            self.pass_by()
+            self.behind = True
             return False
         self._reserved += 1
         return True
@@ -62,28 +66,23 @@ class Feed(Generic[T]):
     def offer(self, item: T) -> None:
         """Put the row of a reserved place into the window. Rows must be offered in id order."""
         self._reserved -= 1
+        if item.id in self.live:  # a read was faster than the news of the commit
+            return
         self.items.append(item)
         self.live.add(item.id)
-        self._after = max(self._after, item.id)
+        if not self.behind:
+            self._after = max(self._after, item.id)
 
-    def pass_by(self) -> None:
-        """There are rows on disk that are not in the window."""
+    def pass_by(self, id_: int) -> None:
+        """The row with this id is on disk, and was not offered."""
         self.behind = True
         self._passed_by += 1
-
-    def missed(self, id_: int) -> None:
-        """The row was committed and has no place here: it must be fetched, also when rows after it have been already."""
         self._after = min(self._after, id_ - 1)
         self._missed = min(self._missed, id_)
-        self.pass_by()
 
     def rewind(self) -> None:
         """Rows that were left out before may be wanted now: fetch from the beginning, skipping what is live."""
-        self.missed(1)
-
-    def put_back(self, item: T) -> None:
-        """Return a live item to the head of the window."""
-        self.items.appendleft(item)
+        self.pass_by(1)
 
     def forget(self, id_: int) -> None:
         """The row is consumed, or left on disk for later."""
@@ -98,20 +97,20 @@ class Feed(Generic[T]):
 
     async def refill(self) -> None:
         """Fetch the next rows. Cancelled or failed, it leaves the feed behind, to be asked again."""
-        self._fetching = True
+        self._fetching, self._missed = True, _NOTHING
         self._gone.clear()
-        self._missed = _NONE
         try:
             passed_by, limit = self._passed_by, self.capacity - len(self.items) - self._reserved
             rows = await self._fetch(self._after, limit)
         finally:
             self._fetching = False
         for row in rows:
+            if row.id >= self._missed:  # rows before it were not wanted when the read began: they go first, next time
+                break
             self._after = max(self._after, row.id)
             if row.id not in self.live and row.id not in self._gone:
                 self.live.add(row.id)
                 self.items.append(row)
-        self._after = min(self._after, self._missed - 1)
         # Rows committed while the read was under way may be missing from it; only a quiet, short read has seen the end.
         if len(rows) < limit and passed_by == self._passed_by:
             self.behind = False

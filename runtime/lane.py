@@ -41,10 +41,11 @@ from runtime.errors import Failure, Refused, Throttled, Unknown
 from runtime.feed import Feed
 from runtime.retry import GiveUp, LookFirst, RetryPolicy, TryAgain, next_try
 from runtime.signals import Signal, SignalCleared, SignalRaised
-from runtime.telemetry.events import CallEnded, CircuitChanged, Looked, OutcomeUnknown
+from runtime.telemetry.events import CallEnded, CallThrottled, CircuitChanged, Looked, OutcomeUnknown
 from runtime.testing.crash import reach
 
 _PAUSED_POLL_S = 1.0
+_WAIT_TOLD_S = 0.001
 
 
 class Intent(msgspec.Struct, kw_only=True):
@@ -79,9 +80,13 @@ class LaneConfig(msgspec.Struct, frozen=True, kw_only=True):
     retry: RetryPolicy
     settle_s: float = 1.0
     """How long after a lost answer the first look waits, so that a slow server can finish what it began."""
+    silence_s_max: float = 120.0
+    """Calls that could end or begin, and none that does for so long: somebody is told. Above any call's own timeout."""
 
 
 BringOutcome = Callable[[Intent, Outcome], None]
+
+_SIGNALS = ("api.credentials", "api.unavailable")
 
 
 class Lane:
@@ -119,9 +124,13 @@ class Lane:
         self.paused_partitions: set[str] = set()
         self.draining = False
         self.in_flight = 0
-        self._admitting: dict[int, Intent] = {}
-        """Calls in the hands of workers that wait for the breaker or the budget."""
+        self._in_hand: dict[int, Intent] = {}
+        """Calls that workers have taken: under way, or waiting for the breaker or the budget."""
         self._raised: set[str] = set()
+        self.silence_s_max = config.silence_s_max
+        self.raised_before = False
+        """An earlier process may have raised signals that nobody has cleared yet."""
+        self.beat: Callable[[], None] = lambda: None
         self._settled = anyio.Event()
 
     # -- from the step -------------------------------------------------------------------------------------------------
@@ -139,8 +148,8 @@ class Lane:
         """A committed intent. One that has no reserved place is fetched from disk later."""
         if intent.claimed:
             self._feeds[intent.share].offer(intent)
-        else:  # `reserve` has said so already, but a read that began since then may have ended before this commit
-            self._feeds[intent.share].missed(intent.id)
+        else:
+            self._feeds[intent.share].pass_by(intent.id)
         self._wake(intent.share)
 
     def resend(self, id_: int) -> None:
@@ -176,6 +185,14 @@ class Lane:
         return depths
 
     @property
+    def has_work(self) -> bool:
+        """Whether calls are under way, or wait for nothing but a worker."""
+        if self.in_flight:
+            return True
+        held_up = self.draining or self.breaker.cause is not None or self.budget.statistics().paused_s > 0
+        return not held_up and any(self._retries[share] or feed.items for share, feed in self._feeds.items())
+
+    @property
     def unknown_count(self) -> int:
         """Calls whose outcome nobody knows yet."""
         return len(self._unknown)
@@ -183,25 +200,31 @@ class Lane:
     # -- parts of the supervisor ---------------------------------------------------------------------------------------
 
     async def run(self) -> None:
-        """Make calls for ever."""
+        """Make calls for ever. Run again after it failed, it goes on with what its workers had in hand."""
+        for intent in self._in_hand.values():
+            self._retries[intent.share].append(intent)
+        self._in_hand.clear()
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(self._run_later)
             for share, workers in self._config.workers_per_share.items():
                 for _ in range(workers):
                     tasks.start_soon(self._work, share)
 
-    async def drain(self) -> list[Intent]:
-        """Begin nothing more, wait for what is in flight, and return the intents that were never begun (or certainly
-        not applied): their claims may be given back.
-        """
+    async def drain(self) -> None:
+        """Begin nothing more, and wait for what is in flight."""
         self.draining = True
         while self.in_flight:
             self._settled = anyio.Event()
             await self._settled.wait()
+
+    def unbegun(self) -> list[Intent]:
+        """After `drain`, and when no step is under way any more: the intents here that were never begun, or certainly
+        not applied. Their claims may be given back.
+        """
         waiting = [intent for feed in self._feeds.values() for intent in feed.items]
         waiting += [intent for retries in self._retries.values() for intent in retries]
         waiting += [intent for _, _, intent in self._later]
-        waiting += self._admitting.values()
+        waiting += self._in_hand.values()
         return [intent for intent in waiting if not intent.unknown]
 
     async def _work(self, share: str) -> None:
@@ -211,12 +234,16 @@ class Lane:
                 self._tell_unknown(intent, "the process stopped when the call may have begun")
                 self._try_later(intent, self._config.settle_s)  # the other side may still be at it
                 continue
-            self._admitting[intent.id] = intent
+            self._in_hand[intent.id] = intent
             await self._admitted(share)
-            del self._admitting[intent.id]
             try:
                 self.in_flight += 1
                 await self._attempt(intent)
+                del self._in_hand[intent.id]
+                self.beat()
+            except BaseException:
+                intent.unknown |= intent.repeat is not Repeat.SAFE  # the call may have been on its way
+                raise
             finally:
                 self.in_flight -= 1
                 self.budget.release()
@@ -230,7 +257,11 @@ class Lane:
             if wait_s > 0:
                 await anyio.sleep(wait_s)
                 continue
+            began = self._clock.monotonic()
             await self.budget.acquire(share)
+            waited_s = self._clock.monotonic() - began
+            if waited_s >= _WAIT_TOLD_S:
+                self._emit(CallThrottled(api=self.name, seconds=waited_s))
             if not self.draining and self.breaker.may_call(self._clock.monotonic()):
                 return
             self.budget.release()
@@ -321,6 +352,11 @@ class Lane:
             delay = next_try(self._config.retry, failure, intent.looks, self._random.random(), repeats_freely=True)
             self._try_later(intent, delay.after_s if isinstance(delay, TryAgain) else self._config.retry.cap_s)
             return
+        except Exception as error:  # noqa: BLE001 - a connector's defect must not end the lane; it is asked again
+            self._ended(intent, "defect", began)
+            self._strike(Unknown(f"the connector failed to look with {type(error).__name__}"))
+            self._try_later(intent, self._config.retry.cap_s)
+            return
         self._ended(intent, "looked", began)
         self._answered()
         self._emit(Looked(api=self.name, kind=intent.kind, found=result is not None))
@@ -384,9 +420,11 @@ class Lane:
     def _answered(self) -> None:
         if self.breaker.success(self._clock.monotonic()) and self._raised:
             self._emit(CircuitChanged(api=self.name, state="closed"))
-            for kind in sorted(self._raised):
+        if (self._raised or self.raised_before) and self.breaker.cause is None:
+            for kind in _SIGNALS if self.raised_before else sorted(self._raised):
                 self._signal(f"system/{self.name}", SignalCleared(kind=kind))
             self._raised.clear()
+            self.raised_before = False
 
     def _strike(self, failure: Failure) -> None:
         if isinstance(failure, Throttled):

@@ -26,10 +26,11 @@ ON CONFLICT (fingerprint) DO UPDATE SET
 UPDATE exception_case SET closed_at = ?1, closed_how = ?2 WHERE fingerprint = ?3 AND closed_at IS NULL;
 
 -- name: put_product
--- A product as Fulfil has it now.
+-- A product as Fulfil has it now. An inactive one does not hide an active one of the same code.
 INSERT INTO catalogue (sku, folded, product, name, active) VALUES :rows(5)
 ON CONFLICT (sku) DO UPDATE SET
-  folded = excluded.folded, product = excluded.product, name = excluded.name, active = excluded.active;
+  folded = excluded.folded, product = excluded.product, name = excluded.name, active = excluded.active
+WHERE excluded.active >= catalogue.active OR excluded.product = catalogue.product;
 
 -- name: drop_old_code
 -- A product whose code was changed is no longer sold under the old one: (product, sku).
@@ -49,7 +50,7 @@ SELECT DISTINCT cause FROM exception_case WHERE kind = ?1 AND closed_at IS NULL;
 
 -- name: subjects_waiting
 -- Who waits for one cause, in order of purchase: (kind, cause).
-SELECT c.subject FROM exception_case c LEFT JOIN order_view o ON o.key = c.subject
+SELECT c.subject, o.placed_at FROM exception_case c LEFT JOIN order_view o ON o.key = c.subject
 WHERE c.kind = ?1 AND c.cause = ?2 AND c.closed_at IS NULL ORDER BY o.placed_at, c.subject;
 
 -- name: orders_listed

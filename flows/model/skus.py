@@ -26,15 +26,19 @@ class SkuIndex:
         return sku in self._inactive
 
     def learn(self, sku: str, product: int, *, active: bool) -> None:
-        """Take over what Fulfil says of a product; a changed code replaces the old one."""
+        """Take over what Fulfil says of a product; a changed code replaces the old one.
+
+        Of two products with one code the active one counts: brands archive a product and make it anew.
+        """
         old = self._skus.get(product)
         if old is not None and old != sku:
-            self._products.pop(old, None)
+            if self._products.get(old) == product:
+                del self._products[old]
             self._inactive.discard(old)
         self._skus[product] = sku
         if active:
             self._products[sku] = product
             self._inactive.discard(sku)
-        else:
+        elif self._products.get(sku, product) == product:
             self._products.pop(sku, None)
             self._inactive.add(sku)

@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import anyio
 import msgspec
 
 from runtime.clock import Clock
@@ -25,6 +26,7 @@ from runtime.journal.writer import Arrival, Row, Unit, Writer
 from runtime.testing.crash import reach
 
 ID_BITS_PER_EPOCH = 32
+_STORE_FULL_WAIT_S = 1.0
 _encode = msgspec.json.encode
 
 OnNew = Callable[[int, Delivery, DeliveryReceived], None]
@@ -62,6 +64,24 @@ class Journal:
         """One atomic change by statement names, for callers outside the hot path."""
         statements = self.statements
         return self.writer.submit(Unit([(statements[name], row) for name, row in rows], on_durable=on_durable))
+
+    async def write(self, rows: Sequence[tuple[str, Row]], on_durable: Callable[[], None] | None = None) -> None:
+        """One atomic change that must not fail for want of room; see `landed`."""
+        await self.landed(self.submit(rows, on_durable))
+
+    async def landed(self, unit: Unit) -> None:
+        """Wait until a submitted unit is on disk. A full disk delays it, as often as it takes.
+
+        Raises SeamlineError when the unit contradicts what is stored, or the Stop that ended the writer.
+        """
+        while True:
+            try:
+                await unit.durable()
+            except StoreFull:
+                await anyio.sleep(_STORE_FULL_WAIT_S)
+                self.writer.submit(unit)
+            else:
+                return
 
     async def query(self, name: str, *row: Any) -> list[Any]:
         """The rows of a named query, from the last commit."""

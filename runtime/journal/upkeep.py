@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import sqlite3
 from collections.abc import Callable
@@ -41,7 +42,8 @@ async def run_upkeep(journal: Journal, path: Path, room: Room, emit: Callable[[A
         journal.full = judge(used_bytes + wal_bytes, free_bytes, room)
         emit(StoreMeasured(file_bytes=used_bytes, wal_bytes=wal_bytes, free_bytes=free_bytes))
         after = await reclaim_bodies(journal, journal.clock.now() - int(room.bodies_kept_days * _US_PER_DAY), after)
-        await journal.writing.run(_give_back_pages)
+        with contextlib.suppress(sqlite3.OperationalError):  # a full disk: also giving pages back needs some room
+            await journal.writing.run(_give_back_pages)
         await anyio.sleep(_EVERY_S)
 
 
@@ -52,7 +54,7 @@ async def reclaim_bodies(journal: Journal, before: int, after: int) -> int:
     rows = await journal.query("bodies_after", after, _BODIES_PER_TURN_MAX)
     old = [(id_, needed) for id_, received_at, needed in rows if received_at < before]
     if free := [(id_,) for id_, needed in old if not needed]:
-        await journal.submit([("free_bodies", row) for row in free]).durable()
+        await journal.write([("free_bodies", row) for row in free])
     return old[-1][0] if len(old) == _BODIES_PER_TURN_MAX else 0
 
 

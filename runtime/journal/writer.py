@@ -117,6 +117,11 @@ class Writer:
         finally:
             self._end(StoreFailed("the journal's writer has stopped; nothing more can be made durable"))
 
+    @property
+    def ended(self) -> bool:
+        """Whether nothing can be made durable any more."""
+        return self._ended is not None
+
     async def drained(self) -> None:
         """Wait until nothing is waiting for a commit."""
         while self._units or not self._idle.is_set():

@@ -44,7 +44,6 @@ def test_the_same_identifier_any_number_of_times_is_one_sale_and_one_answer(door
         "repeated_without_look": 2,
         "updated": 0,
         "repeated_with_change": 0,
-        "repeated_without_look": 2,
     }
 
 

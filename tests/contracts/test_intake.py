@@ -387,7 +387,7 @@ async def test_a_body_that_breaks_off_is_counted_and_not_stored(opened: Door) ->
     async with raw(opened) as begin:
         await (await begin(b"{", "Content-Length: 50")).aclose()
         with anyio.fail_after(5):
-            while not opened.events:  # noqa: ASYNC110  the close has to be noticed
+            while not opened.events:
                 await anyio.sleep(0.001)
     assert (opened.events, opened.shelf.calls) == ([RequestRefused("shop-uk", "body_incomplete")], 0)
 

@@ -1,7 +1,7 @@
 """Planted defects: what a tired programmer might have written, each of which some test here must catch.
 
-They are patches of production objects, made in the process of the product before it is composed, and exist nowhere else.
-A run of zeros proves something only as long as every one of these is found.
+They are patches of production objects, made in the product's process before it is composed, and exist nowhere else. A
+run of zeros proves something only as long as every one of these is found.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from runtime import engine, lane
 from runtime.actor import ActorLoop
 from runtime.channel import Envelope
 from runtime.clock import Clock
+from runtime.decision import Repeat
 from runtime.delivery import Delivery, Receipt
 from runtime.journal import journal
 from runtime.journal.journal import Journal
@@ -46,7 +47,8 @@ def _patch(owner: Any, name: str, replacement: Any) -> None:
 
 @_defect
 def acknowledge_before_commit() -> None:
-    """The sender is told that its order is stored when it is only about to be."""
+    """The sender is told that its order is stored when it is only about to be: commits are for eight orders at once."""
+    waiting: list[Unit] = []
 
     async def accept(
         self: Journal, deliveries: Sequence[Delivery], channel: str, priority: int, on_new: journal.OnNew
@@ -58,7 +60,11 @@ def acknowledge_before_commit() -> None:
                 if arrival.known_as is None:
                     on_new(arrival.id, delivery, journal._received(arrival.id, delivery))
 
-        self.writer.submit(Unit(arrivals=arrivals, on_durable=hand_over))
+        waiting.append(Unit(arrivals=arrivals, on_durable=hand_over))
+        if len(waiting) >= 8:
+            for unit in waiting:
+                self.writer.submit(unit)
+            waiting.clear()
         return [Receipt(arrival.id, new=True) for arrival in arrivals]
 
     _patch(Journal, "accept", accept)
@@ -68,8 +74,8 @@ def acknowledge_before_commit() -> None:
 def repeat_without_look() -> None:
     """A call whose answer was lost is simply made again."""
 
-    def always_again(*arguments: Any, repeats_freely: bool = False) -> Any:
-        return next_try(*arguments, repeats_freely=True or repeats_freely)
+    def always_again(*arguments: Any, **_: Any) -> Any:
+        return next_try(*arguments, repeats_freely=True)
 
     _patch(lane, "next_try", always_again)
 
@@ -103,7 +109,7 @@ def consumed_mark_outside_transaction() -> None:
 @_defect
 def outcome_dropped_on_restart() -> None:
     """Calls that an earlier process may have begun are taken for calls that nobody has begun."""
-    original = engine.restored
+    original = lane.restored
 
     def restored(row: Sequence[Any], *arguments: Any) -> Intent:
         id_, actor, key, kind, repeat, body, _, _, attempts = row
@@ -117,7 +123,7 @@ def float_money() -> None:
     """The proof adds binary floats."""
 
     def add(left: Decimal, right: Decimal) -> Decimal:
-        return Decimal(float(left) + float(right))
+        return Decimal(str(float(left) + float(right)))
 
     _patch(proof, "_add", add)
 
@@ -143,12 +149,15 @@ def outcome_before_call() -> None:
 def claims_given_back_in_flight() -> None:
     """A stopping process waits for no call, and gives back the claims of those it has begun."""
 
-    async def drain(self: Lane) -> list[Intent]:
+    async def drain(self: Lane) -> None:
         self.draining = True
-        return [msgspec.structs.replace(each, id=id_) for feed in self._feeds.values() for id_ in feed.live]
 
-    each = Intent(id=0, actor="", key="", api="", share="", kind="", repeat=lane.Repeat.KEYED, body=b"")
+    def unbegun(self: Lane) -> list[Intent]:
+        return [msgspec.structs.replace(some, id=id_) for feed in self._feeds.values() for id_ in feed.live]
+
+    some = Intent(id=0, actor="", key="", api="", share="", kind="", repeat=Repeat.KEYED, body=b"")
     _patch(Lane, "drain", drain)
+    _patch(Lane, "unbegun", unbegun)
 
 
 @_defect
@@ -177,7 +186,9 @@ def epoch_not_checked() -> None:
 @_defect
 def left_behind_while_blocked() -> None:
     """What waits behind a write in flight is passed over when the queue is read, and nobody comes back to it."""
-    clause = "NOT EXISTS (SELECT 1 FROM state s WHERE s.actor = m.channel AND s.key = m.key AND s.blocked_by IS NOT NULL)"
+    clause = (
+        "NOT EXISTS (SELECT 1 FROM state s WHERE s.actor = m.channel AND s.key = m.key AND s.blocked_by IS NOT NULL)"
+    )
     original = Journal.__init__
 
     def init(self: Journal, *arguments: Any) -> None:

@@ -66,16 +66,22 @@ async def plain(world: World, defect: str) -> str:
     return await _found(world)
 
 
-def dying(point: str, nth: int) -> Check:
-    """A death at the point under load, then a restart with the same code."""
+def dying(point: str, *nths: int) -> Check:
+    """Deaths at the point under load, at each of these reachings until something is wrong; after each a restart."""
 
     async def check(world: World, defect: str) -> str:
-        await world.start(die=f"{point}:{nth}", defect=defect)
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(_send, world, _orders(16))
-            assert await world.ended() == -signal.SIGKILL
-            await world.start(defect=defect)
-        return await _found(world)
+        orders = iter(_orders(16 * len(nths)))
+        found = ""
+        for nth in nths:
+            await world.start(die=f"{point}:{nth}", defect=defect)
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(_send, world, list(islice(orders, 16)))
+                assert await world.ended() == -signal.SIGKILL
+                await world.start(defect=defect)
+            if found := await _found(world):
+                break
+            world.kill()
+        return found
 
     return check
 
@@ -107,6 +113,7 @@ async def stopping_under_load(world: World, defect: str) -> str:
     await world.plague([SLOW])
     await world.start(defect=defect)
     await _send(world, _orders(6))
+    await world.calls_in_flight(6)
     world.signal(signal.SIGTERM)
     status = await world.ended()
     await world.start(defect=defect)
@@ -115,14 +122,19 @@ async def stopping_under_load(world: World, defect: str) -> str:
 
 async def waiting_behind_a_write(world: World, defect: str) -> str:
     """A cancel arrives while the order's sale is being created, and the process dies: the cancel is still heard."""
-    (order,) = _orders(1)
     await world.plague([SLOW])
-    await world.start(defect=defect)
-    await _send(world, [order])
-    await world.deliver(next_version(order, cancelled_at="2027-01-01T00:00:00+00:00", cancel_reason="customer"))
-    world.kill()
-    await world.start(defect=defect)
-    return await _found(world) or ("" if "cancelled_after_import" in world.facts(order) else "the cancel was not heard")
+    for order in _orders(3):
+        await world.start(defect=defect)
+        await _send(world, [order])
+        await world.writes_on_disk(1)
+        await world.deliver(next_version(order, cancelled_at="2027-01-01T00:00:00+00:00", cancel_reason="customer"))
+        world.kill()
+        await world.start(defect=defect)
+        if found := await _found(world):
+            return found
+        if "cancelled_after_import" not in world.facts(order):
+            return "the cancel was not heard"
+    return ""
 
 
 async def overtaken(world: World, defect: str) -> str:
@@ -164,10 +176,10 @@ async def second_process(world: World, defect: str) -> str:
 
 
 CAUGHT_BY: dict[str, Check] = {
-    "acknowledge_before_commit": dying("journal.before_commit", 12),
+    "acknowledge_before_commit": dying("intake.before_answer", 6),
     "repeat_without_look": answers_lost,
     "key_without_sales_channel": two_shops_with_one_id,
-    "consumed_mark_outside_transaction": dying("step.before_journal", 8),
+    "consumed_mark_outside_transaction": dying("step.before_journal", 3, 4, 5),
     "outcome_dropped_on_restart": dying("effect.after_call", 5),
     "float_money": plain,
     "outcome_before_call": dying("effect.before_call", 4),

@@ -11,7 +11,7 @@ import signal
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
-from typing import Any
+from typing import Any, Self
 
 import anyio
 import pytest
@@ -39,7 +39,7 @@ _NTH = {
     "timer.before_fire": 1,
     "export.before_delete": 1,
 }
-"""At which reaching of the point the process dies: late enough to be under load. The final checkpoint has its own test."""
+"""The process dies when it reaches the point for this time, under load. The final checkpoint has its own test."""
 
 
 class Receiver:
@@ -68,7 +68,7 @@ class Receiver:
         spans = [span for each in request.resource_spans for scope in each.scope_spans for span in scope.spans]
         self.posts.append({(span.trace_id, span.span_id) for span in spans})
 
-    def __enter__(self) -> Receiver:
+    def __enter__(self) -> Self:
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02})
         self._thread.start()
         return self

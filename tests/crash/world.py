@@ -55,6 +55,9 @@ port = 0
 keys = ["env:SEAMLINE_CRASH_KEY"]
 [ops]
 port = 0
+control_key = "env:SEAMLINE_CRASH_KEY"
+[engine]
+window = {window}
 [fulfil]
 token = "env:SEAMLINE_CRASH_TOKEN"
 requests_per_s = {requests_per_s}
@@ -88,6 +91,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     lost_answer_wait_s: float = 0.05
     requests_per_s: float = 5_000.0
     otlp_url: str = ""
+    window: int = 256
 
 
 class World:
@@ -181,6 +185,10 @@ class World:
         """The end of what the product logged last."""
         return self._log.read_text(errors="replace")[-2_000:]
 
+    def log_bytes(self) -> bytes:
+        """What the product has logged since its last start."""
+        return self._log.read_bytes()
+
     # -- the senders ---------------------------------------------------------------------------------------------------
 
     async def send(
@@ -255,6 +263,12 @@ class World:
             (writes,) = connection.execute("SELECT count(*) FROM intent WHERE repeat <> 'safe'").fetchone()
         return messages, writes
 
+    async def writes_on_disk(self, at_least: int, within_s: float = _PATIENCE_S) -> None:
+        """Return once so many writes without an outcome are in the store."""
+        with anyio.fail_after(within_s):
+            while self.on_disk()[1] < at_least:
+                await anyio.sleep(_POLL_S)
+
     def facts(self, order: GeneratedOrder) -> list[str]:
         """The kinds of the facts in the order's timeline, in order."""
         key = f"{order.sales_channel}/{order.order_id}"
@@ -269,6 +283,21 @@ class World:
                 return await self.metrics(own)
         async with session.get(f"{self.ops_url}/metrics") as answer:
             return await answer.text()
+
+    async def control(self, command: str, sales_channel: str) -> None:
+        """Pause or resume a sales channel, as an operator does."""
+        url, headers = f"{self.ops_url}/v1/control/{command}", {"Authorization": f"Bearer {KEY}"}
+        async with (
+            aiohttp.ClientSession() as session,
+            session.post(url, params={"name": sales_channel}, headers=headers) as answer,
+        ):
+            assert answer.status == 200, await answer.text()
+
+    async def calls_in_flight(self, at_least: int, within_s: float = _PATIENCE_S) -> None:
+        """Return once so many calls of Fulfil are under way at once."""
+        with anyio.fail_after(within_s):
+            while metric(await self.metrics(), "seamline_calls_in_flight") < at_least:
+                await anyio.sleep(_POLL_S)
 
     async def books(self) -> dict[str, Any]:
         """Fulfil's books."""

@@ -93,7 +93,8 @@ def test_a_rule_that_never_fires_fails_its_test(tmp_path: Path) -> None:
     blunted = text.replace("seamline_outcomes_open > 0", "seamline_outcomes_open > 1000")
     assert blunted != text
     (tmp_path / RULES.name).write_text(blunted, encoding="utf-8")
-    shutil.copy(RULES_TEST, tmp_path)
+    head, *tests = re.split(r"(?m)^(?=  - name: )", RULES_TEST.read_text(encoding="utf-8"))
+    (tmp_path / RULES_TEST.name).write_text(head + "".join(each for each in tests if "SeamlineOutcomesOpen:" in each))
     tested = promtool("test", "rules", tmp_path / RULES_TEST.name)
     assert tested.returncode != 0
     assert "SeamlineOutcomesOpen" in tested.stdout + tested.stderr

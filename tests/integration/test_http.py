@@ -212,7 +212,7 @@ async def test_connections_above_the_limit_are_hung_up_on() -> None:
             assert status(await first.receive()) == 200
             assert await ask(listener, post("/size", b"x")) == b""
         with anyio.fail_after(5):
-            while await ask(listener, post("/size", b"x")) == b"":  # noqa: ASYNC110  the close has to be noticed
+            while await ask(listener, post("/size", b"x")) == b"":
                 await anyio.sleep(0.001)
 
 

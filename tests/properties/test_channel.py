@@ -191,7 +191,7 @@ SCRIPTS = st.lists(
 def test_every_message_is_given_once_and_in_the_order_of_its_key(
     script: list[tuple[Any, ...]], seed: int, capacity: int
 ) -> None:
-    """Commits, stale reads, deferrals, outcomes, failures and pauses in any order: nothing is lost, doubled or turned."""
+    """Commits, stale reads, deferrals, outcomes, failures and pauses in any order: nothing lost, doubled or turned."""
     world = anyio.run(play, script, seed, capacity, backend_options={"loop_factory": lambda: VirtualLoop(seed=seed)})
     assert world.decided == world.committed
     assert sorted(world.outcomes) == [-number for number in range(world.intents, 0, -1)]

@@ -1,0 +1,544 @@
+"""The command line as people use it: beside a running process, without one, in a pipe, and when something is wrong.
+
+One Seamline runs in a thread of this process, configured as deploy/seamline.example.toml has it, beside the sandbox of
+deploy/sandbox.example.toml: what is typed here is what the README says to type.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import re
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import anyio.from_thread
+import pytest
+
+from connectors.fulfil.sandbox.__main__ import read_config
+from connectors.fulfil.sandbox.server import open_sandbox
+from flows import cli
+from flows.app import App, composed, telemetry_of
+from flows.config import Config
+from flows.reference import metric_rows
+from runtime.clock import SystemClock
+from runtime.config import load
+
+ROOT = Path(__file__).resolve().parents[2]
+EXAMPLE = ROOT / "deploy" / "seamline.example.toml"
+ORDER = json.loads((ROOT / "deploy" / "order.example.json").read_text(encoding="utf-8"))
+SECRETS = {
+    "FULFIL_TOKEN": "sandbox-token",
+    "SEAMLINE_INTAKE_KEY": "intake-key-0123456789",
+    "SEAMLINE_CONTROL_KEY": "control-key",
+}
+_SETTLED_WITHIN_S = 10.0
+_POLL_S = 0.01
+
+
+class Said:
+    """What a command wrote, and its exit status."""
+
+    def __init__(self, status: int, out: str, err: str) -> None:
+        self.status, self.out, self.err = status, out, err
+
+    @property
+    def data(self) -> Any:
+        """The JSON on stdout."""
+        return json.loads(self.out)
+
+    @property
+    def rows(self) -> list[list[str]]:
+        """The table on stdout, without its head."""
+        return [line.split("\t") for line in self.out.splitlines()[1:]]
+
+
+Type = Callable[..., Said]
+
+
+@pytest.fixture
+def seamline(capsys: pytest.CaptureFixture[str]) -> Type:
+    """Type a command: `seamline("orders", "list")`."""
+
+    def typed(*words: str) -> Said:
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as end:
+            cli.main([*words])
+        out, err = capsys.readouterr()
+        assert "Traceback" not in out + err
+        return Said(end.value.code if isinstance(end.value.code, int) else 1, out, err)
+
+    return typed
+
+
+# -- the process beside it ---------------------------------------------------------------------------------------------
+
+
+def order(number: str, /, **changes: Any) -> dict[str, Any]:
+    """The order of the README under another number."""
+    return {**ORDER, "order_id": f"A-{number}", "reference": f"#{number}", **changes}
+
+
+def line(sku: str) -> dict[str, Any]:
+    return {**ORDER["lines"][0], "sku": sku}
+
+
+def sent(app: App, *orders: dict[str, Any]) -> None:
+    """Deliver orders as Patchworks would."""
+    request = urllib.request.Request(  # noqa: S310 - our own listener
+        f"{app.intake_url}/v1/orders/marketplace",
+        json.dumps(orders).encode(),
+        {"X-API-Key": SECRETS["SEAMLINE_INTAKE_KEY"], "Content-Type": "application/json"},
+    )
+    with urllib.request.urlopen(request) as answer:  # noqa: S310
+        assert answer.status == 200
+
+
+def until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + _SETTLED_WITHIN_S
+    while not condition():
+        assert time.monotonic() < deadline, "it never came to that"
+        time.sleep(_POLL_S)
+
+
+@contextmanager
+def running(store: Path) -> Iterator[tuple[App, dict[str, str]]]:
+    """The product of the example configuration beside the sandbox, and the environment in which commands find it."""
+    sandbox_config = read_config(str(ROOT / "deploy" / "sandbox.example.toml"), {"port": 0})
+    with (
+        anyio.from_thread.start_blocking_portal() as portal,
+        portal.wrap_async_context_manager(open_sandbox(sandbox_config)) as sandbox,
+    ):
+        environment = {
+            **SECRETS,
+            "SEAMLINE__STORE__PATH": str(store),
+            "SEAMLINE__FULFIL__API__BASE_URL": sandbox.url,
+            "SEAMLINE__INTAKE__PORT": "0",
+            "SEAMLINE__OPS__PORT": "0",
+            "SEAMLINE__TELEMETRY__LOG_LEVEL": "error",
+        }
+        config, clock = load(EXAMPLE, Config, environment), SystemClock()
+        with portal.wrap_async_context_manager(composed(config, clock, telemetry_of(config, clock))) as app:
+            yield app, environment | {"SEAMLINE__OPS__PORT": app.ops_url.rpartition(":")[2]}
+
+
+@pytest.fixture(scope="module")
+def process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[App, dict[str, str]]]:
+    """A process that has imported #1001, and holds #1002 and #1003 (which calls itself #1002, too)."""
+    with running(tmp_path_factory.mktemp("cli") / "seamline.db") as (app, environment):
+        sent(
+            app,
+            order("1001"),
+            order("1002", lines=[line("NEW-[bold]MUG")]),
+            order("1003", reference="#1002", lines=[line("NEW-LAMP")]),
+            order("1004", reference="#10\x1b[31m04", lines=[line("NEW-LAMP")]),
+        )
+        until(lambda: _settled(app) == 4)
+        yield app, environment
+
+
+@pytest.fixture
+def app(process: tuple[App, dict[str, str]], monkeypatch: pytest.MonkeyPatch) -> App:
+    """That process, and the environment of whoever types commands beside it."""
+    for name, value in process[1].items():
+        monkeypatch.setenv(name, value)
+    return process[0]
+
+
+def scraped(app: App) -> str:
+    with urllib.request.urlopen(f"{app.ops_url}/metrics") as answer:  # noqa: S310
+        return str(answer.read().decode())
+
+
+def _settled(app: App) -> float:
+    found = re.findall(r"^seamline_orders_settled_total\{.*\} (\S+)$", scraped(app), re.MULTILINE)
+    return sum(map(float, found))
+
+
+def beside(*words: str) -> list[str]:
+    """The words of a command about the example's store."""
+    return [*words, "--config", str(EXAMPLE)]
+
+
+# -- asking ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("app")
+def test_orders_are_listed_with_what_became_of_them(seamline: Type) -> None:
+    """State, proof, amount and sale, one order to a line, tabs between."""
+    said = seamline(*beside("orders", "list"))
+    assert said.status == 0
+    assert {row[1]: row[3:6] for row in said.rows}["marketplace/A-1001"] == ["imported", "proven", "64.00 USD"]
+    assert {row[1]: row[3] for row in said.rows}["marketplace/A-1002"] == "held"
+
+
+@pytest.mark.usefixtures("app")
+def test_orders_can_be_asked_for_by_state_and_as_json(seamline: Type) -> None:
+    """The same rows for machines: names instead of columns."""
+    said = seamline(*beside("orders", "list", "--state", "imported", "--json"))
+    assert ("marketplace/A-1001", "64.00", "USD") in [(row["key"], row["amount"], row["currency"]) for row in said.data]
+    assert {row["state"] for row in said.data} == {"imported"}
+    assert seamline(*beside("orders", "list", "--sales-channel", "web", "--json")).data == []
+
+
+@pytest.mark.usefixtures("app")
+def test_pages_of_a_list_join_without_gap_or_repeat(seamline: Type) -> None:
+    """What is printed as the next page's --before is what continues the list."""
+    whole = [row["changed_at"] for row in seamline(*beside("orders", "list", "--json")).data]
+    said = seamline(*beside("orders", "list", "--limit", "1"))
+    before = re.search(r"more: --before (\S+)", said.err)
+    assert before is not None
+    rest = seamline(*beside("orders", "list", "--json", "--before", before[1])).data
+    assert [row["changed_at"] for row in rest] == [at for at in whole if at < whole[0]]
+
+
+@pytest.mark.parametrize("named", ["#1001", "A-1001", "marketplace/A-1001"])
+@pytest.mark.usefixtures("app")
+def test_an_order_is_found_by_whatever_people_call_it(seamline: Type, named: str) -> None:
+    """By its number, by its id, and by sales channel and id."""
+    said = seamline(*beside("orders", "show", named, "--json"))
+    assert said.data["key"] == "marketplace/A-1001"
+    assert [fact["kind"] for fact in said.data["timeline"]] == ["received", "decided", "created"]
+
+
+@pytest.mark.usefixtures("app")
+def test_an_order_is_shown_with_its_cases_and_its_timeline(seamline: Type) -> None:
+    """For people: fields, open cases, and what happened, in that order."""
+    out = seamline(*beside("orders", "show", "A-1002")).out
+    assert out.index("state\theld") < out.index("sku.unknown (ecommerce, open)") < out.index("intake\treceived")
+
+
+@pytest.mark.usefixtures("app")
+def test_explain_names_the_cause_the_owner_and_the_next_step(seamline: Type) -> None:
+    """A held order: what is wrong, what is at stake, whose move it is, what it is, how it ends by itself."""
+    out = seamline(*beside("orders", "explain", "A-1002")).out
+    assert "is held: it is stored whole, and nothing of it is in Fulfil" in out
+    assert "the SKU 'NEW-[bold]MUG' is not in Fulfil. At stake: 64.00 USD" in out
+    assert "Next step, by ecommerce, to be done by " in out
+    assert "It ends by itself when a product with exactly this SKU is active in Fulfil." in out
+    said = seamline(*beside("orders", "explain", "A-1001", "--json"))
+    assert said.data["explanation"].startswith("Order #1001 of marketplace (64.00 USD) is in Fulfil as sale SO")
+
+
+@pytest.mark.usefixtures("app")
+def test_holds_are_listed_by_owner_and_kind(seamline: Type) -> None:
+    """Three cases for ecommerce, none for finance; the subject, the amount at stake and the reason of each."""
+    said = seamline(*beside("holds", "--owner", "ecommerce"))
+    assert {tuple(row[1:5]) for row in said.rows} >= {
+        ("ecommerce", "sku.unknown", "marketplace/A-1002", "64.00 USD"),
+        ("ecommerce", "sku.unknown", "marketplace/A-1003", "64.00 USD"),
+    }
+    assert seamline(*beside("holds", "--owner", "finance", "--json")).data == []
+    assert {row["kind"] for row in seamline(*beside("holds", "--kind", "sku.unknown", "--json")).data} == {
+        "sku.unknown"
+    }
+
+
+@pytest.mark.usefixtures("app")
+def test_what_others_sent_commands_no_terminal(seamline: Type) -> None:
+    """An escape sequence in an order's number is spelt out, wherever it is shown."""
+    for words in (["orders", "list"], ["orders", "show", "A-1004"], ["orders", "explain", "A-1004"]):
+        out = seamline(*beside(*words)).out
+        assert "\x1b" not in out
+        assert "#10\\u001b[31m04" in out
+
+
+@pytest.mark.usefixtures("app")
+def test_asking_needs_no_secret(seamline: Type, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever may read the store may ask about an order, without the token of the ERP in the environment."""
+    for name in SECRETS:
+        monkeypatch.delenv(name)
+    assert seamline(*beside("orders", "list")).status == 0
+    assert seamline(*beside("holds")).status == 0
+
+
+# -- what is not there -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("app")
+def test_an_unknown_order_is_said_to_be_unknown(seamline: Type) -> None:
+    """Status 1 and a sentence with the next step; nothing on stdout."""
+    for command in ("show", "explain"):
+        said = seamline(*beside("orders", command, "#4711"))
+        assert (said.status, said.out) == (1, "")
+        assert said.err == "seamline: no order is known as '#4711'; `seamline orders list` shows those that are\n"
+
+
+@pytest.mark.usefixtures("app")
+def test_an_ambiguous_number_is_not_guessed(seamline: Type) -> None:
+    """Two orders with one number: both are named."""
+    said = seamline(*beside("orders", "show", "#1002"))
+    assert said.status == 1
+    assert "may be marketplace/A-1002, marketplace/A-1003; say which" in said.err
+
+
+@pytest.mark.parametrize(
+    ("words", "complaint"),
+    [
+        (["orders", "list", "--state", "lost"], "Choose from"),
+        (["orders", "list", "--sttate", "held"], "Did you mean --state?"),
+        (["orders", "list", "--limit", "0"], "Must be >= 1"),
+        (["holds", "--owner", "nobody"], "Choose from"),
+        (["ordres"], 'Did you mean "orders"?'),
+    ],
+)
+def test_a_wrong_word_is_answered_with_the_right_ones(seamline: Type, words: list[str], complaint: str) -> None:
+    """Status 2, and what may stand there."""
+    said = seamline(*words)
+    assert said.status == 2
+    assert complaint in said.err
+
+
+def test_an_unknown_kind_of_exception_is_answered_with_the_kinds(seamline: Type) -> None:
+    """A misspelt kind is not an empty list."""
+    said = seamline("holds", "--kind", "sku.unknow")
+    assert said.status == 1
+    assert "there are sku.unknown, " in said.err
+
+
+def test_a_store_that_is_not_there_is_told_with_the_next_step(
+    seamline: Type, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Status 65, and nothing is created by asking."""
+    monkeypatch.setenv("SEAMLINE__STORE__PATH", str(tmp_path / "none.db"))
+    said = seamline(*beside("orders", "list"))
+    assert said.status == 65
+    assert "start `seamline run` first, or name the right --config" in said.err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_that_is_no_store_is_told(seamline: Type, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Status 65 for a file of another kind."""
+    (tmp_path / "notes.txt").write_text("milk, eggs, " * 1000)
+    monkeypatch.setenv("SEAMLINE__STORE__PATH", str(tmp_path / "notes.txt"))
+    said = seamline(*beside("holds"))
+    assert said.status == 65
+    assert "cannot be read" in said.err
+
+
+@pytest.mark.parametrize("words", [["orders", "list"], ["check"], ["run"], ["pause", "web"]], ids="-".join)
+def test_a_configuration_that_is_not_there_is_told(seamline: Type, tmp_path: Path, words: list[str]) -> None:
+    """Status 78, and the option that names another one."""
+    said = seamline(*words, "--config", str(tmp_path / "none.toml"))
+    assert said.status == 78
+    assert "none.toml cannot be read (No such file or directory); name the right file" in said.err
+
+
+# -- telling the process -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("app")
+def test_a_release_decides_again_and_holds_again_while_the_cause_is_there(seamline: Type) -> None:
+    """The order is looked at again at once; its SKU is still missing, so it stays held."""
+
+    def times_held() -> int:
+        story = seamline(*beside("orders", "show", "A-1002", "--json")).data
+        return [fact["kind"] for fact in story["timeline"]].count("held")
+
+    before = times_held()
+    said = seamline(*beside("holds", "release", "A-1002"))
+    assert said.out == "marketplace/A-1002 will be decided on again\n"
+    until(lambda: times_held() == before + 1)
+
+
+def test_a_paused_sales_channel_takes_orders_and_decides_on_none(seamline: Type, app: App) -> None:
+    """What comes while it is paused waits, and says so; after the resume it goes on."""
+    assert seamline(*beside("pause", "marketplace")).out == "marketplace is paused\n"
+    try:
+        sent(app, order("2001"))
+        said = seamline(*beside("orders", "explain", "marketplace/A-2001"))
+        assert "was received and waits to be decided on" in said.out
+    finally:
+        assert seamline(*beside("resume", "marketplace")).out == "marketplace is going on\n"
+    until(lambda: "sale SO" in seamline(*beside("orders", "explain", "marketplace/A-2001")).out)
+
+
+@pytest.mark.usefixtures("app")
+def test_a_refused_command_says_why(seamline: Type) -> None:
+    """A sales channel that is not configured: status 1, and those that are."""
+    said = seamline(*beside("pause", "webb"))
+    assert said.status == 1
+    assert "there is no partition 'webb'; there are marketplace, web" in said.err
+
+
+@pytest.mark.usefixtures("app")
+def test_a_wrong_control_key_is_refused(seamline: Type, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The process does nothing for whoever has not its key."""
+    monkeypatch.setenv("SEAMLINE_CONTROL_KEY", "another")
+    said = seamline(*beside("pause", "marketplace"))
+    assert said.status == 1
+    assert "the process refused (401)" in said.err
+
+
+def test_without_a_process_a_command_says_so(seamline: Type, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody listens where the configuration points to."""
+    monkeypatch.setenv("SEAMLINE_CONTROL_KEY", "control")
+    monkeypatch.setenv("SEAMLINE__OPS__PORT", "1")
+    said = seamline(*beside("resume", "web"))
+    assert said.status == 1
+    assert "no process answers at 127.0.0.1:1" in said.err
+
+
+def test_what_a_running_process_shows_is_on_the_page_of_metrics(app: App) -> None:
+    """Every family of its /metrics is listed, with the same help, and every gauge of the page is there."""
+    shown = dict(re.findall(r"^# HELP (seamline_\w+) (.+)$", scraped(app), re.MULTILINE))
+    listed = {row.name: row.help for row in metric_rows()}
+    assert shown == {name: listed.get(name) for name in shown}
+    assert set(listed) - set(shown) == set()
+
+
+# -- without any process -----------------------------------------------------------------------------------------------
+
+
+def test_check_names_every_problem_at_once(seamline: Type, tmp_path: Path) -> None:
+    """Each with its line, a misspelt one with the right spelling; status 78."""
+    config = tmp_path / "seamline.toml"
+    config.write_text(
+        "[fulfil]\ntokn = 'env:FULFIL_TOKEN'\n[fulfil.api]\nbase_url = 'acme'\n[intake]\nkeys = ['plain-text']\n"
+        "port = 80800\n[sales_channels.web]\nformat = 'shopify'\n[sales_channels.web.sale]\nchanel_id = 3\n"
+    )
+    said = seamline("check", "--config", str(config))
+    assert said.status == 78
+    for part in (
+        "line 2, fulfil.tokn: unknown key; did you mean `token`?",
+        "line 1, fulfil.token: must be given, and is missing",
+        "line 4, fulfil.api.base_url: ",
+        "line 6, intake.keys[0]: a secret is never written here",
+        "line 7, intake.port: ",
+        "line 11, sales_channels.web.sale.chanel_id: unknown key; did you mean `channel_id`?",
+        "line 10, sales_channels.web.sale.channel_id: must be given, and is missing",
+    ):
+        assert part in said.out
+    assert "plain-text" not in said.out
+    assert said.out.endswith(": 7 problems\n")
+    assert len(seamline("check", "--config", str(config), "--json").data) == 7
+
+
+def test_check_is_content_with_the_example(seamline: Type, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With its secrets in the environment: status 0."""
+    for name, value in SECRETS.items():
+        monkeypatch.setenv(name, value)
+    said = seamline("check", "--config", str(EXAMPLE))
+    assert (said.status, said.out) == (0, f"{EXAMPLE}: no problems\n")
+
+
+def test_check_reads_only_text(seamline: Type, tmp_path: Path) -> None:
+    """A file in another encoding is told, not a traceback."""
+    config = tmp_path / "seamline.toml"
+    config.write_bytes(b"# caf\xe9\n")
+    said = seamline("check", "--config", str(config))
+    assert said.status == 78
+    assert "is not UTF-8 at byte 5" in said.err
+
+
+def test_the_version_is_told(seamline: Type) -> None:
+    """The same by command and by option, and as JSON."""
+    plain = seamline("version").out
+    assert re.fullmatch(r"seamline \d+\.\d+\.\d+\n", plain)
+    assert seamline("--version").out == plain
+    assert plain == f"seamline {seamline('version', '--json').data['seamline']}\n"
+
+
+def test_every_command_and_every_option_has_help(seamline: Type, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Walk through all commands from the top: each says in a sentence what it does, and what each option means."""
+    monkeypatch.setenv("COLUMNS", "240")
+    seen = []
+    pages: list[tuple[str, ...]] = [()]
+    while pages:
+        path = pages.pop()
+        said = seamline(*path, "--help")
+        assert said.status == 0
+        assert re.search(r"\n\n\S.{15,}\.", said.out), f"seamline {' '.join(path)} does not say what it does"
+        commands, _, options = said.out.partition("Parameters")
+        for name, about in re.findall(r"│ \*?\s*(\S+)(?: \([^)]*\))?\s{2,}(.*?)\s*│", commands):
+            assert len(about) > 10, f"seamline {' '.join(path)} {name} has no help"
+            if not name.startswith("-"):
+                pages.append((*path, name))
+        for row in re.findall(r"│ \*?\s*(\S.*?)\s*│", options):
+            assert re.search(r"\s{2,}[A-Z].{9,}", row), f"seamline {' '.join(path)}: {row}"
+        seen.append(path)
+    assert {("run",), ("check",), ("orders", "list"), ("holds", "release"), ("schema", "order")} <= set(seen)
+
+
+def test_the_sandbox_keeps_the_port_of_its_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only an option that was typed replaces a setting."""
+    given: list[list[str]] = []
+
+    def noted(words: list[str]) -> int:
+        given.append(words)
+        return 0
+
+    monkeypatch.setattr("connectors.fulfil.sandbox.__main__.main", noted)
+    for words in (["sandbox"], ["sandbox", "-c", "s.toml"], ["sandbox", "-c", "s.toml", "--port", "8001"]):
+        with pytest.raises(SystemExit):
+            cli.main(words)
+    assert given == [[], ["--config", "s.toml"], ["--config", "s.toml", "--port", "8001"]]
+
+
+def test_the_reference_is_written_where_it_is_wanted(seamline: Type, tmp_path: Path) -> None:
+    """The pages as they are checked in; a directory that is not there is not made."""
+    assert seamline("reference", "--to", str(tmp_path)).status == 0
+    for page in (ROOT / "deploy" / "reference").glob("*.md"):
+        assert (tmp_path / page.name).read_text() == page.read_text()
+    assert seamline("reference", "--to", str(tmp_path / "none")).status == 1
+
+
+# -- where the words go ------------------------------------------------------------------------------------------------
+
+
+def test_a_pipe_that_closes_early_is_no_trouble() -> None:
+    """`seamline schema order | head -1` ends quietly: status 0, and nothing on stderr."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    try:
+        command = [sys.executable, "-m", "flows.cli", "schema", "order"]
+        ended = subprocess.run(command, cwd=ROOT, stdout=writer, stderr=subprocess.PIPE, check=False)
+    finally:
+        os.close(writer)
+    assert (ended.returncode, ended.stderr) == (0, b"")
+
+
+def on_a_terminal(*words: str, **environment: str) -> str:
+    """What a command shows on a terminal of 200 columns."""
+    master, slave = pty.openpty()
+    plain = {name: value for name, value in os.environ.items() if name not in {"NO_COLOR", "FORCE_COLOR"}}
+    settings = {**plain, "TERM": "xterm-256color", "COLUMNS": "200", **environment}
+    command = [sys.executable, "-m", "flows.cli", *words]
+    with subprocess.Popen(command, cwd=ROOT, stdin=slave, stdout=slave, stderr=slave, env=settings) as process:
+        os.close(slave)
+        shown = b""
+        try:
+            while part := os.read(master, 65_536):
+                shown += part
+        except OSError:  # Linux: the other side of the terminal is gone
+            pass
+        finally:
+            os.close(master)
+        process.wait(20)
+    return shown.decode()
+
+
+_COLOUR = re.compile(r"\x1b\[[\d;]*(?:3[0-79]|38|4[0-79]|48|9\d)(?:;[\d;]*)?m")
+
+
+def test_no_color_is_honoured() -> None:
+    """On a terminal help is coloured; with NO_COLOR it is not."""
+    assert _COLOUR.search(on_a_terminal("orders", "--help"))
+    assert not _COLOUR.search(on_a_terminal("orders", "--help", NO_COLOR="1"))
+
+
+@pytest.mark.usefixtures("app")
+def test_a_table_on_a_terminal_shows_what_is_there() -> None:
+    """Brackets in a SKU are not taken for markup, and an escape sequence is spelt out."""
+    shown = on_a_terminal(*beside("holds"))
+    assert "NEW-[bold]MUG" in shown
+    shown = on_a_terminal(*beside("orders", "list"))
+    assert "#10\\u001b[31m04" in shown
+    assert "deadline" not in shown
