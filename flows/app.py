@@ -47,7 +47,7 @@ from runtime.clock import Clock, SystemClock
 from runtime.config import fingerprint, load
 from runtime.delivery import Delivery, Receipt
 from runtime.engine import Engine, Outside, Scope
-from runtime.errors import SeamlineError, Stop
+from runtime.errors import SeamlineError, Stop, told
 from runtime.exporter import Exporter
 from runtime.http import Control, Limits, Listener, application, ops_app
 from runtime.journal.journal import Journal, opened
@@ -112,13 +112,22 @@ class App:
         name = parameters.get("name", "")
         scope: Scope = "actor" if parameters.get("scope") == "actor" else "partition"
         if command == "release":
-            await self.engine.post(ORDER_IMPORTER, parameters["key"], Recheck(because="person"))
-            return f"{parameters['key']} will be decided on again"
+            return await self._release(parameters.get("key", ""))
         known = self.engine.channels if scope == "actor" else self.config.sales_channels
         if name not in known:
             raise SeamlineError(f"there is no {scope} {name!r}; there are {', '.join(sorted(known))}")
         await (self.engine.pause if command == "pause" else self.engine.resume)(scope, name, "operator")
         return f"{name} is {'paused' if command == 'pause' else 'going on'}"
+
+    async def _release(self, key: str) -> str:
+        if not await self.journal.query_list("states", [key], ORDER_IMPORTER):
+            raise SeamlineError(f"no order is known as {key!r}; `seamline orders list` shows those that are")
+        if any(
+            (channel, parked) == (ORDER_IMPORTER, key) for channel, parked, *_ in await self.journal.query("parked")
+        ):
+            raise SeamlineError(f"a message of {key} is parked as a defect of ours; a restart tries it again")
+        await self.engine.post(ORDER_IMPORTER, key, Recheck(because="person"))
+        return f"{key} will be decided on again"
 
 
 def run_process(path: Path) -> None:
@@ -221,9 +230,7 @@ async def composed(config: Config, clock: Clock, telemetry: Telemetry) -> AsyncI
         _gauges(app)
         supervisor = Supervisor(
             clock,
-            on_restart=lambda part, error: emit(
-                runtime_events.Restarted(part=part, reason=str(error)[:200] and f"{type(error).__name__}: {error}")
-            ),
+            on_restart=lambda part, error: emit(runtime_events.Restarted(part=part, reason=told(error))),
             on_silence=lambda part, silent_s: emit(runtime_events.PartSilent(part=part, silent_seconds=silent_s)),
         )
         supervisor.add("journal", journal.writer.run)

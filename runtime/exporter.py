@@ -15,6 +15,7 @@ import msgspec
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan
 
+from runtime.errors import Stop
 from runtime.journal.journal import Journal
 from runtime.telemetry.events import ExportFailed, SpansDropped, SpansExported
 from runtime.telemetry.export import Post, TraceExporter
@@ -42,7 +43,13 @@ class Exporter:
         failed = 0
         while True:
             work = await self._journal.query("trace_work", 0, SUBJECTS_PER_POST_MAX)
-            wait_s = await self._export(work) if work else _IDLE_S
+            try:
+                wait_s = await self._export(work) if work else _IDLE_S
+            except Stop:
+                raise
+            except Exception:  # noqa: BLE001 - traces are for looking at: a defect in making them must not end the process
+                self._emit(ExportFailed(reason="defect"))
+                wait_s = _BACKOFF_S_MAX
             failed = failed + 1 if work and wait_s else 0
             if wait_s:
                 backoff_s = min(_BACKOFF_S_MAX, wait_s * 2.0 ** min(failed, 6)) if failed > 1 else wait_s

@@ -36,10 +36,10 @@ class Receiver:
     ids=["503", "429", "refused", "timeout", "defect"],
 )
 def test_without_a_trace_receiver_orders_go_on_and_spans_wait(tmp_path: Path, answers: Any) -> None:
-    """Failure case 44: an hour without a receiver costs disk, no order, and no restart of the process; then all go."""
+    """Failure case 44: twenty minutes without a receiver cost disk, no order and no restart; then all are taken."""
 
     async def main() -> None:
-        fulfil, made, receiver = Fulfil(), orders(40), Receiver()
+        fulfil, made, receiver = Fulfil(), orders(20), Receiver()
         receiver.answers = answers
 
         def traced(world: World) -> None:
@@ -50,9 +50,9 @@ def test_without_a_trace_receiver_orders_go_on_and_spans_wait(tmp_path: Path, an
         async with process(tmp_path / "store.db", fulfil, before=traced) as world:
             await world.send(*made)
             await world.until_sales(len(made), within_s=60)
-            await anyio.sleep(3_600)
+            await anyio.sleep(1_200)
             assert await world.sql("SELECT count(DISTINCT subject) FROM trace_work") == [(len(made),)]
-            assert receiver.posts < 400, "it backs off"
+            assert receiver.posts < 200, "it backs off"
             assert await world.cases() == []
             receiver.answers = (200, {}, b"")
 
@@ -112,7 +112,7 @@ def test_a_call_that_never_ends_is_told(tmp_path: Path) -> None:
 
 
 def test_an_idle_process_is_not_silent(tmp_path: Path) -> None:
-    """A day without orders, a paused actor with a full inbox, orders now and then: no alarm."""
+    """An hour without orders, a paused actor with a full inbox, orders now and then: no alarm."""
 
     async def main() -> None:
         fulfil, made = Fulfil(), orders(40)
@@ -126,7 +126,7 @@ def test_an_idle_process_is_not_silent(tmp_path: Path) -> None:
             await anyio.sleep(SILENCE_S_MAX * 5)
             await world.engine.resume("actor", "order_importer", "operator")
             await world.until_sales(len(made))
-            await anyio.sleep(86_400)
+            await anyio.sleep(3_600)
             assert world.silences() == []
             assert world.restarts() == []
 
