@@ -284,9 +284,8 @@ class Channel:
 
     def _take(self, count_max: int) -> list[Envelope]:
         batch: list[Envelope] = []
-        ahead = self._ahead
-        while ahead and len(batch) < count_max:
-            envelope = ahead.popleft()
+        while self._ahead and len(batch) < count_max:  # giving may replace the queue: see _set_aside
+            envelope = self._ahead.popleft()
             if envelope.outcome or not self._is_paused(envelope.key):
                 self._give(envelope, batch)
             else:
@@ -329,12 +328,22 @@ class Channel:
             self._set_aside(envelope.key)
 
     def _set_aside(self, key: str) -> None:
-        """The key goes on from disk: its messages that wait here are left there. Outcomes stay."""
+        """The key goes on from disk: its messages that wait here, or are ahead, are left there. Outcomes stay."""
         self._deferred.add(key)
-        waiting = self._waiting[key]
-        for each in waiting:
-            self._forget(each)
-        self._waiting[key] = deque(each for each in waiting if each.outcome)
+        self._waiting[key] = self._without(self._waiting[key], key)
+        if any(each.key == key and not each.outcome for each in self._ahead):
+            self._ahead = self._without(self._ahead, key)
+        self._held_back = list(self._without(self._held_back, key))
+
+    def _without(self, envelopes: Iterable[Envelope], key: str) -> deque[Envelope]:
+        """The envelopes without the key's messages, which are left on disk."""
+        kept: deque[Envelope] = deque()
+        for each in envelopes:
+            if each.outcome or each.key != key:
+                kept.append(each)
+            else:
+                self._forget(each)
+        return kept
 
     def _free(self, key: str) -> None:
         waiting = self._waiting.pop(key)

@@ -142,15 +142,20 @@ def configuration(directory: Path, url: str, *, intake: str = "", telemetry: str
     return load(path, Config)
 
 
+async def add_products(session: aiohttp.ClientSession, erp: RunningSandbox, skus: Sequence[str]) -> None:
+    """Give the ERP products."""
+    seeds = msgspec.json.encode([ProductSeed(sku=sku, name=sku) for sku in skus])
+    async with session.post(f"{erp.url}/sandbox/products", data=seeds) as answer:
+        assert answer.status == 200, await answer.text()
+
+
 @contextlib.asynccontextmanager
 async def running(
     directory: Path, *, skus: Sequence[str] = (), erp: SandboxConfig | None = None, **settings: str
 ) -> AsyncIterator[Running]:
     """Compose it, feed the ERP its products, and yield when orders are accepted."""
     async with open_sandbox(erp or sandbox_config()) as sandbox, aiohttp.ClientSession() as session:
-        seeds = [ProductSeed(sku=sku, name=sku) for sku in skus] or [ProductSeed(sku="ANYTHING")]
-        async with session.post(f"{sandbox.url}/sandbox/products", data=msgspec.json.encode(seeds)) as answer:
-            assert answer.status == 200
+        await add_products(session, sandbox, skus or ["ANYTHING"])
         config, clock = configuration(directory, sandbox.url, **settings), SystemClock()
         async with composed(config, clock, telemetry_of(config, clock)) as app:
             yield Running(app, sandbox, session, directory)
