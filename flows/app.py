@@ -40,6 +40,7 @@ from flows.model.schema import ORDERS
 from flows.model.skus import SkuIndex
 from flows.order_importer import NAME as ORDER_IMPORTER
 from flows.order_importer import OrderImporter
+from flows.standing import Standing
 from runtime.api import RateReading
 from runtime.breaker import Breaker
 from runtime.budget import Budget
@@ -83,6 +84,7 @@ class App:
 
     def __init__(self, config: Config, journal: Journal, engine: Engine, telemetry: Telemetry) -> None:
         self.config, self.journal, self.engine, self.telemetry = config, journal, engine, telemetry
+        self.standing = Standing(journal)
         self.accepting = False
         self.intake_url = self.ops_url = ""
 
@@ -240,6 +242,7 @@ async def composed(config: Config, clock: Clock, telemetry: Telemetry) -> AsyncI
         await engine.post(CATALOGUE, CATALOGUE_KEY, Sync())
         engine.supervise(supervisor)
         supervisor.add("upkeep", lambda: run_upkeep(journal, path, config.store.room, emit))
+        supervisor.add("standing", app.standing.run)
         supervisor.add("loop lag", lambda: _measure_lag(clock, emit))
         if config.telemetry.otlp_url:
             export_session = await stack.enter_async_context(
@@ -356,7 +359,7 @@ def _poster(session: Session, url: str) -> Post:
 
 
 def _gauges(app: App) -> None:
-    """Figures that are read when somebody scrapes."""
+    """Figures that are read when somebody scrapes. Nothing of the app is touched before."""
     engine, gauge = app.engine, app.telemetry.register_gauge
 
     def of_channels(field: str) -> Callable[[], list[tuple[list[str], float]]]:
@@ -367,6 +370,14 @@ def _gauges(app: App) -> None:
     gauge("seamline_channel_behind", "1 while more waits on disk.", ["channel"], of_channels("behind"))
     gauge("seamline_channel_busy_keys", "Keys that are being decided.", ["channel"], of_channels("busy_keys"))
     gauge("seamline_channel_deferred_keys", "Keys set aside on disk.", ["channel"], of_channels("deferred_keys"))
+    by_kind = ["kind", "owner"]
+    gauge("seamline_cases_open", "Open exceptions.", by_kind, lambda: app.standing.open())  # noqa: PLW0108 - see above
+    gauge(
+        "seamline_case_oldest_seconds",
+        "How long the oldest open exception has waited.",
+        by_kind,
+        lambda: app.standing.oldest_s(),  # noqa: PLW0108 - see above
+    )
     gauge(
         "seamline_calls_in_flight",
         "Outside calls under way.",
