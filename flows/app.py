@@ -21,7 +21,6 @@ from typing import Any, cast
 
 import aiohttp
 import anyio
-import anyio.abc
 
 from connectors.contract import Identification
 from connectors.fulfil.client import FulfilApi
@@ -236,14 +235,6 @@ async def composed(config: Config, clock: Clock, telemetry: Telemetry) -> AsyncI
             on_silence=lambda part, silent_s: emit(runtime_events.PartSilent(part=part, silent_seconds=silent_s)),
         )
         supervisor.add("journal", journal.writer.run)
-        tasks = await stack.enter_async_context(_running(supervisor))
-        await engine.prepare()
-        await catalogue.load()
-        await engine.post(CATALOGUE, CATALOGUE_KEY, Sync())
-        engine.supervise(supervisor)
-        supervisor.add("upkeep", lambda: run_upkeep(journal, path, config.store.room, emit))
-        supervisor.add("standing", app.standing.run)
-        supervisor.add("loop lag", lambda: _measure_lag(clock, emit))
         if config.telemetry.otlp_url:
             export_session = await stack.enter_async_context(
                 outgoing(connections_max=2, connect_timeout_s=5, request_timeout_s=10)
@@ -251,6 +242,14 @@ async def composed(config: Config, clock: Clock, telemetry: Telemetry) -> AsyncI
             post = _poster(export_session, config.telemetry.otlp_url)
             service = {"service.name": "seamline", "service.version": VERSION}
             supervisor.add("exporter", Exporter(journal, post, service, root="order", emit=emit).run)
+        await stack.enter_async_context(_running(supervisor))
+        await engine.prepare()
+        await catalogue.load()
+        await engine.post(CATALOGUE, CATALOGUE_KEY, Sync())
+        engine.supervise(supervisor)
+        supervisor.add("upkeep", lambda: run_upkeep(journal, path, config.store.room, emit))
+        supervisor.add("standing", app.standing.run)
+        supervisor.add("loop lag", lambda: _measure_lag(clock, emit))
         await _listening(app, stack)
         gc.collect()
         gc.freeze()  # what is here now stays; collections need not look at it again
@@ -262,7 +261,6 @@ async def composed(config: Config, clock: Clock, telemetry: Telemetry) -> AsyncI
             app.accepting = False
             with anyio.CancelScope(shield=True):
                 await engine.drain()
-            tasks.cancel_scope.cancel()
 
 
 def _fulfil(config: Config, session: Session, clock: Clock, emit: Callable[[Any], None]) -> Outside:
@@ -321,11 +319,18 @@ async def _listening(app: App, stack: AsyncExitStack) -> None:
 
 
 @asynccontextmanager
-async def _running(supervisor: Supervisor) -> AsyncIterator[anyio.abc.TaskGroup]:
-    """The supervisor beside the block; a Stop of one of its parts cancels the block and comes out of it."""
+async def _running(supervisor: Supervisor) -> AsyncIterator[None]:
+    """The supervisor beside the block; a Stop of one of its parts cancels the block and comes out of it.
+
+    What the block raises comes out, too: the parts are cancelled only when everything inside has been closed, because
+    something that waits while it closes would be cancelled instead, and the error forgotten.
+    """
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(supervisor.run)
-        yield tasks
+        try:
+            yield
+        finally:
+            tasks.cancel_scope.cancel()
 
 
 async def _until_signal(app: App) -> None:

@@ -14,27 +14,41 @@ def explain(story: Story, now: datetime) -> str:
     if story.order is None and not story.timeline:
         return f"Nothing is known of {story.key}: no delivery of it has been accepted."
     opened = [case for case in story.cases if case.closed_at is None]
-    parts = [_standing(story), *(_case(case, now) for case in opened)]
+    parts = [_standing(story, asks=bool(opened)), *(_case(case, now) for case in opened)]
     parts.append("\n".join(["What happened:", *_lines(story.timeline)]))
     return "\n\n".join(parts)
 
 
-def _standing(story: Story) -> str:
+def _standing(story: Story, *, asks: bool) -> str:
+    """Where the order stands, and whose move it is; when it `asks` something of a person, a case says what."""
     order = story.order
     if order is None:
-        return f"{story.key} was received and waits to be decided on."
+        return (
+            f"{story.key} was received and waits to be decided on. Next step, by Seamline: decide on it, as soon as "
+            "Fulfil's products are known, unless it is paused or parked."
+        )
     name = f"Order {order.reference} of {order.sales_channel} ({order.amount} {order.currency})"
     match order.state:
         case "imported":
-            return f"{name} is in Fulfil as sale {order.sale_number or order.sale}. Its figures are {order.proof}."
+            rest = "" if asks else " Nothing is left to do here; shipping and invoicing are Fulfil's."
+            sale = order.sale_number or order.sale
+            return f"{name} is in Fulfil as sale {sale}. Its figures are {order.proof}.{rest}"
         case "held":
             return f"{name} is held: it is stored whole, and nothing of it is in Fulfil."
         case "creating":
-            return f"{name} is on its way: the sale is being created in Fulfil, or waits for Fulfil to take it."
+            return (
+                f"{name} is on its way. Next step, by Seamline: create the sale, as soon as Fulfil takes the call and "
+                "the sales channel is not paused. Nobody has to act."
+            )
         case "unknown":
-            return f"{name} was sent to Fulfil, and the answer was lost. Seamline is looking whether the sale is there."
+            return (
+                f"{name} was sent to Fulfil, and the answer was lost. Next step, by Seamline: look whether the sale is "
+                "there, until Fulfil says. Nobody has to act."
+            )
         case "cancelled":
-            return f"{name} was cancelled by the sales channel before it went to Fulfil. There is nothing to do."
+            return f"{name} was cancelled by the sales channel before it went to Fulfil." + (
+                "" if asks else " There is nothing to do."
+            )
         case other:
             return f"{name} is {other}."
 

@@ -75,7 +75,7 @@ class LaneConfig(msgspec.Struct, frozen=True, kw_only=True):
     """How one API is called."""
 
     window: int = 256
-    """Intents in memory per share."""
+    """Intents in memory per share. What does not fit waits on disk, and costs a read and a claim more."""
     workers_per_share: Mapping[str, int]
     retry: RetryPolicy
     settle_s: float = 1.0

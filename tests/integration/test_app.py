@@ -25,6 +25,7 @@ from flows.formats.shopify import identify, read
 from flows.model.order import Order
 from flows.model.proof import prove
 from runtime.clock import SystemClock
+from runtime.errors import StoreFenced
 from tests.integration.running import TOKEN, Running, add_products, configuration, running, sandbox_config
 
 pytestmark = pytest.mark.anyio
@@ -420,3 +421,24 @@ async def test_a_stop_and_a_start_in_the_middle_cost_nothing(tmp_path: Path) -> 
             await at.until({"imported": len(made)})
             assert len(await at.books()) == len(made)
             assert "sale.sale/search_read" not in erp.sandbox.calls.statement()["calls"]
+
+
+async def test_an_error_of_whoever_holds_it_open_comes_out(tmp_path: Path) -> None:
+    """Closing what is inside must not eat the error, also with an exporter that has something to close."""
+    with pytest.raises(ExceptionGroup) as raised:
+        async with running(tmp_path, telemetry='otlp_url = "http://127.0.0.1:9/v1/traces"'):
+            raise LookupError("something of the caller's own")
+    assert raised.group_contains(LookupError)
+
+
+async def test_a_store_that_was_taken_over_ends_the_process_at_once(tmp_path: Path) -> None:
+    """Failure case 34: fenced off, it stops with that reason within seconds; there is nothing it could still record."""
+    (order,) = orders(1)
+    with pytest.raises(ExceptionGroup) as raised, anyio.fail_after(8):
+        async with running(tmp_path, skus=SKUS) as at:
+            with sqlite3.connect(tmp_path / "store.db") as other:
+                other.execute("UPDATE instance SET epoch = epoch + 1")
+            other.close()
+            await at.post(order.body)
+            await anyio.sleep(30)
+    assert raised.group_contains(StoreFenced)

@@ -1,0 +1,129 @@
+"""Each state of an order in plain words: where it stands, whose move it is, and what that move is."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from flows.exceptions.kinds import KINDS
+from flows.explain import explain
+from flows.reading import CaseRow, FactRow, OrderRow, Story
+
+NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
+
+
+def row(state: str, **changes: Any) -> OrderRow:
+    fields: dict[str, Any] = {
+        "key": "web/1001",
+        "sales_channel": "web",
+        "order_id": "1001",
+        "reference": "#1001",
+        "state": state,
+        "proof": "proven",
+        "amount": "10.00",
+        "currency": "USD",
+        "placed_at": NOW,
+        "sale": None,
+        "sale_number": None,
+        "changed_at": NOW,
+    }
+    return OrderRow(**{**fields, **changes})
+
+
+def case(kind: str, **changes: Any) -> CaseRow:
+    fields: dict[str, Any] = {
+        "fingerprint": "f",
+        "kind": kind,
+        "subject": "web/1001",
+        "cause": "c",
+        "sentence": "something is wrong",
+        "owner": KINDS[kind].owner.value,
+        "amount": "10.00",
+        "currency": "USD",
+        "opened_at": NOW,
+        "deadline_at": NOW + KINDS[kind].deadline,
+        "closed_at": None,
+        "closed_how": None,
+    }
+    return CaseRow(**{**fields, **changes})
+
+
+def fact(kind: str, **values: Any) -> FactRow:
+    return FactRow(id=1, actor="order_importer", kind=kind, began_at=NOW, ended_at=NOW, values=values)
+
+
+def told(order: OrderRow | None, *cases: CaseRow, facts: tuple[FactRow, ...] = (), now: datetime = NOW) -> str:
+    return explain(Story(order=order, key="web/1001", cases=cases, timeline=facts), now)
+
+
+@pytest.mark.parametrize(
+    ("order", "cases", "standing", "step"),
+    [
+        (None, (), "was received and waits to be decided on", "Next step, by Seamline: decide on it"),
+        (row("creating"), (), "is on its way", "Next step, by Seamline: create the sale"),
+        (row("unknown"), (), "the answer was lost", "Next step, by Seamline: look whether the sale is there"),
+        (row("held"), (case("sku.unknown"),), "is held", "Next step, by ecommerce, to be done by 2026-11-20 16:00:00Z"),
+        (row("imported", sale=9, sale_number="SO9"), (), "is in Fulfil as sale SO9", "Nothing is left to do here"),
+        (row("imported", sale=9), (case("order.edited"),), "is in Fulfil as sale 9", "Next step, by operations"),
+        (row("cancelled"), (), "was cancelled by the sales channel", "There is nothing to do."),
+        (row("cancelled"), (case("order.unreadable"),), "was cancelled", "Next step, by ecommerce"),
+    ],
+)
+def test_every_state_says_where_it_stands_and_whose_move_it_is(
+    order: OrderRow | None, cases: tuple[CaseRow, ...], standing: str, step: str
+) -> None:
+    """A person who was woken at three reads the first lines and knows whether to do something."""
+    text = told(order, *cases, facts=(fact("received"),))
+    assert standing in text
+    assert step in text
+    assert text.index(standing) < text.index("What happened:")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_of_case_names_owner_deadline_remedy_and_end(kind: str) -> None:
+    """All of it comes from the one catalogue."""
+    text = told(row("held"), case(kind))
+    of = KINDS[kind]
+    for part in (of.title, f"by {of.owner.value}", of.remedy, "At stake: 10.00 USD", "something is wrong."):
+        assert part in text
+
+
+def test_a_case_that_is_late_says_so() -> None:
+    """The deadline has passed."""
+    assert "should have been done by" in told(row("held"), case("sku.unknown"), now=NOW + timedelta(days=1))
+
+
+def test_a_closed_case_is_history() -> None:
+    """Only what is open asks for something."""
+    text = told(row("imported", sale=9), case("sku.unknown", closed_at=NOW, closed_how="order creating"))
+    assert "Next step" not in text
+
+
+def test_an_order_that_nobody_has_delivered_is_not_made_up() -> None:
+    """No row, no timeline."""
+    assert told(None) == "Nothing is known of web/1001: no delivery of it has been accepted."
+
+
+@pytest.mark.parametrize(
+    ("happened", "line"),
+    [
+        (fact("received"), "received and stored"),
+        (fact("decided", lines=3), "decided: goes to Fulfil with 3 lines"),
+        (fact("held", causes="sku.unknown"), "held: sku.unknown"),
+        (fact("created", sale=9, attempts=1, found_by_look=False), "created in Fulfil as sale 9, attempt 1"),
+        (
+            fact("created", sale=9, attempts=2, found_by_look=True),
+            "found in Fulfil after the answer was lost as sale 9, attempt 2",
+        ),
+        (fact("outcome_unknown", cause="no answer"), "the answer was lost (no answer)"),
+        (fact("looked_absent"), "looked in Fulfil: the sale is not there"),
+        (fact("stale", version="2"), "an older version arrived late (2) and was set aside"),
+        (fact("edited_after_import", version="3"), "edited after import (version 3)"),
+        (fact("cancelled_before_import"), "cancelled before import"),
+    ],
+)
+def test_every_fact_is_a_line_with_its_time(happened: FactRow, line: str) -> None:
+    """The timeline reads as a story."""
+    assert f"  2026-11-20 12:00:00Z  {line}" in told(row("held"), facts=(happened,)).splitlines()

@@ -1,0 +1,163 @@
+"""What people may ask of the store: lists, searches and stories, beside a running process or without one."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import anyio
+import pytest
+
+from flows.model.schema import ORDERS
+from flows.reading import Reading, reading
+from runtime.clock import Instant, SystemClock, to_instant
+from runtime.errors import StoreUnreadable
+from runtime.journal.journal import Journal, opened
+
+pytestmark = pytest.mark.anyio
+
+PLACED = datetime(2026, 11, 20, 8, tzinfo=UTC)
+
+
+@contextlib.asynccontextmanager
+async def both(path: Path) -> AsyncIterator[tuple[Journal, Reading]]:
+    """A process that writes, and somebody who asks."""
+    store = path / "store.db"
+    async with (
+        opened(store, SystemClock(), lambda _event: None, (ORDERS,)) as journal,
+        anyio.create_task_group() as tasks,
+    ):
+        tasks.start_soon(journal.writer.run)
+        async with reading(store) as read:
+            yield journal, read
+        tasks.cancel_scope.cancel()
+
+
+def view(key: str, **changes: Any) -> tuple[str, tuple[Any, ...]]:
+    sales_channel, _, order_id = key.partition("/")
+    fields: dict[str, Any] = {
+        "key": key,
+        "sales_channel": sales_channel,
+        "order_id": order_id,
+        "reference": f"#{order_id}",
+        "state": "imported",
+        "proof": "proven",
+        "amount": "10.00",
+        "currency": "USD",
+        "placed_at": to_instant(PLACED),
+        "sale": 9,
+        "sale_number": "SO9",
+        "changed_at": 100,
+    }
+    return "put_order_view", tuple({**fields, **changes}.values())
+
+
+def case(
+    key: str, kind: str = "sku.unknown", owner: str = "ecommerce", deadline: int = 50
+) -> tuple[str, tuple[Any, ...]]:
+    return "open_case", (f"{key}{kind}", kind, key, "A", "s", owner, "10.00", "USD", 1, deadline)
+
+
+async def test_orders_are_listed_by_their_latest_change_and_page_by_page(tmp_path: Path) -> None:
+    """Filters by state and sales channel; the next page begins before the last change that was shown."""
+    async with both(tmp_path) as (journal, read):
+        await journal.write([view(f"web/{number}", changed_at=number) for number in range(1, 6)])
+        await journal.write([view("outlet/9", changed_at=9, state="held", sale=None, sale_number=None, placed_at=None)])
+        assert [row.order_id for row in await read.orders()] == ["9", "5", "4", "3", "2", "1"]
+        first = await read.orders(sales_channel="web", limit=2)
+        assert [row.order_id for row in first] == ["5", "4"]
+        rest = await read.orders(sales_channel="web", before=to_instant(first[-1].changed_at))
+        assert [row.order_id for row in rest] == ["3", "2", "1"]
+        (held,) = await read.orders(state="held")
+        assert (held.key, held.sale, held.placed_at, held.amount) == ("outlet/9", None, None, "10.00")
+        assert first[0].placed_at == PLACED
+        assert await read.orders_by_state() == [("outlet", "held", 1), ("web", "imported", 5)]
+
+
+async def test_an_order_is_found_by_key_id_or_the_number_that_people_say(tmp_path: Path) -> None:
+    """Several are all told; a received order is found before it is decided on; what nobody sent is not found."""
+    async with both(tmp_path) as (journal, read):
+        await journal.write([view("web/1"), view("web/2", reference="#1"), view("outlet/1")])
+        assert await read.find("web/1") == ["web/1"]
+        assert await read.find("1") == ["outlet/1", "web/1"]
+        assert await read.find("#1") == ["outlet/1", "web/1", "web/2"]
+        assert await read.find("nowhere/7") == []
+        await journal.write([("put_fact", ("web/7", journal.new_id(), "intake", "received", 1, 2, "{}"))])
+        assert await read.find("web/7") == ["web/7"]
+        assert (await read.story("web/7")).order is None
+
+
+async def test_a_story_is_the_order_its_cases_and_its_timeline(tmp_path: Path) -> None:
+    """Open cases first; facts in order, with their values; nothing of any other order."""
+    async with both(tmp_path) as (journal, read):
+        facts = [
+            ("put_fact", ("web/1", journal.new_id(), "intake", "received", 1, 2, "{}")),
+            ("put_fact", ("web/1", journal.new_id(), "order_importer", "held", 3, 3, '{"causes":"x"}')),
+            ("put_fact", ("web/10", journal.new_id(), "intake", "received", 1, 2, "{}")),
+        ]
+        closed = ("close_case", (7, "order imported", "web/1order.contradiction"))
+        await journal.write([view("web/1"), case("web/1", "order.contradiction", "finance"), case("web/1"), *facts])
+        await journal.write([closed])
+        story = await read.story("web/1")
+        assert story.order is not None
+        assert [(each.kind, each.closed_how) for each in story.cases] == [
+            ("sku.unknown", None),
+            ("order.contradiction", "order imported"),
+        ]
+        assert [(fact.kind, fact.values) for fact in story.timeline] == [("received", {}), ("held", {"causes": "x"})]
+        empty = await read.story("web/404")
+        assert (empty.order, empty.cases, empty.timeline) == (None, (), ())
+
+
+async def test_open_cases_come_by_deadline_and_are_counted(tmp_path: Path) -> None:
+    """By owner and kind; a closed one is in no list."""
+    async with both(tmp_path) as (journal, read):
+        await journal.write(
+            [case("web/1", deadline=30), case("web/2", deadline=20), case("web/3", "tax.unmapped", "finance", 10)]
+        )
+        assert [each.subject for each in await read.cases()] == ["web/3", "web/2", "web/1"]
+        assert [each.subject for each in await read.cases(owner="ecommerce")] == ["web/2", "web/1"]
+        assert [each.subject for each in await read.cases(kind="tax.unmapped")] == ["web/3"]
+        assert [each.subject for each in await read.cases(limit=1)] == ["web/3"]
+        await journal.write([("close_case", (7, "done", "web/3tax.unmapped"))])
+        assert [each.subject for each in await read.cases()] == ["web/2", "web/1"]
+        assert [row[:4] for row in await read.cases_counted()] == [("sku.unknown", "ecommerce", "USD", 2)]
+
+
+async def test_a_case_that_begins_again_has_a_new_beginning_and_one_that_goes_on_keeps_its_own(tmp_path: Path) -> None:
+    """The same fingerprint is the same row."""
+    async with both(tmp_path) as (journal, read):
+        again = ("open_case", (*case("web/1")[1][:8], 5, 60))
+        await journal.write([case("web/1")])
+        await journal.write([again])
+        (kept,) = await read.cases()
+        assert to_instant(kept.opened_at) == 1
+        await journal.write([("close_case", (7, "done", "web/1sku.unknown"))])
+        await journal.write([again])
+        (anew,) = await read.cases()
+        assert (to_instant(anew.opened_at), to_instant(anew.deadline_at), anew.closed_at) == (
+            Instant(5),
+            Instant(60),
+            None,
+        )
+
+
+async def test_pauses_are_told_with_who_and_when(tmp_path: Path) -> None:
+    """What is stopped must not be forgotten."""
+    async with both(tmp_path) as (journal, read):
+        await journal.write([("put_pause", ("partition", "web", to_instant(PLACED), "operator"))])
+        assert await read.pauses() == [("partition", "web", PLACED, "operator")]
+
+
+@pytest.mark.parametrize("content", [None, b"not a database at all, and long enough to be looked at" * 40, b""])
+async def test_what_is_no_store_is_said_in_a_sentence(tmp_path: Path, content: bytes | None) -> None:
+    """No file, another file, an empty file: exit status 65 and a next step, never a trace of SQLite."""
+    store = tmp_path / "store.db"
+    if content is not None:
+        store.write_bytes(content)
+    with pytest.raises(StoreUnreadable):
+        async with reading(store) as read:
+            await read.orders()
