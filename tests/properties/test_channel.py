@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 import anyio
 import anyio.abc
@@ -24,6 +24,7 @@ from runtime.testing.virtual_time import VirtualClock, VirtualLoop
 
 KEYS = ("a/1", "a/2", "b/1", "b/2")
 PATIENCE_S = 10_000
+T = TypeVar("T")
 
 
 class World:
@@ -51,7 +52,7 @@ class World:
         if self.random.random() < 0.3:
             await anyio.sleep(self.random.choice((0.001, 0.01, 0.1)))
 
-    async def read(self, query: Callable[[], Any]) -> Any:
+    async def read(self, query: Callable[[], T]) -> T:
         """What a reader in another thread does: it sees one commit, and answers some time after."""
         await self.pass_time()
         seen = query()
