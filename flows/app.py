@@ -182,11 +182,12 @@ def telemetry_of(config: Config, clock: Clock) -> Telemetry:
             "actor": (ORDER_IMPORTER, CATALOGUE, DESK),
         },
     )
+    fingerprinted = fingerprint(config)[:12]
     telemetry.register_gauge(
         "seamline_config_info",
         "The fingerprint of the configuration, without its secrets.",
         ("config",),
-        lambda: [((fingerprint(config)[:12],), 1.0)],
+        lambda: [((fingerprinted,), 1.0)],
     )
     return telemetry
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import random
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, Literal
 
@@ -323,10 +323,6 @@ class Engine:
         ((next_due,),) = await self.journal.query("next_due")
         if next_due is not None:
             self._timer_set(Instant(next_due))
-
-    def depths(self) -> Mapping[str, int]:
-        """Messages in memory, by inbox."""
-        return {name: channel.statistics().depth for name, channel in self.channels.items()}
 
 
 def _has_work(loop: ActorLoop, progress: Progress) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from importlib.abc import Traversable
 from itertools import chain
 from typing import Any
@@ -45,21 +45,14 @@ class Statement:
         if not self._wide:
             connection.executemany(self.sql, rows)
             return
-        start, left = 0, len(rows)
-        while left:
-            size = min(1 << (left.bit_length() - 1), CHUNK_ROWS_MAX)
-            connection.execute(self.text(size), list(chain.from_iterable(rows[start : start + size])))
-            start, left = start + size, left - size
+        for chunk in _chunks(rows):
+            connection.execute(self.text(len(chunk)), list(chain.from_iterable(chunk)))
 
     def write_returning(self, connection: sqlite3.Connection, rows: Sequence[tuple[Any, ...]]) -> list[Any]:
         """Run the statement for all rows, and collect what its RETURNING clause answers."""
         returned: list[Any] = []
-        start, left = 0, len(rows)
-        while left:
-            size = min(1 << (left.bit_length() - 1), CHUNK_ROWS_MAX)
-            bound = list(chain.from_iterable(rows[start : start + size]))
-            returned += connection.execute(self.text(size), bound).fetchall()
-            start, left = start + size, left - size
+        for chunk in _chunks(rows):
+            returned += connection.execute(self.text(len(chunk)), list(chain.from_iterable(chunk))).fetchall()
         return returned
 
     def read(self, connection: sqlite3.Connection, row: tuple[Any, ...]) -> list[Any]:
@@ -69,12 +62,18 @@ class Statement:
     def read_list(self, connection: sqlite3.Connection, items: Sequence[Any], *before: Any) -> list[Any]:
         """All rows for a query over a list, `before` bound ahead of the list; asked in chunks."""
         found: list[Any] = []
-        start, left = 0, len(items)
-        while left:
-            size = min(1 << (left.bit_length() - 1), CHUNK_ROWS_MAX)
-            found += connection.execute(self.text(size), [*before, *items[start : start + size]]).fetchall()
-            start, left = start + size, left - size
+        for chunk in _chunks(items):
+            found += connection.execute(self.text(len(chunk)), [*before, *chunk]).fetchall()
         return found
+
+
+def _chunks(rows: Sequence[Any]) -> Iterator[Sequence[Any]]:
+    """The rows in runs of a power of two, the longest first."""
+    start, left = 0, len(rows)
+    while left:
+        size = min(1 << (left.bit_length() - 1), CHUNK_ROWS_MAX)
+        yield rows[start : start + size]
+        start, left = start + size, left - size
 
 
 class Statements:
