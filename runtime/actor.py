@@ -245,17 +245,33 @@ class ActorLoop:
             else:
                 found[envelope.key] = held
         if missing:
-            rows = await self._journal.query_list("states", missing, self.actor.name)
-            for key, body, blocked_by, _, told_to in rows:
-                try:
-                    found[key] = Held(self._decode_state(body), blocked_by, told_to)
-                except msgspec.MsgspecError:
-                    reason = StepFailed("the stored state is of no form that this version knows")
-                    found[key] = Held(None, blocked_by, told_to, unreadable=reason)
+            rows = {row[0]: row for row in await self._journal.query_list("states", missing, self.actor.name)}
             for key in missing:
-                if key not in found:
-                    found[key] = Held(self.actor.begin(key))
+                found[key] = self._held(key, rows.get(key))
         return found
+
+    def _held(self, key: str, row: Row | None) -> Held:
+        """A key as a row of `states` has it; None: the key was never met."""
+        if row is None:
+            return Held(self.actor.begin(key))
+        _, body, blocked_by, _, told_to = row
+        try:
+            return Held(self._decode_state(body), blocked_by, told_to)
+        except msgspec.MsgspecError:
+            reason = StepFailed("the stored state is of no form that this version knows")
+            return Held(None, blocked_by, told_to, unreadable=reason)
+
+    def recall(self, key: str, row: Row | None) -> None:
+        """The commit that has just brought a message for the key found this row of `states`: it need not be read again.
+
+        To be called in commit order, like `_proceed`: so what is remembered is never older than what is on disk.
+        """
+        if key not in self._cache:
+            self._remember(key, self._held(key, row))
+
+    def forget(self) -> None:
+        """Read the states of keys from the journal again, from here on."""
+        self._cache.clear()
 
     # -- deciding ------------------------------------------------------------------------------------------------------
 

@@ -105,9 +105,10 @@ class Engine:
 
     async def accept(self, deliveries: Sequence[Delivery], channel: str, priority: int = LIVE) -> list[Receipt]:
         """Make deliveries durable for the actor `channel`; see `Journal.accept`."""
-        inbox = self.channels[channel]
+        inbox, recall = self.channels[channel], self.loops[channel].recall
 
-        def on_new(id_: int, delivery: Delivery, message: DeliveryReceived) -> None:
+        def on_new(id_: int, delivery: Delivery, message: DeliveryReceived, state: Row | None) -> None:
+            recall(delivery.key, state)
             envelope = Envelope(id=id_, key=delivery.key, message=message, attachment=delivery.body, priority=priority)
             inbox.offer(envelope)
 

@@ -9,6 +9,7 @@ from typing import Any
 import anyio
 import pytest
 
+from flows.order_importer import NAME as ORDER_IMPORTER
 from flows.order_importer import OrderImporter
 from runtime.engine import SILENCE_S_MAX, EngineConfig
 from runtime.exporter import Exporter
@@ -185,8 +186,11 @@ def test_a_batch_whose_states_cannot_be_read_is_given_out_again(tmp_path: Path) 
                     raise OSError("a read failed")
                 return await original(name, items, *before)
 
-            world.journal.query_list = query_list  # type: ignore[method-assign]
+            await world.engine.pause("actor", ORDER_IMPORTER, "test")
             await world.send(*made)
+            world.engine.loops[ORDER_IMPORTER].forget()
+            world.journal.query_list = query_list  # type: ignore[method-assign]
+            await world.engine.resume("actor", ORDER_IMPORTER, "test")
             await world.until_sales(len(made))
             assert len(world.restarts()) == 1
             assert await world.cases() == []
