@@ -37,7 +37,7 @@ class Arrival:
         self.known_as: int | None = None
         """After the commit: None when the delivery is new, else the id of the delivery that made it known."""
         self.state: Row | None = None
-        """After the commit: what the actor knows of the delivery's key, a row of `states`; None when it knows nothing."""
+        """After the commit: what the actor knows of the key, a row of `states`; None when it knows nothing."""
 
 
 class Unit:
