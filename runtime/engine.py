@@ -58,6 +58,8 @@ class EngineConfig(msgspec.Struct, frozen=True, kw_only=True):
 
     window: int = 256
     """Messages in memory per inbox and priority."""
+    window_bytes_max: int = 8_388_608
+    """Once the messages of a window have reached so many bytes, with their payloads, the others wait on disk."""
     loops_per_actor: int = 2
     """Batches of one actor under way at once."""
     drain_s: float = 20.0
@@ -242,12 +244,15 @@ class Engine:
     # -- wiring --------------------------------------------------------------------------------------------------------
 
     def _channel(self, name: str) -> Channel:
-        async def fetch(priority: int, after: int, limit: int) -> list[Envelope]:
-            rows = await self.journal.query("messages_after", name, priority, after, limit)
-            return [
+        async def fetch(priority: int, after: int, limit: int, bytes_max: int) -> tuple[list[Envelope], bool]:
+            rows, complete = await self.journal.query_some(
+                "messages_after", name, priority, after, rows_max=limit, bytes_max=bytes_max
+            )
+            envelopes = [
                 Envelope(id=id_, key=key, raw=body, attachment=attachment, priority=priority)
                 for id_, key, body, _, attachment in rows
             ]
+            return envelopes, complete
 
         async def fetch_oldest(key: str) -> Envelope | None:
             rows = await self.journal.query("oldest_message_of_key", name, key)
@@ -255,16 +260,18 @@ class Engine:
                 return Envelope(id=id_, key=key, raw=body, attachment=attachment, priority=priority)
             return None
 
-        return Channel(name, self.config.window, fetch, fetch_oldest, self.journal.clock)
+        return Channel(name, self.config.window, self.config.window_bytes_max, fetch, fetch_oldest, self.journal.clock)
 
     def _lane(self, outside: Outside, rng: random.Random) -> Lane:
         name, journal = outside.api.name, self.journal
 
-        async def fetch(share: str, after: int, limit: int) -> list[Intent]:
-            rows = await journal.query("intents_after", name, share, after, limit)
+        async def fetch(share: str, after: int, limit: int, bytes_max: int) -> tuple[list[Intent], bool]:
+            rows, complete = await journal.query_some(
+                "intents_after", name, share, after, rows_max=limit, bytes_max=bytes_max
+            )
             if rows:
                 await journal.write([("claim_intent", (journal.epoch, row[0])) for row in rows])
-            return [restored(row, name, share, journal.epoch) for row in rows]
+            return [restored(row, name, share, journal.epoch) for row in rows], complete
 
         return Lane(
             outside.api,

@@ -87,6 +87,14 @@ class Journal:
         """The rows of a named query, from the last commit."""
         return await self.reading.run(lambda connection: self.statements[name].read(connection, row))
 
+    async def query_some(self, name: str, *row: Any, rows_max: int, bytes_max: int) -> tuple[list[Any], bool]:
+        """The first rows of a named query whose last parameter is its limit, and whether they are all; see
+        `Statement.read_some`.
+        """
+        return await self.reading.run(
+            lambda connection: self.statements[name].read_some(connection, row, rows_max, bytes_max)
+        )
+
     async def query_list(self, name: str, items: Sequence[Any], *before: Any) -> list[Any]:
         """The rows of a named query over a list of items (asked in chunks); `before` is bound ahead of the list."""
         if not items:

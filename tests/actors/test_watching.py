@@ -136,15 +136,16 @@ def test_an_idle_process_is_not_silent(tmp_path: Path) -> None:
 
 def breaks_once(world: World, statement: str) -> None:
     """The next read of this statement fails."""
-    original = world.journal.query
+    failures = iter([OSError("a read failed")])
+    for method in ("query", "query_some"):
+        original = getattr(world.journal, method)
 
-    async def query(name: str, *row: Any) -> Any:
-        if name == statement:
-            world.journal.query = original  # type: ignore[method-assign]
-            raise OSError("a read failed")
-        return await original(name, *row)
+        async def query(name: str, *row: Any, original: Any = original, **limits: int) -> Any:
+            if name == statement and (failure := next(failures, None)) is not None:
+                raise failure
+            return await original(name, *row, **limits)
 
-    world.journal.query = query  # type: ignore[method-assign]
+        setattr(world.journal, method, query)
 
 
 @pytest.mark.parametrize("statement", ["messages_after", "oldest_message_of_key", "intents_after", "timers_due"])
