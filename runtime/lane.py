@@ -123,8 +123,8 @@ class Lane:
             for share in config.workers_per_share
         }
         self._retries: dict[str, deque[Intent]] = {share: deque() for share in self._feeds}
-        self._idle: dict[str, deque[anyio.Event]] = {share: deque() for share in self._feeds}
-        """Workers that wait for an intent; each is woken for one."""
+        self._calls = {share: anyio.Semaphore(0, fast_acquire=True) for share in self._feeds}
+        """Where workers wait for an intent; each is called for one. A call too many costs a look at empty queues."""
         self._unknown: dict[int, Intent] = {}
         self._later: list[tuple[float, int, Intent]] = []
         self._later_news = anyio.Event()
@@ -292,7 +292,7 @@ class Lane:
                     feed.forget(intent.id)
                 if feed.wants_refill:
                     continue
-            await self._called(share)
+            await self._calls[share].acquire()
 
     def _retried(self, retries: deque[Intent]) -> Intent | None:
         """The next call whose time has come again; one of a paused partition waits on, a look does not."""
@@ -303,24 +303,11 @@ class Lane:
             self._try_later(intent, _PAUSED_POLL_S)
         return None
 
-    async def _called(self, share: str) -> None:
-        """Wait until this worker is wanted. Cancelled when it was called already, it calls another in its place."""
-        call = anyio.Event()
-        self._idle[share].append(call)
-        try:
-            await call.wait()
-        except BaseException:
-            if call.is_set():
-                self._wake(share)
-            else:
-                self._idle[share].remove(call)
-            raise
-
     def _wake(self, share: str, workers: int = 1) -> None:
-        idle = self._idle[share]
-        while workers > 0 and idle:
-            idle.popleft().set()
-            workers -= 1
+        """Call as many of the workers that wait. Those that do not wait look at the queues anyway before they do."""
+        calls = self._calls[share]
+        for _ in range(min(workers, calls.statistics().tasks_waiting)):
+            calls.release()
 
     # -- one attempt ---------------------------------------------------------------------------------------------------
 
