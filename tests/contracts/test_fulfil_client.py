@@ -327,7 +327,6 @@ async def test_a_created_sale_is_understood_in_each_shape(answer: Any, sale: Cre
         pytest.param(201, [{"id": 5}], Unknown, Unavailable, id="201"),
         pytest.param(307, b"", Unknown, Unavailable, id="307"),
         pytest.param(200, b"Error: broken", Unknown, Unavailable, id="200 with Error text"),
-        pytest.param(200, {"__class__": "AsyncResult", "task_id": 1, "token": "t"}, Unknown, Unavailable, id="async"),
     ],
 )
 async def test_every_answer_tells_the_runtime_what_to_do(

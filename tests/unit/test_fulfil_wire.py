@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connectors.fulfil import wire
+from connectors.fulfil import typed, wire
 
 MOMENT = datetime(2026, 1, 31, 10, 20, 30, 10, tzinfo=UTC)
 PARTS = {"year": 2026, "month": 1, "day": 31, "hour": 10, "minute": 20, "second": 30, "microsecond": 10}
@@ -54,20 +54,20 @@ def made_order(**changes: Any) -> wire.CreateOrder:
 @pytest.mark.parametrize(
     ("value", "wired"),
     [
-        pytest.param(wire.date_out(date(2026, 1, 31)), {"__class__": "date", "iso_string": "2026-01-31"}, id="date"),
-        pytest.param(wire.datetime_out(MOMENT), {"__class__": "datetime", "iso_string": ISO}, id="datetime"),
+        pytest.param(typed.date_out(date(2026, 1, 31)), {"__class__": "date", "iso_string": "2026-01-31"}, id="date"),
+        pytest.param(typed.datetime_out(MOMENT), {"__class__": "datetime", "iso_string": ISO}, id="datetime"),
         pytest.param(
-            wire.datetime_out(MOMENT.astimezone(timezone(timedelta(hours=5)))),
+            typed.datetime_out(MOMENT.astimezone(timezone(timedelta(hours=5)))),
             {"__class__": "datetime", "iso_string": ISO},
             id="datetime with an offset becomes naive UTC",
         ),
         pytest.param(
-            wire.decimal_out(Decimal("101.120")),
+            typed.decimal_out(Decimal("101.120")),
             {"__class__": "Decimal", "decimal": "101.120"},
             id="Decimal keeps scale",
         ),
         pytest.param(
-            wire.decimal_out(Decimal("1E+3")),
+            typed.decimal_out(Decimal("1E+3")),
             {"__class__": "Decimal", "decimal": "1000"},
             id="Decimal without exponent",
         ),
@@ -91,7 +91,7 @@ def test_a_typed_value_is_written_as_the_official_client_writes_it(value: Any, w
 )
 def test_every_generation_of_a_datetime_is_the_same_instant(value: Any) -> None:
     """Section 4: a decoder must accept parts only, iso only, both, and bare strings; naive is UTC."""
-    read = wire.datetime_of(value)
+    read = typed.datetime_of(value)
     assert read == MOMENT
     assert read is not None
     assert read.utcoffset() == timedelta(0)
@@ -111,7 +111,7 @@ def test_every_generation_of_a_datetime_is_the_same_instant(value: Any) -> None:
 )
 def test_every_generation_of_a_date_is_the_same_day(value: Any) -> None:
     """Section 4, dates."""
-    assert wire.date_of(value) == date(2026, 1, 31)
+    assert typed.date_of(value) == date(2026, 1, 31)
 
 
 @pytest.mark.parametrize(
@@ -128,7 +128,7 @@ def test_every_generation_of_a_date_is_the_same_day(value: Any) -> None:
 )
 def test_a_decimal_is_read_from_an_object_a_string_and_a_number_with_its_scale(value: Any, number: str) -> None:
     """Section 4, Decimal: the scale is not normalised."""
-    assert str(wire.decimal_of(value)) == number
+    assert str(typed.decimal_of(value)) == number
 
 
 @pytest.mark.parametrize(
@@ -140,8 +140,8 @@ def test_a_decimal_is_read_from_an_object_a_string_and_a_number_with_its_scale(v
 )
 def test_what_is_no_finite_number_is_no_decimal(value: Any) -> None:
     """NaN, infinities, giants and other types are refused."""
-    with pytest.raises(wire.Undecodable):
-        wire.decimal_of(value)
+    with pytest.raises(typed.Undecodable):
+        typed.decimal_of(value)
 
 
 @pytest.mark.parametrize(
@@ -154,35 +154,35 @@ def test_what_is_no_finite_number_is_no_decimal(value: Any) -> None:
 )
 def test_what_is_no_instant_is_refused(value: Any) -> None:
     """Nothing is guessed from a value of an unknown shape, and nothing but Undecodable is raised."""
-    with pytest.raises(wire.Undecodable):
-        wire.datetime_of(value)
+    with pytest.raises(typed.Undecodable):
+        typed.datetime_of(value)
 
 
 def test_nothing_stays_nothing() -> None:
     """Null dates and figures are facts, such as the write_date of a record that was never changed."""
-    assert [read(None) for read in (wire.decimal_of, wire.datetime_of, wire.date_of)] == [None, None, None]
+    assert [read(None) for read in (typed.decimal_of, typed.datetime_of, typed.date_of)] == [None, None, None]
 
 
 @given(st.datetimes(timezones=st.timezones()))
 def test_an_instant_survives_the_way_out_and_back(moment: datetime) -> None:
     """Whatever its zone, to the microsecond."""
     try:
-        wired = msgspec.to_builtins(wire.datetime_out(moment))
+        wired = msgspec.to_builtins(typed.datetime_out(moment))
     except OverflowError:  # the edge of the calendar
         return
-    assert wire.datetime_of(wired) == moment.astimezone(UTC)
+    assert typed.datetime_of(wired) == moment.astimezone(UTC)
 
 
 @given(st.decimals(allow_nan=False, allow_infinity=False, places=4, min_value=-(10**12), max_value=10**12))
 def test_a_figure_survives_the_way_out_and_back(number: Decimal) -> None:
     """With its scale, and never as a binary float."""
-    assert str(wire.decimal_of(msgspec.to_builtins(wire.decimal_out(number)))) == format(number, "f")
+    assert str(typed.decimal_of(msgspec.to_builtins(typed.decimal_out(number)))) == format(number, "f")
 
 
 def test_a_naive_datetime_is_not_sent() -> None:
     """A time without a zone is not an instant."""
     with pytest.raises(ValueError, match="naive"):
-        wire.datetime_out(datetime(2026, 1, 1))  # noqa: DTZ001 - that is the point
+        typed.datetime_out(datetime(2026, 1, 1))  # noqa: DTZ001 - that is the point
 
 
 # -- create_order ------------------------------------------------------------------------------------------------------
