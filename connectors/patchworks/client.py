@@ -19,12 +19,13 @@ import msgspec
 from yarl import URL
 
 from connectors.http import Answer, Session, exchange
-from connectors.patchworks import requests, wire
+from connectors.patchworks import wire
 from connectors.patchworks.auth import JSON_HEADERS, Credentials
 from connectors.patchworks.config import PatchworksConfig
 from connectors.patchworks.failures import failure_for, rate_reading
 from connectors.patchworks.looking import find_retry, find_run
 from connectors.patchworks.requests import (
+    PAYLOAD_BYTES_MAX,
     DownloadPayload,
     GetRun,
     ListFlows,
@@ -190,25 +191,24 @@ class PatchworksApi:
         if sent.variables:
             query["flow_variables"] = msgspec.json.encode(sent.variables).decode()
         body = bytes(sent.payload)
-        if len(body) > requests.PAYLOAD_BYTES_MAX:
+        if len(body) > PAYLOAD_BYTES_MAX:
             raise Refused(f"the payload has {len(body)} bytes, and Patchworks takes 8 MB", code="413")
         if self._start_form == "payload":
             body = msgspec.json.encode({"payload": body.decode()})
-        answer = await self._write(url.with_query(query), body)
-        try:
-            return wire.decode_started(answer.body)
-        except Undecodable:
-            raise failure_for(answer.status, answer.headers, answer.body, is_write=True) from None
+        return await self._write(url.with_query(query), body, wire.decode_started)
 
     async def _retry(self, sent: RetryRun) -> RetryStarted:
-        answer = await self._write(self._core / "flow-runs" / sent.run_id / "retry", b"")
-        return wire.decode_retry(answer.body, sent.run_id)
+        url = self._core / "flow-runs" / sent.run_id / "retry"
+        return await self._write(url, b"", lambda answer: wire.decode_retry(answer, sent.run_id))
 
-    async def _write(self, url: URL, body: bytes) -> Answer:
-        """The answer, once it has a 2xx: 201 is documented as accepted and not yet acted on."""
+    async def _write(self, url: URL, body: bytes, decode: Callable[[bytes], T]) -> T:
+        """What a 2xx says; 201 is documented as accepted and not yet acted on."""
         answer = await self._exchange("POST", url, body, is_write=True, bytes_max=self._answer_bytes_max)
         if answer.status in (HTTPStatus.OK, HTTPStatus.CREATED, HTTPStatus.ACCEPTED, HTTPStatus.NO_CONTENT):
-            return answer
+            try:
+                return decode(answer.body)
+            except Undecodable:
+                pass  # it may have been applied all the same
         raise failure_for(answer.status, answer.headers, answer.body, is_write=True)
 
     async def _exchange(self, method: str, url: URL, body: bytes, *, is_write: bool, bytes_max: int) -> Answer:

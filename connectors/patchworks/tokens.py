@@ -86,8 +86,8 @@ def token_routes(tokens: Tokens, *, emit: Callable[[object], None]) -> list[web.
                 "unsupported_grant_type" if known else "invalid_request",
                 "The only grant here is client_credentials; send it as grant_type.",
             )
-        presented = _client(request, fields)
-        token = tokens.issue(*presented) if presented is not None else None
+        issued = [tokens.issue(*presented) for presented in _clients(request, fields)]
+        token = next(filter(None, issued), None)
         if token is None:
             emit(RequestRefused("", "client_unknown"))
             return _refusal(401, "invalid_client", "No client with this id and secret; check them in Patchworks.")
@@ -113,17 +113,20 @@ async def _fields(request: web.Request) -> dict[str, str] | None:
     return fields if len(fields) == len(pairs) else None
 
 
-def _client(request: web.Request, fields: dict[str, str]) -> tuple[str, str] | None:
-    """The client's id and secret, from the body or from basic authentication; both at once are refused."""
+def _clients(request: web.Request, fields: dict[str, str]) -> list[tuple[str, str]]:
+    """The client's id and secret, from the body or from basic authentication; both at once count as neither.
+
+    In basic authentication both should be encoded as in a form, which not every client does: so they are two readings.
+    """
     authorization = request.headers.get("Authorization")
-    in_body = fields.get("client_id"), fields.get("client_secret")
+    client_id, client_secret = fields.get("client_id"), fields.get("client_secret")
     if authorization is None:
-        return (in_body[0], in_body[1]) if in_body[0] and in_body[1] else None
+        return [(client_id, client_secret)] if client_id and client_secret else []
     user = basic_of(authorization)
-    if user is None or in_body[1] is not None:
-        return None
-    client_id, _, secret = user.partition(":")
-    return unquote_plus(client_id), unquote_plus(secret)
+    if user is None or client_secret is not None:
+        return []
+    client_id, _, client_secret = user.partition(":")
+    return [(client_id, client_secret), (unquote_plus(client_id), unquote_plus(client_secret))]
 
 
 def basic_of(authorization: str) -> str | None:

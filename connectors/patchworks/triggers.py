@@ -163,7 +163,8 @@ def _items(content_type: str, body: bytes) -> tuple[bytes, ...]:
     if "json" not in content_type.lower():
         return (body,) if body else ()
     try:
-        content = msgspec.json.decode(body, type=list[msgspec.Raw] | msgspec.Raw)
+        if not body.lstrip().startswith(b"["):
+            return (bytes(msgspec.json.decode(body, type=msgspec.Raw)),)
+        return tuple([bytes(item) for item in msgspec.json.decode(body, type=list[msgspec.Raw])])
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise Refused("a callback flow answered with something that is no JSON", code="reply_malformed") from None
-    return tuple(bytes(item) for item in content) if isinstance(content, list) else (body,)

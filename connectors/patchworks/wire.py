@@ -300,11 +300,13 @@ def decode_started(body: bytes) -> Started:
 
 
 def decode_retry(body: bytes, retried_run_id: str) -> RetryStarted:
-    """The answer of a retry, whose shape is not documented: the new run's id when one is told. Never raises."""
-    try:
-        content = _object(body)
-    except Undecodable:
+    """The answer of a retry, whose shape is not documented: the new run's id when one is told.
+
+    Raises Undecodable for what is neither empty nor a JSON object: some page of a proxy, then.
+    """
+    if not body.strip():
         return RetryStarted()
+    content = _object(body)
     inner = content.get("data")
     places = (inner if isinstance(inner, dict) else {}, content)
     found = [place.get(name) for place in places for name in ("flow_run_id", "id")]

@@ -277,12 +277,19 @@ def test_what_promises_no_run_is_no_start(answer: bytes) -> None:
         ({"data": {"flow_run_id": "new", "id": "old"}}, "new"),
         ({"data": {"id": "old"}}, ""),
         ({"data": {}}, ""),
-        ([], ""),
+        ({}, ""),
     ],
 )
 def test_a_retry_names_its_run_where_it_does(answer: Any, run_id: str) -> None:
     """Facts 2.2: the reply is unwrapped from `data`, its shape assumed; it may be the old run."""
     assert wire.decode_retry(json.dumps(answer).encode(), "old") == RetryStarted(run_id=run_id)
+
+
+def test_a_retry_may_be_answered_with_nothing_but_not_with_a_page() -> None:
+    """Any 200 is expected; a proxy's is none."""
+    assert wire.decode_retry(b" ", "old") == RetryStarted()
+    with pytest.raises(Undecodable):
+        wire.decode_retry(b"<html>", "old")
 
 
 def test_a_payload_does_not_show_its_content() -> None:
