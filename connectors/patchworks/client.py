@@ -86,7 +86,7 @@ class PatchworksApi:
     async def look(self, kind: str, body: bytes) -> Started | RetryStarted | None:
         """The run that these bytes have begun, or will; None when there is no sign of one.
 
-        None is no proof that none will ever be: `starts` decides what to do about that. Raises a
+        None does not say that none will ever be: `starts` decides what to do about that. Raises a
         `runtime.errors.Failure` when Patchworks did not say.
         """
         match kind:
