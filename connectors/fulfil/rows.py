@@ -31,8 +31,11 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def changed_at(self) -> datetime | None:
-        """When the record was last changed, its creation included; UTC."""
-        return self.write_date or self.create_date
+        """When the record was last changed, its creation included; UTC.
+
+        The later of both: a transaction that began before the creation may still change the record after it.
+        """
+        return max((each for each in (self.create_date, self.write_date) if each is not None), default=None)
 
 
 class PersonalRow(Row, frozen=True, kw_only=True):
