@@ -164,3 +164,18 @@ class PatchworksConfig(msgspec.Struct, frozen=True, kw_only=True):
         token = self.token.reveal()
         if self.auth != "login" and not (token.isascii() and token.isprintable() and token.strip()):
             raise ValueError("token: it is empty, or has characters that no header can carry; check its source")
+
+    @property
+    def calls_per_s(self) -> float:
+        """Our share of the Core and Start APIs' limit: what their budget begins with."""
+        return self.calls_per_min * self.limit_share / 60
+
+    @property
+    def webhooks_per_s(self) -> float:
+        """Our share of the webhooks' limit."""
+        return self.webhooks_per_min * self.limit_share / 60
+
+    @property
+    def callbacks_per_s(self) -> float:
+        """Our share of the callbacks' limit."""
+        return self.callbacks_per_min * self.limit_share / 60

@@ -2,7 +2,8 @@
 
 A run is known again by the batch's key in its payload. A run whose payload cannot be read is taken by its time and
 trigger alone, which the result says. Runs that wait in the queue are looked through as well, because one that waits is
-in no list of runs. Each look is bounded in calls: one or two lists, and the payloads of a few candidates.
+in no list of runs. Each look is bounded in calls: one or two lists, and the payloads of a few candidates. Where it
+cannot be concluded yet, the look is refused, which is no strike against Patchworks: it answered, and is asked again.
 """
 
 from __future__ import annotations
@@ -15,8 +16,8 @@ from connectors.patchworks.wire import Page, Payload, PayloadRow, QueuedRun, Ret
 from runtime.errors import Refused, Unavailable
 
 PAGES_MAX: Final = 5
-CANDIDATES_MAX: Final = 10
-"""Runs whose payloads are looked at; more of them in the time since a start mean that the flow is not ours alone."""
+CANDIDATES_MAX: Final = 20
+"""Runs whose payloads are looked at, from the oldest on. When there are more, the flow is not ours alone."""
 _PAYLOADS_PER_RUN_MAX: Final = 2
 _TRIGGERS: Final = ("api", "manual", "router", "webhook", "schedule", "shape", "retry", "event", "callback")
 
@@ -51,17 +52,16 @@ async def find_run(
     """The run of `flow_id` that works on the batch `key`, or waits to; None when there is no sign of one.
 
     Looks at runs that began at or after `after_ms` by this trigger and are not known already. Raises a
-    `runtime.errors.Failure` when that could not be found out: `Unavailable` also when there are too many candidates.
+    `runtime.errors.Failure` when that could not be found out: `Refused` while something waits that may be it
+    (`still_waiting`), and when there is too much to look through (`too_many_runs`).
     """
     if await _waits(
         core, flow_id, key, after_ms, trigger
     ):  # first: what leaves the queue meanwhile is among the runs then
         return Started(evidence="payload")
     runs = [run for run in await _runs_since(core, flow_id, after_ms) if _may_be(run, trigger, known_run_ids)]
-    if len(runs) > CANDIDATES_MAX:
-        raise _too_many(flow_id, len(runs))
     unread: list[Run] = []
-    for run in reversed(runs):  # the oldest first: it is the likeliest, since starts of a flow follow each other
+    for run in runs[::-1][:CANDIDATES_MAX]:  # listed newest first; those that began soonest after it are the likeliest
         match await _works_on(core, run, key):
             case True:
                 return Started(run_id=run.id, evidence="payload")
@@ -94,7 +94,7 @@ async def _runs_since(core: Reads, flow_id: str, after_ms: int) -> list[Run]:
         found.update((run.id, run) for run in page.rows)
         if page.complete:
             return list(found.values())
-    raise Unavailable(f"the flow {flow_id} has had too many runs since to look through")
+    raise Refused(f"the flow {flow_id} has had too many runs since to look through", code="too_many_runs")
 
 
 def _may_be(run: Run, trigger: str, known_run_ids: frozenset[str]) -> bool:
@@ -131,22 +131,22 @@ async def _holds(core: Reads, payload_id: str, key: str) -> bool | None:
 
 
 async def _waits(core: Reads, flow_id: str, key: str, after_ms: int, trigger: str) -> bool:
-    """Whether the queue holds the batch. Raises `Unavailable` when something waits there that may be it."""
+    """Whether the queue holds the batch. Refused while something waits there that may be it, and cannot be read."""
     waiting = [
         row
         for row in await _queue(core)
         if row.flow_id in ("", flow_id) and _of(row.trigger, trigger) and not _before(row.created_at, after_ms)
     ]
-    if len(waiting) > CANDIDATES_MAX:
-        raise _too_many(flow_id, len(waiting))
     doubtful = False
-    for row in waiting:
+    for row in waiting[:CANDIDATES_MAX]:
         holds = await _holds(core, row.payload_id, key) if row.payload_id else None
         if holds:
             return True
         doubtful |= holds is None and row.flow_id == flow_id
-    if doubtful:
-        raise Unavailable(f"a run of the flow {flow_id} still waits to begin, and may be the one that was started")
+    if doubtful or len(waiting) > CANDIDATES_MAX:
+        raise Refused(
+            f"runs of the flow {flow_id} still wait to begin, and one may be what was started", code="still_waiting"
+        )
     return False
 
 
@@ -161,7 +161,7 @@ async def _queue(core: Reads) -> list[QueuedRun]:
         found.update((row.id, row) for row in page.rows)
         if page.complete:
             return list(found.values())
-    raise Unavailable("more runs wait in Patchworks' queue than can be looked through")
+    raise Refused("more runs wait in Patchworks' queue than can be looked through", code="too_many_runs")
 
 
 def _of(trigger: str, wanted: str) -> bool:
@@ -171,9 +171,3 @@ def _of(trigger: str, wanted: str) -> bool:
 
 def _before(created_at: datetime | None, after_ms: int) -> bool:
     return created_at is not None and created_at.timestamp() * 1000 < after_ms
-
-
-def _too_many(flow_id: str, count: int) -> Unavailable:
-    return Unavailable(
-        f"{count} runs of the flow {flow_id} may be the one that was started; does another system start it, too?"
-    )

@@ -99,7 +99,7 @@ def resolved(state: FlowStarts, started: Started) -> FlowStarts:
 
 
 def refused(state: FlowStarts) -> FlowStarts:
-    """The open start has certainly begun nothing, and its lines are free for another."""
+    """The open start has begun nothing (repeats before that are counted already); its lines are free for another."""
     return msgspec.structs.replace(state, open=None)
 
 

@@ -13,7 +13,7 @@ import pytest
 from connectors.patchworks.looking import CANDIDATES_MAX
 from connectors.patchworks.requests import StartFlow, encode
 from connectors.patchworks.wire import RetryStarted, Started
-from runtime.errors import Failure, Unavailable
+from runtime.errors import Failure, Refused, Unavailable
 from tests.contracts.patchworks_core import Door, Patchworks, door, listed, run_row
 
 pytestmark = pytest.mark.anyio
@@ -158,8 +158,9 @@ async def test_something_of_the_flow_that_waits_and_cannot_be_read_leaves_the_qu
     """Neither found nor absent: the runtime asks again."""
     async with door() as at:
         holds(at.patchworks, queue=({"id": 1, "flow_id": 4320, "trigger": "API"},))
-        with pytest.raises(Unavailable, match="still waits"):
+        with pytest.raises(Refused) as caught:
             await look(at)
+        assert caught.value.code == "still_waiting"
 
 
 @pytest.mark.parametrize(
@@ -188,13 +189,14 @@ async def test_a_queue_that_may_not_be_read_says_nothing() -> None:
 # -- bounds and failures -----------------------------------------------------------------------------------------------
 
 
-async def test_too_many_candidates_leave_the_question_open() -> None:
-    """Somebody else starts this flow, too; looking on would eat the limit."""
+async def test_of_many_candidates_those_that_began_soonest_after_the_start_are_read() -> None:
+    """Somebody else starts this flow, too; reading all their payloads would eat the limit."""
     async with door() as at:
-        holds(at.patchworks, *[run_row(f"r{n}") for n in range(CANDIDATES_MAX + 1)])
-        with pytest.raises(Unavailable, match="another system"):
-            await look(at)
-    assert at.patchworks.calls() == [QUEUE, RUNS]
+        holds(at.patchworks, *[run_row(f"r{n}") for n in reversed(range(CANDIDATES_MAX + 5))])
+        for n in range(CANDIDATES_MAX):
+            payload_of(at.patchworks, f"r{n}", 100 + n, ANOTHERS)
+        assert await look(at) is None
+    assert at.patchworks.calls().count(PAYLOADS) == CANDIDATES_MAX
 
 
 async def test_a_list_without_an_end_leaves_the_question_open() -> None:
@@ -203,8 +205,9 @@ async def test_a_list_without_an_end_leaves_the_question_open() -> None:
         at.patchworks.will_answer(QUEUE, listed())
         for number in range(1, 9):
             at.patchworks.will_answer(RUNS, listed(run_row(f"r{number}", trigger="Schedule"), page=number, last=99))
-        with pytest.raises(Unavailable, match="too many runs"):
+        with pytest.raises(Refused) as caught:
             await look(at)
+        assert caught.value.code == "too_many_runs"
 
 
 @pytest.mark.parametrize("broken", [QUEUE, RUNS, PAYLOADS, f"{PAYLOADS}/7/download"])

@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from connectors.patchworks.config import CallbackTarget, WebhookTarget
+from connectors.patchworks.config import CallbackTarget, PatchworksConfig, WebhookTarget
 from connectors.patchworks.requests import CallCallback, SendWebhook, encode
 from connectors.patchworks.triggers import CallbackApi, CallbackReply, WebhookApi
 from connectors.patchworks.wire import Started
@@ -194,6 +194,14 @@ async def test_each_kind_of_trigger_teaches_its_own_limit() -> None:
         await callbacks.perform("call_callback", ASKED)
     assert [reading.limit_per_s for reading in readings] == [2.0, 4.0]
     assert len({webhooks.name, callbacks.name, at.api.name}) == 3
+
+
+def test_budgets_begin_with_our_share_of_the_published_limits() -> None:
+    """Facts 1.6: per minute 240 for the APIs, 120 for webhooks, 240 for callbacks; facts 8: leave headroom."""
+    config = PatchworksConfig(token=Secret("pk_live_0001"))
+    per_min = [60 * each for each in (config.calls_per_s, config.webhooks_per_s, config.callbacks_per_s)]
+    assert per_min == pytest.approx([204, 102, 204])
+    assert PatchworksConfig(token=Secret("pk_live_0001"), limit_share=1.0).webhooks_per_s == 2.0
 
 
 async def test_what_is_not_configured_or_not_a_call_is_refused_without_one() -> None:
