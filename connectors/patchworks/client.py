@@ -1,6 +1,7 @@
 """Patchworks' Core and Start APIs as the runtime sees them: one attempt per call, and the truth about how it ended.
 
-    list_runs, get_run, list_run_logs, list_payloads, download_payload, list_flows, list_queue, list_tracked   reads
+    list_runs, get_run, list_run_logs, list_payloads, list_flows, list_queue, list_tracked      reads
+    failed_payloads -> Fetch, download_payload -> Payload                                       reads, for recovery
     start_flow      a `StartFlow`   -> Started       nothing dedupes it: look first
     retry_run       a `RetryRun`    -> RetryStarted  nothing dedupes it: look first
 
@@ -23,10 +24,12 @@ from connectors.patchworks import wire
 from connectors.patchworks.auth import JSON_HEADERS, Credentials
 from connectors.patchworks.config import PatchworksConfig
 from connectors.patchworks.failures import failure_for, rate_reading
+from connectors.patchworks.fetching import failed_payloads
 from connectors.patchworks.looking import find_retry, find_run
 from connectors.patchworks.requests import (
     PAYLOAD_BYTES_MAX,
     DownloadPayload,
+    FailedPayloads,
     GetRun,
     ListFlows,
     ListPayloads,
@@ -66,8 +69,9 @@ class PatchworksApi:
         self._calls: dict[str, tuple[type[Any], Callable[[Any], Awaitable[Any]]]] = {
             "list_runs": (ListRuns, self.list_runs),
             "get_run": (GetRun, self.get_run),
-            "list_run_logs": (ListRunLogs, self._list_run_logs),
+            "list_run_logs": (ListRunLogs, self.list_run_logs),
             "list_payloads": (ListPayloads, self.list_payloads),
+            "failed_payloads": (FailedPayloads, lambda asked: failed_payloads(self, asked)),
             "download_payload": (DownloadPayload, self.download),
             "list_flows": (ListFlows, self._list_flows),
             "list_queue": (ListQueue, self.list_queue),
@@ -152,7 +156,8 @@ class PatchworksApi:
             raise failure_for(answer.status, answer.headers, answer.body, is_write=False)
         return Payload(id=asked.payload_id, content_type=answer.headers.get("Content-Type", ""), body=answer.body)
 
-    async def _list_run_logs(self, asked: ListRunLogs) -> Page[wire.LogLine]:
+    async def list_run_logs(self, asked: ListRunLogs) -> Page[wire.LogLine]:
+        """One page of a run's log. Raises a `runtime.errors.Failure`."""
         # as Patchworks' own client asks
         with_payloads = {"sort": "id", "include": "flowRunLogMetadata", "load_payload_ids": "true"}
         url = (self._core / "flow-runs" / asked.run_id / "flow-run-logs").with_query(with_payloads)

@@ -3,9 +3,9 @@
 Patchworks keeps payloads for 72 hours and logs for 7 days. A run that failed (3), succeeded in part (5), or "succeeded"
 (2) with warnings or errors, because its failure was caught, holds payloads that may never have reached us. One sweep:
 
-    lists(...)             -> the lists of runs to ask for; page each of them through
+    lists(...)             -> the lists of runs to ask for (`list_runs`); page each of them through
     choose(...)            -> which runs are looked at, those first whose payloads go first
-    payloads_to_fetch(...) -> from a run's log and payload rows: which payloads to download
+    payloads_to_fetch(...) -> from a run's log and payload rows (`failed_payloads`): which to download
     recovered(...)         -> remember that it was done: a run is recovered once
 
 What is downloaded goes through the same door as a delivery, where a repeat is known by its business key; that is why a

@@ -12,6 +12,8 @@ from typing import Annotated, Final
 import msgspec
 from msgspec import Meta
 
+from connectors.patchworks.wire import RunStatus
+
 PAYLOAD_BYTES_MAX: Final = 8_000_000
 """Patchworks answers 413 above 8 MB."""
 _ID_PATTERN: Final = r"^[A-Za-z0-9][A-Za-z0-9_-]*$"
@@ -64,6 +66,13 @@ class ListPayloads(_Paged, frozen=True, kw_only=True, omit_defaults=True):
     """The payloads of a run, of all its steps. Kept for 72 hours."""
 
     run_id: Id
+
+
+class FailedPayloads(_Request, frozen=True, kw_only=True, omit_defaults=True):
+    """Which payloads of a failed run never arrived: its log and rows are read. `status` is the run's."""
+
+    run_id: Id
+    status: RunStatus | None = None
 
 
 class DownloadPayload(_Request, frozen=True, kw_only=True, omit_defaults=True):
