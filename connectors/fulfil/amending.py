@@ -15,7 +15,7 @@ import msgspec
 from connectors.fulfil.calls import Applied, Ask, Sought, Write, encode, said_nothing
 from connectors.fulfil.changes import Page
 from connectors.fulfil.models import Find
-from connectors.fulfil.sales import ORDER_LINES, SALE_LINES, OrderLines, SaleLine
+from connectors.fulfil.sales import ORDER_LINES, SALE_LINES, OrderLine, OrderLines, SaleLine
 from connectors.fulfil.typed import create, decimal_of, decimal_out, delete, write
 from connectors.fulfil.wire import CreatedSale, decode_created_sale
 from connectors.http import Answer
@@ -73,7 +73,7 @@ def _money(amount: Decimal | None) -> Any:
     return None if amount is None else decimal_out(amount)
 
 
-def _sought_order_lines(body: bytes) -> Sought[OrderLines, Page[SaleLine]]:
+def _sought_order_lines(body: bytes) -> Sought[OrderLines, Page[OrderLine]]:
     channel, order = _decode_amendment(body)
     return Sought(ORDER_LINES, OrderLines(channel=channel, channel_identifier=_key(order)))
 
@@ -85,7 +85,7 @@ def _key(order: dict[str, Any]) -> str:
     return key
 
 
-def _amended(body: bytes, found: Page[SaleLine]) -> CreatedSale | None:
+def _amended(body: bytes, found: Page[OrderLine]) -> CreatedSale | None:
     """The sale, when each line stands as the bytes say.
 
     A cancelled quantity cannot be seen in lines, so it is repeated, which under the same key changes nothing.

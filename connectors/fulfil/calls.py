@@ -179,8 +179,6 @@ def said_nothing(answer: Answer) -> None:
 
     Raises msgspec.DecodeError for text, for an error and for a task.
     """
-    if not answer.body and answer.status in REST_STATUSES - RPC_STATUSES:
-        return
     content = msgspec.json.decode(answer.body)
     strange = isinstance(content, str) or (
         isinstance(content, dict)

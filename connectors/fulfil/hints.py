@@ -93,7 +93,9 @@ class _Door:
             self._emit(RequestRefused(PARTITION, "unauthorised"))
             return web.Response(status=web.HTTPUnauthorized.status_code)
         # the signature covers the body alone, so only what the body says makes it new; a header can be changed
-        if not self._is_new(digest(body)):
+        mark = digest(body)
+        if mark in self._seen:
+            self._seen.move_to_end(mark)
             self._emit(RequestRefused(PARTITION, "replayed"))
             return web.Response(status=web.HTTPNoContent.status_code)
         read = hint_of(request.headers.get(EVENT_HEADER, ""), body)
@@ -101,16 +103,13 @@ class _Door:
             self._emit(RequestRefused(PARTITION, "unreadable"))
         else:
             self._hint(read)
+        self._remember(mark)  # only now: a hint that could not be taken has to come again
         return web.Response(status=web.HTTPNoContent.status_code)
 
-    def _is_new(self, mark: bytes) -> bool:
-        if mark in self._seen:
-            self._seen.move_to_end(mark)
-            return False
+    def _remember(self, mark: bytes) -> None:
         self._seen[mark] = None
         if len(self._seen) > self._settings.remembered_max:
             self._seen.popitem(last=False)
-        return True
 
 
 # -- pure parts --------------------------------------------------------------------------------------------------------
@@ -168,8 +167,9 @@ def _model(event: str, items: list[dict[str, Any]]) -> str:
     found = [name for name in _MODELS if event == name or event.startswith(f"{name}.")]
     if found:
         return max(found, key=len)
-    named = {name for item in items for key in ("model", "model_name") if (name := item.get(key)) in _MODELS}
-    return str(named.pop()) if len(named) == 1 else ""
+    told = [item.get(key) for item in items for key in ("model", "model_name")]
+    named = {name for name in told if isinstance(name, str) and name in _MODELS}
+    return named.pop() if len(named) == 1 else ""
 
 
 def _ids(item: dict[str, Any], model: str) -> Iterable[int]:

@@ -51,10 +51,16 @@ _decode_count: Final = msgspec.json.Decoder(Annotated[int, Meta(ge=0)]).decode
 
 
 class Model(Generic[T]):
-    """One model of Fulfil. `noun` is what the kinds of its calls end in; `by` are the fields it can be found by."""
+    """One model of Fulfil. `noun` is what the kinds of its calls end in.
+
+    `by` are the fields of its rows that it can be found by, as Fulfil names them.
+    """
 
     def __init__(self, name: str, row: type[T], noun: str, *, by: Collection[str] = ()) -> None:
-        self.name, self.row, self._by = name, row, frozenset(by)
+        attributes = {field.encode_name: field.name for field in msgspec.structs.fields(row)}
+        self.name, self.row = name, row
+        self.by = {wired: attributes[wired] for wired in by}
+        """The fields that it can be found by, and their names in a row."""
         self.read: Read[Ids, tuple[T, ...]] = Read(
             kind=f"read_{noun}", question=Ids, speak=self._speak_read, decode=self._decode_read
         )
@@ -70,14 +76,14 @@ class Model(Generic[T]):
 
     @property
     def reads(self) -> tuple[Read[Any, Any], ...]:
-        """All of them."""
-        return (self.read, self.changed, self.find, self.count)
+        """All that there are; one that declares no field to be found by has no `find`."""
+        return (self.read, self.changed, self.count, *((self.find,) if self.by else ()))
 
     @property
     def names(self) -> frozenset[str]:
         """The documented names that a tenant may have others for: the model, and `model.field`."""
         wired = [field.encode_name for field in msgspec.structs.fields(self.row)]
-        return frozenset((self.name, *(f"{self.name}.{name}" for name in (*wired, *self._by, "state"))))
+        return frozenset((self.name, *(f"{self.name}.{name}" for name in (*wired, *self.by, "state"))))
 
     def fields(self, tenant: Tenant) -> tuple[str, ...]:
         """What is asked of this tenant, by its names."""
@@ -132,7 +138,7 @@ class Model(Generic[T]):
     # -- by a field ----------------------------------------------------------------------------------------------------
 
     def _speak_find(self, asked: Find, tenant: Tenant) -> Spoken:
-        field = tenant.field(self.name, asked.by) if asked.by in self._by else ""
+        field = tenant.field(self.name, asked.by) if asked.by in self.by else ""
         if not field:
             raise Refused(f"{self.name} cannot be found by {asked.by!r} on this tenant", code="bad_body")
         which = (field, "=", asked.values[0]) if len(asked.values) == 1 else (field, "in", asked.values)
@@ -142,13 +148,12 @@ class Model(Generic[T]):
     def _decode_found(self, answer: Answer, asked: Find, tenant: Tenant) -> Page[T]:
         """A page that holds only what was asked for: an answer to another question proves nothing."""
         page = self.page(answer, tenant, after_id=asked.after_id, limit=asked.limit)
-        attribute = next((f.name for f in msgspec.structs.fields(self.row) if f.encode_name == asked.by), None)
-        if attribute is not None:
-            wanted = frozenset(asked.values)
-            for row in page.rows:
-                value = getattr(row, attribute)
-                if value is not None and (str(value) if isinstance(value, Reference) else value) not in wanted:
-                    raise Unavailable(f"Fulfil answered a search in {self.name} with others than were asked for")
+        attribute, wanted = self.by[asked.by], frozenset(asked.values)
+        for row in page.rows:
+            value = getattr(row, attribute)
+            values = value if isinstance(value, tuple) else (str(value) if isinstance(value, Reference) else value,)
+            if wanted.isdisjoint(values):
+                raise Unavailable(f"Fulfil answered a search in {self.name} with others than were asked for")
         return page
 
 

@@ -96,11 +96,18 @@ class Nobody(msgspec.Struct, frozen=True):
 
 _decode_object: Final = msgspec.json.Decoder(Record).decode
 
+
+def _decode_preferences(answer: Answer, _asked: Nobody, _tenant: Tenant) -> Record:
+    said_nothing(answer)  # an error is an object, too
+    preferences: Record = _decode_object(answer.body)
+    return preferences
+
+
 PREFERENCES: Final[Read[Nobody, Record]] = Read(
     kind="preferences",
     question=Nobody,
     speak=lambda _asked, _tenant: Spoken(path="model/res.user/get_preferences", body=b"[true]", context={}),
-    decode=lambda answer, _asked, _tenant: _decode_object(answer.body),
+    decode=_decode_preferences,
 )
 """The user's own context (company, language and so on). It answers whenever the token is live, and costs nothing."""
 
@@ -137,9 +144,9 @@ def _changed(answer: Answer, body: bytes) -> Applied:
     return Applied((decode_on_record(body).id,))
 
 
-def _changed_by_rest(_answer: Answer, body: bytes) -> Applied:
-    """Nobody relies on what an update answers in the REST form."""
-    return Applied((decode_on_record(body).id,))
+def _changed_by_rest(answer: Answer, body: bytes) -> Applied:
+    """Nobody relies on what an update answers in the REST form, so it may be anything, or nothing, but an error."""
+    return _changed(answer, body) if answer.body else Applied((decode_on_record(body).id,))
 
 
 _decode_written: Final = msgspec.json.Decoder(tuple[tuple[int], Record]).decode

@@ -21,6 +21,8 @@ from connectors.fulfil.rows import Row
 from connectors.fulfil.tenant import Tenant
 from connectors.fulfil.typed import Reference
 from connectors.fulfil.wire import RECORDS_MAX
+from connectors.http import Answer
+from runtime.errors import Unavailable
 
 
 class Sale(Row, frozen=True, kw_only=True):
@@ -88,6 +90,15 @@ class OrderLines(msgspec.Struct, frozen=True, kw_only=True):
     limit: int = RECORDS_MAX
 
 
+class OrderLine(SaleLine, frozen=True, kw_only=True):
+    """A line that says which order its sale is of."""
+
+    order: str | None = field(default=None, name="sale.channel_identifier")
+
+
+_ORDER_LINES: Final = Model("sale.line", OrderLine, "order_lines")
+
+
 def _speak_order_lines(asked: OrderLines, tenant: Tenant) -> Spoken:
     """A domain may go through a many2one; it finds the lines without a read of the sale first."""
     domain = (
@@ -95,12 +106,21 @@ def _speak_order_lines(asked: OrderLines, tenant: Tenant) -> Spoken:
         ("sale.channel", "=", asked.channel),
         ("sale.channel_identifier", "=", asked.channel_identifier),
     )
-    return search_read(tenant.model("sale.line"), domain, SALE_LINES.fields(tenant), min(asked.limit, tenant.page_size))
+    return search_read(
+        tenant.model("sale.line"), domain, _ORDER_LINES.fields(tenant), min(asked.limit, tenant.page_size)
+    )
 
 
-ORDER_LINES: Final[Read[OrderLines, Page[SaleLine]]] = Read(
+def _decode_order_lines(answer: Answer, asked: OrderLines, tenant: Tenant) -> Page[OrderLine]:
+    page = _ORDER_LINES.page(answer, tenant, after_id=asked.after_id, limit=asked.limit)
+    if any(row.order != asked.channel_identifier for row in page.rows):
+        raise Unavailable("Fulfil answered a search for an order's lines with others than were asked for")
+    return page
+
+
+ORDER_LINES: Final[Read[OrderLines, Page[OrderLine]]] = Read(
     kind="lines_of_order",
     question=OrderLines,
     speak=_speak_order_lines,
-    decode=lambda answer, asked, tenant: SALE_LINES.page(answer, tenant, after_id=asked.after_id, limit=asked.limit),
+    decode=_decode_order_lines,
 )
