@@ -221,7 +221,7 @@ class PatchworksApi:
         answer = await self._once(method, url, body, presented, is_write=is_write, bytes_max=bytes_max)
         if answer.status == HTTPStatus.UNAUTHORIZED:
             other = await self._credentials.renew(presented)
-            if other is not None and other != presented:
+            if other is not None:
                 answer = await self._once(method, url, body, other, is_write=is_write, bytes_max=bytes_max)
         return answer
 

@@ -47,6 +47,8 @@ class Asked(msgspec.Struct, frozen=True):
     query: dict[str, str]
     headers: dict[str, str]
     body: bytes
+    target: str
+    """Path and query as they were sent, not decoded."""
 
 
 class Patchworks:
@@ -68,7 +70,8 @@ class Patchworks:
         """Note what was asked, and give the next answer of the path; 404 where there is none."""
         headers = {name.lower(): value for name, value in request.headers.items()}
         body = await request.read()
-        self.asked.append(Asked(request.method, request.path, dict(request.query), headers, body))
+        query = dict(request.query)
+        self.asked.append(Asked(request.method, request.path, query, headers, body, request.raw_path))
         what = f"{request.method} {request.path}"
         if what in self.breaks:
             assert request.transport is not None
