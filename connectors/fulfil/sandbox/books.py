@@ -7,6 +7,7 @@ the ancestor module demands. Whoever changes a record says so through `touched`,
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Any
@@ -57,6 +58,11 @@ _CURRENCY_DIGITS = {"JPY": 0, "KRW": 0, "CLP": 0, "ISK": 0, "VND": 0, "BHD": 3, 
 
 
 SHIPMENTS = ("stock.shipment.out", "stock.shipment.drop", "stock.shipment.out.return", "stock.shipment.in")
+
+
+def shared(text: str | None) -> str | None:
+    """The one object for a text that many records bear, so that memory holds it once."""
+    return None if text is None else sys.intern(text)
 
 
 class Books:
@@ -289,17 +295,20 @@ class Books:
 
     def add_mechanism(self, party_id: int, *, type: str, value: str, **values: Any) -> int:  # noqa: A002 - Fulfil's word
         """Add a contact to a party; an e-mail becomes what the party is found by, unless another party has it."""
-        id_ = self.mechanisms.new_id()
-        row = ContactMechanism(id=id_, create_date=self.now, party=party_id, type=type, value=value, **values)
+        id_, kind = self.mechanisms.new_id(), sys.intern(type)
+        row = ContactMechanism(id=id_, create_date=self.now, party=party_id, type=kind, value=value, **values)
         self.mechanisms.add(row)
         party = self.parties[party_id]
         party.contact_mechanisms = (*party.contact_mechanisms, id_)
         if type == "email":
-            self.party_ids_by_email.setdefault(value.strip().lower(), party_id)
+            email = value.strip().lower()
+            self.party_ids_by_email.setdefault(value if value == email else email, party_id)
         return id_
 
     def add_address(self, party_id: int, **values: Any) -> int:
         """Add an address to a party, or find the equal one it has already."""
+        for name in ("city", "zip"):
+            values[name] = shared(values.get(name))
         address = Address(id=0, create_date=self.now, party=party_id, **values)
         party = self.parties[party_id]
         content = address.content()
@@ -331,6 +340,7 @@ class Books:
 
     def add_line(self, sale: Sale, **values: Any) -> Line:
         """Add a line at the end of a sale."""
+        values["description"] = shared(values.get("description"))
         line = Line(id=self.lines.new_id(), create_date=self.now, sale=sale.id, **values)
         sale.lines = (*sale.lines, self.lines.add(line).id)
         if line.origin is not None:

@@ -10,6 +10,7 @@ applied whole or not at all.
 from __future__ import annotations
 
 import hashlib
+import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -54,8 +55,12 @@ class Placed(msgspec.Struct, frozen=True):
     changed: bool = False
 
 
-def place_order(books: Books, channel_id: int, order: OrderIn, body: bytes) -> Placed:
-    """Apply one order. The same channel_identifier any number of times is one sale. Raises UserError, Malformed."""
+def place_order(books: Books, channel_id: int, order: OrderIn, body: bytes, *, updates: bool = False) -> Placed:
+    """Apply one order. The same channel_identifier any number of times is one sale.
+
+    `updates`: a known one with another body changes the sale, as in the channel integration API; otherwise the switch
+    `repeat_with_change` decides. Raises UserError, Malformed.
+    """
     channel = books.channels.get(channel_id)
     if channel is None:
         raise UserError(f"There is no sales channel {channel_id}.")
@@ -67,7 +72,7 @@ def place_order(books: Books, channel_id: int, order: OrderIn, body: bytes) -> P
     if sale is None or sale.state == "failed":
         return _attempt(books, channel, order, body_hash, sale)
     changed = sale.body_hash != body_hash
-    if not changed or books.config.repeat_with_change == "same":
+    if not changed or not (updates or books.config.repeat_with_change == "update"):
         return Placed(sale, "repeated", changed)
     _update(books, channel, sale, order)
     sale.body_hash = body_hash
@@ -177,7 +182,7 @@ def _create(books: Books, channel: Channel, order: OrderIn, body_hash: int, fail
         carrier_service=carrier,
         comment=order.comment,
         gift_message=order.gift_message,
-        priority=str(order.priority),
+        priority=sys.intern(str(order.priority)),
         stated_amount=stated,
         body_hash=body_hash,
     )

@@ -71,10 +71,12 @@ def authorized(books: Books, payments: Iterable[int]) -> Decimal:
 
 def capture(books: Books, payment: Payment) -> None:
     """Collect what the payment has authorised, else the rest of its amount."""
-    for row in transactions_of(books, [payment.id]):
-        if row.state == "authorized":
-            _to(books, row, "completed")
-    rest = payment.amount - moved(books, [payment.id])
+    rest = payment.amount
+    if payment.transactions:
+        for row in transactions_of(books, [payment.id]):
+            if row.state == "authorized":
+                _to(books, row, "completed")
+        rest -= moved(books, [payment.id])
     if rest > 0:
         add_transaction(books, payment, amount=rest, state="completed")
     books.touched(payment)

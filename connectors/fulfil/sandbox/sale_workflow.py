@@ -47,7 +47,7 @@ def check(books: Books, sale: Sale, method: str) -> None:
         return
     if not (may_cancel and sale.state in PAST_QUOTATION):
         raise UserError(f"The sale {sale.id} cannot {method} from the state {sale.state!r}.")
-    begun = [one for one in _shipments(books, sale) if one.state != "cancel" and not shipments.is_untouched(one)]
+    begun = [one for one in shipments_of(books, sale) if one.state != "cancel" and not shipments.is_untouched(one)]
     if begun or any(books.ledger.invoices[id_].state != "cancel" for id_ in sale.invoices):
         raise UserError(f"The sale {sale.id} is picked, shipped or invoiced; it cannot be cancelled.")
 
@@ -58,7 +58,7 @@ def move(books: Books, sale: Sale, method: str) -> None:
         process(books, sale)
         return
     if method == "cancel":
-        for shipment in _shipments(books, sale):
+        for shipment in shipments_of(books, sale):
             if shipment.state in shipments.UNDER_WAY:
                 shipments.cancel(books, shipment)
         books.transaction.note("sale.sale", sale.id, "cancelled")
@@ -141,7 +141,9 @@ def plan(books: Books, sale: Sale) -> None:
     """
     made: dict[tuple[str, str], Shipment] = {}
     for line in goods_of(books, sale):
-        missing = line.quantity - fulfilled(books, line) - under_way(books, line)
+        missing = line.quantity
+        if line.moves:
+            missing -= fulfilled(books, line) + under_way(books, line)
         if line.quantity < 0:
             missing = -missing
         if missing > 0:
@@ -244,13 +246,14 @@ def _invoice_shipped(books: Books, sale: Sale, shipment: Shipment, done: Sequenc
     invoicing.invoice_sale(books, sale, parts, shipment.id)
 
 
-def _shipments(books: Books, sale: Sale) -> list[Shipment]:
+def shipments_of(books: Books, sale: Sale) -> list[Shipment]:
+    """The sale's shipments of every kind."""
     return [books.shipments[model][id_] for model, name in shipments.LISTS.items() for id_ in getattr(sale, name)]
 
 
 def shipment_state(books: Books, sale: Sale) -> str:
     """none, waiting, sent, exception: the last when the warehouse gave up what was ordered."""
-    found = _shipments(books, sale)
+    found = shipments_of(books, sale)
     if any(one.state in shipments.UNDER_WAY for one in found):
         return "waiting"
     if not found:

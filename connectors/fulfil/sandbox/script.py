@@ -14,7 +14,6 @@ from typing import Annotated, Literal
 
 import msgspec
 
-Quantity = Annotated[Decimal, msgspec.Meta(gt=0)]
 Model = Literal["stock.shipment.out", "stock.shipment.drop", "stock.shipment.out.return"]
 
 
@@ -33,11 +32,20 @@ class Event(
     """What every event is: a struct with its name, in small letters and underscores, under `event`."""
 
 
+def check(quantity: Decimal, *, least: int) -> None:
+    """Raises ValueError for what is no quantity: `least` 1 means above zero, 0 means zero or above."""
+    if not quantity.is_finite() or quantity < 0 or (least and not quantity):
+        raise ValueError(f"a quantity is {'above zero' if least else 'not negative'}")
+
+
 class Goods(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A quantity of a product."""
 
     sku: str
-    quantity: Quantity
+    quantity: Decimal
+
+    def __post_init__(self) -> None:
+        check(self.quantity, least=1)
 
 
 class Parcel(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -66,8 +74,11 @@ class Count(Event, frozen=True, kw_only=True):
     """Somebody counts a product: a stock.inventory; the difference goes to lost and found."""
 
     sku: str
-    quantity: Annotated[Decimal, msgspec.Meta(ge=0)]
+    quantity: Decimal
     warehouse: int | None = None
+
+    def __post_init__(self) -> None:
+        check(self.quantity, least=0)
 
 
 class Process(Event, frozen=True, kw_only=True):
@@ -93,7 +104,10 @@ class ChangeLine(Event, frozen=True, kw_only=True):
 
     order: str
     sku: str
-    quantity: Annotated[Decimal, msgspec.Meta(ge=0)]
+    quantity: Decimal
+
+    def __post_init__(self) -> None:
+        check(self.quantity, least=0)
 
 
 class Allocate(OfShipment, frozen=True, kw_only=True):
@@ -110,8 +124,11 @@ class ShortPick(OfShipment, frozen=True, kw_only=True):
     """The picker finds less than ordered: the rest is cancelled, or waits in a shipment of its own."""
 
     sku: str
-    found: Annotated[Decimal, msgspec.Meta(ge=0)]
+    found: Decimal
     rest: Literal["cancel", "backorder"] = "backorder"
+
+    def __post_init__(self) -> None:
+        check(self.found, least=0)
 
 
 class Pack(OfShipment, frozen=True, kw_only=True):
@@ -195,8 +212,12 @@ class Refund(Event, frozen=True, kw_only=True):
     """The gateway gives money back on an order's payment; all of it without an amount."""
 
     order: str
-    amount: Quantity | None = None
+    amount: Decimal | None = None
     provider_reference: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.amount is not None:
+            check(self.amount, least=1)
 
 
 class PostPayments(Event, frozen=True, kw_only=True):

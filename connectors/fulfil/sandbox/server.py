@@ -22,6 +22,7 @@ from aiohttp import web
 from connectors.fulfil.sandbox.answers import Reply, http_error, result, server_error, throttled
 from connectors.fulfil.sandbox.books import Books
 from connectors.fulfil.sandbox.calls import DROPPED, Calls
+from connectors.fulfil.sandbox.channel_api import ChannelApi
 from connectors.fulfil.sandbox.config import SandboxConfig
 from connectors.fulfil.sandbox.control import Control
 from connectors.fulfil.sandbox.encoding import decode_json
@@ -57,7 +58,8 @@ class Sandbox:
     def application(self) -> web.Application:
         """The HTTP application: Fulfil's paths, and our own below `/sandbox/`."""
         app = web.Application(client_max_size=self.config.body_bytes_max)
-        app.add_routes([*self.control.routes(), web.post("/", self._login)])
+        channels = ChannelApi(self.operations)
+        app.add_routes([*self.control.routes(), *channels.routes(), web.post("/", self._login)])
         for prefix in PREFIXES:
             app.router.add_route("*", prefix + "{rest:.*}", self._api)
         return app

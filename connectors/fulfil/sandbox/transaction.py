@@ -19,6 +19,7 @@ from runtime.clock import Clock, Instant, to_datetime
 
 SECOND = 1_000_000
 """Microseconds in a second."""
+QUARTER_US = 900 * SECOND
 HAPPENED_MAX = 100_000
 """Most happenings that wait for somebody to take them; the oldest are lost first (webhooks are not guaranteed)."""
 
@@ -41,6 +42,7 @@ class Transaction:
         self._zone = ZoneInfo(config.time_zone)
         self.context: Mapping[str, Any] = {}
         self.now = self.time()
+        self._day = (0, self._day_of(self.now))
         self.stock_changed: dict[tuple[int, int], None] = {}
         """Product and warehouse of every figure of stock that changed, until somebody takes them."""
         self.happened: list[Happened] = []
@@ -64,8 +66,15 @@ class Transaction:
 
     @property
     def today(self) -> date:
-        """The day in the company's time zone."""
-        return to_datetime(self.now).astimezone(self._zone).date()
+        """The day in the company's time zone. One object for a whole day: many records bear it."""
+        quarter = self.now // QUARTER_US  # no zone's midnight lies within a quarter of an hour of UTC
+        if quarter != self._day[0]:
+            day = self._day_of(self.now)
+            self._day = (quarter, self._day[1] if day == self._day[1] else day)
+        return self._day[1]
+
+    def _day_of(self, moment: Instant) -> date:
+        return to_datetime(moment).astimezone(self._zone).date()
 
     def touched(self, record: Record) -> Instant:
         """Stamp a record as written now."""
