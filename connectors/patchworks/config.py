@@ -96,6 +96,8 @@ class WebhookTarget(msgspec.Struct, frozen=True, kw_only=True):
     """The flow behind it. A webhook answers without a run id; after a lost answer its runs are looked through."""
     hmac_secret: Secret | None = None
     """The trigger's HMAC secret, if it has one: then X-HMAC-HASH is sent."""
+    hmac_encoding: Literal["hex", "base64"] = "hex"
+    """How X-HMAC-HASH is written; Patchworks' documentation does not say."""
 
 
 class CallbackTarget(msgspec.Struct, frozen=True, kw_only=True):

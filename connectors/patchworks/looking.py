@@ -76,14 +76,21 @@ async def find_retry(core: Reads, run_id: str) -> RetryStarted | None:
     Raises a `runtime.errors.Failure` when that could not be found out.
     """
     run = await core.get_run(GetRun(run_id=run_id))
-    if run.trigger != "retry" and run.linked_run_ids:
-        return RetryStarted(run_id=run.linked_run_ids[0])
     if not run.flow_id or run.started_at is None:
         raise Unavailable(f"Patchworks does not say which flow the run {run_id} is of, or when it began")
+    for linked_id in run.linked_run_ids:
+        # a run that is a retry itself may be linked to what it repeats; only a later run repeats it
+        if run.trigger != "retry" or await _began_after(core, linked_id, run.started_at):
+            return RetryStarted(run_id=linked_id)
     for other in await _runs_since(core, run.flow_id, int(run.started_at.timestamp() * 1000)):
         if other.id != run_id and run_id in other.linked_run_ids:
             return RetryStarted(run_id=other.id)
     return None
+
+
+async def _began_after(core: Reads, run_id: str, began: datetime) -> bool:
+    run = await core.get_run(GetRun(run_id=run_id))
+    return run.started_at is None or run.started_at > began  # one that has not begun yet is the later one
 
 
 async def _runs_since(core: Reads, flow_id: str, after_ms: int) -> list[Run]:

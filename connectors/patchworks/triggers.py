@@ -6,15 +6,15 @@
 Each kind of trigger has a limit of its own, so each is an API of its own to the runtime. The URLs are secrets that
 never expire; bodies name them, and nothing but the request itself holds them.
 Sources: Patchworks' docs on webhook and callback triggers and HMAC-verified webhooks. The encoding of X-HMAC-HASH is
-not documented (hexadecimal is assumed), nor what a bad signature is answered with.
+not documented (so it is a setting), nor what a bad signature is answered with.
 """
 
 from __future__ import annotations
 
-import hashlib
+import base64
 import hmac
 from http import HTTPStatus
-from typing import Final, TypeVar
+from typing import Final, Literal, TypeVar
 
 import msgspec
 from yarl import URL
@@ -71,7 +71,7 @@ class WebhookApi:
             raise Refused(f"the payload has {len(payload)} bytes, and Patchworks takes 8 MB", code="413")
         headers = dict(JSON_HEADERS)
         if target.hmac_secret is not None:
-            headers[HMAC_HEADER] = signature_of(target.hmac_secret.reveal(), payload)
+            headers[HMAC_HEADER] = signature_of(target.hmac_secret.reveal(), payload, target.hmac_encoding)
         answer = await exchange(
             self._session,
             "POST",
@@ -137,9 +137,10 @@ class CallbackApi:
         raise Refused(f"there is nothing to look for after {kind!r}", code="unknown_kind")
 
 
-def signature_of(secret: str, payload: bytes) -> str:
-    """The value of X-HMAC-HASH for a payload: HMAC-SHA256 over the raw bytes, in hexadecimal."""
-    return hmac.new(secret.encode(), payload, hashlib.sha256).hexdigest()
+def signature_of(secret: str, payload: bytes, encoding: Literal["hex", "base64"]) -> str:
+    """The value of X-HMAC-HASH for a payload: HMAC-SHA256 over the raw bytes."""
+    digest = hmac.digest(secret.encode(), payload, "sha256")
+    return digest.hex() if encoding == "hex" else base64.b64encode(digest).decode()
 
 
 def _target(targets: dict[str, Target], name: str, what: str) -> Target:

@@ -242,12 +242,23 @@ async def test_a_retry_is_found_by_its_own_link_to_the_run_that_it_repeats() -> 
     assert at.patchworks.asked[1].query["filter[started_after]"] == "1795166221000"
 
 
-async def test_the_link_of_a_run_that_is_a_retry_itself_is_no_retry_of_it() -> None:
-    """It points back to what it repeats."""
+@pytest.mark.parametrize(
+    ("other", "found"),
+    [
+        pytest.param({"started_at": "2026-11-20T09:00:00Z"}, None, id="back to what it repeats"),
+        pytest.param({"started_at": "2026-11-20T10:00:00Z"}, RetryStarted(run_id="r0"), id="on to what repeats it"),
+        pytest.param({"started_at": None}, RetryStarted(run_id="r0"), id="on to what waits to repeat it"),
+    ],
+)
+async def test_the_link_of_a_run_that_is_a_retry_itself_is_read_by_time(
+    other: dict[str, Any], found: RetryStarted | None
+) -> None:
+    """It may point either way."""
     async with door() as at:
+        at.patchworks.will_answer(f"{RUNS}/r0", {"data": run_row("r0", **other)})
         at.patchworks.will_answer(f"{RUNS}/r1", {"data": run_row("r1", trigger="Retry", retry_flow_run_id="r0")})
         at.patchworks.will_answer(RUNS, listed(run_row("r1", trigger="Retry", retry_flow_run_id="r0")))
-        assert await at.look("retry_run", run_id="r1") is None
+        assert await at.look("retry_run", run_id="r1") == found
 
 
 async def test_a_retry_that_left_no_trace_is_absent() -> None:

@@ -5,11 +5,12 @@ The other side is scripted from the facts; `tests/contracts/patchworks_core.py`.
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import hmac
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 import pytest
@@ -36,7 +37,7 @@ ASKED = encode(CallCallback(callback="levels", question=msgspec.Raw(b'{"page": 1
 
 @asynccontextmanager
 async def triggers(
-    *, hmac_secret: str | None = None, signature: str | None = None
+    *, hmac_secret: str | None = None, hmac_encoding: Literal["hex", "base64"] = "hex", signature: str | None = None
 ) -> AsyncIterator[tuple[WebhookApi, CallbackApi, Door, list[RateReading]]]:
     """Both kinds of trigger, configured for the scripted Patchworks."""
     readings: list[RateReading] = []
@@ -47,7 +48,10 @@ async def triggers(
             at.config,
             webhooks={
                 "stock": WebhookTarget(
-                    url=Secret(hook), flow_id="4320", hmac_secret=Secret(hmac_secret) if hmac_secret else None
+                    url=Secret(hook),
+                    flow_id="4320",
+                    hmac_secret=Secret(hmac_secret) if hmac_secret else None,
+                    hmac_encoding=hmac_encoding,
                 )
             },
             callbacks={"levels": CallbackTarget(url=Secret(call), signature=Secret(signature) if signature else None)},
@@ -75,12 +79,14 @@ async def test_a_webhook_gets_the_payload_byte_for_byte_at_its_signed_url() -> N
     assert "x-hmac-hash" not in asked.headers
 
 
-async def test_an_hmac_verified_webhook_is_signed_over_the_raw_bytes() -> None:
-    """Facts 4.2, 11.5: X-HMAC-HASH, HMAC-SHA256 in hexadecimal."""
-    async with triggers(hmac_secret="shared-secret") as (webhooks, _, at, _):
+@pytest.mark.parametrize("encoding", ["hex", "base64"])
+async def test_an_hmac_verified_webhook_is_signed_over_the_raw_bytes(encoding: Literal["hex", "base64"]) -> None:
+    """Facts 4.2, 11.5, 12.7: X-HMAC-HASH, HMAC-SHA256, in the encoding that turns out to be right."""
+    async with triggers(hmac_secret="shared-secret", hmac_encoding=encoding) as (webhooks, _, at, _):
         at.patchworks.will_answer(WEBHOOK, {"message": "Flow initialised."})
         await webhooks.perform("send_webhook", SENT)
-    expected = hmac.new(b"shared-secret", PAYLOAD, hashlib.sha256).hexdigest()
+    digest = hmac.new(b"shared-secret", PAYLOAD, hashlib.sha256).digest()
+    expected = {"hex": digest.hex(), "base64": base64.b64encode(digest).decode()}[encoding]
     assert at.patchworks.asked[0].headers["x-hmac-hash"] == expected
 
 
