@@ -1,11 +1,7 @@
-"""Fulfil as the runtime sees it: three calls, one attempt each, and the truth about how each ended.
+"""Fulfil as the runtime sees it: one attempt at one call, and the truth about how it ended.
 
-    create_order      body of `wire.encode_create_order`   -> CreatedSale       keyed by channel + channel_identifier
-    search_products   a `wire.ProductPageRequest`          -> ProductPage       a read
-    find_sale         a `wire.FindSales`             -> (SaleFound, ...)  a read
-
-All are PUTs on `/api/v2/model/...` with positional arguments, as Fulfil's own client makes them; a PUT here is not
-idempotent by itself. Pages go by `id > last`, because pages by offset miss records when others change meanwhile.
+Which calls there are, and how each is spoken, read and looked for, is the table (`table`, `calls`). Here they are made:
+over HTTP, once, with every lost answer to a write told as `Unknown`, and the promise of a later result waited for.
 """
 
 from __future__ import annotations
@@ -13,128 +9,181 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final, TypeVar
 
+import anyio
 import msgspec
 from multidict import CIMultiDict, CIMultiDictProxy
 from yarl import URL
 
+from connectors.fulfil import tasks
+from connectors.fulfil.calls import API, RPC_STATUSES, Ask, OnRecord, Read, Sought, Spoken, Write, decode_on_record
+from connectors.fulfil.changes import Page
 from connectors.fulfil.config import FulfilConfig
 from connectors.fulfil.failures import failure_for, rate_reading
-from connectors.fulfil.wire import (
-    PRODUCT_FIELDS,
-    SALE_FIELDS,
-    CreatedSale,
-    FindSales,
-    ProductPage,
-    ProductPageRequest,
-    SaleFound,
-    datetime_out,
-    decode_created_sale,
-    decode_product_page,
-    decode_sales,
-    key_of_create,
-)
-from connectors.http import Session, exchange
+from connectors.fulfil.table import READS, WRITES, unknown_names
+from connectors.fulfil.tenant import Tenant
+from connectors.fulfil.typed import Undecodable
+from connectors.http import Answer, Session, exchange
 from runtime.api import ObserveRate
-from runtime.errors import Refused, Unavailable
+from runtime.errors import Failure, Refused, Unavailable, Unknown
 
 T = TypeVar("T")
 
-_OK: Final = 200
-_BY_ID: Final = (("id", "ASC"),)
-_WITH_INACTIVE: Final = {"context": '{"active_test":false}'}
-"""Without it Fulfil leaves inactive records out, silently."""
+_UNREADABLE: Final = (msgspec.DecodeError, Undecodable, UnicodeDecodeError, RecursionError)
+_LOOK_PAGES_MAX: Final = 100
+"""A sale of 50,000 lines; more than that is no answer to a look."""
+_POLL_FIRST_S: Final = 0.1
+_READ_URLS_MAX: Final = 1_000
 
 
 class FulfilApi:
     """A `runtime.api.Api`. `session` comes from `connectors.http.outgoing` and outlives this object.
 
-    `observe` is told what each answer says of the rate limit. Raises ValueError for a token that no header can carry.
+    `observe` is told what each answer says of the rate limit. Raises ValueError for a token that no header can carry,
+    and for a configured name that stands for nothing.
     """
 
-    name = "fulfil"
+    name = API
 
     def __init__(self, config: FulfilConfig, token: str, session: Session, *, observe: ObserveRate) -> None:
         if not (token.isascii() and token.isprintable() and token.strip()):
             raise ValueError("the Fulfil token is empty, or has characters that no header can carry; check its source")
+        if unknown := unknown_names(config.names):
+            raise ValueError(f"names: nothing here is called {', '.join(unknown)}; check fulfil.api.names")
         self._session, self._observe = session, observe
-        self._page_size, self._answer_bytes_max = config.page_size, config.answer_bytes_max
+        self._answer_bytes_max, self._task_wait_s = config.answer_bytes_max, config.task_wait_s
+        self._tenant = Tenant(names=config.names, page_size=config.page_size, sellable_field=config.sellable_field)
         presented = {"X-API-KEY": token} if config.auth == "api_key" else {"Authorization": f"Bearer {token}"}
         headers = {"Content-Type": "application/json", "Accept": "application/json", **presented}
         self._headers = CIMultiDictProxy(CIMultiDict(headers))
-        models = URL(config.base_url) / "api" / "v2" / "model"
-        self._create_url = models / "sale.channel" / "create_order"
-        self._sales_url = models / "sale.sale" / "search_read"
-        self._products_url = (models / "product.product" / "search_read").with_query(_WITH_INACTIVE)
-        self._product_fields = PRODUCT_FIELDS + ((config.sellable_field,) if config.sellable_field else ())
+        self._base = URL(config.base_url) / "api" / "v2"
+        self._tasks_url = self._base / tasks.PATH
+        self._urls = {kind: self._url(self._path(write)) for kind, write in WRITES.items() if not write.on_record}
+        """Addresses of the writes that have one; the addresses of reads are made once each, as they are asked."""
+        self._read_urls: dict[tuple[str, str], URL] = {}
 
-    async def perform(self, kind: str, body: bytes) -> CreatedSale | ProductPage | tuple[SaleFound, ...]:
-        """One attempt. Raises a `runtime.errors.Failure`, and nothing else, when it does not succeed."""
-        match kind:
-            case "create_order":
-                return await self._call(self._create_url, body, decode_created_sale, is_write=True)
-            case "search_products":
-                return await self._product_page(_request(kind, body, ProductPageRequest))
-            case "find_sale":
-                wanted = _request(kind, body, FindSales)
-                return await self._sales(wanted.channel, wanted.channel_identifiers)
-            case _:
-                raise Refused(f"the Fulfil connector has no call {kind!r}", code="unknown_kind")
+    # -- the runtime's side --------------------------------------------------------------------------------------------
 
-    async def look(self, kind: str, body: bytes) -> CreatedSale | None:
-        """The sale of the order in these bytes; None when Fulfil says that there is none.
+    async def perform(self, kind: str, body: bytes) -> Any:
+        """One attempt. Raises a `runtime.errors.Failure`, and nothing else, when it does not succeed.
 
-        Raises a `runtime.errors.Failure` when Fulfil did not say.
+        Cancelled, it leaves a closed connection; a write may have been applied then, as after any lost answer.
         """
-        if kind != "create_order":
+        write = WRITES.get(kind)
+        if write is not None:
+            return await self._write(write, body)
+        read = READS.get(kind)
+        if read is not None:
+            return await self._read(read, _question(read, body))
+        raise Refused(f"the Fulfil connector has no call {kind!r}", code="unknown_kind")
+
+    async def look(self, kind: str, body: bytes) -> Any | None:
+        """What the write with these bytes has made, as `perform` would have answered it; None when it was not applied.
+
+        Raises a `runtime.errors.Failure` when Fulfil did not say. Reads only.
+        """
+        write = WRITES.get(kind)
+        if write is None:
             raise Refused(f"there is nothing to look for after {kind!r}", code="unknown_kind")
         try:
-            channel_id, identifier = key_of_create(body)
-        except msgspec.DecodeError as error:
+            sought = write.sought(body)
+        except _UNREADABLE as error:
             raise Refused(
-                "the stored order cannot be read, so its sale cannot be looked for", code="bad_body"
-            ) from error
-        for sale in await self._sales(channel_id, (identifier,)):
-            return CreatedSale(
-                id=sale.id,
-                number=sale.number,
-                state=sale.state,
-                total=sale.total_amount,
-                channel_identifier=sale.channel_identifier,
-            )
-        return None
+                f"the stored bytes of {kind} cannot be read, so nothing can be looked for", code="bad_body"
+            ) from (error)
+        found = await self._found(sought)
+        try:
+            return write.verdict(body, found)
+        except _UNREADABLE as error:
+            raise Unavailable(f"what Fulfil answered does not tell whether {kind} was applied") from error
 
-    async def _sales(self, channel_id: int, identifiers: tuple[str, ...]) -> tuple[SaleFound, ...]:
-        """A sale answers for an order only when it names it: an answer to another question proves nothing."""
-        single = len(identifiers) == 1
-        which = ("channel_identifier", "=", identifiers[0]) if single else ("channel_identifier", "in", identifiers)
-        domain = (("channel", "=", channel_id), which)
-        query = _search(domain, len(identifiers), SALE_FIELDS)
-        sales = await self._call(self._sales_url, query, decode_sales, is_write=False)
-        if not {sale.channel_identifier for sale in sales}.issubset(identifiers):
-            raise Unavailable(
-                "Fulfil answered a search for sales with others than were asked for, which answers nothing"
-            )
-        return sales
+    async def make(self, ask: Ask[T]) -> T:
+        """The same as `perform`, with the type of the result: for whoever is no actor (a probe, a command)."""
+        result: T = await self.perform(ask.kind, ask.body)
+        return result
 
-    async def _product_page(self, asked: ProductPageRequest) -> ProductPage:
-        request = msgspec.structs.replace(asked, limit=min(asked.limit, self._page_size))
-        domain: list[Any] = [("id", ">", request.after_id)]
-        if request.changed_since is not None:
-            since = datetime_out(request.changed_since)
-            # write_date is null until the first change after the creation
-            domain.append(("OR", ("write_date", ">=", since), ("create_date", ">=", since)))
-        query = _search(domain, request.limit, self._product_fields)
-        page = await self._call(
-            self._products_url, query, lambda answer: decode_product_page(answer, request), is_write=False
+    # -- reads ---------------------------------------------------------------------------------------------------------
+
+    async def _read(self, read: Read[Any, T], question: Any) -> T:
+        tenant = self._tenant
+        spoken = read.speak(question, tenant)
+        return await self._call(
+            spoken.verb, self._read_url(spoken), spoken.body, lambda answer: read.decode(answer, question, tenant)
         )
-        if not page.complete and page.last_id <= request.after_id:
-            raise Unavailable("Fulfil answered a page of products with the page before it; the sync would never end")
-        return page
 
-    async def _call(self, url: URL, body: bytes, decode: Callable[[bytes], T], *, is_write: bool) -> T:
+    async def _found(self, sought: Sought[Any, Any]) -> Any:
+        """All that was sought: page after page where it comes in pages, because half of it is no answer."""
+        question = sought.question
+        found = await self._read(sought.read, question)
+        if not isinstance(found, Page):
+            return found
+        rows, pages = list(found.rows), 1
+        while not found.complete:
+            if pages == _LOOK_PAGES_MAX:
+                raise Unavailable(f"there is more than {pages} pages to look through")
+            question = msgspec.structs.replace(question, after_id=found.last_id)
+            found = await self._read(sought.read, question)
+            rows.extend(found.rows)
+            pages += 1
+        return msgspec.structs.replace(found, rows=tuple(rows))
+
+    def _read_url(self, spoken: Spoken) -> URL:
+        """Addresses are few: by path and context. Their number is bounded by the locations that are asked about."""
+        context = "" if not spoken.context else msgspec.json.encode(spoken.context).decode()
+        url = self._read_urls.get((spoken.path, context))
+        if url is None:
+            url = self._url(spoken.path)
+            if context:
+                url = url.with_query({"context": context})
+            if len(self._read_urls) >= _READ_URLS_MAX:
+                self._read_urls.clear()
+            self._read_urls[spoken.path, context] = url
+        return url
+
+    # -- writes --------------------------------------------------------------------------------------------------------
+
+    async def _write(self, write: Write[T], body: bytes) -> T:
+        url, sent = self._urls.get(write.kind), body
+        if url is None:
+            stored = _on_record(write, body)
+            path = write.path.replace("{model}", self._tenant.model(stored.model)).replace("{id}", str(stored.id))
+            url, sent = self._url(path), bytes(stored.send)
+        return await self._call(
+            write.verb, url, sent, lambda answer: write.decode(answer, body), is_write=True, statuses=write.statuses
+        )
+
+    def _path(self, write: Write[Any]) -> str:
+        place, model, method = write.path.split("/")
+        return f"{place}/{self._tenant.model(model)}/{method}"
+
+    def _url(self, path: str) -> URL:
+        return self._base.joinpath(*path.split("/"))
+
+    # -- one call ------------------------------------------------------------------------------------------------------
+
+    async def _call(
+        self,
+        verb: str,
+        url: URL,
+        body: bytes,
+        decode: Callable[[Answer], T],
+        *,
+        is_write: bool = False,
+        statuses: frozenset[int] = RPC_STATUSES,
+    ) -> T:
+        answer = await self._exchange(verb, url, body, is_write=is_write)
+        if answer.status in statuses:
+            try:
+                return decode(answer)
+            except _UNREADABLE:
+                promised = tasks.promise(answer.body)
+                if promised is not None:
+                    return await self._kept(promised, decode, is_write=is_write)
+        raise failure_for(answer.status, answer.headers, answer.body, is_write=is_write)
+
+    async def _exchange(self, verb: str, url: URL, body: bytes, *, is_write: bool) -> Answer:
         answer = await exchange(
             self._session,
-            "PUT",
+            verb,
             url,
             headers=self._headers,
             body=body,
@@ -143,21 +192,67 @@ class FulfilApi:
             is_write=is_write,
         )
         self._observe(rate_reading(answer.headers))
-        if answer.status == _OK:
-            try:
-                return decode(answer.body)
-            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-                pass  # what the body says instead decides
-        raise failure_for(answer.status, answer.headers, answer.body, is_write=is_write)
+        return answer
+
+    async def _kept(self, promised: tasks.Promise, decode: Callable[[Answer], T], *, is_write: bool) -> T:
+        """What a promise becomes, asked for with doubling pauses until `task_wait_s` are over.
+
+        Everything that goes wrong meanwhile leaves a write unknown: its worker may be at it, or have done it.
+        """
+        waited_s, pause_s = 0.0, _POLL_FIRST_S
+        try:
+            while True:
+                answer = await self._exchange("POST", self._tasks_url, tasks.question(promised), is_write=False)
+                if answer.status not in RPC_STATUSES:
+                    raise failure_for(answer.status, answer.headers, answer.body, is_write=False)
+                state = _task_state(answer)
+                if isinstance(state, tasks.Waiting):
+                    if waited_s >= self._task_wait_s:
+                        raise Unavailable("Fulfil's worker has not finished the task in time")
+                    await anyio.sleep(pause_s)
+                    waited_s, pause_s = waited_s + pause_s, pause_s * 2
+                    continue
+                if isinstance(state, tasks.Failed):
+                    raise self._task_failure(answer, state, is_write=is_write)
+                return decode(Answer(200, answer.headers, state.result))
+        except _UNREADABLE as error:
+            raise _lost("the result of Fulfil's task cannot be read", is_write=is_write) from error
+        except Refused as refusal:
+            if refusal.code == "task_refused":
+                raise
+            raise _lost(f"Fulfil does not tell what became of a task ({refusal})", is_write=is_write) from refusal
+        except Failure as failure:
+            raise _lost(str(failure), is_write=is_write, after_s=failure.retry_after_s) from failure
+
+    def _task_failure(self, answer: Answer, state: tasks.Failed, *, is_write: bool) -> Failure:
+        if tasks.says_refusal(state.said):
+            refusal = failure_for(200, answer.headers, state.said, is_write=is_write)
+            return Refused(str(refusal), code="task_refused")
+        return _lost("Fulfil's worker failed at the task", is_write=is_write)
 
 
-def _search(domain: Any, limit: int, fields: tuple[str, ...]) -> bytes:
-    """Arguments of search_read: domain, offset, limit, order, fields."""
-    return msgspec.json.encode((domain, 0, limit, _BY_ID, fields))
+def _lost(sentence: str, *, is_write: bool, after_s: float | None = None) -> Failure:
+    if is_write:
+        return Unknown(f"{sentence}; it may have been applied", retry_after_s=after_s)
+    return Unavailable(sentence, retry_after_s=after_s)
 
 
-def _request(kind: str, body: bytes, request_type: type[T]) -> T:
+def _task_state(answer: Answer) -> tasks.TaskState:
+    return tasks.state_of(answer.body)
+
+
+def _question(read: Read[Any, Any], body: bytes) -> Any:
     try:
-        return msgspec.json.decode(body, type=request_type)
+        return msgspec.json.decode(body, type=read.question)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise Refused(f"the body of {kind} is not a {request_type.__name__}", code="bad_body") from error
+        raise Refused(f"the body of {read.kind} is not a {read.question.__name__}", code="bad_body") from error
+
+
+def _on_record(write: Write[Any], body: bytes) -> OnRecord:
+    try:
+        stored = decode_on_record(body)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise Refused(f"the stored bytes of {write.kind} name no record", code="bad_body") from error
+    if stored.id <= 0 or ("{model}" in write.path and not stored.model):
+        raise Refused(f"the stored bytes of {write.kind} name no record", code="bad_body")
+    return stored

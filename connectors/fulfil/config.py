@@ -1,4 +1,4 @@
-"""The settings of the Fulfil connector, as the operator writes them below `[fulfil.api]`."""
+"""The settings of the Fulfil connector, as the operator writes them below `[fulfil.api]` and `[fulfil.webhooks]`."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta
+
+from runtime.config import Secret
 
 
 class FulfilConfig(msgspec.Struct, frozen=True, kw_only=True):
@@ -27,5 +29,23 @@ class FulfilConfig(msgspec.Struct, frozen=True, kw_only=True):
     sellable_field: Literal["", "sellable", "salable"] = ""
     """The name under which this tenant knows whether a product can be sold (`salable` on older ones). Empty: it is not
     read. A name that the tenant does not know makes it refuse every read of products."""
+    names: dict[str, str] = {}
+    """Models and fields that this tenant calls otherwise, from the documented name (`stock.shipment.out.on_hold`, or
+    the model alone) to the tenant's own. An empty name: the tenant does not have the field, and it is not read."""
+    task_wait_s: Annotated[float, Meta(ge=0, le=300)] = 20.0
+    """How long a result is waited for when Fulfil only promises it. After it the outcome of a write is unknown."""
     answer_bytes_max: Annotated[int, Meta(ge=10_000, le=1_000_000_000)] = 16_000_000
     """The largest answer that is read."""
+
+
+class WebhookSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """Fulfil's webhooks, which are hints to look sooner (`POST /v1/hints/fulfil`)."""
+
+    secrets: Annotated[tuple[Secret, ...], Meta(min_length=1, max_length=8)]
+    """The secrets of the webhooks, in base64 as Fulfil shows them. Several may be live while one replaces another."""
+    body_bytes_max: Annotated[int, Meta(ge=1_024, le=16_000_000)] = 1_000_000
+    """The largest body of a webhook; above it, 413."""
+    body_timeout_s: Annotated[float, Meta(gt=0, le=60)] = 4.0
+    """The time a request has for its body. Fulfil gives up after 5 s."""
+    remembered_max: Annotated[int, Meta(ge=100, le=1_000_000)] = 10_000
+    """How many webhooks are remembered to recognise a repeat, 100 bytes or so each."""

@@ -78,6 +78,11 @@ def rate_reading(headers: Mapping[str, str]) -> RateReading:
     )
 
 
+def answered_s(headers: Mapping[str, str]) -> float | None:
+    """The Date of an answer, as seconds since 1970-01-01 UTC; None when it has none, or garbles it."""
+    return _epoch_s(headers.get("Date", ""))
+
+
 # -- parts -------------------------------------------------------------------------------------------------------------
 
 
@@ -176,8 +181,8 @@ def _reset_after_s(headers: Mapping[str, str]) -> float | None:
 def _after(instant_s: float | None, headers: Mapping[str, str]) -> float | None:
     if instant_s is None:
         return None
-    answered_s = _epoch_s(headers.get("Date", ""))
-    return None if answered_s is None else max(0.0, instant_s - answered_s)
+    moment_s = answered_s(headers)
+    return None if moment_s is None else max(0.0, instant_s - moment_s)
 
 
 @functools.lru_cache(maxsize=16)

@@ -1,128 +1,23 @@
-"""What goes over the wire to Fulfil and comes back: its typed values, the order it is given, and what it answers.
+"""What goes over the wire at an import: the order that Fulfil is given, and its answers about sales and products.
 
-We write one generation of the typed values (the one its own client 3.2.0 writes) and read all of them. Money and tax
-rates go out as Decimal objects, never as JSON numbers; quantities are JSON numbers, as Fulfil has them.
-Sources: fulfil_client 3.2.0 (encodings), developers.fulfil.io, orders (`sale.channel/create_order`).
+Money and tax rates go out as Decimal objects, never as JSON numbers; quantities are JSON numbers, as Fulfil has them.
+Sources: developers.fulfil.io, orders (`sale.channel/create_order`); the typed values are in `typed`.
 """
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
-from decimal import Decimal, InvalidOperation
+from datetime import datetime
+from decimal import Decimal
 from typing import Annotated, Any, Final, Literal
 
 import msgspec
 from msgspec import Meta
 from msgspec.structs import replace
 
+from connectors.fulfil.typed import Undecodable, datetime_of, decimal_of, decimal_out
+
 RECORDS_MAX: Final = 500
 """The most records in one answer; Fulfil refuses to give more."""
-_DIGITS_MAX: Final = 64
-
-
-class Undecodable(ValueError):
-    """A value from Fulfil has none of the shapes that are known for its type."""
-
-
-# -- typed values: writing ---------------------------------------------------------------------------------------------
-
-
-class DecimalOut(msgspec.Struct, frozen=True, tag_field="__class__", tag="Decimal", gc=False):
-    """An exact number: `{"__class__": "Decimal", "decimal": "24.50"}`."""
-
-    decimal: str
-
-
-class DatetimeOut(msgspec.Struct, frozen=True, tag_field="__class__", tag="datetime", gc=False):
-    """An instant in UTC, without saying so: `{"__class__": "datetime", "iso_string": "2026-01-31T10:20:30.000010"}`."""
-
-    iso_string: str
-
-
-class DateOut(msgspec.Struct, frozen=True, tag_field="__class__", tag="date", gc=False):
-    """A calendar day: `{"__class__": "date", "iso_string": "2026-01-31"}`."""
-
-    iso_string: str
-
-
-def decimal_out(number: Decimal) -> DecimalOut:
-    """The number with its own scale, never in scientific notation. Raises ValueError for NaN and infinities."""
-    if not number.is_finite():
-        raise ValueError(f"{number} is not a number that can be sent")
-    return DecimalOut(format(number, "f"))
-
-
-def datetime_out(moment: datetime) -> DatetimeOut:
-    """An aware datetime, to the microsecond. Raises ValueError for a naive one."""
-    if moment.tzinfo is None:
-        raise ValueError("a naive datetime has no place on the time line; give it a zone")
-    return DatetimeOut(moment.astimezone(UTC).replace(tzinfo=None).isoformat())
-
-
-def date_out(day: date) -> DateOut:
-    """A calendar day."""
-    return DateOut(day.isoformat())
-
-
-# -- typed values: reading ---------------------------------------------------------------------------------------------
-
-
-def decimal_of(value: Any) -> Decimal | None:
-    """A Decimal object, a string or a JSON number, with the scale that it has there; None stays None.
-
-    Raises Undecodable for anything else, for NaN and infinities, and for a number of more than 64 digits.
-    """
-    if value is None:
-        return None
-    text = value.get("decimal") if isinstance(value, dict) else value
-    if isinstance(text, float):
-        text = repr(text)  # the shortest decimal that is this float: what stood in the JSON
-    if isinstance(text, bool) or not isinstance(text, str | int | Decimal):
-        raise Undecodable(f"a {type(text).__name__} is no decimal")
-    try:
-        number = Decimal(text)
-    except InvalidOperation:
-        raise Undecodable("the text is no decimal") from None
-    if not number.is_finite() or abs(number.adjusted()) > _DIGITS_MAX or len(number.as_tuple().digits) > _DIGITS_MAX:
-        raise Undecodable("the decimal is not finite, or of no usual size")
-    return number
-
-
-def datetime_of(value: Any) -> datetime | None:
-    """An instant, aware and in UTC; None stays None. Without an offset it is UTC already, a day alone its midnight.
-
-    Takes a datetime object with `iso_string`, with parts (year ... microsecond) or with both, and a bare ISO string.
-    Raises Undecodable for anything else.
-    """
-    if value is None:
-        return None
-    moment = _moment(value)
-    try:
-        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
-    except OverflowError:
-        raise Undecodable("the instant is beyond the calendar") from None
-
-
-def date_of(value: Any) -> date | None:
-    """A calendar day, of the same shapes; None stays None. Of an instant it is the day that stands there.
-
-    Raises Undecodable for anything else.
-    """
-    return None if value is None else _moment(value).date()
-
-
-def _moment(value: Any) -> datetime:
-    """What stands there, in its own zone or in none. The ISO string wins over the parts."""
-    text = value.get("iso_string") if isinstance(value, dict) else value
-    try:
-        if isinstance(text, str):
-            return datetime.fromisoformat(text.strip())
-        if isinstance(value, dict):
-            times = [value.get(name, 0) for name in ("hour", "minute", "second", "microsecond")]
-            return datetime(value["year"], value["month"], value["day"], *times)  # noqa: DTZ001 - the caller adds UTC
-    except (KeyError, TypeError, ValueError, OverflowError):
-        pass
-    raise Undecodable("the value is no date and no instant")
 
 
 # -- the order that Fulfil is asked to create --------------------------------------------------------------------------

@@ -9,8 +9,7 @@ from __future__ import annotations
 import gzip
 import json
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -19,8 +18,6 @@ import anyio
 import anyio.abc
 import msgspec
 import pytest
-from aiohttp import web
-from aiohttp.test_utils import TestServer
 from yarl import URL
 
 from connectors.fulfil.client import FulfilApi
@@ -34,13 +31,25 @@ from connectors.fulfil.wire import (
     encode_create_order,
 )
 from connectors.http import outgoing
-from runtime.api import Api, RateReading
+from runtime.api import RateReading
 from runtime.errors import Failure, Refused, Throttled, Unauthorised, Unavailable, Unknown
+from tests.contracts.fulfil_at import (
+    TOKEN,
+    answer_half,
+    answer_nonsense,
+    close_unanswered,
+    connector,
+    door,
+    failure_of,
+    never_answer,
+    read_request,
+    reset,
+    socket_server,
+)
 from tests.unit.test_fulfil_wire import made_order
 
 pytestmark = pytest.mark.anyio
 
-TOKEN = "token-0001"
 ORDER = encode_create_order(3, made_order())
 SALE = {
     "id": 90211,
@@ -55,92 +64,6 @@ CREATED = CreatedSale(
 PRODUCTS = msgspec.json.encode(ProductPageRequest(limit=2))
 CALLS = [("create_order", ORDER, True), ("search_products", PRODUCTS, False)]
 """One write and one read: (kind, body, is a write)."""
-
-
-class Fulfil:
-    """A server that remembers what it was asked and answers what it was told to."""
-
-    def __init__(self) -> None:
-        self.asked: list[tuple[str, str, dict[str, str], Any]] = []
-        self.answers: list[web.Response] = []
-
-    def will_answer(self, content: Any = None, *, status: int = 200, **headers: str) -> None:
-        """The next answer; content that is not bytes goes as JSON. Header names are written with underscores."""
-        body = content if isinstance(content, bytes) else json.dumps(content).encode()
-        named = {name.replace("_", "-"): value for name, value in headers.items()}
-        self.answers.append(web.Response(status=status, body=body, headers=named))
-
-    async def answer(self, request: web.Request) -> web.Response:
-        """Note what was asked, and give the next answer."""
-        body = await request.read()
-        headers = {name.lower(): value for name, value in request.headers.items()}
-        self.asked.append((request.method, request.path_qs, headers, json.loads(body)))
-        return self.answers.pop(0)
-
-
-class Door:
-    """A connector that speaks to the scripted server, and what it saw of the rate limit."""
-
-    def __init__(self, api: Api, fulfil: Fulfil, readings: list[RateReading]) -> None:
-        self.api, self.fulfil, self.readings = api, fulfil, readings
-
-
-@asynccontextmanager
-async def connector(base_url: str, readings: list[RateReading] | None = None, **settings: Any) -> AsyncIterator[Api]:
-    """The connector, configured for a server that listens at `base_url`."""
-    config = FulfilConfig(base_url=base_url, **settings)
-    seen = readings if readings is not None else []
-    async with outgoing(
-        connections_max=config.concurrency_max,
-        connect_timeout_s=config.connect_timeout_s,
-        request_timeout_s=config.request_timeout_s,
-    ) as session:
-        yield FulfilApi(config, TOKEN, session, observe=seen.append)
-
-
-@asynccontextmanager
-async def door(host: str = "127.0.0.1", **settings: Any) -> AsyncIterator[Door]:
-    """The connector and a scripted Fulfil, which it knows by the name `host`."""
-    fulfil, readings = Fulfil(), list[RateReading]()
-    application = web.Application()
-    application.router.add_route("*", "/{path:.*}", fulfil.answer)
-    async with (
-        TestServer(application) as server,
-        connector(f"http://{host}:{server.port}", readings, **settings) as api,
-    ):
-        yield Door(api, fulfil, readings)
-
-
-@asynccontextmanager
-async def socket_server(serve: Callable[[anyio.abc.SocketStream], Awaitable[None]]) -> AsyncIterator[str]:
-    """A server on which each connection is handed to `serve`; yields its address."""
-    listener = await anyio.create_tcp_listener(local_host="127.0.0.1")
-    port = listener.extra(anyio.abc.SocketAttribute.local_port)  # noqa: S610 - anyio, not Django
-    async with listener, anyio.create_task_group() as group:
-        group.start_soon(listener.serve, serve)
-        yield f"http://127.0.0.1:{port}"
-        group.cancel_scope.cancel()
-
-
-async def read_request(stream: anyio.abc.SocketStream) -> bytes:
-    """One whole request, by its Content-Length."""
-    received = b""
-    while True:
-        received += await stream.receive()
-        head, separator, body = received.partition(b"\r\n\r\n")
-        if separator:
-            length = next(
-                int(line.split(b":")[1]) for line in head.split(b"\r\n") if line.lower().startswith(b"content-length")
-            )
-            if len(body) >= length:
-                return received
-
-
-async def failure_of(call: Awaitable[Any]) -> Failure:
-    """The failure that the call ends in."""
-    with pytest.raises(Failure) as caught:
-        await call
-    return caught.value
 
 
 # -- what is sent ------------------------------------------------------------------------------------------------------
@@ -327,7 +250,6 @@ async def test_a_created_sale_is_understood_in_each_shape(answer: Any, sale: Cre
         pytest.param(201, [{"id": 5}], Unknown, Unavailable, id="201"),
         pytest.param(307, b"", Unknown, Unavailable, id="307"),
         pytest.param(200, b"Error: broken", Unknown, Unavailable, id="200 with Error text"),
-        pytest.param(200, {"__class__": "AsyncResult", "task_id": 1, "token": "t"}, Unknown, Unavailable, id="async"),
     ],
 )
 async def test_every_answer_tells_the_runtime_what_to_do(
@@ -417,41 +339,6 @@ async def test_connecting_too_slowly_proves_that_nothing_was_sent(kind: str, bod
         finally:
             for each in waiting:
                 each.close()
-
-
-async def never_answer(stream: anyio.abc.SocketStream) -> None:
-    """Take the request and fall silent."""
-    async with stream:
-        await read_request(stream)
-        await anyio.sleep_forever()
-
-
-async def close_unanswered(stream: anyio.abc.SocketStream) -> None:
-    """Take the request and close."""
-    async with stream:
-        await read_request(stream)
-
-
-async def reset(stream: anyio.abc.SocketStream) -> None:
-    """Take the request and reset the connection."""
-    await read_request(stream)
-    raw = stream.extra(anyio.abc.SocketAttribute.raw_socket)  # noqa: S610 - anyio, not Django
-    raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
-    await stream.aclose()
-
-
-async def answer_half(stream: anyio.abc.SocketStream) -> None:
-    """Break off within the answer's body."""
-    async with stream:
-        await read_request(stream)
-        await stream.send(b'HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n[{"id": 1')
-
-
-async def answer_nonsense(stream: anyio.abc.SocketStream) -> None:
-    """Answer something that is not HTTP."""
-    async with stream:
-        await read_request(stream)
-        await stream.send(b"220 mail.example.com ESMTP\r\n\r\n")
 
 
 @pytest.mark.parametrize(("kind", "body", "is_write"), CALLS)

@@ -83,7 +83,7 @@ def test_a_body_that_is_not_json_is_a_400_with_a_json_body(door: Door) -> None:
     assert (response.status_code, response.json()["code"]) == (400, 400)
 
 
-@pytest.mark.parametrize("path", ["model/stock.shipment.out/search", "model/sale.sale/nosuch", "report/x", "nothing"])
+@pytest.mark.parametrize("path", ["model/project.work/search", "model/sale.sale/nosuch", "report/x", "nothing"])
 def test_what_the_sandbox_does_not_serve_is_404_not_an_empty_answer(door: Door, path: str) -> None:
     """House rule: nothing simulates success."""
     assert door.ask("PUT", path, [[]]).status_code == 404

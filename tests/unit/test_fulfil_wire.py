@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, date, datetime, timedelta, timezone
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from connectors.fulfil import wire
 
@@ -46,143 +44,6 @@ def made_order(**changes: Any) -> wire.CreateOrder:
         status="pending",
     )
     return msgspec.structs.replace(order, **changes)
-
-
-# -- typed values ------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("value", "wired"),
-    [
-        pytest.param(wire.date_out(date(2026, 1, 31)), {"__class__": "date", "iso_string": "2026-01-31"}, id="date"),
-        pytest.param(wire.datetime_out(MOMENT), {"__class__": "datetime", "iso_string": ISO}, id="datetime"),
-        pytest.param(
-            wire.datetime_out(MOMENT.astimezone(timezone(timedelta(hours=5)))),
-            {"__class__": "datetime", "iso_string": ISO},
-            id="datetime with an offset becomes naive UTC",
-        ),
-        pytest.param(
-            wire.decimal_out(Decimal("101.120")),
-            {"__class__": "Decimal", "decimal": "101.120"},
-            id="Decimal keeps scale",
-        ),
-        pytest.param(
-            wire.decimal_out(Decimal("1E+3")),
-            {"__class__": "Decimal", "decimal": "1000"},
-            id="Decimal without exponent",
-        ),
-    ],
-)
-def test_a_typed_value_is_written_as_the_official_client_writes_it(value: Any, wired: dict[str, str]) -> None:
-    """Section 4, what client 3.2.0 sends."""
-    assert json.loads(msgspec.json.encode(value)) == wired
-
-
-@pytest.mark.parametrize(
-    "value",
-    [
-        pytest.param({"__class__": "datetime", **PARTS}, id="v1, parts only"),
-        pytest.param({"__class__": "datetime", "iso_string": ISO, **PARTS}, id="v2, both"),
-        pytest.param({"__class__": "datetime", "iso_string": ISO}, id="v3, iso only"),
-        pytest.param(ISO, id="bare string"),
-        pytest.param("2026-01-31T10:20:30.000010Z", id="bare string in UTC"),
-        pytest.param("2026-01-31T15:20:30.000010+05:00", id="bare string with an offset"),
-    ],
-)
-def test_every_generation_of_a_datetime_is_the_same_instant(value: Any) -> None:
-    """Section 4: a decoder must accept parts only, iso only, both, and bare strings; naive is UTC."""
-    read = wire.datetime_of(value)
-    assert read == MOMENT
-    assert read is not None
-    assert read.utcoffset() == timedelta(0)
-
-
-@pytest.mark.parametrize(
-    "value",
-    [
-        pytest.param({"__class__": "date", "year": 2026, "month": 1, "day": 31}, id="v1, parts only"),
-        pytest.param(
-            {"__class__": "date", "iso_string": "2026-01-31", "year": 2026, "month": 1, "day": 31}, id="v2, both"
-        ),
-        pytest.param({"__class__": "date", "iso_string": "2026-01-31"}, id="v3, iso only"),
-        pytest.param("2026-01-31", id="bare string"),
-        pytest.param("2026-01-31T23:30:00-05:00", id="of an instant, the day that stands there"),
-    ],
-)
-def test_every_generation_of_a_date_is_the_same_day(value: Any) -> None:
-    """Section 4, dates."""
-    assert wire.date_of(value) == date(2026, 1, 31)
-
-
-@pytest.mark.parametrize(
-    ("value", "number"),
-    [
-        ({"__class__": "Decimal", "decimal": "60.00"}, "60.00"),
-        ({"__class__": "Decimal", "decimal": "60.0"}, "60.0"),
-        ({"__class__": "Decimal", "decimal": "0"}, "0"),
-        ("24.50", "24.50"),
-        (145.32, "145.32"),
-        (7, "7"),
-        (Decimal("1.10"), "1.10"),
-    ],
-)
-def test_a_decimal_is_read_from_an_object_a_string_and_a_number_with_its_scale(value: Any, number: str) -> None:
-    """Section 4, Decimal: the scale is not normalised."""
-    assert str(wire.decimal_of(value)) == number
-
-
-@pytest.mark.parametrize(
-    "value",
-    [
-        *("NaN", "Infinity", "-inf", "1e999999", "", "abc", "1" * 65, True, [], {}, {"decimal": None}),
-        {"decimal": "NaN"},
-    ],
-)
-def test_what_is_no_finite_number_is_no_decimal(value: Any) -> None:
-    """NaN, infinities, giants and other types are refused."""
-    with pytest.raises(wire.Undecodable):
-        wire.decimal_of(value)
-
-
-@pytest.mark.parametrize(
-    "value",
-    [
-        *("", "soon", 5, True, [], {}, {"iso_string": 5}, {"year": 2026}, {**PARTS, "month": 13}, "2026-13-01"),
-        {"year": "2026", "month": 1, "day": 2},
-        "0001-01-01T00:00:00+23:00",
-    ],
-)
-def test_what_is_no_instant_is_refused(value: Any) -> None:
-    """Nothing is guessed from a value of an unknown shape, and nothing but Undecodable is raised."""
-    with pytest.raises(wire.Undecodable):
-        wire.datetime_of(value)
-
-
-def test_nothing_stays_nothing() -> None:
-    """Null dates and figures are facts, such as the write_date of a record that was never changed."""
-    assert [read(None) for read in (wire.decimal_of, wire.datetime_of, wire.date_of)] == [None, None, None]
-
-
-@given(st.datetimes(timezones=st.timezones()))
-def test_an_instant_survives_the_way_out_and_back(moment: datetime) -> None:
-    """Whatever its zone, to the microsecond."""
-    try:
-        wired = msgspec.to_builtins(wire.datetime_out(moment))
-    except OverflowError:  # the edge of the calendar
-        return
-    assert wire.datetime_of(wired) == moment.astimezone(UTC)
-
-
-@given(st.decimals(allow_nan=False, allow_infinity=False, places=4, min_value=-(10**12), max_value=10**12))
-def test_a_figure_survives_the_way_out_and_back(number: Decimal) -> None:
-    """With its scale, and never as a binary float."""
-    assert str(wire.decimal_of(msgspec.to_builtins(wire.decimal_out(number)))) == format(number, "f")
-
-
-def test_a_naive_datetime_is_not_sent() -> None:
-    """A time without a zone is not an instant."""
-    with pytest.raises(ValueError, match="naive"):
-        wire.datetime_out(datetime(2026, 1, 1))  # noqa: DTZ001 - that is the point
 
 
 # -- create_order ------------------------------------------------------------------------------------------------------

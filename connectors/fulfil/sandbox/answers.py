@@ -11,8 +11,8 @@ from typing import Any
 
 import msgspec
 
-from connectors.fulfil.sandbox.books import UserError
 from connectors.fulfil.sandbox.encoding import encode
+from connectors.fulfil.sandbox.refusals import UserError
 
 JSON = "application/json"
 HTML = "text/html"
@@ -43,7 +43,7 @@ def result(value: Any, status: HTTPStatus = HTTPStatus.OK) -> Reply:
 
 def user_error(error: UserError) -> Reply:
     """400 for a validation or workflow that was refused."""
-    body = {"type": "UserError", "code": error.code, "message": error.message, "description": error.description}
+    body = {"type": error.type, "code": error.code, "message": error.message, "description": error.description}
     return Reply(encode(body), HTTPStatus.BAD_REQUEST)
 
 

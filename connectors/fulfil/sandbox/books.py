@@ -7,18 +7,24 @@ the ancestor module demands. Whoever changes a record says so through `touched`,
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+import sys
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Any
 
 from connectors.fulfil.sandbox.config import ProductSeed, SalesChannel, SandboxConfig, seed_products
+from connectors.fulfil.sandbox.ledger import Ledger
 from connectors.fulfil.sandbox.records import (
     Address,
     Attachment,
     Channel,
+    ChannelException,
     ChannelMapping,
     ContactMechanism,
+    GatewayTransaction,
+    Identifier,
     Line,
+    Listing,
     Named,
     Party,
     Payment,
@@ -27,24 +33,36 @@ from connectors.fulfil.sandbox.records import (
     Sale,
     Tax,
     Template,
+    Webhook,
 )
+from connectors.fulfil.sandbox.refusals import UserError
+from connectors.fulfil.sandbox.stock import Stock
+from connectors.fulfil.sandbox.stock_records import Batch, Package, Shipment, Tracking
 from connectors.fulfil.sandbox.tables import Table
+from connectors.fulfil.sandbox.tasks import Tasks
+from connectors.fulfil.sandbox.transaction import Transaction
 from runtime.clock import Clock, Instant
 
-FIRST_IDS = {"sale.sale": 90_001, "party.party": 5_001, "party.address": 7_001, "product.product": 157}
+FIRST_IDS = {
+    "sale.sale": 90_001,
+    "party.party": 5_001,
+    "party.address": 7_001,
+    "product.product": 157,
+    "stock.shipment.out": 81_001,
+    "stock.shipment.drop": 82_001,
+    "stock.shipment.out.return": 83_001,
+}
 """Where some sequences start, so that ids of different models are not mistaken for one another."""
 
 _CURRENCY_DIGITS = {"JPY": 0, "KRW": 0, "CLP": 0, "ISK": 0, "VND": 0, "BHD": 3, "KWD": 3, "JOD": 3, "OMR": 3, "TND": 3}
 
 
-class UserError(Exception):
-    """What Fulfil shows to a user: a validation or a workflow that was refused. Answered as 400."""
+SHIPMENTS = ("stock.shipment.out", "stock.shipment.drop", "stock.shipment.out.return", "stock.shipment.in")
 
-    def __init__(self, message: str, code: str = "E1000", description: str = "") -> None:
-        super().__init__(message)
-        self.message = message
-        self.code = code
-        self.description = description
+
+def shared(text: str | None) -> str | None:
+    """The one object for a text that many records bear, so that memory holds it once."""
+    return None if text is None else sys.intern(text)
 
 
 class Books:
@@ -52,8 +70,22 @@ class Books:
 
     def __init__(self, config: SandboxConfig, clock: Clock) -> None:
         self.config = config
-        self._clock = clock
-        self.now = clock.now()
+        self.transaction = Transaction(config, clock)
+        self.stock = Stock(config, self.transaction)
+        self.ledger = Ledger(config, self.transaction)
+        self.shipments: dict[str, Table[Shipment]] = {model: Table(FIRST_IDS.get(model, 1)) for model in SHIPMENTS}
+        self.trackings: Table[Tracking] = Table(4_410)
+        self.packages: Table[Package] = Table()
+        self.batches: Table[Batch] = Table()
+        self.transactions: Table[GatewayTransaction] = Table(30_001)
+        self.return_reasons: Table[Named] = Table()
+        self.channel_exceptions: Table[ChannelException] = Table()
+        self.listings: Table[Listing] = Table()
+        self.identifiers: Table[Identifier] = Table()
+        self.webhooks: Table[Webhook] = Table()
+        self.tasks = Tasks()
+        self.metafields: dict[tuple[str, int], dict[int, Any]] = {}
+        self.listing_ids: dict[tuple[int, str], int] = {}
         self.sales: Table[Sale] = Table(FIRST_IDS["sale.sale"])
         self.lines: Table[Line] = Table()
         self.payments: Table[Payment] = Table()
@@ -68,6 +100,7 @@ class Books:
         self.channel_carriers: Table[ChannelMapping] = Table()
         self.taxes: Table[Tax] = Table(11)
         self.gateways: Table[Named] = Table()
+        self.carriers: Table[Named] = Table()
         self.carrier_services: Table[Named] = Table()
         self.currencies: Table[Named] = Table(172)
         self.countries: Table[Named] = Table(231)
@@ -77,24 +110,33 @@ class Books:
         self.product_ids: dict[str, list[int]] = {}
         self.party_ids_by_email: dict[str, int] = {}
         self.party_ids_by_code: dict[str, int] = {}
+        self._returns_of: dict[int, list[int]] = {}
         self._named_ids: dict[tuple[str, str], int] = {}
+        self.company_currency = self.currency(config.channels[0].currency if config.channels else "USD")
         for channel in config.channels:
             self._add_channel(channel)
         self.add_products(seed_products(config))
 
-    def begin(self) -> None:
+    def begin(self, context: Mapping[str, Any] | None = None) -> None:
         """Begin a transaction: all that it creates or writes bears one instant (as in Tryton)."""
-        self.now = self._clock.now()
+        self.transaction.begin(context or {})
+
+    @property
+    def now(self) -> Instant:
+        """The instant of the present transaction."""
+        return self.transaction.now
 
     # -- reference records ---------------------------------------------------------------------------------------------
 
-    def named(self, table: Table[Named], model: str, code: str, *, country: int | None = None) -> int:
+    def named(
+        self, table: Table[Named], model: str, code: str, *, country: int | None = None, carrier: int | None = None
+    ) -> int:
         """The id of the record of that code, made when it is new."""
         key = (model, code)
         id_ = self._named_ids.get(key)
         if id_ is None:
             id_ = self._named_ids[key] = table.new_id()
-            table.add(Named(id=id_, create_date=self.now, name=code, code=code, country=country))
+            table.add(Named(id=id_, create_date=self.now, name=code, code=code, country=country, carrier=carrier))
         return id_
 
     def currency(self, code: str) -> int:
@@ -126,8 +168,7 @@ class Books:
             for code in channel.gateways
         ]
         carriers = [
-            self._map(self.channel_carriers, channel.id, code, self.named(self.carrier_services, "carrier", code))
-            for code in channel.carriers
+            self._map(self.channel_carriers, channel.id, code, self._carrier_service(code)) for code in channel.carriers
         ]
         self.channels.add(
             Channel(
@@ -138,11 +179,29 @@ class Books:
                 source=channel.source,
                 currency=self.currency(channel.currency),
                 orders_allowed=channel.orders_allowed,
+                warehouse=channel.warehouse,
+                invoice_method=channel.invoice_method,
+                shipment_method=channel.shipment_method,
                 taxes=tuple(taxes),
                 gateways=tuple(gateways),
                 carriers=tuple(carriers),
             )
         )
+
+    def _carrier_service(self, code: str) -> int:
+        """A carrier's service; the carrier is what the code begins with: `ups_ground` is one of `ups`."""
+        carrier = self.named(self.carriers, "carrier", code.partition("_")[0])
+        return self.named(self.carrier_services, "carrier.service", code, carrier=carrier)
+
+    def carrier_of(self, service: int | None) -> int | None:
+        """The carrier of a service."""
+        row = self.carrier_services.get(service)
+        return None if row is None else row.carrier
+
+    def metafields_of(self, model: str, id_: int) -> list[dict[str, Any]]:
+        """A record's metafields as they are read: one object for each."""
+        kept = self.metafields.get((model, id_), {})
+        return [{"field_id": field, "code": f"field_{field}", "value": value} for field, value in kept.items()]
 
     def _tax(self, name: str, rate: Decimal) -> int:
         for tax in self.taxes:
@@ -169,12 +228,16 @@ class Books:
             if known is None:
                 name = seed.name or seed.sku
                 template = self.templates.add(Template(id=self.templates.new_id(), create_date=self.now, name=name))
-                self.add_product(template.id, code=seed.sku, list_price=seed.price, active=seed.active)
-                continue
-            for id_ in known:
+                values = {"cost_price": seed.cost, "type": seed.type, "upc": seed.upc}
+                self.add_product(template.id, code=seed.sku, list_price=seed.price, active=seed.active, **values)
+            for id_ in known or ():
                 product = self.products[id_]
                 product.active, product.list_price = seed.active, seed.price
                 self.touched(product)
+            if seed.stock is not None:
+                self.stock.correct(
+                    self.product_ids[seed.sku][0], self.stock.zones(self.stock.warehouses[0])[2], seed.stock
+                )
         return count
 
     def add_product(self, template_id: int, **values: Any) -> int:
@@ -232,17 +295,20 @@ class Books:
 
     def add_mechanism(self, party_id: int, *, type: str, value: str, **values: Any) -> int:  # noqa: A002 - Fulfil's word
         """Add a contact to a party; an e-mail becomes what the party is found by, unless another party has it."""
-        id_ = self.mechanisms.new_id()
-        row = ContactMechanism(id=id_, create_date=self.now, party=party_id, type=type, value=value, **values)
+        id_, kind = self.mechanisms.new_id(), sys.intern(type)
+        row = ContactMechanism(id=id_, create_date=self.now, party=party_id, type=kind, value=value, **values)
         self.mechanisms.add(row)
         party = self.parties[party_id]
         party.contact_mechanisms = (*party.contact_mechanisms, id_)
         if type == "email":
-            self.party_ids_by_email.setdefault(value.strip().lower(), party_id)
+            email = value.strip().lower()
+            self.party_ids_by_email.setdefault(value if value == email else email, party_id)
         return id_
 
     def add_address(self, party_id: int, **values: Any) -> int:
         """Add an address to a party, or find the equal one it has already."""
+        for name in ("city", "zip"):
+            values[name] = shared(values.get(name))
         address = Address(id=0, create_date=self.now, party=party_id, **values)
         party = self.parties[party_id]
         content = address.content()
@@ -268,18 +334,25 @@ class Books:
         found = (self.sale_ids.get((channel.id, identifier)) for channel in self.channels)
         return [id_ for id_ in found if id_ is not None]
 
+    def returned_lines(self, line: int) -> list[Line]:
+        """The lines of returns that give this line back."""
+        return [self.lines[id_] for id_ in self._returns_of.get(line, ())]
+
     def add_line(self, sale: Sale, **values: Any) -> Line:
         """Add a line at the end of a sale."""
+        values["description"] = shared(values.get("description"))
         line = Line(id=self.lines.new_id(), create_date=self.now, sale=sale.id, **values)
         sale.lines = (*sale.lines, self.lines.add(line).id)
+        if line.origin is not None:
+            self._returns_of.setdefault(line.origin, []).append(line.id)
         return line
 
-    def add_payment(self, sale: Sale, *, gateway: int, amount: Decimal, reference: str | None) -> int:
+    def add_payment(self, sale: Sale, *, gateway: int, amount: Decimal, reference: str | None) -> Payment:
         """Add a payment to a sale."""
         id_ = self.payments.new_id()
         row = Payment(id=id_, create_date=self.now, sale=sale.id, gateway=gateway, amount=amount, reference=reference)
         sale.payments = (*sale.payments, self.payments.add(row).id)
-        return id_
+        return row
 
     def lines_of(self, sale: Sale) -> list[Line]:
         """The sale's lines, in order."""
@@ -312,5 +385,4 @@ class Books:
 
     def touched(self, record: Record) -> Instant:
         """Stamp a record as written now."""
-        record.write_date = self.now
-        return self.now
+        return self.transaction.touched(record)

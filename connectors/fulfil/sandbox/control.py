@@ -6,28 +6,36 @@ GET  /sandbox/books/digest   canonical SHA-256 over the books, without server id
 POST /sandbox/products       add products (`ProductSeed` array), or change those whose SKU is known
 POST /sandbox/faults         replace the fault plan (`FaultRule` array)
 POST /sandbox/down           `{"down": true, "mode": "refuse_503" | "drop"}`, and back with `{"down": false}`
+POST /sandbox/play           play an event, or an array of them in order; answers what each answered. 409 with a
+                             sentence for the first that cannot happen, and its place
+GET  /sandbox/clock          the tenant's time; `{"event": "advance", "seconds": 60}` puts it forward
+GET  /sandbox/ledger         the balance of every account, and whether debit is credit
+GET  /sandbox/webhooks       deliveries that wait, were sent, or failed
 """
 
 from __future__ import annotations
 
 from http import HTTPStatus
 from itertools import islice
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 
 import msgspec
 from aiohttp import web
 
 from connectors.fulfil.sandbox.answers import JSON
-from connectors.fulfil.sandbox.books import Books
 from connectors.fulfil.sandbox.calls import Calls
 from connectors.fulfil.sandbox.config import FaultRule, ProductSeed
 from connectors.fulfil.sandbox.encoding import encode
 from connectors.fulfil.sandbox.faults import FaultPlan
-from connectors.fulfil.sandbox.statement import books_digest, sale_statements
+from connectors.fulfil.sandbox.playing import Stage
+from connectors.fulfil.sandbox.refusals import UserError
+from connectors.fulfil.sandbox.script import AnyEvent
+from connectors.fulfil.sandbox.statement import books_digest, ledger_statement, sale_statements
+from connectors.fulfil.sandbox.webhooks import Webhooks
+from runtime.clock import to_datetime
 
 SALES_PER_CHUNK = 1_000
 DownMode = Literal["refuse_503", "drop"]
-T = TypeVar("T")
 
 
 class Down(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -40,8 +48,10 @@ class Down(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Control:
     """What can be asked of, and done to, a running sandbox."""
 
-    def __init__(self, books: Books, calls: Calls, plan: FaultPlan) -> None:
-        self.books = books
+    def __init__(self, stage: Stage, calls: Calls, plan: FaultPlan, webhooks: Webhooks) -> None:
+        self.stage = stage
+        self.books = stage.books
+        self.webhooks = webhooks
         self.calls = calls
         self.plan = plan
         self.down: DownMode | None = None
@@ -54,6 +64,10 @@ class Control:
             web.post("/sandbox/products", self._products),
             web.post("/sandbox/faults", self._faults),
             web.post("/sandbox/down", self._down),
+            web.post("/sandbox/play", self._play),
+            web.get("/sandbox/clock", self._clock),
+            web.get("/sandbox/ledger", self._ledger),
+            web.get("/sandbox/webhooks", self._webhooks),
         ]
 
     async def _books(self, request: web.Request) -> web.StreamResponse:
@@ -82,12 +96,36 @@ class Control:
     async def _products(self, request: web.Request) -> web.Response:
         seeds = await _body(request, list[ProductSeed])
         self.books.begin()
-        return _json({"products": self.books.add_products(seeds)})
+        count = self.books.add_products(seeds)
+        self.webhooks.collect()
+        return _json({"products": count})
 
     async def _faults(self, request: web.Request) -> web.Response:
         rules = await _body(request, list[FaultRule])
         self.plan.replace(rules)
         return _json({"faults": len(rules)})
+
+    async def _play(self, request: web.Request) -> web.Response:
+        events = await _body(request, list[AnyEvent] | AnyEvent)
+        answers = []
+        for place, event in enumerate(events if isinstance(events, list) else [events]):
+            try:
+                answers.append(self.stage.play(event))
+            except UserError as error:
+                return _json({"error": error.message, "place": place, "answers": answers}, HTTPStatus.CONFLICT)
+            finally:
+                self.webhooks.collect()
+        return _json(answers if isinstance(events, list) else answers[0])
+
+    async def _clock(self, _: web.Request) -> web.Response:
+        return _json({"now": to_datetime(self.books.transaction.time()).isoformat()})
+
+    async def _ledger(self, _: web.Request) -> web.Response:
+        return _json(ledger_statement(self.books))
+
+    async def _webhooks(self, _: web.Request) -> web.Response:
+        webhooks = self.webhooks
+        return _json({"waiting": len(webhooks.waiting), "sent": webhooks.sent, "failed": webhooks.failed})
 
     async def _down(self, request: web.Request) -> web.Response:
         wish = await _body(request, Down)
@@ -95,7 +133,7 @@ class Control:
         return _json({"down": self.down})
 
 
-async def _body(request: web.Request, shape: type[T]) -> T:
+async def _body(request: web.Request, shape: Any) -> Any:
     try:
         return msgspec.json.decode(await request.read(), type=shape)
     except msgspec.DecodeError as error:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import operator
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from datetime import date, datetime, time
+from datetime import UTC, date, datetime, time, tzinfo
 from decimal import Decimal
 from typing import Any, Literal, Protocol
 
@@ -46,6 +46,8 @@ class Field(msgspec.Struct, frozen=True):
     kind: Kind
     get: Getter
     target: str | None = None
+    zone: tzinfo = UTC
+    """Of a datetime: where a plain text without an offset is meant (facts 13.10)."""
 
 
 class Schema(Protocol):
@@ -275,6 +277,8 @@ def like_pattern(text: str, *, ignore_case: bool) -> re.Pattern[str]:
 def coerce(field: Field, value: Any) -> Any:
     """A filter's value as the kind of value the field holds. Raises DomainInvalid when it has none such."""
     try:
+        if isinstance(value, str) and field.kind == "datetime":
+            value = _placed(value, field.zone)
         return _COERCIONS[field.kind](value)
     except (Malformed, KeyError, TypeError, ValueError, OverflowError):
         raise DomainInvalid(f"a value does not fit a field of kind {field.kind}") from None
@@ -307,6 +311,12 @@ def _day(value: Any) -> date:
     if not isinstance(value, date):
         raise TypeError
     return value
+
+
+def _placed(text: str, zone: tzinfo) -> datetime:
+    """A plain text's moment, in the tenant's zone when it names none."""
+    moment = datetime.fromisoformat(text)
+    return moment if moment.tzinfo is not None else moment.replace(tzinfo=zone)
 
 
 def _moment(value: Any) -> int:

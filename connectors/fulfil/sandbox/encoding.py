@@ -89,6 +89,23 @@ def put_datetime(value: Instant | None) -> dict[str, Any] | None:
     }
 
 
+def aged(put: Callable[[Any], Any], generation: str) -> Callable[[Any], Any]:
+    """A writer of date objects as another generation of servers has it: v1 parts, v2 both, v3 ISO, or bare text."""
+    if generation == "v2":
+        return put
+
+    def as_of(value: Any) -> Any:
+        found = put(value)
+        if found is None:
+            return None
+        iso = found.pop("iso_string")
+        if generation == "v1":
+            return found
+        return iso if generation == "text" else {"__class__": found["__class__"], "iso_string": iso}
+
+    return as_of
+
+
 def instant_of(moment: datetime) -> Instant:
     """A naive datetime is UTC (as Fulfil's own), an aware one is converted. Raises Malformed outside 0001..9999."""
     try:

@@ -18,9 +18,6 @@ from connectors.fulfil.sandbox.encoding import decode_json
 from connectors.fulfil.sandbox.reading import PAGE_MAX, Query, read_query
 from connectors.fulfil.sandbox.schema import Model
 
-URL_BYTES_MAX = 8_000
-"""Longer URLs are answered 414; long lists of ids belong into a body."""
-
 _BOUNDS = {
     "since_id": ("id", ">"),
     "created_at_min": ("create_date", ">="),

@@ -1,9 +1,15 @@
-"""The rate limit of the token: a bucket of requests, and the headers in which Fulfil tells how full it is."""
+"""Rate limits: token buckets for the token and for single resources, and the headers that tell how full they are.
+
+Facts 6: X-RateLimit-Limit (requests per second), -Remaining and -Reset (UTC epoch seconds) on every answer, a general
+limit on every request and limits of single resources; Retry-After in seconds on a 429 (by a switch, facts 13.3).
+"""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
+from connectors.fulfil.sandbox.config import ResourceLimit
 from runtime.clock import Clock
 
 
@@ -43,3 +49,17 @@ class RateLimit:
             "X-RateLimit-Remaining": str(int(self._left)),
             "X-RateLimit-Reset": str(math.ceil(self._clock.now() / 1_000_000 + full_after_s)),
         }
+
+
+class ResourceLimits:
+    """The buckets of single resources, beside the general one."""
+
+    def __init__(self, limits: Sequence[ResourceLimit], clock: Clock) -> None:
+        self._buckets = [(limit.resource, RateLimit(limit.requests_per_s, limit.burst, clock)) for limit in limits]
+
+    def refusing(self, route: str) -> RateLimit | None:
+        """The bucket that has no room for a request of this route; None when it may be served, and is counted."""
+        for resource, bucket in self._buckets:
+            if route.startswith(resource) and not bucket.take():
+                return bucket
+        return None

@@ -6,39 +6,29 @@ import hashlib
 from collections.abc import Callable, Sequence
 from http import HTTPStatus
 from typing import Any
-from urllib.parse import urlsplit
 
 import msgspec
 
+from connectors.fulfil.sandbox import documents, sale_workflow
 from connectors.fulfil.sandbox.answers import HttpError, Reply, http_error, page_too_large, result, server_error
 from connectors.fulfil.sandbox.answers import user_error as refused
-from connectors.fulfil.sandbox.books import Books, UserError
+from connectors.fulfil.sandbox.books import Books
 from connectors.fulfil.sandbox.calls import Calls
-from connectors.fulfil.sandbox.encoding import Malformed, decode_json, put_date
+from connectors.fulfil.sandbox.encoding import Malformed, decode_json, from_wire
 from connectors.fulfil.sandbox.find import FindRequest, find_query
+from connectors.fulfil.sandbox.methods import METHODS
 from connectors.fulfil.sandbox.order_document import read_order
 from connectors.fulfil.sandbox.orders import Placed, answer, place_order
 from connectors.fulfil.sandbox.reading import PageTooLarge, Reading, field_list, read_query
-from connectors.fulfil.sandbox.records import Attachment
-from connectors.fulfil.sandbox.schema import (
-    COMPANY_ID,
-    MODELS_WITHOUT_RECORDS,
-    WAREHOUSE_ID,
-    Model,
-    ModelSchema,
-)
-from connectors.fulfil.sandbox.writing import TRANSITIONS, Writing
-from runtime.clock import to_datetime
+from connectors.fulfil.sandbox.refusals import UserError
+from connectors.fulfil.sandbox.schema import ALIASES, Model, ModelSchema
+from connectors.fulfil.sandbox.writing import Writing
 
 CREATE_ORDER = "sale.channel/create_order"
-METHODS = frozenset(("search", "search_read", "search_count", "read", "create", "write", "delete", "serialize"))
-OWN_METHODS = {
-    "sale.sale": frozenset(TRANSITIONS),
-    "sale.channel": frozenset(("create_order",)),
-    "ir.attachment": frozenset(("add_attachment_from_url",)),
-    "res.user": frozenset(("get_preferences",)),
-    "ir.date": frozenset(("today",)),
-}
+PLAIN = frozenset(("search", "search_read", "search_count", "read", "create", "write", "delete", "serialize"))
+"""The calls that every model with records has."""
+DOCUMENTS = {"report": 2, "wizard": 3}
+"""Places beside `model`, and how many parts their paths have."""
 UNKNOWN_ROUTE = "unknown"
 
 
@@ -110,22 +100,24 @@ class Operations:
         """What is addressed; the route `unknown` when the sandbox does not serve it."""
         if parts == ("async-result",) and verb == "POST":
             return Target("async-result", operation="async-result")
-        place, model, rest = parts[0], "".join(parts[1:2]), parts[2:]
-        if place != "model":
+        if len(parts) == DOCUMENTS.get(parts[0]) and verb == "PUT":
+            return Target("/".join(parts), parts[1], f"{parts[0]}/{parts[-1] if parts[0] == 'wizard' else ''}")
+        if parts[0] != "model":
             return Target(UNKNOWN_ROUTE)
-        if model not in self.schema.models and model not in MODELS_WITHOUT_RECORDS:
-            return Target(UNKNOWN_ROUTE)
-        operation, id_ = _operation(verb, rest)
+        named, rest = "".join(parts[1:2]), parts[2:]
+        model = ALIASES.get(named, named)
         methods = OWN_METHODS.get(model, frozenset())
-        served = operation in REST or operation in methods or operation in METHODS
-        if not served or (model in MODELS_WITHOUT_RECORDS and operation not in methods):
+        operation, id_ = _operation(verb, rest, methods)
+        plain = model in self.schema.models and (operation in REST or operation in PLAIN)
+        if not plain and operation not in methods:
             return Target(UNKNOWN_ROUTE)
         return Target(f"{model}/{operation}", model, operation, id_)
 
     def answer(self, target: Target, request: Request) -> Outcome:
         """Do what is asked. Failures are answers too: nothing is raised but defects of the sandbox."""
-        self.books.begin()
         try:
+            self.books.begin(_context(request.query))
+            self.run_tasks()
             if target.route == CREATE_ORDER:
                 return self._create_order(request)
             return Outcome(self._answer(target, request))
@@ -141,6 +133,18 @@ class Operations:
             reply = http_error(HTTPStatus.BAD_REQUEST, "The body is not JSON.")
         return Outcome(reply)
 
+    def run_tasks(self) -> None:
+        """Process the sales that are due. One that cannot be processed is a failed task, and stays confirmed."""
+        for task in self.books.tasks.take(self.books.now):
+            sale = self.books.sales.get(task.sale)
+            try:
+                if sale is not None:
+                    sale_workflow.check(self.books, sale, "process")
+                    sale_workflow.process(self.books, sale)
+                task.state = "SUCCESS"
+            except UserError as error:
+                task.state, task.error = "FAILURE", error
+
     def _create_order(self, request: Request) -> Outcome:
         channel, order = read_order(request.body)
         placed = place_order(self.books, channel, order, request.body)
@@ -149,23 +153,42 @@ class Operations:
     def _answer(self, target: Target, request: Request) -> Reply:
         if target.route == UNKNOWN_ROUTE:
             raise HttpError(HTTPStatus.NOT_FOUND, "This sandbox serves no such model, method or path.")
-        context = _context(request.query)
+        body = decode_json(request.body) if request.body else []
+        match target.operation.partition("/"):
+            case "report", "/", _:
+                return result(documents.report(self.books, target.model, body))
+            case "wizard", "/", step:
+                return result(documents.wizard(self.books, target.model, step, from_wire(body)))
         if target.operation in REST:
-            return REST[target.operation](self, target, request, context)
-        arguments = decode_json(request.body) if request.body else []
+            return REST[target.operation](self, target, request)
+        method = METHODS.get(target.model, {}).get(target.operation)
+        if method is None:
+            return result(self._method(self.schema.model(target.model), target.operation, body))
+        arguments = body if isinstance(body, list) else [body]
         if target.id is not None:
-            arguments = [[target.id], *(arguments if isinstance(arguments, list) else [])]
-        if target.operation in OWN_METHODS.get(target.model, ()):
-            return result(self._own_method(target.model, target.operation, arguments))
-        return result(self._method(self.schema.model(target.model), target.operation, arguments, context))
+            self._one(target)
+            arguments = [[target.id], *arguments]
+        self._check_attached(target, arguments)
+        return result(method(self.books, arguments))
+
+    def _check_attached(self, target: Target, arguments: list[Any]) -> None:
+        """Raises UserError when an attachment is meant for a record that does not exist."""
+        if target.model != "ir.attachment":
+            return
+        model, _, number = str(arguments[-1] if arguments else "").partition(",")
+        if model in self.schema.models and number.isdecimal():
+            self.writing.record(model, int(number))
 
     # -- methods by PUT ------------------------------------------------------------------------------------------------
 
-    def _method(self, model: Model, name: str, arguments: Any, context: dict[str, Any]) -> Any:
-        active_only = context.get("active_test") is not False
+    @property
+    def _active_only(self) -> bool:
+        return self.books.transaction.context.get("active_test") is not False
+
+    def _method(self, model: Model, name: str, arguments: Any) -> Any:
         match name:
             case "search" | "search_count" | "search_read":
-                return self._search(model, name, arguments, active_only=active_only)
+                return self._search(model, name, arguments)
             case "read":
                 records = self._records(model, _argument(arguments, 0))
                 return self.reading.rows(model, records, field_list((*arguments, None)[1]))
@@ -179,8 +202,8 @@ class Operations:
                 self.writing.delete(model.name, _ids(_argument(arguments, 0)))
         return None
 
-    def _search(self, model: Model, name: str, arguments: Any, *, active_only: bool) -> Any:
-        query, fields = read_query(arguments, active_only=active_only, paged=name == "search_read")
+    def _search(self, model: Model, name: str, arguments: Any) -> Any:
+        query, fields = read_query(arguments, active_only=self._active_only, paged=name == "search_read")
         found = self.reading.search(model, query)
         self._count_lookup(model, query.domain)
         if name == "search_count":
@@ -194,38 +217,8 @@ class Operations:
         pairs = zip(arguments[::2], arguments[1::2], strict=True)
         self.writing.write(model.name, [(_ids(ids), values) for ids, values in pairs])
 
-    def _own_method(self, model: str, name: str, arguments: Any) -> Any:
-        match model:
-            case "sale.sale":
-                return self.writing.move(name, _ids(_argument(arguments, 0)))
-            case "ir.date":
-                return put_date(to_datetime(self.books.now).date())
-            case "ir.attachment":
-                return self._attach(arguments)
-        return {
-            "company": COMPANY_ID,
-            "language": "en_US",
-            "locale": {"date": "%m/%d/%Y", "decimal_point": ".", "thousands_sep": ","},
-            "employee": None,
-            "allowed_read_channels": [channel.id for channel in self.books.channels],
-            "warehouses": [WAREHOUSE_ID],
-        }
-
-    def _attach(self, arguments: Any) -> int:
-        if not isinstance(arguments, list) or not all(isinstance(one, str) for one in arguments):
-            raise Malformed("an attachment takes a name, a URL and model,id")
-        name, link, resource = (_argument(arguments, index) for index in range(3))
-        model, _, number = resource.partition(",")
-        if model not in self.schema.models or not number.isdecimal():
-            raise Malformed("an attachment belongs to model,id")
-        self.writing.record(model, int(number))
-        if urlsplit(link).scheme not in ("http", "https"):
-            raise UserError("The attachment's address is not a URL.")
-        table = self.books.attachments
-        row = Attachment(id=table.new_id(), create_date=self.books.now, name=name, link=link, resource=resource)
-        return table.add(row).id
-
     def _records(self, model: Model, ids: Any) -> list[Any]:
+        self.writing.check_count(len(_ids(ids)))
         return [self.writing.record(model.name, id_) for id_ in _ids(ids)]
 
     def _count_lookup(self, model: Model, domain: Any) -> None:
@@ -236,13 +229,13 @@ class Operations:
 
     # -- REST verbs ----------------------------------------------------------------------------------------------------
 
-    def _find(self, target: Target, request: Request, context: dict[str, Any]) -> Reply:
+    def _find(self, target: Target, request: Request) -> Reply:
         model = self.schema.model(target.model)
-        asked: FindRequest = find_query(model, request.query, active_only=context.get("active_test") is not False)
+        asked: FindRequest = find_query(model, request.query, active_only=self._active_only)
         self._count_lookup(model, asked.query.domain)
         return result(self.reading.rows(model, self.reading.search(model, asked.query), asked.fields))
 
-    def _get(self, target: Target, request: Request, _: dict[str, Any]) -> Reply:
+    def _get(self, target: Target, request: Request) -> Reply:
         model = self.schema.model(target.model)
         record = self._one(target)
         fields = [name for key, value in request.query if key in ("fields", "field") for name in value.split(",")]
@@ -250,33 +243,37 @@ class Operations:
             return result(self.reading.rows(model, [record], fields)[0])
         return result(self.reading.full(model, record))
 
-    def _count(self, target: Target, request: Request, context: dict[str, Any]) -> Reply:
+    def _count(self, target: Target, request: Request) -> Reply:
         model = self.schema.model(target.model)
         query = [(key, value) for key, value in request.query if key not in ("page", "per_page")]
-        asked = find_query(model, query, active_only=context.get("active_test") is not False)
+        asked = find_query(model, query, active_only=self._active_only)
         return result(len(self.reading.search(model, msgspec.structs.replace(asked.query, limit=None))))
 
-    def _post(self, target: Target, request: Request, _: dict[str, Any]) -> Reply:
+    def _post(self, target: Target, request: Request) -> Reply:
         model = self.schema.model(target.model)
         ids = self.writing.create(model.name, decode_json(request.body))
         return result(self.reading.rows(model, self._records(model, ids), None), HTTPStatus.CREATED)
 
-    def _update(self, target: Target, request: Request, _: dict[str, Any]) -> Reply:
+    def _update(self, target: Target, request: Request) -> Reply:
         record = self._one(target)
         self.writing.write(target.model, [([record.id], decode_json(request.body))])
         return result(self.reading.rows(self.schema.model(target.model), [record], None)[0])
 
-    def _remove(self, target: Target, _: Request, __: dict[str, Any]) -> Reply:
+    def _remove(self, target: Target, _: Request) -> Reply:
         self.writing.delete(target.model, [self._one(target).id])
         return Reply(b"", HTTPStatus.NO_CONTENT)
 
-    def _async_result(self, _: Target, request: Request, __: dict[str, Any]) -> Reply:
-        """The sandbox starts no background tasks, so every task that is asked for is unknown."""
+    def _fields(self, target: Target, _: Request) -> Reply:
+        """The model's fields with their kinds (F weak: the call is known, its answer is not)."""
+        model = self.schema.model(target.model)
+        return result([{"name": name, "type": one.kind, "relation": one.target} for name, one in model.fields.items()])
+
+    def _async_result(self, _: Target, request: Request) -> Reply:
         body = decode_json(request.body)
         tasks = body.get("tasks") if isinstance(body, dict) else None
-        if not isinstance(tasks, list):
-            raise Malformed("async-result takes tasks")
-        return result({"tasks": [{"error": "There is no such task."} for _ in tasks]})
+        if not isinstance(tasks, list) or not all(isinstance(task, list) and len(task) == 2 for task in tasks):  # noqa: PLR2004
+            raise Malformed("async-result takes tasks, pairs of id and token")
+        return result({"tasks": [self.books.tasks.answer(*task) for task in tasks]})
 
     def _one(self, target: Target) -> Any:
         record = None if target.id is None else self.schema.record(target.model, target.id)
@@ -285,28 +282,35 @@ class Operations:
         return record
 
 
-REST: dict[str, Callable[[Operations, Target, Request, dict[str, Any]], Reply]] = {
+OWN_METHODS = {
+    **{model: frozenset(methods) for model, methods in METHODS.items()},
+    "sale.channel": frozenset(("create_order",)),
+}
+REST: dict[str, Callable[[Operations, Target, Request], Reply]] = {
     "find": Operations._find,  # noqa: SLF001 - the table of this class's own verbs
     "get": Operations._get,  # noqa: SLF001
     "count": Operations._count,  # noqa: SLF001
     "post": Operations._post,  # noqa: SLF001
     "update": Operations._update,  # noqa: SLF001
     "remove": Operations._remove,  # noqa: SLF001
+    "fields": Operations._fields,
     "async-result": Operations._async_result,  # noqa: SLF001
 }
 
 
-def _operation(verb: str, rest: tuple[str, ...]) -> tuple[str, int | None]:
+def _operation(verb: str, rest: tuple[str, ...], methods: frozenset[str]) -> tuple[str, int | None]:
     """The operation and the record's id, from what follows the model in the path."""
     if not rest:
         return {"GET": "find", "POST": "post"}.get(verb, ""), None
     if not rest[0].isdecimal():
-        name = {"PUT": rest[0], "GET": "count" if rest[0] == "count" else ""}.get(verb, "")
-        return (name if len(rest) == 1 and name not in {"find", "get", "post", "update", "remove"} else ""), None
+        name = rest[0] if len(rest) == 1 else ""
+        if verb == "GET":
+            return (name if name in {"count", "fields"} else ""), None
+        return (name if verb == "PUT" and name not in REST else ""), None
     id_, method = int(rest[0]), rest[1:]
     if not method:
         return {"GET": "get", "PUT": "update", "POST": "update", "DELETE": "remove"}.get(verb, ""), id_
-    return (method[0] if verb == "PUT" and method[1:] == () and method[0] in TRANSITIONS else ""), id_
+    return (method[0] if verb == "PUT" and method[1:] == () and method[0] in methods else ""), id_
 
 
 def _context(query: Sequence[tuple[str, str]]) -> dict[str, Any]:

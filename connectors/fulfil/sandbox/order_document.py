@@ -11,8 +11,8 @@ from typing import Any
 
 import msgspec
 
-from connectors.fulfil.sandbox.books import UserError
 from connectors.fulfil.sandbox.encoding import Malformed
+from connectors.fulfil.sandbox.refusals import UserError
 
 
 class TaxIn(msgspec.Struct, gc=False):
@@ -34,6 +34,7 @@ class LineIn(msgspec.Struct, gc=False):
     unit_price: Any = None
     amount: Any = None
     description: str | None = None
+    fulfil_strategy: str | None = None
     tax_lines: list[TaxIn] | None = None
 
 

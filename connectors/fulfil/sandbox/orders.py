@@ -2,13 +2,15 @@
 
 Sources: Fulfil's developer site (fields, idempotency by channel_identifier, the check of the total, payments that
 count only in state `success`), the channel integration API (updates by repeating the call) and the ancestor module
-(taxes and gateways must be mapped). Where the answer is not public, `SandboxConfig` has a switch. An order is applied
-whole or not at all.
+(taxes and gateways must be mapped). A pending order is processed at once, or later (`processing`); a completed one is
+history, and ships and invoices nothing. Where the answer is not public, `SandboxConfig` has a switch. An order is
+applied whole or not at all.
 """
 
 from __future__ import annotations
 
 import hashlib
+import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -16,17 +18,22 @@ from typing import Any, Literal
 
 import msgspec
 
-from connectors.fulfil.sandbox.books import Books, UserError
+from connectors.fulfil.sandbox import payments as gateway_payments
+from connectors.fulfil.sandbox import sale_workflow
+from connectors.fulfil.sandbox.books import Books
 from connectors.fulfil.sandbox.encoding import Malformed, as_money, decimal_text
 from connectors.fulfil.sandbox.order_document import AddressIn, LineIn, OrderIn, PaymentIn, ShippingIn, TaxIn
-from connectors.fulfil.sandbox.records import Channel, Line, LineTax, Sale
-from runtime.clock import to_instant
+from connectors.fulfil.sandbox.records import Channel, ChannelException, Line, LineTax, Sale
+from connectors.fulfil.sandbox.refusals import UserError
+from connectors.fulfil.sandbox.transaction import SECOND
+from runtime.clock import Instant, to_instant
 
 CONTACT_TYPES = frozenset(
     ("phone", "mobile", "fax", "email", "website", "skype", "twitter", "facebook", "instagram", "pigeon-post")
 )
-STATES = {"pending": "processing", "completed": "done", "cancelled": "cancel"}
-"""The sale's state by the order's `status`; a pending order is processed at once (our choice)."""
+STATES = {"pending": "confirmed", "completed": "done", "cancelled": "cancel"}
+"""The sale's state by the order's `status`; a pending order is then processed."""
+STRATEGIES = frozenset(("ship", "pick_up", "dropship", "backorder", "make_on_order"))
 REQUIRED = (
     "reference",
     "confirmed_at",
@@ -48,8 +55,12 @@ class Placed(msgspec.Struct, frozen=True):
     changed: bool = False
 
 
-def place_order(books: Books, channel_id: int, order: OrderIn, body: bytes) -> Placed:
-    """Apply one order. The same channel_identifier any number of times is one sale. Raises UserError, Malformed."""
+def place_order(books: Books, channel_id: int, order: OrderIn, body: bytes, *, updates: bool = False) -> Placed:
+    """Apply one order. The same channel_identifier any number of times is one sale.
+
+    `updates`: a known one with another body changes the sale, as in the channel integration API; otherwise the switch
+    `repeat_with_change` decides. Raises UserError, Malformed.
+    """
     channel = books.channels.get(channel_id)
     if channel is None:
         raise UserError(f"There is no sales channel {channel_id}.")
@@ -57,15 +68,55 @@ def place_order(books: Books, channel_id: int, order: OrderIn, body: bytes) -> P
         raise UserError(f"You are not allowed to create orders on the channel {channel_id}.")
     body_hash = int.from_bytes(hashlib.blake2b(body, digest_size=8).digest())
     known = books.sale_ids.get((channel_id, str(order.channel_identifier)))
-    if known is None:
-        return Placed(_create(books, channel, order, body_hash), "created")
-    sale = books.sales[known]
+    sale = None if known is None else books.sales[known]
+    if sale is None or sale.state == "failed":
+        return _attempt(books, channel, order, body_hash, sale)
     changed = sale.body_hash != body_hash
-    if not changed or books.config.repeat_with_change == "same":
+    if not changed or not (updates or books.config.repeat_with_change == "update"):
         return Placed(sale, "repeated", changed)
     _update(books, channel, sale, order)
     sale.body_hash = body_hash
     return Placed(sale, "updated", changed=True)
+
+
+def _attempt(books: Books, channel: Channel, order: OrderIn, body_hash: int, failed: Sale | None) -> Placed:
+    """Make the sale; or, by the switch `order_problem`, a failed one with an exception that says why not."""
+    try:
+        sale = _create(books, channel, order, body_hash, failed)
+    except UserError as error:
+        if books.config.order_problem == "refuse":
+            raise
+        if failed is not None:
+            return Placed(failed, "repeated", failed.body_hash != body_hash)
+        return Placed(_fail(books, channel, order, body_hash, error), "created")
+    for problem in books.channel_exceptions if failed is not None else ():
+        if problem.origin == sale.id:
+            problem.is_resolved = True
+            books.touched(problem)
+    return Placed(sale, "created" if failed is None else "updated")
+
+
+def _fail(books: Books, channel: Channel, order: OrderIn, body_hash: int, error: UserError) -> Sale:
+    if order.customer is None or not order.customer.name.strip():
+        raise error
+    sale = Sale(
+        id=books.sales.new_id(),
+        create_date=books.now,
+        channel=channel.id,
+        channel_identifier=order.channel_identifier,
+        reference=order.reference,
+        party=books.party_for(order.customer.name, order.customer.contacts),
+        currency=channel.currency,
+        state="failed",
+        body_hash=body_hash,
+    )
+    table = books.channel_exceptions
+    table.add(
+        ChannelException(
+            id=table.new_id(), create_date=books.now, origin=sale.id, channel=channel.id, log=error.message
+        )
+    )
+    return books.add_sale(sale)
 
 
 def answer(books: Books, sale: Sale) -> Any:
@@ -89,7 +140,7 @@ def answer(books: Books, sale: Sale) -> Any:
 # -- a new order -------------------------------------------------------------------------------------------------------
 
 
-def _create(books: Books, channel: Channel, order: OrderIn, body_hash: int) -> Sale:
+def _create(books: Books, channel: Channel, order: OrderIn, body_hash: int, failed: Sale | None) -> Sale:
     for name in REQUIRED:
         if getattr(order, name) in (None, ""):
             raise UserError(f"The order has no {name}.")
@@ -110,10 +161,14 @@ def _create(books: Books, channel: Channel, order: OrderIn, body_hash: int) -> S
         raise UserError("The customer has no name, or a contact of a type that is not known.")
     places = [_address(books, billing), _address(books, shipping)]
     currency = books.currency(str(order.currency_code))
+    if channel.invoice_method == "order":
+        books.ledger.check_open(books.transaction.today)
+    if failed is not None:
+        books.sales.remove(failed.id)
     party = books.party_for(customer.name, customer.contacts)
     sale = Sale(
-        id=books.sales.new_id(),
-        create_date=books.now,
+        id=books.sales.new_id() if failed is None else failed.id,
+        create_date=books.now if failed is None else failed.create_date,
         channel=channel.id,
         channel_identifier=order.channel_identifier,
         reference=order.reference,
@@ -127,19 +182,31 @@ def _create(books: Books, channel: Channel, order: OrderIn, body_hash: int) -> S
         carrier_service=carrier,
         comment=order.comment,
         gift_message=order.gift_message,
-        priority=str(order.priority),
+        priority=sys.intern(str(order.priority)),
         stated_amount=stated,
         body_hash=body_hash,
     )
     _write_down(books, books.add_sale(sale), lines, payments)
+    books.transaction.note("sale.sale", sale.id, "created")
+    if state == "confirmed":
+        _begin(books, sale)
     return sale
+
+
+def _begin(books: Books, sale: Sale) -> None:
+    """Process a pending order, now or as a task."""
+    if books.config.processing == "synchronous":
+        sale_workflow.process(books, sale)
+        sale.write_date = None  # the processing is a part of the creation, in one transaction
+    else:
+        books.tasks.add(sale.id, Instant(books.now + round(books.config.processing_delay_s * SECOND)))
 
 
 def _write_down(books: Books, sale: Sale, lines: Sequence[dict[str, Any]], payments: Sequence[dict[str, Any]]) -> None:
     for line in lines:
         books.add_line(sale, **line)
     for payment in payments:
-        books.add_payment(sale, **payment)
+        gateway_payments.capture(books, books.add_payment(sale, **payment))
 
 
 def _confirmed(text: str) -> datetime:
@@ -164,14 +231,21 @@ def as_order_money(value: Any, name: str) -> Decimal:
 
 def _line(books: Books, channel: Channel, line: LineIn) -> dict[str, Any]:
     return {
-        "product": _product(books, line),
+        "product": _product(books, channel, line),
         "description": line.description,
         "quantity": as_order_money(line.quantity, "quantity"),
         "unit_price": as_order_money(line.unit_price, "unit_price"),
         "amount": as_order_money(line.amount, "amount"),
         "taxes": _taxes(books, channel, line.tax_lines or ()),
         "channel_identifier": line.channel_identifier,
+        "strategy": _strategy(line.fulfil_strategy),
     }
+
+
+def _strategy(name: str | None) -> str | None:
+    if name is not None and name not in STRATEGIES:
+        raise UserError(f"The fulfil_strategy {name} is not known.")
+    return name
 
 
 def _shipping(books: Books, channel: Channel, line: ShippingIn) -> dict[str, Any]:
@@ -187,11 +261,14 @@ def _shipping(books: Books, channel: Channel, line: ShippingIn) -> dict[str, Any
     }
 
 
-def _product(books: Books, line: LineIn) -> int:
-    """The line's product, by SKU. The sandbox keeps no listings, so a variant_identifier alone finds nothing."""
+def _product(books: Books, channel: Channel, line: LineIn) -> int:
+    """The line's product: by SKU, else by the listing that has its variant_identifier on the channel (D S3)."""
+    listed = books.listing_ids.get((channel.id, line.variant_identifier or ""))
+    active = [id_ for id_ in books.product_ids.get(line.sku or "", ()) if books.products[id_].active]
+    if not active and listed is not None:
+        return listed
     if line.sku is None:
         raise UserError("A sale line has no sku, and no listing has its variant_identifier.")
-    active = [id_ for id_ in books.product_ids.get(line.sku, ()) if books.products[id_].active]
     if len(active) != 1:
         raise UserError(f"There {'is no product' if not active else 'are several products'} with the SKU {line.sku}.")
     return active[0]
@@ -276,6 +353,9 @@ def _update(books: Books, channel: Channel, sale: Sale, order: OrderIn) -> None:
         line = known.get(wanted.channel_identifier)
         changes.append((line, _changed(books, channel, line, wanted) if line else _line(books, channel, wanted)))
     changes += [(known.get(cost.channel_identifier), _shipping(books, channel, cost)) for cost in order.shipping_lines]
+    for line, values in changes:
+        if line is not None:
+            sale_workflow.check_change(books, line, values["quantity"], values["unit_price"])
     references = {books.payments[id_].reference for id_ in sale.payments}
     payments = _payments(books, channel, [p for p in order.payments if p.provider_reference not in references])
     carrier = _carrier(books, channel, order.shipping_lines)
@@ -296,6 +376,7 @@ def _update(books: Books, channel: Channel, sale: Sale, order: OrderIn) -> None:
     _write_down(books, sale, (), payments)
     sale.carrier_service = carrier or sale.carrier_service
     books.touched(sale)
+    sale_workflow.replan(books, sale)
 
 
 def _changed(books: Books, channel: Channel, line: Line, wanted: LineIn) -> dict[str, Any]:
@@ -306,7 +387,7 @@ def _changed(books: Books, channel: Channel, line: Line, wanted: LineIn) -> dict
         quantity -= as_order_money(wanted.quantity_canceled, "quantity_canceled")
     amount = line.amount if (quantity, price) == (line.quantity, line.unit_price) else quantity * price
     return {
-        "product": line.product if wanted.sku is None else _product(books, wanted),
+        "product": line.product if wanted.sku is None else _product(books, channel, wanted),
         "quantity": quantity,
         "unit_price": price,
         "amount": amount if wanted.amount is None else as_order_money(wanted.amount, "amount"),

@@ -8,8 +8,8 @@ from typing import Any
 
 import msgspec
 
-from connectors.fulfil.sandbox.domain import DomainInvalid, Field, Filter, compile_domain
-from connectors.fulfil.sandbox.encoding import Malformed, put_date, put_datetime, put_decimal
+from connectors.fulfil.sandbox.domain import DomainInvalid, Filter, compile_domain
+from connectors.fulfil.sandbox.encoding import Malformed, aged, put_date, put_datetime, put_decimal
 from connectors.fulfil.sandbox.records import Record
 from connectors.fulfil.sandbox.schema import Model, ModelSchema
 
@@ -82,6 +82,13 @@ class Reading:
 
     def __init__(self, schema: ModelSchema) -> None:
         self.schema = schema
+        generation = schema.books.config.date_generation
+        self._puts: dict[str, Put] = {
+            "numeric": put_decimal,
+            "float": _put_float,
+            "date": aged(put_date, generation),
+            "datetime": aged(put_datetime, generation),
+        }
         self._readers: dict[tuple[str, tuple[str, ...]], Reader] = {}
 
     def search(self, model: Model, query: Query) -> list[Any]:
@@ -128,7 +135,7 @@ class Reading:
         name, _, rest = path.partition(".")
         field = self.schema.field(model.name, name)
         if not rest:
-            put, get = _put(field), field.get
+            put, get = self._puts.get(field.kind), field.get
             return (lambda record: put(get(record))) if put else get
         if field.kind != "many2one" or field.target is None:
             raise DomainInvalid("a field list can only follow many2one fields")
@@ -154,11 +161,8 @@ def _sort_key(value: Any) -> tuple[bool, Any]:
     return (True, 0) if value is None else (False, value)
 
 
-_PUTS: dict[str, Put] = {"numeric": put_decimal, "date": put_date, "datetime": put_datetime, "float": float}
-
-
-def _put(field: Field) -> Put | None:
-    return _PUTS.get(field.kind)
+def _put_float(value: Any) -> float | None:
+    return None if value is None else float(value)
 
 
 def _candidates(model: Model, condition: Filter) -> Iterator[Any]:

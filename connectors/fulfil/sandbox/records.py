@@ -5,7 +5,7 @@ Relations are ids, never references, so that the structs need no garbage collect
 
 from __future__ import annotations
 
-from datetime import date
+import datetime as dt
 from decimal import Decimal
 from typing import Any
 
@@ -28,6 +28,8 @@ class Named(Record, kw_only=True, gc=False):
     name: str
     code: str
     country: int | None = None
+    carrier: int | None = None
+    """Of a carrier's service: the carrier."""
 
 
 class Tax(Record, kw_only=True, gc=False):
@@ -57,7 +59,28 @@ class Channel(Record, kw_only=True, gc=False):
     taxes: tuple[int, ...]
     gateways: tuple[int, ...]
     carriers: tuple[int, ...]
+    warehouse: int = 4
+    invoice_method: str = "shipment"
+    shipment_method: str = "order"
     active: bool = True
+
+
+class ChannelException(Record, kw_only=True, gc=False):
+    """channel.exception: why an order could not become a proper sale; `origin` is that sale."""
+
+    origin: int
+    channel: int
+    log: str
+    is_resolved: bool = False
+
+
+class Listing(Record, kw_only=True, gc=False):
+    """product.product.channel_listing: a sales channel's own id of a variant."""
+
+    channel: int
+    product: int
+    product_identifier: str
+    state: str = "active"
 
 
 class Template(Record, kw_only=True, gc=False):
@@ -75,8 +98,19 @@ class Product(Record, kw_only=True, gc=False):
     code: str | None
     variant_name: str | None = None
     list_price: Decimal = Decimal(0)
+    cost_price: Decimal = Decimal(0)
+    type: str = "goods"
+    upc: str | None = None
     active: bool = True
     sellable: bool = True
+
+
+class Identifier(Record, kw_only=True, gc=False):
+    """A barcode of a product; the model's name is a switch."""
+
+    product: int
+    code: str
+    type: str = "upc"
 
 
 class Party(Record, kw_only=True, gc=False):
@@ -137,15 +171,40 @@ class Line(Record, kw_only=True, gc=False):
     taxes: tuple[LineTax, ...] = ()
     shipment_cost: Decimal | None = None
     channel_identifier: str | None = None
+    strategy: str | None = None
+    """ship, pick_up, dropship, backorder or make_on_order; None is ship."""
+    moves: tuple[int, ...] = ()
+    invoice_lines: tuple[int, ...] = ()
+    origin: int | None = None
+    """Of a returned line: the line that was sold."""
+    return_reason: int | None = None
 
 
 class Payment(Record, kw_only=True, gc=False):
-    """sale.payment, and the one completed payment_gateway.transaction behind it."""
+    """sale.payment: what the customer is to pay by one gateway."""
 
     sale: int
     gateway: int
     amount: Decimal
     reference: str | None = None
+    transactions: tuple[int, ...] = ()
+
+
+class GatewayTransaction(Record, kw_only=True, gc=False):
+    """payment_gateway.transaction: one charge or refund at the gateway."""
+
+    gateway: int
+    amount: Decimal
+    type: str = "charge"
+    state: str = "draft"
+    sale_payment: int | None = None
+    party: int | None = None
+    currency: int | None = None
+    provider_reference: str | None = None
+    description: str | None = None
+    date: dt.date | None = None
+    move: int | None = None
+    fee: Decimal | None = None
 
 
 class Attachment(Record, kw_only=True, gc=False):
@@ -166,14 +225,32 @@ class Sale(Record, kw_only=True, gc=False):
     reference: str | None = None
     invoice_address: int | None = None
     shipment_address: int | None = None
-    sale_date: date | None = None
+    sale_date: dt.date | None = None
     confirmation_time: Instant | None = None
     state: str = "draft"
     lines: tuple[int, ...] = ()
     payments: tuple[int, ...] = ()
+    shipments: tuple[int, ...] = ()
+    drop_shipments: tuple[int, ...] = ()
+    shipment_returns: tuple[int, ...] = ()
+    invoices: tuple[int, ...] = ()
+    warehouse: int | None = None
+    origin: int | None = None
+    """Of a return: the sale that was sold."""
     carrier_service: int | None = None
     comment: str | None = None
     gift_message: str | None = None
     priority: str = "2"
     stated_amount: Decimal | None = None
     body_hash: int | None = None
+
+
+class Webhook(Record, kw_only=True, gc=False):
+    """ir.webhook: who is told of an event. The secret is base64, as the UI and the API show it."""
+
+    event: str
+    url: str
+    secret: str
+    active: bool = True
+    failures: int = 0
+    """Deliveries given up in a row; at 19 the webhook is archived."""

@@ -22,18 +22,20 @@ from aiohttp import web
 from connectors.fulfil.sandbox.answers import Reply, http_error, result, server_error, throttled
 from connectors.fulfil.sandbox.books import Books
 from connectors.fulfil.sandbox.calls import DROPPED, Calls
+from connectors.fulfil.sandbox.channel_api import ChannelApi
 from connectors.fulfil.sandbox.config import SandboxConfig
 from connectors.fulfil.sandbox.control import Control
 from connectors.fulfil.sandbox.encoding import decode_json
 from connectors.fulfil.sandbox.faults import SPARED, FaultPlan
-from connectors.fulfil.sandbox.find import URL_BYTES_MAX
-from connectors.fulfil.sandbox.limits import RateLimit
+from connectors.fulfil.sandbox.limits import RateLimit, ResourceLimits
 from connectors.fulfil.sandbox.operations import Operations, Request, Target, business_key, order_key
+from connectors.fulfil.sandbox.playing import Stage
 from connectors.fulfil.sandbox.schema import USER_ID
+from connectors.fulfil.sandbox.webhooks import Webhooks
 from runtime.clock import Clock, SystemClock
 
-PREFIX = "/api/v2/"
-BODY_BYTES_MAX = 32 * 1024 * 1024
+PREFIXES = ("/api/v2/", "/api/v1/")
+"""v1 was deprecated in 2020, and is served by v2 since (facts 1)."""
 LINE_BYTES_MAX = 64 * 1024
 STOP_WITHIN_S = 1.0
 
@@ -48,40 +50,45 @@ class Sandbox:
         self.plan = FaultPlan(config.faults, config.seed)
         self.limit = RateLimit(config.requests_per_s, config.burst, clock)
         self.operations = Operations(self.books, self.calls)
-        self.control = Control(self.books, self.calls, self.plan)
+        self.resources = ResourceLimits(config.resource_limits, clock)
+        self.webhooks = Webhooks(self.books)
+        self.control = Control(Stage(self.operations), self.calls, self.plan, self.webhooks)
         self._token = config.token.encode()
 
     def application(self) -> web.Application:
         """The HTTP application: Fulfil's paths, and our own below `/sandbox/`."""
-        app = web.Application(client_max_size=BODY_BYTES_MAX)
-        app.add_routes([*self.control.routes(), web.post("/", self._login)])
-        app.router.add_route("*", PREFIX + "{rest:.*}", self._api)
+        app = web.Application(client_max_size=self.config.body_bytes_max)
+        channels = ChannelApi(self.operations)
+        app.add_routes([*self.control.routes(), *channels.routes(), web.post("/", self._login)])
+        for prefix in PREFIXES:
+            app.router.add_route("*", prefix + "{rest:.*}", self._api)
         return app
 
     async def _api(self, request: web.Request) -> web.Response:
-        target = self.operations.target(request.method, tuple(request.path[len(PREFIX) :].split("/")))
+        parts = tuple(request.match_info["rest"].split("/"))
+        target = self.operations.target(request.method, parts)
         if self.control.down == "drop":
             return self._drop(request, target)
-        refusal = self._refusal(request)
+        refusal = self._refusal(request, target)
         if refusal is not None:
             return self._reply(target, refusal)
         try:
             body = await request.read()
         except web.HTTPRequestEntityTooLarge:
             return self._reply(target, http_error(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "The body is too large."))
-        parts = tuple(request.path[len(PREFIX) :].split("/"))
         asked = Request(request.method, parts, list(request.query.items()), body)
         return await self._served(request, target, asked)
 
-    def _refusal(self, request: web.Request) -> Reply | None:
+    def _refusal(self, request: web.Request, target: Target) -> Reply | None:
         """The answer that needs no look at the body, if it is one of those."""
         if self.control.down is not None:
             return server_error("0" * 32, HTTPStatus.SERVICE_UNAVAILABLE)
         if not self._is_authorised(request):
             return http_error(HTTPStatus.UNAUTHORIZED, "The API key or token is missing or not valid.")
-        if not self.limit.take():
-            return throttled(self.limit.retry_after_s())
-        if len(request.raw_path) > URL_BYTES_MAX:
+        full = self.limit if not self.limit.take() else self.resources.refusing(target.route)
+        if full is not None:
+            return throttled(full.retry_after_s() if self.config.retry_after == "always" else None)
+        if len(request.raw_path) > self.config.url_bytes_max:
             return http_error(HTTPStatus.REQUEST_URI_TOO_LONG, "The URL is too long.")
         return None
 
@@ -99,6 +106,7 @@ class Sandbox:
         if fate.kind == "reset_before":
             return self._drop(request, target)
         outcome = self.operations.answer(target, asked)
+        self.webhooks.collect()
         if order is not None and outcome.placed is None:
             self.calls.refused(order)
         answer_lost = fate.kind == "answer_lost"
@@ -172,7 +180,10 @@ async def open_sandbox(config: SandboxConfig, clock: Clock | None = None) -> Asy
     try:
         await web.TCPSite(runner, config.host, config.port, backlog=1_024).start()
         port = runner.addresses[0][1]
-        yield RunningSandbox(f"http://{config.host}:{port}", sandbox)
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(sandbox.webhooks.run)
+            yield RunningSandbox(f"http://{config.host}:{port}", sandbox)
+            tasks.cancel_scope.cancel()
     finally:
         await runner.cleanup()
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
+from decimal import Decimal
 from typing import Any
 
 import msgspec
@@ -43,6 +44,21 @@ def sale_statement(books: Books, sale: Sale) -> dict[str, Any]:
             for line in lines
             if line.shipment_cost is None
         ],
+    }
+
+
+def ledger_statement(books: Books) -> dict[str, Any]:
+    """The posted balance of every account that has one (debit less credit), and how far debit is from credit."""
+    posted = {move.id for move in books.ledger.moves if move.state == "posted"}
+    sums: dict[str, Decimal] = {}
+    for line in books.ledger.lines:
+        if line.move in posted:
+            code = books.ledger.accounts[line.account].code
+            sums[code] = sums.get(code, Decimal(0)) + line.debit - line.credit
+    return {
+        "moves": len(posted),
+        "balances": {code: decimal_text(amount) for code, amount in sorted(sums.items())},
+        "difference": decimal_text(sum(sums.values(), Decimal(0))),
     }
 
 

@@ -1,73 +1,34 @@
-"""Changing records by the plain model calls: create, write, delete, and the workflow of a sale.
+"""Changing records by the plain model calls: create, write and delete.
 
-A call is checked as a whole before anything is changed, because Tryton runs it in one transaction. Sources: Tryton's
-one2many commands, the sale workflow of the ancestor modules, and error texts of live integrations.
+A call is checked as a whole before anything is changed, because Tryton runs it in one transaction (the switch
+`create_list` does otherwise). Sources: Tryton's one2many commands, and error texts of live integrations.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
+from http import HTTPStatus
 from typing import Any
 
 import msgspec
 
-from connectors.fulfil.sandbox.books import Books, UserError
+from connectors.fulfil.sandbox import sale_workflow
+from connectors.fulfil.sandbox.answers import HttpError
+from connectors.fulfil.sandbox.books import Books
 from connectors.fulfil.sandbox.domain import coerce
 from connectors.fulfil.sandbox.encoding import Malformed, from_wire
-from connectors.fulfil.sandbox.records import Line, LineTax, Product, Sale, Template
+from connectors.fulfil.sandbox.inserting import add_to_batch, compute_line, inserts_of
+from connectors.fulfil.sandbox.records import Line, Party, Product, Sale
+from connectors.fulfil.sandbox.refusals import UserError
+from connectors.fulfil.sandbox.sale_workflow import OPEN_STATES
 from connectors.fulfil.sandbox.schema import ModelSchema
+from connectors.fulfil.sandbox.webhooks import check_webhook
+from connectors.fulfil.sandbox.writable import CHILDREN, FIXED, IGNORED, NOT_CREATED, TAXED, rules_of
+from runtime.clock import Instant
 
-WRITABLE: dict[str, frozenset[str]] = {
-    "party.party": frozenset(("name", "code", "active", "is_customer")),
-    "party.address": frozenset(
-        ("party", "name", "street", "street_bis", "city", "zip", "country", "subdivision", "active")
-    ),
-    "party.contact_mechanism": frozenset(("party", "type", "value", "active")),
-    "product.template": frozenset(("name", "active")),
-    "product.product": frozenset(("template", "code", "variant_name", "list_price", "active")),
-    "sale.sale": frozenset(
-        ("channel", "channel_identifier", "reference", "party", "invoice_address", "shipment_address", "currency")
-    )
-    | frozenset(("sale_date", "comment", "gift_message", "priority")),
-    "sale.line": frozenset(
-        ("sale", "type", "product", "description", "quantity", "unit_price", "shipment_cost", "channel_identifier")
-    ),
-    "sale.payment": frozenset(("sale", "gateway", "amount", "reference")),
-}
-REQUIRED: dict[str, tuple[str, ...]] = {
-    "party.party": ("name",),
-    "party.address": ("party",),
-    "party.contact_mechanism": ("party", "type", "value"),
-    "product.template": ("name",),
-    "product.product": ("template",),
-    "sale.sale": ("channel", "party"),
-    "sale.line": ("sale", "quantity", "unit_price"),
-    "sale.payment": ("sale", "gateway", "amount"),
-}
-CHILDREN = {
-    ("sale.sale", "lines"): ("sale.line", "sale"),
-    ("sale.sale", "payments"): ("sale.payment", "sale"),
-    ("party.party", "addresses"): ("party.address", "party"),
-    ("party.party", "contact_mechanisms"): ("party.contact_mechanism", "party"),
-    ("product.template", "products"): ("product.product", "template"),
-}
-FIXED = {
-    "party.address": frozenset(("party",)),
-    "party.contact_mechanism": frozenset(("party", "type", "value")),
-    "product.product": frozenset(("template",)),
-    "sale.line": frozenset(("sale",)),
-    "sale.payment": frozenset(("sale", "gateway", "amount")),
-}
-"""Fields that are given at creation and stay."""
-TRANSITIONS: dict[str, tuple[frozenset[str], str]] = {
-    "quote": (frozenset(("draft",)), "quotation"),
-    "confirm": (frozenset(("quotation",)), "confirmed"),
-    "process": (frozenset(("confirmed", "processing", "done")), "processing"),
-    "cancel": (frozenset(("draft", "quotation")), "cancel"),
-    "draft": (frozenset(("quotation", "cancel")), "draft"),
-}
-OPEN_STATES = frozenset(("draft", "quotation"))
+BATCH = "stock.shipment.out.batch"
+METAFIELDS = frozenset(("sale.sale", "party.party", "stock.shipment.out"))
 
 
 class Draft(msgspec.Struct):
@@ -78,6 +39,7 @@ class Draft(msgspec.Struct):
     parent: str = ""
     children: list[Draft] = []
     taxes: tuple[int, ...] = ()
+    shipments: tuple[int, ...] = ()
 
 
 class Change(msgspec.Struct, frozen=True):
@@ -87,6 +49,7 @@ class Change(msgspec.Struct, frozen=True):
     values: Mapping[str, Any]
     taxes: tuple[int, ...]
     drafts: list[Draft]
+    metafields: Mapping[int, Any] = {}
 
 
 class Writing:
@@ -95,6 +58,8 @@ class Writing:
     def __init__(self, schema: ModelSchema) -> None:
         self.schema = schema
         self.books: Books = schema.books
+        self.rules = rules_of(self.books.config)
+        self._inserts = inserts_of(self.books)
 
     # -- create --------------------------------------------------------------------------------------------------------
 
@@ -102,12 +67,21 @@ class Writing:
         """Create a record for each of the objects, all or none. Raises UserError, Malformed."""
         if not isinstance(values, list):
             raise Malformed("create takes a list of objects")
+        self.check_count(len(values))
         taken: set[Any] = set()
+        if self.books.config.create_list == "one_by_one":
+            return [self._insert(self._draft(model, from_wire(one), taken)) for one in values]
         drafts = [self._draft(model, from_wire(one), taken) for one in values]
         return [self._insert(draft) for draft in drafts]
 
+    def check_count(self, count: int) -> None:
+        """Raises HttpError when a call names more records than the tenant takes."""
+        most = self.books.config.list_max
+        if most and count > most:
+            raise HttpError(HTTPStatus.BAD_REQUEST, f"The list has {count} entries; at most {most} are taken.")
+
     def _draft(self, model: str, values: Any, taken: set[Any], parent: str = "") -> Draft:
-        if model not in WRITABLE:
+        if model not in self.rules.writable or model in NOT_CREATED:
             raise UserError(f"Records of {model} cannot be created here.")
         if not isinstance(values, Mapping):
             raise Malformed("a record is an object")
@@ -116,25 +90,59 @@ class Writing:
             raise UserError(f"Cannot create record with state {state!r}. Allowed states: draft")
         draft = Draft(model, {}, parent, [])
         for name, value in values.items():
-            if (model, name) in CHILDREN:
-                child, inverse = CHILDREN[model, name]
-                made = _made(value)
-                draft.children += [self._draft(child, one, taken, inverse) for one in made]
-            elif (model, name) == ("sale.line", "taxes"):
-                draft.taxes = self._tax_ids(value, ())
-            elif name not in ("state", "unit", "company", "warehouse"):
-                draft.values[name] = self._value(model, name, value)
-        missing = [name for name in REQUIRED[model] if name != parent and draft.values.get(name) is None]
+            self._fill(draft, name, value, taken)
+        missing = [name for name in self.rules.required[model] if name != parent and draft.values.get(name) is None]
         if missing:
             raise UserError(f"The field {missing[0]} on {model} is required.")
+        self._check_identifier(draft)
         self._check_unique(model, draft.values, taken)
-        if model in ("sale.line", "sale.payment") and "sale" in draft.values and parent != "sale":
-            self._check_open(self.books.sales[draft.values["sale"]])
+        self._check_values(model, draft.values, parent)
         return draft
+
+    def _fill(self, draft: Draft, name: str, value: Any, taken: set[Any]) -> None:
+        model = draft.model
+        if (model, name) in CHILDREN:
+            child, inverse = CHILDREN[model, name]
+            draft.children += [self._draft(child, one, taken, inverse) for one in _made(value)]
+        elif name == "taxes" and model in TAXED:
+            draft.taxes = self._tax_ids(value, ())
+        elif (model, name) == (BATCH, "shipments"):
+            draft.shipments = self._shipment_ids(value)
+        elif name not in IGNORED:
+            draft.values[name] = self._value(model, name, value)
+
+    def _check_identifier(self, draft: Draft) -> None:
+        """The switch of facts 13.8: a plain create may not set channel_identifier everywhere."""
+        given = draft.model == "sale.sale" and draft.values.get("channel_identifier") is not None
+        if given and self.books.config.plain_channel_identifier == "refuse":
+            raise UserError("The field channel_identifier on sale.sale is read only.")
+        if given and self.books.config.plain_channel_identifier == "drop":
+            del draft.values["channel_identifier"]
+
+    def _check_values(self, model: str, values: Mapping[str, Any], parent: str) -> None:
+        """What a new record must satisfy beyond the kinds of its fields."""
+        books = self.books
+        if model in ("sale.line", "sale.payment") and "sale" in values and parent != "sale":
+            self._check_open(books.sales[values["sale"]])
+        if model == "account.move.line":
+            if any((values.get(side) or 0) < 0 for side in ("debit", "credit")):
+                raise UserError("Debit and credit are never negative.")
+            if "move" in values and parent != "move" and books.ledger.moves[values["move"]].state != "draft":
+                raise UserError("The move is posted; its lines cannot be changed.")
+        if model == "account.invoice.line" and "invoice" in values and parent != "invoice":
+            self._check_draft(books.ledger.invoices[values["invoice"]])
+        if model == "payment_gateway.transaction" and values.get("type") not in (None, "charge", "refund"):
+            raise UserError("The type of a transaction is charge or refund.")
+        if model == books.config.webhook_model:
+            check_webhook(books, event=values["event"], url=values["url"])
+
+    def _check_draft(self, record: Any) -> None:
+        if record.state != "draft":
+            raise UserError(f"The record {record.id} is {record.state}; only a draft can be changed.")
 
     def _value(self, model: str, name: str, value: Any) -> Any:
         field = self.schema.field(model, name)
-        if name not in WRITABLE[model]:
+        if name not in self.rules.writable[model]:
             raise UserError(f"The field {name} on {model} is not writable.")
         if value is None:
             return None
@@ -152,8 +160,13 @@ class Writing:
         if model == "sale.sale" and values.get("channel_identifier") is not None:
             key = (values["channel"], values["channel_identifier"])
             known = key in self.books.sale_ids
+        if model == "product.product.channel_listing":
+            key = ("listing", values["channel"], values["product_identifier"])
+            known = key[1:] in self.books.listing_ids
         if known or (key is not None and key in taken):
-            what = "code" if model == "party.party" else "channel, channel_identifier"
+            what = {"party.party": "code", "sale.sale": "channel, channel_identifier"}.get(
+                model, "channel, product_identifier"
+            )
             raise UserError(f"The {what} of {model} must be unique: the constraint was violated.")
         taken.add(key)
 
@@ -167,41 +180,22 @@ class Writing:
         return id_
 
     def _add(self, draft: Draft, values: dict[str, Any]) -> int:
-        books = self.books
-        match draft.model:
-            case "party.party":
-                id_ = books.add_party(**values)
-            case "party.address":
-                id_ = books.add_address(values.pop("party"), **values)
-            case "party.contact_mechanism":
-                id_ = books.add_mechanism(values.pop("party"), **values)
-            case "product.product":
-                id_ = books.add_product(values.pop("template"), **values)
-            case "sale.line":
-                id_ = self._add_line(values, draft.taxes)
-            case "sale.payment":
-                sale = books.sales[values.pop("sale")]
-                id_ = books.add_payment(sale, **{"reference": None, **values})
-            case "sale.sale":
-                values.setdefault("currency", books.channels[values["channel"]].currency)
-                id_ = books.add_sale(Sale(id=books.sales.new_id(), create_date=books.now, **values)).id
-            case _:
-                id_ = books.templates.new_id()
-                books.templates.add(Template(id=id_, create_date=books.now, **values))
+        attributes = {self.rules.attributes.get((draft.model, name), name): value for name, value in values.items()}
+        id_ = self._inserts[draft.model](self.books, attributes, draft.taxes)
+        if draft.shipments:
+            add_to_batch(self.books, self.books.batches[id_], draft.shipments)
         return id_
 
-    def _add_line(self, values: dict[str, Any], tax_ids: Sequence[int]) -> int:
-        """A plain line: Fulfil computes its amount and its taxes."""
-        sale = self.books.sales[values.pop("sale")]
-        line = self.books.add_line(sale, amount=Decimal(0), **values)
-        self._compute(line, tax_ids)
-        return line.id
-
-    def _compute(self, line: Line, tax_ids: Sequence[int]) -> None:
-        books, currency = self.books, self.books.sales[line.sale].currency
-        line.amount = books.rounded(line.quantity * line.unit_price, currency)
-        rates = [(id_, books.taxes[id_].rate) for id_ in tax_ids]
-        line.taxes = tuple(LineTax(id_, books.rounded(line.amount * rate, currency)) for id_, rate in rates)
+    def _shipment_ids(self, commands: Any) -> tuple[int, ...]:
+        ids: list[int] = []
+        for name, arguments in _commands(commands):
+            if name != "add" or not isinstance(arguments[0], list):
+                raise Malformed("shipments are added by ids")
+            ids += arguments[0]
+        for id_ in ids:
+            if self.record("stock.shipment.out", id_).batch is not None:
+                raise UserError(f"The shipment {id_} is in a batch already.")
+        return tuple(dict.fromkeys(ids))
 
     def _tax_ids(self, commands: Any, have: Sequence[int]) -> tuple[int, ...]:
         ids = list(have)
@@ -233,23 +227,68 @@ class Writing:
         """What one pair would do, checked."""
         if not isinstance(values, Mapping):
             raise Malformed("write takes ids and an object")
-        if "state" in values:
-            raise UserError("The state is not written; call quote, confirm, process, cancel or draft.")
-        if model not in WRITABLE:
+        if "state" in values and model != "shipment.tracking":
+            raise UserError("The state is not written; it is changed by methods.")
+        if model not in self.rules.writable:
             raise UserError(f"Records of {model} cannot be written here.")
+        metafields = self._metafields(model, values)
         children = {name: value for name, value in values.items() if (model, name) in CHILDREN}
-        own = [(name, value) for name, value in values.items() if name not in children and name != "taxes"]
-        checked = {name: self._value(model, name, value) for name, value in own}
+        rest = set(values) - set(children) - {"taxes", "metafields"}
+        checked = {name: self._value(model, name, values[name]) for name in values if name in rest}
         for name, value in checked.items():
-            if name in FIXED.get(model, ()) or (value is None and name in REQUIRED[model]):
+            if name in FIXED.get(model, ()) or (value is None and name in self.rules.required.get(model, ())):
                 raise UserError(f"The field {name} on {model} cannot be changed to that.")
         changes = []
         for record in [self.record(model, id_) for id_ in ids]:
+            self._check_fresh(model, record)
             self._check_rename(model, record, checked, taken)
+            self._check_change(model, record, checked)
             taxes = self._planned_taxes(model, record, values)
             drafts = self._planned_children(model, record, children, taken)
-            changes.append(Change(record, checked, taxes, drafts))
+            changes.append(Change(record, checked, taxes, drafts, metafields))
         return changes
+
+    def _metafields(self, model: str, values: Mapping[str, Any]) -> Mapping[int, Any]:
+        """`{"set": [{"field", "value"}]}`, alone in its call: with other fields it is a server error (F S7)."""
+        if "metafields" not in values:
+            return {}
+        wanted = values["metafields"]
+        rows = wanted.get("set") if isinstance(wanted, Mapping) else None
+        if len(values) > 1 or model not in METAFIELDS or not isinstance(rows, list):
+            raise Malformed("metafields are set alone")
+        try:
+            return {int(row["field"]): row["value"] for row in rows}
+        except (KeyError, TypeError, ValueError):
+            raise Malformed("a metafield is set by field and value") from None
+
+    def _check_fresh(self, model: str, record: Any) -> None:
+        """The switch of facts 13.5: `_timestamp` in the context says when the caller read the record."""
+        stamps = self.books.transaction.context.get("_timestamp")
+        given = stamps.get(f"{model},{record.id}") if isinstance(stamps, Mapping) else None
+        if given is None or self.books.config.stale_write == "ignore":
+            return
+        try:
+            read_at = Instant(round(Decimal(str(given)) * 1_000_000))
+        except InvalidOperation:
+            raise Malformed("a timestamp is a number of seconds") from None
+        if (record.write_date or record.create_date) <= read_at:
+            return
+        message = f"The record {record.id} of {model} was changed by somebody else."
+        match self.books.config.stale_write:
+            case "conflict":
+                raise HttpError(HTTPStatus.CONFLICT, message)
+            case "exception_type":
+                raise UserError(message, type_="ConcurrencyException")
+        raise UserError(message)
+
+    def _check_change(self, model: str, record: Any, checked: Mapping[str, Any]) -> None:
+        if model == "sale.line":
+            quantity, price = checked.get("quantity", record.quantity), checked.get("unit_price", record.unit_price)
+            sale_workflow.check_change(self.books, record, quantity, price)
+        if model in ("account.move", "account.invoice"):
+            self._check_draft(record)
+        if model.startswith("stock.shipment") and model != BATCH and record.state in ("done", "cancel"):
+            raise UserError(f"The shipment {record.id} is {record.state}; it cannot be changed.")
 
     def _planned_taxes(self, model: str, record: Any, values: Mapping[str, Any]) -> tuple[int, ...]:
         if model != "sale.line":
@@ -281,25 +320,35 @@ class Writing:
 
     def _apply(self, model: str, change: Change) -> None:
         books, record = self.books, change.record
-        if model == "sale.sale":
-            books.sale_ids.pop((record.channel, record.channel_identifier), None)
-        if model == "party.party":
-            books.party_ids_by_code.pop(record.code, None)
+        self._unindex(record)
         old_sku = record.code if isinstance(record, Product) else None
         for name, value in change.values.items():
-            setattr(record, name, value)
+            setattr(record, self.rules.attributes.get((model, name), name), value)
         if isinstance(record, Product):
             books.index_sku(record, old_sku)
-        if model == "sale.sale" and record.channel_identifier is not None:
-            books.sale_ids[record.channel, record.channel_identifier] = record.id
-        if model == "party.party":
-            record.code = record.code or books.free_party_code(record.id)
-            books.party_ids_by_code[record.code] = record.id
-        if model == "sale.line":
-            self._compute(record, change.taxes)
+        self._index(record)
+        if change.metafields:
+            books.metafields.setdefault((model, record.id), {}).update(change.metafields)
+        if isinstance(record, Line):
+            compute_line(books, record, change.taxes)
         for draft in change.drafts:
             self._insert(draft, record.id)
         books.touched(record)
+        if isinstance(record, Sale | Line):
+            sale_workflow.replan(books, record if isinstance(record, Sale) else books.sales[record.sale])
+
+    def _unindex(self, record: Any) -> None:
+        if isinstance(record, Sale) and record.channel_identifier is not None:
+            self.books.sale_ids.pop((record.channel, record.channel_identifier), None)
+        if isinstance(record, Party):
+            self.books.party_ids_by_code.pop(record.code, None)
+
+    def _index(self, record: Any) -> None:
+        if isinstance(record, Sale) and record.channel_identifier is not None:
+            self.books.sale_ids[record.channel, record.channel_identifier] = record.id
+        if isinstance(record, Party):
+            record.code = record.code or self.books.free_party_code(record.id)
+            self.books.party_ids_by_code[record.code] = record.id
 
     def record(self, model: str, id_: Any) -> Any:
         """The record. Raises UserError when there is none: Tryton's read error names the record."""
@@ -308,7 +357,7 @@ class Writing:
             raise UserError(f"The record {id_} of {model} does not exist.")
         return found
 
-    # -- delete and workflow -------------------------------------------------------------------------------------------
+    # -- delete -------------------------------------------------------------------------------------------
 
     def delete(self, model: str, ids: Sequence[int]) -> None:
         """Delete sales that are draft or cancelled. Other records are archived by `active`. Raises UserError."""
@@ -324,21 +373,6 @@ class Writing:
                     table.remove(id_)
             self.books.sale_ids.pop((sale.channel, sale.channel_identifier), None)
             self.books.sales.remove(sale.id)
-
-    def move(self, transition: str, ids: Sequence[int]) -> None:
-        """Move sales through their workflow, all or none. Raises UserError for a transition that is not allowed."""
-        allowed, state = TRANSITIONS[transition]
-        sales: list[Sale] = [self.record("sale.sale", id_) for id_ in ids]
-        for sale in sales:
-            if sale.state not in allowed:
-                raise UserError(f"The sale {sale.id} cannot {transition} from the state {sale.state!r}.")
-            if transition == "quote" and not sale.lines:
-                raise UserError(f"The sale {sale.id} has no lines.")
-        for sale in sales:
-            sale.state = state
-            now = self.books.touched(sale)
-            if transition == "confirm":
-                sale.confirmation_time = sale.confirmation_time or now
 
 
 def _commands(value: Any) -> list[tuple[str, list[Any]]]:

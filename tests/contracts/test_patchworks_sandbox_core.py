@@ -1,0 +1,540 @@
+"""The Patchworks sandbox's Core API keeps the public facts: one fact per test, its section named."""
+
+from __future__ import annotations
+
+import itertools
+from datetime import datetime
+from typing import Any
+
+import pytest
+
+from connectors.patchworks.sandbox import FlowSeed, Limits, Send
+from tests.contracts.patchworks_sandbox import (
+    KEY,
+    ORDERS,
+    STOCK,
+    Door,
+    Open,
+    attributes,
+    fixture_door,
+    fixture_open_door,
+    fixture_portal,
+)
+
+__all__ = ["fixture_door", "fixture_open_door", "fixture_portal"]
+
+Json = Any
+HOUR_S, DAY_S = 3_600, 86_400
+
+
+def with_header(door: Door, value: str | None, path: str = "core/api/v1/flows") -> int:
+    headers = {"Authorization": value}  # None takes the session's own header away
+    return int(door.session.get(f"{door.url}/{path}", headers=headers, timeout=10).status_code)
+
+
+def log_in(door: Door, path: str = "fabric/api/login", name: str = "username") -> Json:
+    body = {name: "sandbox@example.com", "password": "sandbox"}
+    answer = door.session.post(f"{door.url}/{path}", json=body, timeout=10)
+    assert answer.status_code == 200
+    return answer.json()
+
+
+# -- hosts and authentication (facts 1.1, 1.2) -------------------------------------------------------------------------
+
+
+def test_core_and_start_answer_under_their_own_names_and_the_dashboards(door: Door) -> None:
+    """Facts 1.1: the dashboard's host routes the same APIs under /core-main and /core-start; Start has GET /health."""
+    assert with_header(door, KEY, "core-main/api/v1/flows") == 200
+    url = f"{door.url}/core-start/api/v1/flows/{STOCK.id}/start/raw"
+    assert door.session.post(url, data="{}", timeout=10).status_code == 200
+    assert with_header(door, None, "health") == 200
+
+
+@pytest.mark.parametrize("value", [None, "", "wrong", f"Bearer {KEY}", f"Basic {KEY}", "Bearer a.b.c"])
+def test_what_is_neither_a_bare_key_nor_a_live_token_is_401(door: Door, value: str | None) -> None:
+    """Facts 1.2: the key is the whole value of Authorization; a bad key or token is 401."""
+    assert with_header(door, KEY) == 200
+    assert with_header(door, value) == 401
+
+
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [("fabric/api/login", "username"), ("fabric/api/v1/login", "email"), ("fabric/api/login", "email")],
+)
+def test_a_login_gives_a_token_of_24_hours(door: Door, path: str, name: str) -> None:
+    """Facts 1.2: reply message, token, expires_in 86400; after that 401. Both spellings of the login are taken."""
+    reply = log_in(door, path, name)
+    assert set(reply) == {"message", "token", "expires_in"}
+    assert reply["expires_in"] == DAY_S
+    assert with_header(door, f"Bearer {reply['token']}") == 200
+    door.control("clock", {"advance_s": DAY_S - 60})
+    assert with_header(door, f"Bearer {reply['token']}") == 200
+    door.control("clock", {"advance_s": 61})
+    assert with_header(door, f"Bearer {reply['token']}") == 401
+
+
+def test_wrong_credentials_and_revoked_tokens_are_401(door: Door) -> None:
+    """Facts 1.2: 401, also before the 24 hours are over."""
+    bad = door.session.post(
+        f"{door.url}/fabric/api/login", json={"username": "sandbox@example.com", "password": "no"}, timeout=10
+    )
+    assert bad.status_code == 401
+    token = log_in(door)["token"]
+    door.control("tokens/revoke", {})
+    assert with_header(door, f"Bearer {token}") == 401
+    assert with_header(door, f"Bearer {log_in(door)['token']}") == 200
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_an_api_key_may_be_too_little_for_a_route(open_door: Open, status: int) -> None:
+    """Facts 1.2: administrator-only requests need a token; whether a key gets 403 is unknown."""
+    door = open_door(restricted_routes=("GET /flows",), switches={"restricted_status": status})
+    assert with_header(door, KEY) == status
+    assert with_header(door, f"Bearer {log_in(door)['token']}") == 200
+
+
+# -- lists (facts 1.4, 1.5) --------------------------------------------------------------------------------------------
+
+
+def test_a_list_has_data_meta_and_links(door: Door) -> None:
+    """Facts 1.4: meta of seven names, links of four, pages from 1."""
+    body = door.core("GET", "flows", page=2, per_page=2).json()
+    assert set(body) == {"data", "meta", "links"}
+    path = f"{door.url}/core/api/v1/flows"
+    assert body["meta"] == {
+        "current_page": 2,
+        "from": 3,
+        "last_page": 3,
+        "path": path,
+        "per_page": 2,
+        "to": 4,
+        "total": 5,
+    }
+    assert set(body["links"]) == {"first", "last", "prev", "next"}
+    assert body["links"]["next"] == f"{path}?page=3"
+    assert body["links"]["prev"] == f"{path}?page=1"
+    beyond = door.core("GET", "flows", page=9, per_page=2).json()
+    assert (beyond["data"], beyond["links"]["next"]) == ([], None)
+
+
+@pytest.mark.parametrize(("overflow", "status"), [("clamp", 200), ("refuse", 422)])
+def test_too_large_a_page_is_clamped_or_refused(open_door: Open, overflow: str, status: int) -> None:
+    """Facts 1.4 and 12.5: behaviour above the maximum is unknown, and must not matter for logs (facts 10)."""
+    door = open_door(switches={"per_page_overflow": overflow})
+    answer = door.core("GET", "flows", per_page=101)
+    assert answer.status_code == status
+    if status == 200:
+        assert answer.json()["meta"]["per_page"] == 100
+    assert door.core("GET", "flows", per_page=0).status_code == 422
+    door.place()
+    door.settle()
+    run = door.found("flow-runs")[0]["id"]
+    assert door.core("GET", f"flow-runs/{run}/flow-run-logs", per_page=500).json()["meta"]["per_page"] == 500
+
+
+def test_nothing_related_is_returned_unless_it_is_asked_for(door: Door) -> None:
+    """Facts 1.4: include=a,b.c adds what is related."""
+    assert "relationships" not in door.found("flows")[0]
+    (flow, *_) = door.found("flows", include="latestVersion.steps,deployedVersion,labels")
+    related = flow["relationships"]
+    assert set(related) == {"latestVersion", "deployedVersion", "labels"}
+    assert [step["microservice"] for step in related["latestVersion"]["data"]["steps"]] == [
+        "trigger",
+        "connector",
+        "connector",
+    ]
+
+
+@pytest.mark.parametrize(
+    "query", [{"filter[colour]": "red"}, {"include": "secrets"}, {"sort": "summary"}], ids=["filter", "include", "sort"]
+)
+def test_what_is_not_documented_is_refused_or_ignored(open_door: Open, query: Json) -> None:
+    """Facts 1.4: its query builder refuses unknown names with 400; behind a switch they are ignored."""
+    assert open_door().core("GET", "flow-runs", **query).status_code == 400
+    assert open_door(switches={"unknown_query": "ignore"}).core("GET", "flow-runs", **query).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("style", "flows", "payloads"), [("mixed", True, False), ("flat", False, False), ("attributes", True, True)]
+)
+def test_resources_come_flat_or_with_attributes(open_door: Open, style: str, flows: bool, payloads: bool) -> None:
+    """Facts 1.5: a real conflict, so one setting serves all-flat, and one everything with attributes."""
+    door = open_door(switches={"resource_style": style})
+    door.place()
+    door.settle()
+    assert ("attributes" in door.found("flows")[0]) is flows
+    (run,) = door.found("flow-runs")
+    assert ("attributes" in run) is flows
+    assert attributes(run)["status"] == 2
+    assert ("attributes" in door.logs(run["id"])[0]) is flows
+    assert ("attributes" in door.found("payload-metadata")[0]) is payloads
+    assert isinstance(door.found("flows")[0]["id"], str if flows else int)
+
+
+def test_cross_reference_lookups_are_flat_whatever_runs_are(door: Door) -> None:
+    """Facts 1.5 and 2.4: the only documented sample reply; create, read, update."""
+    made = door.core("POST", "cross-reference-lookups", {"name": "Carriers"})
+    assert made.status_code == 201
+    row = made.json()["data"]
+    assert (row["name"], "attributes" in row) == ("Carriers", False)
+    door.core("PATCH", f"cross-reference-lookups/{row['id']}", {"name": "Services"})
+    assert [each["name"] for each in door.found("cross-reference-lookups")] == ["Services"]
+
+
+@pytest.mark.parametrize(("kind", "shape"), [("ulid", 26), ("integer", None)])
+def test_run_ids_are_text_or_numbers(open_door: Open, kind: str, shape: int | None) -> None:
+    """Facts 1.5: integers in the documentation, text in a client; keep them opaque."""
+    door = open_door(switches={"run_id": kind, "resource_style": "flat"})
+    run = door.start(STOCK.id, {"levels": []}).json()["flow_run_id"]
+    door.settle()
+    assert (len(run) if shape else None) == shape
+    assert isinstance(run, str if shape else int)
+    assert door.core("GET", f"flow-runs/{run}").json()["data"]["id"] == run
+
+
+@pytest.mark.parametrize(
+    ("form", "pattern"),
+    [("fraction", "%Y-%m-%dT%H:%M:%S.%fZ"), ("whole", "%Y-%m-%dT%H:%M:%SZ"), ("space", "%Y-%m-%d %H:%M:%S")],
+)
+def test_times_come_in_one_of_three_formats(open_door: Open, form: str, pattern: str) -> None:
+    """Facts 8: the format is not documented."""
+    door = open_door(switches={"time_format": form})
+    text = attributes(door.found("flows")[0])["created_at"]
+    assert datetime.strptime(text, pattern).year >= 2026  # noqa: DTZ007 - the format is what is tested
+
+
+# -- errors and limits (facts 1.6) -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "path", ["flows/99", "flow-runs/none", "payload-metadata/1/download", "data-pool/x", "nothing"]
+)
+def test_unknown_ids_and_paths_are_404(door: Door, path: str) -> None:
+    """Facts 1.6: 404 for unknown ids."""
+    assert door.core("GET", path).status_code == 404
+
+
+def test_a_body_above_8_mb_is_413(open_door: Open) -> None:
+    """Facts 1.6: 413 above 8 MB; exactly that much is taken."""
+    door = open_door(body_bytes_max=2_000)
+    filler = '{"x": "' + "a" * 1_991 + '"}'
+    assert len(filler) == 2_000
+    assert door.start(STOCK.id, filler).status_code == 200
+    assert door.start(STOCK.id, filler.replace("a", "aa", 1)).status_code == 413
+    chunked = door.session.post(
+        f"{door.url}/start/api/v1/flows/{STOCK.id}/start/raw", data=iter([filler.encode(), b" "]), timeout=10
+    )
+    assert chunked.status_code == 413
+
+
+def test_a_422_names_the_field(door: Door) -> None:
+    """Facts 1.6 (assumed): message, and errors by field."""
+    body = door.core("POST", "data-pool", {"name": "x"}).json()
+    assert set(body) == {"message", "errors"}
+    assert list(body["errors"]) == ["name"]
+
+
+LIMITED = Limits(api_per_min=3, webhooks_per_min=2, callbacks_per_min=2)
+
+
+def test_240_calls_a_minute_and_429_with_headers(open_door: Open) -> None:
+    """Facts 1.6: a limit per minute; Retry-After and X-RateLimit-* as its framework would (assumed)."""
+    door = open_door(limits=LIMITED)
+    answers = [door.core("GET", "flows") for _ in range(4)]
+    assert [each.status_code for each in answers] == [200, 200, 200, 429]
+    assert [each.headers["X-RateLimit-Remaining"] for each in answers] == ["2", "1", "0", "0"]
+    assert answers[0].headers["X-RateLimit-Limit"] == "3"
+    assert 1 <= int(answers[3].headers["Retry-After"]) <= 60
+    assert int(answers[3].headers["X-RateLimit-Reset"]) > 1_700_000_000
+    assert answers[3].json() == {"message": "Too Many Attempts."}
+    door.control("clock", {"advance_s": 60})
+    assert door.core("GET", "flows").status_code == 200
+
+
+def test_the_documented_limits_are_the_defaults() -> None:
+    """Facts 1.6: API 240, webhooks 120, callbacks 240 per minute."""
+    assert Limits() == Limits(api_per_min=240, webhooks_per_min=120, callbacks_per_min=240)
+
+
+@pytest.mark.parametrize(
+    ("headers", "expected"),
+    [("all", {"Retry-After", "X-RateLimit-Limit"}), ("retry_after", {"Retry-After"}), ("none", set())],
+)
+def test_a_429_may_come_without_headers(open_door: Open, headers: str, expected: set[str]) -> None:
+    """Facts 12.3: 429 headers are unknown."""
+    door = open_door(limits=LIMITED, switches={"limit_headers": headers})
+    answer = [door.core("GET", "flows") for _ in range(4)][-1]
+    assert answer.status_code == 429
+    assert {"Retry-After", "X-RateLimit-Limit"} & set(answer.headers) == expected
+
+
+@pytest.mark.parametrize(("shares", "status"), [(True, 429), (False, 200)])
+def test_starts_count_against_the_core_limit_or_have_their_own(open_door: Open, shares: bool, status: int) -> None:
+    """Facts 12.3: whether Start shares the 240 is unknown."""
+    door = open_door(limits=LIMITED, switches={"start_shares_core": shares})
+    for _ in range(3):
+        door.core("GET", "flows")
+    assert door.start(STOCK.id, {"levels": []}).status_code == status
+
+
+@pytest.mark.parametrize(("scope", "status"), [("key", 200), ("company", 429)])
+def test_a_bucket_belongs_to_a_key_or_to_the_company(open_door: Open, scope: str, status: int) -> None:
+    """Facts 12.3: bucket scope is unknown; keys and tokens share the same limits."""
+    door = open_door(limits=LIMITED, switches={"limit_scope": scope}, api_keys=(KEY, "pk_other"))
+    for _ in range(3):
+        door.core("GET", "flows")
+    assert with_header(door, "pk_other") == status
+
+
+def test_each_surface_has_its_own_limit_and_a_refused_key_uses_none(open_door: Open) -> None:
+    """Facts 1.6: webhooks 120, callbacks 240, beside the API's 240."""
+    door = open_door(limits=LIMITED)
+    for _ in range(5):
+        assert with_header(door, "wrong") == 401
+    hook = {"patchworks_signature": "hook-secret"}
+    hooks = [door.trigger("webhooks", STOCK.webhook.id, {}, params=hook).status_code for _ in range(3)]  # type: ignore[union-attr]
+    assert hooks == [200, 200, 429]
+    assert door.core("GET", "flows").status_code == 200
+
+
+# -- runs (facts 2.2) --------------------------------------------------------------------------------------------------
+
+
+def test_runs_are_filtered_by_status_flow_trigger_and_time_in_milliseconds(door: Door) -> None:
+    """Facts 2.2: filters as documented; comma lists mean any; times are Unix milliseconds."""
+    door.receiver.answers = [503] * 3
+    door.place()
+    door.settle()
+    door.control("clock", {"advance_s": HOUR_S})
+    door.place()
+    door.start(STOCK.id, {"levels": []})
+    door.settle()
+    runs = door.found("flow-runs", sort="started_at")
+    assert [attributes(run)["status"] for run in runs] == [3, 2, 2]
+    first = datetime.fromisoformat(attributes(runs[0])["started_at"])
+    after = int(first.timestamp() * 1_000) + 1_000
+    assert len(door.found("flow-runs", **{"filter[started_after]": after})) == 2
+    assert len(door.found("flow-runs", **{"filter[started_before]": after})) == 1
+    assert len(door.found("flow-runs", **{"filter[status]": "3,5"})) == 1
+    assert len(door.found("flow-runs", **{"filter[flow_id]": STOCK.id})) == 1
+    assert {attributes(run)["trigger"] for run in door.found("flow-runs", **{"filter[trigger]": "API"})} == {"API"}
+    assert len(door.found("flow-runs", **{"filter[search]": "503"})) == 1
+    newest = door.found("flow-runs", sort="-started_at")
+    times = [attributes(run)["started_at"] for run in newest]
+    assert times == sorted(times, reverse=True)
+    assert door.core("GET", "flow-runs", **{"filter[started_after]": "2026-11-20"}).status_code == 422
+
+
+def test_a_run_has_the_documented_fields(door: Door) -> None:
+    """Facts 2.2: run fields; operations and sizes only when included."""
+    door.place()
+    door.settle()
+    (run,) = door.found("flow-runs", include="operationsSent,payloadSize,flow,retriedFlowRun")
+    fields = attributes(run)
+    assert {
+        *("status", "trigger", "summary", "started_at", "finished_at", "duration", "flow_id", "flow_version_id"),
+        *("user_id", "retry_flow_run_id", "has_warnings", "created_at", "updated_at"),
+    } <= set(fields)
+    assert fields["operations_sent"] == 1
+    assert fields["payload_size"] > 1_000
+    assert run["relationships"]["flow"]["data"]["id"] == str(ORDERS.id)
+    assert "operations_sent" not in attributes(door.found("flow-runs")[0])
+
+
+@pytest.mark.parametrize(("link", "holder"), [("on_new", "new"), ("on_original", "old")])
+def test_a_retry_is_a_new_run_that_links_with_the_old_one(open_door: Open, link: str, holder: str) -> None:
+    """Facts 2.2 and 5: POST retry is 200 with data; trigger Retry, dispatched at once, the original version."""
+    door = open_door(switches={"retry_link": link})
+    door.receiver.answers = [500] * 3
+    door.place()
+    door.settle()
+    (old,) = door.found("flow-runs")
+    answer = door.core("POST", f"flow-runs/{old['id']}/retry")
+    assert answer.status_code == 200
+    new_id = answer.json()["data"]["id"]
+    door.settle()
+    runs = {run["id"]: attributes(run) for run in door.found("flow-runs")}
+    assert (runs[new_id]["trigger"], runs[new_id]["status"]) == ("Retry", 2)
+    assert runs[new_id]["flow_version_id"] == runs[old["id"]]["flow_version_id"]
+    links = {"new": runs[new_id]["retry_flow_run_id"], "old": runs[old["id"]]["retry_flow_run_id"]}
+    assert links == {"new": None, "old": None} | {holder: old["id"] if holder == "new" else new_id}
+    assert [run["id"] for run in door.found("flow-runs", **{"filter[retried]": "true"})] == [old["id"]]
+    assert len({got.body for got in door.receiver.got}) == 1
+
+
+def test_a_retry_needs_the_flow_enabled(door: Door) -> None:
+    """Facts 5: retry needs the flow enabled."""
+    door.receiver.answers = [500] * 3
+    door.place()
+    door.settle()
+    (run,) = door.found("flow-runs")
+    door.control(f"flows/{ORDERS.id}", {"is_enabled": False})
+    assert door.core("POST", f"flow-runs/{run['id']}/retry").status_code == 422
+
+
+# -- logs and payloads (facts 2.3, 5) ----------------------------------------------------------------------------------
+
+
+def test_payload_ids_are_on_logs_only_when_asked_for(door: Door) -> None:
+    """Facts 2.3: load_payload_ids=true; include=flowRunLogMetadata."""
+    door.place()
+    door.settle()
+    run = door.found("flow-runs")[0]["id"]
+    plain = door.found(f"flow-runs/{run}/flow-run-logs")
+    assert all("payload_metadata_id" not in attributes(log) for log in plain)
+    assert any(attributes(log)["payload_metadata_id"] for log in door.logs(run))
+    included = door.logs(run, include="flowRunLogMetadata,flowStep")
+    assert included[-1]["relationships"]["flowRunLogMetadata"]["data"][0]["payload_size"] > 0
+
+
+@pytest.mark.parametrize(("shape", "listed"), [("single", False), ("list", True)])
+def test_a_log_of_several_payloads_names_one_or_all(open_door: Open, shape: str, listed: bool) -> None:
+    """Facts 2.3 and 12.10: unknown, so payload-metadata by run is the complete list."""
+    door = open_door(switches={"log_payloads": shape})
+    door.started(STOCK.id, {"levels": [{"sku": f"S{n}", "available": n} for n in range(250)]})
+    run = door.found("flow-runs")[0]["id"]
+    split = next(attributes(log) for log in door.logs(run) if "Split" in attributes(log)["log_message"])
+    assert ("payload_metadata_ids" in split) is listed
+    if listed:
+        assert len(split["payload_metadata_ids"]) == 3
+    step = split["flow_step_id"]
+    rows = door.found("payload-metadata", **{"filter[flow_run_id]": run, "filter[flow_step_id]": step})
+    assert len(rows) == 3
+    assert {
+        *("flow_version_id", "flow_step_id", "flow_run_id", "payload_store_reference", "payload_size", "dropped"),
+        *("created_at", "updated_at"),
+    } <= set(rows[0])
+
+
+@pytest.mark.parametrize(("switch", "status"), [("404", 404), ("410", 410), ("empty", 200)])
+def test_payloads_are_gone_after_72_hours(open_door: Open, switch: str, status: int) -> None:
+    """Facts 5 and 12.10: 72 h; what a download gives then is unknown."""
+    door = open_door(switches={"expired_payload": switch})
+    door.place()
+    door.settle()
+    row = door.found("payload-metadata")[0]
+    path = f"payload-metadata/{row['id']}/download"
+    door.control("clock", {"advance_s": 72 * HOUR_S - 60})
+    before = door.core("GET", path)
+    assert (before.status_code, before.content) == (200, door.receiver.got[0].body)
+    door.control("clock", {"advance_s": 120})
+    after = door.core("GET", path)
+    assert after.status_code == status
+    assert before.content not in after.content
+
+
+def test_a_payload_is_downloaded_as_it_is_with_its_own_type(door: Door) -> None:
+    """Facts 2.3: raw bytes with their own Content-Type, not an envelope."""
+    text = "sku;quantity\nMUG;4\n"
+    door.start(STOCK.id, {"payload": text}, form="start")
+    door.settle()
+    row = door.found("payload-metadata")[0]
+    answer = door.core("GET", f"payload-metadata/{row['id']}/download")
+    assert answer.text == text
+    assert answer.headers["Content-Type"].startswith("text/plain")
+
+
+def test_a_run_cannot_be_retried_with_a_payload_that_is_gone(door: Door) -> None:
+    """Facts 7: late discovery is lost evidence; the retry itself fails (assumed)."""
+    door.receiver.answers = [500] * 3
+    door.place()
+    door.settle()
+    door.control("clock", {"advance_s": 73 * HOUR_S})
+    run = door.found("flow-runs")[0]["id"]
+    door.core("POST", f"flow-runs/{run}/retry")
+    door.settle()
+    statuses = [attributes(each)["status"] for each in door.found("flow-runs", sort="started_at")]
+    assert statuses == [3, 3]
+    assert len(door.receiver.got) == 3
+
+
+def test_logs_are_gone_after_seven_days(door: Door) -> None:
+    """Facts 5: run logs 7 days."""
+    door.place()
+    door.settle()
+    run = door.found("flow-runs")[0]["id"]
+    door.control("clock", {"advance_s": 7 * DAY_S - 60})
+    assert door.logs(run)
+    door.control("clock", {"advance_s": 120})
+    assert door.logs(run) == []
+
+
+# -- the queue, tracked values, pools (facts 2.4, 5) -------------------------------------------------------------------
+
+
+def test_a_run_that_waits_is_a_scheduled_flow_and_not_among_the_runs(door: Door) -> None:
+    """Facts 2.2 and 2.4: queued is no run status; "not found" does not mean that it will never run."""
+    door.control("queue", {"paused": True})
+    run = door.start(STOCK.id, {"levels": []}).json()["flow_run_id"]
+    assert door.core("GET", f"flow-runs/{run}").status_code == 404
+    assert door.found("flow-runs") == []
+    (waiting,) = door.found("scheduled-flows", include="flow")
+    assert waiting["trigger"] == "API"
+    assert waiting["payload_metadata_id"]
+    door.control("queue", {"paused": False})
+    door.settle()
+    assert attributes(door.core("GET", f"flow-runs/{run}").json()["data"])["status"] == 2
+    assert door.found("scheduled-flows") == []
+
+
+def test_a_waiting_run_may_already_be_listed(open_door: Open) -> None:
+    """Facts 2.4 (inferred): behind a switch it is listed as started."""
+    door = open_door(switches={"queued_run": "listed"})
+    door.control("queue", {"paused": True})
+    run = door.start(STOCK.id, {"levels": []}).json()["flow_run_id"]
+    assert attributes(door.core("GET", f"flow-runs/{run}").json()["data"])["status"] == 1
+    door.control("queue", {"paused": False})
+    door.settle()
+
+
+def test_a_waiting_run_can_be_deleted_and_never_runs(door: Door) -> None:
+    """Facts 2.4: DELETE /scheduled-flows/{id}; it ends as stopped."""
+    door.control("queue", {"paused": True})
+    door.place()
+    (waiting,) = door.found("scheduled-flows")
+    assert door.core("DELETE", f"scheduled-flows/{waiting['id']}").status_code == 204
+    door.control("queue", {"paused": False})
+    door.settle()
+    assert door.receiver.got == []
+    assert door.books()["flows"][str(ORDERS.id)]["stopped"] == 1
+
+
+TRACKING = FlowSeed(id=4350, sales_channel="web", track="batch_id", send=Send(to="stock"))
+
+
+def test_a_value_that_was_tracked_finds_its_run_for_fifteen_days(open_door: Open) -> None:
+    """Facts 2.4, 5 and 11.5: search tracked data by value; 15 days."""
+    door = open_door(flows=(TRACKING,))
+    door.start(TRACKING.id, {"batch_id": "stk-1", "sku": "MUG-BLUE", "available": 4})
+    door.settle()
+    (row,) = door.found("tracked-data", **{"filter[value]": "stk-1"})
+    assert row["flow_run_id"] == door.found("flow-runs")[0]["id"]
+    assert door.found("tracked-data", **{"filter[value]": "stk-2"}) == []
+    door.control("clock", {"advance_s": 15 * DAY_S + 1})
+    assert door.found("tracked-data", **{"filter[value]": "stk-1"}) == []
+
+
+def test_data_pools_can_be_made_changed_and_deleted(door: Door) -> None:
+    """Facts 2.4: singular path; name 3 to 100 characters, description at most 255; 201 on create."""
+    made = door.core("POST", "data-pool/", {"name": "Fulfilments", "description": "seen"})
+    assert made.status_code == 201
+    path = f"data-pool/{made.json()['data']['id']}"
+    assert door.core("PATCH", path, {"name": "Parcels"}).json()["data"]["name"] == "Parcels"
+    refused = [{"name": "ab"}, {"name": "a" * 101}, {"name": "abc", "description": "d" * 256}]
+    assert [door.core("POST", "data-pool", body).status_code for body in refused] == [422] * 3
+    assert door.core("DELETE", path).status_code == 204
+    assert door.core("GET", path).status_code == 404
+
+
+def test_paging_newest_first_shifts_while_new_runs_arrive(door: Door) -> None:
+    """Facts 8: the list shifts while paging, so `started_before` must be pinned."""
+    for _ in range(4):
+        door.place()
+        door.settle()
+        door.control("clock", {"advance_s": 1})
+    first = door.found("flow-runs", sort="-started_at", per_page=2)
+    door.place()
+    door.settle()
+    second = door.found("flow-runs", sort="-started_at", per_page=2, page=2)
+    seen = [run["id"] for run in itertools.chain(first, second)]
+    assert len(set(seen)) == 3
