@@ -25,7 +25,9 @@ import anyio
 from connectors.contract import Identification
 from connectors.fulfil.client import FulfilApi
 from connectors.http import Session, outgoing
+from connectors.patchworks.admission import admission_of
 from connectors.patchworks.intake import intake_routes
+from connectors.patchworks.tokens import Tokens, token_routes
 from flows import events as business_events
 from flows.catalogue import KEY as CATALOGUE_KEY
 from flows.catalogue import NAME as CATALOGUE
@@ -288,7 +290,7 @@ def _fulfil(config: Config, session: Session, clock: Clock, emit: Callable[[Any]
 
 async def _listening(app: App, stack: AsyncExitStack) -> None:
     """Open the private listener first, so that a start can be watched, then the public one."""
-    config, emit = app.config, app.telemetry.emit
+    config, emit = app.config, cast("Callable[[object], None]", app.telemetry.emit)
     key = config.ops.control_key
     commands = {name: partial(app.control, name) for name in ("pause", "resume", "release")}
     ops = ops_app(
@@ -297,15 +299,20 @@ async def _listening(app: App, stack: AsyncExitStack) -> None:
         control=Control(key=key, commands=commands) if key is not None else None,
     )
     ops_listener = await stack.enter_async_context(Listener("ops", config.ops.host, config.ops.port, ops))
+    clock = app.journal.clock
+    tokens = Tokens(config.intake.oauth, clock, life_s=config.intake.oauth_token_s) if config.intake.oauth else None
     routes = intake_routes(
         config.intake,
         sales_channels=config.sales_channels,
+        admission=admission_of(config.intake, tokens),
         identify=app.identify,
         accept=app.accept,
-        clock=app.journal.clock,
-        emit=cast("Callable[[object], None]", emit),
+        clock=clock,
+        emit=emit,
         pressure=app.pressure,
     )
+    if tokens is not None:
+        routes += token_routes(tokens, emit=emit)
     intake = Listener(
         "intake",
         config.intake.host,

@@ -6,6 +6,8 @@ order, a receipt for each, the first one's id for a repeat.
 
 from __future__ import annotations
 
+import base64
+import hmac
 import io
 import json
 import re
@@ -24,8 +26,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from connectors.contract import Identification, Identified, NotAnOrder, Unidentifiable
-from connectors.patchworks.config import IntakeSettings
+from connectors.patchworks.admission import admission_of
+from connectors.patchworks.config import BasicUser, IntakeSettings, OAuthClient
 from connectors.patchworks.intake import intake_routes
+from connectors.patchworks.tokens import Tokens, token_routes
 from runtime.clock import Instant
 from runtime.config import Secret
 from runtime.delivery import Delivery, Receipt, digest
@@ -111,16 +115,20 @@ class Door:
         self.events: list[object] = []
         self.pressure_s: float | None = None
         keys = changes.pop("keys", (Secret(KEY), Secret(OTHER_KEY)))
+        settings = IntakeSettings(keys=keys, **changes)
+        tokens = Tokens(settings.oauth, self.clock, life_s=settings.oauth_token_s) if settings.oauth else None
         self.app = application(
             intake_routes(
-                IntakeSettings(keys=keys, **changes),
+                settings,
                 sales_channels=["shop-uk", "shop-fr"],
+                admission=admission_of(settings, tokens),
                 identify=identify,
                 accept=self.shelf.accept,
                 clock=self.clock,
                 emit=self.events.append,
                 pressure=lambda: self.pressure_s,
             )
+            + routes
         )
         self.client = TestClient(TestServer(self.app))
 
@@ -298,6 +306,37 @@ async def test_any_other_key_is_401_and_nothing_is_stored(opened: Door, key: str
     assert response.headers["WWW-Authenticate"] == "Bearer"
     async with door(keys=(Secret(OTHER_KEY),)) as rotated:
         await rotated.refused(order(), 401, "unauthorised", Authorization=KEY)
+
+
+async def test_a_signed_delivery_needs_the_signature_of_its_very_bytes() -> None:
+    """X-HMAC-HASH alone is enough where no key is configured; one byte more, another secret or none is 401."""
+    async with door(keys=(), hmac_secrets=(Secret(KEY),)) as signed:
+        body = order()
+        right = hmac.digest(KEY.encode(), body, "sha256").hex()
+        await signed.stored(body, Authorization="", X_HMAC_HASH=right)
+        for given, hash_ in ((body + b" ", right), (body, right[:-1] + "x"), (body, "")):
+            await signed.refused(given, 401, "unauthorised", Authorization="", X_HMAC_HASH=hash_)
+        assert signed.events[-1] == RequestRefused("", "unauthorised")
+
+
+async def test_a_user_with_a_password_may_deliver() -> None:
+    """HTTP basic authentication, as the connector builder of Patchworks offers it."""
+    async with door(keys=(), basic=(BasicUser(username="hub", password=Secret(KEY)),)) as guarded:
+        await guarded.stored(order(), Authorization=f"Basic {base64.b64encode(f'hub:{KEY}'.encode()).decode()}")
+        wrong = base64.b64encode(b"hub:wrong").decode()
+        await guarded.refused(order(2), 401, "unauthorised", Authorization=f"Basic {wrong}")
+
+
+async def test_a_client_fetches_a_token_and_delivers_with_it() -> None:
+    """OAuth 2 client credentials from end to end; the token of a secret that was taken away is worth nothing."""
+    client = OAuthClient(client_id="hub", client_secret=Secret(KEY))
+    async with door(keys=(), oauth=(client,)) as guarded:
+        form = {"grant_type": "client_credentials", "client_id": "hub", "client_secret": KEY}
+        response = await guarded.client.post("/v1/oauth/token", data=form)
+        token = (await response.json())["access_token"]
+        await guarded.stored(order(), Authorization=f"Bearer {token}")
+    async with door(keys=(), oauth=(OAuthClient(client_id="hub", client_secret=Secret(OTHER_KEY)),)) as other:
+        await other.refused(order(), 401, "unauthorised", Authorization=f"Bearer {token}")
 
 
 async def test_an_unknown_sales_channel_is_404_but_only_for_a_known_sender(opened: Door) -> None:
