@@ -117,6 +117,7 @@ class Door:
         keys = changes.pop("keys", (Secret(KEY), Secret(OTHER_KEY)))
         settings = IntakeSettings(keys=keys, **changes)
         tokens = Tokens(settings.oauth, self.clock, life_s=settings.oauth_token_s) if settings.oauth else None
+        routes = token_routes(tokens, emit=self.events.append) if tokens is not None else []
         self.app = application(
             intake_routes(
                 settings,
