@@ -31,7 +31,8 @@ class FulfilConfig(msgspec.Struct, frozen=True, kw_only=True):
     read. A name that the tenant does not know makes it refuse every read of products."""
     names: dict[str, str] = {}
     """Models and fields that this tenant calls otherwise, from the documented name (`stock.shipment.out.on_hold`, or
-    the model alone) to the tenant's own. An empty name: the tenant does not have the field, and it is not read."""
+    the model alone) to the tenant's own. An empty name: the tenant does not have the field, and it is not read.
+    Some fields are read only when they are named here (`by_name` of the rows)."""
     task_wait_s: Annotated[float, Meta(ge=0, le=300)] = 20.0
     """How long a result is waited for when Fulfil only promises it. After it the outcome of a write is unknown."""
     answer_bytes_max: Annotated[int, Meta(ge=10_000, le=1_000_000_000)] = 16_000_000

@@ -23,6 +23,8 @@ from connectors.fulfil.typed import Reference, decimal_of, decimal_out
 class SalePayment(Row, frozen=True, kw_only=True):
     """A payment on a sale, and what became of its money. Amounts are in the sale's currency."""
 
+    by_name = frozenset({"method", "provider", "description"})
+
     sale: int | None = None
     gateway: int | None = None
     method: str | None = None
@@ -42,6 +44,8 @@ class Transaction(Row, frozen=True, kw_only=True):
     or cancel. `provider_reference` is the provider's own id; `move` the ledger move that was posted.
     """
 
+    by_name = frozenset({"method"})
+
     type: str | None = None
     amount: Decimal | None = None
     currency_code: str | None = field(default=None, name="currency.code")
@@ -57,6 +61,8 @@ class Transaction(Row, frozen=True, kw_only=True):
 
 class Gateway(Row, frozen=True, kw_only=True):
     """A payment gateway."""
+
+    by_name = frozenset({"provider", "method"})
 
     name: str | None = None
     provider: str | None = None

@@ -55,6 +55,8 @@ class Sale(Row, frozen=True, kw_only=True):
 class SaleLine(Row, frozen=True, kw_only=True):
     """A line of a sale. `unit_price` is before tax and after discounts; `quantity` is negative on a return."""
 
+    by_name = frozenset({"warehouse"})
+
     sale: int | None = None
     type: str | None = None
     product: int | None = None

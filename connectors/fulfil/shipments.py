@@ -98,6 +98,8 @@ class Tracking(Row, frozen=True, kw_only=True):
 class Carrier(Row, frozen=True, kw_only=True):
     """A carrier."""
 
+    by_name = frozenset({"active"})
+
     name: str | None = field(default=None, name="rec_name")
     active: bool | None = None
 

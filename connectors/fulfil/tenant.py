@@ -33,9 +33,12 @@ class Tenant:
         """The tenant's name of a model."""
         return self.names.get(documented) or documented
 
-    def field(self, model: str, documented: str) -> str:
-        """The tenant's name of a field of a model (both as documented); empty when it does not have it."""
-        return self.names.get(f"{model}.{documented}", documented)
+    def field(self, model: str, documented: str, otherwise: str | None = None) -> str:
+        """The tenant's name of a field of a model (both as documented); empty when it does not have it.
+
+        `otherwise`: what it is when nothing is configured, if not the documented name.
+        """
+        return self.names.get(f"{model}.{documented}", documented if otherwise is None else otherwise)
 
 
 DOCUMENTED: Final = Tenant()

@@ -290,7 +290,7 @@ REST: dict[str, Callable[[Operations, Target, Request], Reply]] = {
     "find": Operations._find,  # noqa: SLF001 - the table of this class's own verbs
     "get": Operations._get,  # noqa: SLF001
     "count": Operations._count,  # noqa: SLF001
-    "post": Operations._post,  # noqa: SLF001
+    "POST": Operations._post,  # noqa: SLF001
     "update": Operations._update,  # noqa: SLF001
     "remove": Operations._remove,  # noqa: SLF001
     "fields": Operations._fields,
@@ -301,7 +301,7 @@ REST: dict[str, Callable[[Operations, Target, Request], Reply]] = {
 def _operation(verb: str, rest: tuple[str, ...], methods: frozenset[str]) -> tuple[str, int | None]:
     """The operation and the record's id, from what follows the model in the path."""
     if not rest:
-        return {"GET": "find", "POST": "post"}.get(verb, ""), None
+        return {"GET": "find", "POST": "POST"}.get(verb, ""), None
     if not rest[0].isdecimal():
         name = rest[0] if len(rest) == 1 else ""
         if verb == "GET":

@@ -285,7 +285,7 @@ class Engine:
         step = run.version.step("connector", "Receive")
         try:
             if seed.source == "target":
-                assert seed.receive is not None  # noqa: S101  narrows: the server checks it at its start
+                assert seed.receive is not None  # noqa: S101  narrows: a FlowSeed has one with this source
                 bucket, flow.cursor = await self._delivery.pages(seed, seed.receive, flow.cursor)
             else:
                 channel = self._channels[seed.sales_channel]

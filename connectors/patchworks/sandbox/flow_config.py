@@ -165,3 +165,12 @@ class FlowSeed(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     is_enabled: bool = True
     is_deployed: bool = True
     versions: Annotated[int, Meta(ge=1, le=20)] = 1
+
+    def __post_init__(self) -> None:
+        """Refuse shapes that lack what they read from or write to."""
+        reads = self.source not in {"payload", "target"}
+        writes = self.send is not None and self.send.to != "target"
+        if (reads or writes) and not self.sales_channel:
+            raise ValueError(f"flow {self.id} reads from or writes to a sales channel, and names none")
+        if (self.source == "target") is not (self.receive is not None):
+            raise ValueError(f"flow {self.id}: `receive` and the source `target` belong together")

@@ -5,6 +5,7 @@ Whoever listens is told of every change with the order as it then is. All amount
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -150,25 +151,31 @@ class SalesChannel:
 
     def _choose(self, order: Order, wanted: Sequence[Wanted], *, shipped_too: bool = False) -> list[tuple[Line, int]]:
         """The lines that the wanted units are on. Raises ChannelRefusal when there are fewer."""
-        chosen = []
+        units: Counter[str] = Counter()
         for each in wanted:
-            lines = [line for line in order.lines if line.sku == each.sku]
+            units[each.sku] += each.quantity
+        chosen = []
+        for sku, count in units.items():
+            lines = [line for line in order.lines if line.sku == sku]
             line = max(lines, key=lambda one: one.current if shipped_too else one.open, default=None)
-            if line is None or not 0 < each.quantity <= (line.current if shipped_too else line.open):
-                raise ChannelRefusal(f"The order has fewer than {each.quantity} units of {each.sku} left.")
-            chosen.append((line, each.quantity))
+            if line is None or not 0 < count <= (line.current if shipped_too else line.open):
+                raise ChannelRefusal(f"No line of the order has {count} units of {sku} left.")
+            chosen.append((line, count))
         return chosen
 
     def _product(self, sku: str) -> ProductSeed:
         return self.goods.get(sku) or ProductSeed(sku=sku)
 
     def _check_stock(self, chosen: Sequence[tuple[ProductSeed, int]]) -> None:
-        if self.seed.stock_policy == "continue":
-            return
+        wanted: Counter[str] = Counter()
         for product, units in chosen:
-            shown = self.stock.shown(product.sku)
-            if shown is not None and units > shown:
-                raise ChannelRefusal(f"{product.sku} is sold out.", 409)
+            if units < 1:
+                raise ChannelRefusal(f"{units} is no number of units.")
+            wanted[product.sku] += units
+        for sku, units in wanted.items():
+            shown = self.stock.shown(sku)
+            if shown is not None and units > shown and self.seed.stock_policy == "deny":
+                raise ChannelRefusal(f"{sku} is sold out.", 409)
 
     def _check_live(self, order: Order) -> None:
         if order.cancelled_at is not None:
