@@ -94,8 +94,10 @@ class Reading:
         if await self._query("order_by_key", text):
             return [text]
         keys = [key for (key,) in await self._query("orders_by_reference", text)]
-        if not keys and "/" in text and await self._query("timeline", text, 0, _FOREVER):
-            return [text]
+        if not keys and "/" in text:
+            for known in ("timeline", text, 0, _FOREVER), ("cases_of", text):
+                if await self._query(*known):
+                    return [text]
         return keys
 
     async def story(self, key: str) -> Story:

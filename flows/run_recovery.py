@@ -19,8 +19,9 @@ from msgspec.structs import replace
 
 from connectors.patchworks.items import Items, Refusal
 from connectors.patchworks.recovery import PAYLOADS_KEPT, Fetch, RecoveryPolicy, choose, lists, needs_recovery
-from connectors.patchworks.requests import DownloadPayload, FailedPayloads, ListRuns, encode
+from connectors.patchworks.requests import DownloadPayload, FailedPayloads, ListRuns, effect
 from connectors.patchworks.wire import Page, Payload, Run
+from flows.config import RecoverySettings
 from flows.events import RunRecovered
 from flows.exceptions.kinds import ExceptionCase
 from flows.model.cases import announce_cases, case_rows
@@ -35,14 +36,13 @@ from runtime.decision import (
     EffectUnknown,
     Emit,
     Message,
-    Repeat,
     Timer,
     Write,
 )
 from runtime.delivery import Accept
 from runtime.errors import StoreFull
 from runtime.journal.journal import Journal
-from runtime.schedule import Schedule, next_after
+from runtime.schedule import Interval, Schedule, next_after
 
 NAME = "run_recovery"
 SWEEP_KEY = "patchworks/sweep"
@@ -127,6 +127,17 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     schedule: Schedule
 
 
+def recovery_policy(settings: RecoverySettings) -> Policy:
+    """The policy that is configured."""
+    return Policy(
+        recovery=RecoveryPolicy(
+            flow_ids=tuple(settings.flows), settle_s=settings.settle_s, runs_per_sweep_max=settings.runs_per_sweep_max
+        ),
+        sales_channels=settings.flows,
+        schedule=Interval(settings.every_s),
+    )
+
+
 def decide(state: State, message: Any, now: datetime, policy: Policy) -> Decision:
     """What follows, for the sweep or for one run. Pure."""
     return _sweep(state, message, now, policy) if isinstance(state, SweepState) else _run(state, message, now)
@@ -139,7 +150,7 @@ def _sweep(state: SweepState, message: Any, now: datetime, policy: Policy) -> De
         case Sweep():
             wanted = lists(policy.recovery, now, state.swept_to)
             begun = replace(state, began=now, left=wanted, found=())
-            return Decision(state=begun, effects=(_read("list_runs", wanted[0]),))
+            return Decision(state=begun, effects=(effect(wanted[0], share="orders"),))
         case _RunsListed():
             return _listed(state, message, now, policy)
         case EffectRefused() | EffectExhausted():
@@ -162,7 +173,7 @@ def _listed(state: SweepState, message: _RunsListed, now: datetime, policy: Poli
     left = tuple(others) if message.complete else (replace(here, page=here.page + 1), *others)
     if left:
         reading = replace(state, left=left, found=found)
-        return Decision(state=reading, effects=(_read("list_runs", left[0]),))
+        return Decision(state=reading, effects=(effect(left[0], share="orders"),))
     choice = choose(policy.recovery, found, (), now)
     runs = [each.run for each in choice.recover] + list(choice.expired)
     whole = not choice.later and len(found) < _FOUND_MAX
@@ -184,18 +195,12 @@ def _run(state: RunState, message: Any, now: datetime) -> Decision:
             return Decision(state=state)  # two sweeps have found it
         case RecoverRun(run=run, sales_channel=sales_channel):
             return _begin(RunState(run=run, sales_channel=sales_channel), run, now)
-        case Recheck() if state.run is None or state.left:
-            return Decision(state=state)
-        case Recheck(because=because):
-            return _recheck(state, state.run, because, now)
+        case Recheck():
+            return _recheck(state, message, now)
         case EffectDone(result=Fetch() as fetch):
             return _fetch(state, fetch, now)
-        case _PayloadTaken(reason=reason):
-            counted = replace(state, new=state.new + message.new, known=state.known + message.known)
-            if reason:
-                why = f"payload {message.payload_id} holds no orders that can be taken: {reason}"
-                counted = _lost(counted, why, now)
-            return _next(counted)
+        case _PayloadTaken():
+            return _taken(state, message, now)
         case EffectRefused(code="payload_gone") if state.left:
             return _next(_lost(state, f"Patchworks no longer keeps its payload {state.left[0]}", now))
         case EffectRefused() | EffectExhausted():
@@ -213,13 +218,15 @@ def _begin(state: RunState, run: Run, now: datetime) -> Decision:
     if run.started_at is not None and now >= run.started_at + PAYLOADS_KEPT:
         return _end(_lost(state, "it was found when its payloads were gone already", now))
     asked = FailedPayloads(run_id=run.id, status=run.status)
-    return Decision(state=state, effects=(_read("failed_payloads", asked),))
+    return Decision(state=state, effects=(effect(asked, share="orders"),))
 
 
-def _recheck(state: RunState, run: Run, because: str, now: datetime) -> Decision:
+def _recheck(state: RunState, asked: Recheck, now: datetime) -> Decision:
     """Try again while there is something to fetch; when there is not, a person who releases it has dealt with it."""
-    begun = _begin(state, run, now)
-    if begun.effects or because != "person":
+    if state.run is None or state.left:
+        return Decision(state=state)
+    begun = _begin(state, state.run, now)
+    if begun.effects or asked.because != "person":
         return begun
     return Decision(state=replace(state, ended=True, cases=()))
 
@@ -231,6 +238,13 @@ def _fetch(state: RunState, fetch: Fetch, now: datetime) -> Decision:
     if fetch.failed:
         state = _lost(state, "it failed, and its log does not say what it was about to deliver", now)
     return _end(state)
+
+
+def _taken(state: RunState, taken: _PayloadTaken, now: datetime) -> Decision:
+    state = replace(state, new=state.new + taken.new, known=state.known + taken.known)
+    if taken.reason:
+        state = _lost(state, f"payload {taken.payload_id} holds no orders that can be taken: {taken.reason}", now)
+    return _next(state)
 
 
 def _next(state: RunState) -> Decision:
@@ -258,12 +272,8 @@ def _case(known: Sequence[ExceptionCase], kind: str, cause: str, sentence: str, 
     return ExceptionCase(kind=kind, cause=cause, sentence=sentence, opened_at=opened_at)
 
 
-def _read(kind: str, asked: ListRuns | FailedPayloads | DownloadPayload) -> Effect:
-    return Effect(api="patchworks", kind=kind, body=encode(asked), repeat=Repeat.SAFE, share="orders")
-
-
 def _download(payload_id: str) -> Effect:
-    return _read("download_payload", DownloadPayload(payload_id=payload_id))
+    return effect(DownloadPayload(payload_id=payload_id), share="orders")
 
 
 def _again(now: datetime, policy: Policy) -> Timer:

@@ -159,7 +159,7 @@ KINDS: dict[str, Kind] = {
             deadline=timedelta(hours=4),
             blocks="orders of that run that came no other way: nobody here has seen them",
             ends="when its payloads can be fetched after all",
-            remedy="look at the run in Patchworks, send again what the sales channel has and Fulfil has not; then release",
+            remedy="look at the run in Patchworks, resend what Fulfil does not have, then release the run",
         ),
         Kind(
             name="recovery.refused",
