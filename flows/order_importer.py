@@ -48,6 +48,7 @@ from runtime.decision import (
 )
 from runtime.delivery import DeliveryReceived, digest
 from runtime.journal.journal import Journal
+from runtime.key import partition_of
 
 NAME = "order_importer"
 RESENDS_MAX = 8
@@ -434,7 +435,7 @@ class OrderImporter:
             return error
 
     async def _read(self, key: str, delivery: int, version: str, received_us: int, body: bytes) -> Message:
-        sales_channel = key.partition("/")[0]
+        sales_channel = partition_of(key)
         settings = self._sales_channels[sales_channel]
         order = FORMATS[settings.format].read(sales_channel, body)
         if isinstance(order, Unreadable):

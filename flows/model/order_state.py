@@ -18,6 +18,7 @@ from flows.exceptions.kinds import ExceptionCase
 from flows.model.cases import announce_cases, case_rows
 from runtime.clock import to_instant
 from runtime.decision import Write
+from runtime.key import partition_of, parts_of
 
 
 class Status(enum.StrEnum):
@@ -79,7 +80,7 @@ def order_rows(key: str, before: OrderState, after: OrderState, now: datetime) -
     """The listing row of the order, and its cases: those that begin, and those that end."""
     rows = []
     if after is not before:
-        sales_channel, _, order_id = key.partition("/")
+        sales_channel, order_id = parts_of(key)
         rows.append(
             Write(
                 "put_order_view",
@@ -103,7 +104,7 @@ def announce_order(
 ) -> None:
     """Emit what became of an order, when it came to rest in another state."""
     if before.status is not after.status and after.status in _SETTLED:
-        sales_channel = key.partition("/")[0]
+        sales_channel = partition_of(key)
         emit(OrderSettled(sales_channel=sales_channel, state=after.status.value))
         if after.status is Status.IMPORTED:
             emit(OrderImported(sales_channel=sales_channel, seconds=age_s(after)))

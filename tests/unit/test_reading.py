@@ -16,6 +16,7 @@ from flows.reading import Reading, reading
 from runtime.clock import Instant, SystemClock, to_instant
 from runtime.errors import StoreUnreadable
 from runtime.journal.journal import Journal, opened
+from runtime.key import parts_of
 
 pytestmark = pytest.mark.anyio
 
@@ -37,7 +38,7 @@ async def both(path: Path) -> AsyncIterator[tuple[Journal, Reading]]:
 
 
 def view(key: str, **changes: Any) -> tuple[str, tuple[Any, ...]]:
-    sales_channel, _, order_id = key.partition("/")
+    sales_channel, order_id = parts_of(key)
     fields: dict[str, Any] = {
         "key": key,
         "sales_channel": sales_channel,
