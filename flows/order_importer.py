@@ -5,13 +5,13 @@ of Fulfil calls. Out: `create_order` in Fulfil. Key: sales channel + order id.
 How effects repeat: `create_order` is keyed by channel + channel_identifier; after a lost answer the sale is looked up,
 and only when it is absent are the identical stored bytes sent again.
 What a crash leaves: the delivery still queued, or state and intent together; what may have begun is looked up.
-Held, not retried: unreadable orders, figures that contradict each other, unknown SKUs, unmapped taxes or gateways, what
-Fulfil refuses, and every edit or cancel of an order that is already in Fulfil.
+Held, not retried: unreadable orders, figures that contradict each other, unknown or ambiguous SKUs, unmapped taxes or
+gateways, what Fulfil refuses, and every edit or cancel of an order that is already in Fulfil.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, assert_never
@@ -28,7 +28,7 @@ from flows.model.order import Line, Order, ShippingLine
 from flows.model.order_state import Later, OrderState, Status, announce_order, order_rows
 from flows.model.proof import Proof, prove
 from flows.model.sale import SaleSettings, Unmappable, Unmapped, sale_for
-from flows.model.skus import SkuIndex
+from flows.model.skus import AMBIGUOUS, UNKNOWN, SkuIndex, folded
 from runtime.actor import Item
 from runtime.clock import Instant, to_datetime
 from runtime.decision import (
@@ -55,6 +55,8 @@ RESENDS_MAX = 8
 """How often an absent create is sent again before somebody has to look."""
 CONFIRM_AFTER = timedelta(minutes=10)
 """When to look again for a create that was given up as absent: a slow server may still have been at it."""
+_NAMED_MAX = 5
+"""Products of one SKU that a case names."""
 _UNMAPPED = {"tax": "tax.unmapped", "withheld_tax": "tax.unmapped", "gateway": "gateway.unmapped"}
 
 
@@ -62,7 +64,7 @@ _UNMAPPED = {"tax": "tax.unmapped", "withheld_tax": "tax.unmapped", "gateway": "
 
 
 class OrderPresented(Message, frozen=True, kw_only=True):
-    """A version of an order with all that the decision needs: its figures, its proof, and the SKUs that are missing."""
+    """A version of an order with all that the decision needs: its figures, its proof, and the SKUs in doubt."""
 
     delivery: int
     version: str
@@ -72,6 +74,8 @@ class OrderPresented(Message, frozen=True, kw_only=True):
     missing: tuple[str, ...]
     hints: dict[str, str]
     """Missing SKU -> what is known of its near relatives."""
+    ambiguous: dict[str, tuple[str, ...]] = msgspec.field(default_factory=dict)
+    """SKU of several active products -> each of them, for people: its id in Fulfil and its name."""
 
 
 class OrderUnreadable(Message, frozen=True, kw_only=True):
@@ -164,7 +168,8 @@ def _weigh(state: OrderState, message: OrderPresented, content: str, now: dateti
         _case("order.contradiction", failing.name, failing.sentence, state, now, amount=failing.amount)
         for failing in message.proof.failing
     ]
-    cases += [_case("sku.unknown", sku, _missing(sku, message.hints), state, now) for sku in message.missing]
+    cases += [_case(UNKNOWN, sku, _missing(sku, message.hints), state, now) for sku in message.missing]
+    cases += [_case(AMBIGUOUS, sku, _shared(sku, of), state, now) for sku, of in message.ambiguous.items()]
     if not cases:
         match sale_for(order, settings):
             case Unmapped() as unmapped:
@@ -372,6 +377,11 @@ def _missing(sku: str, hints: Mapping[str, str]) -> str:
     return f"{name} is not in Fulfil{hints.get(sku, '')}"
 
 
+def _shared(sku: str, products: Sequence[str]) -> str:
+    shown = [*products[:_NAMED_MAX], f"{len(products) - _NAMED_MAX} more"] if len(products) > _NAMED_MAX else products
+    return f"{len(products)} active products in Fulfil have the SKU {sku!r}: {', '.join(shown[:-1])} and {shown[-1]}"
+
+
 def _called(
     kind: str, outcome: EffectDone | EffectRefused | EffectUnknown | EffectExhausted, values: dict[str, Any]
 ) -> Fact:
@@ -441,24 +451,38 @@ class OrderImporter:
         if isinstance(order, Unreadable):
             return OrderUnreadable(delivery=delivery, version=version, reason=order.reason)
         sellable = self._catalogue.sellable
-        missing = [line.sku or "" for line in order.lines if not (line.sku and sellable(line.sku))]
-        return OrderPresented(
+        doubtful = [line.sku or "" for line in order.lines if not (line.sku and sellable(line.sku))]
+        read = OrderPresented(
             delivery=delivery,
             version=version,
             received_us=received_us,
             order=order,
             proof=prove(order, side=settings.sale.side, tolerance=settings.tolerance),
-            missing=tuple(dict.fromkeys(missing)) if missing else (),
-            hints={sku: await self._hint(sku) for sku in missing} if missing else {},
+            missing=(),
+            hints={},
         )
+        return await self._doubted(read, doubtful) if doubtful else read
+
+    async def _doubted(self, read: OrderPresented, skus: Iterable[str]) -> OrderPresented:
+        """With what is known of SKUs that cannot be sold."""
+        products = {sku: self._catalogue.twins(sku) for sku in skus}
+        missing = tuple(sku for sku, twins in products.items() if not twins)
+        hints = {sku: await self._hint(sku) for sku in missing}
+        ambiguous = {sku: await self._named(sku, twins) for sku, twins in products.items() if twins}
+        return msgspec.structs.replace(read, missing=missing, hints=hints, ambiguous=ambiguous)
 
     async def _hint(self, sku: str) -> str:
         """What a person who looks for the SKU would like to know."""
         if self._catalogue.inactive(sku):
             return ": the product is there, but inactive"
-        near = await self._journal.query("skus_like", sku.strip().casefold()) if sku else []
+        near = await self._journal.query("skus_like", folded(sku)) if sku else []
         names = " and ".join(repr(row[0]) for row in near if row[0] != sku)
         return f"; {names} differs only in case or spaces" if names else ""
+
+    async def _named(self, sku: str, products: Sequence[int]) -> tuple[str, ...]:
+        """Products that share a SKU, as people know them; the name of one that has just come may not be on disk yet."""
+        names = dict(await self._journal.query("products_of_sku", folded(sku), sku))
+        return tuple(f"{id_} ({names[id_]})" if names.get(id_) else str(id_) for id_ in products)
 
     def decide(self, state: OrderState, message: Any, now: datetime) -> Decision:
         """See `decide` above; the settings are those of the order's sales channel."""

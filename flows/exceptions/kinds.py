@@ -54,6 +54,15 @@ KINDS: dict[str, Kind] = {
             remedy="create or activate the product in Fulfil, or correct the SKU in the sales channel and resend",
         ),
         Kind(
+            name="sku.ambiguous",
+            title="A SKU of the order is that of several products in Fulfil",
+            owner=Owner.ECOMMERCE,
+            deadline=timedelta(hours=4),
+            blocks="the import of the whole order",
+            ends="when only one product with this SKU is active in Fulfil",
+            remedy="archive all but one of the named products in Fulfil, or give them codes of their own",
+        ),
+        Kind(
             name="order.contradiction",
             title="The figures of the order contradict each other",
             owner=Owner.FINANCE,

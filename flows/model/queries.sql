@@ -26,23 +26,22 @@ ON CONFLICT (fingerprint) DO UPDATE SET
 UPDATE exception_case SET closed_at = ?1, closed_how = ?2 WHERE fingerprint = ?3 AND closed_at IS NULL;
 
 -- name: put_product
--- A product as Fulfil has it now. An inactive one does not hide an active one of the same code.
-INSERT INTO catalogue (sku, folded, product, name, active) VALUES :rows(5)
-ON CONFLICT (sku) DO UPDATE SET
-  folded = excluded.folded, product = excluded.product, name = excluded.name, active = excluded.active
-WHERE excluded.active >= catalogue.active OR excluded.product = catalogue.product;
+-- A product as Fulfil has it now.
+INSERT INTO catalogue (product, sku, folded, name, active) VALUES :rows(5)
+ON CONFLICT (product) DO UPDATE SET
+  sku = excluded.sku, folded = excluded.folded, name = excluded.name, active = excluded.active;
 
--- name: drop_old_code
--- A product whose code was changed is no longer sold under the old one: (product, sku).
-DELETE FROM catalogue WHERE product = ?1 AND sku <> ?2;
-
--- name: skus
--- Every SKU that can be sold, for the index in memory: (after sku, limit).
-SELECT sku, product, active FROM catalogue WHERE sku > ?1 ORDER BY sku LIMIT ?2;
+-- name: products
+-- Every product, for the index in memory: (after product, limit).
+SELECT product, sku, active FROM catalogue WHERE product > ?1 ORDER BY product LIMIT ?2;
 
 -- name: skus_like
 -- SKUs that differ from one only in case or outer spaces: (folded).
-SELECT sku FROM catalogue WHERE folded = ?1 ORDER BY sku LIMIT 5;
+SELECT DISTINCT sku FROM catalogue WHERE folded = ?1 ORDER BY sku LIMIT 5;
+
+-- name: products_of_sku
+-- The products that can be sold under a SKU: (folded, sku).
+SELECT product, name FROM catalogue WHERE folded = ?1 AND sku = ?2 AND active = 1 ORDER BY product;
 
 -- name: causes_open
 -- What the open cases of a kind wait for: (kind).

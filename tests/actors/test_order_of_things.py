@@ -79,6 +79,37 @@ def test_only_whoever_waits_for_the_product_that_came_is_released(tmp_path: Path
     story(main)
 
 
+@pytest.mark.parametrize("mended_by", ["archived", "recoded"])
+def test_an_order_of_an_ambiguous_sku_is_held_until_one_product_has_it(tmp_path: Path, mended_by: str) -> None:
+    """A second active product with the SKU appears: its orders are held, also after a restart, and then imported."""
+
+    async def main() -> None:
+        fulfil, made = Fulfil(), orders(30)
+        sku = made[0].skus[0]
+        (first,) = [each.id for each in fulfil.products.values() if each.code == sku]
+        fulfil.add(sku)
+        second = len(fulfil.products)
+        theirs = {key_of(order) for order in made if sku in order.skus}
+        store = tmp_path / "store.db"
+        async with process(store, fulfil) as world:
+            await world.until_catalogue()
+            await world.send(*made)
+            await world.until_sales(len(made) - len(theirs))
+            assert await world.cases() == sorted(("sku.ambiguous", key) for key in theirs)
+        async with process(store, fulfil) as world:
+            await anyio.sleep(180)
+            assert await world.cases() == sorted(("sku.ambiguous", key) for key in theirs)
+            rows = await world.sql("SELECT DISTINCT sentence FROM exception_case")
+            products = f"{first} ({sku}) and {second} ({sku})"
+            assert rows == [(f"2 active products in Fulfil have the SKU {sku!r}: {products}",)]
+            changes = {"active": False} if mended_by == "archived" else {"code": "OTHER-SKU"}
+            fulfil.products[first] = msgspec.structs.replace(fulfil.products[first], **changes)
+            await world.until_sales(len(made), within_s=180)
+            assert await world.cases() == []
+
+    story(main)
+
+
 @pytest.mark.parametrize(("seed", "shuffled"), BOTH)
 def test_late_versions_never_overwrite_newer_ones(tmp_path: Path, seed: int, *, shuffled: bool) -> None:
     """Failure case 5, by the whole engine: an order, its edit and its cancel in any order end at the cancel."""

@@ -50,13 +50,14 @@ def shown(
     *,
     missing: tuple[str, ...] = (),
     hints: Mapping[str, str] | None = None,
+    ambiguous: Mapping[str, tuple[str, ...]] | None = None,
     **of: Any,
 ) -> OrderPresented:
     """A version of an order as the shell presents it."""
     made = order(version=version, **of)
     return OrderPresented(
         delivery=delivery, version=version, received_us=1_000, order=made, proof=prove(made), missing=missing,
-        hints=dict(hints or {}),
+        hints=dict(hints or {}), ambiguous=dict(ambiguous or {}),
     )  # fmt: skip
 
 
@@ -159,6 +160,22 @@ def test_every_unknown_sku_of_an_order_is_a_case_of_its_own() -> None:
         "the SKU 'A' is not in Fulfil",
         "a line without a SKU is not in Fulfil",
     ]
+
+
+@pytest.mark.parametrize(
+    ("products", "sentence"),
+    [
+        (("7 (Mug)", "9 (Mug, blue)"), "2 active products in Fulfil have the SKU 'MUG': 7 (Mug) and 9 (Mug, blue)"),
+        (("7", "8", "9"), "3 active products in Fulfil have the SKU 'MUG': 7, 8 and 9"),
+        (tuple("1234567"), "7 active products in Fulfil have the SKU 'MUG': 1, 2, 3, 4, 5 and 2 more"),
+    ],
+)
+def test_a_sku_of_several_products_holds_the_order_and_names_them(products: tuple[str, ...], sentence: str) -> None:
+    """Nobody can say which of them was sold; whoever has to tidy up sees which ones they are."""
+    decision = weighed(OrderState(), shown(ambiguous={"MUG": products}))
+    case = only_case(decision)
+    assert (case.kind, case.cause, case.sentence) == ("sku.ambiguous", "MUG", sentence)
+    assert (decision.effects, decision.state.status, case.amount) == ((), Status.HELD, Decimal("10.00"))
 
 
 def test_a_contradiction_is_held_with_the_difference_in_money() -> None:
