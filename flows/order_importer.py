@@ -18,7 +18,7 @@ from typing import Any, assert_never
 
 import msgspec
 
-from connectors.fulfil.wire import CreatedSale, CreateOrder, FindSales, encode_create_order
+from connectors.fulfil.wire import CreatedSale, CreateOrder, FindSales, SaleFound, encode_create_order
 from flows.config import SalesChannelSettings
 from flows.exceptions.kinds import ExceptionCase
 from flows.formats import FORMATS, Unreadable
@@ -57,6 +57,8 @@ CONFIRM_AFTER = timedelta(minutes=10)
 """When to look again for a create that was given up as absent: a slow server may still have been at it."""
 _NAMED_MAX = 5
 """Products of one SKU that a case names."""
+_OF_THE_CREATE = ("fulfil.refused", "fulfil.unsettled")
+"""Kinds whose cases stay open while the create is tried again: only the sale shows that their cause is gone."""
 _UNMAPPED = {"tax": "tax.unmapped", "withheld_tax": "tax.unmapped", "gateway": "gateway.unmapped"}
 
 
@@ -108,8 +110,8 @@ def decide(state: OrderState, message: Any, now: datetime) -> Decision:
             return Decision(state=state, keeps=_kept(state))  # what it waited for was settled in the meantime
         case EffectDone(kind="create_order", result=sale):
             return _created(state, message, sale, now)
-        case EffectDone(result=found):
-            return _confirmed(state, found, now)
+        case EffectDone():
+            return _confirmed(state, message, now)
         case EffectUnknown():
             return _unknown(state, message)
         case EffectAbsent():
@@ -159,6 +161,9 @@ def _weigh(state: OrderState, message: OrderPresented, content: str, now: dateti
         currency=total.currency,
         placed_at=order.placed_at,
         proof="proven" if message.proof.holds else "contradicted",
+        channel=state.channel,
+        order_id=state.order_id,
+        given_up=state.given_up,
         cases=state.cases,
     )
     if order.cancelled_at is not None:
@@ -198,8 +203,9 @@ def _create(state: OrderState, settings: SaleSettings, sale: CreateOrder) -> Dec
         repeat=Repeat.KEYED,
         share="orders",
     )
+    tried = tuple(case for case in state.cases if case.kind in _OF_THE_CREATE) if state.cases else ()
     creating = msgspec.structs.replace(
-        state, status=Status.CREATING, channel=settings.channel_id, order_id=sale.channel_identifier, cases=()
+        state, status=Status.CREATING, channel=settings.channel_id, order_id=sale.channel_identifier, cases=tried
     )
     return Decision(
         state=creating,
@@ -217,17 +223,21 @@ def _look_up(channel: int, identifier: str) -> Effect:
 def _created(state: OrderState, done: EffectDone, sale: CreatedSale, now: datetime) -> Decision:
     cases = _unreadable_cases(state)
     if sale.total is not None and sale.total != Decimal(state.amount):
-        sentence = f"the sale in Fulfil has a total of {sale.total} {state.currency}, the order {state.amount}"
-        difference = Money(sale.total - Decimal(state.amount), state.currency)
-        cases = (*cases, _case("sale.mismatch", str(sale.id), sentence, state, now, amount=difference))
+        cases = (*cases, _mismatch(state, sale.id, sale.total, now))
     imported = msgspec.structs.replace(
-        state, status=Status.IMPORTED, sale=sale.id, sale_number=sale.number, later=None, cases=cases
+        state, status=Status.IMPORTED, sale=sale.id, sale_number=sale.number, given_up="", later=None, cases=cases
     )
     fact = _called("created", done, {"sale": sale.id, "found_by_look": done.found_by_look})
     if state.later is not None:
         reviewed = _reviewed(imported, state.later, now)
         return msgspec.structs.replace(reviewed, facts=(fact, *reviewed.facts))
     return _decision(imported, fact, closes=not cases, trace=bool(cases))
+
+
+def _mismatch(state: OrderState, sale: int, total: Decimal, now: datetime) -> ExceptionCase:
+    sentence = f"the sale in Fulfil has a total of {total} {state.currency}, the order {state.amount}"
+    difference = Money(total - Decimal(state.amount), state.currency)
+    return _case("sale.mismatch", str(sale), sentence, state, now, amount=difference)
 
 
 def _reviewed(state: OrderState, later: Later, now: datetime) -> Decision:
@@ -258,26 +268,54 @@ def _unknown(state: OrderState, message: EffectUnknown) -> Decision:
 def _absent(state: OrderState, message: EffectAbsent, now: datetime) -> Decision:
     looked = Fact(kind="looked_absent", values={"attempts": message.attempts})
     if state.later is not None and state.later.cancelled:
-        closed = msgspec.structs.replace(state, status=Status.CANCELLED, later=None, cases=_unreadable_cases(state))
+        cases, content = _unreadable_cases(state), state.content
+        closed = msgspec.structs.replace(state, status=Status.CANCELLED, given_up=content, later=None, cases=cases)
         decision = _decision(closed, looked, Fact(kind="cancelled_before_import"), closes=not closed.cases)
         return msgspec.structs.replace(decision, settle=(message.intent,), timers=(_confirm_later(state, now),))
     if message.attempts >= RESENDS_MAX:
         sentence = f"Fulfil lost the answer {message.attempts} times, and the sale is not there"
         held = _held_with_latest(state, _case("fulfil.unsettled", "absent", sentence, state, now))
-        return msgspec.structs.replace(_decision(held, looked, trace=True), settle=(message.intent,))
+        newest = state.content if state.later is None else state.later.content
+        held = msgspec.structs.replace(held, given_up=state.content, content=newest)
+        decision = _decision(held, looked, trace=True)
+        return msgspec.structs.replace(decision, settle=(message.intent,), timers=(_confirm_later(state, now),))
     creating = msgspec.structs.replace(state, status=Status.CREATING)
     return msgspec.structs.replace(_decision(creating, looked), resend=(message.intent,))
 
 
-def _confirmed(state: OrderState, found: Sequence[Any], now: datetime) -> Decision:
-    """The second look at an order that was cancelled while its create was unknown."""
-    if state.status is not Status.CANCELLED or not found:
+def _confirmed(state: OrderState, done: EffectDone, now: datetime) -> Decision:
+    """The second look at an order whose create was given up as absent."""
+    if state.status not in (Status.HELD, Status.CANCELLED) or not done.result:
         return Decision(state=state, keeps=_kept(state))
-    sale = found[0]
-    imported = msgspec.structs.replace(state, status=Status.IMPORTED, sale=sale.id, sale_number=sale.number)
-    sentence = f"the order was cancelled, but Fulfil has made sale {sale.number or sale.id} of it after all"
-    cancelled = msgspec.structs.replace(imported, cases=(_case("order.cancelled", "cancel", sentence, state, now),))
-    return _decision(cancelled, Fact(kind="cancelled_after_import"), trace=True)
+    sale: SaleFound = done.result[0]
+    imported = msgspec.structs.replace(
+        state,
+        status=Status.IMPORTED,
+        sale=sale.id,
+        sale_number=sale.number,
+        content=state.given_up or state.content,
+        given_up="",
+        cases=_unreadable_cases(state),
+    )
+    if state.status is Status.CANCELLED:
+        sentence = f"the order was cancelled, but Fulfil has made sale {sale.number or sale.id} of it after all"
+        cancelled = msgspec.structs.replace(imported, cases=(_case("order.cancelled", "cancel", sentence, state, now),))
+        return _decision(cancelled, Fact(kind="cancelled_after_import"), trace=True)
+    return _appeared(state, imported, _called("created", done, {"sale": sale.id, "found_by_look": True}), sale, now)
+
+
+def _appeared(held: OrderState, imported: OrderState, fact: Fact, sale: SaleFound, now: datetime) -> Decision:
+    """The sale of a held order is there after all: whether it is what the newest version of the order says."""
+    if imported.content == held.content:
+        cases = imported.cases
+        if sale.total_amount is not None and sale.total_amount != Decimal(held.amount):
+            cases = (*cases, _mismatch(held, sale.id, sale.total_amount, now))
+        return _decision(msgspec.structs.replace(imported, cases=cases), fact, closes=not cases, trace=True)
+    if imported.cases:  # the newest version cannot be read; the next one that can is compared
+        return _decision(imported, fact, trace=True)
+    newest = Later(delivery=held.delivery or 0, version=held.version, content=held.content, cancelled=False)
+    reviewed = _reviewed(imported, newest, now)
+    return msgspec.structs.replace(reviewed, facts=(fact, *reviewed.facts))
 
 
 def _not_created(state: OrderState, message: EffectRefused | EffectExhausted, now: datetime) -> Decision:

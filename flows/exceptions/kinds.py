@@ -149,7 +149,7 @@ KINDS: dict[str, Kind] = {
             owner=Owner.SRE,
             deadline=timedelta(hours=4),
             blocks="the import of the order",
-            ends="when somebody releases it and Fulfil answers",
+            ends="when somebody releases it and Fulfil answers, or the sale is found ten minutes later",
             remedy="look at Fulfil's errors for this order, and release it when they are over",
         ),
         Kind(

@@ -48,7 +48,7 @@ class Later(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class OrderState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """See the module. `content` is the digest of what a sale is made of, as it was sent to Fulfil."""
+    """See the module. `content` is the digest of what a sale is made of: as it was sent to Fulfil, or would be."""
 
     status: Status = Status.NEW
     version: str = ""
@@ -65,6 +65,8 @@ class OrderState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Fulfil's id of the sales channel, once a sale was asked for."""
     order_id: str = ""
     """The sale's channel_identifier, once a sale was asked for."""
+    given_up: str = ""
+    """`content` of a create that was given up as absent, and may yet turn out to be applied. Empty: there is none."""
     sale: int | None = None
     sale_number: str | None = None
     later: Later | None = None

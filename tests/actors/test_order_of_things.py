@@ -16,7 +16,7 @@ from flows.model.messages import Recheck
 from flows.order_importer import OrderImporter
 from runtime.decision import Decision, Message, Timer
 from runtime.engine import EngineConfig, Scope
-from runtime.errors import StoreFull
+from runtime.errors import Failure, Refused, StoreFull
 from runtime.journal.writer import Writer
 from tests.actors.world import SEED, Fulfil, World, key_of, orders, process, story
 
@@ -106,6 +106,39 @@ def test_an_order_of_an_ambiguous_sku_is_held_until_one_product_has_it(tmp_path:
             fulfil.products[first] = msgspec.structs.replace(fulfil.products[first], **changes)
             await world.until_sales(len(made), within_s=180)
             assert await world.cases() == []
+
+    story(main)
+
+
+def test_an_order_that_is_refused_again_after_a_release_is_the_same_case(tmp_path: Path) -> None:
+    """Its deadline runs from the first refusal: two releases in vain do not put it off; the sale ends it."""
+
+    async def main() -> None:
+        fulfil, (order,) = Fulfil(), orders(1)
+
+        def refuses(kind: str) -> Failure | None:
+            return Refused("no such channel", code="E1000") if kind == "create_order" else None
+
+        async def opened() -> list[Any]:
+            return await world.sql("SELECT opened_at, deadline_at FROM exception_case WHERE closed_at IS NULL")
+
+        async with process(tmp_path / "store.db", fulfil) as world:
+            await world.until_catalogue()
+            fulfil.weather = refuses
+            await world.send(order)
+            await world.until(opened)
+            (first,) = await opened()
+            for tries in (2, 3):
+                await anyio.sleep(3_600)
+                await world.engine.post("order_importer", key_of(order), Recheck(because="person"))
+                await anyio.sleep(10)
+                assert await opened() == [first]
+                assert fulfil.calls["create_order"] == tries
+            assert world.count("case.opened") == 1
+            fulfil.weather = lambda _kind: None
+            await world.engine.post("order_importer", key_of(order), Recheck(because="person"))
+            await world.until_sales(1)
+            assert (await opened(), world.count("case.closed")) == ([], 1)
 
     story(main)
 
