@@ -22,10 +22,12 @@ def explain(story: Story, now: datetime) -> str:
 def _standing(story: Story, opened: Sequence[CaseRow]) -> str:
     """Where the order stands, and whose move it is; what it asks of a person its open cases say."""
     order, asks = story.order, bool(opened)
+    if order is None and any(case.kind == "step.parked" for case in opened):
+        return f"{story.key} was received, and could not be decided on: it is set aside, whole, until a restart."
     if order is None:
         return (
             f"{story.key} was received and waits to be decided on. Next step, by Seamline: decide on it, as soon as "
-            "Fulfil's products are known, unless it is paused or parked."
+            "Fulfil's products are known, unless it is paused."
         )
     name = f"Order {order.reference} of {order.sales_channel} ({order.amount} {order.currency})"
     match order.state:
@@ -91,6 +93,10 @@ def _fact(fact: FactRow) -> str:
             return "looked in Fulfil: the sale is not there"
         case "stale":
             return f"an older version arrived late ({values.get('version')}) and was set aside"
+        case "parked":
+            return f"could not be decided on ({values.get('error')}), a defect of ours: set aside until a restart"
+        case "tried_again":
+            return "what was set aside is tried again after a restart"
         case kind:
             shown = ", ".join(f"{name} {value}" for name, value in values.items())
             return kind.replace("_", " ") + (f" ({shown})" if shown else "")

@@ -28,7 +28,7 @@ _LOW_64 = (1 << 64) - 1
 _SCOPE = InstrumentationScope("seamline", "1")
 _SAMPLED = TraceFlags(TraceFlags.SAMPLED)
 _ERROR, _UNSET = Status(StatusCode.ERROR), Status(StatusCode.UNSET)
-_FAILED = frozenset(("refused", "exhausted", "outcome_unknown"))
+_FAILED = frozenset(("refused", "exhausted", "outcome_unknown", "parked"))
 _CALLS = frozenset(("created", "refused", "exhausted", "outcome_unknown"))
 
 

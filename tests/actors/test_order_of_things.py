@@ -208,6 +208,7 @@ def test_a_poisoned_order_delays_nobody_and_a_restart_tries_again(tmp_path: Path
             assert world.count("message.parked") == 1, "it is decided on once, not over and over"
             assert (await world.state(victim)).status == "new"
             assert world.restarts() == []
+            assert await parking_of(world, victim) == [("parked", '{"error":"ValueError"}')]
         async with process(store, fulfil) as world:
 
             async def settled() -> bool:
@@ -218,6 +219,34 @@ def test_a_poisoned_order_delays_nobody_and_a_restart_tries_again(tmp_path: Path
             assert {kind for kind, _ in await world.cases()} == {"order.cancelled"}
             assert len(fulfil.sales) == len(made)
             assert await world.journal.query("parked") == []
+            assert await parking_of(world, victim) == [("parked", '{"error":"ValueError"}'), ("tried_again", "{}")]
+            told = [kind for (kind,) in await world.sql("SELECT kind FROM fact WHERE subject = ?", key_of(victim))]
+            assert told.index("tried_again") < told.index("decided")
+
+    story(main)
+
+
+async def parking_of(world: World, order: GeneratedOrder) -> list[Any]:
+    """What the timeline of an order tells of messages that were set aside."""
+    return await world.sql(
+        "SELECT kind, data FROM fact WHERE subject = ? AND kind IN ('parked', 'tried_again') ORDER BY id", key_of(order)
+    )
+
+
+def test_an_order_that_is_parked_again_says_so_each_time(tmp_path: Path) -> None:
+    """The same version of ours after a restart: tried, and set aside again; the defect is told each time it is met."""
+
+    async def main() -> None:
+        fulfil, (victim,) = Fulfil(), orders(1)
+        store = tmp_path / "store.db"
+        for restarts in range(3):
+            async with process(store, fulfil, before=poison(victim)) as world:
+                await world.index.ready.wait()
+                await world.send(victim)
+                await anyio.sleep(30)
+                told = [kind for kind, _ in await parking_of(world, victim)]
+                assert told == ["parked", *["tried_again", "parked"] * restarts]
+                assert await world.cases() == [("step.parked", key_of(victim))]
 
     story(main)
 

@@ -62,6 +62,7 @@ def told(order: OrderRow | None, *cases: CaseRow, facts: tuple[FactRow, ...] = (
     ("order", "cases", "standing", "step"),
     [
         (None, (), "was received and waits to be decided on", "Next step, by Seamline: decide on it"),
+        (None, (case("step.parked"),), "could not be decided on: it is set aside", "Next step, by sre"),
         (row("creating"), (), "is on its way", "Next step, by Seamline: create the sale"),
         (row("unknown"), (), "the answer was lost", "Next step, by Seamline: look whether the sale is there"),
         (row("creating"), (), "is on its way", "the sales channel is not paused. Nobody has to act."),
@@ -135,6 +136,11 @@ def test_an_order_that_nobody_has_delivered_is_not_made_up() -> None:
         (fact("outcome_unknown", cause="no answer"), "the answer was lost (no answer)"),
         (fact("looked_absent"), "looked in Fulfil: the sale is not there"),
         (fact("stale", version="2"), "an older version arrived late (2) and was set aside"),
+        (
+            fact("parked", error="ValueError"),
+            "could not be decided on (ValueError), a defect of ours: set aside until a restart",
+        ),
+        (fact("tried_again"), "what was set aside is tried again after a restart"),
         (fact("edited_after_import", version="3"), "edited after import (version 3)"),
         (fact("cancelled_before_import"), "cancelled before import"),
     ],
