@@ -53,10 +53,12 @@ SELECT c.subject, o.placed_at FROM exception_case c LEFT JOIN order_view o ON o.
 WHERE c.kind = ?1 AND c.cause = ?2 AND c.closed_at IS NULL ORDER BY o.placed_at, c.subject;
 
 -- name: orders_listed
--- Orders, latest change first: (state or '', sales channel or '', changed before, limit).
+-- Orders, latest change first: (state or '', sales channel or '', changed before, limit, and of that instant those after
+-- this key; NULL: none).
 SELECT key, sales_channel, order_id, reference, state, proof, amount, currency, placed_at, sale, sale_number, changed_at
 FROM order_view
-WHERE (?1 = '' OR state = ?1) AND (?2 = '' OR sales_channel = ?2) AND changed_at < ?3
+WHERE (?1 = '' OR state = ?1) AND (?2 = '' OR sales_channel = ?2)
+  AND (changed_at < ?3 OR changed_at = ?3 AND key > ?5)
 ORDER BY changed_at DESC, key LIMIT ?4;
 
 -- name: order_by_key
@@ -78,10 +80,12 @@ SELECT fingerprint, kind, subject, cause, sentence, owner, amount, currency, ope
 FROM exception_case WHERE subject = ?1 ORDER BY closed_at IS NOT NULL, opened_at;
 
 -- name: cases_open
--- Open exceptions, the nearest deadline first: (owner or '', kind or '', after deadline, limit).
+-- Open exceptions, the nearest deadline first: (owner or '', kind or '', after deadline, limit, and of that deadline
+-- those after this fingerprint; NULL: none).
 SELECT fingerprint, kind, subject, cause, sentence, owner, amount, currency, opened_at, deadline_at, closed_at, closed_how
 FROM exception_case
-WHERE closed_at IS NULL AND (?1 = '' OR owner = ?1) AND (?2 = '' OR kind = ?2) AND deadline_at > ?3
+WHERE closed_at IS NULL AND (?1 = '' OR owner = ?1) AND (?2 = '' OR kind = ?2)
+  AND (deadline_at > ?3 OR deadline_at = ?3 AND fingerprint > ?5)
 ORDER BY deadline_at, fingerprint LIMIT ?4;
 
 -- name: cases_counted
