@@ -198,11 +198,17 @@ def test_a_cancel_of_an_order_that_was_given_up_is_respected_when_its_sale_appea
     )
 
 
-def test_a_sale_that_appears_leaves_a_version_that_cannot_be_read_open() -> None:
-    """It was held for that at last; the sale ends nothing of it."""
-    state = decide(given_up(), OrderUnreadable(delivery=2, version=V2, reason="r"), LATER).state
+@pytest.mark.parametrize("edited", [False, True])
+def test_a_sale_that_appears_leaves_a_version_that_cannot_be_read_open(*, edited: bool) -> None:
+    """It was held for that at last; the sale ends nothing of it, and the next version that can be read is compared."""
+    before = given_up(shown(V2, delivery=2, total="12.00") if edited else None)
+    state = decide(before, OrderUnreadable(delivery=3, version=V3, reason="r"), LATER).state
     decision = decide(state, looked(sold()), LATER)
     assert (decision.state.status, kinds(decision.state)) == (Status.IMPORTED, ["order.unreadable"])
+    assert (decision.state.version, decision.closes) == (V3, False)
+    v4 = "2026-11-20T11:00:00.000000Z"
+    assert kinds(weighed(decision.state, shown(v4, delivery=4), LATER).state) == []
+    assert kinds(weighed(decision.state, shown(v4, delivery=4, total="12.00"), LATER).state) == ["order.edited"]
 
 
 @pytest.mark.parametrize("state", [creating(), given_up()], ids=["released and tried again", "still held"])
