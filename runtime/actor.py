@@ -30,7 +30,7 @@ from runtime.decision import (
     Write,
 )
 from runtime.delivery import digest
-from runtime.errors import SeamlineError, StepFailed, Stop, told
+from runtime.errors import SeamlineError, StepFailed, Stop, first_of, told
 from runtime.journal.journal import Journal
 from runtime.journal.writer import Row, Unit
 from runtime.lane import Intent, Lane
@@ -288,7 +288,7 @@ class ActorLoop:
         except Stop:
             raise
         except Exception as error:  # noqa: BLE001 - the fence: whatever a decision raises parks its message alone
-            return self._park(envelope, StepFailed(told(error)))
+            return self._park(envelope, StepFailed(told(error), of=type(first_of(error)).__name__))
         step.unit = self._journal.writer.submit(Unit(rows, on_durable=lambda: self._proceed(step, after)))
         return step
 
@@ -438,7 +438,7 @@ class ActorLoop:
                 raise
             for intent in step.intents:
                 self._lanes[intent.api].release(intent)
-            await self._journal.landed(self._park(step.envelope, StepFailed(str(error))))
+            await self._journal.landed(self._park(step.envelope, StepFailed(str(error), of=type(error).__name__)))
         else:
             reach("step.after_journal")
             if isinstance(step, _Step) and step.envelope.outcome:
@@ -450,7 +450,9 @@ class ActorLoop:
         self._emit(MessageParked(actor=self.actor.name, kind=kind, reason=str(reason)[:300], key=envelope.key))
         raised = SignalRaised(kind="step.parked", cause=self.actor.name, sentence=f"{self.actor.name}: {reason}"[:300])
         self._signal(envelope.key, raised)
-        row = (self.actor.name, envelope.key, envelope.id, str(reason)[:300], self._clock.now())
-        return self._journal.writer.submit(
-            Unit([(self._statements["park"], row)], on_durable=lambda: self._channel.park(envelope))
-        )
+        now, id_, of = self._clock.now(), self._journal.new_id(), _encode({"error": reason.of}).decode()
+        rows: list[tuple[Any, Row]] = [
+            (self._statements["park"], (self.actor.name, envelope.key, envelope.id, str(reason)[:300], now)),
+            (self._put_fact, (envelope.key, id_, self.actor.name, "parked", now, now, of)),
+        ]
+        return self._journal.writer.submit(Unit(rows, on_durable=lambda: self._channel.park(envelope)))

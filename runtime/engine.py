@@ -180,11 +180,16 @@ class Engine:
         for scope, name, _, _ in await self.journal.query("pauses"):
             if scope == "partition" or name in self.channels:
                 self._apply_pause(scope, name)
-        for channel, key, *_ in await self.journal.query("parked"):
-            await self.journal.write([("unpark", (channel, key))])
-            self.signal(key, SignalCleared(kind="step.parked"))
+        await self._unpark()
         for name, lane in self.lanes.items():
             lane.raised_before = bool(await self.journal.query_list("states", [f"system/{name}"], self._signals_to))
+
+    async def _unpark(self) -> None:
+        parked, now = await self.journal.query("parked"), self.journal.clock.now()
+        for channel, key, *_ in parked:
+            fact = (key, self.journal.new_id(), channel, "tried_again", now, now, "{}")
+            await self.journal.write([("unpark", (channel, key)), ("put_fact", fact)])
+            self.signal(key, SignalCleared(kind="step.parked"))
 
     def supervise(self, supervisor: Supervisor) -> None:
         """Add every part of the engine to the supervisor. The writer has to run before `prepare`."""

@@ -54,6 +54,15 @@ KINDS: dict[str, Kind] = {
             remedy="create or activate the product in Fulfil, or correct the SKU in the sales channel and resend",
         ),
         Kind(
+            name="sku.ambiguous",
+            title="A SKU of the order is that of several products in Fulfil",
+            owner=Owner.ECOMMERCE,
+            deadline=timedelta(hours=4),
+            blocks="the import of the whole order",
+            ends="when only one product with this SKU is active in Fulfil",
+            remedy="archive all but one of the named products in Fulfil, or give them codes of their own",
+        ),
+        Kind(
             name="order.contradiction",
             title="The figures of the order contradict each other",
             owner=Owner.FINANCE,
@@ -140,7 +149,7 @@ KINDS: dict[str, Kind] = {
             owner=Owner.SRE,
             deadline=timedelta(hours=4),
             blocks="the import of the order",
-            ends="when somebody releases it and Fulfil answers",
+            ends="when somebody releases it and Fulfil answers, or the sale is found ten minutes later",
             remedy="look at Fulfil's errors for this order, and release it when they are over",
         ),
         Kind(

@@ -18,6 +18,8 @@ from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import SpanContext, SpanKind, Status, StatusCode, TraceFlags
 
+from runtime.key import parts_of
+
 SCHEME = "seamline/v1"
 WAIT_SHOWN_US = 5_000
 """Gaps between facts from this length on become spans of their own; a shorter one is counted to the fact after it."""
@@ -26,7 +28,7 @@ _LOW_64 = (1 << 64) - 1
 _SCOPE = InstrumentationScope("seamline", "1")
 _SAMPLED = TraceFlags(TraceFlags.SAMPLED)
 _ERROR, _UNSET = Status(StatusCode.ERROR), Status(StatusCode.UNSET)
-_FAILED = frozenset(("refused", "exhausted", "outcome_unknown"))
+_FAILED = frozenset(("refused", "exhausted", "outcome_unknown", "parked"))
 _CALLS = frozenset(("created", "refused", "exhausted", "outcome_unknown"))
 
 
@@ -44,7 +46,7 @@ class TimelineRow(msgspec.Struct, frozen=True):
 
 def ids_of(subject: str) -> tuple[int, int]:
     """(trace id, root span id) of a subject `partition/id`: parts of SHA-256 of `seamline/v1|partition|id`."""
-    partition, _, name = subject.partition("/")
+    partition, name = parts_of(subject)
     digest = hashlib.sha256(f"{SCHEME}|{partition}|{name}".encode()).digest()
     return int.from_bytes(digest[:16]) or 1, int.from_bytes(digest[16:24]) or 1
 
@@ -63,7 +65,7 @@ class _Trace:
 
     def __init__(self, subject: str, resource: Resource) -> None:
         self.id, self.root_id = ids_of(subject)
-        partition, _, name = subject.partition("/")
+        partition, name = parts_of(subject)
         self._resource = resource
         self._shared = {"seamline.partition": partition, "seamline.subject": name}
         self._root = SpanContext(self.id, self.root_id, is_remote=True, trace_flags=_SAMPLED)

@@ -26,6 +26,7 @@ from flows.model.order import Order
 from flows.model.proof import prove
 from runtime.clock import SystemClock
 from runtime.errors import StoreFenced
+from runtime.key import parts_of
 from tests.integration.running import TOKEN, Running, add_products, configuration, running, sandbox_config
 
 pytestmark = pytest.mark.anyio
@@ -241,7 +242,7 @@ async def test_published_orders_are_sales_or_holds_never_a_crash(tmp_path: Path)
             if states[key] == "imported":
                 assert isinstance(order, Order)
                 assert Decimal(books[order_id]["total"]) == order.total.amount
-        assert set(books) == {key.partition("/")[2] for key, state in states.items() if state == "imported"}
+        assert set(books) == {parts_of(key)[1] for key, state in states.items() if state == "imported"}
 
 
 def mended() -> bytes:

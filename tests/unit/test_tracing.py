@@ -151,6 +151,9 @@ def test_a_call_and_a_failure_look_like_what_they_are() -> None:
     assert spans["clerk decided"].kind is SpanKind.INTERNAL
     assert spans["clerk outcome_unknown"].status.status_code is StatusCode.ERROR
     assert spans["order"].status.status_code is StatusCode.UNSET
+    (parked,) = told([row(1, 0, 0, "parked", error="ValueError")])
+    assert parked.status.status_code is StatusCode.ERROR
+    assert (parked.attributes or {})["seamline.error"] == "ValueError"
 
 
 def test_a_story_that_goes_on_has_no_root_yet() -> None:
