@@ -203,7 +203,15 @@ def test_times_come_in_one_of_three_formats(open_door: Open, form: str, pattern:
     assert datetime.strptime(text, pattern).year >= 2026  # noqa: DTZ007 - the format is what is tested
 
 
-# -- errors and limits (facts 1.6) -------------------------------------------------------------------------------------
+# -- errors and limits (facts 1.3, 1.6) -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("accept", "kind"), [("application/json", "application/json"), ("*/*", "text/html")])
+def test_an_error_is_json_only_for_who_asks_for_json(door: Door, accept: str, kind: str) -> None:
+    """Facts 1.3: leaving the headers out may give wrongly formatted replies."""
+    answer = door.session.get(f"{door.url}/core/api/v1/flows/99", headers={"Accept": accept}, timeout=10)
+    assert answer.status_code == 404
+    assert answer.headers["Content-Type"].startswith(kind)
 
 
 @pytest.mark.parametrize(

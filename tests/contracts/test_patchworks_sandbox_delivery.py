@@ -284,6 +284,19 @@ def test_caught_payloads_leave_the_try_route_and_the_others_go_on(open_door: Ope
     assert [msgspec.json.decode(body)[0] for body in refused] == [json.loads(bodies[n]) for n in (2, 6, 7, 19)]
 
 
+def test_rejected_credentials_never_enter_the_catch_route_before_the_new_login_was_tried(open_door: Open) -> None:
+    """Facts 3.2: the retry after re-authentication is never sent to a catch route."""
+    auth = {"kind": "client_credentials", "token_url": "/oauth/token", "client_id": "c", "client_secret": "s"}
+    door = open_door(flows=(polled("partial_success"),), target={"auth": auth})
+    door.place()
+    door.receiver.answers = [401]
+    door.control(f"flows/{POLL.id}/run", {})
+    door.settle()
+    (run,) = door.found("flow-runs")
+    assert (attributes(run)["status"], attributes(run)["has_warnings"]) == (2, False)
+    assert len(door.receiver.got) == 2
+
+
 def test_a_caught_failure_can_look_like_a_success_without_a_warning(open_door: Open) -> None:
     """Facts 5 and 7: a monitor must look at ERROR logs of runs that ended 2."""
     door = open_door(flows=(polled("succeed"),), switches={"caught_has_warnings": False})

@@ -9,12 +9,12 @@ from connectors.patchworks.sandbox.config import SandboxConfig
 from connectors.patchworks.sandbox.flow_config import FlowSeed
 from connectors.patchworks.sandbox.played_clock import US_PER_S
 from connectors.patchworks.sandbox.records import (
-    DataPool,
     Flow,
     FlowVersion,
     Item,
     LogLevel,
     PayloadRow,
+    Pool,
     Run,
     RunLog,
     ScheduledFlow,
@@ -44,7 +44,7 @@ class Books:
         self.payloads: dict[int, PayloadRow] = {}
         self.scheduled: dict[int, ScheduledFlow] = {}
         self.tracked: deque[TrackedValue] = deque()
-        self.pools: dict[int, DataPool] = {}
+        self.pools: dict[int, Pool] = {}
         self.operations = 0
         """Requests that connectors made, as the monthly allowance counts them."""
         self._bodies: deque[PayloadRow] = deque()
@@ -153,19 +153,19 @@ class Books:
         )
         self.tracked.append(row)
 
-    def add_pool(self, name: str, description: str) -> DataPool:
+    def add_pool(self, name: str, description: str) -> Pool:
         """A new pool."""
         now = self.clock.now()
-        pool = DataPool(id=self.new_id("pools"), name=name, description=description, created_at=now, updated_at=now)
+        pool = Pool(id=self.new_id("pools"), name=name, description=description, created_at=now, updated_at=now)
         self.pools[pool.id] = pool
         return pool
 
-    def pool_named(self, name: str) -> DataPool:
+    def pool_named(self, name: str) -> Pool:
         """The pool of that name, made when it is new."""
         found = (pool for pool in self.pools.values() if pool.name == name)
         return next(found, None) or self.add_pool(name, "")
 
-    def seen(self, pool: DataPool) -> dict[str, tuple[int, Instant]]:
+    def seen(self, pool: Pool) -> dict[str, tuple[int, Instant]]:
         """What the pool still remembers."""
         until = self.clock.now() - self.config.retention.deduped_days * _DAY_S * US_PER_S
         pool.seen = {value: row for value, row in pool.seen.items() if row[1] > until}

@@ -7,7 +7,7 @@ from typing import Any
 
 from connectors.patchworks.sandbox.answers import ApiRefusal, Asked, Reply, invalid, json_reply, object_of
 from connectors.patchworks.sandbox.books import Books
-from connectors.patchworks.sandbox.records import DataPool
+from connectors.patchworks.sandbox.records import Pool
 from connectors.patchworks.sandbox.resources import Resource, Shown
 
 NAME_LENGTH_MIN, NAME_LENGTH_MAX, DESCRIPTION_LENGTH_MAX = 3, 100, 255
@@ -54,14 +54,14 @@ class CorePools:
         fields = {"value": value, "entity_type_id": entity_type_id, "created_at": self._shown.time(at)}
         return Resource("deduped-data", number, fields)
 
-    def _found(self, asked: Asked) -> DataPool:
+    def _found(self, asked: Asked) -> Pool:
         text = asked.path["pool"]
         pool = self._books.pools.get(int(text)) if text.isdecimal() else None
         if pool is None:
             raise ApiRefusal(404)
         return pool
 
-    def _pool(self, pool: DataPool) -> Resource:
+    def _pool(self, pool: Pool) -> Resource:
         fields = {
             "name": pool.name,
             "description": pool.description,

@@ -18,7 +18,7 @@ import anyio
 import msgspec
 from aiohttp import web
 
-from connectors.patchworks.sandbox.answers import ApiRefusal, Asked, Reply
+from connectors.patchworks.sandbox.answers import ApiRefusal, Asked, Reply, page_of
 from connectors.patchworks.sandbox.books import Books
 from connectors.patchworks.sandbox.calls import DROPPED, Calls
 from connectors.patchworks.sandbox.config import SandboxConfig
@@ -164,7 +164,8 @@ class Sandbox:
             asked = await self._asked(request)
             reply = await self._fated(request, route, asked, operation)
         except ApiRefusal as refusal:
-            reply = refusal.reply
+            wants_json = "json" in request.headers.get("Accept", "")
+            reply = refusal.reply if wants_json or surface not in {"core", "start"} else page_of(refusal)
         if reply is None:
             return self._drop(request, route)
         self.calls.count(route, int(reply.status))
