@@ -203,7 +203,7 @@ def test_times_come_in_one_of_three_formats(open_door: Open, form: str, pattern:
     assert datetime.strptime(text, pattern).year >= 2026  # noqa: DTZ007 - the format is what is tested
 
 
-# -- errors and limits (facts 1.3, 1.6) -------------------------------------------------------------------------------------
+# -- errors and limits (facts 1.3, 1.6) --------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(("accept", "kind"), [("application/json", "application/json"), ("*/*", "text/html")])
@@ -412,6 +412,26 @@ def test_a_log_of_several_payloads_names_one_or_all(open_door: Open, shape: str,
         *("flow_version_id", "flow_step_id", "flow_run_id", "payload_store_reference", "payload_size", "dropped"),
         *("created_at", "updated_at"),
     } <= set(rows[0])
+
+
+@pytest.mark.parametrize(
+    ("switch", "expected"), [("filtered", [False, False]), ("failed_too", [False, True]), ("never", [False, False])]
+)
+def test_a_payload_that_failed_is_marked_as_dropped_or_not(open_door: Open, switch: str, expected: list[bool]) -> None:
+    """Facts 2.3 and 12.10: what `dropped` marks is unknown."""
+    door = open_door(switches={"dropped_marks": switch})
+    door.receiver.answers = [422] * 3
+    door.place()
+    door.settle()
+    assert [row["dropped"] for row in door.found("payload-metadata")] == expected
+
+
+def test_systems_are_connectors_and_connectors_are_instances(door: Door) -> None:
+    """Facts 1.1 and 2.4: the API's words differ from the dashboard's; systems say their own rate limits."""
+    systems = door.found("systems")
+    assert [row["name"] for row in systems] == ["Target", "web (shopify)"]
+    assert {"protocol", "rate_limit_unit", "rate_limit_duration"} <= set(systems[0])
+    assert [row["system_id"] for row in door.found("connectors")] == [row["id"] for row in systems]
 
 
 @pytest.mark.parametrize(("switch", "status"), [("404", 404), ("410", 410), ("empty", 200)])

@@ -54,6 +54,9 @@ class Switches(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """A filter, sort or include that is not documented: 400 as its framework does, or ignored."""
     expired_payload: Literal["404", "410", "empty"] = "404"
     """Unknown 10: what a download gives after the retention."""
+    dropped_marks: Literal["filtered", "failed_too", "never"] = "filtered"
+    """Unknown 10: which payloads have `dropped`: those that a shape has filtered out or that are expired, those that a
+    connector could not send as well, or none."""
     log_payloads: Literal["single", "list"] = "single"
     """Unknown 10: whether a log with several payloads has `payload_metadata_ids` beside `payload_metadata_id`."""
     bad_signature_status: HttpStatus = 401

@@ -3,7 +3,8 @@
 GET  /sandbox/books                    sales channels, flows, deliveries, calls; `?full=0` without orders and keys
 GET  /sandbox/books/digest             SHA-256 over the sales channels, without times and ids of runs
 POST /sandbox/clock                    `{"advance_s": 259200}`: time goes on
-POST /sandbox/faults                   replace the fault plan (array of rules)
+POST /sandbox/faults                   replace the fault plan (array of rules). Routes: those of `calls` in the books,
+                                       `deliver/{flow}` for what goes to us, `sales_channel/{name}` for what flows bring
 POST /sandbox/down                     `{"down": true, "mode": "refuse_503" | "drop"}`, and back with `{"down": false}`
 POST /sandbox/queue                    `{"paused": true}`: runs wait as scheduled flows
 POST /sandbox/settle                   `{"timeout_s": 30}`: answers when no run waits or is under way

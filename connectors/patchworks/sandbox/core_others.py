@@ -1,4 +1,4 @@
-"""The rest of the Core API: data pools, cross-reference lookups, agent conversations (facts 2.4)."""
+"""The rest of the Core API: data pools, cross-reference lookups, systems, agent conversations (facts 2.4)."""
 
 from __future__ import annotations
 
@@ -115,6 +115,30 @@ class CoreLookups:
 
 
 _LOOKUPS = "cross-reference-lookups"
+
+
+class CoreSystems:
+    """What flows speak to. A system is what the dashboard calls a connector, a connector what it calls an instance."""
+
+    def __init__(self, books: Books, shown: Shown) -> None:
+        self._shown = shown
+        channels = [f"{channel.name} ({channel.format})" for channel in books.config.sales_channels]
+        self._names = list(enumerate(["Target", *channels], start=1))
+
+    async def systems(self, asked: Asked) -> Reply:
+        """`GET /systems`."""
+        return self._shown.page(asked, self._names, self._system)
+
+    async def connectors(self, asked: Asked) -> Reply:
+        """`GET /connectors`."""
+        return self._shown.page(asked, self._names, self._connector)
+
+    def _system(self, row: tuple[int, str]) -> Resource:
+        fields = {"name": row[1], "protocol": "HTTP", "rate_limit_unit": None, "rate_limit_duration": None}
+        return Resource("systems", row[0], fields)
+
+    def _connector(self, row: tuple[int, str]) -> Resource:
+        return Resource("connectors", 100 + row[0], {"name": row[1], "system_id": row[0]})
 
 
 class CoreConversations:

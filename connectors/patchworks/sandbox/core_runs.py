@@ -199,7 +199,7 @@ class CoreRuns:
             "flow_run_id": row.run.id,
             "payload_store_reference": f"payloads/{row.id}",
             "payload_size": row.size,
-            "dropped": row.dropped,
+            "dropped": row.dropped and self._switches.dropped_marks != "never",
             "created_at": self._shown.time(row.at),
             "updated_at": self._shown.time(row.at),
         }

@@ -24,7 +24,7 @@ from connectors.patchworks.sandbox.calls import DROPPED, Calls
 from connectors.patchworks.sandbox.config import SandboxConfig
 from connectors.patchworks.sandbox.control import Control
 from connectors.patchworks.sandbox.core_flows import CoreFlows
-from connectors.patchworks.sandbox.core_others import CoreConversations, CoreLookups, CorePools
+from connectors.patchworks.sandbox.core_others import CoreConversations, CoreLookups, CorePools, CoreSystems
 from connectors.patchworks.sandbox.core_runs import CoreRuns
 from connectors.patchworks.sandbox.delivery import Delivery
 from connectors.patchworks.sandbox.engine import Engine
@@ -85,7 +85,7 @@ class Sandbox:
         shown = Shown(self.config)
         runs, flows = CoreRuns(self.books, self.engine, shown), CoreFlows(self.books, shown)
         pools, lookups = CorePools(self.books, shown), CoreLookups(self.books, shown)
-        agents = CoreConversations(self.books)
+        agents, systems = CoreConversations(self.books), CoreSystems(self.books, shown)
         table: list[tuple[str, str, Operation]] = [
             ("GET", "/flows", flows.flows),
             ("GET", "/flows/{flow}", flows.flow),
@@ -110,6 +110,8 @@ class Sandbox:
             ("POST", "/cross-reference-lookups", lookups.create),
             ("GET", "/cross-reference-lookups/{lookup}", lookups.lookup),
             ("PATCH", "/cross-reference-lookups/{lookup}", lookups.lookup),
+            ("GET", "/systems", systems.systems),
+            ("GET", "/connectors", systems.connectors),
             ("GET", "/agents/conversations", agents.conversations),
             ("POST", "/agents/conversations", agents.create),
             ("GET", "/agents/conversations/{conversation}", agents.conversation),
