@@ -181,6 +181,15 @@ def test_rejected_credentials_are_renewed_once_and_that_try_does_not_count(open_
     assert len(door.receiver.got) == 4
 
 
+def test_a_new_login_takes_no_try_from_the_step(open_door: Open) -> None:
+    """Facts 3.2: re-authentication comes before failing, so both tries of the step are still there."""
+    auth = {"kind": "client_credentials", "token_url": "/oauth/token", "client_id": "c", "client_secret": "s"}
+    door = open_door(target={"auth": auth}, flows=(sending(retries=1),))
+    door.receiver.answers = [401, 500, 201]
+    placed(door)
+    assert (len(door.receiver.got), statuses(door)) == (3, [2])
+
+
 @pytest.mark.parametrize("status", [400, 422, 503])
 def test_unsuccessful_statuses_may_be_allowed(open_door: Open, status: int) -> None:
     """Facts 3.2: anything but 2xx fails the step unless allow_unsuccessful_statuses is on."""
