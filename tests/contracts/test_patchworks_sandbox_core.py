@@ -330,7 +330,31 @@ def test_runs_are_filtered_by_status_flow_trigger_and_time_in_milliseconds(door:
     newest = door.found("flow-runs", sort="-started_at")
     times = [attributes(run)["started_at"] for run in newest]
     assert times == sorted(times, reverse=True)
-    assert door.core("GET", "flow-runs", **{"filter[started_after]": "2026-11-20"}).status_code == 422
+
+
+@pytest.mark.parametrize(("switch", "status"), [("any", 200), ("milliseconds", 422)])
+def test_times_in_filters_are_milliseconds_and_perhaps_iso_8601(open_door: Open, switch: str, status: int) -> None:
+    """Facts 2.2: Unix milliseconds; the official client calls it "timestamp or epoch-ms"."""
+    door = open_door(switches={"time_filters": switch})
+    door.place()
+    door.settle()
+    for text, count in (("2020-01-01T00:00:00Z", 1), ("2199-01-01", 0)):
+        answer = door.core("GET", "flow-runs", **{"filter[started_after]": text})
+        assert answer.status_code == status
+        if status == 200:
+            assert len(answer.json()["data"]) == count
+    assert door.core("GET", "flow-runs", **{"filter[started_after]": "yesterday"}).status_code == 422
+
+
+def test_a_flow_can_be_imported_as_a_draft(door: Door) -> None:
+    """Facts 2.1: POST /flows/import with metadata, flow and systems; its version is a draft."""
+    bundle = {"metadata": {}, "flow": {"name": "Imported", "versions": []}, "systems": []}
+    made = door.core("POST", "flows/import", bundle)
+    assert made.status_code == 201
+    flow = made.json()["data"]
+    assert (attributes(flow)["status"], attributes(flow)["is_enabled"]) == ("Draft", False)
+    assert door.start(flow["id"], {}).status_code == 422
+    assert door.core("POST", "flows/import", {"flow": {}}).status_code == 422
 
 
 def test_a_run_has_the_documented_fields(door: Door) -> None:

@@ -118,6 +118,14 @@ def test_a_standard_start_whose_payload_is_not_text_is_422(door: Door, body: Jso
     assert door.start(STOCK.id, body, form="start").status_code == 422
 
 
+def test_the_older_start_may_take_a_bare_object(open_door: Open) -> None:
+    """Facts 2.5: in October 2025 the official client sent the bare object to /start."""
+    door = open_door(switches={"standard_start": "bare_object"})
+    assert door.start(STOCK.id, LEVELS, form="start").status_code == 200
+    door.settle()
+    assert door.books()["sales_channels"]["web"]["stock"]["applied"] == 1
+
+
 def test_a_flow_without_a_deployed_version_is_422_unless_one_is_named(door: Door) -> None:
     """Facts 1.6 and 2.5: version_id omitted means the deployed version; none deployed is 422."""
     version = door.found(f"flows/{STOCK.id}/flow-versions")[0]["id"]

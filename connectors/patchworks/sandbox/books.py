@@ -51,7 +51,7 @@ class Books:
         self._body_bytes = 0
         self._logged: deque[tuple[Run, RunLog]] = deque()
         for seed in config.flows:
-            self._add_flow(seed)
+            self.add_flow(seed)
 
     def new_id(self, kind: str) -> int:
         """The next id of that kind."""
@@ -60,7 +60,8 @@ class Books:
 
     # -- flows ---------------------------------------------------------------------------------------------------------
 
-    def _add_flow(self, seed: FlowSeed) -> None:
+    def add_flow(self, seed: FlowSeed) -> Flow:
+        """A new flow with its versions and steps."""
         now = self.clock.now()
         versions = []
         for number in range(1, seed.versions + 1):
@@ -81,6 +82,7 @@ class Books:
         )
         if seed.dedupe is not None:
             self.pool_named(seed.dedupe.pool)
+        return self.flows[seed.id]
 
     # -- runs ----------------------------------------------------------------------------------------------------------
 

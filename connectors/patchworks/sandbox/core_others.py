@@ -5,7 +5,7 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import Any
 
-from connectors.patchworks.sandbox.answers import ApiRefusal, Asked, Reply, invalid, json_reply, object_of
+from connectors.patchworks.sandbox.answers import ApiRefusal, Asked, Reply, invalid, object_of
 from connectors.patchworks.sandbox.books import Books
 from connectors.patchworks.sandbox.records import Pool
 from connectors.patchworks.sandbox.resources import Resource, Shown
@@ -144,17 +144,17 @@ class CoreSystems:
 class CoreConversations:
     """Agent conversations: kept and given back, and answered by nobody."""
 
-    def __init__(self, books: Books) -> None:
+    def __init__(self, books: Books, shown: Shown) -> None:
         self._books = books
-        self._rows: dict[str, dict[str, Any]] = {}
+        self._shown = shown
+        self._rows: dict[int, dict[str, Any]] = {}
 
     async def conversations(self, asked: Asked) -> Reply:
         """`GET /agents/conversations`."""
-        del asked
-        return json_reply({"data": list(self._rows.values())})
+        return self._shown.page(asked, list(self._rows), self._row)
 
     async def create(self, asked: Asked) -> Reply:
-        """`POST /agents/conversations` with `feature` and `prompt`."""
+        """`POST /agents/conversations` with `feature`, `prompt` and perhaps `payload`: 201."""
         wanted = object_of(asked)
         if wanted.get("feature") not in FEATURES:
             raise invalid("feature", "The selected feature is invalid.")
@@ -162,25 +162,29 @@ class CoreConversations:
             raise invalid("prompt", "The prompt field is required.")
         if len(self._rows) >= CONVERSATIONS_MAX:
             raise ApiRefusal(HTTPStatus.TOO_MANY_REQUESTS)
-        id_ = str(self._books.new_id("conversations"))
+        id_ = self._books.new_id("conversations")
         messages = [{"role": "user", "content": wanted["prompt"]}]
-        self._rows[id_] = {"id": id_, "feature": wanted["feature"], "messages": messages}
-        return json_reply({"data": self._rows[id_]}, HTTPStatus.CREATED)
+        self._rows[id_] = {"feature": wanted["feature"], "messages": messages}
+        return self._shown.single(self._row(id_), HTTPStatus.CREATED)
 
     async def conversation(self, asked: Asked) -> Reply:
         """`GET /agents/conversations/{id}`."""
-        return json_reply({"data": self._found(asked)})
+        return self._shown.single(self._row(self._found(asked)))
 
     async def reply(self, asked: Asked) -> Reply:
         """`POST /agents/conversations/{id}/reply` with `message`."""
-        row, message = self._found(asked), object_of(asked).get("message")
+        id_, message = self._found(asked), object_of(asked).get("message")
         if not isinstance(message, str):
             raise invalid("message", "The message field is required.")
-        row["messages"].append({"role": "user", "content": message})
-        return json_reply({"data": row})
+        self._rows[id_]["messages"].append({"role": "user", "content": message})
+        return self._shown.single(self._row(id_))
 
-    def _found(self, asked: Asked) -> dict[str, Any]:
-        row = self._rows.get(asked.path["conversation"])
-        if row is None:
-            raise ApiRefusal(404)
-        return row
+    def _row(self, id_: int) -> Resource:
+        return Resource("conversations", id_, self._rows[id_])
+
+    def _found(self, asked: Asked) -> int:
+        text = asked.path["conversation"]
+        id_ = int(text) if text.isdecimal() else -1
+        if id_ not in self._rows:
+            raise ApiRefusal(HTTPStatus.NOT_FOUND)
+        return id_

@@ -85,9 +85,10 @@ class Sandbox:
         shown = Shown(self.config)
         runs, flows = CoreRuns(self.books, self.engine, shown), CoreFlows(self.books, shown)
         pools, lookups = CorePools(self.books, shown), CoreLookups(self.books, shown)
-        agents, systems = CoreConversations(self.books), CoreSystems(self.books, shown)
+        agents, systems = CoreConversations(self.books, shown), CoreSystems(self.books, shown)
         table: list[tuple[str, str, Operation]] = [
             ("GET", "/flows", flows.flows),
+            ("POST", "/flows/import", flows.take_in),
             ("GET", "/flows/{flow}", flows.flow),
             ("GET", "/flows/{flow}/flow-versions", flows.versions),
             ("GET", "/flow-versions/{version}/steps", flows.steps),
