@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+import base64
+import binascii
+from collections.abc import Iterable
+from typing import Annotated, Final, Literal
 
 import msgspec
 from msgspec import Meta
 
 from runtime.config import Secret
+
+KEY_BYTES_MIN: Final = 16
 
 
 class FulfilConfig(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,3 +55,23 @@ class WebhookSettings(msgspec.Struct, frozen=True, kw_only=True):
     """The time a request has for its body. Fulfil gives up after 5 s."""
     remembered_max: Annotated[int, Meta(ge=100, le=1_000_000)] = 10_000
     """How many webhooks are remembered to recognise a repeat, 100 bytes or so each."""
+
+    def __post_init__(self) -> None:
+        """Refuse secrets that cannot have signed anything."""
+        signing_keys(self.secrets)
+
+
+def signing_keys(secrets: Iterable[Secret]) -> tuple[bytes, ...]:
+    """The keys behind the secrets. Raises ValueError for one that is no base64, or is shorter than 16 bytes."""
+    keys = []
+    for secret in secrets:
+        try:
+            key = base64.b64decode(secret.reveal().strip(), validate=True)
+        except (binascii.Error, ValueError):
+            raise ValueError(
+                "secrets: a webhook secret is no base64; copy it from Fulfil as it is shown there"
+            ) from None
+        if len(key) < KEY_BYTES_MIN:
+            raise ValueError("secrets: a webhook secret of so few bytes can be guessed; let Fulfil make a new one")
+        keys.append(key)
+    return tuple(keys)

@@ -1,8 +1,8 @@
 """What differs between tenants of Fulfil: the names of models and fields, and the size of a page.
 
-Names change over the years (`salable` became `sellable`, `out_invoice` became `out`), and not every tenant has every
-module. A name is written in this connector as the facts have it; a tenant's own name is put in its place only where a
-request is spoken and an answer is read.
+Names have changed over the years (`salable` became `sellable`, `out_invoice` became `out`), and not every tenant has
+every module. A name is written in this connector as the facts have it; a tenant's own name is put in its place only
+where a request is spoken and an answer is read.
 """
 
 from __future__ import annotations

@@ -151,9 +151,12 @@ async def test_a_name_that_drifted_is_configured_and_read() -> None:
     """Facts 13.7: where a payment keeps the provider's id."""
     names = {"sale.payment.reference": "provider_reference"}
     payment = Payment(amount=Decimal("52.92"), method="stripe", state="success", provider_reference="ch_1")
-    async with sandbox(payment_reference_field="provider_reference", api={"names": names}) as at:
+    switches = {"payment_reference_field": "provider_reference", "line_write_after_confirm": "accept"}
+    async with sandbox(**switches, api={"names": names}) as at:
         sale = await at.imported(payments=(payment,))
         page = await at.api.make(SALE_PAYMENTS.find(Find(by="sale", values=(sale.id,))))
+        new = NewPayment(sale=sale.id, gateway=1, amount=Decimal(1), reference="ch_2")
+        await at.lost(add_payment(new, reference_field="provider_reference"))
     assert [row.reference for row in page.rows] == ["ch_1"]
 
 

@@ -298,6 +298,22 @@ def test_the_list_endpoint_takes_filters_pages_and_repeated_fields(door: Door) -
     assert door.ask("GET", "model/product.product/count").json() == 2
 
 
+def test_the_list_endpoint_takes_bounds_of_time(door: Door) -> None:
+    """Facts 2 (F S7): created_at and updated_at, min and max, plain and in UTC; and plain equality of any field."""
+    made = place(door).json()["id"]
+    never, always = "2020-12-25T16:15:47", "2099-12-25T16:15:47"
+
+    def found(**query: str) -> list[int]:
+        return [row["id"] for row in door.ask("GET", "model/sale.sale", params=query).json()]
+
+    assert (found(created_at_min=never), found(created_at_min=always)) == ([made], [])
+    assert (found(created_at_max=never), found(created_at_max=always)) == ([], [made])
+    assert found(updated_at_min=never) == []
+    door.result("sale.sale", "write", [made], {"comment": "x"})
+    assert (found(updated_at_min=never), found(updated_at_max=never)) == ([made], [])
+    assert (found(state="processing"), found(reference="none")) == ([made], [])
+
+
 @pytest.mark.parametrize(("switch", "keys"), [("minimal", {"id", "rec_name"}), ("full", {"id", "code", "write_uid"})])
 def test_get_of_one_record_without_fields_follows_the_switch(open_door: Open, switch: str, keys: set[str]) -> None:
     """Facts 2 and 13.6: reports differ."""

@@ -203,7 +203,15 @@ def test_times_come_in_one_of_three_formats(open_door: Open, form: str, pattern:
     assert datetime.strptime(text, pattern).year >= 2026  # noqa: DTZ007 - the format is what is tested
 
 
-# -- errors and limits (facts 1.6) -------------------------------------------------------------------------------------
+# -- errors and limits (facts 1.3, 1.6) --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("accept", "kind"), [("application/json", "application/json"), ("*/*", "text/html")])
+def test_an_error_is_json_only_for_who_asks_for_json(door: Door, accept: str, kind: str) -> None:
+    """Facts 1.3: leaving the headers out may give wrongly formatted replies."""
+    answer = door.session.get(f"{door.url}/core/api/v1/flows/99", headers={"Accept": accept}, timeout=10)
+    assert answer.status_code == 404
+    assert answer.headers["Content-Type"].startswith(kind)
 
 
 @pytest.mark.parametrize(
@@ -322,7 +330,31 @@ def test_runs_are_filtered_by_status_flow_trigger_and_time_in_milliseconds(door:
     newest = door.found("flow-runs", sort="-started_at")
     times = [attributes(run)["started_at"] for run in newest]
     assert times == sorted(times, reverse=True)
-    assert door.core("GET", "flow-runs", **{"filter[started_after]": "2026-11-20"}).status_code == 422
+
+
+@pytest.mark.parametrize(("switch", "status"), [("any", 200), ("milliseconds", 422)])
+def test_times_in_filters_are_milliseconds_and_perhaps_iso_8601(open_door: Open, switch: str, status: int) -> None:
+    """Facts 2.2: Unix milliseconds; the official client calls it "timestamp or epoch-ms"."""
+    door = open_door(switches={"time_filters": switch})
+    door.place()
+    door.settle()
+    for text, count in (("2020-01-01T00:00:00Z", 1), ("2199-01-01", 0)):
+        answer = door.core("GET", "flow-runs", **{"filter[started_after]": text})
+        assert answer.status_code == status
+        if status == 200:
+            assert len(answer.json()["data"]) == count
+    assert door.core("GET", "flow-runs", **{"filter[started_after]": "yesterday"}).status_code == 422
+
+
+def test_a_flow_can_be_imported_as_a_draft(door: Door) -> None:
+    """Facts 2.1: POST /flows/import with metadata, flow and systems; its version is a draft."""
+    bundle = {"metadata": {}, "flow": {"name": "Imported", "versions": []}, "systems": []}
+    made = door.core("POST", "flows/import", bundle)
+    assert made.status_code == 201
+    flow = made.json()["data"]
+    assert (attributes(flow)["status"], attributes(flow)["is_enabled"]) == ("Draft", False)
+    assert door.start(flow["id"], {}).status_code == 422
+    assert door.core("POST", "flows/import", {"flow": {}}).status_code == 422
 
 
 def test_a_run_has_the_documented_fields(door: Door) -> None:
@@ -404,6 +436,26 @@ def test_a_log_of_several_payloads_names_one_or_all(open_door: Open, shape: str,
         *("flow_version_id", "flow_step_id", "flow_run_id", "payload_store_reference", "payload_size", "dropped"),
         *("created_at", "updated_at"),
     } <= set(rows[0])
+
+
+@pytest.mark.parametrize(
+    ("switch", "expected"), [("filtered", [False, False]), ("failed_too", [False, True]), ("never", [False, False])]
+)
+def test_a_payload_that_failed_is_marked_as_dropped_or_not(open_door: Open, switch: str, expected: list[bool]) -> None:
+    """Facts 2.3 and 12.10: what `dropped` marks is unknown."""
+    door = open_door(switches={"dropped_marks": switch})
+    door.receiver.answers = [422] * 3
+    door.place()
+    door.settle()
+    assert [row["dropped"] for row in door.found("payload-metadata")] == expected
+
+
+def test_systems_are_connectors_and_connectors_are_instances(door: Door) -> None:
+    """Facts 1.1 and 2.4: the API's words differ from the dashboard's; systems say their own rate limits."""
+    systems = door.found("systems")
+    assert [row["name"] for row in systems] == ["Target", "web (shopify)"]
+    assert {"protocol", "rate_limit_unit", "rate_limit_duration"} <= set(systems[0])
+    assert [row["system_id"] for row in door.found("connectors")] == [row["id"] for row in systems]
 
 
 @pytest.mark.parametrize(("switch", "status"), [("404", 404), ("410", 410), ("empty", 200)])

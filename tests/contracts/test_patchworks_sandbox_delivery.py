@@ -181,6 +181,15 @@ def test_rejected_credentials_are_renewed_once_and_that_try_does_not_count(open_
     assert len(door.receiver.got) == 4
 
 
+def test_a_new_login_takes_no_try_from_the_step(open_door: Open) -> None:
+    """Facts 3.2: re-authentication comes before failing, so both tries of the step are still there."""
+    auth = {"kind": "client_credentials", "token_url": "/oauth/token", "client_id": "c", "client_secret": "s"}
+    door = open_door(target={"auth": auth}, flows=(sending(retries=1),))
+    door.receiver.answers = [401, 500, 201]
+    placed(door)
+    assert (len(door.receiver.got), statuses(door)) == (3, [2])
+
+
 @pytest.mark.parametrize("status", [400, 422, 503])
 def test_unsuccessful_statuses_may_be_allowed(open_door: Open, status: int) -> None:
     """Facts 3.2: anything but 2xx fails the step unless allow_unsuccessful_statuses is on."""
@@ -282,6 +291,19 @@ def test_caught_payloads_leave_the_try_route_and_the_others_go_on(open_door: Ope
     assert len(bodies) == 20
     # a payload is stored as the step took it; the connector unwraps an array of one
     assert [msgspec.json.decode(body)[0] for body in refused] == [json.loads(bodies[n]) for n in (2, 6, 7, 19)]
+
+
+def test_rejected_credentials_never_enter_the_catch_route_before_the_new_login_was_tried(open_door: Open) -> None:
+    """Facts 3.2: the retry after re-authentication is never sent to a catch route."""
+    auth = {"kind": "client_credentials", "token_url": "/oauth/token", "client_id": "c", "client_secret": "s"}
+    door = open_door(flows=(polled("partial_success"),), target={"auth": auth})
+    door.place()
+    door.receiver.answers = [401]
+    door.control(f"flows/{POLL.id}/run", {})
+    door.settle()
+    (run,) = door.found("flow-runs")
+    assert (attributes(run)["status"], attributes(run)["has_warnings"]) == (2, False)
+    assert len(door.receiver.got) == 2
 
 
 def test_a_caught_failure_can_look_like_a_success_without_a_warning(open_door: Open) -> None:

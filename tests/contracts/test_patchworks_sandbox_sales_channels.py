@@ -216,6 +216,8 @@ def test_woocommerce_orders_add_up_to_the_cent(open_door: Open, included: bool) 
         assert "+" not in order["date_created_gmt"]
         assert order["date_created_gmt"] > order["date_created"]
     assert any(order["coupon_lines"] for order in orders)
+    totals = {row["id"]: row["total"] for row in door.books()["sales_channels"]["web"]["orders"]}
+    assert {str(order["id"]): order["total"] for order in orders} == totals
 
 
 def test_woocommerce_edits_in_place_and_refunds_beside(open_door: Open) -> None:

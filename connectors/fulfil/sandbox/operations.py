@@ -30,6 +30,7 @@ PLAIN = frozenset(("search", "search_read", "search_count", "read", "create", "w
 DOCUMENTS = {"report": 2, "wizard": 3}
 """Places beside `model`, and how many parts their paths have."""
 UNKNOWN_ROUTE = "unknown"
+VERBS = ("GET", "PUT", "POST", "DELETE")
 
 
 class Request(msgspec.Struct, frozen=True):
@@ -122,7 +123,7 @@ class Operations:
                 return self._create_order(request)
             return Outcome(self._answer(target, request))
         except UserError as error:
-            reply = refused(error)
+            reply = refused(error, self.books.config.user_error_status)
         except PageTooLarge as error:
             reply = page_too_large(str(error))
         except (Malformed, RecursionError):
@@ -152,6 +153,8 @@ class Operations:
 
     def _answer(self, target: Target, request: Request) -> Reply:
         if target.route == UNKNOWN_ROUTE:
+            if any(self.target(verb, request.parts).route != UNKNOWN_ROUTE for verb in VERBS):
+                raise HttpError(HTTPStatus.METHOD_NOT_ALLOWED, f"The method {request.verb} is not allowed here.")
             raise HttpError(HTTPStatus.NOT_FOUND, "This sandbox serves no such model, method or path.")
         body = decode_json(request.body) if request.body else []
         match target.operation.partition("/"):

@@ -336,6 +336,7 @@ class Engine:
             if outcome.verdict == "done":
                 self.books.log(run, step, "info", outcome.message, (row,))
                 continue
+            row.dropped = self._switches.dropped_marks == "failed_too"
             self.books.log(run, step, "error", outcome.message, (row,))
             if flow.seed.catch != "none" and outcome.verdict == "failed":
                 caught.append(outcome.message)

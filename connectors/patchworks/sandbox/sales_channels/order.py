@@ -152,6 +152,10 @@ class Order(msgspec.Struct, gc=False, kw_only=True):
     cancelled_at: Instant | None = None
     refunds: list[Refund] = []
     fulfilments: list[Fulfilment] = []
+    is_test: bool = False
+    tags: tuple[str, ...] = ()
+    listed_from: Instant = Instant(0)
+    """Lists of changed orders do not have it before: a commit that came late."""
     revision: int = 1
     """Counts what happened; names a version of the order in books and fault plans."""
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from connectors.patchworks.sandbox.played_clock import US_PER_S
 from connectors.patchworks.sandbox.sales_channels import shopify, woocommerce
 from connectors.patchworks.sandbox.sales_channels.config import ProductSeed, SalesChannelSeed
 from connectors.patchworks.sandbox.sales_channels.drawing import Drawing, catalogue
@@ -24,7 +25,7 @@ from connectors.patchworks.sandbox.sales_channels.order import (
 )
 from connectors.patchworks.sandbox.sales_channels.receipts import Level, Notice, Receipts
 from connectors.patchworks.sandbox.sales_channels.stock import Stock
-from runtime.clock import Clock
+from runtime.clock import Clock, Instant
 
 Listener = Callable[["SalesChannel", Order], None]
 _encode = msgspec.json.Encoder(decimal_format="number").encode
@@ -56,8 +57,21 @@ class SalesChannel:
 
     # -- what shoppers and shopkeepers do ------------------------------------------------------------------------------
 
-    def place(self, wanted: Sequence[Wanted] = (), *, payment: str | None = None, announce: bool = True) -> Order:
-        """An order of what is wanted (nothing: drawn). Raises ChannelRefusal when it is sold out."""
+    def place(
+        self,
+        wanted: Sequence[Wanted] = (),
+        *,
+        payment: str | None = None,
+        announce: bool = True,
+        placed_at: Instant | None = None,
+        listed_after_s: float = 0,
+        is_test: bool = False,
+        tags: Sequence[str] = (),
+    ) -> Order:
+        """An order of what is wanted (nothing: drawn). Raises ChannelRefusal when it is sold out.
+
+        `placed_at`: an order of the past. `listed_after_s`: so long after its time of update it is in no list.
+        """
         index = len(self.orders)
         chosen = [(self._product(each.sku), each.quantity) for each in wanted]
         if not chosen:
@@ -65,7 +79,10 @@ class SalesChannel:
                 raise ChannelRefusal("The sales channel has nothing for sale.")
             chosen = self._drawing.choice(index, self._goods)
         self._check_stock(chosen)
-        order = self._drawing.order(index, chosen, payment, self._clock.now())
+        at = placed_at or self._clock.now()
+        order = self._drawing.order(index, chosen, payment, at)
+        order.is_test, order.tags = is_test, tuple(tags)
+        order.listed_from = Instant(at + round(listed_after_s * US_PER_S))
         self.orders[order.id] = order
         for line in order.lines:
             self.stock.sold(line.sku, line.quantity)
@@ -293,8 +310,10 @@ class SalesChannel:
         return _encode(_RENDERED[self.seed.format](order, self.seed))
 
     def updated_since(self, since: int) -> Iterator[Order]:
-        """Orders changed at or after the instant, oldest change first."""
-        return iter(sorted((each for each in self.orders.values() if each.updated_at >= since), key=_by_update))
+        """Orders changed at or after the instant and listed by now, oldest change first."""
+        now = self._clock.now()
+        rows = (each for each in self.orders.values() if each.updated_at >= since and each.listed_from <= now)
+        return iter(sorted(rows, key=_by_update))
 
 
 def _by_update(order: Order) -> tuple[int, int]:
