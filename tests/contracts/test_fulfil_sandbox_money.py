@@ -260,6 +260,20 @@ def test_a_move_by_hand_is_posted_when_it_balances(door: Door) -> None:
     assert (row["state"], row["period.name"], row["number"]) == ("posted", "2026-11", f"MV{made}")
     assert door.call(MOVE, "post", [made]).status_code == 400
     assert door.call(MOVE, "write", [made], {"description": "x"}).status_code == 400
+    (line, *_) = one(door, MOVE, "lines")["lines"]
+    assert door.call("account.move.line", "write", [line], {"debit": amount("9")}).status_code == 400
+
+
+def test_a_payment_may_come_when_its_sale_is_processed(door: Door) -> None:
+    """Rules 17: money is often captured later; what is captured pays what is invoiced."""
+    stocked(door)
+    made = place(door, payments=[]).json()["id"]
+    play(door, "ship", order=ORDER)
+    assert one(door, INVOICE, "state")["state"] == "posted"
+    (payment,) = door.result("sale.payment", "create", [{"sale": made, "gateway": 1, "amount": amount("145.32")}])
+    assert one(door, INVOICE, "state")["state"] == "posted"
+    assert door.result("sale.payment", "capture", [payment]) is None
+    assert one(door, INVOICE, "state")["state"] == "paid"
 
 
 @pytest.mark.parametrize(("debit", "credit", "text"), [("2.45", "2.44", "balance"), ("-1", "1", "never negative")])

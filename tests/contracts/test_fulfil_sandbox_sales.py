@@ -148,6 +148,37 @@ def test_a_written_line_changes_what_is_shipped_up_to_the_gate(open_door: Open) 
     assert [row["total_quantity"] for row in quantities] == [3.0, 1.0]
 
 
+def test_children_are_written_and_deleted_by_commands_of_their_sale(door: Door) -> None:
+    """Facts 4 (T): create, write and delete, several commands in one field; a child of another sale is refused."""
+    (party,) = door.result("party.party", "create", [{"name": "Ada Moss"}])
+    mug, lamp = ({"product": id_, "quantity": 1, "unit_price": amount("10.00")} for id_ in (157, 158))
+    first, second = door.result(
+        "sale.sale", "create", [{"channel": 3, "party": party, "lines": [["create", [mug, lamp]]]} for _ in range(2)]
+    )
+    kept, dropped = read(door, first, "lines")["lines"]
+    commands = [["write", [kept], {"quantity": 3}], ["delete", [dropped]], ["create", [lamp]]]
+    assert door.result("sale.sale", "write", [first], {"lines": commands}) is None
+    row = read(door, first, "lines", "total_amount")
+    assert (len(row["lines"]), row["total_amount"]) == (2, amount("40.00"))
+    assert dropped not in row["lines"]
+    stranger = {"lines": [["write", [kept], {"quantity": 9}]]}
+    assert "another" in door.call("sale.sale", "write", [second], stranger).json()["message"]
+    assert door.call("sale.sale", "write", [second], {"lines": [["copy", [kept]]]}).status_code == 400
+
+
+def test_a_line_of_a_processed_sale_is_emptied_and_takes_no_other_product(open_door: Open) -> None:
+    """Rules 16: an edit before the gate is applied, and shipments follow; ours: a product is not exchanged in place."""
+    door = stocked(open_door(line_write_after_confirm="accept"))
+    made = place(door).json()["id"]
+    (mug,) = door.result("sale.line", "search", [["channel_identifier", "=", "L1"]])
+    assert "no other product" in door.call("sale.line", "write", [mug], {"product": 158}).json()["message"]
+    assert door.result("sale.sale", "write", [made], {"lines": [["delete", [mug]]]}) is None
+    (row,) = door.result("product.product", "read", [157], ["quantity_outbound"])
+    assert row["quantity_outbound"] == 0.0
+    assert sale(door)["lines"][0]["quantity"] == "0"
+    assert door.call("sale.sale", "write", [made], {"currency": 999}).status_code == 400
+
+
 def test_a_batched_or_invoiced_line_is_behind_the_gate(open_door: Open) -> None:
     """Rules 16: batched and invoiced; facts 8.3 (D S4): a price change on an invoiced line is refused."""
     base = SandboxConfig().channels[0]

@@ -221,7 +221,7 @@ class Operations:
         self.writing.write(model.name, [(_ids(ids), values) for ids, values in pairs])
 
     def _records(self, model: Model, ids: Any) -> list[Any]:
-        self.writing.check_count(len(_ids(ids)))
+        self.writing.checks.count(len(_ids(ids)))
         return [self.writing.record(model.name, id_) for id_ in _ids(ids)]
 
     def _count_lookup(self, model: Model, domain: Any) -> None:

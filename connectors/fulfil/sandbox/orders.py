@@ -355,7 +355,9 @@ def _update(books: Books, channel: Channel, sale: Sale, order: OrderIn) -> None:
     changes += [(known.get(cost.channel_identifier), _shipping(books, channel, cost)) for cost in order.shipping_lines]
     for line, values in changes:
         if line is not None:
-            sale_workflow.check_change(books, line, values["quantity"], values["unit_price"])
+            sale_workflow.check_change(
+                books, line, product=values.get("product"), quantity=values["quantity"], unit_price=values["unit_price"]
+            )
     references = {books.payments[id_].reference for id_ in sale.payments}
     payments = _payments(books, channel, [p for p in order.payments if p.provider_reference not in references])
     carrier = _carrier(books, channel, order.shipping_lines)

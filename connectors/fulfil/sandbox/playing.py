@@ -123,7 +123,9 @@ class Stage:
         line = next((one for one in self.books.lines_of(sale) if one.product == product), None)
         if line is None:
             raise UserError(f"The sale {sale.id} has no line with the SKU {event.sku}.")
-        sale_workflow.check_change(self.books, line, event.quantity, line.unit_price)
+        sale_workflow.check_change(
+            self.books, line, product=product, quantity=event.quantity, unit_price=line.unit_price
+        )
         line.quantity = event.quantity
         compute_line(self.books, line, [one.tax for one in line.taxes])
         self.books.touched(line)

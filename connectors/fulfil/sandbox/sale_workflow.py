@@ -187,10 +187,12 @@ def _of_move(books: Books, one: StockMove) -> Shipment | None:
     return None if one.shipment_model is None else books.shipments[one.shipment_model].get(one.shipment)
 
 
-def check_change(books: Books, line: Line, quantity: Decimal, unit_price: Decimal) -> None:
+def check_change(books: Books, line: Line, *, product: int | None, quantity: Decimal, unit_price: Decimal) -> None:
     """Raises UserError when a line past quotation cannot become this: the gate is picked, batched or invoiced."""
     if books.sales[line.sale].state in OPEN_STATES:
         return
+    if line.moves and product != line.product:
+        raise UserError(f"The line {line.id} is processed; it takes no other product. Add a line, and cancel this one.")
     if invoicing.invoiced(books, line) and unit_price != line.unit_price:
         raise UserError(f"The line {line.id} is invoiced; its price cannot be changed.")
     if not is_goods(books, line) or line.quantity < 0:
@@ -202,6 +204,17 @@ def check_change(books: Books, line: Line, quantity: Decimal, unit_price: Decima
         kept += one.quantity if one.state == "done" or (one.state in OPEN and begun) else ZERO
     if quantity < max(kept, invoicing.invoiced(books, line)):
         raise UserError(f"The line {line.id} is picked, shipped or invoiced with {kept}; {quantity} is less.")
+
+
+def remove_line(books: Books, line: Line) -> None:
+    """Take a line off its sale. One that was processed stays, with nothing left of it."""
+    sale = books.sales[line.sale]
+    if sale.state in OPEN_STATES:
+        sale.lines = tuple(id_ for id_ in sale.lines if id_ != line.id)
+        books.lines.remove(line.id)
+        return
+    line.quantity, line.amount, line.taxes = ZERO, ZERO, ()
+    books.touched(line)
 
 
 def replan(books: Books, sale: Sale) -> None:
