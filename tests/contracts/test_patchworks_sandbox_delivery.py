@@ -442,3 +442,6 @@ def test_configuration_names_flows_and_sales_channels_once() -> None:
         FlowSeed(id=1, source="order_events")
     with pytest.raises(ValueError, match="receive"):
         FlowSeed(id=1, source="target")
+    for path in ("v1/orders", "/v1/{shop}", "/v1/{"):
+        with pytest.raises(ValueError, match="begins with"):
+            Send(path=path)

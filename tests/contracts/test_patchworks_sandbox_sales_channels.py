@@ -427,7 +427,13 @@ def test_new_tracking_under_a_known_key_is_an_update(door: Door) -> None:
 
 @pytest.mark.parametrize(
     "change",
-    [{"order": {"id": "999"}}, {"lines": []}, {"lines": [{"sku": "LAMP-OAK", "quantity": 1}]}, {"lines": "none"}],
+    [
+        {"order": {"id": "999"}},
+        {"order": {"id": "9" * 5_000}},
+        {"lines": []},
+        {"lines": [{"sku": "LAMP-OAK", "quantity": 1}]},
+        {"lines": "none"},
+    ],
 )
 def test_what_the_channel_cannot_place_fails_the_run(door: Door, change: Json) -> None:
     """An unknown order, no lines, an unknown line, and what is no fulfilment at all."""

@@ -94,6 +94,8 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     api_per_min: Count = 240
     webhooks_per_min: Count = 120
     callbacks_per_min: Count = 240
+    runs_per_min: Count = 0
+    """Flow runs that may begin; the tiers have such a limit, whose figures are not public. What is above it waits."""
 
 
 class Retention(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -159,13 +159,6 @@ class Order(msgspec.Struct, gc=False, kw_only=True):
     revision: int = 1
     """Counts what happened; names a version of the order in books and fault plans."""
 
-    def line(self, line_id: int) -> Line:
-        """The line. Raises ChannelRefusal."""
-        for line in self.lines:
-            if line.id == line_id:
-                return line
-        raise ChannelRefusal(f"The order has no line {line_id}.", 404)
-
     @property
     def paid_back(self) -> int:
         """Money that went back so far."""

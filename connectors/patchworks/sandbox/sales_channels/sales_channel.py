@@ -28,6 +28,8 @@ from connectors.patchworks.sandbox.sales_channels.stock import Stock
 from runtime.clock import Clock, Instant
 
 Listener = Callable[["SalesChannel", Order], None]
+ID_DIGITS_MAX = 18
+_NO_ID = -1
 _encode = msgspec.json.Encoder(decimal_format="number").encode
 _RENDERED = {"shopify": shopify.rendered, "woocommerce": woocommerce.rendered}
 
@@ -271,8 +273,7 @@ class SalesChannel:
 
     def _noticed(self, notice: Notice) -> Order:
         """The order that a notice is about."""
-        wanted = str(notice.order.id)
-        order = self.orders.get(int(wanted)) if wanted.isdecimal() else None
+        order = self.orders.get(_whole(notice.order.id))
         if order is None and notice.order.name:
             order = next((one for one in self.orders.values() if f"#{one.number}" == notice.order.name), None)
         if order is None:
@@ -283,11 +284,9 @@ class SalesChannel:
         """Lines and units of a notice, all of which are still to be shipped."""
         units: list[tuple[Line, int]] = []
         for each in notice.lines:
-            if str(each.order_line_id).isdecimal():
-                line = order.line(int(str(each.order_line_id)))
-            else:
-                lines = [one for one in order.lines if one.sku == each.sku]
-                line = max(lines, key=lambda one: one.open, default=None)  # type: ignore[assignment]
+            wanted = _whole(each.order_line_id)
+            lines = [one for one in order.lines if one.id == wanted or (wanted == _NO_ID and one.sku == each.sku)]
+            line = max(lines, key=lambda one: one.open, default=None)
             taken = sum(count for one, count in units if one is line)
             if line is None or not 0 < each.quantity <= line.open - taken:
                 raise ChannelRefusal("The fulfilment has more units than are left to ship.")
@@ -300,7 +299,7 @@ class SalesChannel:
 
     def order(self, order_id: str) -> Order:
         """The order of that id. Raises ChannelRefusal."""
-        order = self.orders.get(int(order_id)) if order_id.isdecimal() else None
+        order = self.orders.get(_whole(order_id))
         if order is None:
             raise ChannelRefusal("The sales channel has no such order.", 404)
         return order
@@ -314,6 +313,12 @@ class SalesChannel:
         now = self._clock.now()
         rows = (each for each in self.orders.values() if each.updated_at >= since and each.listed_from <= now)
         return iter(sorted(rows, key=_by_update))
+
+
+def _whole(id_: str | int | None) -> int:
+    """An id as a number; `_NO_ID` for what cannot be one."""
+    text = str(id_)
+    return int(text) if text.isdecimal() and len(text) <= ID_DIGITS_MAX else _NO_ID
 
 
 def _by_update(order: Order) -> tuple[int, int]:
