@@ -71,6 +71,9 @@ def move(books: Books, sale: Sale, method: str) -> None:
 def process(books: Books, sale: Sale) -> None:
     """Process a confirmed sale: shipments, payments captured, invoices by the channel's methods."""
     channel = books.channels[sale.channel]
+    if sale.state == "done":
+        replan(books, sale)
+        return
     sale.state = "processing"
     for id_ in sale.payments:
         payments.capture(books, books.payments[id_])
@@ -218,8 +221,16 @@ def remove_line(books: Books, line: Line) -> None:
 
 
 def replan(books: Books, sale: Sale) -> None:
-    """After lines of a sale were changed: shipments follow, when it is processed already."""
-    if sale.state in ("processing", "done") and books.channels[sale.channel].shipment_method == "order":
+    """After lines of a sale were changed: shipments follow, when it is processed already.
+
+    What came as completed is history: it has no moves, and gets none.
+    """
+    is_history = sale.state == "done" and not any(line.moves for line in books.lines_of(sale))
+    if (
+        sale.state in ("processing", "done")
+        and not is_history
+        and books.channels[sale.channel].shipment_method == "order"
+    ):
         sale.state = "processing"
         plan(books, sale)
         settle(books, sale)
