@@ -169,8 +169,8 @@ def _create(books: Books, channel: Channel, order: OrderIn, body_hash: int, fail
         raise UserError("The customer has no name, or a contact of a type that is not known.")
     places = [address_values(books, billing), address_values(books, shipping)]
     currency = books.currency(str(order.currency_code))
-    if channel.invoice_method == "order":
-        books.ledger.check_open(books.transaction.today)
+    if state == "confirmed":
+        sale_workflow.check_period(books, channel.id, [line.get("product") for line in lines])
     if failed is not None:
         books.sales.remove(failed.id)
     party = books.party_for(customer.name, customer.contacts)
