@@ -9,12 +9,16 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
+import msgspec
+
 from connectors.fulfil.sandbox.books import Books
 from connectors.fulfil.sandbox.encoding import Malformed, as_money, decimal_text
 from connectors.fulfil.sandbox.order_document import AddressIn, LineIn, PaymentIn, ShippingIn, TaxIn
 from connectors.fulfil.sandbox.records import Channel, LineTax
 from connectors.fulfil.sandbox.refusals import UserError
 
+_as_numbers = msgspec.json.Encoder(decimal_format="number").encode
+"""Metadata is kept as it came; amounts were read as decimals, and are numbers again here."""
 STRATEGIES = frozenset(("ship", "pick_up", "dropship", "backorder", "make_on_order"))
 
 
@@ -38,6 +42,9 @@ def line_values(books: Books, channel: Channel, line: LineIn) -> dict[str, Any]:
         "amount": as_order_money(line.amount, "amount"),
         "taxes": taxes_of(books, channel, line.tax_lines or ()),
         "channel_identifier": line.channel_identifier,
+        "list_price": None if line.list_price is None else as_order_money(line.list_price, "list_price"),
+        "comment": line.comment,
+        "metadata": None if line.metadata is None else msgspec.json.decode(_as_numbers(line.metadata)),
         "strategy": _strategy(line.fulfil_strategy),
     }
 
