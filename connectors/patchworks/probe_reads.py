@@ -15,7 +15,7 @@ from typing import Any, Final
 from connectors.capability import Finding, not_found
 from connectors.http import Answer
 from connectors.patchworks.probe_company import ProbedPatchworks, failure_of, json_of, per_min, plain, read, remaining
-from connectors.patchworks.wire import moment, run_of, text_id
+from connectors.patchworks.wire import log_line_of, moment, payload_row_of, run_of, text_id
 from connectors.probe import Item
 from runtime.clock import to_datetime
 from runtime.errors import Failure
@@ -23,6 +23,7 @@ from runtime.errors import Failure
 Findings = Mapping[str, Finding]
 
 _RUNS_LOOKED_AT: Final = 5
+_ROWS_LOOKED_AT: Final = 6
 _KEPT_H: Final = 72
 _SLACK_H: Final = 2
 _BURST_MAX: Final = 300
@@ -158,6 +159,9 @@ async def _queries(company: ProbedPatchworks) -> Findings:
         later = await _newest(company, filter_started_after=after_ms)
         said = f"Runs an hour after the latest were asked for, and {len(later)} came."
         found["run_filters"] = read("ignored" if later else "honoured", said)
+        iso = await company.core("flow-runs", page="1", filter_started_after=latest.isoformat())
+        taken = "taken" if iso.status == HTTPStatus.OK else "refused"
+        found["iso_times"] = read(taken, f"A filter by an ISO time met HTTP {iso.status}.")
     return found
 
 
@@ -213,6 +217,36 @@ def _retention(gone: Mapping[float, str], kept: list[float]) -> Findings:
     return found
 
 
+async def _dropped(company: ProbedPatchworks) -> Findings:
+    """Whether a failed payload that is still there is marked, and whether one that is gone is."""
+    oldest = await company.rows("flow-runs", sort="started_at", page="1", per_page="100")
+    runs = {text_id(row.get("id")) for row in (*oldest[:_RUNS_LOOKED_AT], *(await _newest(company))[:_RUNS_LOOKED_AT])}
+    failed: list[bool] = []
+    gone: list[bool] = []
+    marked = False
+    for run_id in sorted(runs):
+        errors = await _failed_ids(company, run_id)
+        for row in (await company.rows("payload-metadata", filter_flow_run_id=run_id, page="1"))[:_ROWS_LOOKED_AT]:
+            payload = payload_row_of(plain(row))
+            marked |= payload.dropped
+            answer = await company.core(f"payload-metadata/{payload.id}/download")
+            if answer.status in (HTTPStatus.NOT_FOUND, HTTPStatus.GONE):
+                gone.append(payload.dropped)
+            elif payload.id in errors:
+                failed.append(payload.dropped)
+    if any(failed):
+        return {"dropped_marks": read("failed_too", "A payload that failed, and is still there, is marked.")}
+    if marked:
+        return {"dropped_marks": read("filtered", f"Of {len(failed)} that failed none is marked, and others are.")}
+    return {"dropped_marks": read("never", "Payloads that are gone are not marked.")} if gone else {}
+
+
+async def _failed_ids(company: ProbedPatchworks, run_id: str) -> frozenset[str]:
+    query = {"sort": "id", "include": "flowRunLogMetadata", "load_payload_ids": "true", "page": "1", "per_page": "100"}
+    lines = map(log_line_of, filter(None, map(plain, await company.rows(f"flow-runs/{run_id}/flow-run-logs", **query))))
+    return frozenset(id_ for line in lines if line.is_error for id_ in line.payload_ids)
+
+
 # -- limits ------------------------------------------------------------------------------------------------------------
 
 
@@ -264,7 +298,9 @@ READS: Final[tuple[Item[ProbedPatchworks], ...]] = (
     _item(
         _pages, "a page of runs of no size, and one of 1,000", "per_page_default", "per_page_max", "per_page_overflow"
     ),
-    _item(_queries, "runs by a filter that nobody knows, and by their time", "unknown_query", "run_filters"),
+    _item(
+        _queries, "runs by a filter that nobody knows, and by their time", "unknown_query", "run_filters", "iso_times"
+    ),
     _item(_rights, f"one row each of {len(_LISTS)} lists", "queue", "tracked", "restricted"),
     _item(_limit, "one call, for its headers", "calls_per_min", "limit_headers"),
     _item(_scope, "three calls with two keys", "limit_scope"),
@@ -277,6 +313,7 @@ OF_RUNS: Final[tuple[Item[ProbedPatchworks], ...]] = (
     _item(_logs, "the logs of five runs", "log_payloads"),
     _item(_retry_links, "the newest runs, for retries among them", "retry_link"),
     _item(_caught, "successful runs with errors in their logs", "caught_has_warnings"),
+    _item(_dropped, "the payloads of the five oldest and newest runs", "dropped_marks"),
     _item(_payloads, "a payload each of the five oldest and newest runs", "payload_gone", "payload_retention"),
     Item(
         finds=("limit_headers",),

@@ -124,6 +124,11 @@ async def _payload_form(company: ProbedPatchworks) -> Findings:
     return {"start_payload_form": _yes_no(answer, "taken", "a start with its payload as text")}
 
 
+async def _bare_object(company: ProbedPatchworks) -> Findings:
+    answer = await _taken(company, _flow(company), company.payload(), "start")
+    return {"start_bare_object": _yes_no(answer, "taken", "an older start with a bare object")}
+
+
 async def _disabled(company: ProbedPatchworks) -> Findings:
     if company.settings.disabled_flow_id is None:
         return {"start_disabled": not_found("patchworks.probe.disabled_flow_id is not set")}
@@ -310,6 +315,7 @@ WRITES: Final[tuple[Item[ProbedPatchworks], ...]] = (
     ),
     _item(_array, "start it with a bare array", "raw_array"),
     _item(_payload_form, "start it in the older form", "start_payload_form"),
+    _item(_bare_object, "start it in the older form, with a bare object", "start_bare_object"),
     _item(_disabled, "start the probe's disabled flow", "start_disabled"),
     _item(_retry, "retry a run of the probe's flow, and read both", "retry_reply", "retry_link"),
     _item(_webhook_hash, "send the probe's webhook, signed in hex, then base64", "hmac_encoding"),

@@ -183,6 +183,8 @@ FLIPPED: dict[str, tuple[dict[str, Any], dict[str, str | int]]] = {
     "time_format": ({"time_format": "space"}, {"time_format": "space"}),
     "start_reply": ({"start_reply": "data.flow_run_id"}, {"start_reply": "data.flow_run_id"}),
     "start_status": ({"start_status": 201}, {"start_status": "201"}),
+    "standard_start": ({"standard_start": "bare_object"}, {"start_bare_object": "taken"}),
+    "time_filters": ({"time_filters": "milliseconds"}, {"iso_times": "refused"}),
     "start_disabled": ({"start_disabled": "run"}, {"start_disabled": "runs"}),
     "raw_array": ({"raw_array": "accept"}, {"raw_array": "accepted"}),
     "retry_link": ({"retry_link": "on_original"}, {"retry_link": "on_original"}),
@@ -218,7 +220,7 @@ OF_CONFIG: dict[str, tuple[dict[str, Any], dict[str, str | int]]] = {
     "per_page_max": ({"per_page_max": 50}, {"per_page_max": 50}),
 }
 """A setting of the sandbox beside its switches, and what must be found then."""
-ELSEWHERE = ("limit_headers", "queued_run", "expired_payload", "restricted_status")
+ELSEWHERE = ("limit_headers", "queued_run", "expired_payload", "restricted_status", "dropped_marks")
 """Switches that have a test of their own below."""
 _OUR_DOOR = "a habit of deliveries: seen at our own door alone, which takes any of it"
 NOT_ASKED = dict.fromkeys(("after_failure", "honours_retry_after", "retry_backoff_ms", "user_agent"), _OUR_DOOR)
@@ -298,6 +300,18 @@ async def test_what_a_download_gives_after_the_retention_is_found(switch: str, e
         await company.control("clock", {"advance_s": ahead_s})
         got = values(await probe_patchworks(company.probed, READING, timeout_s=20))
     assert (got["payload_gone"], got["payload_retention"]) == (expected, "as_documented")
+
+
+@pytest.mark.parametrize("switch", ["filtered", "failed_too", "never"])
+async def test_which_payloads_are_marked_as_dropped_is_found(switch: str) -> None:
+    """Facts 12: what `dropped` means is not known. One payload has expired, another has failed today."""
+    ahead_s = 80 * 3_600
+    async with company_of(dropped_marks=switch, ahead_s=ahead_s) as company:
+        await company.started()
+        await company.control("clock", {"advance_s": ahead_s})
+        await company.started(5, {"items": [1]})
+        got = values(await probe_patchworks(company.probed, READING, timeout_s=20))
+    assert got["dropped_marks"] == switch
 
 
 @pytest.mark.parametrize(("kept_h", "age_h", "expected"), [(24, 30, "shorter"), (200, 80, "longer")])
