@@ -78,7 +78,8 @@ async def find_all(
     found: dict[str, Finding] = {}
     for number, item in enumerate(items, start=1):
         findings = await _asked(item, context, timeout_s)
-        found.update(findings)
+        known = {name for name, finding in found.items() if finding.how != "unknown"}
+        found.update({name: each for name, each in findings.items() if each.how != "unknown" or name not in known})
         on_progress(Progress(number=number, of=len(items), findings=findings))
     return found
 

@@ -207,14 +207,19 @@ def notes_of(asked: Asked, records: Sequence[Record]) -> Reply:
     return json_reply([{"id": id_} for id_ in ids if id_ > above][skip : skip + PAGE_SIZE])
 
 
-async def read_all(api: Api) -> list[int]:
+async def read_all(api: Api) -> list[Record]:
     """What an actor would do: page after page, each from the last id on."""
     read: list[int] = []
     while True:
         page = await api.perform("list_notes", json.dumps({"after": read[-1] if read else 0}).encode())
         read += [note.id for note in page]
         if len(page) < PAGE_SIZE:
-            return read
+            return recorded(read)
+
+
+def recorded(ids: Sequence[int]) -> list[Record]:
+    """Notes never change, so that each has the stamp of its making."""
+    return [Record(id=id_, stamp=id_) for id_ in ids]
 
 
 def notes_connector(made: type[NotesApi] = NotesApi, **changes: Any) -> Connector:
@@ -232,8 +237,6 @@ def notes_connector(made: type[NotesApi] = NotesApi, **changes: Any) -> Connecto
         "calls": CALLS,
         "answers": ANSWERS,
         "secret": TOKEN,
-        "paging": (
-            Paging(name="all notes", serve=notes_of, read=read_all, changes=frozenset({"insert", "change", "delete"})),
-        ),
+        "paging": (Paging(name="all notes", serve=notes_of, read=read_all, changes=frozenset({"insert", "delete"})),),
     }
     return Connector(**{**given, **changes})

@@ -16,7 +16,7 @@ from yarl import URL
 from connectors.http import Answer
 from runtime.api import Api, ObserveRate
 from runtime.errors import Failure, Refused, Throttled, Unauthorised, Unavailable, Unknown
-from runtime.testing.conformance import RULES, Connector, Paging, cases_of, violations_of
+from runtime.testing.conformance import RULES, Connector, Paging, Record, cases_of, violations_of
 from tests.contracts.conformance_example import (
     CALLS,
     PAGE_SIZE,
@@ -25,6 +25,8 @@ from tests.contracts.conformance_example import (
     NotesApi,
     notes_connector,
     notes_of,
+    read_all,
+    recorded,
 )
 
 
@@ -321,17 +323,17 @@ class PagesByOffset(NotesApi):
         return await self._list({"skip": str(json.loads(body)["skip"])})
 
 
-async def read_by_offset(api: Api) -> list[int]:
+async def read_by_offset(api: Api) -> list[Record]:
     """Page after page, counting."""
     read: list[int] = []
     while True:
         page = await api.perform("list_notes", json.dumps({"skip": len(read)}).encode())
         read += [note.id for note in page]
         if len(page) < PAGE_SIZE:
-            return read
+            return recorded(read)
 
 
-async def read_the_first_page_again(api: Api) -> list[int]:
+async def read_the_first_page_again(api: Api) -> list[Record]:
     """To be on the safe side; nobody removes what comes twice."""
     first = [note.id for note in await api.perform("list_notes", b'{"after": 0}')]
     rest = [note.id for note in await api.perform("list_notes", b'{"after": 0}')]
@@ -339,23 +341,33 @@ async def read_the_first_page_again(api: Api) -> list[int]:
         page = await api.perform("list_notes", json.dumps({"after": rest[-1]}).encode())
         rest += [note.id for note in page]
         if len(page) < PAGE_SIZE:
-            return first + rest
+            return recorded(first + rest)
 
 
-async def read_for_ever(api: Api) -> list[int]:
+async def read_for_ever(api: Api) -> list[Record]:
     """The end of a list is a page that is empty, it thinks, and never gets one."""
     while await api.perform("list_notes", b'{"after": 0}'):
         pass
     return []
 
 
+async def read_before_the_changes(api: Api) -> list[Record]:
+    """As it should be, but nobody looks a second time for what was changed behind the page."""
+    return await read_all(api)
+
+
 @pytest.mark.parametrize(
     ("read", "complaint"),
-    [(read_by_offset, "were missed"), (read_the_first_page_again, "handed on twice"), (read_for_ever, "did not end")],
+    [
+        (read_by_offset, "were missed"),
+        (read_the_first_page_again, "handed on twice"),
+        (read_for_ever, "did not end"),
+        (read_before_the_changes, "changes of the records"),
+    ],
 )
 def test_a_list_that_is_read_badly_is_found(read: Any, complaint: str) -> None:
     """By offset, twice, or without an end."""
-    paging = Paging(name="all notes", serve=notes_of, read=read, changes=frozenset({"insert", "delete"}))
+    paging = Paging(name="all notes", serve=notes_of, read=read, changes=frozenset({"insert", "change", "delete"}))
     found = violations_of(notes_connector(PagesByOffset, paging=(paging,)))
     assert set(found) == {"each_record_is_read_while_records_change"}
     assert complaint in found["each_record_is_read_while_records_change"]

@@ -149,6 +149,20 @@ def test_a_total_that_does_not_match_is_accepted_behind_its_switch(open_door: Op
     assert (Decimal(sale(door)["total"]), sale(door)["stated_amount"]) == (Decimal("145.32"), "999.00")
 
 
+def test_what_a_line_says_besides_its_amounts_is_kept(door: Door) -> None:
+    """Facts 8.3: optional description, list_price, comment, metadata; 8.2: unit_price is net, list_price shows was."""
+    mug = {**order()["sale_lines"][0], "description": "Mug, blue", "list_price": "30.00", "comment": "gift"}
+    place(door, sale_lines=[{**mug, "metadata": {"engraving": "Ada", "size_mm": 1.5}}, order()["sale_lines"][1]])
+    fields = ["description", "list_price", "comment", "metadata", "unit_price"]
+    (row,) = door.result("sale.line", "search_read", [["channel_identifier", "=", "L1"]], 0, 1, None, fields)
+    assert (row["description"], row["comment"], row["metadata"]) == (
+        "Mug, blue",
+        "gift",
+        {"engraving": "Ada", "size_mm": 1.5},
+    )
+    assert (row["list_price"], row["unit_price"]) == (amount("30.00"), amount("24.50"))
+
+
 def test_only_payments_in_state_success_count(door: Door) -> None:
     """Facts 8.3: other payments are ignored, whatever their method."""
     place(door, payments=[{"amount": "145.32", "method": "barter", "state": "authorized"}])

@@ -297,6 +297,10 @@ def test_a_closed_period_takes_no_moves(door: Door) -> None:
     response = door.session.post(f"{door.url}/sandbox/play", json={"event": "ship", "order": ORDER}, timeout=10)
     assert (response.status_code, "closed" in response.json()["error"]) == (409, True)
     assert one(door, "stock.shipment.out", "state")["state"] == "waiting"
+    door.control("products", [{"sku": "GIFT-CARD", "type": "service"}])
+    card = [{"sku": "GIFT-CARD", "quantity": 1, "unit_price": "139.32", "amount": "139.32"}]
+    assert "closed" in place(door, "card", sale_lines=card).json()["message"]
+    assert door.control("books")["sales_count"] == 1
 
 
 def test_a_sale_in_another_currency_is_booked_at_the_configured_rate(open_door: Open) -> None:

@@ -212,6 +212,18 @@ def test_a_keyed_update_reduces_shipments_and_is_refused_behind_the_gate(open_do
     assert door.call("sale.channel", "create_order", 3, again).status_code == 400
 
 
+def test_history_is_never_shipped_by_a_later_change(open_door: Open) -> None:
+    """Rules 3: back-fill never ships history; a cancelled order takes no update."""
+    door = stocked(open_door(repeat_with_change="update"))
+    made = place(door, status="completed").json()["id"]
+    change = {"channel_identifier": ORDER, "sale_lines": [{"channel_identifier": "L1", "quantity": 5, "tax_lines": []}]}
+    assert door.call("sale.channel", "create_order", 3, change).status_code == 200
+    assert door.result("sale.sale", "process", [made]) is None
+    assert (read(door, made, "state")["state"], door.result(OUT, "search_count", [])) == ("done", 0)
+    place(door, "gone", status="cancelled")
+    assert door.call("sale.channel", "create_order", 3, {**change, "channel_identifier": "gone"}).status_code == 400
+
+
 def test_a_line_changed_by_hand_is_seen_in_the_books(door: Door) -> None:
     """Ours: the desk may change a line whatever the API allows, up to the gate."""
     stocked(door)

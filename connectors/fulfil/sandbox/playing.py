@@ -254,15 +254,18 @@ class Stage:
         books = self.books
         sale_workflow.check_shipped(books)
         shipments.check_state(shipment, ("waiting", "assigned", "packed", "shipped"), "ship")
+        service = shipment.carrier_service
         if event.carrier_service is not None:
             service = next((row.id for row in books.carrier_services if row.code == event.carrier_service), None)
             if service is None:
                 raise UserError(f"There is no carrier service {event.carrier_service}.")
-            shipment.carrier_service = service
+        for one in (goods for parcel in event.parcels for goods in parcel.goods):
+            self._product(one.sku)
         if shipment.model == OUT:
             self._pack(shipment)
         elif shipment.state == "waiting":
             shipments.ship_drop(books, shipment)
+        shipment.carrier_service = service
         for parcel in event.parcels:
             self._add_parcel(shipment, parcel)
         shipments.finish(books, shipment)

@@ -25,7 +25,7 @@ class _Books:
         self._changes = list(changes)
         self.records = [Record(id=number, stamp=number) for number in range(1, _RECORDS + 1)]
         self.untouched = set(range(1, _RECORDS + 1))
-        self.changed: set[int] = set()
+        self.changed: dict[int, Record] = {}
         self.pages = 0
 
     def respond(self, asked: Asked) -> Reply:
@@ -46,12 +46,12 @@ class _Books:
                 record = self.records.pop(len(self.records) // 3)
                 self.records.append(Record(id=record.id, stamp=stamp))
                 self.untouched.discard(record.id)
-                self.changed.add(record.id)
+                self.changed[record.id] = self.records[-1]
             case "delete":
                 record = min(self.records, key=lambda each: each.stamp)
                 self.records.remove(record)
                 self.untouched.discard(record.id)
-                self.changed.discard(record.id)
+                self.changed.pop(record.id, None)
 
 
 async def each_record_is_read_while_records_change(connector: Connector, paging: Paging) -> None:
@@ -60,11 +60,14 @@ async def each_record_is_read_while_records_change(connector: Connector, paging:
         books = _Books(paging, changes)
         async with both(connector, always(Reply())) as (api, outside):
             outside.respond = books.respond
-            read = Counter(await paging.read(api))
+            read = await paging.read(api)
         when = f"while it was read: {', '.join(changes) or 'nothing'}"
-        missed = sorted(id_ for id_ in books.untouched | books.changed if not read[id_])
-        twice = sorted(id_ for id_ in books.untouched if read[id_] > 1)
+        times = Counter(record.id for record in read)
+        missed = sorted(id_ for id_ in books.untouched if not times[id_])
+        stale = sorted(record.id for record in books.changed.values() if record not in read)
+        twice = sorted(id_ for id_ in books.untouched if times[id_] > 1)
         require(not missed, paging.name, f"records {missed} were missed ({when})")
+        require(not stale, paging.name, f"changes of the records {stale} were missed ({when})")
         require(not twice, paging.name, f"records {twice} did not change and were handed on twice ({when})")
         require(books.pages > 1, paging.name, "it was read in one page, so nothing was tried; ask for smaller pages")
 

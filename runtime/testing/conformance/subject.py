@@ -121,7 +121,9 @@ class Answers(msgspec.Struct, frozen=True, kw_only=True):
     refused: Reply
     refused_code: str | None = None
     """The code that `Refused` must carry; None: any."""
-    unauthorised: Reply
+    unauthorised: Reply | None
+    """None: each of these calls has a credential of its own, so that a refused one is no reason to stop the others;
+    say in `others` what it is."""
     throttled: Reply
     throttled_after_s: float | None
     failed: Reply
@@ -147,14 +149,14 @@ class Paging(msgspec.Struct, frozen=True, kw_only=True):
     """One way of reading a list to its end.
 
     `serve` is the API: it answers a request from the records as they are now, in the API's own order, as its
-    documentation says. `read` is what the product does with the connector, page by page to the end; it returns the ids
-    in the order in which they were handed on. `changes` are those that can happen to such a list while it is read:
-    a new record, a change of one that is there, the end of the oldest.
+    documentation says. `read` is what the product does with the connector, page by page to the end; it returns what was
+    handed on, in that order, each record with the stamp that it had. `changes` are those that can happen to such a list
+    while it is read: a new record, a change of one that is there (it must be handed on, then), the end of the oldest.
     """
 
     name: str
     serve: Callable[[Asked, Sequence[Record]], Reply]
-    read: Callable[[Api], Awaitable[Sequence[int]]]
+    read: Callable[[Api], Awaitable[Sequence[Record]]]
     changes: frozenset[Change]
 
 
