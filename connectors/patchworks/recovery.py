@@ -146,8 +146,9 @@ def payloads_to_fetch(run: Run, log: Sequence[LogLine], rows: Sequence[PayloadRo
 
     Named by the error lines; else those of a step with an error line; else, when the log of a failed run says nothing
     of use, those of the last step that stored any. A log line may name one payload of several, so what was dropped at
-    the same step is added; what other steps dropped is not, since a filter does that on purpose. A success whose log
-    tells of no error has failed at nothing.
+    the same step is added; what other steps dropped is not, since a filter does that on purpose. A run that failed has
+    stopped there: what lay beside the named payload was never sent, either, and is added, too (what was sent is known
+    again by its orders). A success whose log tells of no error has failed at nothing.
     """
     errors = [line for line in log if line.is_error]
     if run.status is RunStatus.SUCCESS and not errors:
@@ -156,7 +157,11 @@ def payloads_to_fetch(run: Run, log: Sequence[LogLine], rows: Sequence[PayloadRo
     steps = {line.step_id for line in errors if line.step_id}
     if named:
         dropped = [row.id for row in rows if row.dropped and row.step_id in steps]
-        return Fetch(payload_ids=_each_once(named + dropped))
+        beside: list[str] = []
+        if run.status is RunStatus.FAILURE:
+            origins = {row.step_id for row in rows if row.id in named and row.step_id}
+            beside = [row.id for row in rows if not row.dropped and row.step_id in origins]
+        return Fetch(payload_ids=_each_once(named + dropped + beside))
     found = [row for row in rows if row.step_id in steps]
     kept = [row for row in rows if not row.dropped]
     if not found and kept:

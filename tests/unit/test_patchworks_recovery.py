@@ -141,10 +141,12 @@ ROWS = (RAW, FILTERED, MAPPED, MAPPED_TOO)
 @pytest.mark.parametrize(
     ("log", "rows", "fetch"),
     [
-        pytest.param((INFO, ERROR), ROWS, Fetch(payload_ids=("7700316",)), id="named by the error line"),
-        pytest.param((ERROR, ERROR), ROWS, Fetch(payload_ids=("7700316",)), id="named twice"),
         pytest.param(
-            (ERROR,), (*ROWS, DROPPED), Fetch(payload_ids=("7700316", "7700318")), id="one named of several"
+            (INFO, ERROR), ROWS, Fetch(payload_ids=("7700316", "7700317")), id="named, and what lay beside it"
+        ),
+        pytest.param((ERROR, ERROR), (RAW, MAPPED), Fetch(payload_ids=("7700316",)), id="named twice"),
+        pytest.param(
+            (ERROR,), (RAW, MAPPED, DROPPED), Fetch(payload_ids=("7700316", "7700318")), id="one named of several"
         ),
         pytest.param(
             (INFO, ERROR_WITHOUT_PAYLOAD), ROWS,
@@ -168,6 +170,12 @@ def test_the_payloads_of_the_step_that_failed_are_fetched(
 ) -> None:
     """Facts 11.2: the payload on the error line; cross-checked with the run's rows (facts 2.3)."""
     assert recovery.payloads_to_fetch(run("r"), log, rows) == fetch
+
+
+def test_a_run_that_went_on_after_the_failure_sent_what_lay_beside_it() -> None:
+    """Only a run that stopped leaves the rest of its batches unsent; a partial success names what it did not send."""
+    partial = run("r", status=RunStatus.PARTIAL_SUCCESS)
+    assert recovery.payloads_to_fetch(partial, (ERROR,), ROWS).payload_ids == ("7700316",)
 
 
 def test_a_success_without_an_error_in_its_log_failed_at_nothing() -> None:
