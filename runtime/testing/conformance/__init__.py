@@ -6,10 +6,11 @@
     def test_my_connector_keeps_the_contract(case: Case) -> None:
         case.run()
 
-Nothing here needs a checkout, and nothing needs pytest: an installed Seamline is enough, and any test runner will do.
+An installed Seamline is enough: nothing here needs its repository or pytest, and any test runner will do.
 """
 
 from runtime.testing.conformance.ending import PERSON, Violation
+from runtime.testing.conformance.sandboxes import Ask, Request, Sandbox, sandbox_cases_of
 from runtime.testing.conformance.subject import (
     Answers,
     Asked,
@@ -32,6 +33,7 @@ __all__ = [
     "PERSON",
     "RULES",
     "Answers",
+    "Ask",
     "Asked",
     "Break",
     "Call",
@@ -44,9 +46,12 @@ __all__ = [
     "Paging",
     "Record",
     "Reply",
+    "Request",
     "Respond",
+    "Sandbox",
     "Violation",
     "cases_of",
     "json_reply",
+    "sandbox_cases_of",
     "violations_of",
 ]
