@@ -94,14 +94,22 @@ def check(*, config: ConfigPath = CONFIG, json: AsJson = False) -> int:
 
 @app.command
 def sandbox(
+    vendor: Literal["fulfil", "patchworks"] = "fulfil",
     *,
     config: Annotated[Path | None, Parameter(name=["--config", "-c"], help="Its settings, TOML or JSON.")] = None,
-    port: Annotated[int | None, Parameter(help="The port to listen on, whatever the settings say; else 8000.")] = None,
+    port: Annotated[int | None, Parameter(help="The port to listen on, whatever the settings say.")] = None,
+    target_key: Annotated[str | None, Parameter(help="patchworks: the key with which it delivers to Seamline.")] = None,
 ) -> int:
-    """Run the Fulfil sandbox: a stand-in for the ERP on loopback, with books that can be read at /sandbox/books."""
-    from connectors.fulfil.sandbox.__main__ import main as run_sandbox  # noqa: PLC0415
+    """Run a stand-in for Fulfil, or for Patchworks, on loopback, with books that can be read at /sandbox/books.
 
-    given = {"--config": config, "--port": port}
+    Both forget everything when they stop. deploy/sandbox.example.toml and deploy/patchworks-sandbox.example.toml are
+    settings to begin with; what they can be told to do stands there.
+    """
+    if vendor == "fulfil":
+        from connectors.fulfil.sandbox.__main__ import main as run_sandbox  # noqa: PLC0415
+    else:
+        from connectors.patchworks.sandbox.__main__ import main as run_sandbox  # noqa: PLC0415
+    given = {"--config": config, "--port": port, "--target-key": target_key}
     return run_sandbox([str(part) for pair in given.items() if pair[1] is not None for part in pair])
 
 
