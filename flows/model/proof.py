@@ -8,7 +8,7 @@ Refunds come after the sale: money that went back differently from what was retu
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from decimal import Decimal
+from decimal import Decimal, localcontext
 
 import msgspec
 
@@ -45,7 +45,7 @@ class Equation(msgspec.Struct, frozen=True, gc=False):
 
     name: str
     currency: str
-    summands: tuple[tuple[str, Decimal], ...]
+    parts: tuple[Decimal, ...]
     sum: Decimal
     published: Decimal
 
@@ -67,7 +67,8 @@ class Equation(msgspec.Struct, frozen=True, gc=False):
     @property
     def terms(self) -> tuple[Term, ...]:
         """The summands that are not zero."""
-        return tuple(Term(name, Money(amount, self.currency)) for name, amount in self.summands if amount)
+        named = zip(_SUMMANDS[self.name], self.parts, strict=False)
+        return tuple(Term(name, Money(amount, self.currency)) for name, amount in named if amount)
 
     def holds(self, tolerance: Decimal = ZERO) -> bool:
         """Whether both sides differ by no more than the tolerance."""
@@ -116,7 +117,8 @@ def prove(order: Order, *, side: Side = Side.SHOP, tolerance: Decimal = ZERO) ->
     `tolerance` is finance's, in units of the currency: differences of the source up to it are let pass.
     """
     try:
-        return _prove(order, order.currency_on(side), tolerance)
+        with localcontext(EXACT):  # every sum and difference below is exact, or raises
+            return _prove(order, order.currency_on(side), tolerance)
     except MixedCurrencies as error:
         sentence = f"The order mixes currencies: {error}."
         return Proof((), (Contradiction("currency", sentence, order.totals.total.shop),))
@@ -124,10 +126,10 @@ def prove(order: Order, *, side: Side = Side.SHOP, tolerance: Decimal = ZERO) ->
 
 def _prove(order: Order, currency: str, tolerance: Decimal) -> Proof:
     parts = _Parts(order, currency)
-    equations = [_equation("total", parts.terms(), order.totals.total, currency), *_published(order, parts)]
+    equations = [parts.total(order.totals.total), *_published(order, parts)]
     settlement = _Settlement(order, currency)
     if settlement.foreign is None:
-        equations.append(_equation("tender", settlement.terms(), order.totals.total, settlement.currency))
+        equations.append(_equation("tender", settlement.parts(), order.totals.total, settlement.currency))
     contradictions = [
         Contradiction(each.name, _sentence(order, each), abs(each.difference))
         for each in equations
@@ -153,38 +155,53 @@ class _Parts:
         self.currency = currency
         self.included = order.taxes_included
         self.goods = _sum([line.gross for line in lines], currency)
-        self.line_discounts = _sum([line.discount for line in lines], currency)
-        self.loose_discount = _one(order.unallocated_discount, currency)
+        loose = order.unallocated_discount
+        self.goods_discounts = _sum([line.discount for line in lines], currency)
+        if loose is not None:
+            self.goods_discounts += loose.on(currency).amount
         self.shipping = _sum([line.gross for line in shipping], currency)
         self.shipping_discounts = _sum([line.discount for line in shipping], currency)
         taxes = [tax for line in lines for tax in line.taxes]
         taxes += [tax for line in shipping for tax in line.taxes]
         taxes += order.duty_taxes or order.unallocated_taxes
-        self.tax = _sum([tax.amount for tax in taxes if not tax.withheld], currency)
-        self.withheld = _sum([tax.amount for tax in taxes if tax.withheld], currency)
         self.taxed = bool(taxes)
+        self.withheld = ZERO
         if not taxes:
             self.tax = _one(order.totals.tax, currency)
+        elif any([tax.withheld for tax in taxes]):  # noqa: C419 - a list is quicker than a generator here
+            self.tax = _sum([tax.amount for tax in taxes if not tax.withheld], currency)
+            self.withheld = _sum([tax.amount for tax in taxes if tax.withheld], currency)
+        else:
+            self.tax = _sum([tax.amount for tax in taxes], currency)
         self.duties = _one(order.duties, currency)
         self.fees = _one(order.fees, currency)
         self.tips = _one(order.tips, currency)
 
-    @property
-    def discounts(self) -> Decimal:
-        return _add(_add(self.line_discounts, self.loose_discount), self.shipping_discounts)
+    def total(self, published: Amount) -> Equation:
+        """The total and its parts. Taxes of an inclusive order are in its prices already."""
+        tax, withheld = (ZERO, ZERO) if self.included else (self.tax, self.withheld)
+        parts = (
+            self.goods, self.shipping, -(self.goods_discounts + self.shipping_discounts), tax, withheld,
+            self.duties, self.fees, self.tips,
+        )  # fmt: skip
+        return _equation("total", parts, published, self.currency)
 
-    def terms(self) -> list[tuple[str, Decimal]]:
-        """The summands of the total. Taxes of an inclusive order are in its prices already."""
-        return [
-            ("lines", self.goods),
-            ("shipping", self.shipping),
-            ("discounts", self.discounts.copy_negate()),
-            ("tax", ZERO if self.included else self.tax),
-            ("tax withheld by the sales channel", ZERO if self.included else self.withheld),
-            ("duties", self.duties),
-            ("fees", self.fees),
-            ("tips", self.tips),
-        ]
+
+_SUMMANDS = {
+    "total": (
+        "lines", "shipping", "discounts", "tax", "tax withheld by the sales channel", "duties", "fees", "tips",
+    ),
+    "goods": ("lines",),
+    "subtotal": ("lines", "discounts"),
+    "discounts": ("discounts of lines", "discounts of shipping"),
+    "tax": ("tax", "withheld tax"),
+    "shipping": ("shipping", "discounts of shipping"),
+    "tender": (
+        "captured", "authorised", "gift card", "store credit", "due", "removed before it was paid", "released",
+        "cash rounding",
+    ),
+}  # fmt: skip
+"""What an equation adds up, in the order of its amounts."""
 
 
 def _published(order: Order, parts: _Parts) -> Iterator[Equation]:
@@ -193,23 +210,18 @@ def _published(order: Order, parts: _Parts) -> Iterator[Equation]:
     Versions of a source differ in whether the discounts include shipping's, and whether shipping is before its own.
     Where they do, either reading will do.
     """
-    currency, totals = parts.currency, order.totals
+    currency, totals, goods = parts.currency, order.totals, parts.goods
+    off_goods, off_shipping = parts.goods_discounts, parts.shipping_discounts
     if totals.goods is not None:
-        yield _equation("goods", [("lines", parts.goods)], totals.goods, currency)
+        yield _equation("goods", (goods,), totals.goods, currency)
     if totals.subtotal is not None:
-        goods = [("lines", parts.goods), ("discounts", _add(parts.line_discounts, parts.loose_discount).copy_negate())]
-        yield _equation("subtotal", goods, totals.subtotal, currency)
+        yield _equation("subtotal", (goods, -off_goods), totals.subtotal, currency)
     if totals.discounts is not None:
-        discounts = [
-            ("discounts of lines", _add(parts.line_discounts, parts.loose_discount)),
-            ("discounts of shipping", parts.shipping_discounts),
-        ]
-        yield _nearest("discounts", (discounts, discounts[:1]), totals.discounts, currency)
+        yield _nearest("discounts", (off_goods, off_shipping), totals.discounts, currency)
     if totals.tax is not None and parts.taxed:
-        yield _equation("tax", [("tax", parts.tax), ("withheld tax", parts.withheld)], totals.tax, currency)
+        yield _equation("tax", (parts.tax, parts.withheld), totals.tax, currency)
     if totals.shipping is not None:
-        shipping = [("shipping", parts.shipping), ("discounts of shipping", parts.shipping_discounts.copy_negate())]
-        yield _nearest("shipping", (shipping, shipping[:1]), totals.shipping, currency)
+        yield _nearest("shipping", (parts.shipping, -off_shipping), totals.shipping, currency)
 
 
 # -- who pays the total ------------------------------------------------------------------------------------------------
@@ -239,7 +251,7 @@ class _Settlement:
         self.credit = _paid(each for each in taken if each.tender is Tender.STORE_CREDIT)
         self.authorised = _open(payments)
         self.derived = all(each.derived for each in payments)
-        self.paid = _add(_add(self.captured, self.gift_card), self.credit)
+        self.paid = self.captured + self.gift_card + self.credit
         if self.foreign is None:
             self._rest(order)
 
@@ -248,7 +260,7 @@ class _Settlement:
         status, totals, currency = order.financial_status, order.totals, self.currency
         total = totals.total.on(currency).amount
         self.rounding = _one(order.cash_rounding, currency)
-        rest = _subtract(_add(_subtract(total, self.paid), self.rounding), self.authorised)
+        rest = total - self.paid + self.rounding - self.authorised
         outstanding = None
         if totals.outstanding is not None and (
             totals.outstanding.shop.currency == currency or not totals.outstanding.shop
@@ -258,28 +270,22 @@ class _Settlement:
             self.due = ZERO if status in _SETTLED else max(rest, ZERO)
         else:
             # Some versions count what is only authorised as outstanding.
-            counted = self.authorised and _add(rest, self.authorised) == outstanding
+            counted = self.authorised and rest + self.authorised == outstanding
             self.due = rest if counted else max(outstanding, ZERO)
-        rest = _subtract(rest, self.due)
+        rest -= self.due
         removed = ZERO
         if totals.left is not None:
-            removed = _subtract(_subtract(total, totals.left.on(currency).amount), returned(order, currency))
+            removed = total - totals.left.on(currency).amount - returned(order, currency)
         self.removed = max(ZERO, min(removed, rest))
-        rest = _subtract(rest, self.removed)
+        rest -= self.removed
         voided = status is FinancialStatus.VOIDED or (order.cancelled_at is not None and status in _UNPAID)
         self.released = max(rest, ZERO) if voided else ZERO
 
-    def terms(self) -> list[tuple[str, Decimal]]:
-        return [
-            ("captured", self.captured),
-            ("authorised", self.authorised),
-            ("gift card", self.gift_card),
-            ("store credit", self.credit),
-            ("due", self.due),
-            ("removed before it was paid", self.removed),
-            ("released", self.released),
-            ("cash rounding", self.rounding.copy_negate()),
-        ]
+    def parts(self) -> tuple[Decimal, ...]:
+        return (
+            self.captured, self.authorised, self.gift_card, self.credit, self.due, self.removed, self.released,
+            -self.rounding,
+        )  # fmt: skip
 
 
 def returned(order: Order, currency: str) -> Decimal:
@@ -301,7 +307,7 @@ def _open(payments: list[Payment]) -> Decimal:
         if any(p.kind is PaymentKind.VOID for p in others):
             continue
         captured = _paid(p for p in others if p.kind is PaymentKind.CAPTURE)
-        result = _add(result, max(_subtract(each.amount.amount, captured), ZERO))
+        result += max(each.amount.amount - captured, ZERO)
     return result
 
 
@@ -351,12 +357,12 @@ def _remarks(order: Order) -> Iterator[Contradiction]:
 # -- sums --------------------------------------------------------------------------------------------------------------
 
 
-def _sum(amounts: Iterable[Amount], currency: str) -> Decimal:
-    result = ZERO
-    for amount in amounts:
-        side = amount.shop
-        result = _add(result, side.amount if side.currency == currency else amount.on(currency).amount)
-    return result
+def _sum(amounts: list[Amount], currency: str) -> Decimal:
+    """In the exact context of `prove`."""
+    if not amounts:
+        return ZERO
+    figures = [each.shop.amount if each.shop.currency == currency else each.on(currency).amount for each in amounts]
+    return sum(figures, ZERO)
 
 
 def _one(amount: Amount | None, currency: str) -> Decimal:
@@ -364,30 +370,24 @@ def _one(amount: Amount | None, currency: str) -> Decimal:
 
 
 def _paid(payments: Iterable[Payment]) -> Decimal:
-    result = ZERO
-    for payment in payments:
-        result = _add(result, payment.amount.amount)
-    return result
+    return sum([payment.amount.amount for payment in payments], ZERO)
 
 
 # -- equations and their sentences -------------------------------------------------------------------------------------
 
 
-def _equation(name: str, terms: Iterable[tuple[str, Decimal]], published: Amount, currency: str) -> Equation:
-    summands = tuple(terms)
-    left = ZERO
-    for _, amount in summands:
-        if amount:
-            left = _add(left, amount)
-    return Equation(name, currency, summands, left, published.on(currency).amount)
+def _equation(name: str, parts: tuple[Decimal, ...], published: Amount, currency: str) -> Equation:
+    shop = published.shop
+    figure = shop.amount if shop.currency == currency else published.on(currency).amount
+    return Equation(name, currency, parts, sum(parts, ZERO), figure)
 
 
-def _nearest(name: str, readings: tuple[list[tuple[str, Decimal]], ...], published: Amount, currency: str) -> Equation:
-    first = _equation(name, readings[0], published, currency)
+def _nearest(name: str, parts: tuple[Decimal, ...], published: Amount, currency: str) -> Equation:
+    """With all parts, or with the first alone: the reading that holds, or comes nearer."""
+    first = _equation(name, parts, published, currency)
     if first.holds():
         return first
-    equations = [first, *(_equation(name, terms, published, currency) for terms in readings[1:])]
-    return min(equations, key=lambda each: abs(each.difference.amount))
+    return min(first, _equation(name, parts[:1], published, currency), key=lambda each: abs(each.difference.amount))
 
 
 def _off(difference: Money) -> str:
