@@ -50,7 +50,7 @@ class CapabilityFile(msgspec.Struct, frozen=True, kw_only=True):
     tenant: str
     found_at: datetime
     seamline: str
-    capabilities: dict[str, Finding]
+    capabilities: dict[str, Finding] = {}
     names: dict[str, str] = {}
 
 

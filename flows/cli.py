@@ -39,6 +39,7 @@ OrderName = Annotated[
 ]
 State = Literal["new", "held", "creating", "unknown", "imported", "cancelled"]
 Owner = Literal["operations", "finance", "ecommerce", "sre"]
+Vendor = Literal["fulfil", "patchworks"]
 
 _COMMANDS_A_TERMINAL = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 """Control characters, line breaks and reversals of the direction of text: what others sent is shown, never obeyed."""
@@ -72,9 +73,13 @@ def run(*, config: ConfigPath = CONFIG) -> None:
 
 @app.command
 def check(*, config: ConfigPath = CONFIG, json: AsJson = False) -> int:
-    """Check the configuration: every problem at once, with its line and the right spelling. Touches nothing."""
+    """Check the configuration: every problem at once, with its line and the right spelling. Touches nothing.
+
+    What a capability file lacks, or says otherwise than a setting, is noted on standard error.
+    """
     from flows.config import Config  # noqa: PLC0415
     from runtime.config import check as check_text  # noqa: PLC0415
+    from runtime.config import load  # noqa: PLC0415
 
     try:
         text = config.read_text(encoding="utf-8")
@@ -83,6 +88,12 @@ def check(*, config: ConfigPath = CONFIG, json: AsJson = False) -> int:
     except UnicodeDecodeError as error:
         raise ConfigInvalid(f"{config} is not UTF-8 at byte {error.start}; save it as UTF-8") from None
     problems = check_text(text, Config, directory=config.parent)
+    if not problems:
+        from flows.capabilities import remarks  # noqa: PLC0415
+
+        problems, notes = remarks(load(config, Config))
+        for note in notes:
+            print(_harmless(f"note: {note}"), file=sys.stderr)
     if json:
         _print_json(problems)
     else:
@@ -90,6 +101,62 @@ def check(*, config: ConfigPath = CONFIG, json: AsJson = False) -> int:
             print(problem)
         print(f"{config}: {len(problems) or 'no'} problem{'' if len(problems) == 1 else 's'}")
     return ConfigInvalid.exit_status if problems else 0
+
+
+@app.command
+def probe(
+    vendor: Vendor = "fulfil",
+    *,
+    plan: Annotated[bool, Parameter(negative="")] = False,
+    writes: Annotated[bool, Parameter(negative="")] = False,
+    burst: Annotated[bool, Parameter(negative="")] = False,
+    yes: Annotated[bool, Parameter(negative="")] = False,
+    to: Path | None = None,
+    item_timeout_s: Annotated[float, Parameter(validator=Number(gt=0, lte=600))] = 60.0,
+    config: ConfigPath = CONFIG,
+    json: AsJson = False,
+) -> None:
+    """Find out what a tenant can do where public material says nothing. Reads only, unless --writes is given.
+
+    Exit status 0 when it was asked, whatever it can do; 69 when it cannot be reached, 77 when it refuses us. A question
+    that stays open is `unknown`, and says why. What a probe leaves behind is told, by the next one again.
+
+    Parameters
+    ----------
+    vendor
+        Whom to ask.
+    plan
+        Only say what would be asked. Nothing is sent.
+    writes
+        Also make orders, or start the flows that are named for it, on a tenant that the configuration calls a sandbox.
+    burst
+        Also call faster than allowed, once, until the rate limit answers.
+    yes
+        Confirm --writes without being asked.
+    to
+        Keep what was found in this file, whole or not at all.
+    item_timeout_s
+        How long one question may take.
+    """
+    from flows import probe as probing  # noqa: PLC0415
+
+    effects = probing.effects_of(writes=writes, burst=burst)
+    if plan:
+        planned = probing.plan(vendor, effects)
+        if json:
+            _print_json(planned)
+            return
+        _print_table(("does", "asks", "to find"), [(each.effect, each.asks, ", ".join(each.finds)) for each in planned])
+        return
+    probed = _probed(vendor, effects, config, item_timeout_s, confirmed=yes)
+    if to is not None:
+        probing.keep(to, probed.file)
+    if json:
+        _print_json(probed)
+    else:
+        _print_table(("capability", "value", "how", "what it means"), probing.rows(probed))
+    for line in probing.leftovers(probed):
+        print(_harmless(line), file=sys.stderr)
 
 
 @app.command
@@ -314,7 +381,7 @@ def order_schema() -> None:
 # -- below the commands ------------------------------------------------------------------------------------------------
 
 
-def _loaded(config: Path, section: Literal["store", "ops"]) -> Any:
+def _loaded(config: Path, section: Literal["store", "ops", "fulfil", "patchworks", "sales_channels"]) -> Any:
     """The configuration with one section looked at: asking about an order must not need the token of the ERP."""
     from flows.config import Config  # noqa: PLC0415
     from runtime.config import load  # noqa: PLC0415
@@ -324,6 +391,20 @@ def _loaded(config: Path, section: Literal["store", "ops"]) -> Any:
         for field in msgspec.structs.fields(Config)
     )
     return load(config, msgspec.defstruct("Config", fields, kw_only=True, frozen=True))
+
+
+def _probed(vendor: Vendor, effects: frozenset[Any], config: Path, timeout_s: float, *, confirmed: bool) -> Any:
+    """Ask; only the section of whom is asked has to be in order, and the first sales channel of Fulfil's orders."""
+    from flows import probe as probing  # noqa: PLC0415
+
+    settings = getattr(_loaded(config, vendor), vendor)
+    if settings is None:
+        raise _NotFound(f"{config} has no [{vendor}] section, so there is nobody to ask")
+    channels = _loaded(config, "sales_channels").sales_channels if vendor == "fulfil" else {}
+    if "writes" in effects:
+        probing.may_write(settings, confirmed=confirmed)
+    question = probing.question(settings, channels, effects, SystemClock(), version_of("seamline"), timeout_s)
+    return anyio.run(question)
 
 
 def _read(config: Path, question: Any) -> Any:

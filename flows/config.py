@@ -8,7 +8,9 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
+from connectors.fulfil.capabilities import FulfilProbeSettings
 from connectors.fulfil.config import FulfilConfig, WebhookSettings
+from connectors.patchworks.capabilities import PatchworksProbeSettings
 from connectors.patchworks.config import IntakeSettings, PatchworksConfig
 from flows.formats import FORMATS
 from flows.model.sale import SaleSettings
@@ -54,6 +56,21 @@ class FulfilSettings(msgspec.Struct, frozen=True, kw_only=True):
     """How often changed products are read."""
     catalogue_overlap_s: Annotated[float, Meta(ge=0)] = 300.0
     """How far before the last sync each sync reads again, because late commits carry earlier times."""
+    capabilities: str = ""
+    """The file in which `seamline probe fulfil` keeps what this tenant can do. Empty: nothing is known, and the least
+    is assumed."""
+    probe: FulfilProbeSettings = FulfilProbeSettings()
+    """What `seamline probe fulfil` may do."""
+
+
+class PatchworksSettings(PatchworksConfig, frozen=True, kw_only=True):
+    """How we call Patchworks: its Core API, its Start API, and the triggers of single flows."""
+
+    capabilities: str = ""
+    """The file in which `seamline probe patchworks` keeps what this company's Patchworks does. Empty: nothing is known,
+    and the least is assumed."""
+    probe: PatchworksProbeSettings = PatchworksProbeSettings()
+    """What `seamline probe patchworks` may do."""
 
 
 class RecoverySettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -109,7 +126,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
         dict[Annotated[str, Meta(pattern="^[a-z0-9][a-z0-9-]{0,62}$")], SalesChannelSettings], Meta(min_length=1)
     ]
     """The sales channels, by the name that stands in the intake's path."""
-    patchworks: PatchworksConfig | None = None
+    patchworks: PatchworksSettings | None = None
     """How we call Patchworks. Not set: it only calls us."""
     recovery: RecoverySettings | None = None
     """Which failed runs of Patchworks are recovered. Not set: none."""

@@ -182,17 +182,18 @@ def applied(config: FulfilConfig, capabilities: FulfilCapabilities, names: dict[
 
 
 def contradictions(config: FulfilConfig, capabilities: FulfilCapabilities, names: dict[str, str]) -> tuple[str, ...]:
-    """Where explicit settings say something else than what was found, as sentences."""
-    found = []
+    """Where explicit settings say something else than what was found, as sentences that say what counts."""
+    differ = []
     known = capabilities.sellable_field
     if config.sellable_field and known not in ("unknown", config.sellable_field):
-        found.append(
-            f"fulfil.api.sellable_field is {config.sellable_field!r}, and the tenant was found to have {known}"
-        )
+        differ.append(("fulfil.api.sellable_field", config.sellable_field, known))
     for name, own in config.names.items():
         if name in names and names[name] != own:
-            found.append(f"fulfil.api.names: {name} is {own!r}, and the tenant was found to have {names[name]!r}")
+            differ.append((f"fulfil.api.names: {name}", own, names[name]))
+    found = [
+        f"{setting} is {own!r}, the tenant was found to have {has!r}; the setting wins" for setting, own, has in differ
+    ]
     cap = capabilities.page_cap
     if isinstance(cap, int) and config.page_size > cap:
-        found.append(f"fulfil.api.page_size is {config.page_size}, and the tenant takes {cap}; {cap} will be used")
+        found.append(f"fulfil.api.page_size is {config.page_size}, the tenant takes {cap}; the smaller is used")
     return tuple(found)

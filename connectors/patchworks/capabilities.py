@@ -33,11 +33,11 @@ class PatchworksProbeSettings(msgspec.Struct, frozen=True, kw_only=True):
     disabled_flow_id: Id | None = None
     """A flow that is deployed and disabled, and may be started all the same."""
     webhook: str = ""
-    """The name, under `patchworks.api.webhooks`, of a webhook whose flow may be started at any time."""
+    """The name, under `patchworks.webhooks`, of a webhook whose flow may be started at any time."""
     disabled_webhook: str = ""
     """The name of a webhook whose flow is disabled, and may be started all the same."""
     callback: str = ""
-    """The name, under `patchworks.api.callbacks`, of a callback that may be called at any time."""
+    """The name, under `patchworks.callbacks`, of a callback that may be called at any time."""
     failing_callback: str = ""
     """The name of a callback whose flow always fails."""
     second_token: Secret | None = None
@@ -139,8 +139,3 @@ class PatchworksCapabilities(msgspec.Struct, frozen=True, kw_only=True):
     def looks_by_payload(self) -> bool:
         """Whether a start whose answer was lost can be found while it waits; else only after it has begun."""
         return self.queue == "readable" or self.queued_run == "listed"
-
-    @property
-    def recovers_within_h(self) -> float:
-        """Hours in which a failed payload must be fetched: the documented 72, or half of it where that was not kept."""
-        return 36.0 if self.payload_retention == "shorter" else 72.0

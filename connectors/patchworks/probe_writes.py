@@ -198,7 +198,7 @@ def _webhook(company: ProbedPatchworks, name: str) -> WebhookTarget:
     """The webhook of that name. Raises Refused when there is none."""
     target = company.config.webhooks.get(name)
     if target is None:
-        raise Refused("no such webhook is named in patchworks.probe and patchworks.api.webhooks", code="not_set")
+        raise Refused("no such webhook is named in patchworks.probe and patchworks.webhooks", code="not_set")
     return target
 
 
@@ -266,7 +266,7 @@ async def _disabled_webhook(company: ProbedPatchworks) -> Findings:
 async def _called(company: ProbedPatchworks, name: str) -> Answer:
     target = company.config.callbacks.get(name)
     if target is None:
-        raise Refused("no such callback is named in patchworks.probe and patchworks.api.callbacks", code="not_set")
+        raise Refused("no such callback is named in patchworks.probe and patchworks.callbacks", code="not_set")
     headers = {} if target.signature is None else {_SIGNATURE_HEADER: target.signature.reveal()}
     return await company.trigger(_url(target), headers, msgspec.json.encode(company.payload()))
 
