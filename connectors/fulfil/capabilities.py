@@ -183,7 +183,7 @@ def applied(config: FulfilConfig, capabilities: FulfilCapabilities, names: dict[
 
 def contradictions(config: FulfilConfig, capabilities: FulfilCapabilities, names: dict[str, str]) -> tuple[str, ...]:
     """Where explicit settings say something else than what was found, as sentences that say what counts."""
-    differ = []
+    differ: list[tuple[str, str, str]] = []
     known = capabilities.sellable_field
     if config.sellable_field and known not in ("unknown", config.sellable_field):
         differ.append(("fulfil.api.sellable_field", config.sellable_field, known))
