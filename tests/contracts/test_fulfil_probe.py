@@ -21,13 +21,14 @@ from connectors.fulfil.probe import ITEMS, FulfilFound, probe_fulfil
 from connectors.fulfil.probe_tenant import ProbedFulfil
 from connectors.fulfil.probe_writes import left_behind
 from connectors.fulfil.sandbox import SandboxConfig
-from connectors.fulfil.sandbox.config import DEMO_CHANNEL, FaultRule, ProductSeed
+from connectors.fulfil.sandbox.config import DEMO_CHANNEL, ProductSeed
 from connectors.fulfil.sandbox.server import open_sandbox
 from connectors.http import outgoing
 from connectors.probe import Effect
 from runtime.budget import Budget
 from runtime.clock import SystemClock
 from runtime.errors import Unauthorised, Unavailable
+from runtime.testing.faults import FaultRule
 from tests.contracts.door import order
 
 pytestmark = pytest.mark.anyio

@@ -22,8 +22,8 @@ import aiohttp
 import anyio
 import msgspec
 
-from connectors.fulfil.sandbox.config import FaultRule
 from flows.demo.orders import GeneratedOrder, catalogue
+from runtime.testing.faults import FaultRule
 from tests.benchmarks.world import metric
 from tests.crash.observer import FULFIL_CHANNELS, Key, Verdict, judge
 
