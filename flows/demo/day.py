@@ -138,7 +138,8 @@ class _Living:
 
     def __init__(self, world: World, today: Day) -> None:
         self._world, self._today = world, today
-        self._hub, self._erp = Hub(world, world.keys), Erp(world, world.keys.fulfil)
+        self._hub = Hub(world.asked, world.hub_url, world.keys)
+        self._erp = Erp(world.asked, world.erp_url, world.keys.fulfil)
         self._script = Script(today, self._hub, self._erp)
         self._rest_within_s = _REST_WITHIN_S + _REST_WITHIN_S_PER_ORDER * len(today.planned)
 

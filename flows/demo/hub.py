@@ -16,7 +16,7 @@ import msgspec
 from flows.demo.mapping import mapped
 from flows.demo.settings import COMPANY, OUTLET_TRIGGER, Keys
 from flows.demo.stories import Wanted
-from flows.demo.world import DemoFailed, World
+from flows.demo.world import Ask, DemoFailed
 from runtime.testing.faults import FaultRule
 
 OrderName = tuple[str, str]
@@ -89,8 +89,8 @@ class _Runs(msgspec.Struct, frozen=True):
 class Hub:
     """See the module. `acknowledged` says which versions of which orders were answered with 2xx."""
 
-    def __init__(self, world: World, keys: Keys) -> None:
-        self._world, self._url = world, world.hub_url
+    def __init__(self, ask: Ask, url: str, keys: Keys) -> None:
+        self._ask, self._url = ask, url
         self._key = {"Authorization": keys.patchworks, "Accept": "application/json"}
         self._trigger = f"{self._url}/webhooks/api/v1/{COMPANY}/{OUTLET_TRIGGER}?patchworks_signature={keys.webhook}"
         self._pushed: dict[str, tuple[OrderName, int]] = {}
@@ -113,7 +113,7 @@ class Hub:
 
     async def order(self, sales_channel: str, order_id: str) -> bytes:
         """The order as it is now, in the sales channel's own JSON."""
-        return await self._world.asked(f"{self._url}/sandbox/sales-channels/{sales_channel}/orders/{order_id}")
+        return await self._ask(f"{self._url}/sandbox/sales-channels/{sales_channel}/orders/{order_id}")
 
     async def put_levels(self, sales_channel: str, levels: Sequence[Mapping[str, Any]]) -> None:
         """Somebody sets stock figures by hand."""
@@ -127,7 +127,7 @@ class Hub:
             names = [(sales_channel, order_id) for order_id in order_ids[start : start + _SEND_TOGETHER]]
             body = some[0] if len(some) == 1 else b'{"orders":[' + b",".join(some) + b"]}"
             self._note(body, names)
-            await self._world.asked(self._trigger, body, headers={"Content-Type": "application/json"})
+            await self._ask(self._trigger, body, headers={"Content-Type": "application/json"})
 
     def _note(self, body: bytes, names: Sequence[OrderName]) -> None:
         """Which keys of the books will stand for these orders: a payload is named by its digest, and each order in it
@@ -175,7 +175,7 @@ class Hub:
         while page < pages:
             page += 1
             query = f"filter[status]={_FAILED}&filter[retried]=0&per_page={_PER_PAGE}&page={page}"
-            answer = await self._world.asked(f"{self._url}/core/api/v1/flow-runs?{query}", headers=self._key)
+            answer = await self._ask(f"{self._url}/core/api/v1/flow-runs?{query}", headers=self._key)
             runs = msgspec.json.decode(answer, type=_Runs)
             found += [run.id for run in runs.data]
             pages = runs.meta.last_page
@@ -184,7 +184,7 @@ class Hub:
     async def retry(self, runs: Sequence[str]) -> None:
         """Somebody retries these runs, all at once."""
         for run in runs:
-            await self._world.asked(f"{self._url}/core/api/v1/flow-runs/{run}/retry", b"", headers=self._key)
+            await self._ask(f"{self._url}/core/api/v1/flow-runs/{run}/retry", b"", headers=self._key)
 
     async def settle_and_retry(self, *, apart_from: Sequence[str] = ()) -> None:
         """Return when nothing is under way and no run has failed but those. Raises DemoFailed when one fails on."""
@@ -200,12 +200,12 @@ class Hub:
 
     async def books(self, *, full: bool) -> HubBooks:
         """The books, with or without orders and keys."""
-        content = await self._world.asked(f"{self._url}/sandbox/books?full={int(full)}")
+        content = await self._ask(f"{self._url}/sandbox/books?full={int(full)}")
         return msgspec.json.decode(content, type=HubBooks)
 
     async def digest(self) -> str:
         """One text for everything that the sales channels have, but times."""
-        content = await self._world.asked(f"{self._url}/sandbox/books/digest")
+        content = await self._ask(f"{self._url}/sandbox/books/digest")
         digest: str = msgspec.json.decode(content)["digest"]
         return digest
 
@@ -218,7 +218,7 @@ class Hub:
         return {name: len(found) for name, found in versions.items()}
 
     async def _control(self, path: str, body: Any) -> bytes:
-        return await self._world.asked(f"{self._url}/sandbox/{path}", msgspec.json.encode(body))
+        return await self._ask(f"{self._url}/sandbox/{path}", msgspec.json.encode(body))
 
 
 def _named(key: str) -> tuple[OrderName, int]:

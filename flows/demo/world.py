@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import socket
 import sys
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from subprocess import DEVNULL, STDOUT
-from typing import Any
+from typing import Any, Protocol
 
 import aiohttp
 import anyio
@@ -29,6 +29,16 @@ STOP_WITHIN_S = 30.0
 _READY_WITHIN_S = 60.0
 _POLL_S = 0.05
 _LOG_TAIL = 1_500
+
+
+class Ask(Protocol):
+    """How a sandbox is asked; see `World.asked`."""
+
+    def __call__(
+        self, url: str, body: bytes | None = None, *, verb: str = "", headers: Mapping[str, str] | None = None
+    ) -> Awaitable[bytes]:
+        """The body of a 200. Raises DemoFailed otherwise."""
+        ...
 
 
 class DemoFailed(SeamlineError):
