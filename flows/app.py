@@ -23,10 +23,16 @@ import aiohttp
 import anyio
 
 from connectors.contract import Identification
-from connectors.fulfil.client import FulfilApi
+from connectors.fulfil.config import FulfilConfig
+from connectors.fulfil.hints import hint_routes
 from connectors.http import Session, outgoing
+from connectors.patchworks.admission import admission_of
+from connectors.patchworks.config import PatchworksConfig
 from connectors.patchworks.intake import intake_routes
+from connectors.patchworks.items import Items
+from connectors.patchworks.tokens import Tokens, token_routes
 from flows import events as business_events
+from flows import outside
 from flows.catalogue import KEY as CATALOGUE_KEY
 from flows.catalogue import NAME as CATALOGUE
 from flows.catalogue import Catalogue, Sync
@@ -34,15 +40,17 @@ from flows.config import Config
 from flows.desk import NAME as DESK
 from flows.desk import Desk
 from flows.formats import FORMATS
+from flows.gauges import register_gauges
+from flows.hints import Hints
 from flows.model.messages import Recheck
 from flows.model.schema import ORDERS
 from flows.model.skus import SkuIndex
 from flows.order_importer import NAME as ORDER_IMPORTER
 from flows.order_importer import OrderImporter
+from flows.run_recovery import NAME as RUN_RECOVERY
+from flows.run_recovery import SWEEP_KEY, RunRecovery, Sweep, recovery_policy
 from flows.standing import Standing
-from runtime.api import RateReading
-from runtime.breaker import Breaker
-from runtime.budget import Budget
+from runtime.actor import Actor
 from runtime.clock import Clock, SystemClock
 from runtime.config import fingerprint, load
 from runtime.delivery import Delivery, Receipt
@@ -52,8 +60,6 @@ from runtime.exporter import Exporter
 from runtime.http import Control, Limits, Listener, application, ops_app
 from runtime.journal.journal import Journal, opened
 from runtime.journal.upkeep import run_upkeep
-from runtime.lane import LaneConfig
-from runtime.retry import RetryPolicy
 from runtime.schedule import Interval
 from runtime.supervisor import Supervisor
 from runtime.telemetry import events as runtime_events
@@ -63,8 +69,6 @@ from runtime.telemetry.logs import LogLines, libraries_bridged, to_stream
 from runtime.telemetry.metrics import Telemetry
 from runtime.telemetry.tracing import sampled
 
-SHARES = {"orders": 70, "fulfilments": 15, "stock": 10, "rest": 5}
-"""How a short budget of Fulfil calls is divided; what one class does not use flows to the others."""
 VERSION = version_of("seamline")
 _RETRY_AFTER_WHILE_STOPPING_S = 10.0
 _RETRY_AFTER_WHILE_FULL_S = 30.0
@@ -75,7 +79,6 @@ busy event loop than for the disk, several times a commit, and every order waits
 """
 _GC_THRESHOLDS = (50_000, 20, 50)
 """An order makes hundreds of short-lived objects and no cycles: looking for those less often saves CPU."""
-_BURST = 4
 
 
 class App:
@@ -84,16 +87,13 @@ class App:
     def __init__(self, config: Config, journal: Journal, engine: Engine, telemetry: Telemetry) -> None:
         self.config, self.journal, self.engine, self.telemetry = config, journal, engine, telemetry
         self.standing = Standing(journal)
+        self.hints = Hints({"product.product": partial(engine.post, CATALOGUE, CATALOGUE_KEY, Sync())})
         self.accepting = False
         self.intake_url = self.ops_url = ""
 
     async def accept(self, deliveries: Sequence[Delivery]) -> Sequence[Receipt]:
         """What intake calls: durable, then handed to the order importer."""
         return await self.engine.accept(deliveries, ORDER_IMPORTER)
-
-    def identify(self, sales_channel: str, item: bytes) -> Identification:
-        """Name an item with the format of its sales channel."""
-        return FORMATS[self.config.sales_channels[sales_channel].format].identify(item)
 
     def pressure(self) -> float | None:
         """Seconds that a sender should wait before it tries again; None when there is room."""
@@ -121,14 +121,19 @@ class App:
         return f"{name} is {'paused' if command == 'pause' else 'going on'}"
 
     async def _release(self, key: str) -> str:
-        if not await self.journal.query_list("states", [key], ORDER_IMPORTER):
-            raise SeamlineError(f"no order is known as {key!r}; `seamline orders list` shows those that are")
-        if any(
-            (channel, parked) == (ORDER_IMPORTER, key) for channel, parked, *_ in await self.journal.query("parked")
-        ):
+        releasing = [name for name in (ORDER_IMPORTER, RUN_RECOVERY) if name in self.engine.channels]
+        holders = [name for name in releasing if await self.journal.query_list("states", [key], name)]
+        if not holders:
+            raise SeamlineError(f"nothing is known as {key!r}; `seamline holds` shows what waits")
+        if any((channel, parked) == (holders[0], key) for channel, parked, *_ in await self.journal.query("parked")):
             raise SeamlineError(f"a message of {key} is parked as a defect of ours; a restart tries it again")
-        await self.engine.post(ORDER_IMPORTER, key, Recheck(because="person"))
+        await self.engine.post(holders[0], key, Recheck(because="person"))
         return f"{key} will be decided on again"
+
+
+def identify(config: Config, sales_channel: str, item: bytes) -> Identification:
+    """Name an item with the format of its sales channel."""
+    return FORMATS[config.sales_channels[sales_channel].format].identify(item)
 
 
 def run_process(path: Path) -> None:
@@ -178,8 +183,8 @@ def telemetry_of(config: Config, clock: Clock) -> Telemetry:
         known={
             "partition": (*config.sales_channels, ""),
             "sales_channel": config.sales_channels,
-            "api": ("fulfil",),
-            "actor": (ORDER_IMPORTER, CATALOGUE, DESK),
+            "api": ("fulfil", "patchworks"),
+            "actor": (ORDER_IMPORTER, CATALOGUE, DESK, RUN_RECOVERY),
         },
     )
     fingerprinted = fingerprint(config)[:12]
@@ -199,37 +204,18 @@ async def composed(config: Config, clock: Clock, telemetry: Telemetry) -> AsyncI
     path = Path(config.store.path)
     async with AsyncExitStack() as stack:
         journal = await stack.enter_async_context(opened(path, clock, emit, (ORDERS,)))
-        session = await stack.enter_async_context(
-            outgoing(
-                connections_max=config.fulfil.api.concurrency_max,
-                connect_timeout_s=config.fulfil.api.connect_timeout_s,
-                request_timeout_s=config.fulfil.api.request_timeout_s,
-            )
-        )
-        index = SkuIndex()
-        fulfil = _fulfil(config, session, clock, emit)
         catalogue = Catalogue(
-            index,
+            SkuIndex(),
             journal,
             page_size=config.fulfil.api.page_size,
             schedule=Interval(config.fulfil.catalogue_every_s),
             overlap=timedelta(seconds=config.fulfil.catalogue_overlap_s),
             emit=emit,
         )
-        importer = OrderImporter(config.sales_channels, index, journal, emit)
-        share = config.telemetry.trace_share if config.telemetry.otlp_url else 0.0
-        engine = Engine(
-            journal,
-            [importer, catalogue, Desk(emit)],
-            [fulfil],
-            config.engine,
-            signals_to=DESK,
-            sampled=lambda key: sampled(key, share),
-            emit=emit,
-            rng=random.Random(),  # noqa: S311 - spreads retries
-        )
+        outsides = await _outsides(config, stack, clock, emit)
+        engine = _engine(config, journal, catalogue, outsides, emit)
         app = App(config, journal, engine, telemetry)
-        _gauges(app)
+        register_gauges(telemetry.register_gauge, engine, app.standing)
         supervisor = Supervisor(
             clock,
             on_restart=lambda part, error: emit(runtime_events.Restarted(part=part, reason=told(error))),
@@ -247,7 +233,10 @@ async def composed(config: Config, clock: Clock, telemetry: Telemetry) -> AsyncI
         await engine.prepare()
         await catalogue.load()
         await engine.post(CATALOGUE, CATALOGUE_KEY, Sync())
+        if config.recovery is not None:
+            await engine.post(RUN_RECOVERY, SWEEP_KEY, Sweep())
         engine.supervise(supervisor)
+        supervisor.add("hints", app.hints.run)
         supervisor.add("upkeep", lambda: run_upkeep(journal, path, config.store.room, emit))
         supervisor.add("standing", app.standing.run)
         supervisor.add("loop lag", lambda: _measure_lag(clock, emit))
@@ -264,31 +253,57 @@ async def composed(config: Config, clock: Clock, telemetry: Telemetry) -> AsyncI
                 await engine.drain()
 
 
-def _fulfil(config: Config, session: Session, clock: Clock, emit: Callable[[Any], None]) -> Outside:
-    settings = config.fulfil
-    budget = Budget(
-        clock, SHARES, limit_per_s=settings.requests_per_s, concurrency_max=settings.api.concurrency_max, burst=_BURST
-    )
-    lane = LaneConfig(
-        workers_per_share={"orders": settings.api.concurrency_max, "rest": 2},
-        retry=RetryPolicy(),
-        settle_s=settings.lost_answer_wait_s,
-    )
-    learned: list[float | None] = [None]
+async def _outsides(config: Config, stack: AsyncExitStack, clock: Clock, emit: Callable[[Any], None]) -> list[Outside]:
+    """The outside systems that are configured, each over a session of its own."""
 
-    def observe(reading: RateReading) -> None:
-        budget.observe(reading)
-        if reading.limit_per_s is not None and reading.limit_per_s != learned[0]:
-            learned[0] = reading.limit_per_s
-            emit(runtime_events.LimitLearned(api="fulfil", limit_per_s=reading.limit_per_s))
+    async def session(settings: FulfilConfig | PatchworksConfig) -> Session:
+        return await stack.enter_async_context(
+            outgoing(
+                connections_max=settings.concurrency_max,
+                connect_timeout_s=settings.connect_timeout_s,
+                request_timeout_s=settings.request_timeout_s,
+            )
+        )
 
-    api = FulfilApi(settings.api, settings.token.reveal(), session, observe=observe)
-    return Outside(api=api, lane=lane, budget=budget, breaker=Breaker())
+    outsides = [outside.fulfil(config.fulfil, await session(config.fulfil.api), clock, emit)]
+    if config.patchworks is not None:
+        outsides.append(outside.patchworks(config.patchworks, await session(config.patchworks), clock, emit))
+    return outsides
+
+
+def _engine(
+    config: Config, journal: Journal, catalogue: Catalogue, outsides: Sequence[Outside], emit: Callable[[Any], None]
+) -> Engine:
+    """The engine with every actor there is."""
+    actors: list[Actor] = [
+        OrderImporter(config.sales_channels, catalogue.index, journal, emit),
+        catalogue,
+        Desk(emit),
+    ]
+    if config.recovery is not None:
+
+        async def accept(deliveries: Sequence[Delivery]) -> Sequence[Receipt]:
+            return await engine.accept(deliveries, ORDER_IMPORTER)
+
+        items = Items(partial(identify, config), items_max=config.intake.items_max)
+        actors.append(RunRecovery(recovery_policy(config.recovery), items, accept, journal, emit))
+    share = config.telemetry.trace_share if config.telemetry.otlp_url else 0.0
+    engine = Engine(
+        journal,
+        actors,
+        outsides,
+        config.engine,
+        signals_to=DESK,
+        sampled=lambda key: sampled(key, share),
+        emit=emit,
+        rng=random.Random(),  # noqa: S311 - spreads retries
+    )
+    return engine
 
 
 async def _listening(app: App, stack: AsyncExitStack) -> None:
     """Open the private listener first, so that a start can be watched, then the public one."""
-    config, emit = app.config, app.telemetry.emit
+    config, emit = app.config, cast("Callable[[object], None]", app.telemetry.emit)
     key = config.ops.control_key
     commands = {name: partial(app.control, name) for name in ("pause", "resume", "release")}
     ops = ops_app(
@@ -297,15 +312,22 @@ async def _listening(app: App, stack: AsyncExitStack) -> None:
         control=Control(key=key, commands=commands) if key is not None else None,
     )
     ops_listener = await stack.enter_async_context(Listener("ops", config.ops.host, config.ops.port, ops))
+    clock = app.journal.clock
+    tokens = Tokens(config.intake.oauth, clock, life_s=config.intake.oauth_token_s) if config.intake.oauth else None
     routes = intake_routes(
         config.intake,
         sales_channels=config.sales_channels,
-        identify=app.identify,
+        admission=admission_of(config.intake, tokens),
+        identify=partial(identify, config),
         accept=app.accept,
-        clock=app.journal.clock,
-        emit=cast("Callable[[object], None]", emit),
+        clock=clock,
+        emit=emit,
         pressure=app.pressure,
     )
+    if tokens is not None:
+        routes += token_routes(tokens, emit=emit)
+    if config.fulfil.webhooks is not None:
+        routes += hint_routes(config.fulfil.webhooks, hint=app.hints.take, emit=emit)
     intake = Listener(
         "intake",
         config.intake.host,
@@ -362,58 +384,6 @@ def _poster(session: Session, url: str) -> Post:
             raise OSError(str(error)) from None
 
     return post
-
-
-def _gauges(app: App) -> None:
-    """Figures that are read when somebody scrapes. Nothing of the app is touched before."""
-    engine, gauge = app.engine, app.telemetry.register_gauge
-
-    def of_channels(field: str) -> Callable[[], list[tuple[list[str], float]]]:
-        return lambda: [([name], getattr(each.statistics(), field)) for name, each in engine.channels.items()]
-
-    gauge("seamline_channel_depth", "Messages in the window of an inbox.", ["channel"], of_channels("depth"))
-    gauge("seamline_channel_capacity", "Places in the window of an inbox.", ["channel"], of_channels("capacity"))
-    gauge("seamline_channel_behind", "1 while more waits on disk.", ["channel"], of_channels("behind"))
-    gauge("seamline_channel_busy_keys", "Keys that are being decided.", ["channel"], of_channels("busy_keys"))
-    gauge("seamline_channel_deferred_keys", "Keys set aside on disk.", ["channel"], of_channels("deferred_keys"))
-    by_kind = ["kind", "owner"]
-    gauge("seamline_cases_open", "Open exceptions.", by_kind, lambda: app.standing.open())  # noqa: PLW0108 - see above
-    gauge(
-        "seamline_case_oldest_seconds",
-        "How long the oldest open exception has waited.",
-        by_kind,
-        lambda: app.standing.oldest_s(),  # noqa: PLW0108 - see above
-    )
-    gauge(
-        "seamline_calls_in_flight",
-        "Outside calls under way.",
-        ["api"],
-        lambda: [([name], lane.in_flight) for name, lane in engine.lanes.items()],
-    )
-    gauge(
-        "seamline_calls_waiting",
-        "Outside calls in memory that wait to be begun.",
-        ["api", "share"],
-        lambda: [
-            ([name, share], depth) for name, lane in engine.lanes.items() for share, depth in lane.depth().items()
-        ],
-    )
-    gauge(
-        "seamline_outcomes_open",
-        "Writes whose outcome is not known yet.",
-        ["api"],
-        lambda: [([name], lane.unknown_count) for name, lane in engine.lanes.items()],
-    )
-    gauge(
-        "seamline_budget_rate",
-        "Calls per second in use now (absent: no limit is known).",
-        ["api"],
-        lambda: [
-            ([name], rate)
-            for name, lane in engine.lanes.items()
-            if (rate := lane.budget.statistics().rate_per_s) is not None
-        ],
-    )
 
 
 def _stop_in(error: BaseException) -> Stop | None:

@@ -1,10 +1,10 @@
 """The catalogue: which SKUs Fulfil can sell, kept in sync, so that an import never asks Fulfil about products.
 
 In: `Sync` (at start, then by timer). Out: product pages from Fulfil into the journal's `catalogue` table and into the
-index in memory; `Recheck` to every held order whose missing SKU has appeared, in order of purchase. One key. Reads
-repeat freely. A crash leaves the cursor of the last complete sync, and the next one reads from there again; a page read
-twice changes nothing. While Fulfil is away the catalogue is as old as its last sync; when Fulfil refuses to tell its
-products, that is a case.
+index in memory; `Recheck` to every held order whose missing SKU has appeared, or whose ambiguous one is clear, in order
+of purchase. One key. Reads repeat freely. A crash leaves the cursor of the last complete sync, and the next one reads
+from there again; a page read twice changes nothing. While Fulfil is away the catalogue is as old as its last sync; when
+Fulfil refuses to tell its products, that is a case.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from flows.events import CatalogueSynced
 from flows.exceptions.kinds import ExceptionCase
 from flows.model.cases import announce_cases, case_rows
 from flows.model.messages import Recheck
-from flows.model.skus import SkuIndex
+from flows.model.skus import AMBIGUOUS, UNKNOWN, SkuIndex, folded
 from runtime.actor import Item
 from runtime.channel import BULK
 from runtime.decision import (
@@ -54,7 +54,7 @@ class _PageArrived(Message, frozen=True, kw_only=True):
     last_id: int
     complete: bool
     waiting: tuple[str, ...]
-    """Held orders whose missing SKU is there now, in order of purchase."""
+    """Held orders whose SKU is no longer what it is held for, in order of purchase."""
 
 
 class CatalogueState(msgspec.Struct, frozen=True, kw_only=True):
@@ -96,9 +96,9 @@ class Catalogue:
         """Fill the index from the journal, at start. It is ready when an earlier process has completed a sync: after
         half of one, orders would be held for products that are there.
         """
-        after = ""
-        while rows := await self._journal.query("skus", after, _INDEX_ROWS_PER_READ):
-            for sku, product, active in rows:
+        after = 0
+        while rows := await self._journal.query("products", after, _INDEX_ROWS_PER_READ):
+            for product, sku, active in rows:
                 self.index.learn(sku, product, active=bool(active))
             after = rows[-1][0]
         for _, body, *_ in await self._journal.query_list("states", [KEY], NAME):
@@ -122,12 +122,15 @@ class Catalogue:
         return _PageArrived(products=page.products, last_id=page.last_id, complete=page.complete, waiting=waiting)
 
     async def _waiting(self) -> tuple[str, ...]:
-        """Held orders whose missing SKU is there now, in order of purchase; the next sync has what is too many."""
+        """Held orders whose SKU is no longer what it is held for (the missing one is there now, or is two products; of
+        two products one is left, or none), in order of purchase; the next sync has what is too many.
+        """
         found: set[tuple[int, str]] = set()
-        for (sku,) in await self._journal.query("causes_open", "sku.unknown"):
-            if self.index.sellable(sku):
-                rows = await self._journal.query("subjects_waiting", "sku.unknown", sku)
-                found.update((placed_at or 0, subject) for subject, placed_at in rows)
+        for kind in (UNKNOWN, AMBIGUOUS):
+            for (sku,) in await self._journal.query("causes_open", kind):
+                if self.index.trouble(sku) != kind:
+                    rows = await self._journal.query("subjects_waiting", kind, sku)
+                    found.update((placed_at or 0, subject) for subject, placed_at in rows)
         return tuple(subject for _, subject in sorted(found)[:_RELEASED_PER_SYNC_MAX])
 
     def decide(self, state: CatalogueState, message: Any, now: datetime) -> Decision:
@@ -190,14 +193,13 @@ class Catalogue:
 
 
 def _writes(products: Sequence[Product]) -> tuple[Write, ...]:
-    rows = []
-    for product in products:
-        folded = product.code.strip().casefold()
-        rows.append(Write("drop_old_code", (product.id, product.code)))
-        rows.append(
-            Write("put_product", (product.code, folded, product.id, product.name or "", int(_sellable(product))))
+    return tuple(
+        Write(
+            "put_product",
+            (product.id, product.code, folded(product.code), product.name or "", int(_sellable(product))),
         )
-    return tuple(rows)
+        for product in products
+    )
 
 
 def _sellable(product: Product) -> bool:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import sys
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import datetime
 from importlib.metadata import version as version_of
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -16,7 +17,8 @@ import msgspec
 from cyclopts import App, Parameter
 from cyclopts.validators import Number
 
-from runtime.clock import SystemClock, to_datetime, to_instant
+from flows.pages import Place, place_in
+from runtime.clock import SystemClock, to_datetime
 from runtime.errors import ConfigInvalid, SeamlineError, Stop
 
 CONFIG = Path("seamline.toml")
@@ -24,6 +26,12 @@ CONFIG = Path("seamline.toml")
 ConfigPath = Annotated[Path, Parameter(name=["--config", "-c"], help="The configuration file.")]
 AsJson = Annotated[bool, Parameter(name="--json", help="Machine-readable output.", negative="")]
 Rows = Annotated[int, Parameter(validator=Number(gte=1, lte=10_000), help="At most this many rows, 1 to 10000.")]
+PlaceInList = Annotated[
+    Place | None,
+    Parameter(
+        converter=lambda _type, tokens: place_in(tokens[0].value), n_tokens=1, accepts_keys=False, metavar="INSTANT"
+    ),
+]
 Named = Annotated[str, Parameter(help="The sales channel as configured; with --actor, the actor.")]
 IsActor = Annotated[bool, Parameter(name="--actor", help="NAME is an actor, such as order_importer.", negative="")]
 OrderName = Annotated[
@@ -168,7 +176,7 @@ def list_orders(
     *,
     state: State | None = None,
     sales_channel: str = "",
-    before: datetime | None = None,
+    before: PlaceInList = None,
     limit: Rows = 50,
     config: ConfigPath = CONFIG,
     json: AsJson = False,
@@ -182,26 +190,27 @@ def list_orders(
     sales_channel
         Only those of one sales channel.
     before
-        The next page: the `changed_at` of the last row of this one. Without an offset it is UTC.
+        Only those that changed before an instant (without an offset it is UTC); INSTANT@KEY, the `changed_at` and `key`
+        of the last row of a page, is where the next page begins.
     """
-    until = None if before is None else to_instant(before if before.tzinfo else before.replace(tzinfo=UTC))
     rows = _read(
         config,
-        lambda read: read.orders(state=state or "", sales_channel=sales_channel, before=until, limit=limit),
+        lambda read: read.orders(state=state or "", sales_channel=sales_channel, before=before, limit=limit + 1),
     )
     if json:
-        _print_json(rows)
-        return
-    _print_table(
-        ("changed", "order", "number", "state", "proof", "amount", "sale"),
-        [
-            (_short(row.changed_at), row.key, row.reference, row.state, row.proof, f"{row.amount} {row.currency}",
-             row.sale_number or row.sale or "")
-            for row in rows
-        ],
-    )  # fmt: skip
-    if len(rows) == limit:
-        print(f"\nmore: --before {rows[-1].changed_at.isoformat()}", file=sys.stderr)
+        _print_json(rows[:limit])
+    else:
+        _print_table(
+            ("changed", "order", "number", "state", "proof", "amount", "sale"),
+            [
+                (_short(row.changed_at), row.key, row.reference, row.state, row.proof, f"{row.amount} {row.currency}",
+                 row.sale_number or row.sale or "")
+                for row in rows[:limit]
+            ],
+            empty="no orders like that" if state or sales_channel or before else "no orders",
+        )  # fmt: skip
+    options = {"--state": state, "--sales-channel": sales_channel, "--limit": limit, "--config": config}
+    _tell_more("seamline orders list", options, "--before", rows, limit, json=json)
 
 
 @orders.command
@@ -242,6 +251,7 @@ def list_holds(
     *,
     owner: Owner | None = None,
     kind: str = "",
+    after: PlaceInList = None,
     limit: Rows = 200,
     config: ConfigPath = CONFIG,
     json: AsJson = False,
@@ -254,23 +264,29 @@ def list_holds(
         Only those of one team.
     kind
         Only those of one kind, for example sku.unknown; deploy/reference/exceptions.md lists the kinds.
+    after
+        Only those with a deadline after an instant (without an offset it is UTC); INSTANT@FINGERPRINT, the
+        `deadline_at` and `fingerprint` of the last row of a page, is where the next page begins.
     """
     from flows.exceptions.kinds import KINDS  # noqa: PLC0415
 
     if kind and kind not in KINDS:
         raise _NotFound(f"there is no kind of exception {kind!r}; there are {', '.join(KINDS)}")
-    rows = _read(config, lambda read: read.cases(owner=owner or "", kind=kind, limit=limit))
+    rows = _read(config, lambda read: read.cases(owner=owner or "", kind=kind, after=after, limit=limit + 1))
     if json:
-        _print_json(rows)
-        return
-    _print_table(
-        ("deadline", "owner", "kind", "subject", "at stake", "why"),
-        [
-            (_short(row.deadline_at), row.owner, row.kind, row.subject, f"{row.amount or ''} {row.currency or ''}",
-             row.sentence)
-            for row in rows
-        ],
-    )  # fmt: skip
+        _print_json(rows[:limit])
+    else:
+        _print_table(
+            ("deadline", "owner", "kind", "subject", "at stake", "why"),
+            [
+                (_short(row.deadline_at), row.owner, row.kind, row.subject, f"{row.amount or ''} {row.currency or ''}",
+                 row.sentence)
+                for row in rows[:limit]
+            ],
+            empty="nothing like that is held" if owner or kind or after else "nothing is held",
+        )  # fmt: skip
+    options = {"--owner": owner, "--kind": kind, "--limit": limit, "--config": config}
+    _tell_more("seamline holds", options, "--after", rows, limit, json=json)
 
 
 @holds.command
@@ -337,7 +353,15 @@ def _print_json(value: Any) -> None:
     sys.stdout.write(msgspec.json.encode(value).decode() + "\n")
 
 
-def _print_table(head: tuple[str, ...], rows: list[tuple[Any, ...]]) -> None:
+def _tell_more(command: str, options: dict[str, Any], begins: str, rows: list[Any], limit: int, *, json: bool) -> None:
+    """On stderr the command that shows the next page, when `rows` has more than the `limit` that was shown."""
+    if len(rows) > limit:
+        words = [str(word) for pair in options.items() if pair[1] for word in pair]
+        words += [begins, str(rows[limit - 1].place), *(["--json"] if json else [])]
+        print(f"more: {command} {shlex.join(words)}", file=sys.stderr)
+
+
+def _print_table(head: tuple[str, ...], rows: list[tuple[Any, ...]], *, empty: str = "nothing") -> None:
     """A table for people: as wide as the terminal, cut nowhere when it goes into a pipe."""
     if not sys.stdout.isatty():
         for row in (head, *rows):
@@ -350,7 +374,7 @@ def _print_table(head: tuple[str, ...], rows: list[tuple[Any, ...]]) -> None:
     table = Table(*head, box=None, pad_edge=False)
     for row in rows:
         table.add_row(*(Text(_harmless(cell)) for cell in row))  # Text: brackets in a SKU are no markup
-    Console().print(table if rows else "nothing")
+    Console().print(table if rows else empty)
 
 
 def _harmless(cell: object) -> str:

@@ -8,8 +8,8 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from connectors.fulfil.config import FulfilConfig
-from connectors.patchworks.config import IntakeSettings
+from connectors.fulfil.config import FulfilConfig, WebhookSettings
+from connectors.patchworks.config import IntakeSettings, PatchworksConfig
 from flows.formats import FORMATS
 from flows.model.sale import SaleSettings
 from runtime.config import Secret
@@ -44,6 +44,8 @@ class FulfilSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Address and manner of the API."""
     token: Secret
     """A personal access token, or the token of an API user."""
+    webhooks: WebhookSettings | None = None
+    """Fulfil's webhooks: hints to look sooner. Not set: no route for them; changes are read on schedule alone."""
     requests_per_s: Annotated[float, Meta(gt=0)] | None = 10.0
     """The rate to begin with; Fulfil's own answers teach the real one."""
     lost_answer_wait_s: Annotated[float, Meta(ge=0)] = 2.0
@@ -52,6 +54,19 @@ class FulfilSettings(msgspec.Struct, frozen=True, kw_only=True):
     """How often changed products are read."""
     catalogue_overlap_s: Annotated[float, Meta(ge=0)] = 300.0
     """How far before the last sync each sync reads again, because late commits carry earlier times."""
+
+
+class RecoverySettings(msgspec.Struct, frozen=True, kw_only=True):
+    """Fetching what failed Patchworks runs were about to deliver; needs `[patchworks]`."""
+
+    flows: Annotated[dict[str, str], Meta(min_length=1)]
+    """The flows that deliver orders to us, by their id in Patchworks, and the sales channel each delivers for."""
+    every_s: Annotated[float, Meta(ge=30, le=86_400)] = 600.0
+    """How often failed runs are looked for. Patchworks keeps payloads for 72 hours."""
+    settle_s: Annotated[float, Meta(ge=0, le=86_400)] = 120.0
+    """How long after its end a run is left alone, so that what Patchworks itself repeats is over."""
+    runs_per_sweep_max: Annotated[int, Meta(ge=1, le=1_000)] = 50
+    """The most runs recovered in one sweep: each costs three calls or more."""
 
 
 class SalesChannelSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -94,6 +109,10 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
         dict[Annotated[str, Meta(pattern="^[a-z0-9][a-z0-9-]{0,62}$")], SalesChannelSettings], Meta(min_length=1)
     ]
     """The sales channels, by the name that stands in the intake's path."""
+    patchworks: PatchworksConfig | None = None
+    """How we call Patchworks. Not set: it only calls us."""
+    recovery: RecoverySettings | None = None
+    """Which failed runs of Patchworks are recovered. Not set: none."""
     store: StoreSettings = StoreSettings()
     """The journal."""
     ops: OpsSettings = OpsSettings()
@@ -102,3 +121,13 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     """Logs and traces."""
     engine: EngineConfig = EngineConfig()
     """Sizes of what is kept in memory."""
+
+    def __post_init__(self) -> None:
+        """Refuse a recovery that could call nobody, or would deliver to a sales channel that is not there."""
+        if self.recovery is None:
+            return
+        if self.patchworks is None:
+            raise ValueError("[recovery] asks Patchworks about its runs: say under [patchworks] how to call it")
+        unknown = sorted(set(self.recovery.flows.values()) - self.sales_channels.keys())
+        if unknown:
+            raise ValueError(f"recovery.flows names a sales channel that is not configured: {', '.join(unknown)}")

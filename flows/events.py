@@ -70,3 +70,24 @@ class CatalogueSynced(Event, frozen=True):
         Counter("seamline_catalogue_syncs_total", "Complete reads of changed products."),
     )
     products: int
+
+
+class RunRecovered(Event, frozen=True):
+    """A failed Patchworks run was dealt with: these orders came only by it, those were known. `lost`: not all of it."""
+
+    event = "run.recovered"
+    level = "info"
+    metrics = (
+        Counter("seamline_runs_recovered_total", "Failed Patchworks runs dealt with.", ("sales_channel", "lost")),
+        Counter(
+            "seamline_orders_recovered_total",
+            "Orders that came only by the recovery of a failed run.",
+            ("sales_channel",),
+            amount="orders",
+        ),
+    )
+    sales_channel: str
+    lost: bool
+    orders: int
+    known: int
+    key: Key

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from flows.exceptions.kinds import KINDS, NEVER
@@ -14,18 +14,20 @@ def explain(story: Story, now: datetime) -> str:
     if story.order is None and not story.timeline:
         return f"Nothing is known of {story.key}: no delivery of it has been accepted."
     opened = [case for case in story.cases if case.closed_at is None]
-    parts = [_standing(story, asks=bool(opened)), *(_case(case, now) for case in opened)]
+    parts = [_standing(story, opened), *(_case(case, now) for case in opened)]
     parts.append("\n".join(["What happened:", *_lines(story.timeline)]))
     return "\n\n".join(parts)
 
 
-def _standing(story: Story, *, asks: bool) -> str:
-    """Where the order stands, and whose move it is; when it `asks` something of a person, a case says what."""
-    order = story.order
+def _standing(story: Story, opened: Sequence[CaseRow]) -> str:
+    """Where the order stands, and whose move it is; what it asks of a person its open cases say."""
+    order, asks = story.order, bool(opened)
+    if order is None and any(case.kind == "step.parked" for case in opened):
+        return f"{story.key} was received, and could not be decided on: it is set aside, whole, until a restart."
     if order is None:
         return (
             f"{story.key} was received and waits to be decided on. Next step, by Seamline: decide on it, as soon as "
-            "Fulfil's products are known, unless it is paused or parked."
+            "Fulfil's products are known, unless it is paused."
         )
     name = f"Order {order.reference} of {order.sales_channel} ({order.amount} {order.currency})"
     match order.state:
@@ -38,12 +40,12 @@ def _standing(story: Story, *, asks: bool) -> str:
         case "creating":
             return (
                 f"{name} is on its way. Next step, by Seamline: create the sale, as soon as Fulfil takes the call and "
-                "the sales channel is not paused. Nobody has to act."
+                f"the sales channel is not paused.{_meanwhile(opened)}"
             )
         case "unknown":
             return (
                 f"{name} was sent to Fulfil, and the answer was lost. Next step, by Seamline: look whether the sale is "
-                "there, until Fulfil says. Nobody has to act."
+                f"there, until Fulfil says.{_meanwhile(opened)}"
             )
         case "cancelled":
             return f"{name} was cancelled by the sales channel before it went to Fulfil." + (
@@ -51,6 +53,13 @@ def _standing(story: Story, *, asks: bool) -> str:
             )
         case other:
             return f"{name} is {other}."
+
+
+def _meanwhile(opened: Sequence[CaseRow]) -> str:
+    """What people do while Seamline has the next step; a case of the create before is open until the sale is there."""
+    if any(case.kind in ("fulfil.refused", "fulfil.unsettled") for case in opened):
+        return " It is tried again: wait for what comes of it before you act on the case."
+    return "" if opened else " Nobody has to act."
 
 
 def _case(case: CaseRow, now: datetime) -> str:
@@ -84,6 +93,10 @@ def _fact(fact: FactRow) -> str:
             return "looked in Fulfil: the sale is not there"
         case "stale":
             return f"an older version arrived late ({values.get('version')}) and was set aside"
+        case "parked":
+            return f"could not be decided on ({values.get('error')}), a defect of ours: set aside until a restart"
+        case "tried_again":
+            return "what was set aside is tried again after a restart"
         case kind:
             shown = ", ".join(f"{name} {value}" for name, value in values.items())
             return kind.replace("_", " ") + (f" ({shown})" if shown else "")

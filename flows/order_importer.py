@@ -5,20 +5,20 @@ of Fulfil calls. Out: `create_order` in Fulfil. Key: sales channel + order id.
 How effects repeat: `create_order` is keyed by channel + channel_identifier; after a lost answer the sale is looked up,
 and only when it is absent are the identical stored bytes sent again.
 What a crash leaves: the delivery still queued, or state and intent together; what may have begun is looked up.
-Held, not retried: unreadable orders, figures that contradict each other, unknown SKUs, unmapped taxes or gateways, what
-Fulfil refuses, and every edit or cancel of an order that is already in Fulfil.
+Held, not retried: unreadable orders, figures that contradict each other, unknown or ambiguous SKUs, unmapped taxes or
+gateways, what Fulfil refuses, and every edit or cancel of an order that is already in Fulfil.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, assert_never
 
 import msgspec
 
-from connectors.fulfil.wire import CreatedSale, CreateOrder, FindSales, encode_create_order
+from connectors.fulfil.wire import CreatedSale, CreateOrder, FindSales, SaleFound, encode_create_order
 from flows.config import SalesChannelSettings
 from flows.exceptions.kinds import ExceptionCase
 from flows.formats import FORMATS, Unreadable
@@ -28,7 +28,7 @@ from flows.model.order import Line, Order, ShippingLine
 from flows.model.order_state import Later, OrderState, Status, announce_order, order_rows
 from flows.model.proof import Proof, prove
 from flows.model.sale import SaleSettings, Unmappable, Unmapped, sale_for
-from flows.model.skus import SkuIndex
+from flows.model.skus import AMBIGUOUS, UNKNOWN, SkuIndex, folded
 from runtime.actor import Item
 from runtime.clock import Instant, to_datetime
 from runtime.decision import (
@@ -48,12 +48,17 @@ from runtime.decision import (
 )
 from runtime.delivery import DeliveryReceived, digest
 from runtime.journal.journal import Journal
+from runtime.key import partition_of
 
 NAME = "order_importer"
 RESENDS_MAX = 8
 """How often an absent create is sent again before somebody has to look."""
 CONFIRM_AFTER = timedelta(minutes=10)
 """When to look again for a create that was given up as absent: a slow server may still have been at it."""
+_NAMED_MAX = 5
+"""Products of one SKU that a case names."""
+_OF_THE_CREATE = ("fulfil.refused", "fulfil.unsettled")
+"""Kinds whose cases stay open while the create is tried again: only the sale shows that their cause is gone."""
 _UNMAPPED = {"tax": "tax.unmapped", "withheld_tax": "tax.unmapped", "gateway": "gateway.unmapped"}
 
 
@@ -61,7 +66,7 @@ _UNMAPPED = {"tax": "tax.unmapped", "withheld_tax": "tax.unmapped", "gateway": "
 
 
 class OrderPresented(Message, frozen=True, kw_only=True):
-    """A version of an order with all that the decision needs: its figures, its proof, and the SKUs that are missing."""
+    """A version of an order with all that the decision needs: its figures, its proof, and the SKUs in doubt."""
 
     delivery: int
     version: str
@@ -71,6 +76,8 @@ class OrderPresented(Message, frozen=True, kw_only=True):
     missing: tuple[str, ...]
     hints: dict[str, str]
     """Missing SKU -> what is known of its near relatives."""
+    ambiguous: dict[str, tuple[str, ...]] = msgspec.field(default_factory=dict)
+    """SKU of several active products -> each of them, for people: its id in Fulfil and its name."""
 
 
 class OrderUnreadable(Message, frozen=True, kw_only=True):
@@ -103,8 +110,8 @@ def decide(state: OrderState, message: Any, now: datetime) -> Decision:
             return Decision(state=state, keeps=_kept(state))  # what it waited for was settled in the meantime
         case EffectDone(kind="create_order", result=sale):
             return _created(state, message, sale, now)
-        case EffectDone(result=found):
-            return _confirmed(state, found, now)
+        case EffectDone():
+            return _confirmed(state, message, now)
         case EffectUnknown():
             return _unknown(state, message)
         case EffectAbsent():
@@ -154,6 +161,9 @@ def _weigh(state: OrderState, message: OrderPresented, content: str, now: dateti
         currency=total.currency,
         placed_at=order.placed_at,
         proof="proven" if message.proof.holds else "contradicted",
+        channel=state.channel,
+        order_id=state.order_id,
+        given_up=state.given_up,
         cases=state.cases,
     )
     if order.cancelled_at is not None:
@@ -163,7 +173,8 @@ def _weigh(state: OrderState, message: OrderPresented, content: str, now: dateti
         _case("order.contradiction", failing.name, failing.sentence, state, now, amount=failing.amount)
         for failing in message.proof.failing
     ]
-    cases += [_case("sku.unknown", sku, _missing(sku, message.hints), state, now) for sku in message.missing]
+    cases += [_case(UNKNOWN, sku, _missing(sku, message.hints), state, now) for sku in message.missing]
+    cases += [_case(AMBIGUOUS, sku, _shared(sku, of), state, now) for sku, of in message.ambiguous.items()]
     if not cases:
         match sale_for(order, settings):
             case Unmapped() as unmapped:
@@ -192,8 +203,9 @@ def _create(state: OrderState, settings: SaleSettings, sale: CreateOrder) -> Dec
         repeat=Repeat.KEYED,
         share="orders",
     )
+    tried = tuple(case for case in state.cases if case.kind in _OF_THE_CREATE) if state.cases else ()
     creating = msgspec.structs.replace(
-        state, status=Status.CREATING, channel=settings.channel_id, order_id=sale.channel_identifier, cases=()
+        state, status=Status.CREATING, channel=settings.channel_id, order_id=sale.channel_identifier, cases=tried
     )
     return Decision(
         state=creating,
@@ -211,17 +223,21 @@ def _look_up(channel: int, identifier: str) -> Effect:
 def _created(state: OrderState, done: EffectDone, sale: CreatedSale, now: datetime) -> Decision:
     cases = _unreadable_cases(state)
     if sale.total is not None and sale.total != Decimal(state.amount):
-        sentence = f"the sale in Fulfil has a total of {sale.total} {state.currency}, the order {state.amount}"
-        difference = Money(sale.total - Decimal(state.amount), state.currency)
-        cases = (*cases, _case("sale.mismatch", str(sale.id), sentence, state, now, amount=difference))
+        cases = (*cases, _mismatch(state, sale.id, sale.total, now))
     imported = msgspec.structs.replace(
-        state, status=Status.IMPORTED, sale=sale.id, sale_number=sale.number, later=None, cases=cases
+        state, status=Status.IMPORTED, sale=sale.id, sale_number=sale.number, given_up="", later=None, cases=cases
     )
     fact = _called("created", done, {"sale": sale.id, "found_by_look": done.found_by_look})
     if state.later is not None:
         reviewed = _reviewed(imported, state.later, now)
         return msgspec.structs.replace(reviewed, facts=(fact, *reviewed.facts))
     return _decision(imported, fact, closes=not cases, trace=bool(cases))
+
+
+def _mismatch(state: OrderState, sale: int, total: Decimal, now: datetime) -> ExceptionCase:
+    sentence = f"the sale in Fulfil has a total of {total} {state.currency}, the order {state.amount}"
+    difference = Money(total - Decimal(state.amount), state.currency)
+    return _case("sale.mismatch", str(sale), sentence, state, now, amount=difference)
 
 
 def _reviewed(state: OrderState, later: Later, now: datetime) -> Decision:
@@ -252,26 +268,54 @@ def _unknown(state: OrderState, message: EffectUnknown) -> Decision:
 def _absent(state: OrderState, message: EffectAbsent, now: datetime) -> Decision:
     looked = Fact(kind="looked_absent", values={"attempts": message.attempts})
     if state.later is not None and state.later.cancelled:
-        closed = msgspec.structs.replace(state, status=Status.CANCELLED, later=None, cases=_unreadable_cases(state))
+        cases, content = _unreadable_cases(state), state.content
+        closed = msgspec.structs.replace(state, status=Status.CANCELLED, given_up=content, later=None, cases=cases)
         decision = _decision(closed, looked, Fact(kind="cancelled_before_import"), closes=not closed.cases)
         return msgspec.structs.replace(decision, settle=(message.intent,), timers=(_confirm_later(state, now),))
     if message.attempts >= RESENDS_MAX:
         sentence = f"Fulfil lost the answer {message.attempts} times, and the sale is not there"
         held = _held_with_latest(state, _case("fulfil.unsettled", "absent", sentence, state, now))
-        return msgspec.structs.replace(_decision(held, looked, trace=True), settle=(message.intent,))
+        newest = state.content if state.later is None else state.later.content
+        held = msgspec.structs.replace(held, given_up=state.content, content=newest)
+        decision = _decision(held, looked, trace=True)
+        return msgspec.structs.replace(decision, settle=(message.intent,), timers=(_confirm_later(state, now),))
     creating = msgspec.structs.replace(state, status=Status.CREATING)
     return msgspec.structs.replace(_decision(creating, looked), resend=(message.intent,))
 
 
-def _confirmed(state: OrderState, found: Sequence[Any], now: datetime) -> Decision:
-    """The second look at an order that was cancelled while its create was unknown."""
-    if state.status is not Status.CANCELLED or not found:
+def _confirmed(state: OrderState, done: EffectDone, now: datetime) -> Decision:
+    """The second look at an order whose create was given up as absent."""
+    if state.status not in (Status.HELD, Status.CANCELLED) or not done.result:
         return Decision(state=state, keeps=_kept(state))
-    sale = found[0]
-    imported = msgspec.structs.replace(state, status=Status.IMPORTED, sale=sale.id, sale_number=sale.number)
-    sentence = f"the order was cancelled, but Fulfil has made sale {sale.number or sale.id} of it after all"
-    cancelled = msgspec.structs.replace(imported, cases=(_case("order.cancelled", "cancel", sentence, state, now),))
-    return _decision(cancelled, Fact(kind="cancelled_after_import"), trace=True)
+    sale: SaleFound = done.result[0]
+    imported = msgspec.structs.replace(
+        state,
+        status=Status.IMPORTED,
+        sale=sale.id,
+        sale_number=sale.number,
+        content=state.given_up or state.content,
+        given_up="",
+        cases=_unreadable_cases(state),
+    )
+    if state.status is Status.CANCELLED:
+        sentence = f"the order was cancelled, but Fulfil has made sale {sale.number or sale.id} of it after all"
+        cancelled = msgspec.structs.replace(imported, cases=(_case("order.cancelled", "cancel", sentence, state, now),))
+        return _decision(cancelled, Fact(kind="cancelled_after_import"), trace=True)
+    return _appeared(state, imported, _called("created", done, {"sale": sale.id, "found_by_look": True}), sale, now)
+
+
+def _appeared(held: OrderState, imported: OrderState, fact: Fact, sale: SaleFound, now: datetime) -> Decision:
+    """The sale of a held order is there after all: whether it is what the newest version of the order says."""
+    if imported.content == held.content:
+        cases = imported.cases
+        if sale.total_amount is not None and sale.total_amount != Decimal(held.amount):
+            cases = (*cases, _mismatch(held, sale.id, sale.total_amount, now))
+        return _decision(msgspec.structs.replace(imported, cases=cases), fact, closes=not cases, trace=True)
+    if imported.cases:  # the newest version cannot be read; the next one that can is compared
+        return _decision(imported, fact, trace=True)
+    newest = Later(delivery=held.delivery or 0, version=held.version, content=held.content, cancelled=False)
+    reviewed = _reviewed(imported, newest, now)
+    return msgspec.structs.replace(reviewed, facts=(fact, *reviewed.facts))
 
 
 def _not_created(state: OrderState, message: EffectRefused | EffectExhausted, now: datetime) -> Decision:
@@ -371,6 +415,11 @@ def _missing(sku: str, hints: Mapping[str, str]) -> str:
     return f"{name} is not in Fulfil{hints.get(sku, '')}"
 
 
+def _shared(sku: str, products: Sequence[str]) -> str:
+    shown = [*products[:_NAMED_MAX], f"{len(products) - _NAMED_MAX} more"] if len(products) > _NAMED_MAX else products
+    return f"{len(products)} active products in Fulfil have the SKU {sku!r}: {', '.join(shown[:-1])} and {shown[-1]}"
+
+
 def _called(
     kind: str, outcome: EffectDone | EffectRefused | EffectUnknown | EffectExhausted, values: dict[str, Any]
 ) -> Fact:
@@ -434,30 +483,44 @@ class OrderImporter:
             return error
 
     async def _read(self, key: str, delivery: int, version: str, received_us: int, body: bytes) -> Message:
-        sales_channel = key.partition("/")[0]
+        sales_channel = partition_of(key)
         settings = self._sales_channels[sales_channel]
         order = FORMATS[settings.format].read(sales_channel, body)
         if isinstance(order, Unreadable):
             return OrderUnreadable(delivery=delivery, version=version, reason=order.reason)
         sellable = self._catalogue.sellable
-        missing = [line.sku or "" for line in order.lines if not (line.sku and sellable(line.sku))]
-        return OrderPresented(
+        doubtful = [line.sku or "" for line in order.lines if not (line.sku and sellable(line.sku))]
+        read = OrderPresented(
             delivery=delivery,
             version=version,
             received_us=received_us,
             order=order,
             proof=prove(order, side=settings.sale.side, tolerance=settings.tolerance),
-            missing=tuple(dict.fromkeys(missing)) if missing else (),
-            hints={sku: await self._hint(sku) for sku in missing} if missing else {},
+            missing=(),
+            hints={},
         )
+        return await self._doubted(read, doubtful) if doubtful else read
+
+    async def _doubted(self, read: OrderPresented, skus: Iterable[str]) -> OrderPresented:
+        """With what is known of SKUs that cannot be sold."""
+        products = {sku: self._catalogue.twins(sku) for sku in skus}
+        missing = tuple(sku for sku, twins in products.items() if not twins)
+        hints = {sku: await self._hint(sku) for sku in missing}
+        ambiguous = {sku: await self._named(sku, twins) for sku, twins in products.items() if twins}
+        return msgspec.structs.replace(read, missing=missing, hints=hints, ambiguous=ambiguous)
 
     async def _hint(self, sku: str) -> str:
         """What a person who looks for the SKU would like to know."""
         if self._catalogue.inactive(sku):
             return ": the product is there, but inactive"
-        near = await self._journal.query("skus_like", sku.strip().casefold()) if sku else []
+        near = await self._journal.query("skus_like", folded(sku)) if sku else []
         names = " and ".join(repr(row[0]) for row in near if row[0] != sku)
         return f"; {names} differs only in case or spaces" if names else ""
+
+    async def _named(self, sku: str, products: Sequence[int]) -> tuple[str, ...]:
+        """Products that share a SKU, as people know them; the name of one that has just come may not be on disk yet."""
+        names = dict(await self._journal.query("products_of_sku", folded(sku), sku))
+        return tuple(f"{id_} ({names[id_]})" if names.get(id_) else str(id_) for id_ in products)
 
     def decide(self, state: OrderState, message: Any, now: datetime) -> Decision:
         """See `decide` above; the settings are those of the order's sales channel."""

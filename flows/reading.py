@@ -13,7 +13,8 @@ from typing import Any
 import msgspec
 
 from flows.model.schema import ORDERS
-from runtime.clock import Instant, to_datetime
+from flows.pages import Place
+from runtime.clock import Instant, to_datetime, to_instant
 from runtime.errors import StoreUnreadable
 from runtime.journal.connection import Connection, open_reader
 from runtime.journal.schema import JOURNAL
@@ -38,6 +39,11 @@ class OrderRow(msgspec.Struct, frozen=True, kw_only=True):
     sale_number: str | None
     changed_at: datetime
 
+    @property
+    def place(self) -> Place:
+        """Its place in the list of orders."""
+        return Place(to_instant(self.changed_at), self.key)
+
 
 class CaseRow(msgspec.Struct, frozen=True, kw_only=True):
     """One exception. `closed_at` is None while it is open."""
@@ -54,6 +60,11 @@ class CaseRow(msgspec.Struct, frozen=True, kw_only=True):
     deadline_at: datetime
     closed_at: datetime | None
     closed_how: str | None
+
+    @property
+    def place(self) -> Place:
+        """Its place in the list of open exceptions."""
+        return Place(to_instant(self.deadline_at), self.fingerprint)
 
 
 class FactRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -83,19 +94,21 @@ class Reading:
         self._connection, self._statements = connection, statements
 
     async def orders(
-        self, *, state: str = "", sales_channel: str = "", before: Instant | None = None, limit: int = 50
+        self, *, state: str = "", sales_channel: str = "", before: Place | None = None, limit: int = 50
     ) -> list[OrderRow]:
-        """Orders, latest change first; the next page begins `before` the last `changed_at`."""
-        until = _FOREVER if before is None else before
-        return [_order(row) for row in await self._query("orders_listed", state, sales_channel, until, limit)]
+        """Orders, latest change first, then by key; the next page begins `before` the `place` of the last one."""
+        at, key = (_FOREVER, None) if before is None else (before.at, before.name)
+        return [_order(row) for row in await self._query("orders_listed", state, sales_channel, at, limit, key)]
 
     async def find(self, text: str) -> list[str]:
         """The keys that people may mean: `sales channel/order id`, an order id, or the number that is printed."""
         if await self._query("order_by_key", text):
             return [text]
         keys = [key for (key,) in await self._query("orders_by_reference", text)]
-        if not keys and "/" in text and await self._query("timeline", text, 0, _FOREVER):
-            return [text]
+        if not keys and "/" in text:
+            for known in ("timeline", text, 0, _FOREVER), ("cases_of", text):
+                if await self._query(*known):
+                    return [text]
         return keys
 
     async def story(self, key: str) -> Story:
@@ -108,9 +121,14 @@ class Reading:
             timeline=tuple(_fact(row) for row in await self._query("timeline", key, 0, _FOREVER)),
         )
 
-    async def cases(self, *, owner: str = "", kind: str = "", limit: int = 200) -> list[CaseRow]:
-        """Open exceptions, the nearest deadline first."""
-        return [_case(row) for row in await self._query("cases_open", owner, kind, 0, limit)]
+    async def cases(
+        self, *, owner: str = "", kind: str = "", after: Place | None = None, limit: int = 200
+    ) -> list[CaseRow]:
+        """Open exceptions, the nearest deadline first, then by fingerprint; the next page begins `after` the `place` of
+        the last one.
+        """
+        at, fingerprint = (0, None) if after is None else (after.at, after.name)
+        return [_case(row) for row in await self._query("cases_open", owner, kind, at, limit, fingerprint)]
 
     async def cases_counted(self) -> list[tuple[str, str, str | None, int, datetime]]:
         """Open exceptions: (kind, owner, currency, count, opened first)."""

@@ -11,14 +11,14 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from inspect import cleandoc, isclass
 from types import MappingProxyType, NoneType
-from typing import Any, Final, Literal, cast, get_args, get_origin
+from typing import Any, Final, Literal, get_args, get_origin
 
 import msgspec
 
 from flows import events as business_events
-from flows.app import App, _gauges
 from flows.config import Config
 from flows.exceptions.kinds import KINDS, Kind
+from flows.gauges import register_gauges
 from flows.model.schema import ORDERS
 from runtime.config import ENVIRONMENT_PREFIX, describe
 from runtime.journal.schema import JOURNAL
@@ -145,7 +145,8 @@ def metric_rows() -> list[MetricRow]:
     """Every metric under its own name, sorted."""
     fed = [_fed(metric, kind) for kind in event_kinds() for metric in kind.metrics]
     listing = _Listing()
-    _gauges(cast("App", listing))
+    nothing: Any = None
+    register_gauges(listing.register_gauge, nothing, nothing)
     return sorted([*fed, *listing.rows, *_OF_TELEMETRY], key=lambda row: row.name)
 
 
@@ -154,7 +155,6 @@ class _Listing:
 
     def __init__(self) -> None:
         self.rows: list[MetricRow] = []
-        self.engine, self.telemetry = None, self
 
     def register_gauge(self, name: str, help_: str, labels: Sequence[str], _read: Callable[[], Any]) -> None:
         self.rows.append(MetricRow(name=name, kind="gauge", labels=tuple(labels), help=help_, fed_by=""))

@@ -1,14 +1,17 @@
 """What stands open, for those who watch: how many exceptions of each kind, and how long the oldest has waited.
 
 Read from the journal every few seconds rather than counted as events pass, so that it is true after a restart, too.
+A kind without an open case counts 0: only what has not been looked at is absent.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import anyio
 
+from flows.exceptions.kinds import KINDS
+from runtime.clock import Instant
 from runtime.journal.journal import Journal
 
 _EVERY_S = 5.0
@@ -19,7 +22,8 @@ class Standing:
 
     def __init__(self, journal: Journal) -> None:
         self._journal = journal
-        self._cases: Sequence[tuple[str, str, int, int]] = ()
+        self._cases: Mapping[tuple[str, str], tuple[int, Instant | None]] = {}
+        """(kind, owner) -> how many are open, and since when the oldest. Empty before the first look."""
 
     async def run(self) -> None:
         """Look again and again, for ever."""
@@ -30,17 +34,21 @@ class Standing:
     async def look(self) -> None:
         """Read the open cases once."""
         rows = await self._journal.query("cases_counted")
-        found: dict[tuple[str, str], tuple[int, int]] = {}
+        found: dict[tuple[str, str], tuple[int, Instant | None]] = {
+            (kind.name, kind.owner.value): (0, None) for kind in KINDS.values()
+        }
         for kind, owner, _, count, first in rows:  # a row per currency
-            known, since = found.get((kind, owner), (0, first))
-            found[kind, owner] = known + count, min(since, first)
-        self._cases = [(kind, owner, count, first) for (kind, owner), (count, first) in found.items()]
+            known, since = found.get((kind, owner), (0, None))
+            found[kind, owner] = known + count, first if since is None else min(since, first)
+        self._cases = found
 
     def open(self) -> list[tuple[Sequence[str], float]]:
-        """Open cases by (kind, owner)."""
-        return [((kind, owner), float(count)) for kind, owner, count, _ in self._cases]
+        """Open cases by (kind, owner), of every kind there is."""
+        return [(labels, float(count)) for labels, (count, _) in self._cases.items()]
 
     def oldest_s(self) -> list[tuple[Sequence[str], float]]:
-        """Age of the oldest open case by (kind, owner)."""
+        """Age of the oldest open case by (kind, owner), where one is open."""
         now = self._journal.clock.now()
-        return [((kind, owner), max(0.0, (now - first) / 1e6)) for kind, owner, _, first in self._cases]
+        return [
+            (labels, max(0.0, (now - first) / 1e6)) for labels, (_, first) in self._cases.items() if first is not None
+        ]

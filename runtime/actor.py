@@ -30,7 +30,7 @@ from runtime.decision import (
     Write,
 )
 from runtime.delivery import digest
-from runtime.errors import SeamlineError, StepFailed, Stop, told
+from runtime.errors import SeamlineError, StepFailed, Stop, first_of, told
 from runtime.journal.journal import Journal
 from runtime.journal.writer import Row, Unit
 from runtime.lane import Intent, Lane
@@ -245,17 +245,33 @@ class ActorLoop:
             else:
                 found[envelope.key] = held
         if missing:
-            rows = await self._journal.query_list("states", missing, self.actor.name)
-            for key, body, blocked_by, _, told_to in rows:
-                try:
-                    found[key] = Held(self._decode_state(body), blocked_by, told_to)
-                except msgspec.MsgspecError:
-                    reason = StepFailed("the stored state is of no form that this version knows")
-                    found[key] = Held(None, blocked_by, told_to, unreadable=reason)
+            rows = {row[0]: row for row in await self._journal.query_list("states", missing, self.actor.name)}
             for key in missing:
-                if key not in found:
-                    found[key] = Held(self.actor.begin(key))
+                found[key] = self._held(key, rows.get(key))
         return found
+
+    def _held(self, key: str, row: Row | None) -> Held:
+        """A key as a row of `states` has it; None: the key was never met."""
+        if row is None:
+            return Held(self.actor.begin(key))
+        _, body, blocked_by, _, told_to = row
+        try:
+            return Held(self._decode_state(body), blocked_by, told_to)
+        except msgspec.MsgspecError:
+            reason = StepFailed("the stored state is of no form that this version knows")
+            return Held(None, blocked_by, told_to, unreadable=reason)
+
+    def recall(self, key: str, row: Row | None) -> None:
+        """The commit that has just brought a message for the key found this row of `states`: it need not be read again.
+
+        To be called in commit order, like `_proceed`: so what is remembered is never older than what is on disk.
+        """
+        if key not in self._cache:
+            self._remember(key, self._held(key, row))
+
+    def forget(self) -> None:
+        """Read the states of keys from the journal again, from here on."""
+        self._cache.clear()
 
     # -- deciding ------------------------------------------------------------------------------------------------------
 
@@ -272,7 +288,7 @@ class ActorLoop:
         except Stop:
             raise
         except Exception as error:  # noqa: BLE001 - the fence: whatever a decision raises parks its message alone
-            return self._park(envelope, StepFailed(told(error)))
+            return self._park(envelope, StepFailed(told(error), of=type(first_of(error)).__name__))
         step.unit = self._journal.writer.submit(Unit(rows, on_durable=lambda: self._proceed(step, after)))
         return step
 
@@ -422,7 +438,7 @@ class ActorLoop:
                 raise
             for intent in step.intents:
                 self._lanes[intent.api].release(intent)
-            await self._journal.landed(self._park(step.envelope, StepFailed(str(error))))
+            await self._journal.landed(self._park(step.envelope, StepFailed(str(error), of=type(error).__name__)))
         else:
             reach("step.after_journal")
             if isinstance(step, _Step) and step.envelope.outcome:
@@ -434,7 +450,9 @@ class ActorLoop:
         self._emit(MessageParked(actor=self.actor.name, kind=kind, reason=str(reason)[:300], key=envelope.key))
         raised = SignalRaised(kind="step.parked", cause=self.actor.name, sentence=f"{self.actor.name}: {reason}"[:300])
         self._signal(envelope.key, raised)
-        row = (self.actor.name, envelope.key, envelope.id, str(reason)[:300], self._clock.now())
-        return self._journal.writer.submit(
-            Unit([(self._statements["park"], row)], on_durable=lambda: self._channel.park(envelope))
-        )
+        now, id_, of = self._clock.now(), self._journal.new_id(), _encode({"error": reason.of}).decode()
+        rows: list[tuple[Any, Row]] = [
+            (self._statements["park"], (self.actor.name, envelope.key, envelope.id, str(reason)[:300], now)),
+            (self._put_fact, (envelope.key, id_, self.actor.name, "parked", now, now, of)),
+        ]
+        return self._journal.writer.submit(Unit(rows, on_durable=lambda: self._channel.park(envelope)))

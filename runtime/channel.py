@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable
+from functools import partial
 
 import anyio
 import msgspec
@@ -19,6 +20,8 @@ from runtime.feed import Feed
 
 LIVE, BULK = 0, 1
 PRIORITIES = (LIVE, BULK)
+BATCH_BYTES_MAX = 1_048_576
+"""A batch takes no more messages once they carry so much: bounds how long other work waits while huge ones are read."""
 _BULK_TURN = 5
 _WAITING_PER_KEY_MAX = 8
 """Messages in memory behind one key that is being decided; more than that wait on disk, all of them."""
@@ -36,6 +39,11 @@ class Envelope(msgspec.Struct, kw_only=True):
     attachment: bytes | None = None
     priority: int = LIVE
     outcome: bool = False
+
+    @property
+    def size_bytes(self) -> int:
+        """What it carries."""
+        return len(self.raw) + (0 if self.attachment is None else len(self.attachment))
 
 
 class ChannelStatistics(msgspec.Struct, frozen=True):
@@ -59,7 +67,8 @@ class Channel:
         self,
         name: str,
         capacity: int,
-        fetch: Callable[[int, int, int], Awaitable[list[Envelope]]],
+        bytes_max: int,
+        fetch: Callable[[int, int, int, int], Awaitable[tuple[list[Envelope], bool]]],
         fetch_oldest: Callable[[str], Awaitable[Envelope | None]],
         clock: Clock,
     ) -> None:
@@ -70,8 +79,7 @@ class Channel:
         self._clock = clock
         self._fetch_oldest = fetch_oldest
         self._feeds = {
-            priority: Feed[Envelope](capacity, lambda after, limit, p=priority: fetch(p, after, limit))  # type: ignore[misc]
-            for priority in PRIORITIES
+            priority: Feed[Envelope](capacity, bytes_max, partial(fetch, priority)) for priority in PRIORITIES
         }
         self._ahead: deque[Envelope] = deque()
         self._held_back: list[Envelope] = []
@@ -272,15 +280,11 @@ class Channel:
     def _leave_on_disk(self, partition: str) -> None:
         """Take what is of the partition out of the window."""
         for feed in self._feeds.values():
-            kept = []
-            for each in feed.items:
-                if each.key.partition("/")[0] != partition:
-                    kept.append(each)
-                elif each.id in self._doubles:
+            for each in feed.leave(lambda envelope: envelope.key.partition("/")[0] == partition):
+                if each.id in self._doubles:
                     self._doubles.discard(each.id)
                 else:
                     self._forget(each)
-            feed.items = deque(kept)
 
     def _take(self, count_max: int) -> list[Envelope]:
         batch: list[Envelope] = []
@@ -290,7 +294,12 @@ class Channel:
                 self._give(envelope, batch)
             else:
                 self._held_back.append(envelope)
-        while len(batch) < count_max and not self.paused and (next_ := self._next()) is not None:
+        size_bytes = sum(envelope.size_bytes for envelope in batch)
+        while len(batch) < count_max and size_bytes < BATCH_BYTES_MAX and not self.paused:
+            next_ = self._next()
+            if next_ is None:
+                break
+            size_bytes += next_.size_bytes
             if self._doubles and next_.id in self._doubles:
                 self._doubles.discard(next_.id)
             elif next_.key in self._deferred:
@@ -311,9 +320,9 @@ class Channel:
         self._turn += 1
         order: Iterable[int] = PRIORITIES if self._turn % _BULK_TURN else reversed(PRIORITIES)
         for priority in order:
-            items = self._feeds[priority].items
-            if items:
-                return items.popleft()
+            feed = self._feeds[priority]
+            if feed.items:
+                return feed.take()
         return None
 
     def _give(self, envelope: Envelope, batch: list[Envelope]) -> None:

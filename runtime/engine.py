@@ -58,6 +58,8 @@ class EngineConfig(msgspec.Struct, frozen=True, kw_only=True):
 
     window: int = 256
     """Messages in memory per inbox and priority."""
+    window_bytes_max: int = 8_388_608
+    """Once the messages of a window have reached so many bytes, with their payloads, the others wait on disk."""
     loops_per_actor: int = 2
     """Batches of one actor under way at once."""
     drain_s: float = 20.0
@@ -105,9 +107,10 @@ class Engine:
 
     async def accept(self, deliveries: Sequence[Delivery], channel: str, priority: int = LIVE) -> list[Receipt]:
         """Make deliveries durable for the actor `channel`; see `Journal.accept`."""
-        inbox = self.channels[channel]
+        inbox, recall = self.channels[channel], self.loops[channel].recall
 
-        def on_new(id_: int, delivery: Delivery, message: DeliveryReceived) -> None:
+        def on_new(id_: int, delivery: Delivery, message: DeliveryReceived, state: Row | None) -> None:
+            recall(delivery.key, state)
             envelope = Envelope(id=id_, key=delivery.key, message=message, attachment=delivery.body, priority=priority)
             inbox.offer(envelope)
 
@@ -177,11 +180,16 @@ class Engine:
         for scope, name, _, _ in await self.journal.query("pauses"):
             if scope == "partition" or name in self.channels:
                 self._apply_pause(scope, name)
-        for channel, key, *_ in await self.journal.query("parked"):
-            await self.journal.write([("unpark", (channel, key))])
-            self.signal(key, SignalCleared(kind="step.parked"))
+        await self._unpark()
         for name, lane in self.lanes.items():
             lane.raised_before = bool(await self.journal.query_list("states", [f"system/{name}"], self._signals_to))
+
+    async def _unpark(self) -> None:
+        parked, now = await self.journal.query("parked"), self.journal.clock.now()
+        for channel, key, *_ in parked:
+            fact = (key, self.journal.new_id(), channel, "tried_again", now, now, "{}")
+            await self.journal.write([("unpark", (channel, key)), ("put_fact", fact)])
+            self.signal(key, SignalCleared(kind="step.parked"))
 
     def supervise(self, supervisor: Supervisor) -> None:
         """Add every part of the engine to the supervisor. The writer has to run before `prepare`."""
@@ -241,12 +249,15 @@ class Engine:
     # -- wiring --------------------------------------------------------------------------------------------------------
 
     def _channel(self, name: str) -> Channel:
-        async def fetch(priority: int, after: int, limit: int) -> list[Envelope]:
-            rows = await self.journal.query("messages_after", name, priority, after, limit)
-            return [
+        async def fetch(priority: int, after: int, limit: int, bytes_max: int) -> tuple[list[Envelope], bool]:
+            rows, complete = await self.journal.query_some(
+                "messages_after", name, priority, after, rows_max=limit, bytes_max=bytes_max
+            )
+            envelopes = [
                 Envelope(id=id_, key=key, raw=body, attachment=attachment, priority=priority)
                 for id_, key, body, _, attachment in rows
             ]
+            return envelopes, complete
 
         async def fetch_oldest(key: str) -> Envelope | None:
             rows = await self.journal.query("oldest_message_of_key", name, key)
@@ -254,16 +265,18 @@ class Engine:
                 return Envelope(id=id_, key=key, raw=body, attachment=attachment, priority=priority)
             return None
 
-        return Channel(name, self.config.window, fetch, fetch_oldest, self.journal.clock)
+        return Channel(name, self.config.window, self.config.window_bytes_max, fetch, fetch_oldest, self.journal.clock)
 
     def _lane(self, outside: Outside, rng: random.Random) -> Lane:
         name, journal = outside.api.name, self.journal
 
-        async def fetch(share: str, after: int, limit: int) -> list[Intent]:
-            rows = await journal.query("intents_after", name, share, after, limit)
+        async def fetch(share: str, after: int, limit: int, bytes_max: int) -> tuple[list[Intent], bool]:
+            rows, complete = await journal.query_some(
+                "intents_after", name, share, after, rows_max=limit, bytes_max=bytes_max
+            )
             if rows:
                 await journal.write([("claim_intent", (journal.epoch, row[0])) for row in rows])
-            return [restored(row, name, share, journal.epoch) for row in rows]
+            return [restored(row, name, share, journal.epoch) for row in rows], complete
 
         return Lane(
             outside.api,

@@ -110,7 +110,14 @@ class StoreFull(SeamlineError):
 
 
 class StepFailed(SeamlineError):
-    """A decision raised. Its message is parked with this reason and its key waits; others are not delayed."""
+    """A decision raised. Its message is parked with this reason and its key waits; others are not delayed.
+
+    `of` is the class of what was raised: all that may be told of it anywhere.
+    """
+
+    def __init__(self, sentence: str, *, of: str = "StepFailed") -> None:
+        super().__init__(sentence)
+        self.of = of
 
 
 class StoreUnreadable(Stop):
@@ -122,10 +129,16 @@ class StoreUnreadable(Stop):
 # -- telling -----------------------------------------------------------------------------------------------------------
 
 
-def told(error: BaseException) -> str:
-    """An error in a message: our own sentences as they are, anybody else's by type and place; it may quote anything."""
+def first_of(error: BaseException) -> BaseException:
+    """The error itself, or the first one of a group, however deep."""
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
+    return error
+
+
+def told(error: BaseException) -> str:
+    """An error in a message: our own sentences as they are, anybody else's by type and place; it may quote anything."""
+    error = first_of(error)
     if isinstance(error, SeamlineError):
         return f"{type(error).__name__}: {error}"
     trace = error.__traceback__

@@ -19,7 +19,7 @@ from runtime.errors import Stop
 from runtime.journal.journal import Journal
 from runtime.telemetry.events import ExportFailed, SpansDropped, SpansExported
 from runtime.telemetry.export import Post, TraceExporter
-from runtime.telemetry.tracing import TimelineRow, spans_of
+from runtime.telemetry.tracing import TimelineRow, root_span_of, spans_of
 from runtime.testing.crash import reach
 
 SUBJECTS_PER_POST_MAX = 100
@@ -57,9 +57,12 @@ class Exporter:
 
     async def _export(self, work: Sequence[Any]) -> float:
         """One post. Returns how long to wait before the same work is tried again; 0 when it is done."""
+        timelines: dict[str, list[TimelineRow]] = {subject: [] for _, subject, *_ in work}
+        for row in await self._journal.query_list("timelines", list(timelines)):
+            timelines[row[1]].append(_row(row))
         spans: list[ReadableSpan] = []
         for _, subject, after, to, closes in work:
-            spans += await self._spans(subject, after, to, closes=bool(closes))
+            spans += self._spans(timelines[subject], after, to, closes=bool(closes))
         result = await self._exporter.export(spans)
         if result.retry_after_s is not None:
             self._emit(ExportFailed(reason=result.reason))
@@ -72,17 +75,16 @@ class Exporter:
         await self._journal.write([("end_trace_work", (row[0],)) for row in work])
         return 0.0
 
-    async def _spans(self, subject: str, after: int, to: int, *, closes: bool) -> list[ReadableSpan]:
-        """The spans of one stretch, and the root over the whole story when it closes."""
-        rows = [_row(row) for row in await self._journal.query("timeline", subject, 0, to)]
-        if not rows:
+    def _spans(self, timeline: Sequence[TimelineRow], after: int, to: int, *, closes: bool) -> list[ReadableSpan]:
+        """The spans of one stretch of a timeline, and the root over the whole story when it closes."""
+        story = [row for row in timeline if row.id <= to]
+        if not story:
             return []
-        stretch = [row for row in rows if row.id > after]
-        began = rows[0].began_us
-        since = max((row.ended_us for row in rows if row.id <= after), default=began)
-        spans = spans_of(stretch, self._resource, closes=False, root=self._root, since_us=since)
+        stretch = [row for row in story if row.id > after]
+        since = max((row.ended_us for row in story if row.id <= after), default=story[0].began_us)
+        spans = spans_of(stretch, self._resource, since_us=since)
         if closes:
-            spans += spans_of(rows, self._resource, closes=True, root=self._root, since_us=began)[-1:]
+            spans.append(root_span_of(story, self._resource, name=self._root))
         return spans
 
 

@@ -18,6 +18,7 @@ import heapq
 import random
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
 from itertools import count
 from typing import Any
 
@@ -70,12 +71,19 @@ class Intent(msgspec.Struct, kw_only=True):
     looks: int = 0
     began_us: int = 0
 
+    @property
+    def size_bytes(self) -> int:
+        """What is kept of it in memory, above all."""
+        return len(self.body)
+
 
 class LaneConfig(msgspec.Struct, frozen=True, kw_only=True):
     """How one API is called."""
 
     window: int = 256
     """Intents in memory per share. What does not fit waits on disk, and costs a read and a claim more."""
+    window_bytes_max: int = 8_388_608
+    """Once the intents of a window have reached so many bytes, the others wait on disk."""
     workers_per_share: Mapping[str, int]
     retry: RetryPolicy
     settle_s: float = 1.0
@@ -99,7 +107,7 @@ class Lane:
         budget: Budget,
         breaker: Breaker,
         *,
-        fetch: Callable[[str, int, int], Awaitable[list[Intent]]],
+        fetch: Callable[[str, int, int, int], Awaitable[tuple[list[Intent], bool]]],
         bring_outcome: BringOutcome,
         signal: Signal,
         clock: Clock,
@@ -111,12 +119,12 @@ class Lane:
         self._bring, self._signal = bring_outcome, signal
         self._clock, self._emit, self._random = clock, emit, rng
         self._feeds = {
-            share: Feed[Intent](config.window, lambda after, limit, s=share: fetch(s, after, limit))  # type: ignore[misc]
+            share: Feed[Intent](config.window, config.window_bytes_max, partial(fetch, share))
             for share in config.workers_per_share
         }
         self._retries: dict[str, deque[Intent]] = {share: deque() for share in self._feeds}
-        self._idle: dict[str, deque[anyio.Event]] = {share: deque() for share in self._feeds}
-        """Workers that wait for an intent; each is woken for one."""
+        self._calls = {share: anyio.Semaphore(0, fast_acquire=True) for share in self._feeds}
+        """Where workers wait for an intent; each is called for one. A call too many costs a look at empty queues."""
         self._unknown: dict[int, Intent] = {}
         self._later: list[tuple[float, int, Intent]] = []
         self._later_news = anyio.Event()
@@ -278,13 +286,13 @@ class Lane:
                     await feed.refill()
                     self._wake(share, len(feed.items) - 1)
                 while feed.items:
-                    intent = feed.items.popleft()
+                    intent = feed.take()
                     if intent.key.partition("/")[0] not in self.paused_partitions:
                         return intent
                     feed.forget(intent.id)
                 if feed.wants_refill:
                     continue
-            await self._called(share)
+            await self._calls[share].acquire()
 
     def _retried(self, retries: deque[Intent]) -> Intent | None:
         """The next call whose time has come again; one of a paused partition waits on, a look does not."""
@@ -295,24 +303,11 @@ class Lane:
             self._try_later(intent, _PAUSED_POLL_S)
         return None
 
-    async def _called(self, share: str) -> None:
-        """Wait until this worker is wanted. Cancelled when it was called already, it calls another in its place."""
-        call = anyio.Event()
-        self._idle[share].append(call)
-        try:
-            await call.wait()
-        except BaseException:
-            if call.is_set():
-                self._wake(share)
-            else:
-                self._idle[share].remove(call)
-            raise
-
     def _wake(self, share: str, workers: int = 1) -> None:
-        idle = self._idle[share]
-        while workers > 0 and idle:
-            idle.popleft().set()
-            workers -= 1
+        """Call as many of the workers that wait. Those that do not wait look at the queues anyway before they do."""
+        calls = self._calls[share]
+        for _ in range(min(workers, calls.statistics().tasks_waiting)):
+            calls.release()
 
     # -- one attempt ---------------------------------------------------------------------------------------------------
 

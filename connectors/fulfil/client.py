@@ -87,9 +87,8 @@ class FulfilApi:
         try:
             sought = write.sought(body)
         except _UNREADABLE as error:
-            raise Refused(
-                f"the stored bytes of {kind} cannot be read, so nothing can be looked for", code="bad_body"
-            ) from (error)
+            sentence = f"the stored bytes of {kind} cannot be read, so nothing can be looked for"
+            raise Refused(sentence, code="bad_body") from error
         found = await self._found(sought)
         try:
             return write.verdict(body, found)

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+import base64
+import binascii
+from collections.abc import Iterable
+from typing import Annotated, Final, Literal
 
 import msgspec
 from msgspec import Meta
 
 from runtime.config import Secret
+
+KEY_BYTES_MIN: Final = 16
 
 
 class FulfilConfig(msgspec.Struct, frozen=True, kw_only=True):
@@ -31,7 +36,8 @@ class FulfilConfig(msgspec.Struct, frozen=True, kw_only=True):
     read. A name that the tenant does not know makes it refuse every read of products."""
     names: dict[str, str] = {}
     """Models and fields that this tenant calls otherwise, from the documented name (`stock.shipment.out.on_hold`, or
-    the model alone) to the tenant's own. An empty name: the tenant does not have the field, and it is not read."""
+    the model alone) to the tenant's own. An empty name: the tenant does not have the field, and it is not read.
+    Some fields are read only when they are named here (`by_name` of the rows)."""
     task_wait_s: Annotated[float, Meta(ge=0, le=300)] = 20.0
     """How long a result is waited for when Fulfil only promises it. After it the outcome of a write is unknown."""
     answer_bytes_max: Annotated[int, Meta(ge=10_000, le=1_000_000_000)] = 16_000_000
@@ -49,3 +55,23 @@ class WebhookSettings(msgspec.Struct, frozen=True, kw_only=True):
     """The time a request has for its body. Fulfil gives up after 5 s."""
     remembered_max: Annotated[int, Meta(ge=100, le=1_000_000)] = 10_000
     """How many webhooks are remembered to recognise a repeat, 100 bytes or so each."""
+
+    def __post_init__(self) -> None:
+        """Refuse secrets that cannot have signed anything."""
+        signing_keys(self.secrets)
+
+
+def signing_keys(secrets: Iterable[Secret]) -> tuple[bytes, ...]:
+    """The keys behind the secrets. Raises ValueError for one that is no base64, or is shorter than 16 bytes."""
+    keys = []
+    for secret in secrets:
+        try:
+            key = base64.b64decode(secret.reveal().strip(), validate=True)
+        except (binascii.Error, ValueError):
+            raise ValueError(
+                "secrets: a webhook secret is no base64; copy it from Fulfil as it is shown there"
+            ) from None
+        if len(key) < KEY_BYTES_MIN:
+            raise ValueError("secrets: a webhook secret of so few bytes can be guessed; let Fulfil make a new one")
+        keys.append(key)
+    return tuple(keys)

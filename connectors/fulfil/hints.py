@@ -14,7 +14,6 @@ Sources: developers.fulfil.io, webhooks (2019); fulfil_client 3.2.0, `verify_web
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 import hmac
 from collections import OrderedDict
@@ -25,10 +24,9 @@ from typing import Any, Final
 import msgspec
 from aiohttp import web
 
-from connectors.fulfil.config import WebhookSettings
+from connectors.fulfil.config import WebhookSettings, signing_keys
 from connectors.fulfil.table import MODELS
 from connectors.fulfil.typed import Reference, Undecodable, datetime_of, id_of
-from runtime.config import Secret
 from runtime.delivery import digest
 from runtime.http import read_body
 from runtime.telemetry.events import RequestRefused
@@ -66,8 +64,7 @@ def hint_routes(settings: WebhookSettings, *, hint: TakeHint, emit: Callable[[ob
     """The route for Fulfil's webhooks, for `runtime.http.application`.
 
     `hint` is called once for each new body, before it is acknowledged. `emit` receives a `RequestRefused` for what is
-    refused (`unauthorised`, `body`), and for what is acknowledged and dropped (`replayed`, `unreadable`). Raises
-    ValueError for a secret that is no base64, or is shorter than 16 bytes.
+    refused (`unauthorised`, `body`), and for what is acknowledged and dropped (`replayed`, `unreadable`).
     """
     return [web.post(PATH, _Door(settings, hint, emit).receive)]
 
@@ -113,20 +110,6 @@ class _Door:
 
 
 # -- pure parts --------------------------------------------------------------------------------------------------------
-
-
-def signing_keys(secrets: Iterable[Secret]) -> tuple[bytes, ...]:
-    """The keys behind the secrets. Raises ValueError for one that is no base64, or is shorter than 16 bytes."""
-    keys = []
-    for secret in secrets:
-        try:
-            key = base64.b64decode(secret.reveal().strip(), validate=True)
-        except (binascii.Error, ValueError):
-            raise ValueError("a webhook secret is no base64; copy it from Fulfil as it is shown there") from None
-        if len(key) < 16:  # noqa: PLR2004 - 128 bits
-            raise ValueError("a webhook secret of fewer than 16 bytes can be guessed; let Fulfil make a new one")
-        keys.append(key)
-    return tuple(keys)
 
 
 def is_signed(keys: Iterable[bytes], body: bytes, signature: str) -> bool:

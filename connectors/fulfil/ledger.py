@@ -38,6 +38,8 @@ class LedgerMove(Row, frozen=True, kw_only=True):
 class LedgerLine(Row, frozen=True, kw_only=True):
     """A line of an entry. Both figures are zero or more."""
 
+    by_name = frozenset({"reconciliation"})
+
     move: int | None = None
     account: int | None = None
     debit: Decimal | None = None
@@ -59,6 +61,8 @@ class Account(Row, frozen=True, kw_only=True):
 class Journal(Row, frozen=True, kw_only=True):
     """A journal."""
 
+    by_name = frozenset({"type"})
+
     code: str | None = None
     name: str | None = None
     type: str | None = None
@@ -75,6 +79,8 @@ class Period(Row, frozen=True, kw_only=True):
 
 class Tax(Row, frozen=True, kw_only=True):
     """A tax. `rate` 0.20 is 20 %; `type`: percentage, fixed or none."""
+
+    by_name = frozenset({"description"})
 
     name: str | None = None
     description: str | None = None

@@ -23,6 +23,8 @@ from connectors.fulfil.typed import Reference, decimal_of, decimal_out
 class SalePayment(Row, frozen=True, kw_only=True):
     """A payment on a sale, and what became of its money. Amounts are in the sale's currency."""
 
+    by_name = frozenset({"method", "provider", "description"})
+
     sale: int | None = None
     gateway: int | None = None
     method: str | None = None
@@ -42,6 +44,8 @@ class Transaction(Row, frozen=True, kw_only=True):
     or cancel. `provider_reference` is the provider's own id; `move` the ledger move that was posted.
     """
 
+    by_name = frozenset({"method"})
+
     type: str | None = None
     amount: Decimal | None = None
     currency_code: str | None = field(default=None, name="currency.code")
@@ -57,6 +61,8 @@ class Transaction(Row, frozen=True, kw_only=True):
 
 class Gateway(Row, frozen=True, kw_only=True):
     """A payment gateway."""
+
+    by_name = frozenset({"provider", "method"})
 
     name: str | None = None
     provider: str | None = None
@@ -134,8 +140,11 @@ class NewPayment(msgspec.Struct, frozen=True, kw_only=True):
     description: str = ""
 
 
-def add_payment(payment: NewPayment) -> Ask[Created]:
+def add_payment(payment: NewPayment, *, reference_field: str = "reference") -> Ask[Created]:
     """Put a payment on a sale. Raises ValueError without a reference, and for an amount that is not finite.
+
+    `reference_field`: where this tenant keeps the provider's id; it has to be configured for reading, too
+    (`sale.payment.reference` in `fulfil.api.names`).
 
     Check first: nothing dedupes it. On a tenant that keeps no `reference` for a gateway, an equal amount without any on
     the same sale and gateway counts as found, so equal payments cannot be told apart there.
@@ -146,7 +155,7 @@ def add_payment(payment: NewPayment) -> Ask[Created]:
         "sale": payment.sale,
         "gateway": payment.gateway,
         "amount": decimal_out(payment.amount),
-        "reference": payment.reference,
+        reference_field: payment.reference,
     }
     if payment.description:
         record["description"] = payment.description
@@ -157,10 +166,11 @@ class _Stored(msgspec.Struct, frozen=True):
     sale: int
     gateway: int
     amount: dict[str, str]
-    reference: str
 
 
 _decode_stored: Final = msgspec.json.Decoder(tuple[tuple[_Stored]]).decode
+_decode_fields: Final = msgspec.json.Decoder(tuple[tuple[dict[str, Any]]]).decode
+_NO_REFERENCES: Final = frozenset({"sale", "gateway", "amount", "description"})
 
 
 def _sought_payment(body: bytes) -> Sought[Find, Page[SalePayment]]:
@@ -170,9 +180,11 @@ def _sought_payment(body: bytes) -> Sought[Find, Page[SalePayment]]:
 
 def _payment_made(body: bytes, found: Page[SalePayment]) -> Created | None:
     ((stored,),) = _decode_stored(body)
+    ((fields,),) = _decode_fields(body)
+    reference = next((value for name, value in fields.items() if name not in _NO_REFERENCES), None)
     amount = decimal_of(stored.amount)
     ours = [row for row in found.rows if row.sale in (None, stored.sale) and row.gateway in (None, stored.gateway)]
-    named = [row for row in ours if row.reference == stored.reference]
+    named = [row for row in ours if row.reference == reference]
     unnamed = [row for row in ours if not row.reference and row.amount == amount]
     return Created((named or unnamed)[0].id) if named or unnamed else None
 

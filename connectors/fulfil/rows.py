@@ -14,7 +14,7 @@ import types
 from collections.abc import Callable
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any, Final, Generic, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Any, ClassVar, Final, Generic, TypeVar, Union, get_args, get_origin, get_type_hints
 
 import msgspec
 
@@ -25,6 +25,8 @@ from connectors.fulfil.typed import Reference, Undecodable, date_of, datetime_of
 class Row(msgspec.Struct, frozen=True, kw_only=True):
     """What every record has. `write_date` is None until the first change after the creation."""
 
+    by_name: ClassVar[frozenset[str]] = frozenset()
+    """Fields that not every tenant has, or few need: asked for only when the configuration names them."""
     id: int
     create_date: datetime | None = None
     write_date: datetime | None = None
@@ -57,7 +59,11 @@ class RowReader(Generic[T]):
         self._row = row
         hints = get_type_hints(row)
         declared = [(f.name, f.encode_name) for f in msgspec.structs.fields(row) if f.name != "id"]
-        own = [(name, tenant.field(model, wired), _converter(hints[name])) for name, wired in declared]
+        by_name = row.by_name
+        own = [
+            (name, tenant.field(model, wired, "" if wired in by_name else wired), _converter(hints[name]))
+            for name, wired in declared
+        ]
         self._read = tuple([each for each in own if each[1]])
         self.fields = tuple([wired for _, wired, _ in self._read])
         """What to ask for, by the tenant's names. The id comes unasked."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from datetime import date
 from decimal import Decimal
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 from msgspec import field
@@ -19,7 +19,7 @@ from connectors.fulfil.changes import Page
 from connectors.fulfil.models import Model
 from connectors.fulfil.rows import Row
 from connectors.fulfil.tenant import Tenant
-from connectors.fulfil.typed import Reference
+from connectors.fulfil.typed import Reference, decimal_of
 from connectors.fulfil.wire import RECORDS_MAX
 from connectors.http import Answer
 from runtime.errors import Unavailable
@@ -55,6 +55,8 @@ class Sale(Row, frozen=True, kw_only=True):
 class SaleLine(Row, frozen=True, kw_only=True):
     """A line of a sale. `unit_price` is before tax and after discounts; `quantity` is negative on a return."""
 
+    by_name = frozenset({"warehouse"})
+
     sale: int | None = None
     type: str | None = None
     product: int | None = None
@@ -75,7 +77,7 @@ class SaleLine(Row, frozen=True, kw_only=True):
 
 
 SALES: Final = Model("sale.sale", Sale, "sales", by=("reference", "party", "number"))
-SALE_LINES: Final = Model("sale.line", SaleLine, "sale_lines", by=("sale", "origin", "channel_identifier"))
+SALE_LINES: Final = Model("sale.line", SaleLine, "sale_lines", by=("id", "sale", "origin", "channel_identifier"))
 
 
 # -- the lines of an order, by the order's key -------------------------------------------------------------------------
@@ -124,3 +126,9 @@ ORDER_LINES: Final[Read[OrderLines, Page[OrderLine]]] = Read(
     speak=_speak_order_lines,
     decode=_decode_order_lines,
 )
+
+
+def figures_stand(line: dict[str, Any], row: SaleLine) -> bool:
+    """Whether a line that exists has the figures that were sent."""
+    asked = {name: decimal_of(line[name]) for name in ("quantity", "unit_price") if name in line}
+    return all(getattr(row, name) == figure for name, figure in asked.items())

@@ -98,12 +98,14 @@ class Tracking(Row, frozen=True, kw_only=True):
 class Carrier(Row, frozen=True, kw_only=True):
     """A carrier."""
 
+    by_name = frozenset({"active"})
+
     name: str | None = field(default=None, name="rec_name")
     active: bool | None = None
 
 
-class CarrierService(Row, frozen=True, kw_only=True):
-    """A service of a carrier, with the code that the carrier gives it."""
+class CarrierOffer(Row, frozen=True, kw_only=True):
+    """What a carrier offers (`carrier.service`), with the code that the carrier gives it."""
 
     name: str | None = None
     code: str | None = None
@@ -115,6 +117,6 @@ RETURN_SHIPMENTS: Final = Model("stock.shipment.out.return", ReturnShipment, "re
 PACKAGES: Final = Model("stock.package", Package, "packages", by=("shipment",))
 TRACKINGS: Final = Model("shipment.tracking", Tracking, "trackings", by=("origin", "tracking_number"))
 CARRIERS: Final = Model("carrier", Carrier, "carriers")
-CARRIER_SERVICES: Final = Model("carrier.service", CarrierService, "carrier_services")
+CARRIER_SERVICES: Final = Model("carrier.service", CarrierOffer, "carrier_services")
 
 MODELS: Final = (SHIPMENTS, DROP_SHIPMENTS, RETURN_SHIPMENTS, PACKAGES, TRACKINGS, CARRIERS, CARRIER_SERVICES)

@@ -32,6 +32,8 @@ class StockMove(Row, frozen=True, kw_only=True):
     What is reserved is a move from a storage that is assigned; `origin` is `sale.line,ID` when a sale caused it.
     """
 
+    by_name = frozenset({"planned_date"})
+
     product: int | None = None
     product_code: str | None = field(default=None, name="product.code")
     quantity: Decimal | None = None

@@ -9,6 +9,7 @@ from typing import Any, Final
 from connectors.fulfil import (
     amending,
     ledger,
+    lines,
     orders,
     parties,
     payments,
@@ -39,7 +40,8 @@ _READS: Final[tuple[Read[Any, Any], ...]] = (
 _WRITES: Final[tuple[Write[Any], ...]] = (
     orders.CREATE_ORDER,
     *(step.write for step in workflow.STEPS),
-    *(amending.AMEND_ORDER, amending.AMEND_SALE, returns.RETURN_ORDER),
+    *(amending.AMEND_ORDER, lines.AMEND_SALE, returns.RETURN_ORDER),
+    *(lines.CHANGE_LINE, lines.ADD_LINE, lines.REMOVE_LINES),
     *(payments.ADD_PAYMENT, ledger.MAKE_LEDGER_MOVE, parties.MAKE_PARTY),
     *(records.WRITE_FIELDS, records.SET_METAFIELDS),
 )

@@ -1,8 +1,8 @@
 """What differs between tenants of Fulfil: the names of models and fields, and the size of a page.
 
-Names drift over the years (`salable` became `sellable`, `out_invoice` became `out`), and not every tenant has every
-module. A name is written in this connector as the facts have it; a tenant's own name is put in its place only where a
-request is spoken and an answer is read.
+Names have changed over the years (`salable` became `sellable`, `out_invoice` became `out`), and not every tenant has
+every module. A name is written in this connector as the facts have it; a tenant's own name is put in its place only
+where a request is spoken and an answer is read.
 """
 
 from __future__ import annotations
@@ -33,9 +33,12 @@ class Tenant:
         """The tenant's name of a model."""
         return self.names.get(documented) or documented
 
-    def field(self, model: str, documented: str) -> str:
-        """The tenant's name of a field of a model (both as documented); empty when it does not have it."""
-        return self.names.get(f"{model}.{documented}", documented)
+    def field(self, model: str, documented: str, otherwise: str | None = None) -> str:
+        """The tenant's name of a field of a model (both as documented); empty when it does not have it.
+
+        `otherwise`: what it is when nothing is configured, if not the documented name.
+        """
+        return self.names.get(f"{model}.{documented}", documented if otherwise is None else otherwise)
 
 
 DOCUMENTED: Final = Tenant()

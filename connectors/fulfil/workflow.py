@@ -15,7 +15,7 @@ from typing import Any, Final
 
 import msgspec
 
-from connectors.fulfil.calls import Applied, Ask, Read, Sought, Spoken, Write, encode, read, said_nothing
+from connectors.fulfil.calls import Applied, Ask, Read, Sought, Spoken, Write, encode, said_nothing, search_read
 from connectors.fulfil.models import Ids
 from connectors.fulfil.tenant import Tenant
 from connectors.fulfil.typed import Undecodable
@@ -66,7 +66,9 @@ class Step:
         return Applied(self.ids(body))
 
     def _speak_standing(self, asked: Ids, tenant: Tenant) -> Spoken:
-        return read(tenant.model(self.model), asked.ids, (tenant.field(self.model, self.field),))
+        """A search rather than a read: one of them may be gone, which would make a read fail."""
+        fields = (tenant.field(self.model, self.field),)
+        return search_read(tenant.model(self.model), (("id", "in", asked.ids),), fields, len(asked.ids))
 
     def _decode_standing(self, answer: Answer, asked: Ids, tenant: Tenant) -> tuple[Standing, ...]:
         field = tenant.field(self.model, self.field)

@@ -67,17 +67,17 @@ class PatchworksApi:
         self._start_form = config.start_form
         self._clock_tolerance_ms = int(config.clock_tolerance_s * 1000)
         self._calls: dict[str, tuple[type[Any], Callable[[Any], Awaitable[Any]]]] = {
-            "list_runs": (ListRuns, self.list_runs),
-            "get_run": (GetRun, self.get_run),
-            "list_run_logs": (ListRunLogs, self.list_run_logs),
-            "list_payloads": (ListPayloads, self.list_payloads),
-            "failed_payloads": (FailedPayloads, lambda asked: failed_payloads(self, asked)),
-            "download_payload": (DownloadPayload, self.download),
-            "list_flows": (ListFlows, self._list_flows),
-            "list_queue": (ListQueue, self.list_queue),
-            "list_tracked": (ListTracked, self._list_tracked),
-            "start_flow": (StartFlow, self._start),
-            "retry_run": (RetryRun, self._retry),
+            ListRuns.kind: (ListRuns, self.list_runs),
+            GetRun.kind: (GetRun, self.get_run),
+            ListRunLogs.kind: (ListRunLogs, self.list_run_logs),
+            ListPayloads.kind: (ListPayloads, self.list_payloads),
+            FailedPayloads.kind: (FailedPayloads, lambda asked: failed_payloads(self, asked)),
+            DownloadPayload.kind: (DownloadPayload, self.download),
+            ListFlows.kind: (ListFlows, self._list_flows),
+            ListQueue.kind: (ListQueue, self.list_queue),
+            ListTracked.kind: (ListTracked, self._list_tracked),
+            StartFlow.kind: (StartFlow, self._start),
+            RetryRun.kind: (RetryRun, self._retry),
         }
 
     async def perform(self, kind: str, body: bytes) -> Any:
@@ -94,12 +94,12 @@ class PatchworksApi:
         `runtime.errors.Failure` when Patchworks did not say.
         """
         match kind:
-            case "start_flow":
+            case StartFlow.kind:
                 sent = request_of(kind, body, StartFlow)
                 return await self.find_start(
                     sent.flow_id, sent.key, sent.began_ms, frozenset(sent.known_run_ids), trigger="api"
                 )
-            case "retry_run":
+            case RetryRun.kind:
                 return await find_retry(self, request_of(kind, body, RetryRun).run_id)
             case _:
                 raise Refused(f"there is nothing to look for after {kind!r}", code="unknown_kind")

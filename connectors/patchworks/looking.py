@@ -83,14 +83,18 @@ async def find_retry(core: Reads, run_id: str) -> RetryStarted | None:
         if run.trigger != "retry" or await _began_after(core, linked_id, run.started_at):
             return RetryStarted(run_id=linked_id)
     for other in await _runs_since(core, run.flow_id, int(run.started_at.timestamp() * 1000)):
-        if other.id != run_id and run_id in other.linked_run_ids:
+        if run_id in other.linked_run_ids and other.trigger == "retry" and _later(other, run.started_at):
             return RetryStarted(run_id=other.id)
     return None
 
 
 async def _began_after(core: Reads, run_id: str, began: datetime) -> bool:
-    run = await core.get_run(GetRun(run_id=run_id))
-    return run.started_at is None or run.started_at > began  # one that has not begun yet is the later one
+    return _later(await core.get_run(GetRun(run_id=run_id)), began)
+
+
+def _later(run: Run, began: datetime) -> bool:
+    """Whether a run began after this; one that has not begun yet will."""
+    return run.started_at is None or run.started_at > began
 
 
 async def _runs_since(core: Reads, flow_id: str, after_ms: int) -> list[Run]:

@@ -7,12 +7,13 @@ raw JSON and goes out byte for byte. A signed URL never does: triggers are named
 from __future__ import annotations
 
 import re
-from typing import Annotated, Final
+from typing import Annotated, ClassVar, Final
 
 import msgspec
 from msgspec import Meta
 
 from connectors.patchworks.wire import RunStatus
+from runtime.decision import Effect, Repeat
 
 PAYLOAD_BYTES_MAX: Final = 8_000_000
 """Patchworks answers 413 above 8 MB."""
@@ -25,7 +26,11 @@ Key = Annotated[str, Meta(pattern=r"^[A-Za-z0-9._:-]+$", min_length=8, max_lengt
 
 
 class _Request(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """The body of one kind of call."""
+    """The body of one kind of call: at which API, and how it may be repeated when its outcome is not known."""
+
+    api: ClassVar[str] = "patchworks"
+    kind: ClassVar[str]
+    repeat: ClassVar[Repeat] = Repeat.SAFE
 
 
 # -- reads -------------------------------------------------------------------------------------------------------------
@@ -41,6 +46,8 @@ class ListRuns(_Paged, frozen=True, kw_only=True, omit_defaults=True):
     Instants are Unix milliseconds.
     """
 
+    kind = "list_runs"
+
     started_after_ms: int | None = None
     started_before_ms: int | None = None
     status: int | None = None
@@ -53,11 +60,15 @@ class ListRuns(_Paged, frozen=True, kw_only=True, omit_defaults=True):
 class GetRun(_Request, frozen=True, kw_only=True, omit_defaults=True):
     """One run."""
 
+    kind = "get_run"
+
     run_id: Id
 
 
 class ListRunLogs(_Paged, frozen=True, kw_only=True, omit_defaults=True):
     """A run's log, oldest line first, with the ids of the payloads it is about. Kept for 7 days."""
+
+    kind = "list_run_logs"
 
     run_id: Id
 
@@ -65,11 +76,15 @@ class ListRunLogs(_Paged, frozen=True, kw_only=True, omit_defaults=True):
 class ListPayloads(_Paged, frozen=True, kw_only=True, omit_defaults=True):
     """The payloads of a run, of all its steps. Kept for 72 hours."""
 
+    kind = "list_payloads"
+
     run_id: Id
 
 
 class FailedPayloads(_Request, frozen=True, kw_only=True, omit_defaults=True):
     """Which payloads of a failed run never arrived: its log and rows are read. `status` is the run's."""
+
+    kind = "failed_payloads"
 
     run_id: Id
     status: RunStatus | None = None
@@ -78,19 +93,27 @@ class FailedPayloads(_Request, frozen=True, kw_only=True, omit_defaults=True):
 class DownloadPayload(_Request, frozen=True, kw_only=True, omit_defaults=True):
     """One payload's content. Refused with the code `payload_gone` when it is no longer kept."""
 
+    kind = "download_payload"
+
     payload_id: Id
 
 
 class ListFlows(_Paged, frozen=True, kw_only=True, omit_defaults=True):
     """All flows."""
 
+    kind = "list_flows"
+
 
 class ListQueue(_Paged, frozen=True, kw_only=True, omit_defaults=True):
     """Runs that wait to begin."""
 
+    kind = "list_queue"
+
 
 class ListTracked(_Paged, frozen=True, kw_only=True, omit_defaults=True):
     """Where a value was tracked. Kept for 15 days."""
+
+    kind = "list_tracked"
 
     value: Annotated[str, Meta(min_length=1, max_length=255)]
     flow_id: Id | None = None
@@ -106,6 +129,9 @@ class StartFlow(_Request, frozen=True, kw_only=True, omit_defaults=True):
     start was decided; runs before it cannot be its. `known_run_ids` are runs that earlier starts turned out to be.
     """
 
+    kind = "start_flow"
+    repeat = Repeat.CHECK_FIRST
+
     flow_id: Id
     key: Key
     began_ms: Annotated[int, Meta(ge=0)]
@@ -120,6 +146,9 @@ class StartFlow(_Request, frozen=True, kw_only=True, omit_defaults=True):
 class RetryRun(_Request, frozen=True, kw_only=True, omit_defaults=True):
     """Run a failed run again, whole and in its original version: `Repeat.CHECK_FIRST`."""
 
+    kind = "retry_run"
+    repeat = Repeat.CHECK_FIRST
+
     run_id: Id
 
 
@@ -127,6 +156,10 @@ class SendWebhook(_Request, frozen=True, kw_only=True, omit_defaults=True):
     """Start a flow through its webhook trigger: `Repeat.CHECK_FIRST`. `webhook` is the trigger's name in the settings;
     the rest is as in `StartFlow`.
     """
+
+    kind = "send_webhook"
+    api = "patchworks_webhooks"
+    repeat = Repeat.CHECK_FIRST
 
     webhook: str
     key: Key
@@ -140,6 +173,9 @@ class CallCallback(_Request, frozen=True, kw_only=True, omit_defaults=True):
 
     `callback` is the trigger's name in the settings. Only ask flows that change nothing.
     """
+
+    kind = "call_callback"
+    api = "patchworks_callbacks"
 
     callback: str
     question: msgspec.Raw = msgspec.Raw(b"{}")
@@ -164,6 +200,11 @@ def encode(request: _Request) -> bytes:
         if not holds_key(payload, request.key):
             raise ValueError(f"the payload does not hold its key {request.key!r}, so its run could not be found again")
     return body
+
+
+def effect(request: _Request, *, share: str) -> Effect:
+    """The call as a decision asks for it, paid for by this share of its API's budget. Raises ValueError as `encode`."""
+    return Effect(api=request.api, kind=request.kind, body=encode(request), repeat=request.repeat, share=share)
 
 
 def holds_key(payload: bytes, key: str) -> bool:

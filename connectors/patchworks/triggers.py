@@ -48,7 +48,7 @@ class CallbackReply(msgspec.Struct, frozen=True, kw_only=True):
 class WebhookApi:
     """A `runtime.api.Api` for flows that are started by webhook. `core` looks for their runs."""
 
-    name = "patchworks_webhooks"
+    name = SendWebhook.api
 
     def __init__(
         self, config: PatchworksConfig, core: PatchworksApi, session: Session, *, observe: ObserveRate
@@ -62,7 +62,7 @@ class WebhookApi:
 
         Raises a `runtime.errors.Failure`, and nothing else, when it does not succeed.
         """
-        if kind != "send_webhook":
+        if kind != SendWebhook.kind:
             raise Refused(f"Patchworks' webhooks have no call {kind!r}", code="unknown_kind")
         sent = request_of(kind, body, SendWebhook)
         target = _target(self._targets, sent.webhook, "webhook")
@@ -89,7 +89,7 @@ class WebhookApi:
 
     async def look(self, kind: str, body: bytes) -> Started | None:
         """The run that these bytes have begun, or will; None when there is no sign of one. As for a start."""
-        if kind != "send_webhook":
+        if kind != SendWebhook.kind:
             raise Refused(f"there is nothing to look for after {kind!r}", code="unknown_kind")
         sent = request_of(kind, body, SendWebhook)
         target = _target(self._targets, sent.webhook, "webhook")
@@ -100,7 +100,7 @@ class WebhookApi:
 class CallbackApi:
     """A `runtime.api.Api` for flows that answer while we wait. Their queue is shared by all customers of Patchworks."""
 
-    name = "patchworks_callbacks"
+    name = CallCallback.api
 
     def __init__(self, config: PatchworksConfig, session: Session, *, observe: ObserveRate) -> None:
         self._targets, self._session = config.callbacks, session
@@ -109,7 +109,7 @@ class CallbackApi:
 
     async def perform(self, kind: str, body: bytes) -> CallbackReply:
         """One attempt. Raises a `runtime.errors.Failure`, and nothing else, when it does not succeed."""
-        if kind != "call_callback":
+        if kind != CallCallback.kind:
             raise Refused(f"Patchworks' callbacks have no call {kind!r}", code="unknown_kind")
         asked = request_of(kind, body, CallCallback)
         target = _target(self._targets, asked.callback, "callback")

@@ -70,7 +70,7 @@ def instant_of(value: object, field: str = "a date") -> datetime | None:
 def text_of(value: object) -> str | None:
     """Text without NUL characters and outer spaces, also of a number; None when nothing is left."""
     if type(value) is str:
-        return value.replace("\x00", "").strip() or None if value else None
+        return (value.replace("\x00", "") if "\x00" in value else value).strip() or None
     if type(value) is int or type(value) is JsonNumber:
         return str(value)
     return None

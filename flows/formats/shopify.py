@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
+from functools import lru_cache
 
 import msgspec
 
@@ -27,7 +28,7 @@ from flows.formats.shopify_wire import (
     decode_head,
     decode_order,
 )
-from flows.model.money import ZERO, Money, amount_of, currency_of
+from flows.model.money import ZERO, Money, amount_of, amount_of_text, currency_of
 from flows.model.order import (
     Address,
     Amount,
@@ -203,6 +204,10 @@ class _Reading:
     def amount(self, plain: Json, both: MoneySet | None, field: str) -> Amount | None:
         """An amount of its plain field and its set, which win over the plain field and must not contradict it."""
         shop = None if both is None else both.shop_money
+        if self.single and shop is not None and shop.currency_code == self.currency:
+            text = shop.amount
+            if type(text) is str and (plain is None or plain == text):  # the usual case
+                return _single_amount(text, self.currency)
         if shop is None or shop.amount is None:
             if plain is None:
                 return None
@@ -242,13 +247,15 @@ class _Reading:
         if not taxes:
             return ()
         return tuple(
-            TaxLine(
-                text_of(tax.title) or "",
-                None if tax.rate is None else amount_of(tax.rate),
-                self.amount(tax.price, tax.price_set, "a tax") or self.zero,
-                tax.channel_liable is True,
-            )
-            for tax in taxes
+            [
+                TaxLine(
+                    text_of(tax.title) or "",
+                    None if tax.rate is None else amount_of(tax.rate),
+                    self.amount(tax.price, tax.price_set, "a tax") or self.zero,
+                    tax.channel_liable is True,
+                )
+                for tax in taxes
+            ]
         )
 
     def allocated(self, allocations: Sequence[AllocationIn]) -> Amount:
@@ -344,6 +351,12 @@ class _Reading:
             email=email or text_of(who.email),
             phone=phone or text_of(who.phone),
         )
+
+
+@lru_cache(maxsize=8_192)
+def _single_amount(text: str, currency: str) -> Amount:
+    """An amount of an order in one currency; equal texts share one object. Raises InvalidAmount."""
+    return Amount(Money(amount_of_text(text), currency))
 
 
 def _times(amount: Amount, quantity: Decimal) -> Amount:

@@ -18,6 +18,7 @@ from flows.exceptions.kinds import ExceptionCase
 from flows.model.cases import announce_cases, case_rows
 from runtime.clock import to_instant
 from runtime.decision import Write
+from runtime.key import partition_of, parts_of
 
 
 class Status(enum.StrEnum):
@@ -47,7 +48,7 @@ class Later(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class OrderState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """See the module. `content` is the digest of what a sale is made of, as it was sent to Fulfil."""
+    """See the module. `content` is the digest of what a sale is made of: as it was sent to Fulfil, or would be."""
 
     status: Status = Status.NEW
     version: str = ""
@@ -64,6 +65,8 @@ class OrderState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Fulfil's id of the sales channel, once a sale was asked for."""
     order_id: str = ""
     """The sale's channel_identifier, once a sale was asked for."""
+    given_up: str = ""
+    """`content` of a create that was given up as absent, and may yet turn out to be applied. Empty: there is none."""
     sale: int | None = None
     sale_number: str | None = None
     later: Later | None = None
@@ -79,7 +82,7 @@ def order_rows(key: str, before: OrderState, after: OrderState, now: datetime) -
     """The listing row of the order, and its cases: those that begin, and those that end."""
     rows = []
     if after is not before:
-        sales_channel, _, order_id = key.partition("/")
+        sales_channel, order_id = parts_of(key)
         rows.append(
             Write(
                 "put_order_view",
@@ -103,7 +106,7 @@ def announce_order(
 ) -> None:
     """Emit what became of an order, when it came to rest in another state."""
     if before.status is not after.status and after.status in _SETTLED:
-        sales_channel = key.partition("/")[0]
+        sales_channel = partition_of(key)
         emit(OrderSettled(sales_channel=sales_channel, state=after.status.value))
         if after.status is Status.IMPORTED:
             emit(OrderImported(sales_channel=sales_channel, seconds=age_s(after)))

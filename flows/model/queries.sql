@@ -26,23 +26,22 @@ ON CONFLICT (fingerprint) DO UPDATE SET
 UPDATE exception_case SET closed_at = ?1, closed_how = ?2 WHERE fingerprint = ?3 AND closed_at IS NULL;
 
 -- name: put_product
--- A product as Fulfil has it now. An inactive one does not hide an active one of the same code.
-INSERT INTO catalogue (sku, folded, product, name, active) VALUES :rows(5)
-ON CONFLICT (sku) DO UPDATE SET
-  folded = excluded.folded, product = excluded.product, name = excluded.name, active = excluded.active
-WHERE excluded.active >= catalogue.active OR excluded.product = catalogue.product;
+-- A product as Fulfil has it now.
+INSERT INTO catalogue (product, sku, folded, name, active) VALUES :rows(5)
+ON CONFLICT (product) DO UPDATE SET
+  sku = excluded.sku, folded = excluded.folded, name = excluded.name, active = excluded.active;
 
--- name: drop_old_code
--- A product whose code was changed is no longer sold under the old one: (product, sku).
-DELETE FROM catalogue WHERE product = ?1 AND sku <> ?2;
-
--- name: skus
--- Every SKU that can be sold, for the index in memory: (after sku, limit).
-SELECT sku, product, active FROM catalogue WHERE sku > ?1 ORDER BY sku LIMIT ?2;
+-- name: products
+-- Every product, for the index in memory: (after product, limit).
+SELECT product, sku, active FROM catalogue WHERE product > ?1 ORDER BY product LIMIT ?2;
 
 -- name: skus_like
 -- SKUs that differ from one only in case or outer spaces: (folded).
-SELECT sku FROM catalogue WHERE folded = ?1 ORDER BY sku LIMIT 5;
+SELECT DISTINCT sku FROM catalogue WHERE folded = ?1 ORDER BY sku LIMIT 5;
+
+-- name: products_of_sku
+-- The products that can be sold under a SKU: (folded, sku).
+SELECT product, name FROM catalogue WHERE folded = ?1 AND sku = ?2 AND active = 1 ORDER BY product;
 
 -- name: causes_open
 -- What the open cases of a kind wait for: (kind).
@@ -54,10 +53,12 @@ SELECT c.subject, o.placed_at FROM exception_case c LEFT JOIN order_view o ON o.
 WHERE c.kind = ?1 AND c.cause = ?2 AND c.closed_at IS NULL ORDER BY o.placed_at, c.subject;
 
 -- name: orders_listed
--- Orders, latest change first: (state or '', sales channel or '', changed before, limit).
+-- Orders, latest change first: (state or '', sales channel or '', changed before, limit, and of that instant those after
+-- this key; NULL: none).
 SELECT key, sales_channel, order_id, reference, state, proof, amount, currency, placed_at, sale, sale_number, changed_at
 FROM order_view
-WHERE (?1 = '' OR state = ?1) AND (?2 = '' OR sales_channel = ?2) AND changed_at < ?3
+WHERE (?1 = '' OR state = ?1) AND (?2 = '' OR sales_channel = ?2)
+  AND (changed_at < ?3 OR changed_at = ?3 AND key > ?5)
 ORDER BY changed_at DESC, key LIMIT ?4;
 
 -- name: order_by_key
@@ -79,10 +80,12 @@ SELECT fingerprint, kind, subject, cause, sentence, owner, amount, currency, ope
 FROM exception_case WHERE subject = ?1 ORDER BY closed_at IS NOT NULL, opened_at;
 
 -- name: cases_open
--- Open exceptions, the nearest deadline first: (owner or '', kind or '', after deadline, limit).
+-- Open exceptions, the nearest deadline first: (owner or '', kind or '', after deadline, limit, and of that deadline
+-- those after this fingerprint; NULL: none).
 SELECT fingerprint, kind, subject, cause, sentence, owner, amount, currency, opened_at, deadline_at, closed_at, closed_how
 FROM exception_case
-WHERE closed_at IS NULL AND (?1 = '' OR owner = ?1) AND (?2 = '' OR kind = ?2) AND deadline_at > ?3
+WHERE closed_at IS NULL AND (?1 = '' OR owner = ?1) AND (?2 = '' OR kind = ?2)
+  AND (deadline_at > ?3 OR deadline_at = ?3 AND fingerprint > ?5)
 ORDER BY deadline_at, fingerprint LIMIT ?4;
 
 -- name: cases_counted

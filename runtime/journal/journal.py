@@ -29,7 +29,7 @@ ID_BITS_PER_EPOCH = 32
 _STORE_FULL_WAIT_S = 1.0
 _encode = msgspec.json.encode
 
-OnNew = Callable[[int, Delivery, DeliveryReceived], None]
+OnNew = Callable[[int, Delivery, DeliveryReceived, Row | None], None]
 
 
 class Journal:
@@ -87,6 +87,14 @@ class Journal:
         """The rows of a named query, from the last commit."""
         return await self.reading.run(lambda connection: self.statements[name].read(connection, row))
 
+    async def query_some(self, name: str, *row: Any, rows_max: int, bytes_max: int) -> tuple[list[Any], bool]:
+        """The first rows of a named query whose last parameter is its limit, and whether they are all; see
+        `Statement.read_some`.
+        """
+        return await self.reading.run(
+            lambda connection: self.statements[name].read_some(connection, row, rows_max, bytes_max)
+        )
+
     async def query_list(self, name: str, items: Sequence[Any], *before: Any) -> list[Any]:
         """The rows of a named query over a list of items (asked in chunks); `before` is bound ahead of the list."""
         if not items:
@@ -96,8 +104,9 @@ class Journal:
     async def accept(self, deliveries: Sequence[Delivery], channel: str, priority: int, on_new: OnNew) -> list[Receipt]:
         """Make deliveries durable and queue the new ones for the actor of `channel`, in one transaction.
 
-        Returns after the commit, in the order given. `on_new(message id, delivery, message)` is called for each new
-        delivery, in id order, before any later commit. Raises StoreFull with nothing stored.
+        Returns after the commit, in the order given. `on_new(message id, delivery, message, state)` is called for each
+        new delivery, in id order, before any later commit; `state` is the row of `states` that this commit left of the
+        delivery's key, None when there is none. Raises StoreFull with nothing stored.
         """
         if self.full is not None:
             raise self.full
@@ -106,7 +115,7 @@ class Journal:
         def hand_over() -> None:
             for arrival, delivery in zip(arrivals, deliveries, strict=True):
                 if arrival.known_as is None:
-                    on_new(arrival.id, delivery, _received(arrival.id, delivery))
+                    on_new(arrival.id, delivery, _received(arrival.id, delivery), arrival.state)
 
         unit = self.writer.submit(Unit(arrivals=arrivals, on_durable=hand_over))
         await unit.durable()
@@ -121,6 +130,7 @@ class Journal:
         at = delivery.received_at
         return Arrival(
             id_,
+            channel,
             (delivery.key, delivery.version, delivery.digest, id_),
             (
                 (self._put_body, (id_, at, delivery.body)),

@@ -140,6 +140,10 @@ SELECT delivery, bytes FROM body WHERE delivery IN (:ids);
 SELECT id, subject, actor, kind, began_at, ended_at, data FROM fact WHERE subject = ?1 AND id > ?2 AND id <= ?3
 ORDER BY id;
 
+-- name: timelines
+-- The facts of some subjects, each in order: (:keys).
+SELECT id, subject, actor, kind, began_at, ended_at, data FROM fact WHERE subject IN (:keys) ORDER BY subject, id;
+
 -- name: trace_work
 -- The next stretches to export: (after id, limit).
 SELECT id, subject, after_fact, to_fact, closes FROM trace_work WHERE id > ?1 ORDER BY id LIMIT ?2;

@@ -59,6 +59,23 @@ class Statement:
         """All rows that a query answers for one set of parameters."""
         return connection.execute(self.sql, row).fetchall()
 
+    def read_some(
+        self, connection: sqlite3.Connection, row: tuple[Any, ...], rows_max: int, bytes_max: int
+    ) -> tuple[list[Any], bool]:
+        """The first rows that a query answers, and whether they are all.
+
+        At most `rows_max` (bound as the last parameter, its LIMIT), and no more once their texts and blobs have reached
+        `bytes_max`; what is beyond is never read from the file.
+        """
+        found: list[Any] = []
+        size = 0
+        for each in connection.execute(self.sql, (*row, rows_max)):
+            found.append(each)
+            size += sum(len(value) for value in each if isinstance(value, bytes | str))
+            if size >= bytes_max:
+                return found, False
+        return found, len(found) < rows_max
+
     def read_list(self, connection: sqlite3.Connection, items: Sequence[Any], *before: Any) -> list[Any]:
         """All rows for a query over a list, `before` bound ahead of the list; asked in chunks."""
         found: list[Any] = []

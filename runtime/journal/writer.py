@@ -30,12 +30,14 @@ Row = tuple[Any, ...]
 class Arrival:
     """One delivery on its way into the journal: its own row, and the rows that follow only if it is new."""
 
-    __slots__ = ("id", "known_as", "row", "then")
+    __slots__ = ("actor", "id", "known_as", "row", "state", "then")
 
-    def __init__(self, id: int, row: Row, then: Sequence[tuple[Statement, Row]]) -> None:  # noqa: A002
-        self.id, self.row, self.then = id, row, then
+    def __init__(self, id: int, actor: str, row: Row, then: Sequence[tuple[Statement, Row]]) -> None:  # noqa: A002
+        self.id, self.actor, self.row, self.then = id, actor, row, then
         self.known_as: int | None = None
         """After the commit: None when the delivery is new, else the id of the delivery that made it known."""
+        self.state: Row | None = None
+        """After the commit: what the actor knows of the key, a row of `states`; None when it knows nothing."""
 
 
 class Unit:
@@ -85,6 +87,7 @@ class Writer:
         self._connection, self._epoch, self._clock, self._emit = connection, epoch, clock, emit
         self._put_delivery = statements["put_delivery"]
         self._known_delivery = statements["known_delivery"]
+        self._states = statements["states"]
         self._units: list[Unit] = []
         self._group_done = anyio.Event()
         self._wanted = anyio.Event()
@@ -218,6 +221,7 @@ class Writer:
                 by_statement.setdefault(statement, []).append(row)
         for statement in sorted(by_statement, key=_rank):
             statement.write(connection, by_statement[statement])
+        self._recall(connection, arrivals)
         return len(arrivals) + sum(map(len, by_statement.values()))
 
     def _arrive(self, connection: sqlite3.Connection, arrivals: Sequence[Arrival]) -> None:
@@ -227,6 +231,18 @@ class Writer:
             arrival.known_as = None
             if arrival.id not in new:
                 ((arrival.known_as,),) = self._known_delivery.read(connection, arrival.row[:3])
+
+    def _recall(self, connection: sqlite3.Connection, arrivals: Sequence[Arrival]) -> None:
+        """What is known of the keys of new arrivals, read where it costs no hop to another thread."""
+        by_actor: dict[str, dict[str, list[Arrival]]] = {}
+        for arrival in arrivals:
+            arrival.state = None
+            if arrival.known_as is None:
+                by_actor.setdefault(arrival.actor, {}).setdefault(arrival.row[0], []).append(arrival)
+        for actor, by_key in by_actor.items():
+            for row in self._states.read_list(connection, list(by_key), actor):
+                for arrival in by_key[row[0]]:
+                    arrival.state = row
 
     def _apply_one_by_one(self, connection: sqlite3.Connection, units: Sequence[Unit]) -> int:
         """A row of one unit broke a constraint: that unit alone fails. It is a defect of ours."""

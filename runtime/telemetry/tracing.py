@@ -18,6 +18,8 @@ from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import SpanContext, SpanKind, Status, StatusCode, TraceFlags
 
+from runtime.key import parts_of
+
 SCHEME = "seamline/v1"
 WAIT_SHOWN_US = 5_000
 """Gaps between facts from this length on become spans of their own; a shorter one is counted to the fact after it."""
@@ -25,7 +27,8 @@ WAIT_SHOWN_US = 5_000
 _LOW_64 = (1 << 64) - 1
 _SCOPE = InstrumentationScope("seamline", "1")
 _SAMPLED = TraceFlags(TraceFlags.SAMPLED)
-_FAILED = frozenset(("refused", "exhausted", "outcome_unknown"))
+_ERROR, _UNSET = Status(StatusCode.ERROR), Status(StatusCode.UNSET)
+_FAILED = frozenset(("refused", "exhausted", "outcome_unknown", "parked"))
 _CALLS = frozenset(("created", "refused", "exhausted", "outcome_unknown"))
 
 
@@ -43,7 +46,7 @@ class TimelineRow(msgspec.Struct, frozen=True):
 
 def ids_of(subject: str) -> tuple[int, int]:
     """(trace id, root span id) of a subject `partition/id`: parts of SHA-256 of `seamline/v1|partition|id`."""
-    partition, _, name = subject.partition("/")
+    partition, name = parts_of(subject)
     digest = hashlib.sha256(f"{SCHEME}|{partition}|{name}".encode()).digest()
     return int.from_bytes(digest[:16]) or 1, int.from_bytes(digest[16:24]) or 1
 
@@ -57,56 +60,65 @@ def sampled(subject: str, share: float) -> bool:
     return ids_of(subject)[0] & _LOW_64 < round(share * (_LOW_64 + 1))
 
 
-def spans_of(
-    rows: Sequence[TimelineRow], resource: Resource, *, closes: bool, root: str, since_us: int
-) -> list[ReadableSpan]:
-    """The spans of a stretch of one subject's timeline, and the root span when the story closes with it.
+class _Trace:
+    """The trace of one subject: makes its spans, which share ids and attributes."""
 
-    `since_us` is when the last fact before this stretch ended (the subject's beginning for the first one), for the wait
-    that led here. `root` is the name of the root span.
-    """
-    if not rows:
-        return []
-    trace_id, root_id = ids_of(rows[0].subject)
-    partition, _, name = rows[0].subject.partition("/")
-    shared = {"seamline.partition": partition, "seamline.subject": name}
-    root_context = SpanContext(trace_id, root_id, is_remote=True, trace_flags=_SAMPLED)
+    def __init__(self, subject: str, resource: Resource) -> None:
+        self.id, self.root_id = ids_of(subject)
+        partition, name = parts_of(subject)
+        self._resource = resource
+        self._shared = {"seamline.partition": partition, "seamline.subject": name}
+        self._root = SpanContext(self.id, self.root_id, is_remote=True, trace_flags=_SAMPLED)
 
-    def span(name: str, id_: int, began_us: int, ended_us: int, **more: Any) -> ReadableSpan:
+    def span(self, name: str, id_: int, began_us: int, ended_us: int, **more: Any) -> ReadableSpan:
         return ReadableSpan(
             name=name,
-            context=SpanContext(trace_id, id_, is_remote=False, trace_flags=_SAMPLED),
-            parent=None if id_ == root_id else root_context,
-            resource=resource,
-            attributes=shared | more.pop("attributes", {}),
+            context=SpanContext(self.id, id_, is_remote=False, trace_flags=_SAMPLED),
+            parent=None if id_ == self.root_id else self._root,
+            resource=self._resource,
+            attributes=self._shared | more.pop("attributes", {}),
             start_time=began_us * 1_000,
             end_time=ended_us * 1_000,
             instrumentation_scope=_SCOPE,
             **more,
         )
 
+
+def spans_of(rows: Sequence[TimelineRow], resource: Resource, *, since_us: int) -> list[ReadableSpan]:
+    """The spans of a stretch of one subject's timeline, one per fact, and one per wait between them.
+
+    `since_us` is when the last fact before this stretch ended (the subject's beginning for the first one), for the wait
+    that led here.
+    """
+    if not rows:
+        return []
+    trace = _Trace(rows[0].subject, resource)
     spans, last_us = [], since_us
     for row in rows:
         began_us, gap_us = row.began_us, row.began_us - last_us
         if gap_us >= WAIT_SHOWN_US:
-            spans.append(span(f"wait {row.kind}", _id(trace_id, row.id, "wait"), last_us, began_us))
+            spans.append(trace.span(f"wait {row.kind}", _id(trace.id, row.id, "wait"), last_us, began_us))
         elif gap_us > 0:
             began_us = last_us
-        stage = span(
+        stage = trace.span(
             f"{row.actor} {row.kind}",
-            _id(trace_id, row.id, "fact"),
+            _id(trace.id, row.id, "fact"),
             began_us,
             max(row.ended_us, began_us),
             attributes={"seamline.actor": row.actor, **_attributes(row.values)},
             kind=SpanKind.CLIENT if row.kind in _CALLS else SpanKind.INTERNAL,
-            status=Status(StatusCode.ERROR if row.kind in _FAILED else StatusCode.UNSET),
+            status=_ERROR if row.kind in _FAILED else _UNSET,
         )
         spans.append(stage)
         last_us = max(last_us, row.ended_us)
-    if closes:
-        first_us = min(since_us, *(row.began_us for row in rows))
-        spans.append(span(root, root_id, first_us, last_us))
     return spans
+
+
+def root_span_of(story: Sequence[TimelineRow], resource: Resource, *, name: str) -> ReadableSpan:
+    """The root span over a whole story (at least one fact), to be exported once, when it closes."""
+    trace = _Trace(story[0].subject, resource)
+    began_us, ended_us = min(row.began_us for row in story), max(row.ended_us for row in story)
+    return trace.span(name, trace.root_id, began_us, max(began_us, ended_us))
 
 
 def _id(trace_id: int, fact: int, part: str) -> int:

@@ -12,7 +12,7 @@ import pytest
 
 from flows.demo.orders import GeneratedOrder
 from flows.demo.traffic import cancelled, upgraded
-from flows.order_importer import CONFIRM_AFTER
+from flows.order_importer import CONFIRM_AFTER, RESENDS_MAX
 from runtime.engine import EngineConfig
 from runtime.errors import Failure
 from runtime.testing import crash
@@ -105,6 +105,46 @@ def test_a_cancel_while_the_answer_is_lost_is_not_answered_with_a_second_create(
             assert fulfil.calls["find_sale"] == 1
             assert await world.cases() == [("order.cancelled", key_of(order))]
             assert (await world.state(order)).sale == 1
+
+    story(main)
+
+
+@pytest.mark.parametrize("meanwhile", ["nothing", "a cancel", "a restart"])
+def test_a_sale_that_was_given_up_and_appears_is_found_by_the_second_look(tmp_path: Path, meanwhile: str) -> None:
+    """Every answer is lost, no look finds the sale: held. A slow server makes it, and ten minutes later it is seen."""
+
+    async def main() -> None:
+        fulfil, (order,) = Fulfil(), orders(1)
+        fulfil.lose.extend(["before"] * RESENDS_MAX)
+        store = tmp_path / "store.db"
+
+        async def held(world: World) -> None:
+            async def there() -> bool:
+                return await world.cases() == [("fulfil.unsettled", key_of(order))]
+
+            await world.until(there)
+            fulfil._create(fulfil.bodies[order.order_id][0])
+            if meanwhile == "a cancel":
+                await world.send(cancelled(order.body))
+
+        async def seen(world: World) -> None:
+            await anyio.sleep(CONFIRM_AFTER.total_seconds() + 5)
+            await world.until_idle()
+            assert fulfil.calls["find_sale"] == 1
+            assert await world.cases() == [("order.cancelled", key_of(order))] * (meanwhile == "a cancel")
+            assert fulfil.calls["create_order"] == RESENDS_MAX
+            state = await world.state(order)
+            assert (state.status, state.sale, len(fulfil.sales)) == ("imported", 1, 1)
+
+        async with process(store, fulfil) as world:
+            await world.until_catalogue()
+            await world.send(order)
+            await held(world)
+            if meanwhile != "a restart":
+                await seen(world)
+        if meanwhile == "a restart":
+            async with process(store, fulfil) as world:
+                await seen(world)
 
     story(main)
 

@@ -16,7 +16,7 @@ from flows.model.messages import Recheck
 from flows.order_importer import OrderImporter
 from runtime.decision import Decision, Message, Timer
 from runtime.engine import EngineConfig, Scope
-from runtime.errors import StoreFull
+from runtime.errors import Failure, Refused, StoreFull
 from runtime.journal.writer import Writer
 from tests.actors.world import SEED, Fulfil, World, key_of, orders, process, story
 
@@ -75,6 +75,70 @@ def test_only_whoever_waits_for_the_product_that_came_is_released(tmp_path: Path
             assert {sale.identifier for sale in fulfil.sales.values()} == {
                 order.order_id for order in made if wanted[order.order_id] == came
             }
+
+    story(main)
+
+
+@pytest.mark.parametrize("mended_by", ["archived", "recoded"])
+def test_an_order_of_an_ambiguous_sku_is_held_until_one_product_has_it(tmp_path: Path, mended_by: str) -> None:
+    """A second active product with the SKU appears: its orders are held, also after a restart, and then imported."""
+
+    async def main() -> None:
+        fulfil, made = Fulfil(), orders(30)
+        sku = made[0].skus[0]
+        (first,) = [each.id for each in fulfil.products.values() if each.code == sku]
+        fulfil.add(sku)
+        second = len(fulfil.products)
+        theirs = {key_of(order) for order in made if sku in order.skus}
+        store = tmp_path / "store.db"
+        async with process(store, fulfil) as world:
+            await world.until_catalogue()
+            await world.send(*made)
+            await world.until_sales(len(made) - len(theirs))
+            assert await world.cases() == sorted(("sku.ambiguous", key) for key in theirs)
+        async with process(store, fulfil) as world:
+            await anyio.sleep(180)
+            assert await world.cases() == sorted(("sku.ambiguous", key) for key in theirs)
+            rows = await world.sql("SELECT DISTINCT sentence FROM exception_case")
+            products = f"{first} ({sku}) and {second} ({sku})"
+            assert rows == [(f"2 active products in Fulfil have the SKU {sku!r}: {products}",)]
+            changes = {"active": False} if mended_by == "archived" else {"code": "OTHER-SKU"}
+            fulfil.products[first] = msgspec.structs.replace(fulfil.products[first], **changes)
+            await world.until_sales(len(made), within_s=180)
+            assert await world.cases() == []
+
+    story(main)
+
+
+def test_an_order_that_is_refused_again_after_a_release_is_the_same_case(tmp_path: Path) -> None:
+    """Its deadline runs from the first refusal: two releases in vain do not put it off; the sale ends it."""
+
+    async def main() -> None:
+        fulfil, (order,) = Fulfil(), orders(1)
+
+        def refuses(kind: str) -> Failure | None:
+            return Refused("no such channel", code="E1000") if kind == "create_order" else None
+
+        async def opened() -> list[Any]:
+            return await world.sql("SELECT opened_at, deadline_at FROM exception_case WHERE closed_at IS NULL")
+
+        async with process(tmp_path / "store.db", fulfil) as world:
+            await world.until_catalogue()
+            fulfil.weather = refuses
+            await world.send(order)
+            await world.until(opened)
+            (first,) = await opened()
+            for tries in (2, 3):
+                await anyio.sleep(3_600)
+                await world.engine.post("order_importer", key_of(order), Recheck(because="person"))
+                await anyio.sleep(10)
+                assert await opened() == [first]
+                assert fulfil.calls["create_order"] == tries
+            assert world.count("case.opened") == 1
+            fulfil.weather = lambda _kind: None
+            await world.engine.post("order_importer", key_of(order), Recheck(because="person"))
+            await world.until_sales(1)
+            assert (await opened(), world.count("case.closed")) == ([], 1)
 
     story(main)
 
@@ -144,6 +208,7 @@ def test_a_poisoned_order_delays_nobody_and_a_restart_tries_again(tmp_path: Path
             assert world.count("message.parked") == 1, "it is decided on once, not over and over"
             assert (await world.state(victim)).status == "new"
             assert world.restarts() == []
+            assert await parking_of(world, victim) == [("parked", '{"error":"ValueError"}')]
         async with process(store, fulfil) as world:
 
             async def settled() -> bool:
@@ -154,6 +219,34 @@ def test_a_poisoned_order_delays_nobody_and_a_restart_tries_again(tmp_path: Path
             assert {kind for kind, _ in await world.cases()} == {"order.cancelled"}
             assert len(fulfil.sales) == len(made)
             assert await world.journal.query("parked") == []
+            assert await parking_of(world, victim) == [("parked", '{"error":"ValueError"}'), ("tried_again", "{}")]
+            told = [kind for (kind,) in await world.sql("SELECT kind FROM fact WHERE subject = ?", key_of(victim))]
+            assert told.index("tried_again") < told.index("decided")
+
+    story(main)
+
+
+async def parking_of(world: World, order: GeneratedOrder) -> list[Any]:
+    """What the timeline of an order tells of messages that were set aside."""
+    return await world.sql(
+        "SELECT kind, data FROM fact WHERE subject = ? AND kind IN ('parked', 'tried_again') ORDER BY id", key_of(order)
+    )
+
+
+def test_an_order_that_is_parked_again_says_so_each_time(tmp_path: Path) -> None:
+    """The same version of ours after a restart: tried, and set aside again; the defect is told each time it is met."""
+
+    async def main() -> None:
+        fulfil, (victim,) = Fulfil(), orders(1)
+        store = tmp_path / "store.db"
+        for restarts in range(3):
+            async with process(store, fulfil, before=poison(victim)) as world:
+                await world.index.ready.wait()
+                await world.send(victim)
+                await anyio.sleep(30)
+                told = [kind for kind, _ in await parking_of(world, victim)]
+                assert told == ["parked", *["tried_again", "parked"] * restarts]
+                assert await world.cases() == [("step.parked", key_of(victim))]
 
     story(main)
 

@@ -219,7 +219,7 @@ def test_half_a_catalogue_is_no_catalogue(tmp_path: Path) -> None:
 
         fulfil.weather = after_the_first_page
         async with process(store, fulfil) as world:
-            await world.until(lambda: world.journal.query("skus", "", 1))
+            await world.until(lambda: world.journal.query("products", 0, 1))
             await anyio.sleep(1)
         async with process(store, fulfil) as world:
             await world.send(*made)

@@ -9,6 +9,7 @@ from typing import Any
 import anyio
 import pytest
 
+from flows.order_importer import NAME as ORDER_IMPORTER
 from flows.order_importer import OrderImporter
 from runtime.engine import SILENCE_S_MAX, EngineConfig
 from runtime.exporter import Exporter
@@ -135,15 +136,16 @@ def test_an_idle_process_is_not_silent(tmp_path: Path) -> None:
 
 def breaks_once(world: World, statement: str) -> None:
     """The next read of this statement fails."""
-    original = world.journal.query
+    failures = iter([OSError("a read failed")])
+    for method in ("query", "query_some"):
+        original = getattr(world.journal, method)
 
-    async def query(name: str, *row: Any) -> Any:
-        if name == statement:
-            world.journal.query = original  # type: ignore[method-assign]
-            raise OSError("a read failed")
-        return await original(name, *row)
+        async def query(name: str, *row: Any, original: Any = original, **limits: int) -> Any:
+            if name == statement and (failure := next(failures, None)) is not None:
+                raise failure
+            return await original(name, *row, **limits)
 
-    world.journal.query = query  # type: ignore[method-assign]
+        setattr(world.journal, method, query)
 
 
 @pytest.mark.parametrize("statement", ["messages_after", "oldest_message_of_key", "intents_after", "timers_due"])
@@ -185,8 +187,11 @@ def test_a_batch_whose_states_cannot_be_read_is_given_out_again(tmp_path: Path) 
                     raise OSError("a read failed")
                 return await original(name, items, *before)
 
-            world.journal.query_list = query_list  # type: ignore[method-assign]
+            await world.engine.pause("actor", ORDER_IMPORTER, "test")
             await world.send(*made)
+            world.engine.loops[ORDER_IMPORTER].forget()
+            world.journal.query_list = query_list  # type: ignore[method-assign]
+            await world.engine.resume("actor", ORDER_IMPORTER, "test")
             await world.until_sales(len(made))
             assert len(world.restarts()) == 1
             assert await world.cases() == []

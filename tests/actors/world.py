@@ -260,7 +260,7 @@ class World:
 
     async def cases(self) -> list[tuple[str, str]]:
         """Open cases: (kind, subject)."""
-        return sorted((row[1], row[2]) for row in await self.journal.query("cases_open", "", "", 0, 1000))
+        return sorted((row[1], row[2]) for row in await self.journal.query("cases_open", "", "", 0, 1000, None))
 
     async def sql(self, query: str, *row: Any) -> list[Any]:
         """Anything else that is on disk."""

@@ -120,15 +120,20 @@ def test_the_example_configuration_has_every_setting() -> None:
 
 def test_defaults_in_the_example_are_the_defaults() -> None:
     """What is commented out in the example changes nothing when the comment is taken away."""
-    text = text_of(EXAMPLE)
-    settings = [line for line in text.splitlines() if re.match(r"# [a-z_]+ = ", line)]
-    assert len(settings) > 10
-    known = {setting.path.rpartition(".")[2]: setting.default for setting in settings_of(Config)}
-    for line in settings:
-        name, _, value = line.removeprefix("# ").partition(" = ")
-        value = value.partition("#")[0].strip().replace("_000", "000")
-        if known[name] not in (None, "none"):
-            assert value.strip('"') == str(known[name]).strip('"'), line
+    known = {setting.path: setting.default for setting in settings_of(Config)}
+    of_name = {path.rpartition(".")[2]: default for path, default in known.items()}
+    section, seen = "", 0
+    for line in text_of(EXAMPLE).splitlines():
+        if header := re.match(r"(?:# )?\[\[?([a-z_.]+)\]", line):
+            section = header[1]
+        elif re.match(r"# [a-z_]+ = ", line):
+            seen += 1
+            name, _, value = line.removeprefix("# ").partition(" = ")
+            value = value.partition("#")[0].strip().replace("_000", "000")
+            default = known.get(f"{section}.{name}", of_name[name])
+            if default not in (None, "none"):
+                assert value.strip('"') == str(default).strip('"'), line
+    assert seen > 10
 
 
 def test_the_example_sandbox_has_the_sales_channels_of_the_example() -> None:

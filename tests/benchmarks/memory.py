@@ -3,12 +3,14 @@
 idle: ready, an empty catalogue. SKUs: the same with 100,000 of them, when they have just arrived and after a restart.
 Backlog: Fulfil is away and orders keep coming; then every order comes once more, changed, so that its key is deferred.
 
-Run: python -m tests.benchmarks.memory
+Run: python -m tests.benchmarks.memory [--orders 500000] [--backlog-only]
 """
 
 from __future__ import annotations
 
+import argparse
 import contextlib
+import functools
 import http.client
 import re
 import sys
@@ -23,10 +25,9 @@ import msgspec
 from tests.benchmarks import world
 
 _SKUS = 100_000
-_ORDERS = 10_000
 _PER_REQUEST = 500
 _QUIET_S = 3.0
-_PATIENCE_S = 120
+_PATIENCE_S = 900
 _KEY = "memory-key-0123456789"
 _ENVIRONMENT = {"SEAMLINE_MEMORY_KEY": _KEY}
 _CONFIG = """
@@ -122,11 +123,12 @@ def _order(number: int, version: int) -> dict[str, Any]:
     }
 
 
-def _send(place: _Place, version: int) -> None:
+def _send(place: _Place, version: int, orders: int) -> None:
     connection = http.client.HTTPConnection("127.0.0.1", place.intake, timeout=60)
     headers = {"Content-Type": "application/json", "X-API-Key": _KEY}
-    for first in range(0, _ORDERS, _PER_REQUEST):
-        body = msgspec.json.encode([_order(number, version) for number in range(first, first + _PER_REQUEST)])
+    for first in range(0, orders, _PER_REQUEST):
+        numbers = range(first, min(first + _PER_REQUEST, orders))
+        body = msgspec.json.encode([_order(number, version) for number in numbers])
         connection.request("POST", "/v1/orders/web", body, headers)
         answer = connection.getresponse()
         answer.read()
@@ -148,22 +150,23 @@ def _catalogue(place: _Place) -> Iterator[tuple[str, float]]:
             yield f"{_SKUS:,} SKUs, after a restart", _resident_mib(pid)
 
 
-def _backlog(place: _Place) -> Iterator[tuple[str, float]]:
+def _backlog(place: _Place, orders: int) -> Iterator[tuple[str, float]]:
     with contextlib.ExitStack() as stack:
         with _sandbox(place, 1):
             pid = stack.enter_context(_seamline(place))
             _until(place, "seamline_catalogue_skus", 1)
             yield "one SKU", _resident_mib(pid)
         for version in (1, 2):
-            _send(place, version)
-            _until(place, "seamline_channel_deferred_keys" if version > 1 else "seamline_actor_messages_total", _ORDERS)
+            _send(place, version, orders)
+            _until(place, "seamline_channel_deferred_keys" if version > 1 else "seamline_actor_messages_total", orders)
             what = "orders waiting for Fulfil" if version == 1 else "of them changed meanwhile"
-            yield f"{_ORDERS:,} {what}", _resident_mib(pid)
+            yield f"{orders:,} {what}", _resident_mib(pid)
         yield "peak of that process", world.peak_mib(pid)
 
 
-def _main() -> None:
-    for measure in (_catalogue, _backlog):
+def _main(orders: int, *, backlog_only: bool) -> None:
+    backlog = functools.partial(_backlog, orders=orders)
+    for measure in (backlog,) if backlog_only else (_catalogue, backlog):
         with tempfile.TemporaryDirectory() as name:
             fulfil, intake, ops = world.free_ports(3)
             for what, mib in measure(_Place(directory=Path(name), fulfil=fulfil, intake=intake, ops=ops)):
@@ -171,4 +174,8 @@ def _main() -> None:
 
 
 if __name__ == "__main__":
-    _main()
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--orders", type=int, default=10_000, help="orders of the backlog")
+    parser.add_argument("--backlog-only", action="store_true")
+    arguments = parser.parse_args()
+    _main(arguments.orders, backlog_only=arguments.backlog_only)

@@ -56,7 +56,7 @@ class Door:
 
 @asynccontextmanager
 async def connector(
-    base_url: str, readings: list[RateReading] | None = None, **settings: Any
+    base_url: str, readings: list[RateReading] | None = None, *, token: str = TOKEN, **settings: Any
 ) -> AsyncIterator[FulfilApi]:
     """The connector, configured for a server that listens at `base_url`."""
     config = FulfilConfig(base_url=base_url, **settings)
@@ -66,7 +66,7 @@ async def connector(
         connect_timeout_s=config.connect_timeout_s,
         request_timeout_s=config.request_timeout_s,
     ) as session:
-        yield FulfilApi(config, TOKEN, session, observe=seen.append)
+        yield FulfilApi(config, token, session, observe=seen.append)
 
 
 @asynccontextmanager
@@ -91,6 +91,14 @@ async def socket_server(serve: Callable[[anyio.abc.SocketStream], Awaitable[None
         group.start_soon(listener.serve, serve)
         yield f"http://127.0.0.1:{port}"
         group.cancel_scope.cancel()
+
+
+def free_port() -> int:
+    """A port of the loopback interface that nobody listens on."""
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        port: int = one.getsockname()[1]
+        return port
 
 
 async def read_request(stream: anyio.abc.SocketStream) -> bytes:

@@ -13,9 +13,10 @@ from typing import Any
 import msgspec
 
 from connectors.fulfil import workflow
-from connectors.fulfil.amending import AmendOrder, LineAmended, LineChange, NewLine, amend_order, amend_sale
+from connectors.fulfil.amending import AmendOrder, LineAmended, amend_order
 from connectors.fulfil.calls import Applied, Ask, Created
 from connectors.fulfil.ledger import NewLedgerLine, NewLedgerMove, make_ledger_move
+from connectors.fulfil.lines import LineChange, NewLine, add_line, amend_sale, change_line, remove_lines
 from connectors.fulfil.orders import create_order
 from connectors.fulfil.parties import NewParty, make_party
 from connectors.fulfil.payments import NewPayment, add_payment
@@ -54,7 +55,7 @@ def step(ask: Ask[Any], path: str, sent: Any, there: Any, absent: Any) -> Case:
         path=path,
         sent=sent,
         result=Applied((5,)),
-        look=f"{model}/read",
+        look=f"{model}/search_read",
         there=[{"id": 5, field: there[field]}],
         absent=[{"id": 5, field: absent}],
     )
@@ -174,6 +175,50 @@ CASES = [
         look="sale.line/search_read",
         there=[LINE, {"id": 80, "sale": 90211, "channel_identifier": "L9", "product": 158, "quantity": 3.0}],
         absent=[{**LINE, "quantity": 2.0}, {"id": 72, "sale": 90211}],
+    ),
+    Case(
+        ask=change_line(LineChange(id=71, quantity=Decimal(1), unit_price=Decimal("24.50"))),
+        path="sale.line/write",
+        sent=[[71], {"quantity": 1, "unit_price": money("24.50")}],
+        result=Applied((71,)),
+        look="sale.line/search_read",
+        there=[LINE],
+        absent=[{**LINE, "quantity": 2.0}],
+    ),
+    Case(
+        ask=add_line(
+            90211,
+            NewLine(channel_identifier="L9", product=158, unit=1, quantity=Decimal(3), unit_price=Decimal("80.00")),
+        ),
+        path="sale.line/create",
+        sent=[
+            [
+                {
+                    "sale": 90211,
+                    "type": "line",
+                    "channel_identifier": "L9",
+                    "product": 158,
+                    "unit": 1,
+                    "description": "",
+                    "quantity": 3,
+                    "unit_price": money("80.00"),
+                }
+            ]
+        ],
+        answer=[80],
+        result=Created(80),
+        look="sale.line/search_read",
+        there=[LINE, {"id": 80, "sale": 90211, "channel_identifier": "L9", "product": 158}],
+        absent=[LINE],
+    ),
+    Case(
+        ask=remove_lines([72, 73]),
+        path="sale.line/delete",
+        sent=[[72, 73]],
+        result=Applied((72, 73)),
+        look="sale.line/search_read",
+        there=[],
+        absent=[{"id": 73, "sale": 90211}],
     ),
     Case(
         ask=return_order(

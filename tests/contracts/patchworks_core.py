@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
+import anyio
 import msgspec
 from aiohttp import web
 from aiohttp.test_utils import TestServer
@@ -58,7 +59,11 @@ class Patchworks:
         self.asked: list[Asked] = []
         self.answers: dict[str, list[Callable[[], web.StreamResponse]]] = {}
         self.breaks: set[str] = set()
-        """Paths at which the connection is dropped once the request is whole: after a commit, perhaps."""
+        """Calls whose connection is dropped once the request is whole: after a commit, perhaps."""
+        self.breaks_once = False
+        """The next call that breaks is the last one that does."""
+        self.hangs: set[str] = set()
+        """Calls that are never answered."""
 
     def will_answer(self, what: str, content: Any = None, *, status: int = 200, **headers: str) -> None:
         """The answer of `"GET /path"`. Content that is not bytes goes as JSON; headers are named with underscores."""
@@ -73,7 +78,11 @@ class Patchworks:
         query = dict(request.query)
         self.asked.append(Asked(request.method, request.path, query, headers, body, request.raw_path))
         what = f"{request.method} {request.path}"
+        if what in self.hangs:
+            await anyio.sleep_forever()
         if what in self.breaks:
+            if self.breaks_once:
+                self.breaks.discard(what)
             assert request.transport is not None
             request.transport.abort()
             return web.Response()

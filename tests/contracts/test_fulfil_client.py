@@ -41,6 +41,7 @@ from tests.contracts.fulfil_at import (
     connector,
     door,
     failure_of,
+    free_port,
     never_answer,
     read_request,
     reset,
@@ -289,14 +290,6 @@ async def test_an_answer_beyond_the_bound_is_not_read() -> None:
 
 
 # -- connections -------------------------------------------------------------------------------------------------------
-
-
-def free_port() -> int:
-    """A port of the loopback interface that nobody listens on."""
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        port: int = one.getsockname()[1]
-        return port
 
 
 @pytest.mark.parametrize(("kind", "body", "is_write"), CALLS)

@@ -20,8 +20,8 @@ from aiohttp.test_utils import TestClient, TestServer
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connectors.fulfil.config import WebhookSettings
-from connectors.fulfil.hints import PATH, Hint, hint_of, hint_routes, is_signed, signing_keys
+from connectors.fulfil.config import WebhookSettings, signing_keys
+from connectors.fulfil.hints import PATH, Hint, hint_of, hint_routes, is_signed
 from runtime.config import Secret
 from runtime.http import application
 
@@ -239,6 +239,8 @@ def test_a_secret_that_is_no_base64_or_can_be_guessed_is_refused_at_once(text: s
     """When the process starts, not with the first webhook; and the message does not show it."""
     with pytest.raises(ValueError, match="webhook secret") as caught:
         signing_keys([Secret(text)])
+    with pytest.raises(ValueError, match="secrets"):
+        WebhookSettings(secrets=(Secret(text),))
     assert not text or text not in str(caught.value)
 
 

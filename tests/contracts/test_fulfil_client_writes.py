@@ -15,9 +15,10 @@ import anyio.abc
 import pytest
 
 from connectors.fulfil import workflow
-from connectors.fulfil.amending import AmendOrder, LineAmended, LineChange, NewLine, amend_order, amend_sale
+from connectors.fulfil.amending import AmendOrder, LineAmended, amend_order
 from connectors.fulfil.calls import Applied, Created
 from connectors.fulfil.ledger import NewLedgerLine, NewLedgerMove, make_ledger_move
+from connectors.fulfil.lines import LineChange, NewLine, amend_sale
 from connectors.fulfil.parties import NewParty, make_party
 from connectors.fulfil.payments import NewPayment, add_payment
 from connectors.fulfil.records import set_metafields, write_fields

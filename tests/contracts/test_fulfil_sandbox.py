@@ -149,6 +149,20 @@ def test_a_total_that_does_not_match_is_accepted_behind_its_switch(open_door: Op
     assert (Decimal(sale(door)["total"]), sale(door)["stated_amount"]) == (Decimal("145.32"), "999.00")
 
 
+def test_what_a_line_says_besides_its_amounts_is_kept(door: Door) -> None:
+    """Facts 8.3: optional description, list_price, comment, metadata; 8.2: unit_price is net, list_price shows was."""
+    mug = {**order()["sale_lines"][0], "description": "Mug, blue", "list_price": "30.00", "comment": "gift"}
+    place(door, sale_lines=[{**mug, "metadata": {"engraving": "Ada", "size_mm": 1.5}}, order()["sale_lines"][1]])
+    fields = ["description", "list_price", "comment", "metadata", "unit_price"]
+    (row,) = door.result("sale.line", "search_read", [["channel_identifier", "=", "L1"]], 0, 1, None, fields)
+    assert (row["description"], row["comment"], row["metadata"]) == (
+        "Mug, blue",
+        "gift",
+        {"engraving": "Ada", "size_mm": 1.5},
+    )
+    assert (row["list_price"], row["unit_price"]) == (amount("30.00"), amount("24.50"))
+
+
 def test_only_payments_in_state_success_count(door: Door) -> None:
     """Facts 8.3: other payments are ignored, whatever their method."""
     place(door, payments=[{"amount": "145.32", "method": "barter", "state": "authorized"}])
@@ -296,6 +310,22 @@ def test_the_list_endpoint_takes_filters_pages_and_repeated_fields(door: Door) -
     assert named == [{"id": 157, "code": "MUG-BLUE", "list_price": amount("24.50")}]
     assert door.ask("GET", "model/product.product", params={"ids": "157,158", "since_id": 157}).json()[0]["id"] == 158
     assert door.ask("GET", "model/product.product/count").json() == 2
+
+
+def test_the_list_endpoint_takes_bounds_of_time(door: Door) -> None:
+    """Facts 2 (F S7): created_at and updated_at, min and max, plain and in UTC; and plain equality of any field."""
+    made = place(door).json()["id"]
+    never, always = "2020-12-25T16:15:47", "2099-12-25T16:15:47"
+
+    def found(**query: str) -> list[int]:
+        return [row["id"] for row in door.ask("GET", "model/sale.sale", params=query).json()]
+
+    assert (found(created_at_min=never), found(created_at_min=always)) == ([made], [])
+    assert (found(created_at_max=never), found(created_at_max=always)) == ([], [made])
+    assert found(updated_at_min=never) == []
+    door.result("sale.sale", "write", [made], {"comment": "x"})
+    assert (found(updated_at_min=never), found(updated_at_max=never)) == ([made], [])
+    assert (found(state="processing"), found(reference="none")) == ([made], [])
 
 
 @pytest.mark.parametrize(("switch", "keys"), [("minimal", {"id", "rec_name"}), ("full", {"id", "code", "write_uid"})])

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from hypothesis import strategies as st
 from connectors.fulfil.sandbox import FaultRule, ProductSeed, SandboxConfig
 from connectors.fulfil.sandbox.books import Books
 from connectors.fulfil.sandbox.calls import Calls
+from connectors.fulfil.sandbox.methods import METHODS as OWN_METHODS
 from connectors.fulfil.sandbox.operations import Operations, Request
 from connectors.fulfil.sandbox.order_document import read_order
 from connectors.fulfil.sandbox.orders import place_order
@@ -89,6 +91,56 @@ def test_what_the_sandbox_does_not_serve_is_404_not_an_empty_answer(door: Door, 
     assert door.ask("PUT", path, [[]]).status_code == 404
 
 
+@pytest.mark.parametrize("status", [401, 403])
+def test_a_wrong_token_is_401_or_in_older_servers_403(open_door: Open, status: int) -> None:
+    """Facts 5: JSON with code and message."""
+    door = open_door(bad_token_status=status)
+    with requests.Session() as session:
+        response = session.put(f"{door.url}/api/v2/model/sale.sale/search", data="[[]]", timeout=10)
+    assert (response.status_code, response.json()["code"]) == (status, status)
+    assert response.json()["message"]
+
+
+@pytest.mark.parametrize("status", [400, 422])
+def test_a_user_error_is_400_and_was_seen_as_422(open_door: Open, status: int) -> None:
+    """Facts 5: 422 was seen with the UserError shape (F S9)."""
+    response = place(open_door(user_error_status=status), amount=amount("1"))
+    assert (response.status_code, response.json()["type"]) == (status, "UserError")
+
+
+def test_a_verb_that_a_path_does_not_have_is_405(door: Door) -> None:
+    """Facts 5: 404 and 405 with a JSON message."""
+    response = door.ask("DELETE", "model/sale.sale")
+    assert (response.status_code, response.headers["Content-Type"]) == (405, "application/json")
+    assert "DELETE" in response.json()["message"]
+
+
+def test_each_user_has_a_rate_limit_of_its_own(open_door: Open) -> None:
+    """Facts 6: the limit is counted per API user."""
+    door = open_door(requests_per_s=0.1, burst=1, other_tokens=("second",))
+
+    def ask(token: str) -> int:
+        return door.call("sale.sale", "search_count", [], headers={"X-API-KEY": token}).status_code
+
+    assert [ask(token) for token in ("sandbox-token", "sandbox-token", "second", "second")] == [200, 429, 200, 429]
+
+
+def test_a_500_of_assign_try_may_be_repeated(open_door: Open) -> None:
+    """Facts 5 (F S11): lock trouble on assign_try shows as a server error, and the official sample tries again."""
+    rule = FaultRule(route="stock.shipment.out/assign_try", kind="server_error", probability=0.5)
+    door = open_door(faults=(rule,), seed=3)
+    place(door)
+    ids = door.result("stock.shipment.out", "search", [])
+    statuses = [door.call("stock.shipment.out", "assign_try", ids).status_code for _ in range(12)]
+    assert set(statuses) == {200, 500}
+
+
+def test_ids_that_are_not_in_a_list_of_arguments_are_malformed(door: Door) -> None:
+    """Facts 2, trap: the docs' curl lines show [ID1, ID2]; methods take [[ID1, ID2]]."""
+    made = place(door).json()["id"]
+    assert door.ask("PUT", "model/sale.sale/quote", [made, made]).status_code == 500
+
+
 # -- faults and being down ---------------------------------------------------------------------------------------------
 
 
@@ -126,6 +178,26 @@ def test_throttle_and_server_error_look_like_fulfils(open_door: Open) -> None:
     assert (without.status_code, "Retry-After" in without.headers) == (429, False)
     assert (broken.status_code, broken.headers["Content-Type"]) == (500, "text/html")
     assert len(broken.headers["X-Sentry-ID"]) == 32
+
+
+def test_a_server_error_may_be_json_and_of_any_5xx(open_door: Open) -> None:
+    """Facts 5: HTML or JSON text, always with X-Sentry-ID."""
+    response = place(open_door(faults=(fault("server_error", status=502, as_json=True),)))
+    assert (response.status_code, response.json()["code"]) == (502, 502)
+    assert response.headers["X-Sentry-ID"]
+
+
+@pytest.mark.parametrize(("kind", "status", "body"), [("odd_error", 400, "error"), ("error_text", 200, "Error")])
+def test_odd_errors_of_the_field_were_not_applied(open_door: Open, kind: str, status: int, body: str) -> None:
+    """Facts 5: a few errors have only the key `error`; some failures were answered 200 with Error in the text."""
+    door = open_door(faults=(fault(kind),))
+    response = place(door)
+    assert response.status_code == status
+    assert list(response.json()) == ["error"] if kind == "odd_error" else body in response.text
+    assert door.control("books")["sales"] == []
+    door.control("faults", [])
+    place(door)
+    assert door.control("books")["create_order"]["repeated_without_look"] == 0
 
 
 def test_latency_delays_the_answer_and_nothing_else(open_door: Open) -> None:
@@ -208,7 +280,7 @@ def test_the_digest_does_not_depend_on_the_order_of_arrival(arrivals: dict[int, 
 
 
 SCALARS = st.one_of(
-    st.none(), st.booleans(), st.integers(), st.text(max_size=4), st.sampled_from([157, 1, "AND", "id"])
+    st.none(), st.booleans(), st.integers(), st.text(max_size=4), st.sampled_from([157, 1, 90_001, 81_001, "AND", "id"])
 )
 FIELDS = st.sampled_from(["name", "code", "channel", "party", "lines", "taxes", "quantity", "state", "filters", "sale"])
 ARGUMENTS = st.recursive(
@@ -217,14 +289,15 @@ ARGUMENTS = st.recursive(
     max_leaves=12,
 )
 METHODS = ["search", "search_read", "read", "create", "write", "delete", "serialize", "quote", "create_order"]
-METHODS += ["157", "157/cancel", "count", "add_attachment_from_url", ""]
+METHODS += ["157", "90001/return_order", "81001/split", "157/cancel", "count", "add_attachment_from_url", "fields", ""]
+METHODS += sorted({method for methods in OWN_METHODS.values() for method in methods})
 
 
 @settings(max_examples=300, deadline=None)
 @given(
     verb=st.sampled_from(["PUT", "GET", "POST", "DELETE"]),
     model=st.sampled_from(
-        ["sale.sale", "sale.line", "sale.channel", "party.party", "product.product", "ir.attachment"]
+        sorted({*OWN_METHODS, "sale.line", "party.party", "account.move.line", "ir.webhook", "no.such"})
     ),
     method=st.sampled_from(METHODS),
     query=st.lists(
@@ -235,12 +308,15 @@ METHODS += ["157", "157/cancel", "count", "add_attachment_from_url", ""]
 def test_no_call_crashes_the_sandbox(verb: str, model: str, method: str, query: list[Any], body: Json) -> None:
     """Whatever is asked, there is an answer with a status of Fulfil's."""
     kept = Books(SandboxConfig(products_count=2), SystemClock())
+    kept.add_products([ProductSeed(sku="MUG-BLUE", stock=Decimal(5)), ProductSeed(sku="LAMP-OAK")])
+    placed = json.dumps([3, order()]).encode()
+    place_order(kept, *read_order(placed), placed)
     operations = Operations(kept, Calls())
     parts = tuple(f"model/{model}/{method}".rstrip("/").split("/"))
     outcome = operations.answer(
         operations.target(verb, parts), Request(verb, parts, query, json.dumps(body).encode(errors="replace"))
     )
-    assert outcome.reply.status in (200, 201, 204, 400, 404, 429, 500)
+    assert outcome.reply.status in (200, 201, 204, 400, 404, 405, 429, 500)
 
 
 def test_a_body_nested_without_end_is_refused(door: Door) -> None:

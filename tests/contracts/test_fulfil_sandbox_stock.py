@@ -29,6 +29,7 @@ from connectors.fulfil.sandbox.script import (
     ShortPick,
 )
 from connectors.fulfil.sandbox.script import Goods as ScriptGoods
+from connectors.fulfil.sandbox.shipments import open_moves
 from runtime.clock import SystemClock
 from tests.contracts.door import Door, Json, Open, fixture_door, fixture_open_door, order, place
 
@@ -85,6 +86,17 @@ def test_a_processed_sale_reserves_and_a_shipped_one_takes(door: Door) -> None:
     assert figures(door) == (10.0, 8.0)
     door.control("play", [{"event": "ship", "order": "shop-100045"}])
     assert figures(door) == (8.0, 8.0)
+
+
+def test_what_was_packed_and_given_up_can_be_assigned_again(door: Door) -> None:
+    """Facts 8.7: a packed shipment may be cancelled; its goods are back in the storage."""
+    door.control("play", {"event": "receive", "goods": [{"sku": "MUG-BLUE", "quantity": 2}]})
+    receive(door, "LAMP-OAK", 1)
+    place(door)
+    events = [{"event": "pack", "order": "shop-100045"}, {"event": "cancel_shipment", "order": "shop-100045"}]
+    door.control("play", events)
+    place(door, "second")
+    assert len(door.control("play", {"event": "allocate"})["shipments"]) == 1
 
 
 def test_more_promised_than_there_is_makes_available_negative(door: Door) -> None:
@@ -235,7 +247,8 @@ def test_the_figures_are_the_sums_of_the_moves_whatever_happens(sizes: list[int]
     owed = sum(m.quantity for m in moves if m.state in ("draft", "assigned") and m.to_location == 2)
     assert stock.on_hand(MUG) == came - went
     assert stock.outbound(MUG) == owed
-    assert stock.free(MUG, stock.zones(MAIN)[1]) >= 0
+    packed = [one for one in books.shipments["stock.shipment.out"] if one.state == "packed"]
+    assert stock.level(MUG, stock.zones(MAIN)[1]) == sum(m.quantity for one in packed for m in open_moves(books, one))
     for sale in books.sales:
         (line,) = books.lines_of(sale)
         to_customer = [stock.moves[id_] for id_ in line.moves if stock.moves[id_].state != "cancel"]

@@ -25,6 +25,7 @@ BEGAN_MS = 1_795_166_220_000
 RUNS = "GET /core/api/v1/flow-runs"
 QUEUE = "GET /core/api/v1/scheduled-flows"
 PAYLOADS = "GET /core/api/v1/payload-metadata"
+LATER = {"trigger": "Retry", "started_at": "2026-11-20T10:00:00Z"}
 
 
 def start(*known_run_ids: str) -> bytes:
@@ -237,7 +238,7 @@ async def test_a_retry_is_found_by_its_own_link_to_the_run_that_it_repeats() -> 
     """The other reading of the same names."""
     async with door() as at:
         at.patchworks.will_answer(f"{RUNS}/r1", {"data": run_row("r1", status=3)})
-        at.patchworks.will_answer(RUNS, listed(run_row("r2", trigger="Retry", retried_flow_run={"id": "r1"})))
+        at.patchworks.will_answer(RUNS, listed(run_row("r2", **LATER, retried_flow_run={"id": "r1"}), run_row("r1")))
         assert await at.look("retry_run", run_id="r1") == RetryStarted(run_id="r2")
     assert at.patchworks.asked[1].query["filter[started_after]"] == "1795166221000"
 
@@ -259,6 +260,15 @@ async def test_the_link_of_a_run_that_is_a_retry_itself_is_read_by_time(
         at.patchworks.will_answer(f"{RUNS}/r1", {"data": run_row("r1", trigger="Retry", retry_flow_run_id="r0")})
         at.patchworks.will_answer(RUNS, listed(run_row("r1", trigger="Retry", retry_flow_run_id="r0")))
         assert await at.look("retry_run", run_id="r1") == found
+
+
+async def test_a_run_that_was_repeated_by_this_one_is_no_retry_of_it() -> None:
+    """Its link says so, and its time that it came before."""
+    async with door() as at:
+        at.patchworks.will_answer(f"{RUNS}/r1", {"data": run_row("r1", **LATER)})
+        earlier = run_row("r0", trigger="Retry", retry_flow_run_id="r1")
+        at.patchworks.will_answer(RUNS, listed(run_row("r1", **LATER), earlier))
+        assert await at.look("retry_run", run_id="r1") is None
 
 
 async def test_a_retry_that_left_no_trace_is_absent() -> None:

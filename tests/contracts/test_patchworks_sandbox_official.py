@@ -104,8 +104,9 @@ def test_every_core_and_start_call_of_the_official_client_is_answered(open_door:
     assert rows["data"] == []
 
     agents = f"{client.core}/agents/conversations"
-    opened = client.ask("POST", agents, '{"feature": "flow-builder", "prompt": "Orders in"}').json()["data"]
-    assert client.ask("GET", agents).json()["data"] == [opened]
+    wish = '{"feature": "flow-builder", "prompt": "Orders in", "payload": {}}'
+    opened = client.ask("POST", agents, wish).json()["data"]
+    assert client.get("/agents/conversations?page=1&per_page=50")["data"] == [opened]
     client.ask("POST", f"{agents}/{opened['id']}/reply", '{"message": "And out"}')
     assert len(client.get(f"/agents/conversations/{opened['id']}")["data"]["messages"]) == 2
     door.settle()

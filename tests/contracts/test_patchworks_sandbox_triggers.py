@@ -118,6 +118,14 @@ def test_a_standard_start_whose_payload_is_not_text_is_422(door: Door, body: Jso
     assert door.start(STOCK.id, body, form="start").status_code == 422
 
 
+def test_the_older_start_may_take_a_bare_object(open_door: Open) -> None:
+    """Facts 2.5: in October 2025 the official client sent the bare object to /start."""
+    door = open_door(switches={"standard_start": "bare_object"})
+    assert door.start(STOCK.id, LEVELS, form="start").status_code == 200
+    door.settle()
+    assert door.books()["sales_channels"]["web"]["stock"]["applied"] == 1
+
+
 def test_a_flow_without_a_deployed_version_is_422_unless_one_is_named(door: Door) -> None:
     """Facts 1.6 and 2.5: version_id omitted means the deployed version; none deployed is 422."""
     version = door.found(f"flows/{STOCK.id}/flow-versions")[0]["id"]
@@ -398,6 +406,30 @@ def test_a_poll_goes_on_where_it_ended_and_reads_the_edge_again(door: Door) -> N
     door.settle()
     assert [str(each) for each in door.receiver.order_ids()[3:]] == [late]
     assert attributes(door.found("flow-runs", sort="-started_at")[0])["trigger"] == "Schedule"
+
+
+def test_a_commit_that_comes_late_is_only_found_by_an_overlap(door: Door) -> None:
+    """Failure case 8: an order whose time of update lies before the end of the last read appears after it."""
+    late = door.place(announce=False, listed_after_s=8)
+    door.control(f"flows/{POLL.id}/run", {})
+    door.control("clock", {"advance_s": 10})
+    door.control(f"flows/{POLL.id}/run", {})
+    door.settle()
+    assert door.receiver.got == []
+    body = {"since": "2020-01-01T00:00:00Z"}
+    (orders,) = door.trigger("callbacks", CALL, body, params=CALLED).json()
+    assert [str(order["id"]) for order in orders] == [late]
+    door.settle()
+
+
+def test_orders_of_the_past_test_orders_and_tags_are_told_as_such(door: Door) -> None:
+    """Rules 1 and 3: what an import gate looks at."""
+    order = door.order(door.place(placed_at="2020-03-01T10:00:00+00:00", is_test=True, tags=["wholesale", "b2b"]))
+    assert order["created_at"] == order["updated_at"] == "2020-03-01T10:00:00+00:00"
+    assert (order["test"], order["tags"]) == (True, "wholesale, b2b")
+    wish = {"lines": [{"sku": "MUG-BLUE", "quantity": 1}], "placed_at": "2020-03-01T10:00:00"}
+    door.control("sales-channels/web/orders", wish, status=400)
+    door.settle()
 
 
 def test_an_order_whose_webhook_was_never_sent_is_only_in_the_poll(door: Door) -> None:

@@ -6,6 +6,7 @@ The other side is scripted from the facts; `tests/contracts/patchworks_core.py`.
 from __future__ import annotations
 
 import base64
+import contextlib
 import hashlib
 import hmac
 from collections.abc import AsyncIterator
@@ -16,11 +17,28 @@ import msgspec
 import pytest
 
 from connectors.patchworks.config import CallbackTarget, PatchworksConfig, WebhookTarget
-from connectors.patchworks.requests import CallCallback, SendWebhook, encode
+from connectors.patchworks.requests import (
+    CallCallback,
+    DownloadPayload,
+    FailedPayloads,
+    GetRun,
+    ListFlows,
+    ListPayloads,
+    ListQueue,
+    ListRunLogs,
+    ListRuns,
+    ListTracked,
+    RetryRun,
+    SendWebhook,
+    StartFlow,
+    effect,
+    encode,
+)
 from connectors.patchworks.triggers import CallbackApi, CallbackReply, WebhookApi
 from connectors.patchworks.wire import Started
 from runtime.api import RateReading
 from runtime.config import Secret
+from runtime.decision import Repeat
 from runtime.errors import Failure, Refused, Throttled, Unavailable, Unknown
 from tests.contracts.patchworks_core import Door, door, listed, run_row
 
@@ -227,6 +245,26 @@ async def test_what_is_not_configured_or_not_a_call_is_refused_without_one() -> 
             with pytest.raises(Refused):
                 await call
     assert at.patchworks.asked == []
+
+
+async def test_every_request_goes_to_the_api_that_knows_its_kind_and_says_how_it_may_be_repeated() -> None:
+    """No write may be repeated freely; whatever only reads may."""
+    requests = [
+        *(ListRuns(), GetRun(run_id="r1"), ListRunLogs(run_id="r1"), ListPayloads(run_id="r1"), ListFlows()),
+        *(FailedPayloads(run_id="r1"), DownloadPayload(payload_id="7"), ListQueue(), ListTracked(value="x")),
+        *(RetryRun(run_id="r1"), StartFlow(flow_id="1", key=BATCH, began_ms=1, payload=msgspec.Raw(PAYLOAD))),
+        *(SendWebhook(webhook="stock", key=BATCH, began_ms=1, payload=msgspec.Raw(PAYLOAD)),),
+        CallCallback(callback="levels"),
+    ]
+    async with triggers() as (webhooks, callbacks, at, _):
+        apis: dict[str, Any] = {api.name: api for api in (at.api, webhooks, callbacks)}
+        for request in requests:
+            wanted = effect(request, share="stock")
+            with contextlib.suppress(Refused):  # 404: nothing is scripted
+                await apis[wanted.api].perform(wanted.kind, wanted.body)
+            last = at.patchworks.asked.pop()
+            writes = last.method == "POST" and not isinstance(request, CallCallback)
+            assert wanted.repeat is (Repeat.CHECK_FIRST if writes else Repeat.SAFE), request
 
 
 def test_no_body_and_no_reply_shows_what_is_secret_or_personal() -> None:

@@ -16,7 +16,7 @@ import anyio
 import msgspec
 
 from connectors.fulfil.wire import CreatedSale
-from connectors.patchworks import intake
+from connectors.patchworks import items
 from flows.model import proof
 from runtime import engine, lane
 from runtime.actor import ActorLoop
@@ -58,7 +58,7 @@ def acknowledge_before_commit() -> None:
         def hand_over() -> None:
             for arrival, delivery in zip(arrivals, deliveries, strict=True):
                 if arrival.known_as is None:
-                    on_new(arrival.id, delivery, journal._received(arrival.id, delivery))
+                    on_new(arrival.id, delivery, journal._received(arrival.id, delivery), arrival.state)
 
         waiting.append(Unit(arrivals=arrivals, on_durable=hand_over))
         if len(waiting) >= 8:
@@ -83,12 +83,12 @@ def repeat_without_look() -> None:
 @_defect
 def key_without_sales_channel() -> None:
     """The business key forgets the sales channel, so that two shops with the same order id share it."""
-    original = intake._delivery
+    original = items._delivery
 
     def delivery(_: str, *arguments: Any) -> Delivery:
         return original("web", *arguments)
 
-    _patch(intake, "_delivery", delivery)
+    _patch(items, "_delivery", delivery)
 
 
 @_defect

@@ -123,12 +123,13 @@ async def stopping_under_load(world: World, defect: str) -> str:
 async def waiting_behind_a_write(world: World, defect: str) -> str:
     """A cancel arrives while the order's sale is being created, and the process dies: the cancel is still heard."""
     await world.plague([SLOW])
-    for order in _orders(3):
+    for number, order in enumerate(_orders(3), start=1):
         await world.start(defect=defect)
         await _send(world, [order])
-        await world.writes_on_disk(1)
+        await world.calls_in_flight(1)
         await world.deliver(next_version(order, cancelled_at="2027-01-01T00:00:00+00:00", cancel_reason="customer"))
         world.kill()
+        await world.sales_made(number)
         await world.start(defect=defect)
         if found := await _found(world):
             return found

@@ -263,12 +263,6 @@ class World:
             (writes,) = connection.execute("SELECT count(*) FROM intent WHERE repeat <> 'safe'").fetchone()
         return messages, writes
 
-    async def writes_on_disk(self, at_least: int, within_s: float = _PATIENCE_S) -> None:
-        """Return once so many writes without an outcome are in the store."""
-        with anyio.fail_after(within_s):
-            while self.on_disk()[1] < at_least:
-                await anyio.sleep(_POLL_S)
-
     def facts(self, order: GeneratedOrder) -> list[str]:
         """The kinds of the facts in the order's timeline, in order."""
         key = f"{order.sales_channel}/{order.order_id}"
@@ -304,6 +298,12 @@ class World:
         async with aiohttp.ClientSession() as session, session.get(f"{self.sandbox_url}/sandbox/books") as answer:
             books: dict[str, Any] = msgspec.json.decode(await answer.read())
             return books
+
+    async def sales_made(self, at_least: int, within_s: float = _PATIENCE_S) -> None:
+        """Return once Fulfil has so many sales, whatever became of its answers."""
+        with anyio.fail_after(within_s):
+            while len((await self.books())["sales"]) < at_least:
+                await anyio.sleep(_POLL_S)
 
     async def plague(self, faults: Sequence[FaultRule]) -> None:
         """Let Fulfil misbehave in another way from now on."""

@@ -99,11 +99,13 @@ class Running:
 
     async def states(self) -> dict[str, str]:
         """Where each order stands."""
-        return {row[0]: row[4] for row in await self.app.journal.query("orders_listed", "", "", 1 << 62, 10_000)}
+        return {row[0]: row[4] for row in await self.app.journal.query("orders_listed", "", "", 1 << 62, 10_000, None)}
 
     async def cases(self, kind: str = "") -> list[tuple[str, str, str]]:
         """Open cases: (kind, subject, sentence)."""
-        return [(row[1], row[2], row[4]) for row in await self.app.journal.query("cases_open", "", kind, 0, 10_000)]
+        return [
+            (row[1], row[2], row[4]) for row in await self.app.journal.query("cases_open", "", kind, 0, 10_000, None)
+        ]
 
     async def until(self, wanted: dict[str, int], within_s: float = 20.0) -> None:
         """Until so many orders are in these states."""

@@ -26,6 +26,7 @@ from flows.model.order import Order
 from flows.model.proof import prove
 from runtime.clock import SystemClock
 from runtime.errors import StoreFenced
+from runtime.key import parts_of
 from tests.integration.running import TOKEN, Running, add_products, configuration, running, sandbox_config
 
 pytestmark = pytest.mark.anyio
@@ -149,7 +150,7 @@ async def test_an_operator_pauses_resumes_and_releases(tmp_path: Path) -> None:
         assert (status, "there are web" in answer["error"]["message"]) == (409, True)
         for key in ({}, {"key": "web/404"}):
             status, answer = await at.control("release", **key)
-            assert (status, "no order is known" in answer["error"]["message"]) == (409, True)
+            assert (status, "nothing is known" in answer["error"]["message"]) == (409, True)
         assert (await at.control("release", key=f"web/{made[0].order_id}"))[0] == 200
         assert await at.app.journal.query_list("states", ["web/404"], "order_importer") == []
 
@@ -241,7 +242,7 @@ async def test_published_orders_are_sales_or_holds_never_a_crash(tmp_path: Path)
             if states[key] == "imported":
                 assert isinstance(order, Order)
                 assert Decimal(books[order_id]["total"]) == order.total.amount
-        assert set(books) == {key.partition("/")[2] for key, state in states.items() if state == "imported"}
+        assert set(books) == {parts_of(key)[1] for key, state in states.items() if state == "imported"}
 
 
 def mended() -> bytes:

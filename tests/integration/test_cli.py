@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import pty
 import re
 import subprocess
 import sys
@@ -30,6 +29,7 @@ from flows.config import Config
 from flows.reference import metric_rows
 from runtime.clock import SystemClock
 from runtime.config import load
+from tests.integration.terminal import Type, on_a_terminal, typed
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLE = ROOT / "deploy" / "seamline.example.toml"
@@ -43,39 +43,10 @@ _SETTLED_WITHIN_S = 10.0
 _POLL_S = 0.01
 
 
-class Said:
-    """What a command wrote, and its exit status."""
-
-    def __init__(self, status: int, out: str, err: str) -> None:
-        self.status, self.out, self.err = status, out, err
-
-    @property
-    def data(self) -> Any:
-        """The JSON on stdout."""
-        return json.loads(self.out)
-
-    @property
-    def rows(self) -> list[list[str]]:
-        """The table on stdout, without its head."""
-        return [line.split("\t") for line in self.out.splitlines()[1:]]
-
-
-Type = Callable[..., Said]
-
-
 @pytest.fixture
 def seamline(capsys: pytest.CaptureFixture[str]) -> Type:
     """Type a command: `seamline("orders", "list")`."""
-
-    def typed(*words: str) -> Said:
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as end:
-            cli.main([*words])
-        out, err = capsys.readouterr()
-        assert "Traceback" not in out + err
-        return Said(end.value.code if isinstance(end.value.code, int) else 1, out, err)
-
-    return typed
+    return typed(capsys)
 
 
 # -- the process beside it ---------------------------------------------------------------------------------------------
@@ -188,17 +159,6 @@ def test_orders_can_be_asked_for_by_state_and_as_json(seamline: Type) -> None:
     assert seamline(*beside("orders", "list", "--sales-channel", "web", "--json")).data == []
 
 
-@pytest.mark.usefixtures("app")
-def test_pages_of_a_list_join_without_gap_or_repeat(seamline: Type) -> None:
-    """What is printed as the next page's --before is what continues the list."""
-    whole = [row["changed_at"] for row in seamline(*beside("orders", "list", "--json")).data]
-    said = seamline(*beside("orders", "list", "--limit", "1"))
-    before = re.search(r"more: --before (\S+)", said.err)
-    assert before is not None
-    rest = seamline(*beside("orders", "list", "--json", "--before", before[1])).data
-    assert [row["changed_at"] for row in rest] == [at for at in whole if at < whole[0]]
-
-
 @pytest.mark.parametrize("named", ["#1001", "A-1001", "marketplace/A-1001"])
 @pytest.mark.usefixtures("app")
 def test_an_order_is_found_by_whatever_people_call_it(seamline: Type, named: str) -> None:
@@ -285,6 +245,8 @@ def test_an_ambiguous_number_is_not_guessed(seamline: Type) -> None:
         (["orders", "list", "--state", "lost"], "Choose from"),
         (["orders", "list", "--sttate", "held"], "Did you mean --state?"),
         (["orders", "list", "--limit", "0"], "Must be >= 1"),
+        (["orders", "list", "--before", "yesterday"], "is no instant"),
+        (["holds", "--after", "soon"], "is no instant"),
         (["holds", "--owner", "nobody"], "Choose from"),
         (["ordres"], 'Did you mean "orders"?'),
     ],
@@ -503,26 +465,6 @@ def test_a_pipe_that_closes_early_is_no_trouble() -> None:
     finally:
         os.close(writer)
     assert (ended.returncode, ended.stderr) == (0, b"")
-
-
-def on_a_terminal(*words: str, **environment: str) -> str:
-    """What a command shows on a terminal of 200 columns."""
-    master, slave = pty.openpty()
-    plain = {name: value for name, value in os.environ.items() if name not in {"NO_COLOR", "FORCE_COLOR"}}
-    settings = {**plain, "TERM": "xterm-256color", "COLUMNS": "200", **environment}
-    command = [sys.executable, "-m", "flows.cli", *words]
-    with subprocess.Popen(command, cwd=ROOT, stdin=slave, stdout=slave, stderr=slave, env=settings) as process:
-        os.close(slave)
-        shown = b""
-        try:
-            while part := os.read(master, 65_536):
-                shown += part
-        except OSError:  # Linux: the other side of the terminal is gone
-            pass
-        finally:
-            os.close(master)
-        process.wait(20)
-    return shown.decode()
 
 
 _COLOUR = re.compile(r"\x1b\[[\d;]*(?:3[0-79]|38|4[0-79]|48|9\d)(?:;[\d;]*)?m")

@@ -314,3 +314,35 @@ def test_named_sql_files_are_complete() -> None:
     """Every name in the journal's file is unique and reaches the registry."""
     text = (files("runtime.journal") / "queries.sql").read_text(encoding="utf-8")
     assert text.count("-- name: ") == len(Statements(files("runtime.journal") / "queries.sql").all())
+
+
+async def test_a_read_of_huge_rows_stops_when_it_has_enough_bytes(tmp_path: Path) -> None:
+    """At least one row; whether there are more is said; what is beyond is not read."""
+    async with running(tmp_path / "store.db") as journal:
+        await accept(journal, *(delivery(f"web/{number}", body=b"x" * 10_000) for number in range(5)))
+
+        async def read(rows_max: int, bytes_max: int) -> tuple[int, bool]:
+            rows, complete = await journal.query_some(
+                "messages_after", "inbox", 0, 0, rows_max=rows_max, bytes_max=bytes_max
+            )
+            return len(rows), complete
+
+        assert await read(10, 1) == (1, False)
+        assert await read(10, 25_000) == (3, False)
+        assert await read(10, 1_000_000) == (5, True)
+        assert await read(5, 1_000_000) == (5, False)
+
+
+async def test_a_commit_says_what_is_known_of_the_keys_it_brings(tmp_path: Path) -> None:
+    """The state that the same commit leaves, also when another unit of it has just written it; None for a new key."""
+    async with running(tmp_path / "store.db") as journal:
+        told: dict[str, Any] = {}
+        put = ("put_state", ("inbox", "web/1", b'{"a":1}', None, None, None))
+        journal.submit([put])
+        await journal.accept(
+            [delivery("web/1"), delivery("web/2")],
+            "inbox",
+            0,
+            lambda _id, of, _message, state: told.update({of.key: state}),
+        )
+        assert told == {"web/1": ("web/1", b'{"a":1}', None, None, None), "web/2": None}

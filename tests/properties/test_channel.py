@@ -27,6 +27,11 @@ PATIENCE_S = 10_000
 T = TypeVar("T")
 
 
+def message(id_: int, key: str, priority: int) -> Envelope:
+    """A message of some size, always the same for its id."""
+    return Envelope(id=id_, key=key, priority=priority, raw=b"." * (id_ * 7 % 11))
+
+
 class World:
     """Rows on disk, keys with a write in flight, and who consumes them."""
 
@@ -44,7 +49,9 @@ class World:
         self.intents = 0
         self.last_id = 0
         self.depth_max = 0
-        self.channel = Channel("inbox", capacity, self.fetch, self.fetch_oldest, clock)
+        self.channel = Channel(
+            "inbox", capacity, self.random.choice((1, 20, 1_000)), self.fetch, self.fetch_oldest, clock
+        )
 
     async def pass_time(self) -> None:
         for _ in range(self.random.randrange(4)):
@@ -59,21 +66,22 @@ class World:
         await self.pass_time()
         return seen
 
-    async def fetch(self, priority: int, after: int, limit: int) -> list[Envelope]:
-        return await self.read(
-            lambda: [
-                Envelope(id=id_, key=key, priority=priority)
-                for id_, (key, of) in sorted(self.rows.items())
-                if of == priority and id_ > after and key.partition("/")[0] not in self.paused
-                if key not in self.parked
-            ][:limit]
-        )
+    async def fetch(self, priority: int, after: int, limit: int, bytes_max: int) -> tuple[list[Envelope], bool]:
+        def query() -> tuple[list[Envelope], bool]:
+            found: list[Envelope] = []
+            for id_, (key, of) in sorted(self.rows.items()):
+                if of != priority or id_ <= after or key in self.parked or key.partition("/")[0] in self.paused:
+                    continue
+                found.append(message(id_, key, priority))
+                if sum(each.size_bytes for each in found) >= bytes_max or len(found) == limit:
+                    return found, False
+            return found, True
+
+        return await self.read(query)
 
     async def fetch_oldest(self, key: str) -> Envelope | None:
         return await self.read(
-            lambda: next(
-                (Envelope(id=id_, key=key, priority=of) for id_, (k, of) in sorted(self.rows.items()) if k == key), None
-            )
+            lambda: next((message(id_, key, of) for id_, (k, of) in sorted(self.rows.items()) if k == key), None)
         )
 
     async def send(self, key: str, how: str) -> None:
@@ -86,7 +94,7 @@ class World:
         if how == "nudge":
             self.channel.nudge(id_, priority)
         else:
-            self.channel.offer(Envelope(id=id_, key=key, priority=priority))
+            self.channel.offer(message(id_, key, priority))
 
     async def consume(self) -> None:
         while True:

@@ -20,15 +20,16 @@ class Disk:
         self.rows: dict[int, tuple[str, int]] = {}
         self.paused: set[str] = set()
         self.reads = 0
-        self.channel = Channel("inbox", 8, self.fetch, self.fetch_oldest, SystemClock())
+        self.channel = Channel("inbox", 8, 1_000, self.fetch, self.fetch_oldest, SystemClock())
 
-    async def fetch(self, priority: int, after: int, limit: int) -> list[Envelope]:
+    async def fetch(self, priority: int, after: int, limit: int, bytes_max: int) -> tuple[list[Envelope], bool]:
         self.reads += 1
-        return [
+        beyond = [
             Envelope(id=id_, key=key, priority=of)
             for id_, (key, of) in sorted(self.rows.items())
             if of == priority and id_ > after and key.partition("/")[0] not in self.paused
-        ][:limit]
+        ]
+        return beyond[:limit], len(beyond) < limit
 
     async def fetch_oldest(self, key: str) -> Envelope | None:
         ids = sorted(id_ for id_, (of, _) in self.rows.items() if of == key)

@@ -62,8 +62,17 @@ def told(order: OrderRow | None, *cases: CaseRow, facts: tuple[FactRow, ...] = (
     ("order", "cases", "standing", "step"),
     [
         (None, (), "was received and waits to be decided on", "Next step, by Seamline: decide on it"),
+        (None, (case("step.parked"),), "could not be decided on: it is set aside", "Next step, by sre"),
         (row("creating"), (), "is on its way", "Next step, by Seamline: create the sale"),
         (row("unknown"), (), "the answer was lost", "Next step, by Seamline: look whether the sale is there"),
+        (row("creating"), (), "is on its way", "the sales channel is not paused. Nobody has to act."),
+        (row("creating"), (case("fulfil.refused"),), "is on its way", "wait for what comes of it before you act"),
+        (
+            row("unknown"),
+            (case("fulfil.unsettled"),),
+            "the answer was lost",
+            "wait for what comes of it before you act",
+        ),
         (row("held"), (case("sku.unknown"),), "is held", "Next step, by ecommerce, to be done by 2026-11-20 16:00:00Z"),
         (row("imported", sale=9, sale_number="SO9"), (), "is in Fulfil as sale SO9", "Nothing is left to do here"),
         (row("imported", sale=9), (case("order.edited"),), "is in Fulfil as sale 9", "Next step, by operations"),
@@ -95,6 +104,13 @@ def test_a_case_that_is_late_says_so() -> None:
     assert "should have been done by" in told(row("held"), case("sku.unknown"), now=NOW + timedelta(days=1))
 
 
+def test_nobody_is_told_to_sit_still_while_a_case_asks_something_of_them() -> None:
+    """A newer version that cannot be read has an owner, whatever becomes of the one that is under way."""
+    text = told(row("creating"), case("order.unreadable"))
+    assert "Nobody has to act" not in text
+    assert "wait for what comes of it" not in text
+
+
 def test_a_closed_case_is_history() -> None:
     """Only what is open asks for something."""
     text = told(row("imported", sale=9), case("sku.unknown", closed_at=NOW, closed_how="order creating"))
@@ -120,6 +136,11 @@ def test_an_order_that_nobody_has_delivered_is_not_made_up() -> None:
         (fact("outcome_unknown", cause="no answer"), "the answer was lost (no answer)"),
         (fact("looked_absent"), "looked in Fulfil: the sale is not there"),
         (fact("stale", version="2"), "an older version arrived late (2) and was set aside"),
+        (
+            fact("parked", error="ValueError"),
+            "could not be decided on (ValueError), a defect of ours: set aside until a restart",
+        ),
+        (fact("tried_again"), "what was set aside is tried again after a restart"),
         (fact("edited_after_import", version="3"), "edited after import (version 3)"),
         (fact("cancelled_before_import"), "cancelled before import"),
     ],

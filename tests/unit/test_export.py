@@ -24,7 +24,7 @@ from opentelemetry.sdk.trace import ReadableSpan
 
 from runtime.clock import Instant, to_instant
 from runtime.telemetry.export import RETRY_AFTER_S_MAX, ExportResult, Post, TraceExporter, encode
-from runtime.telemetry.tracing import TimelineRow, ids_of, spans_of
+from runtime.telemetry.tracing import TimelineRow, ids_of, root_span_of, spans_of
 
 pytestmark = pytest.mark.anyio
 
@@ -97,7 +97,8 @@ def story(subject: str, facts: int = 3, *, closes: bool = True) -> list[Readable
         TimelineRow(number, subject, "clerk", "noted", number * hour_us, number * hour_us + second_us, {"step": number})
         for number in range(1, facts + 1)
     ]
-    return spans_of(rows, RESOURCE, closes=closes, root="order", since_us=hour_us)
+    spans = spans_of(rows, RESOURCE, since_us=hour_us)
+    return [*spans, root_span_of(rows, RESOURCE, name="order")] if closes else spans
 
 
 async def test_a_receiver_gets_the_tree_with_the_ids_that_anybody_can_compute() -> None:

@@ -9,10 +9,12 @@ import pytest
 from runtime.feed import Feed
 
 pytestmark = pytest.mark.anyio
+BYTES_MAX = 1_000
 
 
 class Row(msgspec.Struct, frozen=True):
     id: int
+    size_bytes: int = 10
 
 
 class Disk:
@@ -23,12 +25,13 @@ class Disk:
         self.reads: list[tuple[int, int]] = []
         self.gate: anyio.Event | None = None
 
-    async def fetch(self, after: int, limit: int) -> list[Row]:
+    async def fetch(self, after: int, limit: int, bytes_max: int) -> tuple[list[Row], bool]:
         self.reads.append((after, limit))
-        seen = [Row(id_) for id_ in sorted(self.ids) if id_ > after][:limit]
+        beyond = [Row(id_) for id_ in sorted(self.ids) if id_ > after]
+        seen = beyond[: min(limit, max(1, -(-bytes_max // 10)))]
         if self.gate is not None:
             await self.gate.wait()
-        return seen
+        return seen, len(seen) == len(beyond) < limit
 
 
 def ids(feed: Feed[Row]) -> list[int]:
@@ -47,7 +50,7 @@ def commit(feed: Feed[Row], disk: Disk, id_: int) -> bool:
 
 
 async def caught_up(disk: Disk, capacity: int = 4) -> Feed[Row]:
-    feed = Feed[Row](capacity, disk.fetch)
+    feed = Feed[Row](capacity, BYTES_MAX, disk.fetch)
     await feed.refill()
     assert not feed.behind
     return feed
@@ -56,7 +59,7 @@ async def caught_up(disk: Disk, capacity: int = 4) -> Feed[Row]:
 async def test_a_new_feed_is_behind_until_a_short_quiet_read() -> None:
     """What an earlier process left comes first, as much as there is room for."""
     disk = Disk(*range(1, 8))
-    feed = Feed[Row](4, disk.fetch)
+    feed = Feed[Row](4, BYTES_MAX, disk.fetch)
     assert feed.wants_refill
     await feed.refill()
     assert (ids(feed), feed.behind, feed.wants_refill) == ([1, 2, 3, 4], True, False)
@@ -119,7 +122,7 @@ async def test_a_row_that_is_committed_during_a_read_is_not_missed() -> None:
     """The read has not seen it, and may not declare the end."""
     disk = Disk(1)
     disk.gate = anyio.Event()
-    feed = Feed[Row](4, disk.fetch)
+    feed = Feed[Row](4, BYTES_MAX, disk.fetch)
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(feed.refill)
         await anyio.lowlevel.checkpoint()
@@ -182,7 +185,7 @@ async def test_a_row_that_a_read_found_first_is_not_taken_twice() -> None:
 async def test_a_read_that_ends_badly_leaves_the_feed_behind(ends: str) -> None:
     """It is asked again, and nothing was skipped."""
     disk = Disk(1)
-    feed = Feed[Row](4, disk.fetch)
+    feed = Feed[Row](4, BYTES_MAX, disk.fetch)
     if ends == "cancelled":
         disk.gate = anyio.Event()
         with anyio.move_on_after(0.01):
@@ -198,5 +201,43 @@ async def test_a_read_that_ends_badly_leaves_the_feed_behind(ends: str) -> None:
     assert ids(feed) == [1]
 
 
-async def broken(_after: int, _limit: int) -> list[Row]:
+async def broken(_after: int, _limit: int, _bytes_max: int) -> tuple[list[Row], bool]:
     raise OSError("the disk")
+
+
+async def test_a_window_that_is_full_of_bytes_leaves_the_rest_on_disk() -> None:
+    """Three rows of ten bytes reach the limit of thirty, though there are a hundred places."""
+    disk = Disk()
+    feed = Feed[Row](100, 30, disk.fetch)
+    await feed.refill()
+    assert [commit(feed, disk, id_) for id_ in (1, 2, 3, 4)] == [True, True, True, False]
+    assert (ids(feed), feed.behind, feed.wants_refill) == ([1, 2, 3], True, False)
+    for _ in range(2):
+        disk.ids.discard(feed.take().id)
+    await feed.refill()
+    assert (ids(feed), feed.behind) == ([3, 4], False)
+
+
+async def test_a_row_larger_than_the_window_comes_alone() -> None:
+    """Nothing is too large to be worked on; it only has no company."""
+    disk = Disk(1, 2, 3)
+    feed = Feed[Row](100, 5, disk.fetch)
+    for id_ in (1, 2, 3):
+        await feed.refill()
+        assert ids(feed) == [id_]
+        assert not feed.wants_refill
+        disk.ids.discard(feed.take().id)
+    await feed.refill()
+    assert not feed.behind
+
+
+async def test_rows_that_are_left_give_their_room_back() -> None:
+    """A pause takes rows out of the window: others fit in their place."""
+    disk = Disk()
+    feed = Feed[Row](100, 30, disk.fetch)
+    await feed.refill()
+    for id_ in (1, 2, 3):
+        assert commit(feed, disk, id_)
+    assert [row.id for row in feed.leave(lambda row: row.id < 3)] == [1, 2]
+    assert commit(feed, disk, 4)
+    assert ids(feed) == [3, 4]

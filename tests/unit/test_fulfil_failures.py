@@ -46,6 +46,20 @@ def failed(status: int, body: Any = None, *, is_write: bool = True, **headers: s
         pytest.param(400, "just text", "400", "just text", id="400 JSON string"),
         pytest.param(400, {"type": "UserWarning", "message": "sure?"}, "UserWarning", "sure?", id="400 UserWarning"),
         pytest.param(
+            400,
+            {"type": "ConcurrencyException", "message": "changed"},
+            "ConcurrencyException",
+            "changed",
+            id="400 Tryton",
+        ),
+        pytest.param(
+            400,
+            {**USER_ERROR, "message": 'unique constraint "party_code_uniq"'},
+            "E1000",
+            "party_code_uniq",
+            id="400 unique violation",
+        ),
+        pytest.param(
             400, {"message": "short", "description": "the whole story"}, "400", "short - the whole story", id="400 both"
         ),
         pytest.param(403, {"message": "You have no access to sale.channel"}, "403", "no access", id="403 model access"),
@@ -161,7 +175,8 @@ def test_the_rate_limit_is_read_from_any_answer(headers: dict[str, str], reading
     ("status", "body"),
     [
         pytest.param(500, b"<html>Internal Server Error</html>", id="500 HTML"),
-        pytest.param(500, {"message": "could not serialize access"}, id="500 JSON"),
+        pytest.param(500, {"message": "could not serialize access"}, id="500 JSON, a lock in assign_try"),
+        pytest.param(500, b"TypeError: search() takes a list", id="500 malformed arguments"),
         pytest.param(502, b"Bad gateway", id="502"),
         pytest.param(503, b"", id="503"),
         pytest.param(504, b"", id="504"),

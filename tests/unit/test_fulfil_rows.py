@@ -164,3 +164,16 @@ def test_no_two_calls_share_a_kind_and_every_write_must_be_looked_for() -> None:
     assert len(kinds) == len(set(kinds))
     assert {write.repeat for write in WRITES.values()} == {Repeat.KEYED, Repeat.CHECK_FIRST}
     assert SHIPMENTS.read.kind in READS
+
+
+def test_a_field_that_few_tenants_have_is_read_only_when_it_is_named() -> None:
+    """Asking for one that is not there would fail the whole read."""
+    assert "planned_date" not in RowReader("stock.move", StockMove, DOCUMENTED).fields
+    named = Tenant(names={"stock.move.planned_date": "planned_on"})
+    reader = RowReader("stock.move", StockMove, named)
+    assert "planned_on" in reader.fields
+    assert reader.rows(b'[{"id": 1, "planned_on": "2026-11-20"}]')[0].planned_date == date(2026, 11, 20)
+    for model in MODELS:
+        declared = {field.encode_name for field in msgspec.structs.fields(model.row)}
+        assert model.row.by_name <= declared
+        assert not model.row.by_name & model.by.keys()

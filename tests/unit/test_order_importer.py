@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
 import msgspec
 import pytest
 
-from connectors.fulfil.wire import CreatedSale, FindSales, SaleFound, encode_create_order
-from flows.exceptions.kinds import ExceptionCase
+from connectors.fulfil.wire import encode_create_order
 from flows.model.messages import Recheck
 from flows.model.money import Money
 from flows.model.order import Order, Side
@@ -19,108 +17,34 @@ from flows.model.order_state import OrderState, Status
 from flows.model.proof import prove
 from flows.model.sale import SaleSettings, sale_for
 from flows.order_importer import (
-    CONFIRM_AFTER,
     RESENDS_MAX,
-    ConfirmAbsence,
     OrderPresented,
     OrderUnreadable,
     decide,
-    presented,
 )
 from runtime.decision import (
-    Decision,
-    EffectAbsent,
-    EffectDone,
-    EffectExhausted,
-    EffectRefused,
-    EffectUnknown,
     Repeat,
 )
 from tests.unit.made_orders import SETTINGS, line, order, payment, usd, vat
-
-NOW = datetime(2026, 11, 20, 9, tzinfo=UTC)
-LATER = NOW + timedelta(hours=1)
-V1, V2, V3 = (f"2026-11-20T{hour}:00:00.000000Z" for hour in ("08", "09", "10"))
-INTENT = 77
-
-
-def shown(
-    version: str = V1,
-    delivery: int = 1,
-    *,
-    missing: tuple[str, ...] = (),
-    hints: Mapping[str, str] | None = None,
-    **of: Any,
-) -> OrderPresented:
-    """A version of an order as the shell presents it."""
-    made = order(version=version, **of)
-    return OrderPresented(
-        delivery=delivery, version=version, received_us=1_000, order=made, proof=prove(made), missing=missing,
-        hints=dict(hints or {}),
-    )  # fmt: skip
-
-
-def weighed(
-    state: OrderState, message: OrderPresented, now: datetime = NOW, settings: SaleSettings = SETTINGS
-) -> Decision:
-    return presented(state, message, now, settings)
-
-
-def done(sale: int = 9, total: str | None = "10.00", *, by_look: bool = False) -> EffectDone:
-    """Fulfil has made the sale."""
-    made = CreatedSale(id=sale, number=f"SO{sale}", total=None if total is None else Decimal(total))
-    return EffectDone(
-        intent=INTENT, kind="create_order", result=made, began_us=1, ended_us=2, attempts=1, found_by_look=by_look
-    )
-
-
-def lost() -> EffectUnknown:
-    return EffectUnknown(intent=INTENT, kind="create_order", cause="no answer", began_us=1, ended_us=2, attempts=1)
-
-
-def absent(attempts: int = 1) -> EffectAbsent:
-    return EffectAbsent(intent=INTENT, kind="create_order", attempts=attempts)
-
-
-def refused(kind: str = "create_order") -> EffectRefused:
-    return EffectRefused(
-        intent=INTENT, kind=kind, code="422", sentence="no such channel", began_us=1, ended_us=2, attempts=1
-    )
-
-
-def exhausted() -> EffectExhausted:
-    return EffectExhausted(
-        intent=INTENT, kind="create_order", cause="unavailable", sentence="it was tried 3 times: away", began_us=1,
-        ended_us=2, attempts=3,
-    )  # fmt: skip
-
-
-def creating(message: OrderPresented | None = None) -> OrderState:
-    """An order whose sale is being created."""
-    state: OrderState = weighed(OrderState(), message or shown()).state
-    assert state.status is Status.CREATING
-    return state
-
-
-def imported(message: OrderPresented | None = None) -> OrderState:
-    state: OrderState = decide(creating(message), done(), NOW).state
-    assert state.status is Status.IMPORTED
-    return state
-
-
-def told(decision: Decision) -> list[str]:
-    return [fact.kind for fact in decision.facts]
-
-
-def kinds(state: OrderState) -> list[str]:
-    return [case.kind for case in state.cases]
-
-
-def only_case(decision: Decision) -> ExceptionCase:
-    (case,) = decision.state.cases
-    assert isinstance(case, ExceptionCase)
-    return case
-
+from tests.unit.order_messages import (
+    LATER,
+    NOW,
+    V1,
+    V2,
+    V3,
+    absent,
+    creating,
+    done,
+    exhausted,
+    given_up,
+    imported,
+    kinds,
+    only_case,
+    refused,
+    shown,
+    told,
+    weighed,
+)
 
 # -- a version of an order of which nothing is in Fulfil ---------------------------------------------------------------
 
@@ -159,6 +83,22 @@ def test_every_unknown_sku_of_an_order_is_a_case_of_its_own() -> None:
         "the SKU 'A' is not in Fulfil",
         "a line without a SKU is not in Fulfil",
     ]
+
+
+@pytest.mark.parametrize(
+    ("products", "sentence"),
+    [
+        (("7 (Mug)", "9 (Mug, blue)"), "2 active products in Fulfil have the SKU 'MUG': 7 (Mug) and 9 (Mug, blue)"),
+        (("7", "8", "9"), "3 active products in Fulfil have the SKU 'MUG': 7, 8 and 9"),
+        (tuple("1234567"), "7 active products in Fulfil have the SKU 'MUG': 1, 2, 3, 4, 5 and 2 more"),
+    ],
+)
+def test_a_sku_of_several_products_holds_the_order_and_names_them(products: tuple[str, ...], sentence: str) -> None:
+    """Nobody can say which of them was sold; whoever has to tidy up sees which ones they are."""
+    decision = weighed(OrderState(), shown(ambiguous={"MUG": products}))
+    case = only_case(decision)
+    assert (case.kind, case.cause, case.sentence) == ("sku.ambiguous", "MUG", sentence)
+    assert (decision.effects, decision.state.status, case.amount) == ((), Status.HELD, Decimal("10.00"))
 
 
 def test_a_contradiction_is_held_with_the_difference_in_money() -> None:
@@ -295,145 +235,6 @@ def test_a_recheck_that_finds_nothing_to_read_changes_nothing() -> None:
         assert (decision.effects, decision.facts) == ((), ())
 
 
-# -- while, and after, the sale is created -----------------------------------------------------------------------------
-
-
-def test_a_created_sale_ends_the_story_of_a_proven_order() -> None:
-    """The sale's id and number are known; the body may be reclaimed; the trace's root is told."""
-    decision = decide(creating(), done(), NOW)
-    state = decision.state
-    assert (state.status, state.sale, state.sale_number, state.cases) == (Status.IMPORTED, 9, "SO9", ())
-    assert (decision.closes, decision.keeps, decision.trace, told(decision)) == (True, None, False, ["created"])
-    assert decision.facts[0].values == {"sale": 9, "found_by_look": False, "attempts": 1}
-
-
-def test_a_sale_with_another_total_is_a_case_for_finance_with_the_difference() -> None:
-    """Transferred is not proven: the sale exists, and 0.50 USD stand between it and the order."""
-    decision = decide(creating(), done(total="10.50"), NOW)
-    case = only_case(decision)
-    assert (case.kind, case.cause, case.amount) == ("sale.mismatch", "9", Decimal("0.50"))
-    assert "10.50 USD" in case.sentence
-    assert (decision.state.status, decision.closes, decision.trace) == (Status.IMPORTED, False, True)
-
-
-def test_a_total_is_compared_as_a_number_and_only_when_fulfil_tells_one() -> None:
-    """10 and 10.00 are the same; an answer without a total proves nothing against the order."""
-    assert not decide(creating(), done(total="10"), NOW).state.cases
-    assert not decide(creating(), done(total=None), NOW).state.cases
-
-
-def test_a_lost_answer_frees_the_key_and_is_traced() -> None:
-    """Unknown is a state of its own."""
-    decision = decide(creating(), lost(), NOW)
-    assert (decision.state.status, decision.trace, decision.keeps) == (Status.UNKNOWN, True, 1)
-    assert (decision.resend, decision.settle, decision.effects) == ((), (), ())
-
-
-def test_a_sale_found_by_a_look_is_like_one_that_was_answered() -> None:
-    """Failure case 3."""
-    decision = decide(decide(creating(), lost(), NOW).state, done(by_look=True), LATER)
-    assert decision.state.status is Status.IMPORTED
-    assert decision.facts[0].values["found_by_look"] is True
-
-
-def test_an_absent_sale_is_sent_again_as_the_identical_stored_intent() -> None:
-    """No new effect is built: the intent on disk is repeated."""
-    decision = decide(decide(creating(), lost(), NOW).state, absent(), LATER)
-    assert (decision.resend, decision.effects, decision.settle) == ((INTENT,), (), ())
-    assert decision.state.status is Status.CREATING
-
-
-def test_a_sale_that_stays_absent_is_held_for_the_operators() -> None:
-    """After many repeats somebody has to look; the intent is settled, so a release makes a new one."""
-    decision = decide(decide(creating(), lost(), NOW).state, absent(RESENDS_MAX), LATER)
-    assert (only_case(decision).kind, decision.settle, decision.resend) == ("fulfil.unsettled", (INTENT,), ())
-    assert (decision.state.status, decision.keeps) == (Status.HELD, 1)
-
-
-def test_a_release_after_that_goes_on_with_the_newest_version() -> None:
-    """A version that waited behind the lost create is the one that is presented again."""
-    waits = weighed(decide(creating(), lost(), NOW).state, shown(V2, delivery=2)).state
-    decision = decide(waits, absent(RESENDS_MAX), LATER)
-    assert (decision.state.version, decision.state.delivery, decision.state.later) == (V2, 2, None)
-
-
-def test_a_cancel_while_the_create_is_unknown_and_absent_closes_the_order_and_looks_once_more() -> None:
-    """Never repeat what is no longer wanted; a slow server may still have been at it."""
-    unknown = decide(creating(), lost(), NOW).state
-    waits = weighed(unknown, shown(V2, delivery=2, cancelled_at=NOW)).state
-    assert (waits.status, waits.version) == (Status.UNKNOWN, V2)
-    decision = decide(waits, absent(), LATER)
-    assert (decision.state.status, decision.settle, decision.resend) == (Status.CANCELLED, (INTENT,), ())
-    (timer,) = decision.timers
-    assert timer.due == LATER + CONFIRM_AFTER
-    assert timer.message == ConfirmAbsence(channel=3, identifier="1001")
-
-
-def test_the_second_look_is_a_read_of_this_order_alone() -> None:
-    """The connector knows the call by this name and body."""
-    closed = OrderState(status=Status.CANCELLED, version=V2, channel=3, order_id="1001")
-    decision = decide(closed, ConfirmAbsence(channel=3, identifier="1001"), NOW)
-    (effect,) = decision.effects
-    assert (effect.kind, effect.repeat) == ("find_sale", Repeat.SAFE)
-    assert msgspec.json.decode(effect.body, type=FindSales) == FindSales(channel=3, channel_identifiers=("1001",))
-
-
-def looked(*found: SaleFound) -> EffectDone:
-    return EffectDone(intent=INTENT, kind="find_sale", result=found, began_us=1, ended_us=2, attempts=1)
-
-
-def test_a_sale_that_appears_after_the_cancel_is_a_case_for_operations() -> None:
-    """It may be shipped: somebody has to cancel it in Fulfil."""
-    closed = OrderState(status=Status.CANCELLED, version=V2, channel=3, order_id="1001", amount="10.00", currency="USD")
-    decision = decide(closed, looked(SaleFound(id=9, channel_identifier="1001", number="SO9")), NOW)
-    assert (only_case(decision).kind, decision.state.status, decision.state.sale) == (
-        "order.cancelled",
-        Status.IMPORTED,
-        9,
-    )
-
-
-def test_a_second_look_that_finds_nothing_or_comes_too_late_changes_nothing() -> None:
-    """The order stays cancelled; one that was imported meanwhile is left alone."""
-    closed = OrderState(status=Status.CANCELLED, version=V2)
-    assert decide(closed, looked(), NOW).state is closed
-    state = imported()
-    assert decide(state, looked(SaleFound(id=9, channel_identifier="1001")), NOW).state is state
-
-
-def test_a_second_look_that_is_refused_is_made_again_later_and_leaves_the_order_cancelled() -> None:
-    """It is a read about a closed order: not a refusal of the order."""
-    closed = OrderState(status=Status.CANCELLED, version=V2, channel=3, order_id="1001")
-    decision = decide(closed, refused("find_sale"), NOW)
-    assert decision.state is closed
-    assert decision.timers[0].message == ConfirmAbsence(channel=3, identifier="1001")
-
-
-@pytest.mark.parametrize(
-    ("outcome", "kind", "cause", "fact"),
-    [(refused(), "fulfil.refused", "422", "refused"), (exhausted(), "fulfil.unsettled", "unavailable", "exhausted")],
-    ids=["refused", "exhausted"],
-)
-def test_an_order_that_fulfil_does_not_take_is_held_with_its_sentence(
-    outcome: EffectRefused | EffectExhausted, kind: str, cause: str, fact: str
-) -> None:
-    """The same bytes are not sent again by themselves."""
-    decision = decide(creating(), outcome, NOW)
-    case = only_case(decision)
-    assert (case.kind, case.cause, decision.state.status) == (kind, cause, Status.HELD)
-    assert outcome.sentence in case.sentence
-    assert (told(decision), decision.trace, decision.keeps, decision.emits) == ([fact], True, 1, ())
-
-
-def test_a_newer_version_that_waited_is_weighed_as_soon_as_the_older_one_is_refused() -> None:
-    """It may well be the correction."""
-    waits = weighed(creating(), shown(V2, delivery=2)).state
-    decision = decide(waits, refused(), NOW)
-    assert (decision.state.version, decision.state.delivery, decision.keeps) == (V2, 2, 2)
-    (emit,) = decision.emits
-    assert (emit.channel, emit.message) == ("order_importer", Recheck(because="later version"))
-
-
 # -- versions after the sale -------------------------------------------------------------------------------------------
 
 
@@ -538,6 +339,7 @@ def test_every_state_survives_the_disk() -> None:
         imported(),
         weighed(creating(), shown(V2, cancelled_at=NOW)).state,
         weighed(OrderState(), _off()).state,
+        given_up(shown(V2, delivery=2, total="12.00")),
     ]
     for state in states:
         assert msgspec.json.decode(msgspec.json.encode(state), type=OrderState) == state

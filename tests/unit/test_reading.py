@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,12 +11,16 @@ from typing import Any
 
 import anyio
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from flows.model.schema import ORDERS
+from flows.pages import Place, place_in
 from flows.reading import Reading, reading
 from runtime.clock import Instant, SystemClock, to_instant
 from runtime.errors import StoreUnreadable
 from runtime.journal.journal import Journal, opened
+from runtime.key import parts_of
 
 pytestmark = pytest.mark.anyio
 
@@ -37,7 +42,7 @@ async def both(path: Path) -> AsyncIterator[tuple[Journal, Reading]]:
 
 
 def view(key: str, **changes: Any) -> tuple[str, tuple[Any, ...]]:
-    sales_channel, _, order_id = key.partition("/")
+    sales_channel, order_id = parts_of(key)
     fields: dict[str, Any] = {
         "key": key,
         "sales_channel": sales_channel,
@@ -69,12 +74,74 @@ async def test_orders_are_listed_by_their_latest_change_and_page_by_page(tmp_pat
         assert [row.order_id for row in await read.orders()] == ["9", "5", "4", "3", "2", "1"]
         first = await read.orders(sales_channel="web", limit=2)
         assert [row.order_id for row in first] == ["5", "4"]
-        rest = await read.orders(sales_channel="web", before=to_instant(first[-1].changed_at))
+        rest = await read.orders(sales_channel="web", before=first[-1].place)
         assert [row.order_id for row in rest] == ["3", "2", "1"]
         (held,) = await read.orders(state="held")
         assert (held.key, held.sale, held.placed_at, held.amount) == ("outlet/9", None, None, "10.00")
         assert first[0].placed_at == PLACED
         assert await read.orders_by_state() == [("outlet", "held", 1), ("web", "imported", 5)]
+
+
+@pytest.mark.parametrize("limit", [1, 2, 3, 7])
+async def test_pages_join_without_gap_or_repeat_when_a_whole_batch_changed_at_once(tmp_path: Path, limit: int) -> None:
+    """A group commit stamps many orders, and many cases, with one instant: the next page begins after the last row."""
+    async with both(tmp_path) as (journal, read):
+        await journal.write([view(f"web/{number}", changed_at=5 + number // 5) for number in range(12)])
+        await journal.write([case(f"web/{number}", deadline=50 + number // 5) for number in range(12)])
+        orders = [row.key for row in await read.orders()]
+        cases = [row.fingerprint for row in await read.cases()]
+        assert (len(orders), len(cases)) == (12, 12)
+        seen: list[str] = []
+        at: Place | None = None
+        while page := await read.orders(before=at, limit=limit):
+            seen, at = seen + [row.key for row in page], page[-1].place
+        assert seen == orders
+        seen, at = [], None
+        while held := await read.cases(after=at, limit=limit):
+            seen, at = seen + [row.fingerprint for row in held], held[-1].place
+        assert seen == cases
+
+
+async def test_an_instant_alone_leaves_out_all_of_that_instant(tmp_path: Path) -> None:
+    """`--before` an instant is before it, and `--after` a deadline is after it."""
+    async with both(tmp_path) as (journal, read):
+        await journal.write([view(f"web/{number}", changed_at=number // 2) for number in range(6)])
+        await journal.write([case(f"web/{number}", deadline=number // 2) for number in range(2, 6)])
+        assert [row.key for row in await read.orders(before=Place(Instant(1)))] == ["web/0", "web/1"]
+        assert [row.subject for row in await read.cases(after=Place(Instant(1)))] == ["web/4", "web/5"]
+
+
+_NAMES = st.text(st.characters(exclude_categories=("Cs",)), max_size=12)
+
+
+@given(st.integers(0, 4 * 10**15), st.none() | _NAMES)
+def test_a_place_is_read_back_and_is_one_harmless_word(at: int, name: str | None) -> None:
+    """Order ids are what others send: blanks, quotes, escape sequences. A shell and a terminal see none of it."""
+    text = str(Place(Instant(at), name))
+    assert place_in(text) == Place(Instant(at), name)
+    assert re.fullmatch(r"[\w:.@%/~-]+", text, re.ASCII)
+
+
+@pytest.mark.parametrize(
+    ("text", "moment"),
+    [
+        ("2026-11-20T08:00:00Z", PLACED),
+        ("2026-11-20T08:00:00.000000+00:00", PLACED),
+        ("2026-11-20T09:00:00+01:00", PLACED),
+        ("2026-11-20 08:00:00", PLACED),
+        ("2026-11-20", PLACED.replace(hour=0)),
+    ],
+)
+def test_an_instant_is_understood_however_people_write_it(text: str, moment: datetime) -> None:
+    """Without an offset it is UTC."""
+    assert place_in(text) == Place(to_instant(moment))
+
+
+@pytest.mark.parametrize("text", ["yesterday", "", "@web/1", "2026-13-01"])
+def test_what_is_no_instant_is_answered_with_one(text: str) -> None:
+    """The sentence shows how it is written."""
+    with pytest.raises(ValueError, match="2026-11-25T09:30:00Z"):
+        place_in(text)
 
 
 async def test_an_order_is_found_by_key_id_or_the_number_that_people_say(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.sampling import Decision, TraceIdRatioBased
 from opentelemetry.trace import SpanKind, StatusCode
 
-from runtime.telemetry.tracing import WAIT_SHOWN_US, TimelineRow, ids_of, sampled, spans_of
+from runtime.telemetry.tracing import WAIT_SHOWN_US, TimelineRow, ids_of, root_span_of, sampled, spans_of
 
 SUBJECT = "shop/1001"
 RESOURCE = Resource({"service.name": "seamline"})
@@ -34,8 +34,8 @@ def told(rows: list[TimelineRow], *, after: int = 0, to: int | None = None, clos
     stretch = [each for each in rows if each.id > after]
     began = rows[0].began_us if rows else 0
     since = max((each.ended_us for each in before), default=began)
-    spans = spans_of(stretch, RESOURCE, closes=False, root="order", since_us=since)
-    return spans + (spans_of(rows, RESOURCE, closes=True, root="order", since_us=began)[-1:] if closes else [])
+    spans = spans_of(stretch, RESOURCE, since_us=since)
+    return spans + ([root_span_of(rows, RESOURCE, name="order")] if closes else [])
 
 
 def times(span: ReadableSpan) -> tuple[int, int]:
@@ -151,12 +151,15 @@ def test_a_call_and_a_failure_look_like_what_they_are() -> None:
     assert spans["clerk decided"].kind is SpanKind.INTERNAL
     assert spans["clerk outcome_unknown"].status.status_code is StatusCode.ERROR
     assert spans["order"].status.status_code is StatusCode.UNSET
+    (parked,) = told([row(1, 0, 0, "parked", error="ValueError")])
+    assert parked.status.status_code is StatusCode.ERROR
+    assert (parked.attributes or {})["seamline.error"] == "ValueError"
 
 
 def test_a_story_that_goes_on_has_no_root_yet() -> None:
     """The root is exported once, when the story closes; no facts, no spans."""
     assert ids_of(SUBJECT)[1] not in {span.context.span_id for span in told(STORY) if span.context}
-    assert spans_of([], RESOURCE, closes=True, root="order", since_us=0) == []
+    assert spans_of([], RESOURCE, since_us=0) == []
 
 
 def test_a_fact_that_ends_before_it_begins_is_an_instant() -> None:

@@ -7,6 +7,7 @@ by live integrations, and their notes on which key carries the text.
 from __future__ import annotations
 
 from http import HTTPStatus
+from http.client import responses
 from typing import Any
 
 import msgspec
@@ -41,10 +42,20 @@ def result(value: Any, status: HTTPStatus = HTTPStatus.OK) -> Reply:
     return Reply(encode(value), status)
 
 
-def user_error(error: UserError) -> Reply:
-    """400 for a validation or workflow that was refused."""
+def user_error(error: UserError, status: int = HTTPStatus.BAD_REQUEST) -> Reply:
+    """400 (somewhere 422) for a validation or workflow that was refused."""
     body = {"type": error.type, "code": error.code, "message": error.message, "description": error.description}
-    return Reply(encode(body), HTTPStatus.BAD_REQUEST)
+    return Reply(encode(body), status)
+
+
+def odd_error() -> Reply:
+    """A 400 whose text is under `error` alone (F S9: keys vary)."""
+    return Reply(encode({"error": "The request cannot be processed."}), HTTPStatus.BAD_REQUEST)
+
+
+def error_text() -> Reply:
+    """A 200 that says Error: one integration guards against it (F weak, S10)."""
+    return Reply(encode("Error: the request cannot be processed."))
 
 
 def http_error(status: HTTPStatus, message: str) -> Reply:
@@ -67,7 +78,11 @@ def page_too_large(message: str) -> Reply:
     return Reply(encode({"message": message}), HTTPStatus.TOO_MANY_REQUESTS)
 
 
-def server_error(sentry_id: str, status: HTTPStatus = HTTPStatus.INTERNAL_SERVER_ERROR) -> Reply:
-    """5xx with an HTML body and the only request id that Fulfil is known to give."""
-    body = f"<!doctype html><title>{status.value} {status.phrase}</title><h1>{status.phrase}</h1>".encode()
-    return Reply(body, status, HTML, {"X-Sentry-ID": sentry_id})
+def server_error(sentry_id: str, status: int = HTTPStatus.INTERNAL_SERVER_ERROR, *, as_json: bool = False) -> Reply:
+    """5xx with an HTML (or JSON) body and the only request id that Fulfil is known to give."""
+    phrase = responses.get(status, "Server Error")
+    headers = {"X-Sentry-ID": sentry_id}
+    if as_json:
+        return Reply(encode({"code": status, "name": phrase, "description": phrase}), status, headers=headers)
+    body = f"<!doctype html><title>{status} {phrase}</title><h1>{phrase}</h1>".encode()
+    return Reply(body, status, HTML, headers)

@@ -232,7 +232,7 @@ class Books:
                 self.add_product(template.id, code=seed.sku, list_price=seed.price, active=seed.active, **values)
             for id_ in known or ():
                 product = self.products[id_]
-                product.active, product.list_price = seed.active, seed.price
+                product.active, product.list_price, product.cost_price = seed.active, seed.price, seed.cost
                 self.touched(product)
             if seed.stock is not None:
                 self.stock.correct(

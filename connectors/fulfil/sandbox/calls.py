@@ -20,8 +20,8 @@ class Calls:
         self.lookups = 0
         """Searches of sale.sale that ask for a channel_identifier."""
         self.orders: Counter[str] = Counter()
-        self._unlooked: set[tuple[int, str]] = set()
-        """Orders whose last create may have been applied, and which nobody has looked for since."""
+        self._unlooked: set[int] = set()
+        """Hashes of the orders whose last create may have been applied, and which nobody has looked for since."""
 
     def count(self, route: str, status: int | str) -> None:
         """Count one call; `route` is `model/operation`."""
@@ -31,18 +31,20 @@ class Calls:
 
     def asked(self, key: tuple[int, str]) -> None:
         """A create_order arrived that may be applied; the key is Fulfil's channel and the channel_identifier."""
-        self.orders["repeated_without_look"] += key in self._unlooked
-        self._unlooked.add(key)
+        self.orders["repeated_without_look"] += hash(key) in self._unlooked
+        self._unlooked.add(hash(key))
 
     def refused(self, key: tuple[int, str]) -> None:
         """That create_order was answered as not applied, so that it may be repeated without a look."""
-        self._unlooked.discard(key)
+        self._unlooked.discard(hash(key))
 
     def looked(self, channels: Iterable[Any], identifiers: Sequence[Any]) -> None:
         """A search of sale.sale asked for these identifiers, on these channels."""
         self.lookups += 1
         texts = [one for one in identifiers if isinstance(one, str)]
-        self._unlooked.difference_update([(id_, one) for id_ in channels if isinstance(id_, int) for one in texts])
+        self._unlooked.difference_update(
+            [hash((id_, one)) for id_ in channels if isinstance(id_, int) for one in texts]
+        )
 
     def order(self, outcome: str, *, changed: bool, answer_lost: bool) -> None:
         """Count what one create_order that was not refused did."""

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
-FaultKind = Literal["latency", "throttle", "server_error", "reset_before", "answer_lost"]
+FaultKind = Literal["latency", "throttle", "server_error", "reset_before", "answer_lost", "odd_error", "error_text"]
 
 Probability = Annotated[float, msgspec.Meta(ge=0, le=1)]
 
@@ -18,7 +18,8 @@ class FaultRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
     `route` is `model/operation` as counted in `GET /sandbox/books` (`sale.channel/create_order`,
     `sale.sale/search_read`, ...), or `*` for every route. `latency_ms` belongs to `latency`; `retry_after_s` to
-    `throttle`, None meaning a 429 without the header.
+    `throttle`, None meaning a 429 without the header; `status` and `as_json` to `server_error`. `odd_error` is a 400
+    whose only key is `error`, `error_text` a 200 that says Error and did nothing (both are field evidence, facts 5).
     """
 
     route: str
@@ -26,6 +27,8 @@ class FaultRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     probability: Probability
     latency_ms: Annotated[int, msgspec.Meta(ge=0, le=120_000)] = 0
     retry_after_s: Annotated[int, msgspec.Meta(ge=0, le=3_600)] | None = None
+    status: Annotated[int, msgspec.Meta(ge=500, le=599)] = 500
+    as_json: bool = False
 
 
 class ResourceLimit(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -105,8 +108,10 @@ class SandboxConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     port: Annotated[int, msgspec.Meta(ge=0, le=65_535)] = 8000
     """0 takes any free port; the ready line says which."""
     token: str = "sandbox-token"  # noqa: S105 - the stand-in's own, worth nothing elsewhere
+    other_tokens: tuple[str, ...] = ()
+    """Tokens of further users; each has a rate limit of its own (facts 6: it is counted per user)."""
     requests_per_s: Annotated[float, msgspec.Meta(ge=0)] = 10
-    """Rate limit of the token; 0 means none, and then no X-RateLimit headers."""
+    """Rate limit of each token; 0 means none, and then no X-RateLimit headers."""
     burst: Annotated[int, msgspec.Meta(ge=1)] = 10
     channels: tuple[SalesChannel, ...] = (DEMO_CHANNEL,)
     products_file: str | None = None
@@ -124,6 +129,11 @@ class SandboxConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     """Share of webhooks that are never sent (facts 7: delivery is not guaranteed)."""
     webhook_disorder: bool = False
     """Whether webhooks that are due together are sent last first (facts 7: they may be out of order)."""
+
+    bad_token_status: Literal[401, 403] = 401
+    """Facts 5: what a wrong token meets; older servers answered 403."""
+    user_error_status: Literal[400, 422] = 400
+    """Facts 5: the status of a UserError; 422 was seen with its shape."""
 
     # The switches below are the unknowns of facts 13, by its numbers. The first choice of each is the default.
 

@@ -23,6 +23,8 @@ class Fate(msgspec.Struct, frozen=True):
     latency_ms: int = 0
     kind: FaultKind | None = None
     retry_after_s: int | None = None
+    status: int = 500
+    as_json: bool = False
     mark: str = ""
     """A text of 32 hexadecimal digits that is the call's own, for X-Sentry-ID."""
 
@@ -62,6 +64,8 @@ class FaultPlan:
             if int.from_bytes(drawn.digest()[:8]) / 2**64 >= rule.probability:
                 continue
             if rule.kind != "latency":
-                return Fate(latency_ms, rule.kind, rule.retry_after_s, drawn.hexdigest())
+                return Fate(
+                    latency_ms, rule.kind, rule.retry_after_s, rule.status, rule.as_json, mark=drawn.hexdigest()
+                )
             latency_ms += rule.latency_ms
         return Fate(latency_ms) if latency_ms else SPARED

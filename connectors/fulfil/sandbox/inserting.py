@@ -130,13 +130,20 @@ def _invoice(books: Books, values: Values, _: Sequence[int]) -> int:
 
 def _invoice_line(books: Books, values: Values, tax_ids: Sequence[int]) -> int:
     table, invoice = books.ledger.invoice_lines, books.ledger.invoices[values["invoice"]]
-    amount = books.rounded(values["quantity"] * values["unit_price"], invoice.currency)
     filled = {"account": books.ledger.account("4000"), **values}
-    taxes = _taxes(books, amount, invoice.currency, tax_ids)
-    row = table.add(InvoiceLine(id=table.new_id(), create_date=books.now, amount=amount, taxes=taxes, **filled))
+    taxes = tuple(LineTax(id_, ZERO) for id_ in tax_ids)
+    row = table.add(InvoiceLine(id=table.new_id(), create_date=books.now, amount=ZERO, taxes=taxes, **filled))
     invoice.lines = (*invoice.lines, row.id)
-    invoice.is_credit = sum((table[id_].amount for id_ in invoice.lines), ZERO) < 0
+    compute_invoice_line(books, row)
     return row.id
+
+
+def compute_invoice_line(books: Books, row: InvoiceLine) -> None:
+    """Amount and taxes of a line that was written by hand, and whether its invoice is a credit note."""
+    invoice = books.ledger.invoices[row.invoice]
+    row.amount = books.rounded(row.quantity * row.unit_price, invoice.currency)
+    row.taxes = _taxes(books, row.amount, invoice.currency, [one.tax for one in row.taxes])
+    invoice.is_credit = sum((books.ledger.invoice_lines[id_].amount for id_ in invoice.lines), ZERO) < 0
 
 
 def _webhook(books: Books, values: Values, _: Sequence[int]) -> int:

@@ -88,6 +88,10 @@ class Ledger:
         """The id of the account of that code."""
         return self._account_ids[code]
 
+    def journal(self, code: str) -> int:
+        """The id of the journal of that code."""
+        return self._journal_ids[code]
+
     def period(self, day: dt.date) -> Period:
         """The month's period, made when it is new."""
         key = (day.year, day.month)
@@ -163,7 +167,7 @@ class Ledger:
         if not due:
             return None
         move = self.add_move(
-            self._transaction.today, journal=self._journal_ids[journal], origin=origin, description=description
+            self._transaction.today, journal=self.journal(journal), origin=origin, description=description
         )
         booked = [(entry.amount * rate).quantize(CENT, ROUND_HALF_EVEN) if rate != 1 else entry.amount for entry in due]
         booked[0] -= sum(booked, ZERO)  # the residue of conversion stays on the first entry, the receivable

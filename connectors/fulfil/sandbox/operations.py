@@ -30,6 +30,7 @@ PLAIN = frozenset(("search", "search_read", "search_count", "read", "create", "w
 DOCUMENTS = {"report": 2, "wizard": 3}
 """Places beside `model`, and how many parts their paths have."""
 UNKNOWN_ROUTE = "unknown"
+VERBS = ("GET", "PUT", "POST", "DELETE")
 
 
 class Request(msgspec.Struct, frozen=True):
@@ -122,7 +123,7 @@ class Operations:
                 return self._create_order(request)
             return Outcome(self._answer(target, request))
         except UserError as error:
-            reply = refused(error)
+            reply = refused(error, self.books.config.user_error_status)
         except PageTooLarge as error:
             reply = page_too_large(str(error))
         except (Malformed, RecursionError):
@@ -152,6 +153,8 @@ class Operations:
 
     def _answer(self, target: Target, request: Request) -> Reply:
         if target.route == UNKNOWN_ROUTE:
+            if any(self.target(verb, request.parts).route != UNKNOWN_ROUTE for verb in VERBS):
+                raise HttpError(HTTPStatus.METHOD_NOT_ALLOWED, f"The method {request.verb} is not allowed here.")
             raise HttpError(HTTPStatus.NOT_FOUND, "This sandbox serves no such model, method or path.")
         body = decode_json(request.body) if request.body else []
         match target.operation.partition("/"):
@@ -218,7 +221,7 @@ class Operations:
         self.writing.write(model.name, [(_ids(ids), values) for ids, values in pairs])
 
     def _records(self, model: Model, ids: Any) -> list[Any]:
-        self.writing.check_count(len(_ids(ids)))
+        self.writing.checks.count(len(_ids(ids)))
         return [self.writing.record(model.name, id_) for id_ in _ids(ids)]
 
     def _count_lookup(self, model: Model, domain: Any) -> None:
@@ -290,7 +293,7 @@ REST: dict[str, Callable[[Operations, Target, Request], Reply]] = {
     "find": Operations._find,  # noqa: SLF001 - the table of this class's own verbs
     "get": Operations._get,  # noqa: SLF001
     "count": Operations._count,  # noqa: SLF001
-    "post": Operations._post,  # noqa: SLF001
+    "POST": Operations._post,  # noqa: SLF001
     "update": Operations._update,  # noqa: SLF001
     "remove": Operations._remove,  # noqa: SLF001
     "fields": Operations._fields,
@@ -301,7 +304,7 @@ REST: dict[str, Callable[[Operations, Target, Request], Reply]] = {
 def _operation(verb: str, rest: tuple[str, ...], methods: frozenset[str]) -> tuple[str, int | None]:
     """The operation and the record's id, from what follows the model in the path."""
     if not rest:
-        return {"GET": "find", "POST": "post"}.get(verb, ""), None
+        return {"GET": "find", "POST": "POST"}.get(verb, ""), None
     if not rest[0].isdecimal():
         name = rest[0] if len(rest) == 1 else ""
         if verb == "GET":

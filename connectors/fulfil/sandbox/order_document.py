@@ -34,6 +34,9 @@ class LineIn(msgspec.Struct, gc=False):
     unit_price: Any = None
     amount: Any = None
     description: str | None = None
+    list_price: Any = None
+    comment: str | None = None
+    metadata: dict[str, Any] | None = None
     fulfil_strategy: str | None = None
     tax_lines: list[TaxIn] | None = None
 

@@ -123,7 +123,9 @@ class Stage:
         line = next((one for one in self.books.lines_of(sale) if one.product == product), None)
         if line is None:
             raise UserError(f"The sale {sale.id} has no line with the SKU {event.sku}.")
-        sale_workflow.check_change(self.books, line, event.quantity, line.unit_price)
+        sale_workflow.check_change(
+            self.books, line, product=product, quantity=event.quantity, unit_price=line.unit_price
+        )
         line.quantity = event.quantity
         compute_line(self.books, line, [one.tax for one in line.taxes])
         self.books.touched(line)
@@ -252,15 +254,18 @@ class Stage:
         books = self.books
         sale_workflow.check_shipped(books)
         shipments.check_state(shipment, ("waiting", "assigned", "packed", "shipped"), "ship")
+        service = shipment.carrier_service
         if event.carrier_service is not None:
             service = next((row.id for row in books.carrier_services if row.code == event.carrier_service), None)
             if service is None:
                 raise UserError(f"There is no carrier service {event.carrier_service}.")
-            shipment.carrier_service = service
+        for one in (goods for parcel in event.parcels for goods in parcel.goods):
+            self._product(one.sku)
         if shipment.model == OUT:
             self._pack(shipment)
         elif shipment.state == "waiting":
             shipments.ship_drop(books, shipment)
+        shipment.carrier_service = service
         for parcel in event.parcels:
             self._add_parcel(shipment, parcel)
         shipments.finish(books, shipment)

@@ -171,6 +171,9 @@ class Line(Record, kw_only=True, gc=False):
     taxes: tuple[LineTax, ...] = ()
     shipment_cost: Decimal | None = None
     channel_identifier: str | None = None
+    list_price: Decimal | None = None
+    comment: str | None = None
+    metadata: Any = None
     strategy: str | None = None
     """ship, pick_up, dropship, backorder or make_on_order; None is ship."""
     moves: tuple[int, ...] = ()

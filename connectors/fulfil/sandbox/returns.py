@@ -62,8 +62,7 @@ def return_order(books: Books, sale: Sale, argument: Any) -> Sale:
         raise UserError("The return has no lines.")
     if wanted.warehouse is not None and wanted.warehouse not in books.stock.warehouses:
         raise UserError(f"There is no warehouse {wanted.warehouse}.")
-    if books.channels[sale.channel].invoice_method == "order":
-        books.ledger.check_open(books.transaction.today)
+    sale_workflow.check_period(books, sale.channel, [values["product"] for values in lines])
     made = Sale(
         id=books.sales.new_id(),
         create_date=books.now,

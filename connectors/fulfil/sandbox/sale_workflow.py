@@ -44,12 +44,25 @@ def check(books: Books, sale: Sale, method: str) -> None:
     if sale.state in allowed:
         if method == "quote" and not sale.lines:
             raise UserError(f"The sale {sale.id} has no lines.")
+        if method == "process":
+            check_period(books, sale.channel, [line.product for line in books.lines_of(sale)])
         return
     if not (may_cancel and sale.state in PAST_QUOTATION):
         raise UserError(f"The sale {sale.id} cannot {method} from the state {sale.state!r}.")
     begun = [one for one in shipments_of(books, sale) if one.state != "cancel" and not shipments.is_untouched(one)]
     if begun or any(books.ledger.invoices[id_].state != "cancel" for id_ in sale.invoices):
         raise UserError(f"The sale {sale.id} is picked, shipped or invoiced; it cannot be cancelled.")
+
+
+def check_period(books: Books, channel: int, products: Sequence[int | None]) -> None:
+    """Raises UserError when processing would invoice at once, and today's period is closed.
+
+    Goods are invoiced by the channel's method; a sale of nothing that is sent is invoiced as it is processed.
+    """
+    method = books.channels[channel].invoice_method
+    goods = any(product is not None and books.products[product].type == "goods" for product in products)
+    if method == "order" or (method == "shipment" and not goods):
+        books.ledger.check_open(books.transaction.today)
 
 
 def move(books: Books, sale: Sale, method: str) -> None:
@@ -71,6 +84,9 @@ def move(books: Books, sale: Sale, method: str) -> None:
 def process(books: Books, sale: Sale) -> None:
     """Process a confirmed sale: shipments, payments captured, invoices by the channel's methods."""
     channel = books.channels[sale.channel]
+    if sale.state == "done":
+        replan(books, sale)
+        return
     sale.state = "processing"
     for id_ in sale.payments:
         payments.capture(books, books.payments[id_])
@@ -187,10 +203,12 @@ def _of_move(books: Books, one: StockMove) -> Shipment | None:
     return None if one.shipment_model is None else books.shipments[one.shipment_model].get(one.shipment)
 
 
-def check_change(books: Books, line: Line, quantity: Decimal, unit_price: Decimal) -> None:
+def check_change(books: Books, line: Line, *, product: int | None, quantity: Decimal, unit_price: Decimal) -> None:
     """Raises UserError when a line past quotation cannot become this: the gate is picked, batched or invoiced."""
     if books.sales[line.sale].state in OPEN_STATES:
         return
+    if line.moves and product != line.product:
+        raise UserError(f"The line {line.id} is processed; it takes no other product. Add a line, and cancel this one.")
     if invoicing.invoiced(books, line) and unit_price != line.unit_price:
         raise UserError(f"The line {line.id} is invoiced; its price cannot be changed.")
     if not is_goods(books, line) or line.quantity < 0:
@@ -204,9 +222,28 @@ def check_change(books: Books, line: Line, quantity: Decimal, unit_price: Decima
         raise UserError(f"The line {line.id} is picked, shipped or invoiced with {kept}; {quantity} is less.")
 
 
+def remove_line(books: Books, line: Line) -> None:
+    """Take a line off its sale. One that was processed stays, with nothing left of it."""
+    sale = books.sales[line.sale]
+    if sale.state in OPEN_STATES:
+        sale.lines = tuple(id_ for id_ in sale.lines if id_ != line.id)
+        books.lines.remove(line.id)
+        return
+    line.quantity, line.amount, line.taxes = ZERO, ZERO, ()
+    books.touched(line)
+
+
 def replan(books: Books, sale: Sale) -> None:
-    """After lines of a sale were changed: shipments follow, when it is processed already."""
-    if sale.state in ("processing", "done") and books.channels[sale.channel].shipment_method == "order":
+    """After lines of a sale were changed: shipments follow, when it is processed already.
+
+    What came as completed is history: it has no moves, and gets none.
+    """
+    is_history = sale.state == "done" and not any(line.moves for line in books.lines_of(sale))
+    if (
+        sale.state in ("processing", "done")
+        and not is_history
+        and books.channels[sale.channel].shipment_method == "order"
+    ):
         sale.state = "processing"
         plan(books, sale)
         settle(books, sale)

@@ -19,7 +19,7 @@ import anyio
 import msgspec
 from aiohttp import web
 
-from connectors.fulfil.sandbox.answers import Reply, http_error, result, server_error, throttled
+from connectors.fulfil.sandbox.answers import Reply, error_text, http_error, odd_error, result, server_error, throttled
 from connectors.fulfil.sandbox.books import Books
 from connectors.fulfil.sandbox.calls import DROPPED, Calls
 from connectors.fulfil.sandbox.channel_api import ChannelApi
@@ -38,6 +38,7 @@ PREFIXES = ("/api/v2/", "/api/v1/")
 """v1 was deprecated in 2020, and is served by v2 since (facts 1)."""
 LINE_BYTES_MAX = 64 * 1024
 STOP_WITHIN_S = 1.0
+ODD: dict[str, Callable[[], Reply]] = {"odd_error": odd_error, "error_text": error_text}
 
 
 class Sandbox:
@@ -48,12 +49,12 @@ class Sandbox:
         self.books = Books(config, clock)
         self.calls = Calls()
         self.plan = FaultPlan(config.faults, config.seed)
-        self.limit = RateLimit(config.requests_per_s, config.burst, clock)
+        tokens = (config.token, *config.other_tokens)
+        self.limits = {token: RateLimit(config.requests_per_s, config.burst, clock) for token in tokens}
         self.operations = Operations(self.books, self.calls)
         self.resources = ResourceLimits(config.resource_limits, clock)
         self.webhooks = Webhooks(self.books)
         self.control = Control(Stage(self.operations), self.calls, self.plan, self.webhooks)
-        self._token = config.token.encode()
 
     def application(self) -> web.Application:
         """The HTTP application: Fulfil's paths, and our own below `/sandbox/`."""
@@ -71,11 +72,13 @@ class Sandbox:
             return self._drop(request, target)
         refusal = self._refusal(request, target)
         if refusal is not None:
-            return self._reply(target, refusal)
+            return self._reply(request, target, refusal)
         try:
             body = await request.read()
         except web.HTTPRequestEntityTooLarge:
-            return self._reply(target, http_error(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "The body is too large."))
+            return self._reply(
+                request, target, http_error(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "The body is too large.")
+            )
         asked = Request(request.method, parts, list(request.query.items()), body)
         return await self._served(request, target, asked)
 
@@ -83,9 +86,11 @@ class Sandbox:
         """The answer that needs no look at the body, if it is one of those."""
         if self.control.down is not None:
             return server_error("0" * 32, HTTPStatus.SERVICE_UNAVAILABLE)
-        if not self._is_authorised(request):
-            return http_error(HTTPStatus.UNAUTHORIZED, "The API key or token is missing or not valid.")
-        full = self.limit if not self.limit.take() else self.resources.refusing(target.route)
+        limit = self._limit(request)
+        if limit is None:
+            status = HTTPStatus(self.config.bad_token_status)
+            return http_error(status, "The API key or token is missing or not valid.")
+        full = limit if not limit.take() else self.resources.refusing(target.route)
         if full is not None:
             return throttled(full.retry_after_s() if self.config.retry_after == "always" else None)
         if len(request.raw_path) > self.config.url_bytes_max:
@@ -97,12 +102,16 @@ class Sandbox:
         if fate.latency_ms:
             await anyio.sleep(fate.latency_ms / 1000)
         if fate.kind == "throttle":
-            return self._reply(target, throttled(fate.retry_after_s))
+            return self._reply(request, target, throttled(fate.retry_after_s))
         order = order_key(target, asked)
         if order is not None:
             self.calls.asked(order)
         if fate.kind == "server_error":
-            return self._reply(target, server_error(fate.mark))
+            return self._reply(request, target, server_error(fate.mark, fate.status, as_json=fate.as_json))
+        if fate.kind in ODD:
+            if order is not None:
+                self.calls.refused(order)
+            return self._reply(request, target, ODD[fate.kind]())
         if fate.kind == "reset_before":
             return self._drop(request, target)
         outcome = self.operations.answer(target, asked)
@@ -112,11 +121,12 @@ class Sandbox:
         answer_lost = fate.kind == "answer_lost"
         if outcome.placed is not None:
             self.calls.order(outcome.placed.outcome, changed=outcome.placed.changed, answer_lost=answer_lost)
-        return self._drop(request, target) if answer_lost else self._reply(target, outcome.reply)
+        return self._drop(request, target) if answer_lost else self._reply(request, target, outcome.reply)
 
-    def _reply(self, target: Target, reply: Reply) -> web.Response:
+    def _reply(self, request: web.Request, target: Target, reply: Reply) -> web.Response:
         self.calls.count(target.route, int(reply.status))
-        headers = {**reply.headers, **self.limit.headers()}
+        limit = self._limit(request)
+        headers = {**reply.headers, **(limit.headers() if limit is not None else {})}
         content_type = reply.content_type if reply.body else None
         return web.Response(body=reply.body, status=reply.status, headers=headers, content_type=content_type)
 
@@ -127,8 +137,11 @@ class Sandbox:
             request.transport.abort()
         return web.Response()
 
-    def _is_authorised(self, request: web.Request) -> bool:
-        """The token as X-API-KEY, as Bearer, or as the user name of Basic."""
+    def _limit(self, request: web.Request) -> RateLimit | None:
+        """The rate limit of the request's token; None without a known token.
+
+        It comes as X-API-KEY, as Bearer, or as the user name of Basic.
+        """
         given = request.headers.get("X-API-KEY", "")
         if not given:
             scheme, _, rest = request.headers.get("Authorization", "").partition(" ")
@@ -136,17 +149,18 @@ class Sandbox:
                 given = rest.strip()
             elif scheme.lower() == "basic":
                 given = _basic_user(rest)
-        return hmac.compare_digest(given.encode(), self._token)
+        known = [limit for token, limit in self.limits.items() if hmac.compare_digest(given.encode(), token.encode())]
+        return known[0] if known else None
 
     async def _login(self, request: web.Request) -> web.Response:
         """The legacy JSON-RPC login of fulfil_client: any login, the token as password."""
         try:
             call = decode_json(await request.read())
             _, password = call["params"]
-            known = call["method"] == "common.db.login" and hmac.compare_digest(str(password).encode(), self._token)
+            known = call["method"] == "common.db.login" and str(password) in self.limits
         except (msgspec.DecodeError, KeyError, TypeError, ValueError):
             known = False
-        session = hashlib.sha256(b"session" + self._token).hexdigest()
+        session = hashlib.sha256(b"session" + self.config.token.encode()).hexdigest()
         reply = result({"result": [USER_ID, session]} if known else {"error": ["NotLogged", "", None]})
         return web.Response(body=reply.body, content_type=reply.content_type)
 

@@ -80,7 +80,7 @@ _WRITABLE: Final[dict[str, tuple[str, ...]]] = {
     ),
     "sale.line": (
         *("sale", "type", "product", "description", "quantity", "unit_price", "shipment_cost", "channel_identifier"),
-        "fulfil_strategy",
+        *("fulfil_strategy", "list_price", "comment"),
     ),
     "sale.payment": ("sale", "gateway", "amount"),
     "payment_gateway.transaction": (

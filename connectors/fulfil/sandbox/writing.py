@@ -7,28 +7,24 @@ A call is checked as a whole before anything is changed, because Tryton runs it 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from decimal import Decimal, InvalidOperation
-from http import HTTPStatus
+from decimal import Decimal
 from typing import Any
 
 import msgspec
 
 from connectors.fulfil.sandbox import sale_workflow
-from connectors.fulfil.sandbox.answers import HttpError
 from connectors.fulfil.sandbox.books import Books
+from connectors.fulfil.sandbox.checks import Checks, metafields_in
 from connectors.fulfil.sandbox.domain import coerce
 from connectors.fulfil.sandbox.encoding import Malformed, from_wire
-from connectors.fulfil.sandbox.inserting import add_to_batch, compute_line, inserts_of
+from connectors.fulfil.sandbox.inserting import add_to_batch, compute_invoice_line, compute_line, inserts_of
+from connectors.fulfil.sandbox.ledger_records import InvoiceLine
 from connectors.fulfil.sandbox.records import Line, Party, Product, Sale
 from connectors.fulfil.sandbox.refusals import UserError
-from connectors.fulfil.sandbox.sale_workflow import OPEN_STATES
 from connectors.fulfil.sandbox.schema import ModelSchema
-from connectors.fulfil.sandbox.webhooks import check_webhook
 from connectors.fulfil.sandbox.writable import CHILDREN, FIXED, IGNORED, NOT_CREATED, TAXED, rules_of
-from runtime.clock import Instant
 
 BATCH = "stock.shipment.out.batch"
-METAFIELDS = frozenset(("sale.sale", "party.party", "stock.shipment.out"))
 
 
 class Draft(msgspec.Struct):
@@ -50,6 +46,10 @@ class Change(msgspec.Struct, frozen=True):
     taxes: tuple[int, ...]
     drafts: list[Draft]
     metafields: Mapping[int, Any] = {}
+    inner: Sequence[tuple[str, Change]] = ()
+    """Changes of child records, with their models."""
+    gone: Sequence[Line] = ()
+    """Lines of a sale that are deleted."""
 
 
 class Writing:
@@ -59,6 +59,7 @@ class Writing:
         self.schema = schema
         self.books: Books = schema.books
         self.rules = rules_of(self.books.config)
+        self.checks = Checks(self.books)
         self._inserts = inserts_of(self.books)
 
     # -- create --------------------------------------------------------------------------------------------------------
@@ -67,18 +68,12 @@ class Writing:
         """Create a record for each of the objects, all or none. Raises UserError, Malformed."""
         if not isinstance(values, list):
             raise Malformed("create takes a list of objects")
-        self.check_count(len(values))
+        self.checks.count(len(values))
         taken: set[Any] = set()
         if self.books.config.create_list == "one_by_one":
             return [self._insert(self._draft(model, from_wire(one), taken)) for one in values]
         drafts = [self._draft(model, from_wire(one), taken) for one in values]
         return [self._insert(draft) for draft in drafts]
-
-    def check_count(self, count: int) -> None:
-        """Raises HttpError when a call names more records than the tenant takes."""
-        most = self.books.config.list_max
-        if most and count > most:
-            raise HttpError(HTTPStatus.BAD_REQUEST, f"The list has {count} entries; at most {most} are taken.")
 
     def _draft(self, model: str, values: Any, taken: set[Any], parent: str = "") -> Draft:
         if model not in self.rules.writable or model in NOT_CREATED:
@@ -95,8 +90,8 @@ class Writing:
         if missing:
             raise UserError(f"The field {missing[0]} on {model} is required.")
         self._check_identifier(draft)
-        self._check_unique(model, draft.values, taken)
-        self._check_values(model, draft.values, parent)
+        self.checks.unique(model, draft.values, taken)
+        self.checks.new(model, draft.values, parent)
         return draft
 
     def _fill(self, draft: Draft, name: str, value: Any, taken: set[Any]) -> None:
@@ -119,27 +114,6 @@ class Writing:
         if given and self.books.config.plain_channel_identifier == "drop":
             del draft.values["channel_identifier"]
 
-    def _check_values(self, model: str, values: Mapping[str, Any], parent: str) -> None:
-        """What a new record must satisfy beyond the kinds of its fields."""
-        books = self.books
-        if model in ("sale.line", "sale.payment") and "sale" in values and parent != "sale":
-            self._check_open(books.sales[values["sale"]])
-        if model == "account.move.line":
-            if any((values.get(side) or 0) < 0 for side in ("debit", "credit")):
-                raise UserError("Debit and credit are never negative.")
-            if "move" in values and parent != "move" and books.ledger.moves[values["move"]].state != "draft":
-                raise UserError("The move is posted; its lines cannot be changed.")
-        if model == "account.invoice.line" and "invoice" in values and parent != "invoice":
-            self._check_draft(books.ledger.invoices[values["invoice"]])
-        if model == "payment_gateway.transaction" and values.get("type") not in (None, "charge", "refund"):
-            raise UserError("The type of a transaction is charge or refund.")
-        if model == books.config.webhook_model:
-            check_webhook(books, event=values["event"], url=values["url"])
-
-    def _check_draft(self, record: Any) -> None:
-        if record.state != "draft":
-            raise UserError(f"The record {record.id} is {record.state}; only a draft can be changed.")
-
     def _value(self, model: str, name: str, value: Any) -> Any:
         field = self.schema.field(model, name)
         if name not in self.rules.writable[model]:
@@ -151,24 +125,6 @@ class Writing:
         if field.kind == "many2one" and not known:
             raise UserError(f"The value of the field {name} on {model} does not exist.")
         return value
-
-    def _check_unique(self, model: str, values: Mapping[str, Any], taken: set[Any]) -> None:
-        key: Any = None
-        known = False
-        if model == "party.party" and values.get("code"):
-            key, known = ("party", values["code"]), values["code"] in self.books.party_ids_by_code
-        if model == "sale.sale" and values.get("channel_identifier") is not None:
-            key = (values["channel"], values["channel_identifier"])
-            known = key in self.books.sale_ids
-        if model == "product.product.channel_listing":
-            key = ("listing", values["channel"], values["product_identifier"])
-            known = key[1:] in self.books.listing_ids
-        if known or (key is not None and key in taken):
-            what = {"party.party": "code", "sale.sale": "channel, channel_identifier"}.get(
-                model, "channel, product_identifier"
-            )
-            raise UserError(f"The {what} of {model} must be unique: the constraint was violated.")
-        taken.add(key)
 
     def _insert(self, draft: Draft, parent_id: int = 0) -> int:
         values = dict(draft.values)
@@ -231,7 +187,7 @@ class Writing:
             raise UserError("The state is not written; it is changed by methods.")
         if model not in self.rules.writable:
             raise UserError(f"Records of {model} cannot be written here.")
-        metafields = self._metafields(model, values)
+        metafields = metafields_in(model, values)
         children = {name: value for name, value in values.items() if (model, name) in CHILDREN}
         rest = set(values) - set(children) - {"taxes", "metafields"}
         checked = {name: self._value(model, name, values[name]) for name in values if name in rest}
@@ -240,83 +196,57 @@ class Writing:
                 raise UserError(f"The field {name} on {model} cannot be changed to that.")
         changes = []
         for record in [self.record(model, id_) for id_ in ids]:
-            self._check_fresh(model, record)
-            self._check_rename(model, record, checked, taken)
-            self._check_change(model, record, checked)
+            self.checks.fresh(model, record)
+            self.checks.rename(model, record, checked, taken)
+            self.checks.change(model, record, checked)
             taxes = self._planned_taxes(model, record, values)
-            drafts = self._planned_children(model, record, children, taken)
-            changes.append(Change(record, checked, taxes, drafts, metafields))
+            drafts, inner, gone = self._planned_children(model, record, children, taken)
+            changes.append(Change(record, checked, taxes, drafts, metafields, inner, gone))
         return changes
-
-    def _metafields(self, model: str, values: Mapping[str, Any]) -> Mapping[int, Any]:
-        """`{"set": [{"field", "value"}]}`, alone in its call: with other fields it is a server error (F S7)."""
-        if "metafields" not in values:
-            return {}
-        wanted = values["metafields"]
-        rows = wanted.get("set") if isinstance(wanted, Mapping) else None
-        if len(values) > 1 or model not in METAFIELDS or not isinstance(rows, list):
-            raise Malformed("metafields are set alone")
-        try:
-            return {int(row["field"]): row["value"] for row in rows}
-        except (KeyError, TypeError, ValueError):
-            raise Malformed("a metafield is set by field and value") from None
-
-    def _check_fresh(self, model: str, record: Any) -> None:
-        """The switch of facts 13.5: `_timestamp` in the context says when the caller read the record."""
-        stamps = self.books.transaction.context.get("_timestamp")
-        given = stamps.get(f"{model},{record.id}") if isinstance(stamps, Mapping) else None
-        if given is None or self.books.config.stale_write == "ignore":
-            return
-        try:
-            read_at = Instant(round(Decimal(str(given)) * 1_000_000))
-        except InvalidOperation:
-            raise Malformed("a timestamp is a number of seconds") from None
-        if (record.write_date or record.create_date) <= read_at:
-            return
-        message = f"The record {record.id} of {model} was changed by somebody else."
-        match self.books.config.stale_write:
-            case "conflict":
-                raise HttpError(HTTPStatus.CONFLICT, message)
-            case "exception_type":
-                raise UserError(message, type_="ConcurrencyException")
-        raise UserError(message)
-
-    def _check_change(self, model: str, record: Any, checked: Mapping[str, Any]) -> None:
-        if model == "sale.line":
-            quantity, price = checked.get("quantity", record.quantity), checked.get("unit_price", record.unit_price)
-            sale_workflow.check_change(self.books, record, quantity, price)
-        if model in ("account.move", "account.invoice"):
-            self._check_draft(record)
-        if model.startswith("stock.shipment") and model != BATCH and record.state in ("done", "cancel"):
-            raise UserError(f"The shipment {record.id} is {record.state}; it cannot be changed.")
 
     def _planned_taxes(self, model: str, record: Any, values: Mapping[str, Any]) -> tuple[int, ...]:
         if model != "sale.line":
             return ()
-        self._check_open(self.books.sales[record.sale])
+        self.checks.lines_open(self.books.sales[record.sale])
         have = tuple(tax.tax for tax in record.taxes)
         return self._tax_ids(values["taxes"], have) if "taxes" in values else have
 
-    def _check_open(self, sale: Sale) -> None:
-        if sale.state not in OPEN_STATES and self.books.config.line_write_after_confirm == "refuse":
-            raise UserError(f"The lines of the sale {sale.id} cannot be changed in the state {sale.state!r}.")
-
-    def _check_rename(self, model: str, record: Any, checked: Mapping[str, Any], taken: set[Any]) -> None:
-        """A new key must be free, also among the changes of the same call."""
-        names = {"party.party": ("code",), "sale.sale": ("channel", "channel_identifier")}.get(model, ())
-        now = {name: getattr(record, name) for name in names}
-        then = {name: checked.get(name, value) for name, value in now.items()}
-        if then != now:
-            self._check_unique(model, then, taken)
-
-    def _planned_children(self, model: str, record: Any, children: Mapping[str, Any], taken: set[Any]) -> list[Draft]:
-        if children and model == "sale.sale":
-            self._check_open(record)
+    def _planned_children(
+        self, model: str, record: Any, children: Mapping[str, Any], taken: set[Any]
+    ) -> tuple[list[Draft], list[tuple[str, Change]], list[Line]]:
+        """What the commands on child records would do: `create`, `write`, and on a sale's lines `delete`."""
+        if "lines" in children and model == "sale.sale":
+            self.checks.lines_open(record)
         drafts: list[Draft] = []
-        for name, commands in children.items():
-            child, inverse = CHILDREN[model, name]
-            drafts += [self._draft(child, one, taken, inverse) for one in _made(commands)]
-        return drafts
+        inner: list[tuple[str, Change]] = []
+        gone: list[Line] = []
+        for field, commands in children.items():
+            child, inverse = CHILDREN[model, field]
+            for name, arguments in _commands(commands):
+                match name, arguments:
+                    case "create", [list() as values]:
+                        drafts += [self._draft(child, one, taken, inverse) for one in values]
+                    case "write", [list(), _, *_] if len(arguments) % 2 == 0:
+                        for ids, values in zip(arguments[::2], arguments[1::2], strict=True):
+                            owned = self._owned(child, inverse, record, ids)
+                            inner += [(child, change) for change in self._changes(child, owned, values, taken)]
+                    case "delete", [list() as ids] if child == "sale.line":
+                        gone += [self.books.lines[id_] for id_ in self._owned(child, inverse, record, ids)]
+                    case _:
+                        raise UserError(f"The command {name} on {field} is not served here.")
+        for line in gone:
+            sale_workflow.check_change(
+                self.books, line, product=line.product, quantity=Decimal(0), unit_price=line.unit_price
+            )
+        return drafts, inner, gone
+
+    def _owned(self, child: str, inverse: str, parent: Any, ids: Any) -> list[int]:
+        """The ids, if they are all children of this record. Raises UserError, Malformed."""
+        if not isinstance(ids, list):
+            raise Malformed("a command names ids")
+        if any(getattr(self.record(child, id_), inverse) != parent.id for id_ in ids):
+            raise UserError(f"A record of {child} belongs to another one.")
+        return ids
 
     def _apply(self, model: str, change: Change) -> None:
         books, record = self.books, change.record
@@ -333,7 +263,13 @@ class Writing:
             compute_line(books, record, change.taxes)
         for draft in change.drafts:
             self._insert(draft, record.id)
+        for child, inner in change.inner:
+            self._apply(child, inner)
+        for line in change.gone:
+            sale_workflow.remove_line(books, line)
         books.touched(record)
+        if isinstance(record, InvoiceLine):
+            compute_invoice_line(books, record)
         if isinstance(record, Sale | Line):
             sale_workflow.replan(books, record if isinstance(record, Sale) else books.sales[record.sale])
 
@@ -383,10 +319,10 @@ def _commands(value: Any) -> list[tuple[str, list[Any]]]:
 
 
 def _made(value: Any) -> list[Any]:
-    """The records that the `create` commands of a one2many field ask for; the sandbox takes no other command."""
+    """The records that the commands of a new record's one2many field ask for: only `create` makes sense there."""
     made = []
     for name, arguments in _commands(value):
         if name != "create" or not isinstance(arguments[0], list):
-            raise UserError(f"The command {name} on child records is not served here; write the child itself.")
+            raise UserError(f"The command {name} makes no sense on a record that is new.")
         made += arguments[0]
     return made

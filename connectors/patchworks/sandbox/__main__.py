@@ -1,6 +1,7 @@
 """`python -m connectors.patchworks.sandbox`: the sandbox as a process of its own.
 
-Options: `--config FILE` (JSON or TOML of `SandboxConfig`), `--host`, `--port`. Prints one JSON line on stdout when it
+Options: `--config FILE` (JSON or TOML of `SandboxConfig`), `--host`, `--port`, `--target URL`, `--target-key KEY` (the
+value of the header, or the token, with which deliveries prove themselves). Prints one JSON line on stdout when it
 listens: `{"ready": true, "url": ...}`. SIGTERM stops it with status 0; a configuration it cannot use, with 78; a port
 that is taken, with 69.
 """
@@ -33,7 +34,12 @@ def read_config(path: str | None, overrides: dict[str, Any]) -> SandboxConfig:
         decode: Any = msgspec.toml.decode if path.endswith(".toml") else msgspec.json.decode
         settings = decode(Path(path).read_bytes())
     given = {name: value for name, value in overrides.items() if value is not None}
-    return msgspec.convert({**settings, **given}, SandboxConfig, strict=True)
+    target = dict(settings.get("target", {}))
+    if (url := given.pop("target", None)) is not None:
+        target["url"] = url
+    if (key := given.pop("target_key", None)) is not None:
+        target["auth"] = {"kind": "header", **target.get("auth", {}), "value": key}
+    return msgspec.convert({**settings, **given, "target": target}, SandboxConfig, strict=True)
 
 
 def announce(url: str) -> None:
@@ -48,9 +54,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--config")
     parser.add_argument("--host")
     parser.add_argument("--port", type=int)
+    parser.add_argument("--target")
+    parser.add_argument("--target-key")
     options = parser.parse_args(arguments)
     try:
-        config = read_config(options.config, {"host": options.host, "port": options.port})
+        config = read_config(options.config, vars(options) | {"config": None})
     except (OSError, msgspec.DecodeError) as error:
         sys.stderr.write(f"The sandbox's configuration cannot be used: {error}\n")
         return os.EX_CONFIG

@@ -56,7 +56,14 @@ class ApiRefusal(Exception):
         body: dict[str, Any] = {"message": message or _MESSAGES.get(status, HTTPStatus(status).phrase)}
         if errors is not None:
             body["errors"] = {field: [text] for field, text in errors.items()}
+        self.message = str(body["message"])
         self.reply = Reply(encode(body), status)
+
+
+def page_of(refusal: ApiRefusal) -> Reply:
+    """The refusal for a caller that did not say `Accept: application/json`: its framework's page (facts 1.3)."""
+    text = f"<!DOCTYPE html><title>{refusal.message}</title>"
+    return Reply(text.encode(), refusal.status, "text/html", refusal.reply.headers)
 
 
 def json_reply(value: Any, status: int = 200) -> Reply:

@@ -9,12 +9,12 @@ from connectors.patchworks.sandbox.config import SandboxConfig
 from connectors.patchworks.sandbox.flow_config import FlowSeed
 from connectors.patchworks.sandbox.played_clock import US_PER_S
 from connectors.patchworks.sandbox.records import (
-    DataPool,
     Flow,
     FlowVersion,
     Item,
     LogLevel,
     PayloadRow,
+    Pool,
     Run,
     RunLog,
     ScheduledFlow,
@@ -44,14 +44,14 @@ class Books:
         self.payloads: dict[int, PayloadRow] = {}
         self.scheduled: dict[int, ScheduledFlow] = {}
         self.tracked: deque[TrackedValue] = deque()
-        self.pools: dict[int, DataPool] = {}
+        self.pools: dict[int, Pool] = {}
         self.operations = 0
         """Requests that connectors made, as the monthly allowance counts them."""
         self._bodies: deque[PayloadRow] = deque()
         self._body_bytes = 0
         self._logged: deque[tuple[Run, RunLog]] = deque()
         for seed in config.flows:
-            self._add_flow(seed)
+            self.add_flow(seed)
 
     def new_id(self, kind: str) -> int:
         """The next id of that kind."""
@@ -60,7 +60,8 @@ class Books:
 
     # -- flows ---------------------------------------------------------------------------------------------------------
 
-    def _add_flow(self, seed: FlowSeed) -> None:
+    def add_flow(self, seed: FlowSeed) -> Flow:
+        """A new flow with its versions and steps."""
         now = self.clock.now()
         versions = []
         for number in range(1, seed.versions + 1):
@@ -81,6 +82,7 @@ class Books:
         )
         if seed.dedupe is not None:
             self.pool_named(seed.dedupe.pool)
+        return self.flows[seed.id]
 
     # -- runs ----------------------------------------------------------------------------------------------------------
 
@@ -153,19 +155,19 @@ class Books:
         )
         self.tracked.append(row)
 
-    def add_pool(self, name: str, description: str) -> DataPool:
+    def add_pool(self, name: str, description: str) -> Pool:
         """A new pool."""
         now = self.clock.now()
-        pool = DataPool(id=self.new_id("pools"), name=name, description=description, created_at=now, updated_at=now)
+        pool = Pool(id=self.new_id("pools"), name=name, description=description, created_at=now, updated_at=now)
         self.pools[pool.id] = pool
         return pool
 
-    def pool_named(self, name: str) -> DataPool:
+    def pool_named(self, name: str) -> Pool:
         """The pool of that name, made when it is new."""
         found = (pool for pool in self.pools.values() if pool.name == name)
         return next(found, None) or self.add_pool(name, "")
 
-    def seen(self, pool: DataPool) -> dict[str, tuple[int, Instant]]:
+    def seen(self, pool: Pool) -> dict[str, tuple[int, Instant]]:
         """What the pool still remembers."""
         until = self.clock.now() - self.config.retention.deduped_days * _DAY_S * US_PER_S
         pool.seen = {value: row for value, row in pool.seen.items() if row[1] > until}

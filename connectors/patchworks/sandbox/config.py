@@ -32,6 +32,8 @@ class Switches(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Unknown 2: under which name the reply to a start has the run's id."""
     start_status: Literal[200, 201] = 200
     """200 is documented for starts, 201 for "accepted, not yet acted on" in general."""
+    standard_start: Literal["text_only", "bare_object"] = "text_only"
+    """Whether the older start takes an object without `payload` as the payload, as the official client once sent it."""
     start_disabled: Literal["refuse", "run"] = "refuse"
     """Unknown 6: whether a start (not a manual one) runs a flow that is disabled."""
     raw_array: Literal["refuse", "accept"] = "refuse"
@@ -50,10 +52,16 @@ class Switches(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Unknown 3: whether starts count against the 240 of the Core API."""
     per_page_overflow: Literal["clamp", "refuse"] = "clamp"
     """Unknown 5: what `per_page` above the maximum does. Run logs always clamp: the official client asks for 500."""
+    time_filters: Literal["any", "milliseconds"] = "any"
+    """`started_after` and its like are Unix milliseconds by the documentation; the official client says "timestamp or
+    epoch-ms", so ISO 8601 is taken as well, or refused."""
     unknown_query: Literal["refuse", "ignore"] = "refuse"
     """A filter, sort or include that is not documented: 400 as its framework does, or ignored."""
     expired_payload: Literal["404", "410", "empty"] = "404"
     """Unknown 10: what a download gives after the retention."""
+    dropped_marks: Literal["filtered", "failed_too", "never"] = "filtered"
+    """Unknown 10: which payloads have `dropped`: those that a shape has filtered out or that are expired, those that a
+    connector could not send as well, or none."""
     log_payloads: Literal["single", "list"] = "single"
     """Unknown 10: whether a log with several payloads has `payload_metadata_ids` beside `payload_metadata_id`."""
     bad_signature_status: HttpStatus = 401
@@ -86,6 +94,8 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     api_per_min: Count = 240
     webhooks_per_min: Count = 120
     callbacks_per_min: Count = 240
+    runs_per_min: Count = 0
+    """Flow runs that may begin; the tiers have such a limit, whose figures are not public. What is above it waits."""
 
 
 class Retention(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

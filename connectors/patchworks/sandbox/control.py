@@ -3,7 +3,8 @@
 GET  /sandbox/books                    sales channels, flows, deliveries, calls; `?full=0` without orders and keys
 GET  /sandbox/books/digest             SHA-256 over the sales channels, without times and ids of runs
 POST /sandbox/clock                    `{"advance_s": 259200}`: time goes on
-POST /sandbox/faults                   replace the fault plan (array of rules)
+POST /sandbox/faults                   replace the fault plan (array of rules). Routes: those of `calls` in the books,
+                                       `deliver/{flow}` for what goes to us, `sales_channel/{name}` for what flows bring
 POST /sandbox/down                     `{"down": true, "mode": "refuse_503" | "drop"}`, and back with `{"down": false}`
 POST /sandbox/queue                    `{"paused": true}`: runs wait as scheduled flows
 POST /sandbox/settle                   `{"timeout_s": 30}`: answers when no run waits or is under way
@@ -15,7 +16,8 @@ POST /sandbox/flow-runs/{id}/stop      stop a run
 Below `/sandbox/sales-channels/{name}`:
 
 POST orders                 `{"count": 10, "announce": true}`, or `{"lines": [{"sku", "quantity"}], "payment": "paid"}`;
-                            `payment` is one of paid, pending, authorized
+                            `payment` is one of paid, pending, authorized; also `placed_at`, `listed_after_s`,
+                            `is_test`, `tags`
 GET  orders/{id}            the order in the sales channel's own JSON
 POST orders/{id}/{what}     `pay`, `cancel`, `touch`; `edit` with `{"add": [..], "remove": [..]}`; `refund` with
                             `{"lines": [..], "shipping": true}`, or with nothing for all of it
@@ -26,6 +28,7 @@ POST stock                  array of levels, set by hand
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from http import HTTPStatus
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -45,6 +48,7 @@ from connectors.patchworks.sandbox.records import Flow
 from connectors.patchworks.sandbox.sales_channels.config import LevelSeed
 from connectors.patchworks.sandbox.sales_channels.order import ChannelRefusal, Order
 from connectors.patchworks.sandbox.sales_channels.sales_channel import SalesChannel, Wanted
+from runtime.clock import to_instant
 from runtime.testing.faults import FaultPlan, FaultRule
 
 DownMode = Literal["refuse_503", "drop"]
@@ -99,6 +103,12 @@ class Placing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     payment: Literal["paid", "pending", "authorized"] | None = None
     announce: bool = True
     """False: the webhook is never sent."""
+    placed_at: datetime | None = None
+    """For an order of the past, with an offset."""
+    listed_after_s: Annotated[float, Meta(ge=0)] = 0
+    """So long it is in no list of changed orders, as if its commit came late."""
+    is_test: bool = False
+    tags: list[str] = []
 
 
 class Change(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -259,8 +269,20 @@ class Control:
         channel, wish = self._channel(request), await _body(request, Placing)
         placed = []
         try:
+            placed_at = None if wish.placed_at is None else to_instant(wish.placed_at)
+        except ValueError as error:
+            raise _bad(str(error)) from None
+        try:
             for _ in range(wish.count):
-                order = channel.place(wish.lines, payment=wish.payment, announce=wish.announce)
+                order = channel.place(
+                    wish.lines,
+                    payment=wish.payment,
+                    announce=wish.announce,
+                    placed_at=placed_at,
+                    listed_after_s=wish.listed_after_s,
+                    is_test=wish.is_test,
+                    tags=wish.tags,
+                )
                 placed.append({"id": str(order.id), "name": f"#{order.number}", "revision": order.revision})
         except ChannelRefusal as refusal:
             raise _bad(refusal.message, refusal.status) from None

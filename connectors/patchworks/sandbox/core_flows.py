@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from typing import Any
 
-from connectors.patchworks.sandbox.answers import ApiRefusal, Asked, Reply
+from connectors.patchworks.sandbox.answers import ApiRefusal, Asked, Reply, invalid, object_of
 from connectors.patchworks.sandbox.books import Books
+from connectors.patchworks.sandbox.flow_config import FlowSeed
 from connectors.patchworks.sandbox.records import Flow, FlowVersion, Step
 from connectors.patchworks.sandbox.resources import Query, Resource, Shown
 
@@ -76,6 +78,19 @@ class CoreFlows:
         """`GET /flows/{id}`."""
         query = self._shown.query(asked, filters=_NOTHING, includes=FLOW_INCLUDES, sorts=_NOTHING)
         return self._shown.single(self._flow(self._found(asked), query))
+
+    async def take_in(self, asked: Asked) -> Reply:
+        """`POST /flows/import` with `metadata`, `flow` and `systems`: a draft that cannot do anything yet, 201.
+
+        The official client had it until April 2026; whether the endpoint is still there is not known.
+        """
+        wanted = object_of(asked)
+        described = wanted.get("flow")
+        name = described.get("name") if isinstance(described, dict) else None
+        if not isinstance(name, str) or not isinstance(wanted.get("metadata"), dict):
+            raise invalid("flow", "The flow field is required.")
+        seed = FlowSeed(id=max(self._books.flows, default=0) + 1, name=name, is_enabled=False, is_deployed=False)
+        return self._shown.single(flow_resource(self._books.add_flow(seed), self._shown), HTTPStatus.CREATED)
 
     async def versions(self, asked: Asked) -> Reply:
         """`GET /flows/{id}/flow-versions`."""

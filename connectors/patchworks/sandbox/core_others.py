@@ -1,13 +1,13 @@
-"""The rest of the Core API: data pools, cross-reference lookups, agent conversations (facts 2.4)."""
+"""The rest of the Core API: data pools, cross-reference lookups, systems, agent conversations (facts 2.4)."""
 
 from __future__ import annotations
 
 from http import HTTPStatus
 from typing import Any
 
-from connectors.patchworks.sandbox.answers import ApiRefusal, Asked, Reply, invalid, json_reply, object_of
+from connectors.patchworks.sandbox.answers import ApiRefusal, Asked, Reply, invalid, object_of
 from connectors.patchworks.sandbox.books import Books
-from connectors.patchworks.sandbox.records import DataPool
+from connectors.patchworks.sandbox.records import Pool
 from connectors.patchworks.sandbox.resources import Resource, Shown
 
 NAME_LENGTH_MIN, NAME_LENGTH_MAX, DESCRIPTION_LENGTH_MAX = 3, 100, 255
@@ -54,14 +54,14 @@ class CorePools:
         fields = {"value": value, "entity_type_id": entity_type_id, "created_at": self._shown.time(at)}
         return Resource("deduped-data", number, fields)
 
-    def _found(self, asked: Asked) -> DataPool:
+    def _found(self, asked: Asked) -> Pool:
         text = asked.path["pool"]
         pool = self._books.pools.get(int(text)) if text.isdecimal() else None
         if pool is None:
             raise ApiRefusal(404)
         return pool
 
-    def _pool(self, pool: DataPool) -> Resource:
+    def _pool(self, pool: Pool) -> Resource:
         fields = {
             "name": pool.name,
             "description": pool.description,
@@ -117,20 +117,44 @@ class CoreLookups:
 _LOOKUPS = "cross-reference-lookups"
 
 
+class CoreSystems:
+    """What flows speak to. A system is what the dashboard calls a connector, a connector what it calls an instance."""
+
+    def __init__(self, books: Books, shown: Shown) -> None:
+        self._shown = shown
+        channels = [f"{channel.name} ({channel.format})" for channel in books.config.sales_channels]
+        self._names = list(enumerate(["Target", *channels], start=1))
+
+    async def systems(self, asked: Asked) -> Reply:
+        """`GET /systems`."""
+        return self._shown.page(asked, self._names, self._system)
+
+    async def connectors(self, asked: Asked) -> Reply:
+        """`GET /connectors`."""
+        return self._shown.page(asked, self._names, self._connector)
+
+    def _system(self, row: tuple[int, str]) -> Resource:
+        fields = {"name": row[1], "protocol": "HTTP", "rate_limit_unit": None, "rate_limit_duration": None}
+        return Resource("systems", row[0], fields)
+
+    def _connector(self, row: tuple[int, str]) -> Resource:
+        return Resource("connectors", 100 + row[0], {"name": row[1], "system_id": row[0]})
+
+
 class CoreConversations:
     """Agent conversations: kept and given back, and answered by nobody."""
 
-    def __init__(self, books: Books) -> None:
+    def __init__(self, books: Books, shown: Shown) -> None:
         self._books = books
-        self._rows: dict[str, dict[str, Any]] = {}
+        self._shown = shown
+        self._rows: dict[int, dict[str, Any]] = {}
 
     async def conversations(self, asked: Asked) -> Reply:
         """`GET /agents/conversations`."""
-        del asked
-        return json_reply({"data": list(self._rows.values())})
+        return self._shown.page(asked, list(self._rows), self._row)
 
     async def create(self, asked: Asked) -> Reply:
-        """`POST /agents/conversations` with `feature` and `prompt`."""
+        """`POST /agents/conversations` with `feature`, `prompt` and perhaps `payload`: 201."""
         wanted = object_of(asked)
         if wanted.get("feature") not in FEATURES:
             raise invalid("feature", "The selected feature is invalid.")
@@ -138,25 +162,29 @@ class CoreConversations:
             raise invalid("prompt", "The prompt field is required.")
         if len(self._rows) >= CONVERSATIONS_MAX:
             raise ApiRefusal(HTTPStatus.TOO_MANY_REQUESTS)
-        id_ = str(self._books.new_id("conversations"))
+        id_ = self._books.new_id("conversations")
         messages = [{"role": "user", "content": wanted["prompt"]}]
-        self._rows[id_] = {"id": id_, "feature": wanted["feature"], "messages": messages}
-        return json_reply({"data": self._rows[id_]}, HTTPStatus.CREATED)
+        self._rows[id_] = {"feature": wanted["feature"], "messages": messages}
+        return self._shown.single(self._row(id_), HTTPStatus.CREATED)
 
     async def conversation(self, asked: Asked) -> Reply:
         """`GET /agents/conversations/{id}`."""
-        return json_reply({"data": self._found(asked)})
+        return self._shown.single(self._row(self._found(asked)))
 
     async def reply(self, asked: Asked) -> Reply:
         """`POST /agents/conversations/{id}/reply` with `message`."""
-        row, message = self._found(asked), object_of(asked).get("message")
+        id_, message = self._found(asked), object_of(asked).get("message")
         if not isinstance(message, str):
             raise invalid("message", "The message field is required.")
-        row["messages"].append({"role": "user", "content": message})
-        return json_reply({"data": row})
+        self._rows[id_]["messages"].append({"role": "user", "content": message})
+        return self._shown.single(self._row(id_))
 
-    def _found(self, asked: Asked) -> dict[str, Any]:
-        row = self._rows.get(asked.path["conversation"])
-        if row is None:
-            raise ApiRefusal(404)
-        return row
+    def _row(self, id_: int) -> Resource:
+        return Resource("conversations", id_, self._rows[id_])
+
+    def _found(self, asked: Asked) -> int:
+        text = asked.path["conversation"]
+        id_ = int(text) if text.isdecimal() else -1
+        if id_ not in self._rows:
+            raise ApiRefusal(HTTPStatus.NOT_FOUND)
+        return id_

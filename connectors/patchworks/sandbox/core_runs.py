@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+from datetime import UTC, datetime
 from typing import Any
 
 from connectors.patchworks.sandbox.answers import ApiRefusal, Asked, Reply, invalid, json_reply
@@ -10,6 +12,7 @@ from connectors.patchworks.sandbox.core_flows import flow_resource, step_resourc
 from connectors.patchworks.sandbox.engine import Engine
 from connectors.patchworks.sandbox.records import PayloadRow, Run, RunLog, ScheduledFlow, TrackedValue
 from connectors.patchworks.sandbox.resources import Query, Resource, Shown, matches
+from runtime.clock import Instant, to_instant
 
 _US_PER_MS = 1_000
 RUN_FILTERS = frozenset(
@@ -82,11 +85,11 @@ class CoreRuns:
         for name, wanted in query.filters.items():
             match name:
                 case "started_before":
-                    passes = started is not None and started < _milliseconds(name, wanted)
+                    passes = started is not None and started < self._instant(name, wanted)
                 case "started_after":
-                    passes = started is not None and started > _milliseconds(name, wanted)
+                    passes = started is not None and started > self._instant(name, wanted)
                 case "started_on":
-                    day = _milliseconds(name, wanted) // _US_PER_DAY
+                    day = self._instant(name, wanted) // _US_PER_DAY
                     passes = started is not None and started // _US_PER_DAY == day
                 case "retried":
                     passes = matches(run.retried_by is not None, wanted)
@@ -99,6 +102,16 @@ class CoreRuns:
             if not passes:
                 return False
         return True
+
+    def _instant(self, name: str, text: str) -> Instant:
+        """Unix milliseconds; ISO 8601 as well, behind the switch. Raises ApiRefusal."""
+        if text.isdecimal():
+            return Instant(int(text) * _US_PER_MS)
+        if self._switches.time_filters == "any":
+            with suppress(ValueError):
+                moment = datetime.fromisoformat(text)
+                return to_instant(moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC))
+        raise invalid(name, f"The {name} filter is in Unix milliseconds.")
 
     def _run(self, run: Run, query: Query) -> Resource:
         linked = run.retry_of if self._switches.retry_link == "on_new" else run.retried_by
@@ -199,7 +212,7 @@ class CoreRuns:
             "flow_run_id": row.run.id,
             "payload_store_reference": f"payloads/{row.id}",
             "payload_size": row.size,
-            "dropped": row.dropped,
+            "dropped": row.dropped and self._switches.dropped_marks != "never",
             "created_at": self._shown.time(row.at),
             "updated_at": self._shown.time(row.at),
         }
@@ -289,13 +302,6 @@ def _is_wanted(row: TrackedValue, query: Query) -> bool:
 
 def _by_start(run: Run) -> tuple[int, int]:
     return run.started_at or run.queued_at, run.number
-
-
-def _milliseconds(name: str, text: str) -> int:
-    """Unix milliseconds as microseconds. Raises ApiRefusal."""
-    if not text.isdecimal():
-        raise invalid(name, f"The {name} filter is in Unix milliseconds.")
-    return int(text) * _US_PER_MS
 
 
 def _number(text: str) -> int:

@@ -30,6 +30,15 @@ def check_loopback(url: str) -> None:
         raise ValueError(f"{host or 'the address'} is not the loopback; the sandbox delivers to this machine only")
 
 
+def _check_path(path: str) -> None:
+    try:
+        filled = path.format(sales_channel="web")
+    except (LookupError, ValueError):
+        filled = ""
+    if not filled.startswith("/"):
+        raise ValueError("a path begins with / and has nothing to fill in but {sales_channel}")
+
+
 class Auth(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How deliveries prove who sends them: the types that the connector builder has (facts 3.1)."""
 
@@ -107,6 +116,10 @@ class Send(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     allow_unsuccessful_statuses: bool = False
     response_script: tuple[ResponseRule, ...] = ()
 
+    def __post_init__(self) -> None:
+        """Refuse a path with anything to fill in but the sales channel."""
+        _check_path(self.path)
+
 
 class Receive(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A connector step that reads our pages until one is empty or names no next: each page is a payload (facts 3.1)."""
@@ -116,6 +129,10 @@ class Receive(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     next_field: str = "next"
     items_field: str = "items"
     pages_max: Annotated[int, Meta(ge=1)] = 1_000
+
+    def __post_init__(self) -> None:
+        """Refuse a path with anything to fill in but the sales channel."""
+        _check_path(self.path)
 
 
 class Webhook(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -165,3 +182,12 @@ class FlowSeed(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     is_enabled: bool = True
     is_deployed: bool = True
     versions: Annotated[int, Meta(ge=1, le=20)] = 1
+
+    def __post_init__(self) -> None:
+        """Refuse shapes that lack what they read from or write to."""
+        reads = self.source not in {"payload", "target"}
+        writes = self.send is not None and self.send.to != "target"
+        if (reads or writes) and not self.sales_channel:
+            raise ValueError(f"flow {self.id} reads from or writes to a sales channel, and names none")
+        if (self.source == "target") is not (self.receive is not None):
+            raise ValueError(f"flow {self.id}: `receive` and the source `target` belong together")

@@ -70,3 +70,22 @@ class Limits:
             if self._switches.limit_headers == "all":
                 headers["X-RateLimit-Reset"] = str(math.ceil(self._clock.now() / _US_PER_S) + wait_s)
         return headers
+
+
+class RunStarts:
+    """Counts runs that begin, in windows of a minute."""
+
+    def __init__(self, per_min: int, clock: Clock) -> None:
+        self._per_min = per_min
+        self._clock = clock
+        self._window = Window(clock.monotonic())
+
+    def take(self) -> bool:
+        """Whether one more may begin now; if so it is counted."""
+        now_s = self._clock.monotonic()
+        if now_s - self._window.began_s >= WINDOW_S:
+            self._window = Window(now_s)
+        if self._per_min and self._window.count >= self._per_min:
+            return False
+        self._window.count += 1
+        return True

@@ -148,7 +148,7 @@ class TrackedValue(msgspec.Struct, kw_only=True):
     success: bool
 
 
-class DataPool(msgspec.Struct, kw_only=True):
+class Pool(msgspec.Struct, kw_only=True):
     """A pool of values that a de-dupe shape has seen."""
 
     id: int

@@ -18,13 +18,13 @@ import anyio
 import msgspec
 from aiohttp import web
 
-from connectors.patchworks.sandbox.answers import ApiRefusal, Asked, Reply
+from connectors.patchworks.sandbox.answers import ApiRefusal, Asked, Reply, page_of
 from connectors.patchworks.sandbox.books import Books
 from connectors.patchworks.sandbox.calls import DROPPED, Calls
 from connectors.patchworks.sandbox.config import SandboxConfig
 from connectors.patchworks.sandbox.control import Control
 from connectors.patchworks.sandbox.core_flows import CoreFlows
-from connectors.patchworks.sandbox.core_others import CoreConversations, CoreLookups, CorePools
+from connectors.patchworks.sandbox.core_others import CoreConversations, CoreLookups, CorePools, CoreSystems
 from connectors.patchworks.sandbox.core_runs import CoreRuns
 from connectors.patchworks.sandbox.delivery import Delivery
 from connectors.patchworks.sandbox.engine import Engine
@@ -85,9 +85,10 @@ class Sandbox:
         shown = Shown(self.config)
         runs, flows = CoreRuns(self.books, self.engine, shown), CoreFlows(self.books, shown)
         pools, lookups = CorePools(self.books, shown), CoreLookups(self.books, shown)
-        agents = CoreConversations(self.books)
+        agents, systems = CoreConversations(self.books, shown), CoreSystems(self.books, shown)
         table: list[tuple[str, str, Operation]] = [
             ("GET", "/flows", flows.flows),
+            ("POST", "/flows/import", flows.take_in),
             ("GET", "/flows/{flow}", flows.flow),
             ("GET", "/flows/{flow}/flow-versions", flows.versions),
             ("GET", "/flow-versions/{version}/steps", flows.steps),
@@ -110,6 +111,8 @@ class Sandbox:
             ("POST", "/cross-reference-lookups", lookups.create),
             ("GET", "/cross-reference-lookups/{lookup}", lookups.lookup),
             ("PATCH", "/cross-reference-lookups/{lookup}", lookups.lookup),
+            ("GET", "/systems", systems.systems),
+            ("GET", "/connectors", systems.connectors),
             ("GET", "/agents/conversations", agents.conversations),
             ("POST", "/agents/conversations", agents.create),
             ("GET", "/agents/conversations/{conversation}", agents.conversation),
@@ -164,7 +167,8 @@ class Sandbox:
             asked = await self._asked(request)
             reply = await self._fated(request, route, asked, operation)
         except ApiRefusal as refusal:
-            reply = refusal.reply
+            wants_json = "json" in request.headers.get("Accept", "")
+            reply = refusal.reply if wants_json or surface not in {"core", "start"} else page_of(refusal)
         if reply is None:
             return self._drop(request, route)
         self.calls.count(route, int(reply.status))

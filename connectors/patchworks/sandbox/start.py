@@ -97,6 +97,8 @@ class Start:
             content: Any = msgspec.json.decode(asked.body)
         except msgspec.DecodeError:
             raise invalid("payload", "The payload is not valid JSON.") from None
+        if self._switches.standard_start == "bare_object" and isinstance(content, dict) and "payload" not in content:
+            return Item(asked.body, (_key(asked.body),))
         payload = content.get("payload") if isinstance(content, dict) else None
         if not isinstance(payload, str) or not payload:
             raise invalid("payload", "The payload field must be a string.")

@@ -24,12 +24,9 @@ def _transition(books: Books, arguments: list[Any], method: str) -> Any:
         sale_workflow.check(books, sale, method)
     if method == "cancel":
         _warn(books)
-    if method == "process":
-        if any(books.channels[sale.channel].invoice_method == "order" for sale in sales):
-            books.ledger.check_open(books.transaction.today)
-        if books.config.processing == "asynchronous" and sales:
-            due = Instant(books.now + round(books.config.processing_delay_s * SECOND))
-            return async_result([books.tasks.add(sale.id, due) for sale in sales][-1])
+    if method == "process" and books.config.processing == "asynchronous" and sales:
+        due = Instant(books.now + round(books.config.processing_delay_s * SECOND))
+        return async_result([books.tasks.add(sale.id, due) for sale in sales][-1])
     for sale in sales:
         sale_workflow.move(books, sale, method)
     return None

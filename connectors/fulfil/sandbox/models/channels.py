@@ -7,6 +7,7 @@ from typing import Any
 
 from connectors.fulfil.sandbox.books import Books
 from connectors.fulfil.sandbox.fields import Fields, Model, chars, company, name_of, of_kind, own, to_one
+from connectors.fulfil.sandbox.records import Channel
 from connectors.fulfil.sandbox.tables import Table
 
 
@@ -35,6 +36,9 @@ def models(books: Books, fields: Fields) -> list[Model]:
 
 
 def _channel(books: Books, fields: Fields) -> Model:
+    def exceptions(channel: Channel) -> tuple[int, ...]:
+        return tuple(row.id for row in books.channel_exceptions if row.channel == channel.id)
+
     channel = fields.every(
         name_of,
         *chars("name", "code", "source", "invoice_method", "shipment_method"),
@@ -45,6 +49,7 @@ def _channel(books: Books, fields: Fields) -> Model:
         own("taxes", "one2many", "sale.channel.tax"),
         own("payment_gateways", "one2many", "sale.channel.payment_gateway", get=attrgetter("gateways")),
         own("shipping_carriers", "one2many", "sale.channel.carrier", get=attrgetter("carriers")),
+        own("exceptions", "one2many", "channel.exception", get=exceptions),
         own("timezone", "char", get=lambda _: books.config.time_zone),
     )
     return Model("sale.channel", books.channels, channel, hides_inactive=True)

@@ -9,7 +9,18 @@ from operator import attrgetter
 from connectors.fulfil.sandbox import invoicing
 from connectors.fulfil.sandbox.books import Books
 from connectors.fulfil.sandbox.domain import Field, Getter
-from connectors.fulfil.sandbox.fields import Fields, Model, chars, company, name_of, of_kind, own, to_many, to_one
+from connectors.fulfil.sandbox.fields import (
+    UNIT_ID,
+    Fields,
+    Model,
+    chars,
+    company,
+    name_of,
+    of_kind,
+    own,
+    to_many,
+    to_one,
+)
 from connectors.fulfil.sandbox.ledger_records import Invoice, InvoiceLine
 
 
@@ -68,6 +79,7 @@ def _invoice_fields(books: Books, fields: Fields) -> dict[str, Field]:
         own("reconciled", "date"),
         *to_one("account.move", "move"),
         own("account", "many2one", "account.account", get=lambda _: books.ledger.account("1100")),
+        own("journal", "many2one", "account.journal", get=lambda _: books.ledger.journal("REV")),
         *to_many("account.invoice.line", "lines"),
         own("sales", "one2many", "sale.sale", get=lambda row: () if row.sale is None else (row.sale,)),
         own("origin", "reference", get=lambda row: None if row.sale is None else f"sale.sale,{row.sale}"),
@@ -94,6 +106,7 @@ def _invoice_line_fields(books: Books, fields: Fields) -> dict[str, Field]:
         *chars("type", "description"),
         *to_one("product.product", "product"),
         own("quantity", "float", get=shown("quantity")),
+        own("unit", "many2one", get=lambda _: UNIT_ID),
         own("unit_price", "numeric"),
         own("amount", "numeric", get=shown("amount")),
         *to_one("account.account", "account"),

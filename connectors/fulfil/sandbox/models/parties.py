@@ -42,6 +42,7 @@ def _party_fields(books: Books, fields: Fields) -> dict[str, Field]:
         *chars("name", "code"),
         own("full_name", "char", get=name_of),
         *of_kind("boolean", "active", "is_customer"),
+        own("is_supplier", "boolean", get=lambda _: False),
         *to_many("party.address", "addresses"),
         *to_many("party.contact_mechanism", "contact_mechanisms"),
         *(own(kind, "char", get=first(kind)) for kind in ("email", "phone", "mobile", "website")),

@@ -13,7 +13,14 @@ from connectors.fulfil.sandbox.records import GatewayTransaction, Payment
 
 def models(books: Books, fields: Fields) -> list[Model]:
     """sale.payment, payment_gateway.transaction, payment_gateway.gateway."""
-    gateway = fields.every(name_of, *chars("name", "code"), own("active", "boolean", get=lambda _: True))
+    gateway = fields.every(
+        name_of,
+        *chars("name", "code"),
+        own("active", "boolean", get=lambda _: True),
+        own("provider", "char", get=name_of),
+        own("test", "boolean", get=lambda _: True),
+        own("method", "char", get=lambda row: "manual" if row.code == "manual" else "credit_card"),
+    )
     return [
         Model("sale.payment", books.payments, _payment_fields(books, fields)),
         Model("payment_gateway.transaction", books.transactions, _transaction_fields(books, fields)),
@@ -43,6 +50,7 @@ def _payment_fields(books: Books, fields: Fields) -> dict[str, Field]:
         total("refund"),
         own("amount_available", "numeric", get=available),
         own("payment_transactions", "one2many", "payment_gateway.transaction", get=attrgetter("transactions")),
+        own("provider", "char", get=lambda payment: books.gateways[payment.gateway].code),
         own("party", "many2one", "party.party", get=lambda payment: books.sales[payment.sale].party),
         company(),
     )
@@ -67,6 +75,7 @@ def _transaction_fields(books: Books, fields: Fields) -> dict[str, Field]:
         *to_one("party.party", "party"),
         *to_one("currency.currency", "currency"),
         *to_one("payment_gateway.gateway", "gateway"),
+        own("provider", "char", get=lambda row: books.gateways[row.gateway].code),
         *to_one("account.move", "move"),
         own("origin", "reference", get=origin),
         company(),

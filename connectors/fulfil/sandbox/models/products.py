@@ -69,6 +69,7 @@ def _product_fields(books: Books, fields: Fields) -> dict[str, Field]:
         *of_kind("numeric", "list_price", "cost_price"),
         own("default_uom", "many2one", get=lambda _: UNIT_ID),
         own(books.config.sellable_field, "boolean", get=attrgetter("sellable")),
+        own("purchasable", "boolean", get=lambda _: True),
         own("quantity_on_hand", "float", get=figure(stock.on_hand)),
         own("quantity_available", "float", get=figure(stock.available)),
         own("quantity_inbound", "float", get=figure(stock.inbound)),

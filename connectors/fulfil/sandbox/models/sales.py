@@ -46,6 +46,11 @@ def _own(books: Books, fields: Fields) -> Iterable[tuple[str, Field]]:
         own("shipment_method", "char", get=lambda sale: channels[sale.channel].shipment_method),
         own("invoice_state", "char", get=lambda sale: sale_workflow.invoice_state(books, sale)),
         own("shipment_state", "char", get=lambda sale: sale_workflow.shipment_state(books, sale)),
+        own("payment_authorize_on", "char", get=lambda _: "manual"),
+        own("payment_capture_on", "char", get=lambda _: "sale_process"),
+        own("payment_processing_state", "char", get=lambda sale: _awaiting(books, sale)),
+        own("is_cart", "boolean", get=lambda _: False),
+        own("total_quantity", "float", get=lambda sale: _quantity(books, sale)),
         own("has_return", "boolean", get=lambda sale: sale.origin is not None),
         own("has_channel_exception", "boolean", get=lambda sale: bool(_exceptions(books, sale))),
         own("origin", "reference", get=lambda sale: None if sale.origin is None else f"sale.sale,{sale.origin}"),
@@ -78,6 +83,7 @@ def _relations(books: Books) -> Iterable[tuple[str, Field]]:
     return [
         *to_one("sale.channel", "channel"),
         *to_one("party.party", "party"),
+        own("shipment_party", "many2one", "party.party", get=attrgetter("party")),
         *to_one("party.address", "invoice_address", "shipment_address"),
         *to_one("currency.currency", "currency"),
         *to_one("carrier.service", "carrier_service"),
@@ -106,6 +112,14 @@ def _relations(books: Books) -> Iterable[tuple[str, Field]]:
     ]
 
 
+def _awaiting(books: Books, sale: Sale) -> str | None:
+    return "waiting_for_capture" if payments.authorized(books, sale.payments) else None
+
+
+def _quantity(books: Books, sale: Sale) -> Decimal:
+    return sum((line.quantity for line in sale_workflow.goods_of(books, sale)), Decimal(0))
+
+
 def _warehouse(books: Books, sale: Sale) -> int:
     return sale.warehouse or books.channels[sale.channel].warehouse
 
@@ -124,13 +138,14 @@ def _line_fields(books: Books, fields: Fields) -> dict[str, Field]:
     return fields.every(
         rec_name,
         *to_one("sale.sale", "sale"),
-        *chars("type", "description", "channel_identifier"),
+        *chars("type", "description", "comment", "channel_identifier"),
+        own("metadata", "json"),
         own("fulfil_strategy", "char", get=lambda line: line.strategy or "ship"),
         own("delivery_mode", "char", get=lambda line: "pick_up" if line.strategy == "pick_up" else "ship"),
         *to_one("product.product", "product"),
         *of_kind("float", "quantity"),
         own("unit", "many2one", get=lambda _: UNIT_ID),
-        *of_kind("numeric", "unit_price", "amount", "shipment_cost"),
+        *of_kind("numeric", "unit_price", "amount", "list_price", "shipment_cost"),
         own("currency", "many2one", "currency.currency", get=currency),
         own("taxes", "one2many", "account.tax", get=lambda line: tuple(tax.tax for tax in line.taxes)),
         *to_many("stock.move", "moves"),

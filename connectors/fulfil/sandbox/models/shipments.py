@@ -55,6 +55,9 @@ def _shipment_fields(books: Books, fields: Fields, model: str) -> dict[str, Fiel
         *of_kind("boolean", "on_hold"),
         own("total_quantity", "float", get=lambda row: _quantity(books, row)),
         own("cost", "numeric"),
+        own("cost_currency", "many2one", "currency.currency", get=lambda _: books.company_currency),
+        own("sale_date", "date", get=lambda row: _sale_date(books, row)),
+        own("invoices", "one2many", "account.invoice", get=lambda row: _invoices(books, row)),
         *to_many("stock.package", "packages"),
         own("root_packages", "one2many", "stock.package", get=attrgetter("packages")),
         own("metafields", "json", get=lambda row: books.metafields_of(row.model, row.id)),
@@ -70,6 +73,15 @@ def _shipped_at(books: Books, fields: Fields) -> list[tuple[str, Field]]:
 
 def _channels(books: Books, shipment: Shipment) -> tuple[int, ...]:
     return tuple(dict.fromkeys(books.sales[id_].channel for id_ in shipment.sales))
+
+
+def _sale_date(books: Books, shipment: Shipment) -> object:
+    return books.sales[shipment.sales[0]].sale_date if shipment.sales else None
+
+
+def _invoices(books: Books, shipment: Shipment) -> tuple[int, ...]:
+    found = (id_ for sale in shipment.sales for id_ in books.sales[sale].invoices)
+    return tuple(id_ for id_ in found if books.ledger.invoices[id_].shipment == shipment.id)
 
 
 def _order_numbers(books: Books, shipment: Shipment) -> str:

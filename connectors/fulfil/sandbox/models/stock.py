@@ -87,6 +87,11 @@ def _move_fields(books: Books, fields: Fields) -> dict[str, Field]:
         line = books.lines.get(move.line)
         return None if line is None else line.unit_price
 
+    def planned(move: StockMove) -> object:
+        table = books.shipments.get(move.shipment_model or "")
+        row = None if table is None else table.get(move.shipment)
+        return None if row is None else row.planned_date
+
     return fields.every(
         rec_name,
         *to_one("product.product", "product"),
@@ -100,5 +105,7 @@ def _move_fields(books: Books, fields: Fields) -> dict[str, Field]:
         *of_kind("date", "effective_date"),
         own("unit_price", "numeric", get=unit_price),
         own("cost_price", "numeric", get=lambda move: books.products[move.product].cost_price),
+        own("currency", "many2one", "currency.currency", get=lambda _: books.company_currency),
+        own("planned_date", "date", get=planned),
         company(),
     )

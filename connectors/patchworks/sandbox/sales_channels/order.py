@@ -152,15 +152,12 @@ class Order(msgspec.Struct, gc=False, kw_only=True):
     cancelled_at: Instant | None = None
     refunds: list[Refund] = []
     fulfilments: list[Fulfilment] = []
+    is_test: bool = False
+    tags: tuple[str, ...] = ()
+    listed_from: Instant = Instant(0)
+    """Lists of changed orders do not have it before: a commit that came late."""
     revision: int = 1
     """Counts what happened; names a version of the order in books and fault plans."""
-
-    def line(self, line_id: int) -> Line:
-        """The line. Raises ChannelRefusal."""
-        for line in self.lines:
-            if line.id == line_id:
-                return line
-        raise ChannelRefusal(f"The order has no line {line_id}.", 404)
 
     @property
     def paid_back(self) -> int:

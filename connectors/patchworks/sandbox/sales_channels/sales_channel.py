@@ -5,11 +5,13 @@ Whoever listens is told of every change with the order as it then is. All amount
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import msgspec
 
+from connectors.patchworks.sandbox.played_clock import US_PER_S
 from connectors.patchworks.sandbox.sales_channels import shopify, woocommerce
 from connectors.patchworks.sandbox.sales_channels.config import ProductSeed, SalesChannelSeed
 from connectors.patchworks.sandbox.sales_channels.drawing import Drawing, catalogue
@@ -23,9 +25,11 @@ from connectors.patchworks.sandbox.sales_channels.order import (
 )
 from connectors.patchworks.sandbox.sales_channels.receipts import Level, Notice, Receipts
 from connectors.patchworks.sandbox.sales_channels.stock import Stock
-from runtime.clock import Clock
+from runtime.clock import Clock, Instant
 
 Listener = Callable[["SalesChannel", Order], None]
+ID_DIGITS_MAX = 18
+_NO_ID = -1
 _encode = msgspec.json.Encoder(decimal_format="number").encode
 _RENDERED = {"shopify": shopify.rendered, "woocommerce": woocommerce.rendered}
 
@@ -55,8 +59,21 @@ class SalesChannel:
 
     # -- what shoppers and shopkeepers do ------------------------------------------------------------------------------
 
-    def place(self, wanted: Sequence[Wanted] = (), *, payment: str | None = None, announce: bool = True) -> Order:
-        """An order of what is wanted (nothing: drawn). Raises ChannelRefusal when it is sold out."""
+    def place(
+        self,
+        wanted: Sequence[Wanted] = (),
+        *,
+        payment: str | None = None,
+        announce: bool = True,
+        placed_at: Instant | None = None,
+        listed_after_s: float = 0,
+        is_test: bool = False,
+        tags: Sequence[str] = (),
+    ) -> Order:
+        """An order of what is wanted (nothing: drawn). Raises ChannelRefusal when it is sold out.
+
+        `placed_at`: an order of the past. `listed_after_s`: so long after its time of update it is in no list.
+        """
         index = len(self.orders)
         chosen = [(self._product(each.sku), each.quantity) for each in wanted]
         if not chosen:
@@ -64,7 +81,10 @@ class SalesChannel:
                 raise ChannelRefusal("The sales channel has nothing for sale.")
             chosen = self._drawing.choice(index, self._goods)
         self._check_stock(chosen)
-        order = self._drawing.order(index, chosen, payment, self._clock.now())
+        at = placed_at or self._clock.now()
+        order = self._drawing.order(index, chosen, payment, at)
+        order.is_test, order.tags = is_test, tuple(tags)
+        order.listed_from = Instant(at + round(listed_after_s * US_PER_S))
         self.orders[order.id] = order
         for line in order.lines:
             self.stock.sold(line.sku, line.quantity)
@@ -150,25 +170,31 @@ class SalesChannel:
 
     def _choose(self, order: Order, wanted: Sequence[Wanted], *, shipped_too: bool = False) -> list[tuple[Line, int]]:
         """The lines that the wanted units are on. Raises ChannelRefusal when there are fewer."""
-        chosen = []
+        units: Counter[str] = Counter()
         for each in wanted:
-            lines = [line for line in order.lines if line.sku == each.sku]
+            units[each.sku] += each.quantity
+        chosen = []
+        for sku, count in units.items():
+            lines = [line for line in order.lines if line.sku == sku]
             line = max(lines, key=lambda one: one.current if shipped_too else one.open, default=None)
-            if line is None or not 0 < each.quantity <= (line.current if shipped_too else line.open):
-                raise ChannelRefusal(f"The order has fewer than {each.quantity} units of {each.sku} left.")
-            chosen.append((line, each.quantity))
+            if line is None or not 0 < count <= (line.current if shipped_too else line.open):
+                raise ChannelRefusal(f"No line of the order has {count} units of {sku} left.")
+            chosen.append((line, count))
         return chosen
 
     def _product(self, sku: str) -> ProductSeed:
         return self.goods.get(sku) or ProductSeed(sku=sku)
 
     def _check_stock(self, chosen: Sequence[tuple[ProductSeed, int]]) -> None:
-        if self.seed.stock_policy == "continue":
-            return
+        wanted: Counter[str] = Counter()
         for product, units in chosen:
-            shown = self.stock.shown(product.sku)
-            if shown is not None and units > shown:
-                raise ChannelRefusal(f"{product.sku} is sold out.", 409)
+            if units < 1:
+                raise ChannelRefusal(f"{units} is no number of units.")
+            wanted[product.sku] += units
+        for sku, units in wanted.items():
+            shown = self.stock.shown(sku)
+            if shown is not None and units > shown and self.seed.stock_policy == "deny":
+                raise ChannelRefusal(f"{sku} is sold out.", 409)
 
     def _check_live(self, order: Order) -> None:
         if order.cancelled_at is not None:
@@ -247,8 +273,7 @@ class SalesChannel:
 
     def _noticed(self, notice: Notice) -> Order:
         """The order that a notice is about."""
-        wanted = str(notice.order.id)
-        order = self.orders.get(int(wanted)) if wanted.isdecimal() else None
+        order = self.orders.get(_whole(notice.order.id))
         if order is None and notice.order.name:
             order = next((one for one in self.orders.values() if f"#{one.number}" == notice.order.name), None)
         if order is None:
@@ -259,11 +284,9 @@ class SalesChannel:
         """Lines and units of a notice, all of which are still to be shipped."""
         units: list[tuple[Line, int]] = []
         for each in notice.lines:
-            if str(each.order_line_id).isdecimal():
-                line = order.line(int(str(each.order_line_id)))
-            else:
-                lines = [one for one in order.lines if one.sku == each.sku]
-                line = max(lines, key=lambda one: one.open, default=None)  # type: ignore[assignment]
+            wanted = _whole(each.order_line_id)
+            lines = [one for one in order.lines if one.id == wanted or (wanted == _NO_ID and one.sku == each.sku)]
+            line = max(lines, key=lambda one: one.open, default=None)
             taken = sum(count for one, count in units if one is line)
             if line is None or not 0 < each.quantity <= line.open - taken:
                 raise ChannelRefusal("The fulfilment has more units than are left to ship.")
@@ -276,7 +299,7 @@ class SalesChannel:
 
     def order(self, order_id: str) -> Order:
         """The order of that id. Raises ChannelRefusal."""
-        order = self.orders.get(int(order_id)) if order_id.isdecimal() else None
+        order = self.orders.get(_whole(order_id))
         if order is None:
             raise ChannelRefusal("The sales channel has no such order.", 404)
         return order
@@ -286,8 +309,16 @@ class SalesChannel:
         return _encode(_RENDERED[self.seed.format](order, self.seed))
 
     def updated_since(self, since: int) -> Iterator[Order]:
-        """Orders changed at or after the instant, oldest change first."""
-        return iter(sorted((each for each in self.orders.values() if each.updated_at >= since), key=_by_update))
+        """Orders changed at or after the instant and listed by now, oldest change first."""
+        now = self._clock.now()
+        rows = (each for each in self.orders.values() if each.updated_at >= since and each.listed_from <= now)
+        return iter(sorted(rows, key=_by_update))
+
+
+def _whole(id_: str | int | None) -> int:
+    """An id as a number; `_NO_ID` for what cannot be one."""
+    text = str(id_)
+    return int(text) if text.isdecimal() and len(text) <= ID_DIGITS_MAX else _NO_ID
 
 
 def _by_update(order: Order) -> tuple[int, int]:

@@ -1,0 +1,63 @@
+"""Figures of the running process that are read when somebody scrapes. Nothing is touched before."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from flows.standing import Standing
+from runtime.engine import Engine
+from runtime.telemetry.metrics import Read
+
+RegisterGauge = Callable[[str, str, Sequence[str], Read], None]
+"""(name, help, labels, read), as `Telemetry.register_gauge`."""
+
+
+def register_gauges(gauge: RegisterGauge, engine: Engine, standing: Standing) -> None:
+    """Register them all."""
+
+    def of_channels(field: str) -> Callable[[], list[tuple[list[str], float]]]:
+        return lambda: [([name], getattr(each.statistics(), field)) for name, each in engine.channels.items()]
+
+    gauge("seamline_channel_depth", "Messages in the window of an inbox.", ["channel"], of_channels("depth"))
+    gauge("seamline_channel_capacity", "Places in the window of an inbox.", ["channel"], of_channels("capacity"))
+    gauge("seamline_channel_behind", "1 while more waits on disk.", ["channel"], of_channels("behind"))
+    gauge("seamline_channel_busy_keys", "Keys that are being decided.", ["channel"], of_channels("busy_keys"))
+    gauge("seamline_channel_deferred_keys", "Keys set aside on disk.", ["channel"], of_channels("deferred_keys"))
+    by_kind = ["kind", "owner"]
+    gauge("seamline_cases_open", "Open exceptions.", by_kind, lambda: standing.open())  # noqa: PLW0108 - see above
+    gauge(
+        "seamline_case_oldest_seconds",
+        "How long the oldest open exception has waited.",
+        by_kind,
+        lambda: standing.oldest_s(),  # noqa: PLW0108 - see above
+    )
+    gauge(
+        "seamline_calls_in_flight",
+        "Outside calls under way.",
+        ["api"],
+        lambda: [([name], lane.in_flight) for name, lane in engine.lanes.items()],
+    )
+    gauge(
+        "seamline_calls_waiting",
+        "Outside calls in memory that wait to be begun.",
+        ["api", "share"],
+        lambda: [
+            ([name, share], depth) for name, lane in engine.lanes.items() for share, depth in lane.depth().items()
+        ],
+    )
+    gauge(
+        "seamline_outcomes_open",
+        "Writes whose outcome is not known yet.",
+        ["api"],
+        lambda: [([name], lane.unknown_count) for name, lane in engine.lanes.items()],
+    )
+    gauge(
+        "seamline_budget_rate",
+        "Calls per second in use now (absent: no limit is known).",
+        ["api"],
+        lambda: [
+            ([name], rate)
+            for name, lane in engine.lanes.items()
+            if (rate := lane.budget.statistics().rate_per_s) is not None
+        ],
+    )

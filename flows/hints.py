@@ -1,0 +1,48 @@
+"""Hints of Fulfil's webhooks: whoever reads what may have changed does so now, instead of at its next turn.
+
+A hint carries nothing that is believed; many of them within a moment are one. What is lost with the process costs
+time, nothing else, because everything is read on schedule, too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+
+import anyio
+
+from connectors.fulfil.hints import Hint
+from runtime.errors import StoreFull
+
+Look = Callable[[], Awaitable[None]]
+"""Has a model's changes read. Raises StoreFull."""
+
+_COMPANY_S = 1.0
+"""How long a hint waits for others: a change of many records comes as many webhooks."""
+
+
+class Hints:
+    """Gathers hints, and has each model looked at that somebody reads. `run` is a part of the supervisor."""
+
+    def __init__(self, looks: Mapping[str, Look]) -> None:
+        self._looks = looks
+        self._models: set[str] = set()
+        self._news = anyio.Event()
+
+    def take(self, hint: Hint) -> None:
+        """Remember the model; one that nobody reads is forgotten at once."""
+        if hint.model in self._looks:
+            self._models.add(hint.model)
+            self._news.set()
+
+    async def run(self) -> None:
+        """Have what was hinted at looked at, for ever."""
+        while True:
+            await self._news.wait()
+            await anyio.sleep(_COMPANY_S)
+            self._news = anyio.Event()
+            models, self._models = self._models, set()
+            for model in sorted(models):
+                try:
+                    await self._looks[model]()
+                except StoreFull:  # its next turn will do
+                    continue

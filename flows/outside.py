@@ -1,0 +1,79 @@
+"""The outside systems, each with the way it is called: its connector, its lane, its budget and its breaker."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from connectors.fulfil.client import FulfilApi
+from connectors.http import Session
+from connectors.patchworks.auth import credentials_of
+from connectors.patchworks.client import PatchworksApi
+from connectors.patchworks.config import PatchworksConfig
+from flows.config import FulfilSettings
+from runtime.api import Api, ObserveRate, RateReading
+from runtime.breaker import Breaker
+from runtime.budget import Budget
+from runtime.clock import Clock
+from runtime.engine import Outside
+from runtime.lane import LaneConfig
+from runtime.retry import RetryPolicy
+from runtime.telemetry.events import LimitLearned
+
+SHARES = {"orders": 70, "fulfilments": 15, "stock": 10, "rest": 5}
+"""How a short budget of calls is divided; what one class does not use flows to the others."""
+_BURST = 4
+
+Emit = Callable[[Any], None]
+
+
+def fulfil(settings: FulfilSettings, session: Session, clock: Clock, emit: Emit) -> Outside:
+    """Fulfil's API."""
+    return _outside(
+        lambda observe: FulfilApi(settings.api, settings.token.reveal(), session, observe=observe),
+        workers={"orders": settings.api.concurrency_max, "rest": 2},
+        concurrency_max=settings.api.concurrency_max,
+        limit_per_s=settings.requests_per_s,
+        settle_s=settings.lost_answer_wait_s,
+        clock=clock,
+        emit=emit,
+    )
+
+
+def patchworks(config: PatchworksConfig, session: Session, clock: Clock, emit: Emit) -> Outside:
+    """Patchworks' Core and Start APIs."""
+    credentials = credentials_of(config, session, clock)
+    return _outside(
+        lambda observe: PatchworksApi(config, credentials, session, observe=observe),
+        workers={"orders": 2},
+        concurrency_max=config.concurrency_max,
+        limit_per_s=config.calls_per_s,
+        settle_s=config.start_settle_s,
+        clock=clock,
+        emit=emit,
+    )
+
+
+def _outside(
+    connect: Callable[[ObserveRate], Api],
+    *,
+    workers: Mapping[str, int],
+    concurrency_max: int,
+    limit_per_s: float | None,
+    settle_s: float,
+    clock: Clock,
+    emit: Emit,
+) -> Outside:
+    """An API whose own answers teach its budget the limit."""
+    budget = Budget(clock, SHARES, limit_per_s=limit_per_s, concurrency_max=concurrency_max, burst=_BURST)
+    learned: list[float | None] = [None]
+
+    def observe(reading: RateReading) -> None:
+        budget.observe(reading)
+        if reading.limit_per_s is not None and reading.limit_per_s != learned[0]:
+            learned[0] = reading.limit_per_s
+            emit(LimitLearned(api=api.name, limit_per_s=reading.limit_per_s))
+
+    api = connect(observe)
+    lane = LaneConfig(workers_per_share=workers, retry=RetryPolicy(), settle_s=settle_s)
+    return Outside(api=api, lane=lane, budget=budget, breaker=Breaker())

@@ -1,0 +1,132 @@
+"""Long lists and empty ones, as people and machines read them: pages that join, and words where there is nothing."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+from typing import Any
+
+import anyio
+import pytest
+
+from flows.model.schema import ORDERS
+from runtime.clock import SystemClock
+from runtime.journal.journal import opened
+from tests.integration.terminal import ROOT, Type, on_a_terminal, typed
+
+EXAMPLE = ROOT / "deploy" / "seamline.example.toml"
+AT = 1_795_000_000_000_000
+"""An instant in 2026, in microseconds."""
+ORDER_IDS = ("1", "2", "10", "A b", "it's $HOME", "gid://shop/Order/7", "100%", "a@b", "\x1b[31m", "é")
+
+
+@pytest.fixture
+def seamline(capsys: pytest.CaptureFixture[str]) -> Type:
+    """Type a command: `seamline("orders", "list")`."""
+    return typed(capsys)
+
+
+def beside(*words: str) -> list[str]:
+    return [*words, "--config", str(EXAMPLE)]
+
+
+def fill(store: Path, *rows: tuple[str, tuple[Any, ...]]) -> None:
+    async def main() -> None:
+        async with (
+            opened(store, SystemClock(), lambda _event: None, (ORDERS,)) as journal,
+            anyio.create_task_group() as tasks,
+        ):
+            tasks.start_soon(journal.writer.run)
+            await journal.write(rows)
+            tasks.cancel_scope.cancel()
+
+    anyio.run(main)
+
+
+def held(order_id: str, at: int) -> list[tuple[str, tuple[Any, ...]]]:
+    """An order that is held, changed at `at`, and its case with a deadline then."""
+    key = f"web/{order_id}"
+    view = (key, "web", order_id, order_id, "held", "proven", "10.00", "USD", None, None, None, at)
+    case = (order_id.encode().hex(), "sku.unknown", key, "A", "s", "ecommerce", "10.00", "USD", 1, at)
+    return [("put_order_view", view), ("open_case", case)]
+
+
+@pytest.fixture
+def store(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """A store of ten held orders; most of them changed in one commit, at one instant."""
+    path = tmp_path / "store.db"
+    monkeypatch.setenv("SEAMLINE__STORE__PATH", str(path))
+    fill(path, *(row for n, each in enumerate(ORDER_IDS) for row in held(each, AT + n // 8)))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("words", "column"),
+    [
+        (["orders", "list"], 1),
+        (["orders", "list", "--state", "held", "--sales-channel", "web"], 1),
+        (["holds"], 3),
+        (["holds", "--kind", "sku.unknown", "--owner", "ecommerce"], 3),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("limit", ["1", "3", "10"])
+@pytest.mark.usefixtures("store")
+def test_the_command_that_is_printed_shows_the_next_page(
+    seamline: Type, words: list[str], column: int, limit: str
+) -> None:
+    """Page by page to the end, whatever the orders are called: every row once, and no page after the last row."""
+    whole = [row[column] for row in seamline(*beside(*words)).rows]
+    assert len(whole) == len(ORDER_IDS)
+    said = seamline(*beside(*words, "--limit", limit))
+    shown = [row[column] for row in said.rows]
+    while more := re.search(r"^more: seamline (.+)$", said.err, re.MULTILINE):
+        assert len(shown) < len(whole), "there is a next page only when something is on it"
+        assert "\x1b" not in said.err
+        said = seamline(*shlex.split(more[1]))
+        shown += [row[column] for row in said.rows]
+    assert shown == whole
+
+
+@pytest.mark.usefixtures("store")
+def test_machines_get_pages_in_the_same_way(seamline: Type) -> None:
+    """JSON on stdout, the next command on stderr; `changed_at@key` of a row is its place, too."""
+    said = seamline(*beside("orders", "list", "--limit", "3", "--json"))
+    assert len(said.data) == 3
+    assert said.err.rstrip().endswith("--json")
+    place = f"{said.data[-1]['changed_at']}@{said.data[-1]['key']}"
+    rest = seamline(*beside("orders", "list", "--json", "--before", place)).data
+    whole = seamline(*beside("orders", "list", "--json")).data
+    assert [*said.data, *rest] == whole
+    newest = whole[0]["changed_at"]
+    assert [row["changed_at"] == newest for row in whole] == [True] * 2 + [False] * 8
+    assert seamline(*beside("orders", "list", "--json", "--before", newest)).data == whole[2:]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["orders", "list", "--state", "cancelled"], "no orders like that"),
+        (["orders", "list", "--before", "2020-01-01"], "no orders like that"),
+        (["holds", "--owner", "finance"], "nothing like that is held"),
+        (["holds", "--after", "2030-01-01"], "nothing like that is held"),
+    ],
+    ids=str,
+)
+@pytest.mark.usefixtures("store")
+def test_a_list_that_is_empty_says_so(seamline: Type, words: list[str], said: str) -> None:
+    """In words for people, as an empty list for machines."""
+    assert said in on_a_terminal(*beside(*words))
+    assert seamline(*beside(*words, "--json")).data == []
+
+
+@pytest.mark.parametrize(("words", "said"), [(["orders", "list"], "no orders"), (["holds"], "nothing is held")])
+def test_where_nothing_is_no_filter_is_to_blame(
+    seamline: Type, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, words: list[str], said: str
+) -> None:
+    """A store without any order."""
+    monkeypatch.setenv("SEAMLINE__STORE__PATH", str(tmp_path / "store.db"))
+    fill(tmp_path / "store.db")
+    assert re.search(rf"^{said}\s*$", on_a_terminal(*beside(*words)), re.MULTILINE)
+    assert seamline(*beside(*words, "--json")).data == []
