@@ -53,7 +53,7 @@ from runtime.testing.faults import FaultPlan, FaultRule
 
 DownMode = Literal["refuse_503", "drop"]
 ORDERS_MAX = 100_000
-SETTLE_S_MAX = 600.0
+SETTLE_S_MAX = 600
 T = TypeVar("T")
 
 
