@@ -161,11 +161,11 @@ def probe(
 
 @app.command
 def sandbox(
-    vendor: Annotated[Literal["fulfil", "patchworks"], Parameter(help="For whom it stands in.")] = "fulfil",
+    vendor: Annotated[Literal["fulfil", "patchworks"], Parameter(help="For whom it stands in: the ERP or the hub.")] = "fulfil",
     *,
     config: Annotated[Path | None, Parameter(name=["--config", "-c"], help="Its settings, TOML or JSON.")] = None,
     port: Annotated[int | None, Parameter(help="The port to listen on, whatever the settings say.")] = None,
-    target_key: Annotated[str | None, Parameter(help="patchworks: the key with which it delivers to Seamline.")] = None,
+    target_key: Annotated[str | None, Parameter(help="The key with which patchworks delivers to Seamline.")] = None,
 ) -> int:
     """Run a stand-in for Fulfil, or for Patchworks, on loopback, with books that can be read at /sandbox/books.
 
