@@ -143,6 +143,7 @@ MEANS: Final[Mapping[str, str]] = {
     "stale_write": "ignored: two writers overwrite each other unseen; figures are written as absolute values",
     "refusal_status": "both are understood",
     "sellable_field": "none: products that must not be sold are not recognised",
+    "missing_fields": "some: these fields are not read, and what needs them says so",
     "identifier_model": "none: barcodes other than the product's own are not read",
     "street2_field": "the second line of an address is read and written under this name",
     "payment_reference_field": "none: a payment is recognised by its amount",

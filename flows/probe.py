@@ -13,7 +13,7 @@ from typing import Any, ClassVar, Final, Literal
 
 import msgspec
 
-from connectors.capability import UNKNOWN, CapabilityFile, Finding, write_file
+from connectors.capability import UNKNOWN, CapabilityFile, CapabilityFileInvalid, Finding, read_file, write_file
 from connectors.fulfil.probe import ITEMS as FULFIL_ITEMS
 from connectors.fulfil.probe import FulfilFound, probe_fulfil
 from connectors.fulfil.probe_tenant import ProbedFulfil
@@ -156,6 +156,7 @@ async def ask_fulfil(
             api,
             settings.token.reveal(),
             session,
+            clock,
             budget=budget,
             settings=settings.probe,
             channel_id=settings.probe.channel_id or channel_id,
@@ -248,11 +249,31 @@ def leftovers(probed: Probed) -> list[str]:
     return [*before, *(f"left: {left.what} ({left.state}); {left.remedy}" for left in probed.left)]
 
 
-def keep(path: Path, file: CapabilityFile) -> CapabilityFile:
-    """Write the file, whole or not at all. Raises SeamlineError when it cannot be written."""
+def keep(path: Path, file: CapabilityFile) -> None:
+    """Write the file, whole or not at all. Raises SeamlineError when it cannot be written.
+
+    What an earlier probe of the same tenant found, and this one has not asked, is kept with the day it is of: reading
+    alone does not forget what writing has found.
+    """
     try:
-        write_file(path, file)
+        write_file(path, msgspec.structs.replace(file, capabilities={**_earlier(path, file), **file.capabilities}))
     except OSError as error:
         why = error.strerror or type(error).__name__
         raise SeamlineError(f"{path} cannot be written ({why}); nothing was kept") from None
-    return file
+
+
+def _earlier(path: Path, file: CapabilityFile) -> dict[str, Finding]:
+    """The findings that are already there, if they are of this tenant."""
+    try:
+        old = read_file(path)
+    except CapabilityFileInvalid:
+        return {}
+    if (old.vendor, old.tenant) != (file.vendor, file.tenant):
+        return {}
+    day = f" (Found on {old.found_at:%Y-%m-%d}.)"
+    return {
+        name: finding
+        if "(Found on " in finding.evidence
+        else msgspec.structs.replace(finding, evidence=finding.evidence + day)
+        for name, finding in old.capabilities.items()
+    }
