@@ -23,7 +23,8 @@ from connectors.patchworks.probe import ITEMS as PATCHWORKS_ITEMS
 from connectors.patchworks.probe import PatchworksFound, probe_patchworks
 from connectors.patchworks.probe_company import ProbedPatchworks
 from connectors.probe import SHARE, Effect, Item, Left, Progress, chosen, new_mark
-from flows.capabilities import MEANS, fulfil_address
+from flows.capabilities import fulfil_address
+from flows.capability_meanings import meaning
 from flows.config import FulfilSettings, PatchworksSettings, SalesChannelSettings
 from runtime.budget import Budget
 from runtime.clock import Clock, to_datetime
@@ -240,7 +241,7 @@ def rows(probed: Probed) -> list[tuple[str, str, str, str]]:
 
 
 def _meaning(name: str, finding: Finding) -> str:
-    return finding.evidence if finding.value == UNKNOWN else MEANS.get(name, "")
+    return finding.evidence if finding.value == UNKNOWN else meaning(name, finding.value)
 
 
 def leftovers(probed: Probed) -> list[str]:
