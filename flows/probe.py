@@ -13,7 +13,7 @@ from typing import Any, ClassVar, Final, Literal
 
 import msgspec
 
-from connectors.capability import UNKNOWN, CapabilityFile, Finding, write_file
+from connectors.capability import UNKNOWN, CapabilityFile, CapabilityFileInvalid, Finding, read_file, write_file
 from connectors.fulfil.probe import ITEMS as FULFIL_ITEMS
 from connectors.fulfil.probe import FulfilFound, probe_fulfil
 from connectors.fulfil.probe_tenant import ProbedFulfil
@@ -23,7 +23,8 @@ from connectors.patchworks.probe import ITEMS as PATCHWORKS_ITEMS
 from connectors.patchworks.probe import PatchworksFound, probe_patchworks
 from connectors.patchworks.probe_company import ProbedPatchworks
 from connectors.probe import SHARE, Effect, Item, Left, Progress, chosen, new_mark
-from flows.capabilities import MEANS, fulfil_address
+from flows.capabilities import fulfil_address
+from flows.capability_meanings import meaning
 from flows.config import FulfilSettings, PatchworksSettings, SalesChannelSettings
 from runtime.budget import Budget
 from runtime.clock import Clock, to_datetime
@@ -156,6 +157,7 @@ async def ask_fulfil(
             api,
             settings.token.reveal(),
             session,
+            clock,
             budget=budget,
             settings=settings.probe,
             channel_id=settings.probe.channel_id or channel_id,
@@ -239,7 +241,7 @@ def rows(probed: Probed) -> list[tuple[str, str, str, str]]:
 
 
 def _meaning(name: str, finding: Finding) -> str:
-    return finding.evidence if finding.value == UNKNOWN else MEANS.get(name, "")
+    return finding.evidence if finding.value == UNKNOWN else meaning(name, finding.value)
 
 
 def leftovers(probed: Probed) -> list[str]:
@@ -248,11 +250,31 @@ def leftovers(probed: Probed) -> list[str]:
     return [*before, *(f"left: {left.what} ({left.state}); {left.remedy}" for left in probed.left)]
 
 
-def keep(path: Path, file: CapabilityFile) -> CapabilityFile:
-    """Write the file, whole or not at all. Raises SeamlineError when it cannot be written."""
+def keep(path: Path, file: CapabilityFile) -> None:
+    """Write the file, whole or not at all. Raises SeamlineError when it cannot be written.
+
+    What an earlier probe of the same tenant found, and this one has not asked, is kept with the day it is of: reading
+    alone does not forget what writing has found.
+    """
     try:
-        write_file(path, file)
+        write_file(path, msgspec.structs.replace(file, capabilities={**_earlier(path, file), **file.capabilities}))
     except OSError as error:
         why = error.strerror or type(error).__name__
         raise SeamlineError(f"{path} cannot be written ({why}); nothing was kept") from None
-    return file
+
+
+def _earlier(path: Path, file: CapabilityFile) -> dict[str, Finding]:
+    """The findings that are already there, if they are of this tenant."""
+    try:
+        old = read_file(path)
+    except CapabilityFileInvalid:
+        return {}
+    if (old.vendor, old.tenant) != (file.vendor, file.tenant):
+        return {}
+    day = f" (Found on {old.found_at:%Y-%m-%d}.)"
+    return {
+        name: finding
+        if "(Found on " in finding.evidence
+        else msgspec.structs.replace(finding, evidence=finding.evidence + day)
+        for name, finding in old.capabilities.items()
+    }

@@ -28,7 +28,7 @@ class FulfilProbeSettings(msgspec.Struct, frozen=True, kw_only=True):
     sku: str = ""
     """A product for the probe's orders. Empty: the first that can be sold."""
     webhook_url: str = ""
-    """Where webhooks of this tenant may be told to go, to learn which events it knows; they are deleted at once.
+    """Where webhooks of this tenant may be told to go, to learn which events it knows; they are taken back at once.
     Empty: it is not asked."""
 
 
@@ -76,6 +76,8 @@ class FulfilCapabilities(msgspec.Struct, frozen=True, kw_only=True):
     """The field of a shipment with the instant of shipping; `none` when there is only a day."""
     credit_note: Literal["negative_out", "own_type", "unknown"] = "unknown"
     """Whether a credit note is an invoice of type `out` with negative amounts, or has a type of its own."""
+    missing_fields: Literal["none", "some", "unknown"] = "unknown"
+    """Whether fields that Seamline asks for are missing; which ones stands under `names`."""
     webhook_model: Literal["ir.webhook", "webhook.webhook", "none", "unknown"] = "unknown"
     """Where webhooks are kept."""
     record_events: Literal["none", "dotted", "short", "unknown"] = "unknown"

@@ -12,9 +12,9 @@ from typing import Final
 import msgspec
 
 from connectors.capability import UNKNOWN, Finding
-from connectors.fulfil.probe_reads import OF_SALES, READS, find_names
+from connectors.fulfil.probe_reads import OF_SALES, READS
 from connectors.fulfil.probe_tenant import ProbedFulfil
-from connectors.fulfil.probe_writes import WRITES, clean, left_behind, left_of
+from connectors.fulfil.probe_writes import WRITES, clean, left_behind
 from connectors.probe import MARK, Effect, Item, Left, Progress, chosen, find_all
 from runtime.errors import Failure
 
@@ -42,21 +42,18 @@ async def probe_fulfil(
 ) -> FulfilFound:
     """Ask everything that may be asked. Without `writes` in `effects` nothing is changed.
 
-    Raises `Unavailable` when the tenant cannot be reached, `Unauthorised` when it refuses the token; whatever fails
-    later is `unknown`. Cancelled, it leaves sales that the next run finds.
+    Raises `Unavailable` when the tenant cannot be reached, at the beginning or at the end, `Unauthorised` when it
+    refuses the token; whatever fails in between is `unknown`. Cancelled, it leaves sales that the next run finds.
     """
     await tenant.alive()
     before = await _looked(tenant)
     writes = "writes" in effects
     if writes and before:
-        await _cleaned(tenant, MARK)
+        await _cleaned(tenant)
     found = await find_all(chosen(ITEMS, effects), tenant, timeout_s=timeout_s, on_progress=on_progress)
-    try:
-        names = await find_names(tenant)
-    except Failure:
-        names = {}
-    left = (*(await _cleaned(tenant, MARK)), *tenant.left) if writes else before
-    return FulfilFound(capabilities=found, names=names | _own_names(found), before=before, left=left)
+    left = await _cleaned(tenant) if writes else before
+    await tenant.alive()  # a tenant that went down meanwhile has not said what it can do
+    return FulfilFound(capabilities=found, names=tenant.names | _own_names(found), before=before, left=left)
 
 
 def _own_names(found: Mapping[str, Finding]) -> dict[str, str]:
@@ -71,14 +68,14 @@ def _own_names(found: Mapping[str, Finding]) -> dict[str, str]:
 
 async def _looked(tenant: ProbedFulfil) -> tuple[Left, ...]:
     try:
-        return tuple(left_of(row) for row in await left_behind(tenant))
+        return await left_behind(tenant)
     except Failure:
         return ()
 
 
-async def _cleaned(tenant: ProbedFulfil, mark: str) -> tuple[Left, ...]:
+async def _cleaned(tenant: ProbedFulfil) -> tuple[Left, ...]:
     try:
-        return await clean(tenant, mark)
+        return await clean(tenant)
     except Failure as failure:
-        remedy = f"look in Fulfil for sales whose reference begins with {mark}, and cancel them"
-        return (Left(what="the probe's sales", state=f"unknown ({failure})", remedy=remedy),)
+        remedy = f"look in Fulfil for sales whose reference begins with {MARK}, and cancel them"
+        return (Left(what="what the probe has made", state=f"unknown ({failure})", remedy=remedy),)

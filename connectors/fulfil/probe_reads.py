@@ -72,11 +72,8 @@ async def _inventory(tenant: ProbedFulfil) -> Findings:
     return {"inventory": await _readable(tenant, "inventory", _PARTS["inventory"])}
 
 
-async def find_names(tenant: ProbedFulfil) -> dict[str, str]:
-    """The fields of all models that this tenant does not have: from `model.field` to an empty name.
-
-    Models that cannot be read are left out. Raises a `Failure` when the tenant does not say.
-    """
+async def _missing_fields(tenant: ProbedFulfil) -> Findings:
+    """The fields of all models that this tenant does not have; models that cannot be read are left out."""
 
     async def perform(_kind: str, body: bytes) -> Any:
         return await tenant.make(Ask(SEARCH_RECORDS.kind, body, Repeat.SAFE))
@@ -84,9 +81,10 @@ async def find_names(tenant: ProbedFulfil) -> dict[str, str]:
     names: dict[str, str] = {}
     for model in MODELS:
         missing = await missing_fields(model, tenant.tenant, asking(perform))
-        for field in missing or ():
-            names[f"{model.name}.{field}"] = ""
-    return names
+        names.update((f"{model.name}.{field}", "") for field in missing or ())
+    tenant.names.update(names)
+    said = f"Not known to it: {', '.join(names)}." if names else f"All fields of {len(MODELS)} models were answered."
+    return {"missing_fields": read("some" if names else "none", said)}
 
 
 async def _one_of(tenant: ProbedFulfil, name: str, model: str, fields: tuple[str, ...]) -> Findings:
@@ -355,6 +353,7 @@ def _item(find: Any, asks: str, *finds: str) -> Item[ProbedFulfil]:
 READS: Final[tuple[Item[ProbedFulfil], ...]] = (
     *(_part(name, models) for name, models in _PARTS.items() if name != "inventory"),
     _item(_inventory, "a product's figures of stock, and one location", "inventory"),
+    _item(_missing_fields, "all fields of all models that are ever read, and halves of them", "missing_fields"),
     _item(_sellable, "one product with sellable, then salable", "sellable_field"),
     _item(_street2, "one address with street_bis, then streetbis", "street2_field"),
     _item(_payment_reference, "one payment with reference, then provider_reference", "payment_reference_field"),

@@ -24,6 +24,7 @@ from connectors.fulfil.tenant import Tenant
 from connectors.http import Answer, Session
 from connectors.probe import Left, in_turn
 from runtime.budget import Budget
+from runtime.clock import Clock
 from runtime.errors import Failure, Refused, Throttled, Unavailable
 
 _NOT_LIVE: Final = "seamline-probe-not-a-token"
@@ -46,6 +47,7 @@ class ProbedFulfil:
         config: FulfilConfig,
         token: str,
         session: Session,
+        clock: Clock,
         *,
         budget: Budget,
         settings: FulfilProbeSettings,
@@ -53,6 +55,7 @@ class ProbedFulfil:
         mark: str,
     ) -> None:
         self.config, self.settings, self.channel_id, self.mark = config, settings, channel_id, mark
+        self.clock = clock
         self.tenant = Tenant(names=config.names, page_size=config.page_size, sellable_field=config.sellable_field)
         self._budget = budget
         self._api = RawFulfil(config, token, session, observe=budget.observe)
@@ -61,6 +64,8 @@ class ProbedFulfil:
         self.sale_ids: dict[str, int] = {}
         """Sales of this run, by what they are for."""
         self.left: list[Left] = []
+        self.names: dict[str, str] = {}
+        """What this tenant calls otherwise, or does not have, as far as it was found."""
 
     # -- calls ---------------------------------------------------------------------------------------------------------
 

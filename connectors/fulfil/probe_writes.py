@@ -7,7 +7,6 @@ tenant: what a probe that died has left is found there by the mark, by the next 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from decimal import Decimal
 from http import HTTPStatus
 from typing import Any, Final
@@ -22,11 +21,13 @@ from connectors.fulfil.sales import ORDER_LINES, OrderLines
 from connectors.fulfil.wire import Address, CreatedSale, CreateOrder, Customer, FindSales, SaleLine
 from connectors.http import Answer
 from connectors.probe import MARK, Item, Left
+from runtime.clock import to_datetime
 from runtime.errors import Refused, Unavailable
 
 Findings = Mapping[str, Finding]
 
 _SALES: Final = "sale.sale"
+_WEBHOOK_MODELS: Final = ("ir.webhook", "webhook.webhook")
 _PRICE: Final = Decimal("10.00")
 _STATES_AT_REST: Final = ("cancel", "ignored")
 _REFUSALS: Final = (HTTPStatus.BAD_REQUEST, HTTPStatus.UNPROCESSABLE_ENTITY)
@@ -58,7 +59,7 @@ async def _order(
     order = CreateOrder(
         channel_identifier=f"{tenant.mark}-{name}",
         reference=f"{tenant.mark}-{name}",
-        confirmed_at=datetime.fromtimestamp(0, UTC).replace(year=2026).isoformat(),
+        confirmed_at=to_datetime(tenant.clock.now()).isoformat(),
         customer=_CUSTOMER,
         billing_address=_ADDRESS,
         shipping_address=_ADDRESS,
@@ -270,26 +271,37 @@ def _accepted(answer: Answer, said: str) -> Finding:
     raise failure_of(answer)
 
 
-async def left_behind(tenant: ProbedFulfil, mark: str = MARK) -> tuple[Record, ...]:
-    """Sales of probes that are neither cancelled nor ignored; of one run when its mark is given. Reads only."""
+async def left_behind(tenant: ProbedFulfil) -> tuple[Left, ...]:
+    """What probes have made and is neither cancelled nor deleted, of all runs. Reads only. Raises a `Failure`."""
+    sales = [_sale_left(row) for row in await _sales_left(tenant)]
+    remedy = "delete it in Fulfil; the API refused to"
+    webhooks = [
+        Left(what=f"webhook {row['id']} for {row.get('event')}", state="active", remedy=remedy)
+        for _, row in await _webhooks_left(tenant)
+    ]
+    return (*sales, *webhooks)
+
+
+async def clean(tenant: ProbedFulfil) -> tuple[Left, ...]:
+    """Take back what probes have left, and tell what is still there. Raises a `Failure` when it cannot look."""
+    for row in await _sales_left(tenant):
+        await _cancel(tenant, row["id"])
+    for model, row in await _webhooks_left(tenant):
+        await _drop_webhooks(tenant, model, [row["id"]])
+    return await left_behind(tenant)
+
+
+async def _sales_left(tenant: ProbedFulfil) -> tuple[Record, ...]:
     return await tenant.search(
         _SALES,
-        ["reference", "like", f"{mark}%"],
+        ["reference", "like", f"{MARK}-%"],
         ["state", "not in", list(_STATES_AT_REST)],
         fields=("reference", "state", "rec_name"),
         limit=100,
     )
 
 
-async def clean(tenant: ProbedFulfil, mark: str) -> tuple[Left, ...]:
-    """Cancel what runs with this mark have left, and tell what is still there. Raises a `Failure`."""
-    for row in await left_behind(tenant, mark):
-        await _cancel(tenant, row["id"])
-    return tuple(left_of(row) for row in await left_behind(tenant, mark))
-
-
-def left_of(row: Record) -> Left:
-    """A sale that is still there, for a person."""
+def _sale_left(row: Record) -> Left:
     what = f"sale {row.get('rec_name') or row['id']}"
     return Left(what=what, state=str(row["state"]), remedy="cancel it in Fulfil; the API refused to")
 
@@ -302,16 +314,17 @@ async def _events(tenant: ProbedFulfil) -> Findings:
     url = tenant.settings.webhook_url
     if not url:
         return {"record_events": not_found("fulfil.probe.webhook_url is not set, so no webhook was asked for")}
-    models = [name for name in ("ir.webhook", "webhook.webhook") if await tenant.knows(name)]
+    models = [name for name in _WEBHOOK_MODELS if await tenant.knows(name)]
     if not models:
         return {"record_events": not_found("webhooks cannot be read")}
     model = models[0]
     refusals = []
     for value, event in (("dotted", "sale.sale.created"), ("short", "order.created")):
-        answer = await tenant.call(f"model/{model}/create", [[{"event": event, "url": url}]], is_write=True)
+        marked = f"{url}?{tenant.mark}"
+        answer = await tenant.call(f"model/{model}/create", [[{"event": event, "url": marked}]], is_write=True)
         if answer.status == HTTPStatus.OK and not is_refusal(answer):
             await _drop_webhooks(tenant, model, msgspec.json.decode(answer.body, type=list[int]))
-            return {"record_events": written(value, f"A webhook for {event} was taken, and deleted again.")}
+            return {"record_events": written(value, f"A webhook for {event} was taken, and taken back.")}
         if not is_refusal(answer):
             raise failure_of(answer)
         refusals.append(f"{event}: {failure_of(answer)}")
@@ -319,10 +332,22 @@ async def _events(tenant: ProbedFulfil) -> Findings:
 
 
 async def _drop_webhooks(tenant: ProbedFulfil, model: str, ids: list[int]) -> None:
+    """Delete them, or where that is refused archive them; what is live after that is told at the end."""
     answer = await tenant.call(f"model/{model}/delete", [ids], is_write=True)
-    if answer.status != HTTPStatus.OK:
-        remedy = "delete it in Fulfil; the API refused to"
-        tenant.left.append(Left(what=f"webhook {', '.join(map(str, ids))}", state="active", remedy=remedy))
+    if answer.status != HTTPStatus.OK or is_refusal(answer):
+        await tenant.call(f"model/{model}/write", [ids, {"active": False}], is_write=True)
+
+
+async def _webhooks_left(tenant: ProbedFulfil) -> tuple[tuple[str, Record], ...]:
+    """Webhooks of probes that are still live, each with its model."""
+    if not tenant.settings.webhook_url:
+        return ()
+    found = []
+    for model in [name for name in _WEBHOOK_MODELS if await tenant.knows(name)]:
+        live = [["active", "=", True]] if await tenant.knows(model, "active") else []
+        rows = await tenant.search(model, ["url", "like", f"%?{MARK}%"], *live, fields=("event",), limit=100)
+        found += [(model, row) for row in rows]
+    return tuple(found)
 
 
 async def _channel_orders(tenant: ProbedFulfil) -> Findings:
@@ -356,7 +381,7 @@ WRITES: Final[tuple[Item[ProbedFulfil], ...]] = (
     _item(_stale, "write its comment as of 1970", "stale_write"),
     _item(_plain, "make a draft sale with a key", "plain_channel_identifier"),
     _item(_list, "make two draft sales at once, the second wrong", "create_list", "refusal_status"),
-    _item(_events, "ask for a webhook of new sales, and delete it", "record_events"),
+    _item(_events, "ask for a webhook of new sales, and take it back", "record_events"),
     _item(_channel_orders, "post no orders at all to the order interface of sales channels", "channel_orders"),
     _item(_cancels, "cancel the draft, then the first order", "user_warnings", "cancel_after_confirm"),
 )

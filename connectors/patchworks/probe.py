@@ -38,12 +38,13 @@ async def probe_patchworks(
 ) -> PatchworksFound:
     """Ask everything that may be asked. Without `writes` in `effects` nothing is started.
 
-    Raises `Unavailable` when Patchworks cannot be reached, `Unauthorised` when it refuses the key; whatever fails later
-    is `unknown`. What was started cannot be taken back; it is told.
+    Raises `Unavailable` when Patchworks cannot be reached, at the beginning or at the end, `Unauthorised` when it
+    refuses the key; whatever fails in between is `unknown`. What was started cannot be taken back; it is told.
     """
     await company.alive()
     before = await _looked(company)
     found = await find_all(chosen(ITEMS, effects), company, timeout_s=timeout_s, on_progress=on_progress)
+    await company.alive()  # what went down meanwhile has not said what it does
     started = tuple(
         Left(what=f"run {run_id}", state="started", remedy="nothing: it carried only the probe's mark")
         for run_id in company.run_ids

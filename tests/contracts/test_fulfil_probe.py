@@ -5,7 +5,8 @@ Expected values are from the meaning of each switch (facts 13), not from what th
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import json
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from decimal import Decimal
 from typing import Any
@@ -13,6 +14,8 @@ from typing import Any
 import aiohttp
 import msgspec
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
 
 from connectors.capability import UNKNOWN, values_of
 from connectors.fulfil.capabilities import FulfilCapabilities, FulfilProbeSettings
@@ -23,6 +26,7 @@ from connectors.fulfil.probe_writes import left_behind
 from connectors.fulfil.sandbox import SandboxConfig
 from connectors.fulfil.sandbox.config import DEMO_CHANNEL, ProductSeed
 from connectors.fulfil.sandbox.server import open_sandbox
+from connectors.fulfil.table import unknown_names
 from connectors.http import outgoing
 from connectors.probe import Effect
 from runtime.budget import Budget
@@ -45,6 +49,7 @@ def probed(url: str, session: Any, *, token: str = TOKEN, mark: str = "seamline-
         FulfilConfig(base_url=url),
         token,
         session,
+        SystemClock(),
         budget=Budget(SystemClock(), {"probe": 1}, concurrency_max=1),
         settings=FulfilProbeSettings(tenant="sandbox", webhook_url="http://127.0.0.1:9/v1/hints/fulfil"),
         channel_id=3,
@@ -234,6 +239,7 @@ async def test_without_leave_to_write_nothing_is_written() -> None:
         result = await probe_fulfil(tenant, READING, timeout_s=20)
         books = await _books(url)
     assert books["sales"] == []
+    assert "product.product/search_read" in books["calls"]
     assert not [route for route in books["calls"] if route.endswith(("/create", "/write", "/cancel", "create_order"))]
     assert values(result)["sellable_field"] == "sellable"
     assert "create_order_answer" not in result.capabilities
@@ -316,7 +322,139 @@ async def test_a_tenant_that_is_not_there_or_refuses_us_ends_the_probe(token: st
 async def test_found_names_are_those_that_the_connector_takes() -> None:
     """A payment's reference is called otherwise on this tenant; the connector is told so."""
     result = await found(READING, payment_reference_field="provider_reference")
-    assert result.names["sale.payment.reference"] == "provider_reference"
+    assert result.names == {"sale.payment.reference": "provider_reference"}
+    assert result.capabilities["missing_fields"].value == "some"
+
+
+# -- what no switch of the sandbox plays -------------------------------------------------------------------------------
+
+Meddle = Callable[[str, Any], web.Response | Any]
+
+
+@asynccontextmanager
+async def meddled(meddle: Meddle, **switches: Any) -> AsyncIterator[ProbedFulfil]:
+    """The probe of a tenant that is the sandbox, but for what `meddle` answers, or changes in what it is asked."""
+    async with (
+        tenant_of(cancel_after_confirm="unshipped", **switches) as (_, url),
+        aiohttp.ClientSession() as onward,
+    ):
+
+        async def pass_on(request: web.Request) -> web.StreamResponse:
+            path, raw = request.path.removeprefix("/api/v2/"), await request.read()
+            given = meddle(path, json.loads(raw) if raw else None)
+            if isinstance(given, web.Response):
+                return given
+            headers = {name: value for name, value in request.headers.items() if name.lower() == "x-api-key"}
+            target, body = f"{url}{request.path_qs}", None if given is None else json.dumps(given).encode()
+            async with onward.request(request.method, target, data=body, headers=headers) as answer:
+                return web.Response(status=answer.status, body=await answer.read())
+
+        application = web.Application(client_max_size=10_000_000)
+        application.router.add_route("*", "/{path:.*}", pass_on)
+        async with (
+            TestServer(application) as server,
+            outgoing(connections_max=4, connect_timeout_s=5, request_timeout_s=10) as session,
+        ):
+            yield probed(f"http://127.0.0.1:{server.port}", session)
+
+
+def _is_changed_create(path: str, content: Any) -> bool:
+    return path.endswith("create_order") and content[1]["sale_lines"][0]["quantity"] == 2
+
+
+async def test_a_key_that_refuses_another_body_is_found() -> None:
+    """Facts 9.1 name two readings; a tenant may have a third."""
+
+    def refuses(path: str, content: Any) -> Any:
+        error = {"type": "UserError", "code": "E1000", "message": "This order exists.", "description": ""}
+        return web.json_response(error, status=400) if _is_changed_create(path, content) else content
+
+    async with meddled(refuses) as tenant:
+        result = await probe_fulfil(tenant, WRITING, timeout_s=20)
+    assert result.capabilities["same_key_changed"].value == "refused"
+
+
+async def test_a_key_that_makes_a_second_sale_is_found_and_both_are_cancelled() -> None:
+    """Facts 9.2: where the key is no unique one, nothing may ever be repeated."""
+
+    def forgets(path: str, content: Any) -> Any:
+        if _is_changed_create(path, content):
+            content[1]["channel_identifier"] += "-again"
+        return content
+
+    async with meddled(forgets) as tenant:
+        result = await probe_fulfil(tenant, WRITING, timeout_s=20)
+    assert result.capabilities["same_key_changed"].value == "second_sale"
+    assert not values_of(FulfilCapabilities, result.capabilities)[0].repeats_create
+    assert result.left == ()
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "expected"),
+    [
+        (403, {"code": "403", "message": "You have no access to this model."}, "no_permission"),
+        (404, {"code": 404, "name": "Not Found"}, "missing"),
+        (500, {"error": "no such module"}, "missing"),
+    ],
+)
+async def test_a_part_that_cannot_be_read_is_told_apart_from_one_that_is_not_there(
+    status: int, body: Any, expected: str
+) -> None:
+    """Facts 1: model access applies to the token's user; not every tenant has every module."""
+
+    def closed(path: str, content: Any) -> Any:
+        return web.json_response(body, status=status) if path.startswith("model/stock.shipment.out/") else content
+
+    async with meddled(closed) as tenant:
+        result = await probe_fulfil(tenant, READING, timeout_s=20)
+    assert result.capabilities["shipments"].value == expected
+    assert result.capabilities["payments"].value == "readable"
+
+
+async def test_a_field_that_is_missing_is_found_for_the_connector_to_leave_out() -> None:
+    """Facts 12: names drift over years; a field that is not known fails the whole read."""
+
+    def lacks(path: str, content: Any) -> Any:
+        reads = path == "model/stock.move/search_read"
+        return web.Response(status=500, text="oops") if reads and "effective_date" in content[4] else content
+
+    async with meddled(lacks) as tenant:
+        result = await probe_fulfil(tenant, READING, timeout_s=20)
+    assert result.names == {"stock.move.effective_date": ""}
+    assert "stock.move.effective_date" in result.capabilities["missing_fields"].evidence
+    assert unknown_names(result.names) == ()
+
+
+async def test_a_tenant_that_goes_down_meanwhile_has_said_nothing() -> None:
+    """Else a file that was good would be replaced by one that knows nothing."""
+    asked = []
+
+    def goes_down(path: str, content: Any) -> Any:
+        asked.append(path)
+        return web.Response(status=503) if len(asked) > 20 else content
+
+    async with meddled(goes_down) as tenant:
+        with pytest.raises(Unavailable):
+            await probe_fulfil(tenant, READING, timeout_s=20)
+
+
+_TAKES_BACK = ("model/ir.webhook/delete", "model/ir.webhook/write")
+
+
+async def test_a_webhook_that_could_not_be_taken_back_is_told_and_taken_back_by_the_next_probe() -> None:
+    """It bears the mark in its address, so that nobody else's is touched."""
+    refusing = [True]
+
+    def keeps(path: str, content: Any) -> Any:
+        return web.Response(status=500) if path in _TAKES_BACK and refusing[0] else content
+
+    async with meddled(keeps, record_events="short") as tenant:
+        result = await probe_fulfil(tenant, WRITING, timeout_s=20)
+        assert [left.what for left in result.left] == ["webhook 1 for order.created"]
+        refusing[0] = False
+        again = await probe_fulfil(tenant, READING, timeout_s=20)
+        assert len(again.before) == 1
+        assert (await probe_fulfil(tenant, WRITING, timeout_s=20)).left == ()
 
 
 # -- the sandbox as a tenant -------------------------------------------------------------------------------------------

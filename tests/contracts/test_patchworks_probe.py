@@ -367,6 +367,7 @@ async def test_without_leave_to_write_nothing_is_started() -> None:
     async with company_of() as company:
         result = await probe_patchworks(company.probed, READING, timeout_s=20)
         calls = (await company.books())["calls"]
+    assert "GET /flow-runs" in calls
     assert not [route for route in calls if not route.startswith("GET ")]
     assert result.left == ()
     assert "start_reply" not in result.capabilities

@@ -141,6 +141,20 @@ def test_progress_is_shown_on_a_terminal(place: Place) -> None:
     assert "page_cap = 500" in shown
 
 
+def test_reading_again_does_not_forget_what_writing_has_found(seamline: Type, place: Place) -> None:
+    """What was not asked this time stays in the file, with the day it is of; another tenant's file is replaced."""
+    kept = place.path / "fulfil.toml"
+    seamline("probe", "--config", place.configured(), "--writes", "--yes", "--to", str(kept))
+    seamline("probe", "--config", place.configured(), "--to", str(kept))
+    finding = read_file(kept).capabilities["create_order_answer"]
+    assert (finding.value, finding.how) == ("record", "written")
+    assert "(Found on 20" in finding.evidence
+    assert "(Found on" not in read_file(kept).capabilities["page_cap"].evidence
+    kept.write_text(kept.read_text(encoding="utf-8").replace(place.fulfil.url, "https://other.fulfil.io"))
+    seamline("probe", "--config", place.configured(), "--to", str(kept))
+    assert "create_order_answer" not in read_file(kept).capabilities
+
+
 # -- refusing ----------------------------------------------------------------------------------------------------------
 
 
