@@ -1,0 +1,537 @@
+"""What follows when failed runs are looked for, and for each of them: (state, message) -> decision, without any I/O."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec.structs import replace
+
+from connectors.patchworks.recovery import Fetch
+from connectors.patchworks.requests import DownloadPayload, FailedPayloads, ListRuns
+from connectors.patchworks.wire import Run, RunStatus
+from flows import run_recovery
+from flows.config import RecoverySettings
+from flows.model.messages import Recheck
+from flows.run_recovery import (
+    NAME,
+    SWEEP_KEY,
+    PayloadsEnding,
+    Policy,
+    RecoverRun,
+    RunState,
+    Sweep,
+    SweepState,
+    decide,
+    recovery_policy,
+)
+from runtime.decision import (
+    Decision,
+    EffectDone,
+    EffectExhausted,
+    EffectRefused,
+    EffectUnknown,
+    Emit,
+    Repeat,
+)
+
+NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
+MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
+FLOW = "4310"
+ORDER = b'{"id": "1001"}'
+
+
+def policy(**changes: Any) -> Policy:
+    """One flow, for `web`."""
+    settings: dict[str, Any] = {"flows": {FLOW: "web"}, "runs_per_sweep_max": 3, "settle_s": 120, **changes}
+    return recovery_policy(RecoverySettings(**settings))
+
+
+POLICY = policy()
+
+
+def failed(id_: str = "r1", *, hours_ago: float = 5.0, **more: Any) -> Run:
+    """A run that began so long ago, took a minute and failed."""
+    began = NOW - hours_ago * HOUR
+    fields: dict[str, Any] = {
+        "id": id_, "status": RunStatus.FAILURE, "flow_id": FLOW,
+        "started_at": began, "finished_at": began + MINUTE, **more,
+    }  # fmt: skip
+    return Run(**fields)
+
+
+def listed(*runs: Run, complete: bool = True) -> Any:
+    return run_recovery._RunsListed(runs=runs, complete=complete)
+
+
+def taken(payload_id: str = "p1", **more: Any) -> Any:
+    return run_recovery._PayloadTaken(payload_id=payload_id, **more)
+
+
+def refused(code: str = "403", sentence: str = "Patchworks refused it (HTTP 403)") -> EffectRefused:
+    return EffectRefused(intent=1, kind="k", code=code, sentence=sentence, began_us=1, ended_us=2, attempts=1)
+
+
+def exhausted() -> EffectExhausted:
+    sentence = "it was tried 9 times: no answer"
+    return EffectExhausted(
+        intent=1, kind="k", cause="unavailable", sentence=sentence, began_us=1, ended_us=2, attempts=9
+    )
+
+
+def done(result: Any) -> EffectDone:
+    return EffectDone(intent=1, kind="k", result=result, began_us=1, ended_us=2, attempts=1)
+
+
+GONE = refused("payload_gone", "Patchworks no longer keeps the payload p1 (72 hours)")
+
+
+def asked(decision: Decision) -> Any:
+    """What the one call of a decision asks for."""
+    (effect,) = decision.effects
+    assert (effect.api, effect.repeat, effect.share) == ("patchworks", Repeat.SAFE, "orders")
+    kinds: dict[str, Any] = {each.kind: each for each in (ListRuns, FailedPayloads, DownloadPayload)}
+    return msgspec.json.decode(effect.body, type=kinds[effect.kind])
+
+
+def going(*left: str, **more: Any) -> RunState:
+    """A run with these payloads to take, the first of which is being fetched."""
+    fields: dict[str, Any] = {
+        "run": failed(), "found_at": NOW, "sales_channel": "web", "asked": True, "left": left, **more,
+    }  # fmt: skip
+    return RunState(**fields)
+
+
+def case_of(decision: Decision) -> tuple[str, str]:
+    """(kind, sentence) of the one case that is open now."""
+    (case,) = decision.state.cases
+    return case.kind, case.sentence
+
+
+def timer(decision: Decision) -> tuple[str, timedelta, Any]:
+    (each,) = decision.timers
+    return each.name, each.due - NOW, each.message
+
+
+# -- the sweep ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_sweep_reads_every_list_page_by_page_and_then_recovers_what_goes_first() -> None:
+    """Four lists; the second page of a list before the next list; three of four runs, the oldest first."""
+    at = decide(SweepState(), Sweep(), NOW, POLICY)
+    assert (asked(at).status, asked(at).page) == (3, 1)
+    at = decide(at.state, listed(failed("new", hours_ago=1), complete=False), NOW, POLICY)
+    assert (asked(at).status, asked(at).page) == (3, 2)
+    at = decide(at.state, listed(failed("old", hours_ago=70), failed("gone", hours_ago=72.01)), NOW, POLICY)
+    assert asked(at).status == 5
+    at = decide(at.state, listed(failed("b", hours_ago=3), failed("a", hours_ago=9)), NOW, POLICY)
+    assert asked(at).has_warnings is True
+    at = decide(at.state, listed(), NOW, POLICY)
+    assert (asked(at).flow_id, asked(at).with_errors) == (FLOW, True)
+    at = decide(at.state, listed(), NOW, POLICY)
+    assert [emit.key for emit in at.emits] == [f"patchworks/run/{id_}" for id_ in ("gone", "old", "a", "b")]
+    assert {emit.channel for emit in at.emits} == {NAME}
+    assert at.state == SweepState(flows=(FLOW,)), "more are left, so it was no complete one"
+    assert timer(at) == ("sweep", MINUTE, Sweep()), "with more left the next sweep comes at once"
+
+
+def test_a_complete_sweep_remembers_how_far_it_saw_and_comes_back_on_schedule() -> None:
+    """Less the time for which ended runs are left alone: one that ended since has not been looked at."""
+    begun = decide(SweepState(), Sweep(), NOW, POLICY).state
+    last = replace(begun, left=begun.left[-1:])
+    at = decide(last, listed(failed()), NOW + MINUTE, POLICY)
+    assert (at.state.swept_to, at.state.began) == (NOW - timedelta(seconds=120), None)
+    (again,) = at.timers
+    assert NOW + MINUTE < again.due <= NOW + 11 * MINUTE
+
+
+def test_runs_that_are_left_alone_for_hours_are_still_listed_when_that_is_over() -> None:
+    """settle_s may be longer than the hour by which the lists of successes reach back."""
+    patient = policy(settle_s=7_200)
+    begun = decide(SweepState(), Sweep(), NOW, patient).state
+    ended = decide(replace(begun, left=begun.left[-1:]), listed(failed(hours_ago=0.5)), NOW, patient)
+    assert ended.emits == ()
+    later = NOW + 2 * HOUR
+    following = decide(ended.state, Sweep(), later, patient).state.left[-1]
+    assert following.started_after_ms < (NOW - HOUR).timestamp() * 1000
+
+
+def test_a_backlog_never_pushes_out_what_goes_first() -> None:
+    """Lists begin with the newest; the state keeps as many as a sweep takes, however long they are."""
+    begun = decide(SweepState(), Sweep(), NOW, POLICY)
+    state, hours = begun.state, 1.0
+    for page in range(40):
+        runs = [failed(f"r{page}-{n}", hours_ago=hours + n / 100) for n in range(100)]
+        state, hours = decide(state, listed(*runs, complete=False), NOW, POLICY).state, hours + 1.5
+        assert len(state.found) == 3
+        assert len(msgspec.json.encode(state)) < 4_000
+    assert [run.id for run in state.found] == ["r39-99", "r39-98", "r39-97"]
+
+
+def test_a_list_that_never_ends_is_told_and_ends_the_sweep() -> None:
+    """Bounded in pages; what was read counts, and the case ends with the next whole sweep."""
+    begun = decide(SweepState(), Sweep(), NOW, POLICY).state
+    last = replace(begun, left=(replace(begun.left[-1], page=1_000),))
+    at = decide(last, listed(failed(), complete=False), NOW, POLICY)
+    assert at.effects == ()
+    assert len(at.emits) == 1
+    assert case_of(at)[0] == "recovery.refused"
+    again = decide(at.state, Sweep(), NOW + HOUR, POLICY).state
+    assert len(again.cases) == 1
+    assert decide(replace(again, left=again.left[-1:]), listed(), NOW + HOUR, POLICY).state.cases == ()
+
+
+@pytest.mark.parametrize("outcome", [refused(), exhausted()])
+def test_a_list_that_is_refused_is_a_case_and_the_others_are_read_all_the_same(outcome: Any) -> None:
+    """What the others show is recovered; how far was seen is not remembered; the case keeps its beginning."""
+    begun = decide(SweepState(), Sweep(), NOW, POLICY).state
+    at = decide(begun, listed(failed()), NOW, POLICY)
+    at = decide(at.state, outcome, NOW, POLICY)
+    assert asked(at).has_warnings is True
+    at = decide(at.state, listed(), NOW, POLICY)
+    at = decide(at.state, outcome, NOW + MINUTE, POLICY)
+    assert [emit.key for emit in at.emits] == ["patchworks/run/r1"]
+    assert (at.state.swept_to, len(at.timers)) == (None, 1)
+    assert case_of(at)[0] == "recovery.refused"
+    assert at.state.cases[0].opened_at == NOW
+
+
+def test_a_second_sweep_waits_for_the_one_under_way() -> None:
+    """Its timer is set anew, and nothing is read twice at once."""
+    begun = decide(SweepState(), Sweep(), NOW, POLICY).state
+    at = decide(begun, Sweep(), NOW, POLICY)
+    assert (at.state, at.effects, len(at.timers)) == (begun, (), 1)
+
+
+def test_a_person_can_have_it_sweep_at_once() -> None:
+    """`seamline holds release patchworks/sweep`."""
+    (emit,) = decide(SweepState(), Recheck(because="person"), NOW, POLICY).emits
+    assert emit == Emit(channel=NAME, message=Sweep())
+
+
+def test_a_flow_that_is_new_in_the_configuration_is_looked_at_as_far_back_as_payloads_are_kept() -> None:
+    """How far the other flows were seen says nothing of it; one that is gone changes nothing."""
+    two = policy(flows={FLOW: "web", "4311": "web"})
+    seen = SweepState(swept_to=NOW - MINUTE, flows=(FLOW,))
+    oldest = int((NOW - 72 * HOUR - 5 * MINUTE).timestamp() * 1000)
+    assert {each.started_after_ms for each in decide(seen, Sweep(), NOW, two).state.left} == {oldest}
+    both = replace(seen, flows=(FLOW, "4311"))
+    fewer = decide(both, Sweep(), NOW, POLICY).state
+    assert (fewer.swept_to, fewer.flows) == (NOW - MINUTE, (FLOW,))
+
+
+def test_runs_of_a_flow_that_left_the_configuration_during_a_sweep_are_let_be() -> None:
+    """A process that died in the middle of a sweep, and came back with another configuration."""
+    begun = decide(SweepState(), Sweep(), NOW, POLICY).state
+    seen = decide(begun, listed(failed()), NOW, POLICY).state
+    other = policy(flows={"9": "web"})
+    assert decide(replace(seen, left=seen.left[-1:]), listed(), NOW, other).emits == ()
+
+
+# -- a run -------------------------------------------------------------------------------------------------------------
+
+
+def test_a_run_is_asked_for_its_payloads_and_each_is_taken_once() -> None:
+    """Two payloads, one call under way at any time; nothing is open at the end."""
+    at = decide(RunState(), RecoverRun(run=failed()), NOW, POLICY)
+    assert asked(at) == FailedPayloads(run_id="r1", status=RunStatus.FAILURE)
+    assert at.state.sales_channel == "web"
+    assert timer(at) == ("ending", 61 * HOUR, PayloadsEnding()), "six hours before the 72 are over"
+    at = decide(at.state, done(Fetch(payload_ids=("p1", "p2"))), NOW, POLICY)
+    assert asked(at).payload_id == "p1"
+    at = decide(at.state, taken("p1", new=2, known=1), NOW, POLICY)
+    assert asked(at).payload_id == "p2"
+    at = decide(at.state, taken("p2", new=0, known=4), NOW, POLICY)
+    assert (at.effects, at.timers, set(at.cancels)) == ((), (), {"again", "ending"})
+    assert (at.state.ended, at.state.new, at.state.known, at.state.cases) == (True, 2, 5, ())
+
+
+WAITING = going("p1", asked=False)
+ENDED = going(asked=False, ended=True)
+
+
+@pytest.mark.parametrize(
+    ("state", "message"),
+    [
+        pytest.param(going("p1", "p2"), RecoverRun(run=failed()), id="found by two sweeps"),
+        pytest.param(ENDED, RecoverRun(run=failed()), id="found again"),
+        pytest.param(going("p1"), Recheck(because="person"), id="released while a call is under way"),
+        pytest.param(going(), Recheck(because="later"), id="a timer while its payloads are asked for"),
+        pytest.param(ENDED, Recheck(because="later"), id="a timer after the end"),
+        pytest.param(ENDED, PayloadsEnding(), id="it ended in time"),
+        pytest.param(
+            going("p1"),
+            EffectUnknown(intent=1, kind="k", cause="c", began_us=1, ended_us=2, attempts=1),
+            id="the lane looks",
+        ),
+        pytest.param(RunState(), Recheck(because="person"), id="a run that was never met"),
+    ],
+)
+def test_nothing_follows_from_what_is_known_or_under_way(state: RunState, message: Any) -> None:
+    """Else two calls would be under way, and the outcome of one taken for the other's."""
+    assert decide(state, message, NOW, POLICY) == Decision(state=state)
+
+
+@pytest.mark.parametrize(
+    ("state", "message", "why"),
+    [
+        pytest.param(going(), done(Fetch()), "its log does not say what it was about", id="no payload is named"),
+        pytest.param(going("p1"), GONE, "no longer keeps its payload p1", id="gone"),
+        pytest.param(
+            going("p1"), taken(reason="An order is a JSON object."), "payload p1 holds no orders", id="no orders"
+        ),
+        pytest.param(going(), done(Fetch(payload_ids=("../x",))), "payload with such an id", id="an odd payload id"),
+        pytest.param(RunState(), RecoverRun(run=failed("a/b c?")), "a run with such an id", id="an odd run id"),
+        pytest.param(RunState(), RecoverRun(run=failed("x" * 101)), "a run with such an id", id="a long run id"),
+        pytest.param(
+            RunState(), RecoverRun(run=failed(hours_ago=72)), "when its payloads were gone already", id="too late"
+        ),
+        pytest.param(
+            RunState(), RecoverRun(run=failed(flow_id="9")), "its flow 9 is not one of recovery.flows", id="no such flow"
+        ),
+        pytest.param(
+            replace(WAITING, run=failed(hours_ago=72)), Recheck(because="later"), "could not be fetched before they",
+            id="still refused when the 72 hours were over",
+        ),
+    ],
+)  # fmt: skip
+def test_what_can_not_be_recovered_any_more_is_a_case_and_no_call(state: RunState, message: Any, why: str) -> None:
+    """With the reason in its sentence; nothing is asked for again, and no timer goes on."""
+    at = decide(state, message, NOW, POLICY)
+    assert (at.effects, at.timers, at.state.ended) == ((), (), True)
+    kind, sentence = case_of(at)
+    assert kind == "run.lost"
+    assert sentence.startswith("run ")
+    assert why in sentence
+
+
+def test_a_success_that_failed_at_nothing_ends_without_a_case() -> None:
+    """Its warnings were about something else."""
+    at = decide(going(), done(Fetch(failed=False)), NOW, POLICY)
+    assert (at.state.ended, at.state.cases, at.effects) == (True, (), ())
+
+
+@pytest.mark.parametrize("first", [GONE, taken("p1", reason="no order"), refused(), exhausted()])
+def test_one_payload_that_is_lost_or_refused_does_not_delay_the_others(first: Any) -> None:
+    """The next one is asked for at once."""
+    at = decide(going("p1", "p2"), first, NOW, POLICY)
+    assert asked(at).payload_id == "p2"
+
+
+def test_what_is_refused_is_asked_for_again_after_a_quarter_of_an_hour_and_alone() -> None:
+    """The others are taken; the case ends when the refused one comes after all."""
+    at = decide(going("p1", "p2"), refused(), NOW, POLICY)
+    at = decide(at.state, taken("p2", new=1), NOW, POLICY)
+    assert timer(at) == ("again", 15 * MINUTE, Recheck(because="later"))
+    assert not at.state.ended
+    assert case_of(at)[0] == "run.lost"
+    at = decide(at.state, Recheck(because="later"), NOW + 15 * MINUTE, POLICY)
+    assert asked(at).payload_id == "p1"
+    at = decide(at.state, taken("p1", new=1), NOW + 16 * MINUTE, POLICY)
+    assert (at.state.ended, at.state.new, at.state.cases) == (True, 2, ())
+
+
+@pytest.mark.parametrize("outcome", [refused(), exhausted()])
+def test_a_log_that_is_refused_is_asked_for_again_until_the_payloads_are_gone(outcome: Any) -> None:
+    """Every quarter of an hour, the last time when they go; then it ends, with the case."""
+    state, now, calls = going(run=failed(hours_ago=71.4)), NOW, 0
+    while not state.ended:
+        at = decide(state, outcome, now, POLICY)
+        assert case_of(at)[0] == "run.lost"
+        now = next(each.due for each in at.timers if each.name == "again")
+        state = decide(at.state, Recheck(because="later"), now, POLICY).state
+        calls += 1
+        assert calls < 10
+    assert now == NOW + 0.6 * HOUR
+    assert calls == 3
+    assert "before they were gone" in state.cases[0].sentence
+
+
+def test_a_run_of_unknown_beginning_is_not_asked_for_for_ever() -> None:
+    """Its 72 hours are counted from when it was found."""
+    found = decide(RunState(), RecoverRun(run=failed(started_at=None)), NOW, POLICY)
+    waits = decide(found.state, refused(), NOW, POLICY).state
+    assert asked(decide(waits, Recheck(because="later"), NOW + 71 * HOUR, POLICY)).run_id == "r1"
+    assert decide(waits, Recheck(because="later"), NOW + 72 * HOUR, POLICY).state.ended
+
+
+def test_a_full_store_delays_a_payload_and_loses_none() -> None:
+    """The same payload again a minute later; nothing is held in memory meanwhile, and what was counted stays."""
+    at = decide(going("p2", "p3", new=4), taken("p2", full=True), NOW, POLICY)
+    assert (at.state.left, at.state.asked, at.state.cases) == (("p2", "p3"), False, ())
+    assert timer(at) == ("again", MINUTE, Recheck(because="later"))
+    at = decide(at.state, Recheck(because="later"), NOW + MINUTE, POLICY)
+    assert (asked(at).payload_id, at.state.new) == ("p2", 4)
+
+
+def test_somebody_is_told_before_the_payloads_go_while_patchworks_owes_an_answer() -> None:
+    """The lane repeats a read for ever; the call goes on, and its success ends the case."""
+    at = decide(going("p1"), PayloadsEnding(), NOW, POLICY)
+    assert at.state.asked
+    assert "keeps them until 2026-11-26 07:00Z" in case_of(at)[1]
+    assert decide(at.state, taken(new=1), NOW, POLICY).state.cases == ()
+
+
+def test_a_release_tries_all_of_it_once_more_and_then_the_case_is_done() -> None:
+    """The remedy: look, resend, release. What comes of the last try is no news to that person."""
+    lost = decide(going("p1"), taken(reason="no order"), NOW, POLICY).state
+    at = decide(lost, Recheck(because="person"), NOW, POLICY)
+    assert asked(at).run_id == "r1"
+    assert len(at.state.cases) == 1, "it is open while it is tried"
+    at = decide(at.state, done(Fetch(payload_ids=("p1",))), NOW, POLICY)
+    at = decide(at.state, taken(reason="no order"), NOW, POLICY)
+    assert (at.state.ended, at.state.cases) == (True, ())
+    gone = decide(replace(lost, run=failed(hours_ago=80)), Recheck(because="person"), NOW, POLICY)
+    assert (gone.effects, gone.state.cases) == ((), ())
+
+
+def test_a_release_follows_the_configuration_of_now() -> None:
+    """A flow that had been given the wrong sales channel is corrected, Seamline restarted, the run released."""
+    lost = decide(going("p1"), taken(reason="no order id"), NOW, POLICY).state
+    at = decide(lost, Recheck(because="person"), NOW, policy(flows={FLOW: "outlet"}))
+    assert at.state.sales_channel == "outlet"
+
+
+# -- all of it together ------------------------------------------------------------------------------------------------
+
+
+class Twin:
+    """Patchworks' lists and payloads, the runtime around the decisions, and the door: events in any order.
+
+    Calls that are under way end when `step` picks them; each is of one key, as the journal has it.
+    """
+
+    def __init__(self, runs: dict[str, tuple[str, ...]], max_per_sweep: int) -> None:
+        self.policy = policy(runs_per_sweep_max=max_per_sweep)
+        self.runs = runs
+        self.now = NOW
+        self.states: dict[str, Any] = {}
+        self.messages: list[tuple[str, Any]] = [(SWEEP_KEY, Sweep())]
+        self.calls: list[tuple[str, Any]] = []
+        self.timers: dict[tuple[str, str], tuple[datetime, Any]] = {}
+        self.accepted: Counter[str] = Counter()
+        self.whole: Counter[str] = Counter()
+        """How often a run was downloaded to its end."""
+
+    def settle(self, key: str, message: Any) -> None:
+        begun: Any = SweepState() if key == SWEEP_KEY else RunState()
+        before = self.states.get(key, begun)
+        at = decide(before, message, self.now, self.policy)
+        after = at.state
+        assert len(at.effects) <= 1
+        self.states[key] = msgspec.json.decode(msgspec.json.encode(after), type=run_recovery.State)
+        self.messages += [(emit.key or key, emit.message) for emit in at.emits]
+        self.calls += [(key, asked(replace_effects(at, effect))) for effect in at.effects]
+        for name in at.cancels:
+            self.timers.pop((key, name), None)
+        self.timers.update({(key, each.name): (each.due, each.message) for each in at.timers})
+        assert sum(of == key for of, _ in self.calls) <= 1, "one call of a key at a time"
+        if isinstance(after, RunState) and after.ended and not before.ended and not after.lost:
+            self.whole[key] += 1
+
+    def answer(self, key: str, wish: Any, fate: str) -> Any:
+        """The outcome of a call, as the shell resolves it."""
+        if fate == "refused":
+            return refused()
+        if isinstance(wish, ListRuns):
+            names = list(self.runs) if wish.status == 3 else []
+            page = names[(wish.page - 1) * 2 : wish.page * 2]
+            new = [failed(name, hours_ago=5) for name in page if f"patchworks/run/{name}" not in self.states]
+            return listed(*new, complete=wish.page * 2 >= len(names))
+        if isinstance(wish, FailedPayloads):
+            return done(Fetch(payload_ids=self.runs[wish.run_id]))
+        if fate == "full":
+            return taken(wish.payload_id, full=True)
+        self.accepted[f"{key}/{wish.payload_id}"] += 1
+        if fate == "died":  # accepted, and the process died before the decision: the call is made again
+            self.calls.append((key, wish))
+            return None
+        return taken(wish.payload_id, new=1)
+
+    def step(self, pick: int, fate: str) -> bool:
+        """One thing happens; False when nothing is left to happen."""
+        due = [(key, at) for key, at in self.timers.items() if at[0] <= self.now]
+        events: list[Any] = [*(("m", each) for each in self.messages), *(("c", each) for each in self.calls)]
+        events += [("t", each) for each in due]
+        if not events:
+            return False
+        kind, what = events[pick % len(events)]
+        if kind == "m":
+            self.messages.remove(what)
+            self.settle(*what)
+        elif kind == "t":
+            (key, name), (_, message) = what
+            del self.timers[key, name]
+            self.messages.append((key, message))
+        else:
+            self.calls.remove(what)
+            key, wish = what
+            outcome = self.answer(key, wish, fate)
+            if outcome is not None:
+                self.settle(key, outcome)
+        return True
+
+    def rest(self) -> None:
+        """Everything that is under way ends well, and time goes on."""
+        for _ in range(400):
+            while self.step(0, "well"):
+                pass
+            self.now += 5 * MINUTE
+            if self.now > NOW + 20 * HOUR:
+                return
+
+
+def replace_effects(decision: Decision, effect: Any) -> Decision:
+    return replace(decision, effects=(effect,))
+
+
+FATES = ("well", "well", "refused", "full", "died")
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from([f"r{n}" for n in range(7)]),
+        st.lists(st.sampled_from(["p1", "p2", "p3"]), min_size=1, max_size=3, unique=True).map(tuple),
+        min_size=1,
+    ),
+    st.integers(1, 3),
+    st.lists(st.tuples(st.integers(0, 40), st.sampled_from(FATES), st.integers(0, 3)), max_size=60),
+)
+def test_each_run_is_downloaded_once_and_none_is_forgotten_while_its_payloads_are_kept(
+    runs: dict[str, tuple[str, ...]], max_per_sweep: int, events: Sequence[tuple[int, str, int]]
+) -> None:
+    """Whatever order pages, runs, failures, timers, second sweeps and deaths come in."""
+    twin = Twin(runs, max_per_sweep)
+    for pick, fate, what in events:
+        twin.step(pick, fate)
+        if what == 1:
+            twin.messages.append((SWEEP_KEY, Sweep()))
+        elif what == 2:
+            twin.now += 7 * MINUTE
+    twin.rest()
+    for name, payloads in runs.items():
+        key = f"patchworks/run/{name}"
+        assert twin.whole[key] == 1
+        assert twin.states[key].new == len(payloads)
+        assert {f"{key}/{payload}" for payload in payloads} <= set(twin.accepted)
+        assert twin.states[key].cases == ()
+    deaths = sum(fate == "died" for _, fate, _ in events)
+    assert sum(twin.accepted.values()) <= sum(map(len, runs.values())) + deaths, "a download more only after a death"
+
+
+# -- the shell ---------------------------------------------------------------------------------------------------------
+
+
+def test_states_and_messages_are_read_back_as_they_were() -> None:
+    """What the journal keeps."""
+    begun = decide(SweepState(), Sweep(), NOW, POLICY).state
+    for state in (begun, going("p1", lost="x"), RunState()):
+        assert msgspec.json.decode(msgspec.json.encode(state), type=run_recovery.State) == state
+    kept = msgspec.json.encode(RecoverRun(run=failed()))
+    assert msgspec.json.decode(kept, type=run_recovery.RunRecovery.message_type) == RecoverRun(run=failed())
