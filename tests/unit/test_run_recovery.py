@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from random import Random
 from typing import Any
 
 import msgspec
@@ -293,7 +293,7 @@ def test_nothing_follows_from_what_is_known_or_under_way(state: RunState, messag
             RunState(), RecoverRun(run=failed(hours_ago=72)), "when its payloads were gone already", id="too late"
         ),
         pytest.param(
-            RunState(), RecoverRun(run=failed(flow_id="9")), "its flow 9 is not one of recovery.flows", id="no such flow"
+            RunState(), RecoverRun(run=failed(flow_id="9")), "its flow 9 is not one of recovery.flows", id="no flow"
         ),
         pytest.param(
             replace(WAITING, run=failed(hours_ago=72)), Recheck(because="later"), "could not be fetched before they",
@@ -417,7 +417,7 @@ class Twin:
         self.timers: dict[tuple[str, str], tuple[datetime, Any]] = {}
         self.accepted: Counter[str] = Counter()
         self.whole: Counter[str] = Counter()
-        """How often a run was downloaded to its end."""
+        """How often it was decided that a payload has been taken."""
 
     def settle(self, key: str, message: Any) -> None:
         begun: Any = SweepState() if key == SWEEP_KEY else RunState()
@@ -432,8 +432,8 @@ class Twin:
             self.timers.pop((key, name), None)
         self.timers.update({(key, each.name): (each.due, each.message) for each in at.timers})
         assert sum(of == key for of, _ in self.calls) <= 1, "one call of a key at a time"
-        if isinstance(after, RunState) and after.ended and not before.ended and not after.lost:
-            self.whole[key] += 1
+        if isinstance(message, run_recovery._PayloadTaken) and not message.full:
+            self.whole[f"{key}/{message.payload_id}"] += 1
 
     def answer(self, key: str, wish: Any, fate: str) -> Any:
         """The outcome of a call, as the shell resolves it."""
@@ -501,27 +501,32 @@ FATES = ("well", "well", "refused", "full", "died")
         min_size=1,
     ),
     st.integers(1, 3),
-    st.lists(st.tuples(st.integers(0, 40), st.sampled_from(FATES), st.integers(0, 3)), max_size=60),
+    st.integers(0, 1 << 32),
 )
 def test_each_run_is_downloaded_once_and_none_is_forgotten_while_its_payloads_are_kept(
-    runs: dict[str, tuple[str, ...]], max_per_sweep: int, events: Sequence[tuple[int, str, int]]
+    runs: dict[str, tuple[str, ...]], max_per_sweep: int, seed: int
 ) -> None:
-    """Whatever order pages, runs, failures, timers, second sweeps and deaths come in."""
-    twin = Twin(runs, max_per_sweep)
-    for pick, fate, what in events:
-        twin.step(pick, fate)
-        if what == 1:
-            twin.messages.append((SWEEP_KEY, Sweep()))
-        elif what == 2:
-            twin.now += 7 * MINUTE
+    """Whatever order pages, runs, failures, timers, second sweeps, impatient people and deaths come in."""
+    twin, random, deaths = Twin(runs, max_per_sweep), Random(seed), 0
+    for _ in range(120):
+        fate = random.choice(FATES)
+        deaths += twin.step(random.randrange(40), fate) and fate == "died"
+        match random.randrange(6):
+            case 0:
+                twin.messages.append((SWEEP_KEY, Sweep()))
+            case 1:
+                twin.now += 7 * MINUTE
+            case 2:
+                under_way = [key for key, _ in twin.calls if key != SWEEP_KEY]
+                if under_way:
+                    twin.settle(random.choice(under_way), Recheck(because="person"))
     twin.rest()
     for name, payloads in runs.items():
         key = f"patchworks/run/{name}"
-        assert twin.whole[key] == 1
-        assert twin.states[key].new == len(payloads)
+        assert twin.states[key].ended
+        assert {twin.whole[f"{key}/{payload}"] for payload in payloads} == {1}
         assert {f"{key}/{payload}" for payload in payloads} <= set(twin.accepted)
         assert twin.states[key].cases == ()
-    deaths = sum(fate == "died" for _, fate, _ in events)
     assert sum(twin.accepted.values()) <= sum(map(len, runs.values())) + deaths, "a download more only after a death"
 
 
