@@ -36,7 +36,7 @@ control_key = "file:{directory}/control.key"
 [fulfil]
 token = "file:{directory}/token.key"
 requests_per_s = 500
-catalogue_every_s = 0.3
+catalogue_every_s = {catalogue_every_s}
 lost_answer_wait_s = 0.05
 [fulfil.api]
 base_url = "{url}"
@@ -133,7 +133,14 @@ def sandbox_config(**changes: Any) -> SandboxConfig:
 
 
 def configuration(
-    directory: Path, url: str, *, intake: str = "", telemetry: str = "", fulfil: str = "", more: str = ""
+    directory: Path,
+    url: str,
+    *,
+    intake: str = "",
+    telemetry: str = "",
+    fulfil: str = "",
+    more: str = "",
+    catalogue_every_s: str = "0.3",
 ) -> Config:
     """The configuration of a Seamline in this directory; `fulfil` and `more` are further sections."""
     for name, secret in (("intake", INTAKE_KEY), ("control", CONTROL_KEY), ("token", TOKEN)):
@@ -141,7 +148,13 @@ def configuration(
         (directory / f"{name}.key").chmod(0o600)
     path = directory / "seamline.toml"
     text = _CONFIG.format(
-        store=directory / "store.db", directory=directory, url=url, intake=intake, telemetry=telemetry, fulfil=fulfil
+        store=directory / "store.db",
+        directory=directory,
+        url=url,
+        intake=intake,
+        telemetry=telemetry,
+        fulfil=fulfil,
+        catalogue_every_s=catalogue_every_s,
     )
     text += more
     path.write_text(text)
