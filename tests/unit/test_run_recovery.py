@@ -2,122 +2,69 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from datetime import UTC, datetime, timedelta
-from random import Random
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
+import anyio
 import msgspec
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from connectors.contract import Identified, Unidentifiable
+from connectors.patchworks.items import Items
 from connectors.patchworks.recovery import Fetch
-from connectors.patchworks.requests import DownloadPayload, FailedPayloads, ListRuns
-from connectors.patchworks.wire import Run, RunStatus
+from connectors.patchworks.requests import FailedPayloads
+from connectors.patchworks.wire import Page, Payload, RunStatus
 from flows import run_recovery
-from flows.config import RecoverySettings
+from flows.events import RunRecovered
 from flows.model.messages import Recheck
+from flows.model.schema import ORDERS
 from flows.run_recovery import (
     NAME,
     SWEEP_KEY,
     PayloadsEnding,
     Policy,
     RecoverRun,
+    RunRecovery,
     RunState,
     Sweep,
     SweepState,
     decide,
-    recovery_policy,
 )
+from runtime.actor import Item
+from runtime.clock import SystemClock
 from runtime.decision import (
     Decision,
     EffectDone,
-    EffectExhausted,
-    EffectRefused,
     EffectUnknown,
     Emit,
-    Repeat,
 )
-
-NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
-MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
-FLOW = "4310"
-ORDER = b'{"id": "1001"}'
-
-
-def policy(**changes: Any) -> Policy:
-    """One flow, for `web`."""
-    settings: dict[str, Any] = {"flows": {FLOW: "web"}, "runs_per_sweep_max": 3, "settle_s": 120, **changes}
-    return recovery_policy(RecoverySettings(**settings))
-
-
-POLICY = policy()
-
-
-def failed(id_: str = "r1", *, hours_ago: float = 5.0, **more: Any) -> Run:
-    """A run that began so long ago, took a minute and failed."""
-    began = NOW - hours_ago * HOUR
-    fields: dict[str, Any] = {
-        "id": id_, "status": RunStatus.FAILURE, "flow_id": FLOW,
-        "started_at": began, "finished_at": began + MINUTE, **more,
-    }  # fmt: skip
-    return Run(**fields)
-
-
-def listed(*runs: Run, complete: bool = True) -> Any:
-    return run_recovery._RunsListed(runs=runs, complete=complete)
-
-
-def taken(payload_id: str = "p1", **more: Any) -> Any:
-    return run_recovery._PayloadTaken(payload_id=payload_id, **more)
-
-
-def refused(code: str = "403", sentence: str = "Patchworks refused it (HTTP 403)") -> EffectRefused:
-    return EffectRefused(intent=1, kind="k", code=code, sentence=sentence, began_us=1, ended_us=2, attempts=1)
-
-
-def exhausted() -> EffectExhausted:
-    sentence = "it was tried 9 times: no answer"
-    return EffectExhausted(
-        intent=1, kind="k", cause="unavailable", sentence=sentence, began_us=1, ended_us=2, attempts=9
-    )
-
-
-def done(result: Any) -> EffectDone:
-    return EffectDone(intent=1, kind="k", result=result, began_us=1, ended_us=2, attempts=1)
-
-
-GONE = refused("payload_gone", "Patchworks no longer keeps the payload p1 (72 hours)")
-
-
-def asked(decision: Decision) -> Any:
-    """What the one call of a decision asks for."""
-    (effect,) = decision.effects
-    assert (effect.api, effect.repeat, effect.share) == ("patchworks", Repeat.SAFE, "orders")
-    kinds: dict[str, Any] = {each.kind: each for each in (ListRuns, FailedPayloads, DownloadPayload)}
-    return msgspec.json.decode(effect.body, type=kinds[effect.kind])
-
-
-def going(*left: str, **more: Any) -> RunState:
-    """A run with these payloads to take, the first of which is being fetched."""
-    fields: dict[str, Any] = {
-        "run": failed(), "found_at": NOW, "sales_channel": "web", "asked": True, "left": left, **more,
-    }  # fmt: skip
-    return RunState(**fields)
-
-
-def case_of(decision: Decision) -> tuple[str, str]:
-    """(kind, sentence) of the one case that is open now."""
-    (case,) = decision.state.cases
-    return case.kind, case.sentence
-
-
-def timer(decision: Decision) -> tuple[str, timedelta, Any]:
-    (each,) = decision.timers
-    return each.name, each.due - NOW, each.message
-
+from runtime.delivery import Delivery, Receipt
+from runtime.errors import StoreFull
+from runtime.journal.journal import opened
+from tests.unit.run_messages import (
+    FLOW,
+    GONE,
+    HOUR,
+    MINUTE,
+    NOW,
+    ORDER,
+    POLICY,
+    asked,
+    case_of,
+    done,
+    exhausted,
+    failed,
+    going,
+    listed,
+    policy,
+    refused,
+    taken,
+    timer,
+)
 
 # -- the sweep ---------------------------------------------------------------------------------------------------------
 
@@ -398,139 +345,112 @@ def test_a_release_follows_the_configuration_of_now() -> None:
     assert at.state.sales_channel == "outlet"
 
 
-# -- all of it together ------------------------------------------------------------------------------------------------
-
-
-class Twin:
-    """Patchworks' lists and payloads, the runtime around the decisions, and the door: events in any order.
-
-    Calls that are under way end when `step` picks them; each is of one key, as the journal has it.
-    """
-
-    def __init__(self, runs: dict[str, tuple[str, ...]], max_per_sweep: int) -> None:
-        self.policy = policy(runs_per_sweep_max=max_per_sweep)
-        self.runs = runs
-        self.now = NOW
-        self.states: dict[str, Any] = {}
-        self.messages: list[tuple[str, Any]] = [(SWEEP_KEY, Sweep())]
-        self.calls: list[tuple[str, Any]] = []
-        self.timers: dict[tuple[str, str], tuple[datetime, Any]] = {}
-        self.accepted: Counter[str] = Counter()
-        self.whole: Counter[str] = Counter()
-        """How often it was decided that a payload has been taken."""
-
-    def settle(self, key: str, message: Any) -> None:
-        begun: Any = SweepState() if key == SWEEP_KEY else RunState()
-        before = self.states.get(key, begun)
-        at = decide(before, message, self.now, self.policy)
-        after = at.state
-        assert len(at.effects) <= 1
-        self.states[key] = msgspec.json.decode(msgspec.json.encode(after), type=run_recovery.State)
-        self.messages += [(emit.key or key, emit.message) for emit in at.emits]
-        self.calls += [(key, asked(replace_effects(at, effect))) for effect in at.effects]
-        for name in at.cancels:
-            self.timers.pop((key, name), None)
-        self.timers.update({(key, each.name): (each.due, each.message) for each in at.timers})
-        assert sum(of == key for of, _ in self.calls) <= 1, "one call of a key at a time"
-        if isinstance(message, run_recovery._PayloadTaken) and not message.full:
-            self.whole[f"{key}/{message.payload_id}"] += 1
-
-    def answer(self, key: str, wish: Any, fate: str) -> Any:
-        """The outcome of a call, as the shell resolves it."""
-        if fate == "refused":
-            return refused()
-        if isinstance(wish, ListRuns):
-            names = list(self.runs) if wish.status == 3 else []
-            page = names[(wish.page - 1) * 2 : wish.page * 2]
-            new = [failed(name, hours_ago=5) for name in page if f"patchworks/run/{name}" not in self.states]
-            return listed(*new, complete=wish.page * 2 >= len(names))
-        if isinstance(wish, FailedPayloads):
-            return done(Fetch(payload_ids=self.runs[wish.run_id]))
-        if fate == "full":
-            return taken(wish.payload_id, full=True)
-        self.accepted[f"{key}/{wish.payload_id}"] += 1
-        if fate == "died":  # accepted, and the process died before the decision: the call is made again
-            self.calls.append((key, wish))
-            return None
-        return taken(wish.payload_id, new=1)
-
-    def step(self, pick: int, fate: str) -> bool:
-        """One thing happens; False when nothing is left to happen."""
-        due = [(key, at) for key, at in self.timers.items() if at[0] <= self.now]
-        events: list[Any] = [*(("m", each) for each in self.messages), *(("c", each) for each in self.calls)]
-        events += [("t", each) for each in due]
-        if not events:
-            return False
-        kind, what = events[pick % len(events)]
-        if kind == "m":
-            self.messages.remove(what)
-            self.settle(*what)
-        elif kind == "t":
-            (key, name), (_, message) = what
-            del self.timers[key, name]
-            self.messages.append((key, message))
-        else:
-            self.calls.remove(what)
-            key, wish = what
-            outcome = self.answer(key, wish, fate)
-            if outcome is not None:
-                self.settle(key, outcome)
-        return True
-
-    def rest(self) -> None:
-        """Everything that is under way ends well, and time goes on."""
-        for _ in range(400):
-            while self.step(0, "well"):
-                pass
-            self.now += 5 * MINUTE
-            if self.now > NOW + 20 * HOUR:
-                return
-
-
-def replace_effects(decision: Decision, effect: Any) -> Decision:
-    return replace(decision, effects=(effect,))
-
-
-FATES = ("well", "well", "refused", "full", "died")
-
-
-@given(
-    st.dictionaries(
-        st.sampled_from([f"r{n}" for n in range(7)]),
-        st.lists(st.sampled_from(["p1", "p2", "p3"]), min_size=1, max_size=3, unique=True).map(tuple),
-        min_size=1,
-    ),
-    st.integers(1, 3),
-    st.integers(0, 1 << 32),
-)
-def test_each_run_is_downloaded_once_and_none_is_forgotten_while_its_payloads_are_kept(
-    runs: dict[str, tuple[str, ...]], max_per_sweep: int, seed: int
-) -> None:
-    """Whatever order pages, runs, failures, timers, second sweeps, impatient people and deaths come in."""
-    twin, random, deaths = Twin(runs, max_per_sweep), Random(seed), 0
-    for _ in range(120):
-        fate = random.choice(FATES)
-        deaths += twin.step(random.randrange(40), fate) and fate == "died"
-        match random.randrange(6):
-            case 0:
-                twin.messages.append((SWEEP_KEY, Sweep()))
-            case 1:
-                twin.now += 7 * MINUTE
-            case 2:
-                under_way = [key for key, _ in twin.calls if key != SWEEP_KEY]
-                if under_way:
-                    twin.settle(random.choice(under_way), Recheck(because="person"))
-    twin.rest()
-    for name, payloads in runs.items():
-        key = f"patchworks/run/{name}"
-        assert twin.states[key].ended
-        assert {twin.whole[f"{key}/{payload}"] for payload in payloads} == {1}
-        assert {f"{key}/{payload}" for payload in payloads} <= set(twin.accepted)
-        assert twin.states[key].cases == ()
-    assert sum(twin.accepted.values()) <= sum(map(len, runs.values())) + deaths, "a download more only after a death"
-
-
 # -- the shell ---------------------------------------------------------------------------------------------------------
+
+
+class Door:
+    """Accepts what is delivered to it, once there is room."""
+
+    def __init__(self) -> None:
+        self.full = False
+        self.seen: set[tuple[str, str, bytes]] = set()
+
+    async def accept(self, deliveries: Sequence[Delivery]) -> list[Receipt]:
+        if self.full:
+            raise StoreFull("the disk budget is used up")
+        marks = [(each.key, each.version, each.digest) for each in deliveries]
+        receipts = [Receipt(n, new=mark not in self.seen) for n, mark in enumerate(marks)]
+        self.seen.update(marks)
+        return receipts
+
+
+def identify(sales_channel: str, item: bytes) -> Identified | Unidentifiable:
+    """An order is an object with an id; the sales channel is part of what the test looks for."""
+    content = msgspec.json.decode(item)
+    return Identified(content["id"], "") if "id" in content else Unidentifiable(f"No id, for {sales_channel}.")
+
+
+@asynccontextmanager
+async def shell(path: Path, at: Policy = POLICY) -> AsyncIterator[tuple[RunRecovery, Door, list[Any]]]:
+    """The actor over a journal of its own, the door behind it, and the events it emits."""
+    events: list[Any] = []
+    door = Door()
+    async with (
+        opened(path / "store.db", SystemClock(), lambda _event: None, (ORDERS,)) as journal,
+        anyio.create_task_group() as tasks,
+    ):
+        tasks.start_soon(journal.writer.run)
+        for run_id in ("r1", "odd/ü 1"):
+            state = msgspec.json.encode(going())
+            await journal.write([("put_state", (NAME, f"patchworks/run/{run_id}", state, None, None, None))])
+        yield RunRecovery(at, Items(identify, items_max=10), door.accept, journal, events.append), door, events
+        tasks.cancel_scope.cancel()
+
+
+async def resolved(actor: RunRecovery, message: Any, state: Any = None) -> Any:
+    (found,) = await actor.resolve([Item("k", going("p1") if state is None else state, message, None)])
+    return found
+
+
+def payload(body: bytes) -> EffectDone:
+    return done(Payload(id="p1", content_type="application/json", body=body))
+
+
+@pytest.mark.anyio
+async def test_a_payload_is_accepted_like_any_delivery_and_known_the_second_time(tmp_path: Path) -> None:
+    """What a death between the accept and the decision comes to: the same payload once more."""
+    async with shell(tmp_path) as (actor, door, _):
+        assert await resolved(actor, payload(b"[" + ORDER + b"]")) == taken(new=1)
+        assert await resolved(actor, payload(ORDER)) == taken(known=1)
+        assert {key for key, _, _ in door.seen} == {"web/1001"}
+        assert await resolved(actor, payload(b"[]")) == taken()
+
+
+@pytest.mark.anyio
+async def test_a_full_store_or_what_is_no_order_is_an_answer_not_an_error(tmp_path: Path) -> None:
+    """The actor does not wait for room with a payload in its hands, and quotes nothing of it."""
+    async with shell(tmp_path) as (actor, door, _):
+        door.full = True
+        assert await resolved(actor, payload(ORDER)) == taken(full=True)
+        door.full = False
+        assert (await resolved(actor, payload(b'{"email": "x@example.com"}'))).reason == "No id, for web."
+        assert "not valid JSON" in (await resolved(actor, payload(b"a,b\n1,2"))).reason
+        assert door.seen == set()
+
+
+@pytest.mark.anyio
+async def test_a_payload_of_a_flow_that_left_the_configuration_is_not_accepted(tmp_path: Path) -> None:
+    """It was being fetched when the process stopped; nobody says any more which sales channel it is for."""
+    async with shell(tmp_path, policy(flows={"9": "web"})) as (actor, door, _):
+        assert "flow 4310 is not one of recovery.flows" in (await resolved(actor, payload(ORDER))).reason
+        assert door.seen == set()
+
+
+@pytest.mark.anyio
+async def test_runs_that_are_known_and_runs_of_others_are_dropped_from_a_page(tmp_path: Path) -> None:
+    """However odd their ids; and the state that follows holds nothing that nobody reads."""
+    known, odd, other = failed("r1"), failed("odd/ü 1"), failed("r2", flow_id="9")
+    new = failed("r3", summary="Send orders: HTTP 503", linked_run_ids=("r0",))
+    page = Page(rows=(known, odd, other, failed("r4", status=RunStatus.STOPPED), new), number=1, complete=True)
+    async with shell(tmp_path) as (actor, _, _):
+        assert await resolved(actor, done(page), SweepState()) == listed(failed("r3"))
+
+
+@pytest.mark.anyio
+async def test_the_end_of_a_run_is_counted_once_and_its_cases_are_rows(tmp_path: Path) -> None:
+    """Recovered, with what was new and known; a case that opens and ends."""
+    async with shell(tmp_path) as (actor, _, events):
+        before = going("p1")
+        after = decide(before, taken(new=2, known=1, reason=""), NOW, POLICY).state
+        actor.announce("patchworks/run/r1", before, after)
+        actor.announce("patchworks/run/r1", after, after)
+        key = "patchworks/run/r1"
+        assert events == [RunRecovered(sales_channel="web", lost=False, orders=2, known=1, key=key)]
+        lost = decide(before, GONE, NOW, POLICY).state
+        assert [row.statement for row in actor.project(key, before, lost, NOW)] == ["open_case"]
+        assert [row.statement for row in actor.project(key, lost, replace(lost, cases=()), NOW)] == ["close_case"]
+    assert actor.begin(SWEEP_KEY) == SweepState()
+    assert actor.begin(key) == RunState()
 
 
 def test_states_and_messages_are_read_back_as_they_were() -> None:
@@ -539,4 +459,4 @@ def test_states_and_messages_are_read_back_as_they_were() -> None:
     for state in (begun, going("p1", lost="x"), RunState()):
         assert msgspec.json.decode(msgspec.json.encode(state), type=run_recovery.State) == state
     kept = msgspec.json.encode(RecoverRun(run=failed()))
-    assert msgspec.json.decode(kept, type=run_recovery.RunRecovery.message_type) == RecoverRun(run=failed())
+    assert msgspec.json.decode(kept, type=RunRecovery.message_type) == RecoverRun(run=failed())
