@@ -49,6 +49,8 @@ SWEEP_KEY = "patchworks/sweep"
 _RUN_KEY = "patchworks/run/"
 _PAGES_MAX = 1_000
 """Of one list (100,000 runs); a list that never ends must not keep a sweep from ending."""
+_LOG_PAGES_MAX = 1_000
+"""Of a run's log."""
 _EXPIRED_MAX = 5_000
 """Runs that one sweep reports as gone."""
 _BACKLOG_AFTER = timedelta(minutes=1)
@@ -122,6 +124,10 @@ class RunState(msgspec.Struct, frozen=True, kw_only=True, tag="run"):
     sales_channel: str = ""
     asked: bool = False
     """A call is under way; whatever comes back is its outcome."""
+    log_page: int = 0
+    """Where in its log to look for more payloads; 0: all of it has been read."""
+    named: int = 0
+    """Payloads that its log has named so far."""
     left: tuple[str, ...] = ()
     refused: tuple[str, ...] = ()
     """Payloads that Patchworks would not give this time, to be asked for again later."""
@@ -285,12 +291,10 @@ def _begin(state: RunState, now: datetime, policy: Policy) -> Decision:
     kept_until = _kept_until(state, now)
     if now >= kept_until:
         return _end(_lost(state, "it was found when its payloads were gone already"), now)
-    call = _call(FailedPayloads(run_id=run.id, status=run.status))
-    if call is None:
-        return _end(_lost(state, "Patchworks cannot be asked for a run with such an id"), now)
     warn = max(kept_until - timedelta(seconds=policy.recovery.warn_before_s), now + _AGAIN_AFTER)
     ending = Timer(name="ending", due=warn, message=PayloadsEnding())
-    return Decision(state=replace(state, asked=True), effects=(call,), timers=(ending,))
+    begun = _go_on(replace(state, log_page=1), now)
+    return begun if begun.state.ended else replace(begun, timers=(ending,))
 
 
 def _recheck(state: RunState, asked: Recheck, now: datetime, policy: Policy) -> Decision:
@@ -302,15 +306,17 @@ def _recheck(state: RunState, asked: Recheck, now: datetime, policy: Policy) -> 
     if not state.ended and now >= _kept_until(state, now):
         return _end(_lost(state, "its payloads could not be fetched before they were gone"), now)
     state = replace(state, released=state.released or asked.because == "person")
-    if state.ended or not state.left:
-        return _begin(state, now, policy)
-    return _next_download(state, now)
+    return _begin(state, now, policy) if state.ended else _go_on(state, now)
 
 
 def _fetch(state: RunState, fetch: Fetch, now: datetime) -> Decision:
-    if fetch.failed and not fetch.payload_ids:
+    named = state.named + len(fetch.payload_ids)
+    state = replace(state, left=fetch.payload_ids, named=named, log_page=fetch.log_page)
+    if fetch.log_page > _LOG_PAGES_MAX or not fetch.whole:
+        state = _lost(replace(state, log_page=0), "it has so many payloads that not all of them were looked at")
+    elif fetch.failed and not named and not fetch.log_page:
         state = _lost(state, "it failed, and its log does not say what it was about to deliver")
-    return _next_download(replace(state, left=fetch.payload_ids), now)
+    return _go_on(state, now)
 
 
 def _taken(state: RunState, taken: _PayloadTaken, now: datetime) -> Decision:
@@ -324,16 +330,22 @@ def _taken(state: RunState, taken: _PayloadTaken, now: datetime) -> Decision:
 
 
 def _next(state: RunState, now: datetime) -> Decision:
-    """The payload in hand is dealt with: the next one, or the end."""
-    return _next_download(replace(state, left=state.left[1:]), now)
+    """The payload in hand is dealt with."""
+    return _go_on(replace(state, left=state.left[1:]), now)
 
 
-def _next_download(state: RunState, now: datetime) -> Decision:
+def _go_on(state: RunState, now: datetime) -> Decision:
+    """The next payload, the next part of the log, what was refused before, or the end."""
     while state.left:
         call = _call(DownloadPayload(payload_id=state.left[0]))
         if call is not None:
             return Decision(state=replace(state, asked=True), effects=(call,))
         state = _lost(replace(state, left=state.left[1:]), "Patchworks cannot be asked for a payload with such an id")
+    if state.log_page and state.run is not None:
+        call = _call(FailedPayloads(run_id=state.run.id, status=state.run.status, log_page=state.log_page))
+        if call is not None:
+            return Decision(state=replace(state, asked=True), effects=(call,))
+        state = _lost(state, "Patchworks cannot be asked for a run with such an id")
     if state.refused:
         return _wait(replace(state, left=state.refused, refused=()), now)
     return _end(state, now)
@@ -358,7 +370,7 @@ def _ending(state: RunState, now: datetime) -> Decision:
 def _end(state: RunState, now: datetime) -> Decision:
     """Nothing more is to be asked. What is lost is a case, unless the person who released it knows."""
     cases = _told(state, state.lost, now).cases if state.lost and not state.released else ()
-    ended = replace(state, asked=False, left=(), refused=(), ended=True, cases=cases)
+    ended = replace(state, asked=False, log_page=0, left=(), refused=(), ended=True, cases=cases)
     return Decision(state=ended, cancels=("again", "ending"))
 
 

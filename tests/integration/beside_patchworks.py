@@ -43,6 +43,7 @@ core_url = "{url}/core/api/v1"
 start_url = "{url}/start/api/v1"
 calls_per_min = 60000.0
 concurrency_max = 8
+page_size = {page_size}
 """
 _RECOVERY = """
 [recovery]
@@ -68,13 +69,14 @@ class Both:
         flows: Mapping[int, str] | None = None,
         recovery: bool = True,
         runs_max: int = 50,
+        page_size: int = 100,
         clock: Clock | None = None,
     ) -> AsyncIterator[Running]:
         """One life of the product. `flows`: whose failed runs are recovered, and for which sales channel."""
         (self.directory / "hub.key").write_text(token)
         (self.directory / "hub.key").chmod(0o600)
         of = {4310: "web"} if flows is None else flows
-        more = _PATCHWORKS.format(directory=self.directory, url=self.hub.url)
+        more = _PATCHWORKS.format(directory=self.directory, url=self.hub.url, page_size=page_size)
         if recovery:
             rows = "\n".join(f'{flow} = "{sales_channel}"' for flow, sales_channel in of.items())
             more += _RECOVERY.format(runs_max=runs_max, flows=rows)
@@ -103,6 +105,12 @@ class Both:
         ]
         async with self.session.post(f"{self.hub.url}/sandbox/faults", json=rules) as answer:
             assert answer.status == 200, await answer.text()
+
+    async def failed(self, route: str, within_s: float = 30.0) -> None:
+        """Wait until a call of this route has ended badly."""
+        with anyio.fail_after(within_s):
+            while not set(self.hub.sandbox.calls.statement().get(route, {})) - {"200"}:
+                await anyio.sleep(0.005)
 
     async def _settled(self) -> None:
         async with self.session.post(f"{self.hub.url}/sandbox/settle", json={"timeout_s": 120}) as answer:

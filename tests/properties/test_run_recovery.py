@@ -75,12 +75,13 @@ class Twin:
         if fate == "refused":
             return refused()
         if isinstance(wish, ListRuns):
-            names = list(self.runs) if wish.status == 3 else []
-            page = names[(wish.page - 1) * 2 : wish.page * 2]
-            new = [failed(name, hours_ago=5) for name in page if f"patchworks/run/{name}" not in self.states]
-            return listed(*new, complete=wish.page * 2 >= len(names))
+            runs = list(self.runs) if wish.status == 3 else []
+            shown = runs[(wish.page - 1) * 2 : wish.page * 2]
+            new = [failed(name, hours_ago=5) for name in shown if f"patchworks/run/{name}" not in self.states]
+            return listed(*new, complete=wish.page * 2 >= len(runs))
         if isinstance(wish, FailedPayloads):
-            return done(Fetch(payload_ids=self.runs[wish.run_id]))
+            names, page = self.runs[wish.run_id], wish.log_page  # a payload on each part of the log
+            return done(Fetch(payload_ids=names[page - 1 : page], log_page=page + 1 if page < len(names) else 0))
         if fate == "full":
             return taken(wish.payload_id, full=True)
         self.accepted[f"{key}/{wish.payload_id}"] += 1

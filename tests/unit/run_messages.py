@@ -84,9 +84,10 @@ def asked(decision: Decision) -> Any:
 
 
 def going(*left: str, **more: Any) -> RunState:
-    """A run with these payloads to take, the first of which is being fetched."""
+    """A run with these payloads to take, the first of which is being fetched; without any, its log is being read."""
     fields: dict[str, Any] = {
-        "run": failed(), "found_at": NOW, "sales_channel": "web", "asked": True, "left": left, **more,
+        "run": failed(), "found_at": NOW, "sales_channel": "web", "asked": True, "left": left,
+        "log_page": 0 if left else 1, **more,
     }  # fmt: skip
     return RunState(**fields)
 

@@ -258,6 +258,30 @@ def test_what_can_not_be_recovered_any_more_is_a_case_and_no_call(state: RunStat
     assert why in sentence
 
 
+def test_a_long_log_is_read_on_when_its_first_payloads_are_taken() -> None:
+    """So that neither state nor memory grows with the log; what a part names in vain is no loss."""
+    at = decide(going(), done(Fetch(payload_ids=("p1",), log_page=11)), NOW, POLICY)
+    at = decide(at.state, refused(), NOW, POLICY)
+    assert asked(at) == FailedPayloads(run_id="r1", status=RunStatus.FAILURE, log_page=11)
+    at = decide(at.state, refused(), NOW, POLICY)
+    assert timer(at)[0] == "again"
+    at = decide(at.state, Recheck(because="later"), NOW + 15 * MINUTE, POLICY)
+    assert asked(at).log_page == 11
+    at = decide(at.state, done(Fetch()), NOW, POLICY)
+    at = decide(at.state, Recheck(because="later"), NOW + 30 * MINUTE, POLICY)
+    assert asked(at).payload_id == "p1"
+    assert decide(at.state, taken(new=1), NOW, POLICY).state.cases == ()
+
+
+@pytest.mark.parametrize("fetch", [Fetch(payload_ids=("p1",), whole=False), Fetch(payload_ids=("p1",), log_page=1_001)])
+def test_a_run_with_too_much_to_look_through_is_taken_as_far_as_it_goes_and_told(fetch: Fetch) -> None:
+    """What was left out somebody has to look for."""
+    at = decide(going(), done(fetch), NOW, POLICY)
+    at = decide(at.state, taken(new=1), NOW, POLICY)
+    assert at.state.ended
+    assert "not all of them were looked at" in case_of(at)[1]
+
+
 def test_a_success_that_failed_at_nothing_ends_without_a_case() -> None:
     """Its warnings were about something else."""
     at = decide(going(), done(Fetch(failed=False)), NOW, POLICY)
