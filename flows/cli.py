@@ -161,7 +161,9 @@ def probe(
 
 @app.command
 def sandbox(
-    vendor: Annotated[Literal["fulfil", "patchworks"], Parameter(help="For whom it stands in: the ERP or the hub.")] = "fulfil",
+    vendor: Annotated[
+        Literal["fulfil", "patchworks"], Parameter(help="For whom it stands in: the ERP or the hub.")
+    ] = "fulfil",
     *,
     config: Annotated[Path | None, Parameter(name=["--config", "-c"], help="Its settings, TOML or JSON.")] = None,
     port: Annotated[int | None, Parameter(help="The port to listen on, whatever the settings say.")] = None,

@@ -12,6 +12,7 @@ from connectors.fulfil.capabilities import FulfilProbeSettings
 from connectors.fulfil.config import FulfilConfig, WebhookSettings
 from connectors.patchworks.capabilities import PatchworksProbeSettings
 from connectors.patchworks.config import IntakeSettings, PatchworksConfig
+from connectors.patchworks.requests import Id
 from flows.formats import FORMATS
 from flows.model.sale import SaleSettings
 from runtime.config import Secret
@@ -76,7 +77,7 @@ class PatchworksSettings(PatchworksConfig, frozen=True, kw_only=True):
 class RecoverySettings(msgspec.Struct, frozen=True, kw_only=True):
     """Fetching what failed Patchworks runs were about to deliver; needs `[patchworks]`."""
 
-    flows: Annotated[dict[str, str], Meta(min_length=1)]
+    flows: Annotated[dict[Id, str], Meta(min_length=1)]
     """The flows that deliver orders to us, by their id in Patchworks, and the sales channel each delivers for."""
     every_s: Annotated[float, Meta(ge=30, le=86_400)] = 600.0
     """How often failed runs are looked for. Patchworks keeps payloads for 72 hours."""

@@ -36,10 +36,11 @@ control_key = "file:{directory}/control.key"
 [fulfil]
 token = "file:{directory}/token.key"
 requests_per_s = 500
-catalogue_every_s = 0.3
+catalogue_every_s = {catalogue_every_s}
 lost_answer_wait_s = 0.05
 [fulfil.api]
 base_url = "{url}"
+{fulfil}
 [telemetry]
 log_level = "debug"
 {telemetry}
@@ -131,15 +132,31 @@ def sandbox_config(**changes: Any) -> SandboxConfig:
     return SandboxConfig(**{**fields, **changes})
 
 
-def configuration(directory: Path, url: str, *, intake: str = "", telemetry: str = "") -> Config:
-    """The configuration of a Seamline in this directory."""
+def configuration(
+    directory: Path,
+    url: str,
+    *,
+    intake: str = "",
+    telemetry: str = "",
+    fulfil: str = "",
+    more: str = "",
+    catalogue_every_s: str = "0.3",
+) -> Config:
+    """The configuration of a Seamline in this directory; `fulfil` and `more` are further sections."""
     for name, secret in (("intake", INTAKE_KEY), ("control", CONTROL_KEY), ("token", TOKEN)):
         (directory / f"{name}.key").write_text(secret)
         (directory / f"{name}.key").chmod(0o600)
     path = directory / "seamline.toml"
     text = _CONFIG.format(
-        store=directory / "store.db", directory=directory, url=url, intake=intake, telemetry=telemetry
+        store=directory / "store.db",
+        directory=directory,
+        url=url,
+        intake=intake,
+        telemetry=telemetry,
+        fulfil=fulfil,
+        catalogue_every_s=catalogue_every_s,
     )
+    text += more
     path.write_text(text)
     return load(path, Config)
 
