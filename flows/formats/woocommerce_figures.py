@@ -1,0 +1,141 @@
+"""The figures of a WooCommerce order, made to agree as far as WooCommerce's own rounding explains that they do not.
+
+WooCommerce computes finely and publishes in the shop's price digits. A tax of a line is published as computed (1.9975),
+the sum of taxes as charged (2.00). A line's total is published rounded (8.33) beside a price that is not (8.325); a
+shop that rounds at the subtotal charges 24.98 for three of them. What was charged is in the totals: so where the
+published figures of the lines do not add up to them, and the figures before rounding do, the difference is laid on the
+lines, at most one smallest unit each. Where they do not either, and wherever nothing was rounded, the figures stay as
+published, and the proof names the difference.
+Source: WooCommerce REST API reference v3, Orders; setting "Round tax at subtotal level" (off: taxes are rounded per
+line, half up, or half down where prices include tax).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from decimal import ROUND_HALF_DOWN, ROUND_HALF_UP, Context, Decimal, InvalidOperation, Overflow
+
+from flows.model.money import EXACT, ZERO
+
+_add, _subtract, _multiply = EXACT.add, EXACT.subtract, EXACT.multiply
+_UP = Context(prec=80, rounding=ROUND_HALF_UP, traps=[InvalidOperation, Overflow])
+_DOWN = Context(prec=80, rounding=ROUND_HALF_DOWN, traps=[InvalidOperation, Overflow])
+_COMPUTED = Decimal("0.000001")
+"""WooCommerce computes with six digits: a figure is off by no more than this."""
+
+
+class Cell:
+    """The tax of one rate on one part of the order: as computed, and as charged in whole units.
+
+    `stated` is what the part says that its taxes come to, when this is the only one.
+    """
+
+    __slots__ = ("charged", "computed", "rate", "stated")
+
+    def __init__(self, rate: str, computed: Decimal) -> None:
+        self.rate = rate
+        self.computed = computed
+        self.charged = computed
+        self.stated: Decimal | None = None
+
+
+class Scale:
+    """The smallest unit that the order's totals are published in, and what rounding to it explains."""
+
+    def __init__(self, digits: int) -> None:
+        self.unit = Decimal(1).scaleb(-digits)
+        self.half = self.unit / 2
+
+    def up(self, amount: Decimal) -> Decimal:
+        """Rounded to whole units, ties away from zero."""
+        return amount.quantize(self.unit, context=_UP)
+
+    def down(self, amount: Decimal) -> Decimal:
+        """Rounded to whole units, ties towards zero."""
+        return amount.quantize(self.unit, context=_DOWN)
+
+    def fractions(self, cells: Iterable[Cell]) -> int:
+        """How many taxes are not whole units, so that they were rounded when they were charged."""
+        return sum(1 for cell in cells if self.up(cell.computed) != cell.computed)
+
+    def rounds_to(self, computed: Decimal, published: Decimal, figures: int = 1, roundings: int = 1) -> bool:
+        """Whether so many roundings make `published` of `computed`, a sum of so many figures with a fraction."""
+        if computed == published:
+            return True
+        slack = _add(_multiply(self.half, Decimal(roundings)), _multiply(_COMPUTED, Decimal(figures)))
+        return _subtract(computed, published).copy_abs() <= slack
+
+    def spread(self, figures: Sequence[Decimal], target: Decimal) -> list[Decimal] | None:
+        """The figures with the smallest unit laid on as many as are needed to reach the target.
+
+        The first ones bear it; zeros never do. None when one unit each does not suffice.
+        """
+        missing = _subtract(target, total(figures))
+        step = self.unit.copy_sign(missing)
+        units = EXACT.divide(missing, step)
+        if units != units.to_integral_value() or units > sum(1 for each in figures if each):
+            return None
+        result, left = [], int(units)
+        for each in figures:
+            moved = left > 0 and bool(each)
+            left -= moved
+            result.append(_add(each, step) if moved else each)
+        return result
+
+
+def total(amounts: Iterable[Decimal]) -> Decimal:
+    """The exact sum."""
+    result = ZERO
+    for amount in amounts:
+        result = _add(result, amount)
+    return result
+
+
+def charge(cells: Sequence[Cell], published: Decimal | None, scale: Scale) -> None:
+    """Fix what one rate charged on each part, in whole units that add up to what is published for the rate.
+
+    Where they cannot, they are as the parts state them, and whoever compares them with the published sum sees it.
+    """
+    up = [scale.up(cell.computed) for cell in cells]
+    stated = [one if cell.stated is None else cell.stated for cell, one in zip(cells, up, strict=True)]
+    charged = stated
+    if published is not None and total(stated) != published:
+        down = [scale.down(cell.computed) for cell in cells]
+        if total(up) == published:
+            charged = up
+        elif total(down) == published:
+            charged = down
+        elif scale.rounds_to(total(cell.computed for cell in cells), published, scale.fractions(cells)):
+            charged = scale.spread(up, published) or stated
+    for cell, amount in zip(cells, charged, strict=True):
+        if amount != cell.computed:
+            cell.charged = amount
+
+
+def nets(
+    published: Sequence[Decimal],
+    computed: Sequence[Decimal],
+    others: Decimal,
+    taxes: Sequence[Cell],
+    whole: Decimal,
+    scale: Scale,
+) -> Sequence[Decimal]:
+    """The net totals of the lines; `whole` is all that was charged, `others` shipping and fees.
+
+    As published when they add up, or when not even the figures before rounding do.
+    """
+    rest = _subtract(_subtract(whole, others), total(cell.charged for cell in taxes))
+    if total(published) == rest:
+        return published
+    fractions = sum(1 for one, other in zip(published, computed, strict=True) if one != other) + scale.fractions(taxes)
+    finest = _add(_add(total(computed), others), total(cell.computed for cell in taxes))
+    if not fractions or not scale.rounds_to(finest, whole, fractions):
+        return published
+    return scale.spread(published, rest) or published
+
+
+def discounts(published: Sequence[Decimal], whole: Decimal | None, scale: Scale, *, rounded: bool) -> Sequence[Decimal]:
+    """The discounts of the lines, each a difference of two rounded figures in an order whose figures are rounded."""
+    if whole is None or not rounded or total(published) == whole:
+        return published
+    return scale.spread(published, whole) or published
