@@ -53,7 +53,7 @@ _DRAFTS = frozenset(("auto-draft", "checkout-draft", "draft"))
 _DRAFT = NotAnOrder("A draft or an open checkout is not an order yet; send it when its status is that of an order.")
 _REFUND = NotAnOrder("A refund is not an order; send the order with its refunds.")
 _SUBSCRIPTION = NotAnOrder("A subscription is not an order; send the orders that renew it.")
-_SIGNS = frozenset(("_stripe_charge_captured", "_intention_status", "_wcpay_mode", "_subscription_renewal"))
+_SIGNS = ("_stripe_charge_captured", "_intention_status", "_wcpay_mode", "_subscription_renewal")
 _GIFT_CARD = "wc_gc_giftcard"
 """What the `meta_data` keys of a line that sells a gift card begin with (WooCommerce Gift Cards)."""
 _UNIT_PRICE_DIGITS = 6
@@ -123,7 +123,7 @@ class _Reading:
         self.whole = EXACT.add(self.asked, gift_cards_paid(source))
         self.rates = {id_text(rate.rate_id) or "": rate for rate in source.tax_lines or ()}
         self.zero = Amount(Money(ZERO, self.currency))
-        self.signs = {entry.key: value_of(entry) for entry in meta(source.meta_data) if _is_sign(entry.key)}
+        self.signs = {each.key: value_of(each) for each in meta(source.meta_data, *_SIGNS) if each.key in _SIGNS}
 
     def order(self, sales_channel: str) -> Order:
         source = self.source
@@ -212,13 +212,17 @@ class _Reading:
     def part(self, source: LineIn | ChargeIn, what: str) -> _Part:
         """The net total and the taxes of a part, which must come to what it says that they come to."""
         net = _figure(source.total, f"the total of {what}")
-        cells = [Cell(id_text(tax.id) or "", amount_of(tax.total)) for tax in source.taxes or () if _published(tax)]
+        cells = [
+            Cell(id_text(tax.id) or "", amount_of(tax.total), self.scale)
+            for tax in source.taxes or ()
+            if _published(tax)
+        ]
         stated = _optional(source.total_tax)
         if stated is None:
             return _Part(net, cells)
         if not cells and stated:
-            cells = [Cell(next(iter(self.rates)) if len(self.rates) == 1 else "", stated)]
-        computed, fractions = sum_of(cell.computed for cell in cells), self.scale.fractions(cells)
+            cells = [Cell(next(iter(self.rates)) if len(self.rates) == 1 else "", stated, self.scale)]
+        computed, fractions = sum_of([cell.computed for cell in cells]), sum(cell.fine for cell in cells)
         if not self.scale.rounds_to(computed, stated, fractions, fractions):
             self.agree(f"the tax of {what}", self.scale.up(computed), stated)
         elif len(cells) == 1:
@@ -283,7 +287,7 @@ class _Reading:
             [EXACT.subtract(one, net) for one, net in zip(before, published, strict=True)],
             _optional(self.source.discount_total),
             self.scale,
-            rounded=computed != published or any(cell.charged != cell.computed for cell in taxes),
+            rounded=computed != published or any(cell.fine for cell in taxes),
         )
         back = units_returned(self.source)
         return tuple(self.line(*each, back) for each in zip(sources, parts, quantities, charged, off, strict=True))
@@ -324,7 +328,7 @@ class _Reading:
             self.taxes(part.cells),
             None if back is None else EXACT.subtract(quantity, back.get(line_id, ZERO)),
             self.source.needs_processing is not False or line.sku is None,
-            any(type(entry.key) is str and entry.key.startswith(_GIFT_CARD) for entry in meta(line.meta_data)),
+            any(each.key.startswith(_GIFT_CARD) for each in meta(line.meta_data, _GIFT_CARD)),
         )
 
     def freight(self) -> list[ChargeIn]:
@@ -370,10 +374,6 @@ class _Reading:
 def _gone_or_incomplete(source: OrderIn) -> str:
     only_id = source.status is None and source.total is None
     return "it is the notice of a deletion, which has nothing but an id" if only_id else "it has no line_items"
-
-
-def _is_sign(key: Json) -> bool:
-    return type(key) is str and key in _SIGNS
 
 
 def _published(tax: TaxIn) -> bool:

@@ -27,15 +27,18 @@ _COMPUTED = Decimal("0.000001")
 class Cell:
     """The tax of one rate on one part of the order: as computed, and as charged in whole units.
 
-    `stated` is what the part says that its taxes come to, when this is the only one.
+    `stated` is what the part says that its taxes come to, when this is the only one. `fine`: it has a fraction of a
+    unit, so it was rounded when it was charged.
     """
 
-    __slots__ = ("charged", "computed", "rate", "stated")
+    __slots__ = ("charged", "computed", "fine", "rate", "stated", "up")
 
-    def __init__(self, rate: str, computed: Decimal) -> None:
+    def __init__(self, rate: str, computed: Decimal, scale: Scale) -> None:
         self.rate = rate
         self.computed = computed
-        self.charged = computed
+        self.up = scale.up(computed)
+        self.fine = self.up != computed
+        self.charged = self.up if self.fine else computed
         self.stated: Decimal | None = None
 
 
@@ -53,10 +56,6 @@ class Scale:
     def down(self, amount: Decimal) -> Decimal:
         """Rounded to whole units, ties towards zero."""
         return amount.quantize(self.unit, context=_DOWN)
-
-    def fractions(self, cells: Iterable[Cell]) -> int:
-        """How many taxes are not whole units, so that they were rounded when they were charged."""
-        return sum(1 for cell in cells if self.up(cell.computed) != cell.computed)
 
     def rounds_to(self, computed: Decimal, published: Decimal, figures: int = 1, roundings: int = 1) -> bool:
         """Whether so many roundings make `published` of `computed`, a sum of so many figures with a fraction."""
@@ -96,20 +95,20 @@ def charge(cells: Sequence[Cell], published: Decimal | None, scale: Scale) -> No
 
     Where they cannot, they are as the parts state them, and whoever compares them with the published sum sees it.
     """
-    up = [scale.up(cell.computed) for cell in cells]
-    stated = [one if cell.stated is None else cell.stated for cell, one in zip(cells, up, strict=True)]
-    charged = stated
+    fractions = sum(cell.fine for cell in cells)
+    if not fractions:
+        return
+    charged = stated = [cell.up if cell.stated is None else cell.stated for cell in cells]
     if published is not None and total(stated) != published:
-        down = [scale.down(cell.computed) for cell in cells]
+        up, down = [cell.up for cell in cells], [scale.down(cell.computed) for cell in cells]
         if total(up) == published:
             charged = up
         elif total(down) == published:
             charged = down
-        elif scale.rounds_to(total(cell.computed for cell in cells), published, scale.fractions(cells)):
+        elif scale.rounds_to(total([cell.computed for cell in cells]), published, fractions):
             charged = scale.spread(up, published) or stated
     for cell, amount in zip(cells, charged, strict=True):
-        if amount != cell.computed:
-            cell.charged = amount
+        cell.charged = amount
 
 
 def nets(
@@ -127,7 +126,9 @@ def nets(
     rest = _subtract(_subtract(whole, others), total(cell.charged for cell in taxes))
     if total(published) == rest:
         return published
-    fractions = sum(1 for one, other in zip(published, computed, strict=True) if one != other) + scale.fractions(taxes)
+    fractions = sum(1 for one, other in zip(published, computed, strict=True) if one != other) + sum(
+        cell.fine for cell in taxes
+    )
     finest = _add(_add(total(computed), others), total(cell.computed for cell in taxes))
     if not fractions or not scale.rounds_to(finest, whole, fractions):
         return published

@@ -184,8 +184,7 @@ def units_returned(order: OrderIn) -> dict[str, Decimal] | None:
         return None
     units: dict[str, Decimal] = {}
     for line in (line for refund in refunds for line in refund.line_items or ()):
-        keys = (value_of(each) for each in meta(line.meta_data) if each.key == "_refunded_item_id")
-        line_id = id_text(next(keys, None))
+        line_id = id_text(next((value_of(each) for each in meta(line.meta_data, "_refunded_item_id")), None))
         if line_id is None:
             return None
         quantity = ZERO if line.quantity is None else amount_of(line.quantity).copy_abs()

@@ -24,17 +24,19 @@ def address_of(address: AddressIn | list[Json] | None) -> Address | None:
     """None for one of which only the form is there: an order without shipping has such."""
     if not isinstance(address, AddressIn):
         return None
-    if not any(map(text_of, (address.address_1, address.city, address.postcode, address.country))):
+    street, city = words(address.address_1), words(address.city)
+    post_code, country = text_of(address.postcode), text_of(address.country)
+    if not (street or city or post_code or country):
         return None
     return Address(
         name=name_of(address),
         company=words(address.company),
-        address1=words(address.address_1),
+        address1=street,
         address2=words(address.address_2),
-        city=words(address.city),
-        zip=text_of(address.postcode),
+        city=city,
+        zip=post_code,
         subdivision_code=text_of(address.state),
-        country_code=text_of(address.country),
+        country_code=country,
         phone=text_of(address.phone),
         email=text_of(address.email),
     )

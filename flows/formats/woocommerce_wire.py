@@ -183,15 +183,22 @@ def gmt(value: Json) -> Json:
     return value
 
 
-def meta(raw: Raw) -> list[MetaIn]:
-    """The entries of `meta_data`, also when PHP made an object of the list; none of what is neither."""
+def meta(raw: Raw, *keys: str) -> list[MetaIn]:
+    """The entries of `meta_data` whose keys begin with one of these; also when PHP made an object of the list.
+
+    There may be hundreds, and mostly none is one of these: then nothing is decoded. What is no list has none.
+    """
     if raw is msgspec.UNSET:
         return []
+    content = bytes(raw)
+    if not any(key.encode() in content for key in keys):
+        return []
     try:
-        entries = _decode_entries(raw)
+        entries = _decode_entries(content)
     except msgspec.DecodeError:
         return []
-    return list(entries.values()) if isinstance(entries, dict) else entries
+    found = entries.values() if isinstance(entries, dict) else entries
+    return [entry for entry in found if type(entry.key) is str and entry.key.startswith(keys)]
 
 
 def value_of(entry: MetaIn) -> Json:
