@@ -18,7 +18,7 @@ import msgspec
 
 from connectors.contract import Identification, NotAnOrder, Unidentifiable
 from flows.formats.parts import Json, Misread, id_text, identified, instant_of, misread, object_in, text_of, version_of
-from flows.formats.woocommerce_figures import Cell, Scale, charge, discounts, nets
+from flows.formats.woocommerce_figures import Cell, Scale, charge, nets
 from flows.formats.woocommerce_figures import total as sum_of
 from flows.formats.woocommerce_payments import GONE, gift_cards_paid, standing_of, status_of, units_returned
 from flows.formats.woocommerce_people import address_of, customer_of, words
@@ -283,14 +283,18 @@ class _Reading:
             net if line.subtotal is None or line.subtotal == "" else amount_of(line.subtotal)
             for line, net in zip(sources, published, strict=True)
         ]
-        off = discounts(
-            [EXACT.subtract(one, net) for one, net in zip(before, published, strict=True)],
-            _optional(self.source.discount_total),
-            self.scale,
-            rounded=computed != published or any(cell.fine for cell in taxes),
-        )
+        off = [EXACT.subtract(one, net) for one, net in zip(before, published, strict=True)]
+        whole = _optional(self.source.discount_total)
+        if whole is not None and sum_of(off) != whole and (computed != published or self.rounded()):
+            off = self.scale.spread(off, whole) or off
         back = units_returned(self.source)
         return tuple(self.line(*each, back) for each in zip(sources, parts, quantities, charged, off, strict=True))
+
+    def rounded(self) -> bool:
+        """Whether a discount is the difference of rounded figures: then so were the taxes before or after it."""
+        taxes = (tax for line in self.source.line_items or () for tax in line.taxes or ())
+        figures = (_optional(each) for tax in taxes for each in (tax.total, tax.subtotal))
+        return any(self.scale.fine(each) for each in figures if each is not None)
 
     def computed(self, line: LineIn, quantity: Decimal, net: Decimal) -> Decimal:
         """The total of a line before it was rounded, which is its price times its quantity; else as published."""

@@ -57,6 +57,10 @@ class Scale:
         """Rounded to whole units, ties towards zero."""
         return amount.quantize(self.unit, context=_DOWN)
 
+    def fine(self, amount: Decimal) -> bool:
+        """Whether it has a fraction of a unit."""
+        return self.up(amount) != amount
+
     def rounds_to(self, computed: Decimal, published: Decimal, figures: int = 1, roundings: int = 1) -> bool:
         """Whether so many roundings make `published` of `computed`, a sum of so many figures with a fraction."""
         if computed == published:
@@ -64,19 +68,22 @@ class Scale:
         slack = _add(_multiply(self.half, Decimal(roundings)), _multiply(_COMPUTED, Decimal(figures)))
         return _subtract(computed, published).copy_abs() <= slack
 
-    def spread(self, figures: Sequence[Decimal], target: Decimal) -> list[Decimal] | None:
+    def spread(
+        self, figures: Sequence[Decimal], target: Decimal, exact: Sequence[Decimal] | None = None
+    ) -> list[Decimal] | None:
         """The figures with the smallest unit laid on as many as are needed to reach the target.
 
-        The first ones bear it; zeros never do. None when one unit each does not suffice.
+        The first ones bear it; those whose exact value is zero never do. None when one unit each does not suffice.
         """
+        bearing = figures if exact is None else exact
         missing = _subtract(target, total(figures))
         step = self.unit.copy_sign(missing)
         units = EXACT.divide(missing, step)
-        if units != units.to_integral_value() or units > sum(1 for each in figures if each):
+        if units != units.to_integral_value() or units > sum(1 for each in bearing if each):
             return None
         result, left = [], int(units)
-        for each in figures:
-            moved = left > 0 and bool(each)
+        for each, value in zip(figures, bearing, strict=True):
+            moved = left > 0 and bool(value)
             left -= moved
             result.append(_add(each, step) if moved else each)
         return result
@@ -105,8 +112,10 @@ def charge(cells: Sequence[Cell], published: Decimal | None, scale: Scale) -> No
             charged = up
         elif total(down) == published:
             charged = down
-        elif scale.rounds_to(total([cell.computed for cell in cells]), published, fractions):
-            charged = scale.spread(up, published) or stated
+        else:
+            exact = [cell.computed for cell in cells]
+            if scale.rounds_to(total(exact), published, fractions):
+                charged = scale.spread(up, published, exact) or stated
     for cell, amount in zip(cells, charged, strict=True):
         cell.charged = amount
 
@@ -132,11 +141,4 @@ def nets(
     finest = _add(_add(total(computed), others), total(cell.computed for cell in taxes))
     if not fractions or not scale.rounds_to(finest, whole, fractions):
         return published
-    return scale.spread(published, rest) or published
-
-
-def discounts(published: Sequence[Decimal], whole: Decimal | None, scale: Scale, *, rounded: bool) -> Sequence[Decimal]:
-    """The discounts of the lines, each a difference of two rounded figures in an order whose figures are rounded."""
-    if whole is None or not rounded or total(published) == whole:
-        return published
-    return scale.spread(published, whole) or published
+    return scale.spread(published, rest, computed) or published

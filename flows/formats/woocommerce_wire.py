@@ -38,10 +38,14 @@ class MetaIn(msgspec.Struct, gc=False):
 
 
 class TaxIn(msgspec.Struct, gc=False):
-    """The tax of one rate on a line, of fees and of shipping: `id` is the rate's. Not rounded, unlike all else."""
+    """The tax of one rate on a line, a fee or shipping: `id` is the rate's. Not rounded, unlike nearly all else.
+
+    `subtotal` is before discounts, and empty on shipping and fees.
+    """
 
     id: Json = None
     total: Json = None
+    subtotal: Json = None
 
 
 class LineIn(msgspec.Struct, gc=False):

@@ -12,6 +12,7 @@ from flows.formats.woocommerce import identify, read
 from flows.model.order import Order
 from flows.model.proof import prove
 from flows.model.sale import SaleSettings, Unmappable, sale_for
+from tests.properties.test_patchworks_sandbox_orders import Wanted, channel, steps, take, wanted
 from tests.unit.made_woocommerce import Json, encode, inclusive, item, made, payload, said
 
 SETTINGS = SaleSettings(
@@ -151,6 +152,24 @@ def test_rounding_explains_no_more_than_a_cent(lines: list[tuple[int, int, int]]
     wrong = Decimal(order["total"]) + off * CENT
     parts = sum(Decimal(line["total"]) for line in order["line_items"]) + Decimal(order["total_tax"])
     assert (said({**order, "total": str(wrong)}) == "") == (wrong == parts)
+
+
+@given(first=wanted, steps=steps, included=st.booleans())
+def test_the_orders_of_the_sandbox_are_proven_after_every_step(
+    first: list[Wanted], steps: list[Any], included: bool
+) -> None:
+    """Edits change the lines in place, refunds stand beside them, cancels and shipments change neither."""
+    shop = channel("woocommerce", included=included)
+    order = shop.place(first, payment="paid")
+    for number, step in enumerate([("none", []), *steps]):
+        if step[0] != "none":
+            take(shop, order, step, number)
+        found = read("web", shop.rendered(order))
+        assert isinstance(found, Order), found
+        assert prove(found).holds, (step, prove(found).sentence)
+        assert found.refunds is not None
+        returned = sum(each.refunded[0].amount for each in found.refunds)
+        assert returned <= found.total.amount or any(each[0] == "edit" for each in steps)
 
 
 json = st.recursive(

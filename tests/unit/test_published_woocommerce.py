@@ -44,12 +44,12 @@ def _other_price(by_price: str, published: str) -> str:
 
 def _963(currency: str) -> str:
     """30.00 of goods, 133.00 of shipping with 0.62 of tax, a fee of 125.50 and 1.20 of tax, in a total of 31.20."""
-    parcel, none = "133.00 USD", "0.00 USD"
+    parcel, none, off = "133.00 USD", "0.00 USD", "too little"
     text = " ".join(
         (
             _total("290.32 USD", "31.20 USD", "259.12 USD too little"),
             "The tax lines of the order add up to 1.82 USD but its sum of taxes says 1.20 USD: 0.62 USD too little.",
-            f"The shipping lines of the order add up to {parcel} but its sum of shipping says {none}: {parcel} too little.",
+            f"The shipping lines of the order add up to {parcel} but its sum of shipping says {none}: {parcel} {off}.",
             _outstanding("31.20 USD"),
             "The order says in one place that the tax of shipping is 0.62 USD, in another 0.00 USD.",
             "The order says in one place that the tax of rate 6 is 0.00 USD, in another 7.71 USD.",
