@@ -249,6 +249,18 @@ def test_what_rounding_did_to_discounts_and_small_taxes_is_no_contradiction() ->
     )
 
 
+def test_ties_are_rounded_down_where_the_rate_says_so() -> None:
+    """Three taxes of 1.665 in lines that do not state theirs: 4.98 in shops with tax in prices, 5.01 in others."""
+    order = inclusive([(999, 1, 0)] * 3)
+    for line in order["line_items"]:
+        line.pop("total_tax")
+    assert [str(line.taxes[0].amount.shop) for line in made(order).lines] == ["1.66 USD"] * 3
+    assert said(order) == ""
+    dearer = {"tax_lines": [{**order["tax_lines"][0], "tax_total": "5.01"}], "total_tax": "5.01", "cart_tax": "5.01"}
+    assert [str(line.taxes[0].amount.shop) for line in made(order | dearer).lines] == ["1.67 USD"] * 3
+    assert said(order | dearer | {"total": "30.00"}) == ""
+
+
 @pytest.mark.parametrize("at_subtotal", [False, True])
 def test_no_order_of_three_at_nine_ninety_nine_is_held_for_rounding(at_subtotal: bool) -> None:
     """One to four lines with tax and every mix of discounts: none of 780 is held, whichever way the shop rounds."""
