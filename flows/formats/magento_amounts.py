@@ -8,10 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from decimal import Decimal
+from functools import lru_cache
 
 from flows.formats.parts import Json, Misread, text_of
-from flows.model.money import EXACT, ZERO, Money, amount_of, currency_of
+from flows.model.money import EXACT, ZERO, JsonNumber, Money, amount_of, currency_of
 from flows.model.order import Amount, Conflict
+
+_SCALARS = frozenset((str, int, JsonNumber))
 
 HUNDREDTH = Decimal("0.01")
 """Magento rounds money to two digits in every currency (its core's default precision)."""
@@ -53,6 +56,10 @@ class Amounts:
 
     def amount(self, base: Json, plain: Json, field: str) -> Amount | None:
         """An amount of its two fields; None when neither is published. In one currency both must say the same."""
+        if base is None and plain is None:
+            return None
+        if self.single and base == plain and type(base) in _SCALARS and base != "":  # the usual case
+            return _single(base, self.currency)
         base, plain = given(base), given(plain)
         if self.single:
             return self._one(base, plain, field)
@@ -93,8 +100,9 @@ class Amounts:
 
     def sum(self, amounts: Iterable[Amount]) -> Amount:
         """The sum on every side that all of them have."""
-        result = self.zero
-        for each in amounts:
+        found = list(amounts)
+        result = found[0] if found else self.zero
+        for each in found[1:]:
             result = plus(result, each)
         return result
 
@@ -109,8 +117,16 @@ def wrapping(amounts: Amounts, extras: object, what: str) -> list[Amount]:
     return [each for each in found if each is not None]
 
 
+@lru_cache(maxsize=8_192, typed=True)
+def _single(value: Json, currency: str) -> Amount:
+    """An amount of an order in one currency; equal figures share one object. Raises InvalidAmount."""
+    return Amount(Money(amount_of(value), currency))
+
+
 def plus(one: Amount, other: Amount) -> Amount:
     """The sum on every side that both have."""
+    if not other.shop.amount and other.shop.currency == one.shop.currency and other.presentment is None:
+        return one if one.presentment is None else Amount(one.shop)
     if one.presentment is None or other.presentment is None:
         return Amount(one.shop + other.shop)
     return Amount(one.shop + other.shop, one.presentment + other.presentment)

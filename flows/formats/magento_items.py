@@ -142,16 +142,19 @@ def is_shipped(item: ItemIn) -> bool:
 
 def fulfilment_of(lines: Sequence[Sold], state: str) -> FulfilmentStatus:
     """What was shipped, by the quantities. A complete order counts as shipped: nothing must be shipped twice."""
-    shipped = waiting = ZERO
     parcelled = [item for line in lines for item in line.shipped_items]
-    for item in parcelled:
-        sent, ordered = number(item.qty_shipped), number(item.qty_ordered)
-        left = _left(item, ordered)
-        shipped = EXACT.add(shipped, sent)
-        waiting = EXACT.add(waiting, max(EXACT.subtract(ordered if left is None else left, sent), ZERO))
-    if parcelled and ((shipped and not waiting) or state == "complete"):
+    if parcelled and state == "complete":
         return FulfilmentStatus.SHIPPED
-    return FulfilmentStatus.PARTIAL if shipped else FulfilmentStatus.UNSHIPPED
+    if not any(number(item.qty_shipped) for item in parcelled):
+        return FulfilmentStatus.UNSHIPPED
+    return FulfilmentStatus.PARTIAL if any(map(_waits, parcelled)) else FulfilmentStatus.SHIPPED
+
+
+def _waits(item: ItemIn) -> bool:
+    """Whether units of it are neither shipped nor cancelled nor refunded."""
+    ordered = number(item.qty_ordered)
+    left = _left(item, ordered)
+    return (ordered if left is None else left) > number(item.qty_shipped)
 
 
 def _left(item: ItemIn, quantity: Decimal) -> Decimal | None:

@@ -15,8 +15,10 @@ from flows.formats.magento_items import Sold
 from flows.formats.magento_taxes import Taxes
 from flows.formats.magento_wire import Extras, ItemIn
 from flows.formats.parts import Misread, text_of
-from flows.model.money import EXACT, Money, amount_of
+from flows.model.money import EXACT, amount_of
 from flows.model.order import Amount, Conflict, Line
+
+_ONE = Decimal(1)
 
 
 class Lines:
@@ -24,6 +26,9 @@ class Lines:
 
     def __init__(self, entries: Sequence[Sold], amounts: Amounts, taxes: Taxes) -> None:
         self.entries, self.amounts, self.taxes = entries, amounts, taxes
+        found = [self._below(entry, self._fixed_tax) for entry in entries]
+        self.fixed_taxes = amounts.sum(each for each in found if each is not None)
+        """Fixed product taxes (`weee`): a charge for each piece, in neither `row_total` nor `tax_amount`."""
 
     def lines(self) -> tuple[Line, ...]:
         """The lines, in the order's own order."""
@@ -60,8 +65,8 @@ class Lines:
         reckoned, row = times(price, quantity), self.amounts.read(item, "row_total")
         if row is None:
             return reckoned
-        most = EXACT.multiply(EXACT.add(quantity.copy_abs(), Decimal(1)), HUNDREDTH)
-        if abs(row.shop - reckoned.shop).amount > most:
+        most = EXACT.multiply(EXACT.add(quantity.copy_abs(), _ONE), HUNDREDTH)
+        if row.shop != reckoned.shop and abs(row.shop - reckoned.shop).amount > most:
             self.amounts.conflicts.append(Conflict("the row_total of an item", row.shop, reckoned.shop))
         return row
 
@@ -74,27 +79,22 @@ class Lines:
 
     # -- beside the lines ----------------------------------------------------------------------------------------------
 
-    def fixed_taxes(self) -> Amount:
-        """Fixed product taxes (`weee`): a charge for each piece, in neither `row_total` nor `tax_amount`."""
-        found = [self._below(entry, self._fixed_tax) for entry in self.entries]
-        return self.amounts.sum(each for each in found if each is not None)
-
     def _fixed_tax(self, item: ItemIn) -> Amount | None:
         base = first(item.base_weee_tax_applied_row_amnt, item.base_weee_tax_applied_row_amount)
         return self.amounts.amount(base, item.weee_tax_applied_row_amount, "weee_tax_applied_row_amount")
 
     def fees(self, extras: Extras) -> Amount | None:
         """Fixed product taxes and gift wrapping; None when there is neither."""
-        total = plus(self.fixed_taxes(), self.amounts.sum(wrapping(self.amounts, extras, "price")))
+        total = plus(self.fixed_taxes, self.amounts.sum(wrapping(self.amounts, extras, "price")))
         return total if total.shop else None
 
     def goods(self, subtotal: Amount | None, lines: Sequence[Line]) -> Amount | None:
         """The subtotal without the fixed product taxes, which a shop may choose to count in it."""
-        if subtotal is None:
-            return None
-        fixed, zero = self.fixed_taxes(), Money(Decimal(0), self.amounts.currency)
-        rows = sum((line.gross.shop for line in lines), zero)
-        return minus(subtotal, fixed) if fixed.shop and subtotal.shop == rows + fixed.shop else subtotal
+        fixed = self.fixed_taxes
+        if subtotal is None or not fixed.shop:
+            return subtotal
+        rows = self.amounts.sum(line.gross for line in lines)
+        return minus(subtotal, fixed) if subtotal.shop == rows.shop + fixed.shop else subtotal
 
 
 def compensation_of(amounts: Amounts, source: object) -> Amount | None:
