@@ -118,7 +118,7 @@ def _priced_below(family: Sold) -> bool:
         return True
     sku, parts = text_of(family.item.sku) or "", [text_of(child.sku) for child in family.children]
     listed = family.item.product_type == "bundle" and all(part and f"-{part}" in sku for part in parts)
-    return listed and own[0] == theirs[0] and all(one in {ZERO, other} for one, other in zip(own, theirs, strict=True))
+    return listed and all(one in {ZERO, other} for one, other in zip(own, theirs, strict=True))
 
 
 def _figures(item: ItemIn) -> list[Decimal]:

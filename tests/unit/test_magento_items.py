@@ -80,6 +80,13 @@ def test_parts_with_prices_are_the_lines_of_a_bundle_without_one() -> None:
     assert [line.sku for line in proven(made(**changes)).lines] == ["LENS", "BAG"]
 
 
+def test_a_thing_that_is_given_away_is_still_its_parent() -> None:
+    """No price anywhere is no price below."""
+    free = item(7, "KIT-LENS", product_type="bundle", price=0, row_total=0)
+    order = proven(made(items=[free, below(7, 8, "LENS"), item(9)]))
+    assert [line.sku for line in order.lines] == ["KIT-LENS", "MUG-BLUE"]
+
+
 def test_taxes_of_a_bundle_are_named_through_its_parts() -> None:
     """Shares of one tax are added up."""
     vat = {"code": "VAT-10", "title": "VAT", "percent": 10}
