@@ -30,7 +30,7 @@ from flows.model.proof import Proof, prove
 from flows.model.sale import SaleSettings, Unmappable, Unmapped, sale_for
 from flows.model.skus import AMBIGUOUS, UNKNOWN, SkuIndex, folded
 from runtime.actor import Item
-from runtime.clock import Instant, to_datetime
+from runtime.clock import Instant
 from runtime.decision import (
     Decision,
     Effect,
@@ -425,8 +425,8 @@ def _called(
 ) -> Fact:
     return Fact(
         kind=kind,
-        began=to_datetime(Instant(outcome.began_us)),
-        ended=to_datetime(Instant(outcome.ended_us)),
+        began=Instant(outcome.began_us),
+        ended=Instant(outcome.ended_us),
         values={**values, "attempts": outcome.attempts},
     )
 
