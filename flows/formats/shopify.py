@@ -148,7 +148,7 @@ class _Reading:
         lines = tuple(map(self.line, source.line_items))
         shipping_lines = tuple(map(self.shipping_line, source.shipping_lines or ()))
         duty_taxes = self.duty_taxes()
-        taxed = any(line.taxes for line in (*lines, *shipping_lines)) or duty_taxes
+        taxed = any(line.taxes for line in lines) or any(line.taxes for line in shipping_lines) or duty_taxes
         billing, same = _address(source.billing_address), source.shipping_address == source.billing_address
         return Order(
             sales_channel=sales_channel,

@@ -358,7 +358,7 @@ def _whole(order: Order) -> None:
     loose = order.unallocated_taxes if order.duties is not None else (*order.unallocated_taxes, *order.duty_taxes)
     if any(tax.amount.shop for tax in loose):
         raise _Stop(Unmappable("Taxes of the order are published for the whole order, not for its lines."))
-    taxed = order.duty_taxes or any(line.taxes for line in (*order.lines, *order.shipping_lines))
+    taxed = order.duty_taxes or any(line.taxes for line in order.lines) or any(s.taxes for s in order.shipping_lines)
     if not taxed and order.totals.tax is not None and order.totals.tax.shop:
         raise _Stop(Unmappable(f"The order has taxes of {order.totals.tax.shop}, but names none of them."))
     if order.unallocated_discount is not None:
