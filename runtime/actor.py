@@ -199,7 +199,7 @@ class ActorLoop:
         """A step, or its parking, for each message that may be decided on; takes out of `left` what is dealt with."""
         held = await self._load(batch)
         steps: list[_Step | Unit] = []
-        ready: list[tuple[Envelope, Held]] = []
+        ready: list[Envelope] = []
         items: list[Item] = []
         for envelope in batch:
             known = held[envelope.key]
@@ -210,10 +210,14 @@ class ActorLoop:
             if isinstance(item, StepFailed):
                 steps.append(self._park(left.pop(envelope.key), item))
             else:
-                ready.append((envelope, known))
+                ready.append(envelope)
                 items.append(item)
-        for (envelope, known), item, message in zip(ready, items, await self._resolve(items), strict=True):
-            steps.append(self._decide(envelope, known, item, message))
+        messages = await self._resolve(items)
+        now = self._clock.now()
+        moment = to_datetime(now)
+        decisions = [self._decide(item, message, moment) for item, message in zip(items, messages, strict=True)]
+        for envelope, item, decision in zip(ready, items, decisions, strict=True):
+            steps.append(self._step(envelope, held[envelope.key], item, decision, now))
             del left[envelope.key]
         return steps
 
@@ -279,20 +283,30 @@ class ActorLoop:
 
     # -- deciding ------------------------------------------------------------------------------------------------------
 
-    def _decide(self, envelope: Envelope, held: Held, item: Item, message: Message | Exception) -> _Step | Unit:
+    def _decide(self, item: Item, message: Message | Exception, moment: datetime) -> Decision | StepFailed:
         try:
             if isinstance(message, Exception):
                 raise message
-            now = self._clock.now()
-            moment = to_datetime(now)
-            decision = self.actor.decide(held.state, message, moment)
-            step = _Step(envelope, held, self._intents(envelope.key, decision), decision, [])
-            after = self._after(envelope, step, item.message)
-            rows = self._rows(step, after, item.message, now, moment)
+            return self.actor.decide(item.state, message, moment)
         except Stop:
             raise
         except Exception as error:  # noqa: BLE001 - the fence: whatever a decision raises parks its message alone
-            return self._park(envelope, StepFailed(told(error), of=type(first_of(error)).__name__))
+            return _failed(error)
+
+    def _step(
+        self, envelope: Envelope, held: Held, item: Item, decision: Decision | StepFailed, now: Instant
+    ) -> _Step | Unit:
+        """What was decided, on its way to the disk."""
+        if isinstance(decision, StepFailed):
+            return self._park(envelope, decision)
+        try:
+            step = _Step(envelope, held, self._intents(envelope.key, decision), decision, [])
+            after = self._after(envelope, step, item.message)
+            rows = self._rows(step, after, item.message, now)
+        except Stop:
+            raise
+        except Exception as error:  # noqa: BLE001 - the same fence: a decision may ask for what cannot be written down
+            return self._park(envelope, _failed(error))
         step.unit = self._journal.writer.submit(Unit(rows, on_durable=lambda: self._proceed(step, after)))
         return step
 
@@ -329,7 +343,7 @@ class ActorLoop:
                 blocked_by = intent.id
         return Held(decision.state, blocked_by, held.told_to, held.sampled)
 
-    def _rows(self, step: _Step, after: Held, message: Message, now: int, moment: datetime) -> list[tuple[Any, Row]]:
+    def _rows(self, step: _Step, after: Held, message: Message, now: Instant) -> list[tuple[Any, Row]]:
         named, decision, key, name = self._statements, step.decision, step.envelope.key, self.actor.name
         rows: list[tuple[Any, Row]] = [self._consumed(step.envelope, message)]
         if decision.resend or decision.settle:
@@ -345,7 +359,7 @@ class ActorLoop:
             rows.append((named["put_timer"], (name, key, timer.name, due, _encode(timer.message))))
         if decision.cancels:
             rows += [(named["cancel_timer"], (name, key, timer)) for timer in decision.cancels]
-        writes = (*decision.writes, *self.actor.project(key, step.held.state, decision.state, moment))
+        writes = (*decision.writes, *self.actor.project(key, step.held.state, decision.state, to_datetime(now)))
         rows += [(named[write.statement], write.row) for write in writes]
         last_fact = self._fact_rows(key, decision, now, rows)
         self._trace_rows(key, decision, after, last_fact, rows)
@@ -453,3 +467,7 @@ class ActorLoop:
             (self._put_fact, (envelope.key, id_, self.actor.name, "parked", now, now, of)),
         ]
         return self._journal.writer.submit(Unit(rows, on_durable=lambda: self._channel.park(envelope)))
+
+
+def _failed(error: Exception) -> StepFailed:
+    return StepFailed(told(error), of=type(first_of(error)).__name__)
