@@ -326,7 +326,7 @@ class ActorLoop:
             )
             for effect in decision.effects
         ]
-        if sum(intent.repeat is not Repeat.SAFE for intent in intents) + len(decision.resend) > 1:
+        if len([intent for intent in intents if intent.repeat is not Repeat.SAFE]) + len(decision.resend) > 1:
             raise StepFailed("a decision may put one write in flight, not several")
         return intents
 
