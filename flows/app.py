@@ -33,6 +33,7 @@ from connectors.patchworks.items import Items
 from connectors.patchworks.tokens import Tokens, token_routes
 from flows import events as business_events
 from flows import outside
+from flows.capabilities import fulfil_capabilities
 from flows.catalogue import KEY as CATALOGUE_KEY
 from flows.catalogue import NAME as CATALOGUE
 from flows.catalogue import Catalogue, Sync
@@ -276,7 +277,13 @@ def _engine(
 ) -> Engine:
     """The engine with every actor there is."""
     actors: list[Actor] = [
-        OrderImporter(config.sales_channels, catalogue.index, journal, emit),
+        OrderImporter(
+            config.sales_channels,
+            catalogue.index,
+            journal,
+            emit,
+            repeats_create=fulfil_capabilities(config.fulfil).repeats_create,
+        ),
         catalogue,
         Desk(emit),
     ]

@@ -98,14 +98,17 @@ class ConfirmAbsence(Message, frozen=True, kw_only=True):
 # -- the decision ------------------------------------------------------------------------------------------------------
 
 
-def decide(state: OrderState, message: Any, now: datetime) -> Decision:
+def decide(state: OrderState, message: Any, now: datetime, *, attempts_max: int = RESENDS_MAX) -> Decision:
     """What becomes of an order, given what is remembered of it and what has just been learnt. Pure.
 
     A version of the order itself is decided on by `presented`, which also needs the sales channel's settings.
+    `attempts_max` is how often an absent create is sent at most: once to a tenant that would make a second sale of it.
     """
     match message:
         case OrderUnreadable():
             return _unreadable(state, message, now)
+        case Recheck(because="person") if state.status is Status.IMPORTED and state.cases:
+            return _dealt_with(state)
         case Recheck():
             return Decision(state=state, keeps=_kept(state))  # what it waited for was settled in the meantime
         case EffectDone(kind="create_order", result=sale):
@@ -115,7 +118,7 @@ def decide(state: OrderState, message: Any, now: datetime) -> Decision:
         case EffectUnknown():
             return _unknown(state, message)
         case EffectAbsent():
-            return _absent(state, message, now)
+            return _absent(state, message, now, attempts_max=attempts_max)
         case EffectRefused() | EffectExhausted() if message.kind == "create_order":
             return _not_created(state, message, now)
         case EffectRefused() | EffectExhausted():
@@ -256,8 +259,15 @@ def _reviewed(state: OrderState, later: Later, now: datetime) -> Decision:
     else:
         unchanged = Fact(kind="unchanged", values={"version": later.version})
         return _decision(msgspec.structs.replace(state, cases=others), unchanged, trace=bool(others))
-    state = msgspec.structs.replace(state, delivery=later.delivery, cases=(*others, case_))
+    state = msgspec.structs.replace(state, delivery=later.delivery, changed_to=later.content, cases=(*others, case_))
     return _decision(state, Fact(kind=kind, values={"version": later.version}), trace=True)
+
+
+def _dealt_with(state: OrderState) -> Decision:
+    """A person has seen to a sale that stands: its cases end, and the version that raised them is the known one."""
+    settled = msgspec.structs.replace(state, content=state.changed_to or state.content, changed_to="", cases=())
+    causes = ", ".join(case.kind for case in state.cases)
+    return _decision(settled, Fact(kind="dealt_with", values={"causes": causes}), closes=True)
 
 
 def _unknown(state: OrderState, message: EffectUnknown) -> Decision:
@@ -265,15 +275,16 @@ def _unknown(state: OrderState, message: EffectUnknown) -> Decision:
     return _decision(unknown, _called("outcome_unknown", message, {"cause": message.cause}), trace=True)
 
 
-def _absent(state: OrderState, message: EffectAbsent, now: datetime) -> Decision:
+def _absent(state: OrderState, message: EffectAbsent, now: datetime, *, attempts_max: int) -> Decision:
     looked = Fact(kind="looked_absent", values={"attempts": message.attempts})
     if state.later is not None and state.later.cancelled:
         cases, content = _unreadable_cases(state), state.content
         closed = msgspec.structs.replace(state, status=Status.CANCELLED, given_up=content, later=None, cases=cases)
         decision = _decision(closed, looked, Fact(kind="cancelled_before_import"), closes=not closed.cases)
         return msgspec.structs.replace(decision, settle=(message.intent,), timers=(_confirm_later(state, now),))
-    if message.attempts >= RESENDS_MAX:
-        sentence = f"Fulfil lost the answer {message.attempts} times, and the sale is not there"
+    if message.attempts >= attempts_max:
+        times = f"{message.attempts} times" if message.attempts > 1 else "once"
+        sentence = f"Fulfil lost the answer {times}, and the sale is not there"
         held = _held_with_latest(state, _case("fulfil.unsettled", "absent", sentence, state, now))
         newest = state.content if state.later is None else state.later.content
         held = msgspec.structs.replace(held, given_up=state.content, content=newest)
@@ -346,16 +357,25 @@ def _unreadable(state: OrderState, message: OrderUnreadable, now: datetime) -> D
 
 
 def content_of(order: Order) -> str:
-    """The digest of what a sale is made of, without statuses, payments and shipments: they change by themselves."""
+    """The digest of what a sale is made of, without statuses, payments and shipments: they change by themselves.
+
+    Units that an edit or a refund took away are a change, though the sales channel leaves quantity and total as sold.
+    """
     parts = (
         order.totals.total.shop.amount,
-        [(line.id, line.sku, line.quantity, *_figures(line)) for line in order.lines],
+        [(line.id, line.sku, line.quantity, *_figures(line), *_left(line)) for line in order.lines],
         [(line.service, *_figures(line)) for line in order.shipping_lines],
         [each.shop.amount for each in (order.tips, order.duties, order.fees) if each is not None],
         order.shipping_address,
         order.billing_address,
     )
     return digest(msgspec.msgpack.encode(parts)).hex()
+
+
+def _left(line: Line) -> tuple[Decimal, ...]:
+    """What is left of a line of which something was taken away; nothing for a whole one."""
+    left = line.quantity_left
+    return (left,) if left is not None and left != line.quantity else ()
 
 
 def _figures(line: Line | ShippingLine) -> tuple[Decimal | None, ...]:
@@ -442,9 +462,16 @@ class OrderImporter:
     state_type = OrderState
 
     def __init__(
-        self, sales_channels: Mapping[str, SalesChannelSettings], catalogue: SkuIndex, journal: Journal, emit: Any
+        self,
+        sales_channels: Mapping[str, SalesChannelSettings],
+        catalogue: SkuIndex,
+        journal: Journal,
+        emit: Any,
+        *,
+        repeats_create: bool = True,
     ) -> None:
         self._sales_channels, self._catalogue, self._journal, self._emit = sales_channels, catalogue, journal, emit
+        self._attempts_max = RESENDS_MAX if repeats_create else 1
 
     def begin(self, key: str) -> OrderState:  # noqa: ARG002 - every order begins alike
         """An order that was never met."""
@@ -528,7 +555,7 @@ class OrderImporter:
         """See `decide` above; the settings are those of the order's sales channel."""
         if isinstance(message, OrderPresented):
             return presented(state, message, now, self._sales_channels[message.order.sales_channel].sale)
-        return decide(state, message, now)
+        return decide(state, message, now, attempts_max=self._attempts_max)
 
     def project(self, key: str, before: OrderState, after: OrderState, now: datetime) -> Sequence[Write]:
         """The order's row in the list, and its cases."""

@@ -67,6 +67,8 @@ class OrderState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The sale's channel_identifier, once a sale was asked for."""
     given_up: str = ""
     """`content` of a create that was given up as absent, and may yet turn out to be applied. Empty: there is none."""
+    changed_to: str = ""
+    """`content` of the version that was edited or cancelled after the sale was made, while a case of it is open."""
     sale: int | None = None
     sale_number: str | None = None
     later: Later | None = None

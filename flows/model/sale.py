@@ -340,14 +340,24 @@ class _Mapping:
         )
 
 
+def _refunded_units_are_known(order: Order) -> None:
+    """Stop for an order of which something was refunded while nothing says what is left: all of it would be shipped."""
+    back = [money for refund in order.refunds or () for money in (*refund.refunded, *refund.pending)]
+    if back and all(line.quantity_left is None for line in order.lines):
+        raise _Stop(Unmappable(f"{back[0]} were refunded before the order was imported, and nothing says for which units."))
+
+
 def _whole(order: Order) -> None:
     """Stop for an order of which something is missing, already gone, or known only as a whole."""
     if order.cancelled_at is not None:
         raise _Stop(Unmappable("The sales channel has cancelled the order."))
+    if BY_CHANNEL in order.tags:
+        raise _Stop(Unmappable("The sales channel ships this order itself, so it is not for Fulfil to ship."))
     if any(line.quantity_left is not None and line.quantity_left < line.quantity for line in order.lines):
         gone = sum((line.quantity - line.quantity_left for line in order.lines if line.quantity_left is not None), ZERO)
         reason = f"Units of the order ({gone:f}) were removed or refunded in the sales channel before it was imported."
         raise _Stop(Unmappable(reason))
+    _refunded_units_are_known(order)
     if order.totals.left is not None and order.refunds is not None:
         shop = order.total
         removed = _subtract(shop.amount, order.totals.left.shop.amount)
