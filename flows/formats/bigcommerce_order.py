@@ -1,0 +1,393 @@
+"""A BigCommerce order, read from its decoded payload: amounts, discounts, lines, shipping, taxes and where it goes.
+
+Each figure is read from the side of its triple that is exact (see `bigcommerce`). Where two places say the same thing
+differently, in units that can be paid, the order carries the conflict.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+from html import unescape
+
+import msgspec
+
+from flows.formats.bigcommerce_payments import financial_status_of, is_test, payments_of, refunds_of
+from flows.formats.bigcommerce_wire import (
+    AddressIn,
+    OrderIn,
+    ProductIn,
+    TaxIn,
+    amount_or_zero,
+    gathered,
+    iso_of,
+    moment_of,
+    number_of,
+)
+from flows.formats.parts import Json, Misread, id_text, text_of, version_of
+from flows.formats.regions import subdivision_of
+from flows.model.money import EXACT, ZERO, Money, amount_of, currency_of, digits_of, rounded, total_of
+from flows.model.order import (
+    Address,
+    Amount,
+    Conflict,
+    Customer,
+    Discount,
+    FulfilmentStatus,
+    Line,
+    Order,
+    ShippingLine,
+    TaxLine,
+    Totals,
+)
+
+_SHIPPED, _PARTLY_SHIPPED, _CANCELLED, _DECLINED, _COMPLETED = 2, 3, 5, 6, 10
+_NEEDS_A_LOOK = {12: "manual verification required", 13: "disputed"}
+_OFF_SHIPPING = frozenset((3, 4))
+
+
+def order_of(source: OrderIn, sales_channel: str) -> Order:
+    """The order. Raises Misread, or InvalidAmount, with the reason why it cannot be read."""
+    return _Reading(source).order(sales_channel)
+
+
+class _Reading:
+    """One payload while it is read: which side of its prices counts, its taxes, and the conflicts met so far."""
+
+    def __init__(self, source: OrderIn) -> None:
+        self.source = source
+        self.conflicts: list[Conflict] = []
+        self.products = gathered(source.products) or []
+        self.addresses = gathered(source.shipping_addresses) or []
+        self.included = _included(source, self.products)
+        code = text_of(source.default_currency_code) or text_of(source.currency_code)
+        if code is None:
+            raise Misread("it has no currency")
+        self.currency = currency_of(code)
+        self.zero = Amount(Money(ZERO, self.currency))
+        self.taxes = _Taxes(gathered(source.taxes) or [])
+
+    def order(self, sales_channel: str) -> Order:
+        source = self.source
+        order_id = id_text(source.id)
+        if order_id is None:
+            raise Misread("it has no id")
+        self.complete(order_id)
+        modified_at = moment_of(source.date_modified, "date_modified")
+        placed_at = moment_of(source.date_created, "date_created")
+        if placed_at is None:
+            raise Misread("it has no date_created")
+        gone = number_of(source.status_id) in (_CANCELLED, _DECLINED)
+        totals, status = self.totals(), financial_status_of(source)
+        shipping_lines = self.shipping_lines()
+        lines = tuple(map(self.line, self.products))
+        fees, fee_taxes = self.fees()
+        return Order(
+            sales_channel=sales_channel,
+            order_id=order_id,
+            reference=order_id,
+            version=version_of(iso_of(source.date_modified)),
+            placed_at=placed_at,
+            currency=self.currency,
+            presentment_currency=self.currency,
+            taxes_included=self.included,
+            lines=lines,
+            totals=totals,
+            shipping_lines=shipping_lines,
+            unallocated_taxes=fee_taxes,
+            unallocated_discount=self.unallocated_discount(),
+            discounts=self.discounts(),
+            payments=payments_of(source, order_id, status, totals.total.shop, self.conflicts),
+            fees=fees,
+            financial_status=status,
+            fulfilment_status=_fulfilment(source),
+            cancelled_at=(modified_at or placed_at) if gone else None,
+            test=is_test(source),
+            refunds=refunds_of(source, order_id, self.currency, self.conflicts),
+            customer=_customer(source),
+            billing_address=_address(source.billing_address),
+            shipping_address=self.destination(cancelled=gone),
+            tags=_tags(source),
+            conflicts=tuple(self.conflicts),
+        )
+
+    def complete(self, order_id: str) -> None:
+        """Raise Misread where the flow has not gathered what the order needs, or has mixed two orders."""
+        source = self.source
+        missing = [] if gathered(source.products) is not None else ["/products"]
+        ships = source.order_is_digital is not True and number_of(source.shipping_address_count) != 0
+        if ships and gathered(source.shipping_addresses) is None:
+            missing.append("/shippingaddresses")
+        if amount_or_zero(source.coupon_discount) and gathered(source.coupons) is None:
+            missing.append("/coupons")
+        if missing:
+            paths = " and ".join(f"/v2/orders/{{id}}{path}" for path in missing)
+            raise Misread(f"parts of it are missing or only links: the flow must gather {paths} and put them in")
+        for product in self.products:
+            if product.order_id is not None and id_text(product.order_id) != order_id:
+                raise Misread("its products are those of another order")
+
+    # -- amounts -------------------------------------------------------------------------------------------------------
+
+    def side(self, ex: Json, inc: Json) -> Amount | None:
+        """The side of a published pair that is exact; the other one where only that is there."""
+        first, second = (inc, ex) if self.included else (ex, inc)
+        value = second if first is None or first == "" else first
+        return None if value is None or value == "" else Amount(Money(amount_of(value), self.currency))
+
+    def money(self, value: Json) -> Amount:
+        return Amount(Money(amount_or_zero(value), self.currency))
+
+    def sum(self, amounts: Sequence[Amount]) -> Amount:
+        return Amount(total_of((each.shop for each in amounts), self.currency))
+
+    def differ(self, field: str, one: Money, other: Money) -> None:
+        """Note a conflict between two figures of the same thing that differ in the currency's smallest unit."""
+        digits = digits_of(self.currency)
+        if rounded(one.amount, digits) != rounded(other.amount, digits):
+            self.conflicts.append(Conflict(field, one, other))
+
+    def totals(self) -> Totals:
+        source = self.source
+        if source.total_inc_tax is None:
+            raise Misread("it has no total_inc_tax")
+        total = Amount(Money(amount_of(source.total_inc_tax), self.currency))
+        tax = None if source.total_tax is None else self.money(source.total_tax)
+        if not self.included and tax is not None and source.total_ex_tax is not None:
+            self.differ("total_inc_tax", self.money(source.total_ex_tax).shop + tax.shop, total.shop)
+        shipping = self.side(source.shipping_cost_ex_tax, source.shipping_cost_inc_tax)
+        handling = self.side(source.handling_cost_ex_tax, source.handling_cost_inc_tax)
+        fees = gathered(source.fees)
+        return Totals(
+            total=total,
+            goods=None if fees else self.side(source.subtotal_ex_tax, source.subtotal_inc_tax),
+            discounts=self.all_discounts(),
+            tax=tax,
+            shipping=None if shipping is None else self.sum([shipping, handling or self.zero]),
+        )
+
+    # -- discounts -----------------------------------------------------------------------------------------------------
+
+    def all_discounts(self) -> Amount | None:
+        source = self.source
+        if source.discount_amount is None and source.coupon_discount is None:
+            return None
+        return self.sum([self.money(source.discount_amount), self.money(source.coupon_discount)])
+
+    def on_lines(self) -> Amount:
+        return self.sum([self.discount(each) for each in self.products])
+
+    def discount(self, product: ProductIn) -> Amount:
+        return self.sum([self.money(each.amount) for each in product.applied_discounts or ()])
+
+    def off_shipping(self) -> Amount:
+        """What coupons for shipping take off, where the order's discounts say that the products do not bear it."""
+        coupons = gathered(self.source.coupons) or []
+        found = self.sum([self.money(each.discount) for each in coupons if number_of(each.type) in _OFF_SHIPPING])
+        borne = self.all_discounts() == self.sum([self.on_lines(), found])
+        return found if borne else self.zero
+
+    def unallocated_discount(self) -> Amount | None:
+        """The discounts of an order whose products say nothing of any."""
+        total = self.all_discounts()
+        if total is None or not total.shop or self.on_lines().shop or self.off_shipping().shop:
+            return None
+        return total
+
+    def discounts(self) -> tuple[Discount, ...]:
+        """By code or name: what the products bear, and coupons that they do not name."""
+        sums: dict[str, Amount] = {}
+        for product in self.products:
+            for each in product.applied_discounts or ():
+                name = text_of(each.code) or text_of(each.name) or text_of(each.id) or ""
+                sums[name] = self.sum([sums.get(name, self.zero), self.money(each.amount)])
+        coupons = gathered(self.source.coupons) or []
+        if coupons and self.source.coupon_discount is not None:
+            of_coupons = self.sum([self.money(each.discount) for each in coupons])
+            self.differ("coupon_discount", self.money(self.source.coupon_discount).shop, of_coupons.shop)
+        for coupon in coupons:
+            sums.setdefault(text_of(coupon.code) or "", self.money(coupon.discount))
+        return tuple(Discount(name, amount) for name, amount in sums.items())
+
+    # -- lines ---------------------------------------------------------------------------------------------------------
+
+    def line(self, product: ProductIn) -> Line:
+        """One product. Children of a bundle are lines of their own, as published: the parent's price, mostly."""
+        price = self.side(product.price_ex_tax, product.price_inc_tax)
+        if product.quantity is None or price is None:
+            raise Misread("a product has no quantity or no price")
+        quantity = amount_of(product.quantity)
+        whole = Amount(price.shop.times(quantity))
+        gross = self.side(product.total_ex_tax, product.total_inc_tax) or whole
+        self.differ("the price of a product", whole.shop, gross.shop)
+        discount = self.discount(product)
+        left = product.discounted_total_inc_tax
+        if self.included and left is not None:
+            self.differ("discounted_total_inc_tax", (gross.shop - discount.shop), self.money(left).shop)
+        returned = product.quantity_refunded
+        return Line(
+            id_text(product.id) or "",
+            text_of(product.sku),
+            _plain(product.name) or "",
+            quantity,
+            price,
+            gross,
+            discount,
+            self.taxes_of("item", id_text(product.id), self.money(product.total_tax)),
+            None if returned is None else EXACT.subtract(quantity, amount_of(returned)),
+            product.type not in {"digital", "giftcertificate"},
+            product.type == "giftcertificate",
+        )
+
+    def shipping_lines(self) -> tuple[ShippingLine, ...]:
+        """One for each address that costs something, or that is the only one; handling is a line beside it."""
+        source, found = self.source, []
+        for each in self.addresses:
+            method = _plain(each.shipping_method) or ""
+            cost = self.side(each.cost_ex_tax, each.cost_inc_tax)
+            handling = self.side(each.handling_cost_ex_tax, each.handling_cost_inc_tax)
+            address = id_text(each.id)
+            if cost is not None and (cost.shop or len(self.addresses) == 1):
+                taxes = self.taxes_of("shipping", address, self.money(each.cost_tax))
+                found.append(ShippingLine(address or "", method, method, cost, self.zero, taxes))
+            if handling is not None and handling.shop:
+                taxes = self.taxes_of("handling", address, self.money(each.handling_cost_tax))
+                found.append(ShippingLine(f"{address}-handling", "Handling", method, handling, self.zero, taxes))
+        if not any(each.cost_ex_tax is not None or each.cost_inc_tax is not None for each in self.addresses):
+            method = next((_plain(each.shipping_method) or "" for each in self.addresses), "")
+            for name, ex, inc, tax in (
+                ("shipping", source.shipping_cost_ex_tax, source.shipping_cost_inc_tax, source.shipping_cost_tax),
+                ("handling", source.handling_cost_ex_tax, source.handling_cost_inc_tax, source.handling_cost_tax),
+            ):
+                cost = self.side(ex, inc)
+                if cost is not None and cost.shop:
+                    taxes = self.taxes_of(name, None, self.money(tax))
+                    found.append(ShippingLine(name, name.capitalize(), method, cost, self.zero, taxes))
+        off = self.off_shipping()
+        if off.shop and found:
+            found[0] = msgspec.structs.replace(found[0], discount=off)
+        return tuple(found)
+
+    def taxes_of(self, kind: str, of: str | None, amount: Amount) -> tuple[TaxLine, ...]:
+        """The taxes of one thing: each as published, or as the one sum of its triple."""
+        entries = self.taxes.of.get((kind, of)) if of is not None else None
+        if not entries:
+            return (TaxLine(self.taxes.name, self.taxes.rate, amount),) if amount.shop else ()
+        taxes = tuple(TaxLine(_name(tax), _rate(tax), self.money(tax.line_amount)) for tax in entries)
+        self.differ(f"the tax of {kind}", amount.shop, self.sum([tax.amount for tax in taxes]).shop)
+        return taxes
+
+    def fees(self) -> tuple[Amount | None, tuple[TaxLine, ...]]:
+        """Gift wrapping and fees, with their taxes."""
+        source, amounts, taxes = self.source, [], []
+        wrapping = self.side(source.wrapping_cost_ex_tax, source.wrapping_cost_inc_tax) or self.zero
+        wrapped = [self.side(each.wrapping_cost_ex_tax, each.wrapping_cost_inc_tax) for each in self.products]
+        if any(wrapped):
+            self.differ("wrapping_cost", wrapping.shop, self.sum([each for each in wrapped if each]).shop)
+        amounts.append(wrapping)
+        taxes.append(self.money(source.wrapping_cost_tax))
+        for fee in gathered(source.fees) or ():
+            cost = self.side(fee.cost_exc_tax if fee.cost_ex_tax is None else fee.cost_ex_tax, fee.cost_inc_tax)
+            amounts.append(cost or self.zero)
+            taxes.append(self.money(fee.cost_tax))
+        total = self.sum(amounts)
+        found = tuple(TaxLine(self.taxes.name, self.taxes.rate, tax) for tax in taxes if tax.shop)
+        return total if total.shop else None, found
+
+    def destination(self, *, cancelled: bool) -> Address | None:
+        """Where the goods go. Raises Misread for several places: a sale has one, and the rest must not follow it."""
+        if len(self.addresses) <= 1:
+            return _address(self.addresses[0]) if self.addresses else None
+        used = {id_text(each.order_address_id) for each in self.products if each.type in {"physical", None}}
+        found = [each for each in self.addresses if id_text(each.id) in used]
+        if len(found) != 1 or len(used) != 1:
+            if cancelled:
+                return None
+            raise Misread("it ships to several addresses, and a sale has one; split it into an order for each")
+        return _address(found[0])
+
+
+class _Taxes:
+    """The gathered `taxes`, by what they are on, and the name for sums that no entry explains."""
+
+    def __init__(self, taxes: Sequence[TaxIn]) -> None:
+        self.of: dict[tuple[str, str], list[TaxIn]] = {}
+        for tax in taxes:
+            on = tax.order_product_id if tax.line_item_type == "item" else tax.order_address_id
+            key = id_text(on)
+            if tax.line_item_type is not None and key is not None:
+                self.of.setdefault((tax.line_item_type, key), []).append(tax)
+        kinds = {(_name(tax), _rate(tax)) for tax in taxes}
+        self.name = ", ".join(sorted({name for name, _ in kinds}))
+        self.rate = kinds.pop()[1] if len(kinds) == 1 else None
+
+
+def _name(tax: TaxIn) -> str:
+    return _plain(tax.name) or ""
+
+
+def _rate(tax: TaxIn) -> Decimal | None:
+    return None if tax.rate is None else amount_of(tax.rate).scaleb(-2)
+
+
+def _included(source: OrderIn, products: Sequence[ProductIn]) -> bool:
+    """The order's own flag; for versions without it, the side of the prices as they were entered."""
+    if source.is_tax_inclusive_pricing is not None:
+        return source.is_tax_inclusive_pricing
+    triples = [(each.base_total, each.total_ex_tax, each.total_inc_tax) for each in products]
+    triples.append((source.base_shipping_cost, source.shipping_cost_ex_tax, source.shipping_cost_inc_tax))
+    for base, ex, inc in triples:
+        entered, without, with_tax = map(amount_or_zero, (base, ex, inc))
+        if without != with_tax and entered in (without, with_tax):
+            return entered == with_tax
+    return False
+
+
+def _fulfilment(source: OrderIn) -> FulfilmentStatus:
+    status, shipped, total = map(number_of, (source.status_id, source.items_shipped, source.items_total))
+    if status in (_SHIPPED, _COMPLETED) or (shipped and total and shipped >= total):
+        return FulfilmentStatus.SHIPPED
+    return FulfilmentStatus.PARTIAL if status == _PARTLY_SHIPPED or shipped else FulfilmentStatus.UNSHIPPED
+
+
+def _tags(source: OrderIn) -> tuple[str, ...]:
+    """What a gate may want to know: where the order comes from, and whether somebody has to look at it."""
+    found = [source.order_source, source.external_source, _NEEDS_A_LOOK.get(number_of(source.status_id) or 0)]
+    return tuple(tag for tag in map(text_of, [*found, "deleted" if source.is_deleted else None]) if tag)
+
+
+def _plain(value: Json) -> str | None:
+    """Text as people read it, without HTML entities."""
+    text = text_of(value)
+    return text_of(unescape(text)) if text is not None and "&" in text else text
+
+
+def _customer(source: OrderIn) -> Customer | None:
+    """Customer 0 is a guest."""
+    who, of = source.billing_address, id_text(source.customer_id)
+    known = None if of == "0" else of
+    if who is None:
+        return None if known is None else Customer(id=known)
+    return Customer(id=known, name=_full_name(who), email=text_of(who.email), phone=text_of(who.phone))
+
+
+def _full_name(who: AddressIn) -> str | None:
+    return " ".join(filter(None, (_plain(who.first_name), _plain(who.last_name)))) or None
+
+
+def _address(address: AddressIn | None) -> Address | None:
+    if address is None:
+        return None
+    country = text_of(address.country_iso2)
+    return Address(
+        name=_full_name(address),
+        company=_plain(address.company),
+        address1=_plain(address.street_1),
+        address2=_plain(address.street_2),
+        city=_plain(address.city),
+        zip=text_of(address.zip),
+        subdivision_code=subdivision_of(_plain(address.state), country),
+        country_code=country,
+        phone=text_of(address.phone),
+        email=text_of(address.email),
+    )
