@@ -11,7 +11,7 @@ from types import MappingProxyType
 import msgspec
 
 from connectors.contract import Identification
-from flows.formats import bigcommerce, seamline, shopify
+from flows.formats import amazon, bigcommerce, seamline, shopify
 from flows.model.order import Order, Unreadable
 
 __all__ = ["FORMATS", "Format", "Unreadable"]
@@ -32,6 +32,7 @@ class Format(msgspec.Struct, frozen=True):
 FORMATS: Mapping[str, Format] = MappingProxyType(
     {
         "shopify": Format(shopify.identify, shopify.read),
+        "amazon": Format(amazon.identify, amazon.read),
         "bigcommerce": Format(bigcommerce.identify, bigcommerce.read),
         "seamline": Format(seamline.identify, seamline.read),
     }

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from decimal import Decimal
-from html import unescape
 
 import msgspec
 
@@ -25,7 +24,7 @@ from flows.formats.bigcommerce_wire import (
     number_of,
 )
 from flows.formats.parts import Json, Misread, id_text, text_of, version_of
-from flows.formats.regions import subdivision_of
+from flows.formats.texts import plain_of, subdivision_of
 from flows.model.money import EXACT, ZERO, Money, amount_of, currency_of, digits_of, rounded, total_of
 from flows.model.order import (
     Address,
@@ -121,8 +120,8 @@ class _Reading:
         if amount_or_zero(source.coupon_discount) and gathered(source.coupons) is None:
             missing.append("/coupons")
         if missing:
-            paths = " and ".join(f"/v2/orders/{{id}}{path}" for path in missing)
-            raise Misread(f"parts of it are missing or only links: the flow must gather {paths} and put them in")
+            paths = ", ".join(f"/v2/orders/{{id}}{path}" for path in missing)
+            raise Misread(f"parts of it are missing or only links; the flow must gather {paths} and put them in")
         for product in self.products:
             if product.order_id is not None and id_text(product.order_id) != order_id:
                 raise Misread("its products are those of another order")
@@ -228,7 +227,7 @@ class _Reading:
         return Line(
             id_text(product.id) or "",
             text_of(product.sku),
-            _plain(product.name) or "",
+            plain_of(product.name) or "",
             quantity,
             price,
             gross,
@@ -243,7 +242,7 @@ class _Reading:
         """One for each address that costs something, or that is the only one; handling is a line beside it."""
         source, found = self.source, []
         for each in self.addresses:
-            method = _plain(each.shipping_method) or ""
+            method = plain_of(each.shipping_method) or ""
             cost = self.side(each.cost_ex_tax, each.cost_inc_tax)
             handling = self.side(each.handling_cost_ex_tax, each.handling_cost_inc_tax)
             address = id_text(each.id)
@@ -254,7 +253,7 @@ class _Reading:
                 taxes = self.taxes_of("handling", address, self.money(each.handling_cost_tax))
                 found.append(ShippingLine(f"{address}-handling", "Handling", method, handling, self.zero, taxes))
         if not any(each.cost_ex_tax is not None or each.cost_inc_tax is not None for each in self.addresses):
-            method = next((_plain(each.shipping_method) or "" for each in self.addresses), "")
+            method = next((plain_of(each.shipping_method) or "" for each in self.addresses), "")
             for name, ex, inc, tax in (
                 ("shipping", source.shipping_cost_ex_tax, source.shipping_cost_inc_tax, source.shipping_cost_tax),
                 ("handling", source.handling_cost_ex_tax, source.handling_cost_inc_tax, source.handling_cost_tax),
@@ -323,7 +322,7 @@ class _Taxes:
 
 
 def _name(tax: TaxIn) -> str:
-    return _plain(tax.name) or ""
+    return plain_of(tax.name) or ""
 
 
 def _rate(tax: TaxIn) -> Decimal | None:
@@ -356,12 +355,6 @@ def _tags(source: OrderIn) -> tuple[str, ...]:
     return tuple(tag for tag in map(text_of, [*found, "deleted" if source.is_deleted else None]) if tag)
 
 
-def _plain(value: Json) -> str | None:
-    """Text as people read it, without HTML entities."""
-    text = text_of(value)
-    return text_of(unescape(text)) if text is not None and "&" in text else text
-
-
 def _customer(source: OrderIn) -> Customer | None:
     """Customer 0 is a guest."""
     who, of = source.billing_address, id_text(source.customer_id)
@@ -372,7 +365,7 @@ def _customer(source: OrderIn) -> Customer | None:
 
 
 def _full_name(who: AddressIn) -> str | None:
-    return " ".join(filter(None, (_plain(who.first_name), _plain(who.last_name)))) or None
+    return " ".join(filter(None, (plain_of(who.first_name), plain_of(who.last_name)))) or None
 
 
 def _address(address: AddressIn | None) -> Address | None:
@@ -381,12 +374,12 @@ def _address(address: AddressIn | None) -> Address | None:
     country = text_of(address.country_iso2)
     return Address(
         name=_full_name(address),
-        company=_plain(address.company),
-        address1=_plain(address.street_1),
-        address2=_plain(address.street_2),
-        city=_plain(address.city),
+        company=plain_of(address.company),
+        address1=plain_of(address.street_1),
+        address2=plain_of(address.street_2),
+        city=plain_of(address.city),
         zip=text_of(address.zip),
-        subdivision_code=subdivision_of(_plain(address.state), country),
+        subdivision_code=subdivision_of(plain_of(address.state), country),
         country_code=country,
         phone=text_of(address.phone),
         email=text_of(address.email),

@@ -1,9 +1,14 @@
-"""Codes of states and provinces, for sources that publish names: ISO 3166-2 of the countries whose post needs them.
+"""Texts of a source as people and Fulfil need them: without HTML entities, and states by their codes.
 
-Fulfil takes the code without the country's prefix (`TX`). A name that is not here has no code, and none is made up.
+Fulfil takes the code of a state without the country's prefix (`TX`). Names are those of ISO 3166-2, for the countries
+whose post needs them; a name that is not here has no code, and none is made up.
 """
 
 from __future__ import annotations
+
+from html import unescape
+
+from flows.formats.parts import Json, text_of
 
 _NAMES = {
     "US": """
@@ -41,3 +46,9 @@ def subdivision_of(state: str | None, country: str | None) -> str | None:
     if known is not None:
         return known
     return state.upper() if len(state) <= _CODE_MAX and state.isascii() and state.isalnum() else None
+
+
+def plain_of(value: Json) -> str | None:
+    """Text as people read it; None when nothing is left. Not for SKUs, which are compared exactly."""
+    text = text_of(value)
+    return text_of(unescape(text)) if text is not None and "&" in text else text
