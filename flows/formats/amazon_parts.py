@@ -32,6 +32,11 @@ CASH_ON_DELIVERY = "cash-on-delivery"
 REPLACEMENT = "replacement"
 GATEWAY = "Amazon"
 """Who pays the seller where the order does not say how the buyer paid."""
+PENDING = (
+    "it is pending, and Amazon publishes no amounts until the payment is authorised; it is read when Amazon sends it "
+    "as unshipped"
+)
+"""Why an order cannot be read yet."""
 
 _FINANCIAL = {
     "pending": FinancialStatus.PENDING,
@@ -140,10 +145,7 @@ def total_of_order(
             raise Misread("its total has no currency")
         return Money(amount_of(total.amount), currency_of(text_of(total.currency_code) or ""))
     if state.pending:
-        raise Misread(
-            "it is pending, and Amazon publishes no amounts until the payment is authorised; it is read when Amazon "
-            "sends it as unshipped"
-        )
+        raise Misread(PENDING)
     if not (state.cancelled or free):
         raise Misread("it has no total (v0: OrderTotal; 2026-01-01: proceeds.grandTotal, asked for with PROCEEDS)")
     known = next((each.currency_code for each in others if each is not None and each.currency_code), None)

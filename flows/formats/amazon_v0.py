@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from flows.formats.amazon_parts import (
     BY_CHANNEL,
     CASH_ON_DELIVERY,
+    PENDING,
     REPLACEMENT,
     Executed,
     added,
@@ -45,8 +46,10 @@ class _Reading:
 
     def __init__(self, source: OrderIn) -> None:
         self.source = source
-        self.items = _items(source)
         self.state = state_of(source.order_status)
+        if self.state.pending and source.order_total is None:
+            raise Misread(PENDING)
+        self.items = _items(source)
         self.free = is_true(source.is_replacement_order) or self.state.cancelled
         prices = (item.item_price for item in self.items)
         self.total = total_of_order(source.order_total, self.state, source.marketplace_id, prices, free=self.free)
