@@ -144,7 +144,7 @@ class _Reading:
     def check_fees(self, fees: Amount | None) -> None:
         published = self.of_order(*_FEES)
         if published is not None:
-            self.differ("the fees", (fees or self.zero).shop, published.shop)
+            self.differ("the sum of fees", (fees or self.zero).shop, published.shop)
 
     def differ(self, field: str, one: Money, other: Money) -> None:
         if one != other:

@@ -173,8 +173,12 @@ def test_inclusive_prices_are_read_from_the_side_with_tax() -> None:
     """The flag of the order decides; the other side is only an estimate."""
     order = made(
         is_tax_inclusive_pricing=True,
-        products=[product(price_ex_tax="8.3333", price_inc_tax="10.0000", total_ex_tax="16.6667", total_inc_tax="20.0000",
-                          total_tax="3.3300", discounted_total_inc_tax="20.0000")],
+        products=[
+            product(
+                price_ex_tax="8.3333", price_inc_tax="10.0000", total_ex_tax="16.6667", total_inc_tax="20.0000",
+                total_tax="3.3300", discounted_total_inc_tax="20.0000",
+            )
+        ],
         **triple("subtotal", "16.6667", "20.0000", "3.3300"), **triple("total", "16.6667", "20.0000", "3.3300"),
     )  # fmt: skip
     assert order.taxes_included
