@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from decimal import Decimal
+from typing import NamedTuple
 
 import msgspec
 
-from flows.formats.bigcommerce_payments import financial_status_of, is_test, payments_of, refunds_of
+from flows.formats.bigcommerce_payments import payments_of, refunds_of
+from flows.formats.bigcommerce_people import address_of, customer_of
+from flows.formats.bigcommerce_status import CANCELLED, financial_status_of, fulfilment_status_of, is_test, tags_of
 from flows.formats.bigcommerce_wire import (
-    AddressIn,
     OrderIn,
     ProductIn,
     TaxIn,
@@ -24,15 +26,13 @@ from flows.formats.bigcommerce_wire import (
     number_of,
 )
 from flows.formats.parts import Json, Misread, id_text, text_of, version_of
-from flows.formats.texts import plain_of, subdivision_of
+from flows.formats.texts import plain_of
 from flows.model.money import EXACT, ZERO, Money, amount_of, currency_of, digits_of, rounded, total_of
 from flows.model.order import (
     Address,
     Amount,
     Conflict,
-    Customer,
     Discount,
-    FulfilmentStatus,
     Line,
     Order,
     ShippingLine,
@@ -40,8 +40,6 @@ from flows.model.order import (
     Totals,
 )
 
-_SHIPPED, _PARTLY_SHIPPED, _CANCELLED, _DECLINED, _COMPLETED = 2, 3, 5, 6, 10
-_NEEDS_A_LOOK = {12: "manual verification required", 13: "disputed"}
 _OFF_SHIPPING = frozenset((3, 4))
 
 
@@ -76,7 +74,7 @@ class _Reading:
         placed_at = moment_of(source.date_created, "date_created")
         if placed_at is None:
             raise Misread("it has no date_created")
-        gone = number_of(source.status_id) in (_CANCELLED, _DECLINED)
+        gone = number_of(source.status_id) in CANCELLED
         totals, status = self.totals(), financial_status_of(source)
         shipping_lines = self.shipping_lines()
         lines = tuple(map(self.line, self.products))
@@ -99,14 +97,14 @@ class _Reading:
             payments=payments_of(source, order_id, status, totals.total.shop, self.conflicts),
             fees=fees,
             financial_status=status,
-            fulfilment_status=_fulfilment(source),
+            fulfilment_status=fulfilment_status_of(source),
             cancelled_at=(modified_at or placed_at) if gone else None,
             test=is_test(source),
             refunds=refunds_of(source, order_id, self.currency, self.conflicts),
-            customer=_customer(source),
-            billing_address=_address(source.billing_address),
+            customer=customer_of(source),
+            billing_address=address_of(source.billing_address),
             shipping_address=self.destination(cancelled=gone),
-            tags=_tags(source),
+            tags=tags_of(source),
             conflicts=tuple(self.conflicts),
         )
 
@@ -239,33 +237,72 @@ class _Reading:
         )
 
     def shipping_lines(self) -> tuple[ShippingLine, ...]:
-        """One for each address that costs something, or that is the only one; handling is a line beside it."""
-        source, found = self.source, []
-        for each in self.addresses:
-            method = plain_of(each.shipping_method) or ""
-            cost = self.side(each.cost_ex_tax, each.cost_inc_tax)
-            handling = self.side(each.handling_cost_ex_tax, each.handling_cost_inc_tax)
-            address = id_text(each.id)
-            if cost is not None and (cost.shop or len(self.addresses) == 1):
-                taxes = self.taxes_of("shipping", address, self.money(each.cost_tax))
-                found.append(ShippingLine(address or "", method, method, cost, self.zero, taxes))
-            if handling is not None and handling.shop:
-                taxes = self.taxes_of("handling", address, self.money(each.handling_cost_tax))
-                found.append(ShippingLine(f"{address}-handling", "Handling", method, handling, self.zero, taxes))
-        if not any(each.cost_ex_tax is not None or each.cost_inc_tax is not None for each in self.addresses):
-            method = next((plain_of(each.shipping_method) or "" for each in self.addresses), "")
-            for name, ex, inc, tax in (
-                ("shipping", source.shipping_cost_ex_tax, source.shipping_cost_inc_tax, source.shipping_cost_tax),
-                ("handling", source.handling_cost_ex_tax, source.handling_cost_inc_tax, source.handling_cost_tax),
-            ):
-                cost = self.side(ex, inc)
-                if cost is not None and cost.shop:
-                    taxes = self.taxes_of(name, None, self.money(tax))
-                    found.append(ShippingLine(name, name.capitalize(), method, cost, self.zero, taxes))
+        """One for each address that costs something, or that is the only one; handling is a line beside it.
+
+        Where the addresses publish no costs, those of the order count; where both do, they must say the same.
+        """
+        source, addresses = self.source, self.addresses
+        published = any(each.cost_ex_tax is not None or each.cost_inc_tax is not None for each in addresses)
+        costs = [(each, id_text(each.id)) for each in addresses] if published else []
+        found = [
+            self.cost_line(
+                _Cost(of or "", "", "shipping", of, each.cost_ex_tax, each.cost_inc_tax, each.cost_tax),
+                each.shipping_method,
+            )
+            for each, of in costs
+        ]
+        found += [
+            self.cost_line(
+                _Cost(
+                    f"{of}-handling",
+                    "Handling",
+                    "handling",
+                    of,
+                    each.handling_cost_ex_tax,
+                    each.handling_cost_inc_tax,
+                    each.handling_cost_tax,
+                ),
+                each.shipping_method,
+            )
+            for each, of in costs
+        ]
+        of_order = (
+            _Cost("shipping", "", "shipping", None, source.shipping_cost_ex_tax, source.shipping_cost_inc_tax,
+                  source.shipping_cost_tax),
+            _Cost("handling", "Handling", "handling", None, source.handling_cost_ex_tax, source.handling_cost_inc_tax,
+                  source.handling_cost_tax),
+        )  # fmt: skip
+        if published:
+            self.check_taxes("shipping_cost_tax", of_order[0], [each.cost_tax for each in addresses])
+            self.check_taxes("handling_cost_tax", of_order[1], [each.handling_cost_tax for each in addresses])
+        else:
+            method = next((each.shipping_method for each in addresses), None)
+            found += [self.cost_line(cost, method) for cost in of_order]
+        return self.lowered([each for each in found if each is not None])
+
+    def cost_line(self, cost: _Cost, method: str | None) -> ShippingLine | None:
+        """A cost of shipping or handling; None for one of nothing, unless it says how to ship to the only address."""
+        amount, tax = self.side(cost.ex, cost.inc), self.money(cost.tax)
+        if amount is None:
+            return None
+        if not amount.shop and not tax.shop and (cost.kind != "shipping" or len(self.addresses) != 1):
+            return None
+        service = plain_of(method) or ""
+        taxes = self.taxes_of(cost.kind, cost.of, tax)
+        return ShippingLine(cost.id, cost.title or service, service, amount, self.zero, taxes)
+
+    def check_taxes(self, field: str, cost: _Cost, parts: Sequence[Json]) -> None:
+        if cost.tax is not None and any(each is not None for each in parts):
+            self.differ(field, self.money(cost.tax).shop, self.sum([self.money(each) for each in parts]).shop)
+
+    def lowered(self, lines: list[ShippingLine]) -> tuple[ShippingLine, ...]:
+        """With what coupons take off the shipping, on the first line that costs so much."""
         off = self.off_shipping()
-        if off.shop and found:
-            found[0] = msgspec.structs.replace(found[0], discount=off)
-        return tuple(found)
+        if off.shop:
+            first = next((n for n, line in enumerate(lines) if line.gross.shop.amount >= off.shop.amount), None)
+            if first is not None:
+                lines[first] = msgspec.structs.replace(lines[first], discount=off)
+        return tuple(lines)
 
     def taxes_of(self, kind: str, of: str | None, amount: Amount) -> tuple[TaxLine, ...]:
         """The taxes of one thing: each as published, or as the one sum of its triple."""
@@ -296,14 +333,26 @@ class _Reading:
     def destination(self, *, cancelled: bool) -> Address | None:
         """Where the goods go. Raises Misread for several places: a sale has one, and the rest must not follow it."""
         if len(self.addresses) <= 1:
-            return _address(self.addresses[0]) if self.addresses else None
+            return address_of(self.addresses[0]) if self.addresses else None
         used = {id_text(each.order_address_id) for each in self.products if each.type in {"physical", None}}
         found = [each for each in self.addresses if id_text(each.id) in used]
         if len(found) != 1 or len(used) != 1:
             if cancelled:
                 return None
             raise Misread("it ships to several addresses, and a sale has one; split it into an order for each")
-        return _address(found[0])
+        return address_of(found[0])
+
+
+class _Cost(NamedTuple):
+    """What shipping or handling costs, to one address or for the whole order."""
+
+    id: str
+    title: str
+    kind: str
+    of: str | None
+    ex: Json
+    inc: Json
+    tax: Json
 
 
 class _Taxes:
@@ -340,47 +389,3 @@ def _included(source: OrderIn, products: Sequence[ProductIn]) -> bool:
         if without != with_tax and entered in (without, with_tax):
             return entered == with_tax
     return False
-
-
-def _fulfilment(source: OrderIn) -> FulfilmentStatus:
-    status, shipped, total = map(number_of, (source.status_id, source.items_shipped, source.items_total))
-    if status in (_SHIPPED, _COMPLETED) or (shipped and total and shipped >= total):
-        return FulfilmentStatus.SHIPPED
-    return FulfilmentStatus.PARTIAL if status == _PARTLY_SHIPPED or shipped else FulfilmentStatus.UNSHIPPED
-
-
-def _tags(source: OrderIn) -> tuple[str, ...]:
-    """What a gate may want to know: where the order comes from, and whether somebody has to look at it."""
-    found = [source.order_source, source.external_source, _NEEDS_A_LOOK.get(number_of(source.status_id) or 0)]
-    return tuple(tag for tag in map(text_of, [*found, "deleted" if source.is_deleted else None]) if tag)
-
-
-def _customer(source: OrderIn) -> Customer | None:
-    """Customer 0 is a guest."""
-    who, of = source.billing_address, id_text(source.customer_id)
-    known = None if of == "0" else of
-    if who is None:
-        return None if known is None else Customer(id=known)
-    return Customer(id=known, name=_full_name(who), email=text_of(who.email), phone=text_of(who.phone))
-
-
-def _full_name(who: AddressIn) -> str | None:
-    return " ".join(filter(None, (plain_of(who.first_name), plain_of(who.last_name)))) or None
-
-
-def _address(address: AddressIn | None) -> Address | None:
-    if address is None:
-        return None
-    country = text_of(address.country_iso2)
-    return Address(
-        name=_full_name(address),
-        company=plain_of(address.company),
-        address1=plain_of(address.street_1),
-        address2=plain_of(address.street_2),
-        city=plain_of(address.city),
-        zip=text_of(address.zip),
-        subdivision_code=subdivision_of(plain_of(address.state), country),
-        country_code=country,
-        phone=text_of(address.phone),
-        email=text_of(address.email),
-    )

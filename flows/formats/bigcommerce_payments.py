@@ -3,43 +3,18 @@
 V2 tells the status of the payment, and how much store credit and gift certificates covered: both pay for the order, and
 `total_inc_tax` is the total before them. V3's `transactions` are what really moved; where they were not gathered, the
 money is derived from the status, and says that it is.
-Source: BigCommerce's REST reference, Orders V2 (`payment_status`, `store_credit_amount`), Orders V3 (Transactions,
-Refunds); order statuses: the list of Orders V2, Order Status.
+Source: BigCommerce's REST reference, Orders V2 (`store_credit_amount`), Orders V3 (Transactions, Refunds).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from flows.formats.bigcommerce_wire import OrderIn, RefundIn, TransactionIn, amount_or_zero, gathered, number_of
+from flows.formats.bigcommerce_wire import OrderIn, RefundIn, TransactionIn, amount_or_zero, gathered
 from flows.formats.parts import id_text, text_of
 from flows.model.money import ZERO, Money, amount_of, currency_of, total_of
 from flows.model.order import Conflict, FinancialStatus, Payment, PaymentKind, PaymentStatus, Refund, Tender
 
-_STATUSES = {
-    "authorized": FinancialStatus.AUTHORISED,
-    "capture pending": FinancialStatus.AUTHORISED,
-    "captured": FinancialStatus.PAID,
-    "paid": FinancialStatus.PAID,
-    "partially refunded": FinancialStatus.PARTIALLY_REFUNDED,
-    "refunded": FinancialStatus.REFUNDED,
-    "void": FinancialStatus.VOIDED,
-    "void pending": FinancialStatus.VOIDED,
-    "pending": FinancialStatus.PENDING,
-    "declined": FinancialStatus.PENDING,
-    "held for review": FinancialStatus.PENDING,
-}
-_BY_ORDER_STATUS = {
-    1: FinancialStatus.PENDING,
-    4: FinancialStatus.REFUNDED,
-    5: FinancialStatus.PENDING,
-    6: FinancialStatus.PENDING,
-    7: FinancialStatus.PENDING,
-    14: FinancialStatus.PARTIALLY_REFUNDED,
-}
-"""Where the payment has no status of its own (paid offline). Status 11 and later ones are set by people, also for
-purchase orders that nobody has paid: they prove no payment.
-"""
 _KINDS = {
     "purchase": PaymentKind.SALE,
     "pending": PaymentKind.SALE,
@@ -54,23 +29,6 @@ _TENDERS = {
     "giftcertificate": Tender.GIFT_CARD,
 }
 _TAKEN = frozenset((FinancialStatus.PAID, FinancialStatus.PARTIALLY_REFUNDED, FinancialStatus.REFUNDED))
-_TEST_GATEWAY = ("testgateway", "Test Payment Gateway")
-
-
-def financial_status_of(order: OrderIn) -> FinancialStatus:
-    """What was paid, in the source's words; UNKNOWN where an offline payment has no status."""
-    published = text_of(order.payment_status)
-    if published is not None:
-        return _STATUSES.get(published.lower(), FinancialStatus.UNKNOWN)
-    return _BY_ORDER_STATUS.get(number_of(order.status_id) or 0, FinancialStatus.UNKNOWN)
-
-
-def is_test(order: OrderIn) -> bool:
-    """Whether it was paid through BigCommerce's test gateway, or a gateway in test mode."""
-    transactions = gathered(order.transactions) or ()
-    return order.payment_method in _TEST_GATEWAY or any(
-        each.test is True or each.gateway in _TEST_GATEWAY for each in transactions
-    )
 
 
 def payments_of(
