@@ -40,6 +40,9 @@ _TAX_NAMES = {
 }
 """The names of v0, so that one mapping fits both."""
 _FEES = ("GIFT_WRAP", "COD_FEE", "OTHER")
+_FEE_TAXES = frozenset(_TAX_NAMES[kind] for kind in _FEES)
+_APART = _FEE_TAXES | {_TAX_NAMES["SHIPPING"]}
+"""Taxes that are not on the goods."""
 _UNIT_DIGITS = 4
 
 
@@ -153,8 +156,8 @@ class _Reading:
     def included(self) -> bool:
         prices = taxes = self.zero.shop
         for item in self.items:
-            prices += item.before_taxes()
-            taxes += total_of((tax.amount.shop for tax in item.taxes), self.currency)
+            prices += item.net
+            taxes += item.taxed
         tip = self.of_order("DELIVERY_TIP")
         return taxes_included(self.marketplace, self.total, prices + (tip or self.zero).shop, taxes)
 
@@ -204,11 +207,12 @@ class _Item:
             money = money_of(each.subtotal, order.currency)
             if money is not None:
                 self.add(each, money)
-        kept = {tax for tax in self.taxes if tax.name in {_TAX_NAMES[kind] for kind in _FEES}}
-        self.fee_taxes = tuple(tax for tax in self.taxes if tax in kept)
+        self.item_taxes = tuple(tax for tax in self.taxes if tax.name not in _APART)
         self.shipping_taxes = tuple(tax for tax in self.taxes if tax.name == _TAX_NAMES["SHIPPING"])
-        self.item_taxes = tuple(tax for tax in self.taxes if tax not in (*kept, *self.shipping_taxes))
-        self.fees = added((self.part(kind) for kind in _FEES), order.currency)
+        self.fee_taxes = tuple(tax for tax in self.taxes if tax.name in _FEE_TAXES)
+        self.fees = added((self.part(kind) for kind in _FEES if kind in self.parts), order.currency)
+        self.net = total_of(self.parts.values(), order.currency) - self.off_lines.shop - self.off_shipping.shop
+        self.taxed = total_of((tax.amount.shop for tax in self.taxes), order.currency)
 
     def add(self, part: Breakdown2026, money: Money) -> None:
         kind, details = part.type or "OTHER", self.details(part, money)
@@ -251,18 +255,12 @@ class _Item:
         money = self.parts.get(kind)
         return self.reading.zero if money is None else Amount(money)
 
-    def before_taxes(self) -> Money:
-        total = self.reading.zero.shop
-        for money in self.parts.values():
-            total += money
-        return total - self.off_lines.shop - self.off_shipping.shop
-
     def check(self, *, included: bool) -> None:
-        """The parts of an item must be its own sum, and the price of a piece that of all pieces."""
-        proceeds, taxes = self.source.proceeds, total_of((tax.amount.shop for tax in self.taxes), self.reading.currency)
+        """The parts of an item must add up to its own sum."""
+        proceeds = self.source.proceeds
         published = None if proceeds is None else money_of(proceeds.proceeds_total, self.reading.currency)
         if published is not None and proceeds is not None and proceeds.breakdowns:
-            total = self.before_taxes() if included else self.before_taxes() + taxes
+            total = self.net if included else self.net + self.taxed
             self.reading.differ("the proceeds of an item", total, published)
 
     def line(self) -> Line:

@@ -127,6 +127,8 @@ def money_of(money: MoneyIn | Money2026 | None, currency: str) -> Money | None:
     """An amount in its own currency, or the order's where it has none. None where it is not published."""
     if money is None or money.amount is None:
         return None
+    if money.currency_code == currency:  # the usual case
+        return Money(amount_of(money.amount), currency)
     code = text_of(money.currency_code)
     return Money(amount_of(money.amount), currency if code is None else currency_of(code))
 

@@ -15,6 +15,7 @@ from flows.formats.amazon_parts import (
     CASH_ON_DELIVERY,
     PENDING,
     REPLACEMENT,
+    TAXED_ON_TOP,
     Executed,
     added,
     address_of,
@@ -106,12 +107,12 @@ class _Reading:
     # -- amounts -------------------------------------------------------------------------------------------------------
 
     def amount(self, money: MoneyIn | None) -> Amount:
-        found = money_of(money, self.currency)
+        found = None if money is None else money_of(money, self.currency)
         return self.zero if found is None else Amount(found)
 
     def tax(self, item: ItemIn, name: str, money: MoneyIn | None, *, spared: bool = False) -> Iterator[TaxLine]:
         """A tax as published, if there is any. Amazon keeps those that it collects as a marketplace."""
-        found = money_of(money, self.currency)
+        found = None if money is None else money_of(money, self.currency)
         if found:
             withheld = item.tax_collection is not None and item.tax_collection.model == "MarketplaceFacilitator"
             yield TaxLine(name, None, Amount(-found if spared else found), withheld)
@@ -131,10 +132,14 @@ class _Reading:
     def fees(self, item: ItemIn) -> Iterator[Amount]:
         if item.buyer_info is not None:
             yield self.amount(item.buyer_info.gift_wrap_price)
-        yield self.amount(item.cod_fee)
-        yield Amount(-self.amount(item.cod_fee_discount).shop)
+        if item.cod_fee is not None:
+            yield self.amount(item.cod_fee)
+        if item.cod_fee_discount is not None:
+            yield Amount(-self.amount(item.cod_fee_discount).shop)
 
     def included(self) -> bool:
+        if self.source.marketplace_id in TAXED_ON_TOP:
+            return False
         prices, taxes = Money(ZERO, self.currency), Money(ZERO, self.currency)
         for item in self.items:
             charged = [self.amount(item.item_price), self.amount(item.shipping_price), *self.fees(item)]

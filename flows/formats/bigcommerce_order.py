@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from decimal import Decimal
+from functools import lru_cache
 from typing import NamedTuple
 
 import msgspec
@@ -27,7 +28,7 @@ from flows.formats.bigcommerce_wire import (
 )
 from flows.formats.parts import Json, Misread, id_text, text_of, version_of
 from flows.formats.texts import plain_of
-from flows.model.money import EXACT, ZERO, Money, amount_of, currency_of, digits_of, rounded, total_of
+from flows.model.money import EXACT, ZERO, Money, amount_of, amount_of_text, currency_of, digits_of, rounded, total_of
 from flows.model.order import (
     Address,
     Amount,
@@ -63,6 +64,10 @@ class _Reading:
         self.currency = currency_of(code)
         self.zero = Amount(Money(ZERO, self.currency))
         self.taxes = _Taxes(gathered(source.taxes) or [])
+        self.borne = [
+            self.sum([self.money(part.amount) for part in each.applied_discounts or ()]) for each in self.products
+        ]
+        self.on_lines = self.sum(self.borne)
 
     def order(self, sales_channel: str) -> Order:
         source = self.source
@@ -77,7 +82,7 @@ class _Reading:
         gone = number_of(source.status_id) in CANCELLED
         totals, status = self.totals(), financial_status_of(source)
         shipping_lines = self.shipping_lines()
-        lines = tuple(map(self.line, self.products))
+        lines = tuple(map(self.line, self.products, self.borne))
         fees, fee_taxes = self.fees()
         return Order(
             sales_channel=sales_channel,
@@ -130,18 +135,22 @@ class _Reading:
         """The side of a published pair that is exact; the other one where only that is there."""
         first, second = (inc, ex) if self.included else (ex, inc)
         value = second if first is None or first == "" else first
-        return None if value is None or value == "" else Amount(Money(amount_of(value), self.currency))
+        return None if value is None or value == "" else self.money(value)
 
     def money(self, value: Json) -> Amount:
+        if type(value) is str and value:  # the usual case
+            return _single(value, self.currency)
         return Amount(Money(amount_or_zero(value), self.currency))
 
     def sum(self, amounts: Sequence[Amount]) -> Amount:
+        if len(amounts) <= 1:
+            return amounts[0] if amounts else self.zero
         return Amount(total_of((each.shop for each in amounts), self.currency))
 
     def differ(self, field: str, one: Money, other: Money) -> None:
         """Note a conflict between two figures of the same thing that differ in the currency's smallest unit."""
         digits = digits_of(self.currency)
-        if rounded(one.amount, digits) != rounded(other.amount, digits):
+        if one.amount != other.amount and rounded(one.amount, digits) != rounded(other.amount, digits):
             self.conflicts.append(Conflict(field, one, other))
 
     def totals(self) -> Totals:
@@ -171,23 +180,17 @@ class _Reading:
             return None
         return self.sum([self.money(source.discount_amount), self.money(source.coupon_discount)])
 
-    def on_lines(self) -> Amount:
-        return self.sum([self.discount(each) for each in self.products])
-
-    def discount(self, product: ProductIn) -> Amount:
-        return self.sum([self.money(each.amount) for each in product.applied_discounts or ()])
-
     def off_shipping(self) -> Amount:
         """What coupons for shipping take off, where the order's discounts say that the products do not bear it."""
         coupons = gathered(self.source.coupons) or []
         found = self.sum([self.money(each.discount) for each in coupons if number_of(each.type) in _OFF_SHIPPING])
-        borne = self.all_discounts() == self.sum([self.on_lines(), found])
+        borne = self.all_discounts() == self.sum([self.on_lines, found])
         return found if borne else self.zero
 
     def unallocated_discount(self) -> Amount | None:
         """The discounts of an order whose products say nothing of any."""
         total = self.all_discounts()
-        if total is None or not total.shop or self.on_lines().shop or self.off_shipping().shop:
+        if total is None or not total.shop or self.on_lines.shop or self.off_shipping().shop:
             return None
         return total
 
@@ -208,7 +211,7 @@ class _Reading:
 
     # -- lines ---------------------------------------------------------------------------------------------------------
 
-    def line(self, product: ProductIn) -> Line:
+    def line(self, product: ProductIn, discount: Amount) -> Line:
         """One product. Children of a bundle are lines of their own, as published: the parent's price, mostly."""
         price = self.side(product.price_ex_tax, product.price_inc_tax)
         if product.quantity is None or price is None:
@@ -217,7 +220,6 @@ class _Reading:
         whole = Amount(price.shop.times(quantity))
         gross = self.side(product.total_ex_tax, product.total_inc_tax) or whole
         self.differ("the price of a product", whole.shop, gross.shop)
-        discount = self.discount(product)
         left = product.discounted_total_inc_tax
         if self.included and left is not None:
             self.differ("discounted_total_inc_tax", (gross.shop - discount.shop), self.money(left).shop)
@@ -341,6 +343,12 @@ class _Reading:
                 return None
             raise Misread("it ships to several addresses, and a sale has one; split it into an order for each")
         return address_of(found[0])
+
+
+@lru_cache(maxsize=8_192)
+def _single(text: str, currency: str) -> Amount:
+    """An amount that is published as text; equal texts share one object. Raises InvalidAmount."""
+    return Amount(Money(amount_of_text(text), currency))
 
 
 class _Cost(NamedTuple):
