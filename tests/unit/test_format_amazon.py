@@ -107,6 +107,13 @@ def test_pages_and_parts_are_refused(raw: bytes) -> None:
     assert isinstance(read("amazon", raw), Unreadable)
 
 
+def test_the_sender_of_a_page_is_told_to_send_its_orders_one_by_one() -> None:
+    """That is another remedy than that for a part."""
+    answer = identify(encode({"payload": {"Orders": [payload()], "NextToken": "x"}}))
+    assert isinstance(answer, NotAnOrder)
+    assert "send each of its orders by itself" in answer.reason
+
+
 @pytest.mark.parametrize("order_id", ["", "  ", "a\x00b", "x" * 101, True, 1.5, [], {}, None, 2**70])
 def test_what_is_no_id_names_nothing(order_id: object) -> None:
     """Control characters, over a hundred characters, and other types."""

@@ -376,14 +376,15 @@ def test_taxes_that_name_no_line_lend_their_name_to_the_sums_of_lines() -> None:
 
 
 def test_an_order_to_several_addresses_is_never_shipped_to_one_of_them() -> None:
-    """An address that nothing goes to does not count."""
+    """An address that nothing goes to does not count, and downloads go nowhere."""
     two = [address(), address(id=6, first_name="Bo")]
     answer = read(
         "web", encode(payload(shipping_addresses=two, products=[product(), product(id=8, order_address_id=6)]))
     )
     assert isinstance(answer, Unreadable)
     assert "it ships to several addresses" in answer.reason
-    order = made(shipping_addresses=two, products=[product(order_address_id=6)])
+    download = product(id=9, type="digital", order_address_id=0)
+    order = made(shipping_addresses=two, products=[product(order_address_id=6), download])
     assert order.shipping_address is not None
     assert order.shipping_address.name == "Bo Moss"
 
