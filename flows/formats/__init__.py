@@ -11,7 +11,7 @@ from types import MappingProxyType
 import msgspec
 
 from connectors.contract import Identification
-from flows.formats import magento1, magento2, seamline, shopify, woocommerce
+from flows.formats import amazon, bigcommerce, magento1, magento2, seamline, shopify, woocommerce
 from flows.model.order import Order, Unreadable
 
 __all__ = ["FORMATS", "Format", "Unreadable"]
@@ -35,6 +35,8 @@ FORMATS: Mapping[str, Format] = MappingProxyType(
         "magento2": Format(magento2.identify, magento2.read),
         "magento1": Format(magento1.identify, magento1.read),
         "woocommerce": Format(woocommerce.identify, woocommerce.read),
+        "amazon": Format(amazon.identify, amazon.read),
+        "bigcommerce": Format(bigcommerce.identify, bigcommerce.read),
         "seamline": Format(seamline.identify, seamline.read),
     }
 )

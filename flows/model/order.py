@@ -20,6 +20,10 @@ Personal = Annotated[str, msgspec.Meta(extra={"personal": True})]
 """Text about a person: never in a log, metric, span, message or fact."""
 
 
+BY_CHANNEL = "fulfilled-by-channel"
+"""The tag of an order that its sales channel ships itself."""
+
+
 class Side(enum.StrEnum):
     """Which of an order's two currencies is meant."""
 

@@ -17,6 +17,7 @@ import msgspec
 from connectors.fulfil import wire
 from flows.model.money import EXACT, ZERO, MixedCurrencies, Money, digits_of, quotient, rounded
 from flows.model.order import (
+    BY_CHANNEL,
     Address,
     Amount,
     FinancialStatus,
@@ -344,7 +345,9 @@ def _refunded_units_are_known(order: Order) -> None:
     """Stop for an order of which something was refunded while nothing says what is left: all of it would be shipped."""
     back = [money for refund in order.refunds or () for money in (*refund.refunded, *refund.pending)]
     if back and all(line.quantity_left is None for line in order.lines):
-        raise _Stop(Unmappable(f"{back[0]} were refunded before the order was imported, and nothing says for which units."))
+        raise _Stop(
+            Unmappable(f"{back[0]} were refunded before the order was imported, and nothing says for which units.")
+        )
 
 
 def _whole(order: Order) -> None:
