@@ -107,10 +107,8 @@ def decide(state: OrderState, message: Any, now: datetime, *, attempts_max: int 
     match message:
         case OrderUnreadable():
             return _unreadable(state, message, now)
-        case Recheck(because="person") if state.status is Status.IMPORTED and state.cases:
-            return _dealt_with(state)
         case Recheck():
-            return Decision(state=state, keeps=_kept(state))  # what it waited for was settled in the meantime
+            return _rechecked(state, message)
         case EffectDone(kind="create_order", result=sale):
             return _created(state, message, sale, now)
         case EffectDone():
@@ -263,8 +261,13 @@ def _reviewed(state: OrderState, later: Later, now: datetime) -> Decision:
     return _decision(state, Fact(kind=kind, values={"version": later.version}), trace=True)
 
 
-def _dealt_with(state: OrderState) -> Decision:
-    """A person has seen to a sale that stands: its cases end, and the version that raised them is the known one."""
+def _rechecked(state: OrderState, asked: Recheck) -> Decision:
+    """An order that is not held is asked to be looked at again: what it waited for was settled in the meantime.
+
+    A person who asks has seen to a sale that stands: its cases end, and the version that raised them is the known one.
+    """
+    if asked.because != "person" or state.status is not Status.IMPORTED or not state.cases:
+        return Decision(state=state, keeps=_kept(state))
     settled = msgspec.structs.replace(state, content=state.changed_to or state.content, changed_to="", cases=())
     causes = ", ".join(case.kind for case in state.cases)
     return _decision(settled, Fact(kind="dealt_with", values={"causes": causes}), closes=True)

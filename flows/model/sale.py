@@ -343,11 +343,12 @@ class _Mapping:
 
 def _refunded_units_are_known(order: Order) -> None:
     """Stop for an order of which something was refunded while nothing says what is left: all of it would be shipped."""
+    if order.totals.left is not None:
+        return
     back = [money for refund in order.refunds or () for money in (*refund.refunded, *refund.pending)]
     if back and all(line.quantity_left is None for line in order.lines):
-        raise _Stop(
-            Unmappable(f"{back[0]} were refunded before the order was imported, and nothing says for which units.")
-        )
+        reason = f"{back[0]} were refunded before the order was imported, and nothing says for which units."
+        raise _Stop(Unmappable(reason))
 
 
 def _whole(order: Order) -> None:
