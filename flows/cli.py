@@ -38,6 +38,9 @@ IsActor = Annotated[bool, Parameter(name="--actor", help="NAME is an actor, such
 OrderName = Annotated[
     str, Parameter(help="Sales-channel/id, or the id alone, or the number that people say; it must mean one order.")
 ]
+SkuText = Annotated[str, Parameter(help="A SKU, exactly as it is written; quote one that has spaces.")]
+AliasName = Annotated[str, Parameter(help="What sales channels call the product, exactly as a case quotes it.")]
+Reason = Annotated[str, Parameter(help="Why, for whoever looks at it in a year. It stays on record.")]
 Who = Annotated[str, Parameter(help="Who decides; by default whoever is logged in here.")]
 DryRun = Annotated[bool, Parameter(name="--dry-run", help="Only say what would follow.", negative="")]
 State = Literal["new", "held", "creating", "unknown", "imported", "cancelled"]
@@ -384,7 +387,7 @@ def order_schema() -> None:
 
 
 @sku.command(name="explain")
-def explain_sku(text: str, *, config: ConfigPath = CONFIG, json: AsJson = False) -> None:
+def explain_sku(text: SkuText, *, config: ConfigPath = CONFIG, json: AsJson = False) -> None:
     """Whether orders of this SKU can be imported; if not, what may be meant by it."""
     from flows.explain import explain_sku as explained  # noqa: PLC0415
 
@@ -425,7 +428,13 @@ def list_aliases(
 
 @alias.command(name="add")
 def add_alias(
-    name: str, to_sku: str, *, reason: str, by: Who = "", dry_run: DryRun = False, config: ConfigPath = CONFIG
+    name: AliasName,
+    to_sku: SkuText,
+    *,
+    reason: Reason,
+    by: Who = "",
+    dry_run: DryRun = False,
+    config: ConfigPath = CONFIG,
 ) -> None:
     """Let NAME, as sales channels call it, stand for the SKU in Fulfil. The orders that this cures are released."""
     _control(
@@ -435,7 +444,9 @@ def add_alias(
 
 
 @alias.command(name="remove")
-def remove_alias(name: str, *, reason: str, by: Who = "", dry_run: DryRun = False, config: ConfigPath = CONFIG) -> None:
+def remove_alias(
+    name: AliasName, *, reason: Reason, by: Who = "", dry_run: DryRun = False, config: ConfigPath = CONFIG
+) -> None:
     """Let NAME stand for nothing but itself again. What was imported under it stays."""
     _control(
         config, "alias", action="remove", alias=name, reason=reason, by=by or getpass.getuser(),

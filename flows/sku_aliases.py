@@ -16,6 +16,7 @@ import msgspec
 
 from flows.events import AliasDecided
 from flows.exceptions.kinds import ExceptionCase
+from flows.formats.parts import text_of
 from flows.model.audit import ChainEnd, entry_after
 from flows.model.cases import announce_cases, case_rows
 from flows.model.messages import Release
@@ -164,8 +165,8 @@ async def decide_on_alias(
     `parameters`: action (add or remove), alias, sku (of add), by, reason, dry_run. Raises SeamlineError with what is
     wrong when it makes no sense; nothing has changed then.
     """
-    alias, by, reason = (parameters.get(name, "").strip(" ") for name in ("alias", "by", "reason"))
-    alias = parameters.get("alias", "")  # its spaces may be what makes it another SKU
+    by, reason = parameters.get("by", "").strip(), parameters.get("reason", "").strip()
+    alias = text_of(parameters.get("alias")) or ""  # as every format reads it
     for name, text in (("alias", alias), ("by", by), ("reason", reason), ("sku", parameters.get("sku", ""))):
         if len(text) > _TEXT_MAX:
             raise SeamlineError(f"the {name} is longer than {_TEXT_MAX} characters")

@@ -51,7 +51,7 @@ KINDS: dict[str, Kind] = {
             deadline=timedelta(hours=4),
             blocks="the import of the whole order",
             ends="when a product with exactly this SKU is active in Fulfil",
-            remedy="create or activate the product in Fulfil, give the SKU an alias, or correct it in the channel and resend",
+            remedy="create or activate the product in Fulfil, or give the SKU an alias, or correct it there and resend",
         ),
         Kind(
             name="sku.ambiguous",

@@ -101,6 +101,8 @@ class Fulfil:
         self.takes_s = 0.05
         self.under_way = self.under_way_max = 0
         self.weather: Callable[[str], Failure | None] = lambda _kind: None
+        self.unchanged_to = 0
+        """Who asks for what changed is not told of products up to this id."""
         self.products_asked: list[ProductPageRequest] = []
         self.lose: deque[str] = deque()
         """For the next creates: `before` (not applied, no answer), `after` (applied, no answer) or `no` (all well)."""
@@ -168,7 +170,8 @@ class Fulfil:
         return _created(sale)
 
     def _page(self, asked: ProductPageRequest) -> ProductPage:
-        told = (product for id_, product in sorted(self.products.items()) if id_ > asked.after_id)
+        after = asked.after_id if asked.changed_since is None else max(asked.after_id, self.unchanged_to)
+        told = (product for id_, product in sorted(self.products.items()) if id_ > after)
         rows = [each for each in told if not asked.ids or each.id in asked.ids][: asked.limit]
         last = rows[-1].id if rows else asked.after_id
         return ProductPage(products=tuple(rows), last_id=last, complete=len(rows) < asked.limit)

@@ -37,10 +37,10 @@ control_key = "file:{directory}/control.key"
 token = "file:{directory}/token.key"
 requests_per_s = 500
 catalogue_every_s = 0.3
-lost_answer_wait_s = 0.05
+{fulfil}lost_answer_wait_s = 0.05
 [fulfil.api]
 base_url = "{url}"
-[telemetry]
+{api}[telemetry]
 log_level = "debug"
 {telemetry}
 [sales_channels.web]
@@ -131,14 +131,22 @@ def sandbox_config(**changes: Any) -> SandboxConfig:
     return SandboxConfig(**{**fields, **changes})
 
 
-def configuration(directory: Path, url: str, *, intake: str = "", telemetry: str = "") -> Config:
+def configuration(
+    directory: Path, url: str, *, intake: str = "", telemetry: str = "", fulfil: str = "", api: str = ""
+) -> Config:
     """The configuration of a Seamline in this directory."""
     for name, secret in (("intake", INTAKE_KEY), ("control", CONTROL_KEY), ("token", TOKEN)):
         (directory / f"{name}.key").write_text(secret)
         (directory / f"{name}.key").chmod(0o600)
     path = directory / "seamline.toml"
     text = _CONFIG.format(
-        store=directory / "store.db", directory=directory, url=url, intake=intake, telemetry=telemetry
+        store=directory / "store.db",
+        directory=directory,
+        url=url,
+        intake=intake,
+        telemetry=telemetry,
+        fulfil=fulfil,
+        api=api,
     )
     path.write_text(text)
     return load(path, Config)
