@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Final, Generic, Literal, TypeVar
 
 import anyio
@@ -24,6 +25,8 @@ MARK: Final = "seamline-probe"
 """Begins the key of everything that a probe writes, so that it can be known again."""
 SHARE: Final = "probe"
 _TRIES_MAX: Final = 5
+CONNECTIONS_MAX: Final = 10
+"""How many calls of a burst are under way at once: one after the other, a slow tenant would never be too fast for."""
 
 Effect = Literal["reads", "bursts", "writes"]
 """What an item does to the tenant: reads; reads faster than it may, until it is told so; writes."""
@@ -99,6 +102,29 @@ async def _asked(item: Item[C], context: C, timeout_s: float) -> Mapping[str, Fi
 
 def _open(item: Item[C], reason: str) -> dict[str, Finding]:
     return {name: not_found(reason) for name in item.finds}
+
+
+async def first_in_a_burst(
+    call: Callable[[], Awaitable[R]], wanted: Callable[[R], bool], *, calls_max: int, at_once: int
+) -> R | None:
+    """The first answer that is wanted, of at most `calls_max` calls, `at_once` of them at a time; None when none is.
+
+    A call that fails has no answer, and is no reason to stop.
+    """
+    for _ in range(calls_max // at_once):
+        answers: list[R] = []
+
+        async def one(into: list[R] = answers) -> None:
+            with suppress(Failure):
+                into.append(await call())
+
+        async with anyio.create_task_group() as tasks:
+            for _ in range(at_once):
+                tasks.start_soon(one)
+        found = next(filter(wanted, answers), None)
+        if found is not None:
+            return found
+    return None
 
 
 async def in_turn(budget: Budget, call: Callable[[], Awaitable[R]]) -> R:

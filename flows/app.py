@@ -278,7 +278,7 @@ async def _outsides(config: Config, stack: AsyncExitStack, clock: Clock, emit: C
         )
 
     outsides = [outside.fulfil(config.fulfil, await session(config.fulfil.api), clock, emit)]
-    if config.patchworks is not None:
+    if config.patchworks is not None and config.recovery is not None:  # without its actor, nobody takes the outcomes
         outsides.append(outside.patchworks(config.patchworks, await session(config.patchworks), clock, emit))
     return outsides
 

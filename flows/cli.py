@@ -169,11 +169,13 @@ def probe(
 
 @app.command
 def sandbox(
-    vendor: Literal["fulfil", "patchworks"] = "fulfil",
+    vendor: Annotated[
+        Literal["fulfil", "patchworks"], Parameter(help="For whom it stands in: the ERP or the hub.")
+    ] = "fulfil",
     *,
     config: Annotated[Path | None, Parameter(name=["--config", "-c"], help="Its settings, TOML or JSON.")] = None,
     port: Annotated[int | None, Parameter(help="The port to listen on, whatever the settings say.")] = None,
-    target_key: Annotated[str | None, Parameter(help="patchworks: the key with which it delivers to Seamline.")] = None,
+    target_key: Annotated[str | None, Parameter(help="The key with which patchworks delivers to Seamline.")] = None,
 ) -> int:
     """Run a stand-in for Fulfil, or for Patchworks, on loopback, with books that can be read at /sandbox/books.
 
@@ -196,10 +198,11 @@ def demo(
     keep: Annotated[bool, Parameter(env_var="KEEP", negative="")] = False,
     json: AsJson = False,
 ) -> int:
-    """A seeded day with an ERP that misbehaves; an observer judges it by the ERP's books alone. Needs nothing set up.
+    """A seeded day with an ERP that misbehaves; an observer judges it by the outside's books. Needs nothing set up.
 
-    Seamline and the Fulfil sandbox run as processes of their own, and a hub delivers the orders of two sales channels:
-    twice, late, reordered, edited, cancelled. Exit status 0 only if nothing is lost, doubled or wrong.
+    Seamline and the sandboxes of Fulfil and Patchworks run as processes of their own. Three sales channels sell, and
+    their orders come twice, late, reordered, edited, cancelled, refunded; a warehouse ships meanwhile. Exit status 0
+    only if nothing is lost, doubled or wrong.
 
     Parameters
     ----------

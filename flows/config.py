@@ -12,6 +12,7 @@ from connectors.fulfil.capabilities import FulfilProbeSettings
 from connectors.fulfil.config import FulfilConfig, WebhookSettings
 from connectors.patchworks.capabilities import PatchworksProbeSettings
 from connectors.patchworks.config import IntakeSettings, PatchworksConfig
+from connectors.patchworks.requests import Id
 from flows.formats import FORMATS
 from flows.model.sale import SaleSettings
 from runtime.config import Secret
@@ -82,7 +83,7 @@ class PatchworksSettings(PatchworksConfig, frozen=True, kw_only=True):
 class RecoverySettings(msgspec.Struct, frozen=True, kw_only=True):
     """Fetching what failed Patchworks runs were about to deliver; needs `[patchworks]`."""
 
-    flows: Annotated[dict[str, str], Meta(min_length=1)]
+    flows: Annotated[dict[Id, str], Meta(min_length=1)]
     """The flows that deliver orders to us, by their id in Patchworks, and the sales channel each delivers for."""
     every_s: Annotated[float, Meta(ge=30, le=86_400)] = 600.0
     """How often failed runs are looked for. Patchworks keeps payloads for 72 hours."""
@@ -96,7 +97,7 @@ class SalesChannelSettings(msgspec.Struct, frozen=True, kw_only=True):
     """One sales channel: how its orders are read, and what their sales look like."""
 
     format: str
-    """The format of its payloads: shopify, or seamline."""
+    """The format of its payloads: shopify, woocommerce, magento2, magento1, or seamline (Seamline's own schema)."""
     tolerance: Annotated[Decimal, Meta(ge=0)] = Decimal(0)
     """By how much the figures of an order may contradict each other, in its currency. Finance owns this figure."""
     sale: SaleSettings

@@ -12,12 +12,20 @@ from flows.reading import AliasRow, CaseRow, FactRow, Story
 
 def explain(story: Story, now: datetime) -> str:
     """A few sentences that name the state, the cause, the owner and the next step; then the timeline."""
-    if story.order is None and not story.timeline:
-        return f"Nothing is known of {story.key}: no delivery of it has been accepted."
     opened = [case for case in story.cases if case.closed_at is None]
+    if story.order is None and not story.timeline:
+        return _no_order(story, opened, now)
     parts = [_standing(story, opened), *(_case(case, now) for case in opened)]
     parts.append("\n".join(["What happened:", *_lines(story.timeline)]))
     return "\n\n".join(parts)
+
+
+def _no_order(story: Story, opened: Sequence[CaseRow], now: datetime) -> str:
+    """What is not an order may have cases all the same: a run of Patchworks, or an outside system."""
+    if not story.cases:
+        return f"Nothing is known of {story.key}: no delivery of it has been accepted."
+    stands = "This is open:" if opened else "Nothing is open about it; what was, has ended."
+    return "\n\n".join([f"{story.key} is not an order. {stands}", *(_case(case, now) for case in opened)])
 
 
 def _standing(story: Story, opened: Sequence[CaseRow]) -> str:

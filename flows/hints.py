@@ -18,6 +18,10 @@ Look = Callable[[], Awaitable[None]]
 
 _COMPANY_S = 1.0
 """How long a hint waits for others: a change of many records comes as many webhooks."""
+_APART_S = 10.0
+"""How long the next look waits after one: where something changes all the time, hints must not use up the calls that
+orders need.
+"""
 
 
 class Hints:
@@ -46,3 +50,4 @@ class Hints:
                     await self._looks[model]()
                 except StoreFull:  # its next turn will do
                     continue
+            await anyio.sleep(_APART_S)

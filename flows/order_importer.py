@@ -32,7 +32,7 @@ from flows.model.proof import Proof, prove
 from flows.model.sale import SaleSettings, Unmappable, Unmapped, sale_for
 from flows.model.skus import AMBIGUOUS, UNKNOWN, SkuIndex, folded
 from runtime.actor import Item
-from runtime.clock import Instant, to_datetime
+from runtime.clock import Instant
 from runtime.decision import (
     Decision,
     Effect,
@@ -434,8 +434,8 @@ def _called(
 ) -> Fact:
     return Fact(
         kind=kind,
-        began=to_datetime(Instant(outcome.began_us)),
-        ended=to_datetime(Instant(outcome.ended_us)),
+        began=Instant(outcome.began_us),
+        ended=Instant(outcome.ended_us),
         values={**values, "attempts": outcome.attempts},
     )
 
@@ -472,35 +472,37 @@ class OrderImporter:
             if isinstance(item.message, Recheck) and item.state.status is Status.HELD
         ]
         bodies = dict(await self._journal.query_list("bodies", wanted)) if wanted else {}
-        return [await self._resolved(item, bodies) for item in items]
+        # All are read, then all are proven: what runs again at once is still in the processor's cache of instructions.
+        read = [self._read(item, bodies) for item in items]
+        return [
+            await self._presented(item, order) if isinstance(order, Order) else order
+            for item, order in zip(items, read, strict=True)
+        ]
 
-    async def _resolved(self, item: Item, bodies: Mapping[int, bytes]) -> Message | Exception:
-        try:
-            match item.message:
-                case DeliveryReceived() as received if item.attachment is not None:
-                    return await self._read(
-                        item.key, received.delivery, received.version, received.received_us, item.attachment
-                    )
-                case Recheck() if item.state.delivery in bodies:
-                    state: OrderState = item.state
-                    body = bodies[item.state.delivery]
-                    return await self._read(item.key, item.state.delivery, state.version, state.received_us or 0, body)
-                case DeliveryReceived():
-                    return LookupError("the body of the delivery is gone from the store")
-                case other:
-                    return other
-        except Exception as error:  # noqa: BLE001 - one order that breaks its reader must not hold the batch
-            return error
-
-    async def _read(self, key: str, delivery: int, version: str, received_us: int, body: bytes) -> Message:
-        sales_channel = partition_of(key)
-        settings = self._sales_channels[sales_channel]
-        order = FORMATS[settings.format].read(sales_channel, body)
+    def _read(self, item: Item, bodies: Mapping[int, bytes]) -> Order | Message | Exception:
+        """The order that a message is about; the message itself when it is about none."""
+        match item.message:
+            case DeliveryReceived():
+                body = item.attachment
+            case Recheck() if item.state.delivery in bodies:
+                body = bodies[item.state.delivery]
+            case other:
+                return other
+        if body is None:
+            return LookupError("the body of the delivery is gone from the store")
+        sales_channel = partition_of(item.key)
+        order = FORMATS[self._sales_channels[sales_channel].format].read(sales_channel, body)
         if isinstance(order, Unreadable):
+            delivery, version, _ = _came_as(item)
             return OrderUnreadable(delivery=delivery, version=version, reason=order.reason)
-        sellable = self._catalogue.sellable
+        return order
+
+    async def _presented(self, item: Item, order: Order) -> OrderPresented:
+        """An order with its proof, and what is known of the SKUs that cannot be sold."""
+        delivery, version, received_us = _came_as(item)
+        settings, sellable = self._sales_channels[order.sales_channel], self._catalogue.sellable
         doubtful = [line.sku or "" for line in order.lines if not (line.sku and sellable(line.sku))]
-        read = OrderPresented(
+        presented = OrderPresented(
             delivery=delivery,
             version=version,
             received_us=received_us,
@@ -509,7 +511,7 @@ class OrderImporter:
             missing=(),
             hints={},
         )
-        return await self._doubted(read, doubtful) if doubtful else read
+        return await self._doubted(presented, doubtful) if doubtful else presented
 
     async def _doubted(self, read: OrderPresented, skus: Sequence[str]) -> OrderPresented:
         """With what is known of SKUs that cannot be sold."""
@@ -541,3 +543,11 @@ class OrderImporter:
 
     def _age_s(self, state: OrderState) -> float:
         return max(0.0, (self._journal.clock.now() - (state.received_us or 0)) / 1e6)
+
+
+def _came_as(item: Item) -> tuple[int, str, int]:
+    """Delivery, version and instant of receipt (microseconds since 1970) of the order that is read for this item."""
+    message, state = item.message, item.state
+    if isinstance(message, DeliveryReceived):
+        return message.delivery, message.version, message.received_us
+    return state.delivery, state.version, state.received_us or 0

@@ -10,6 +10,7 @@ from connectors.http import Session
 from connectors.patchworks.auth import credentials_of
 from connectors.patchworks.client import PatchworksApi
 from connectors.patchworks.config import PatchworksConfig
+from flows.capabilities import fulfil_api
 from flows.config import FulfilSettings
 from runtime.api import Api, ObserveRate, RateReading
 from runtime.breaker import Breaker
@@ -30,7 +31,7 @@ Emit = Callable[[Any], None]
 def fulfil(settings: FulfilSettings, session: Session, clock: Clock, emit: Emit) -> Outside:
     """Fulfil's API."""
     return _outside(
-        lambda observe: FulfilApi(settings.api, settings.token.reveal(), session, observe=observe),
+        lambda observe: FulfilApi(fulfil_api(settings), settings.token.reveal(), session, observe=observe),
         workers={"orders": settings.api.concurrency_max, "rest": 2},
         concurrency_max=settings.api.concurrency_max,
         limit_per_s=settings.requests_per_s,

@@ -22,8 +22,9 @@ from connectors.patchworks.auth import credentials_of
 from connectors.patchworks.probe import ITEMS as PATCHWORKS_ITEMS
 from connectors.patchworks.probe import PatchworksFound, probe_patchworks
 from connectors.patchworks.probe_company import ProbedPatchworks
-from connectors.probe import SHARE, Effect, Item, Left, Progress, chosen, new_mark
-from flows.capabilities import MEANS, fulfil_address
+from connectors.probe import CONNECTIONS_MAX, SHARE, Effect, Item, Left, Progress, chosen, new_mark
+from flows.capabilities import fulfil_address
+from flows.capability_meanings import meaning
 from flows.config import FulfilSettings, PatchworksSettings, SalesChannelSettings
 from runtime.budget import Budget
 from runtime.clock import Clock, to_datetime
@@ -150,7 +151,9 @@ async def ask_fulfil(
     budget = Budget(clock, {SHARE: 1}, limit_per_s=settings.requests_per_s, concurrency_max=1)
     api = settings.api
     async with outgoing(
-        connections_max=1, connect_timeout_s=api.connect_timeout_s, request_timeout_s=api.request_timeout_s
+        connections_max=CONNECTIONS_MAX,
+        connect_timeout_s=api.connect_timeout_s,
+        request_timeout_s=api.request_timeout_s,
     ) as session:
         tenant = ProbedFulfil(
             api,
@@ -180,7 +183,9 @@ async def ask_patchworks(
     """Probe the company's Patchworks. Raises Unreachable, NotPermitted or SeamlineError when it could not begin."""
     budget = Budget(clock, {SHARE: 1}, limit_per_s=settings.calls_per_s, concurrency_max=1, burst=_BURST)
     async with outgoing(
-        connections_max=1, connect_timeout_s=settings.connect_timeout_s, request_timeout_s=settings.request_timeout_s
+        connections_max=CONNECTIONS_MAX,
+        connect_timeout_s=settings.connect_timeout_s,
+        request_timeout_s=settings.request_timeout_s,
     ) as session:
         company = ProbedPatchworks(
             settings,
@@ -240,7 +245,7 @@ def rows(probed: Probed) -> list[tuple[str, str, str, str]]:
 
 
 def _meaning(name: str, finding: Finding) -> str:
-    return finding.evidence if finding.value == UNKNOWN else MEANS.get(name, "")
+    return finding.evidence if finding.value == UNKNOWN else meaning(name, finding.value)
 
 
 def leftovers(probed: Probed) -> list[str]:

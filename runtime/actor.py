@@ -42,6 +42,10 @@ BATCH_MAX = 32
 """Messages decided in one turn of the event loop: bounds how long other work waits."""
 STATES_CACHED_MAX = 4_096
 
+_ENDS = (EffectDone, EffectRefused, EffectExhausted)
+"""Outcomes after which nothing more is wanted of the call."""
+_LEAVES_OPEN = (EffectUnknown, EffectAbsent)
+
 _encode = msgspec.json.encode
 
 
@@ -195,7 +199,7 @@ class ActorLoop:
         """A step, or its parking, for each message that may be decided on; takes out of `left` what is dealt with."""
         held = await self._load(batch)
         steps: list[_Step | Unit] = []
-        ready: list[tuple[Envelope, Held]] = []
+        ready: list[Envelope] = []
         items: list[Item] = []
         for envelope in batch:
             known = held[envelope.key]
@@ -206,10 +210,14 @@ class ActorLoop:
             if isinstance(item, StepFailed):
                 steps.append(self._park(left.pop(envelope.key), item))
             else:
-                ready.append((envelope, known))
+                ready.append(envelope)
                 items.append(item)
-        for (envelope, known), item, message in zip(ready, items, await self._resolve(items), strict=True):
-            steps.append(self._decide(envelope, known, item, message))
+        messages = await self._resolve(items)
+        now = self._clock.now()
+        moment = to_datetime(now)
+        decisions = [self._decide(item, message, moment) for item, message in zip(items, messages, strict=True)]
+        for envelope, item, decision in zip(ready, items, decisions, strict=True):
+            steps.append(self._step(envelope, held[envelope.key], item, decision, now))
             del left[envelope.key]
         return steps
 
@@ -275,24 +283,36 @@ class ActorLoop:
 
     # -- deciding ------------------------------------------------------------------------------------------------------
 
-    def _decide(self, envelope: Envelope, held: Held, item: Item, message: Message | Exception) -> _Step | Unit:
+    def _decide(self, item: Item, message: Message | Exception, moment: datetime) -> Decision | StepFailed:
         try:
             if isinstance(message, Exception):
                 raise message
-            now = self._clock.now()
-            moment = to_datetime(now)
-            decision = self.actor.decide(held.state, message, moment)
-            step = _Step(envelope, held, self._intents(envelope.key, decision), decision, [])
-            after = self._after(envelope, step, item.message)
-            rows = self._rows(step, after, item.message, now, moment)
+            return self.actor.decide(item.state, message, moment)
         except Stop:
             raise
         except Exception as error:  # noqa: BLE001 - the fence: whatever a decision raises parks its message alone
-            return self._park(envelope, StepFailed(told(error), of=type(first_of(error)).__name__))
+            return _failed(error)
+
+    def _step(
+        self, envelope: Envelope, held: Held, item: Item, decision: Decision | StepFailed, now: Instant
+    ) -> _Step | Unit:
+        """What was decided, on its way to the disk."""
+        if isinstance(decision, StepFailed):
+            return self._park(envelope, decision)
+        try:
+            step = _Step(envelope, held, self._intents(envelope.key, decision), decision, [])
+            after = self._after(envelope, step, item.message)
+            rows = self._rows(step, after, item.message, now)
+        except Stop:
+            raise
+        except Exception as error:  # noqa: BLE001 - the same fence: a decision may ask for what cannot be written down
+            return self._park(envelope, _failed(error))
         step.unit = self._journal.writer.submit(Unit(rows, on_durable=lambda: self._proceed(step, after)))
         return step
 
     def _intents(self, key: str, decision: Decision) -> list[Intent]:
+        if not (decision.effects or decision.resend):
+            return []
         intents = [
             Intent(
                 id=self._journal.new_id(),
@@ -306,7 +326,7 @@ class ActorLoop:
             )
             for effect in decision.effects
         ]
-        if sum(intent.repeat is not Repeat.SAFE for intent in intents) + len(decision.resend) > 1:
+        if len([intent for intent in intents if intent.repeat is not Repeat.SAFE]) + len(decision.resend) > 1:
             raise StepFailed("a decision may put one write in flight, not several")
         return intents
 
@@ -323,11 +343,12 @@ class ActorLoop:
                 blocked_by = intent.id
         return Held(decision.state, blocked_by, held.told_to, held.sampled)
 
-    def _rows(self, step: _Step, after: Held, message: Message, now: int, moment: datetime) -> list[tuple[Any, Row]]:
+    def _rows(self, step: _Step, after: Held, message: Message, now: Instant) -> list[tuple[Any, Row]]:
         named, decision, key, name = self._statements, step.decision, step.envelope.key, self.actor.name
         rows: list[tuple[Any, Row]] = [self._consumed(step.envelope, message)]
-        rows += [(named["requeue_intent"], (id_,)) for id_ in decision.resend]
-        rows += [(named["settle_intent"], (id_,)) for id_ in decision.settle]
+        if decision.resend or decision.settle:
+            rows += [(named["requeue_intent"], (id_,)) for id_ in decision.resend]
+            rows += [(named["settle_intent"], (id_,)) for id_ in decision.settle]
         for emit in decision.emits:
             id_ = self._journal.new_id()
             step.emitted.append((self._channels[emit.channel], id_, emit.priority))
@@ -336,37 +357,31 @@ class ActorLoop:
         for timer in decision.timers:
             due = to_instant(timer.due)
             rows.append((named["put_timer"], (name, key, timer.name, due, _encode(timer.message))))
-        rows += [(named["cancel_timer"], (name, key, timer)) for timer in decision.cancels]
-        rows += [(named[write.statement], write.row) for write in decision.writes]
-        rows += [
-            (named[write.statement], write.row)
-            for write in self.actor.project(key, step.held.state, decision.state, moment)
-        ]
+        if decision.cancels:
+            rows += [(named["cancel_timer"], (name, key, timer)) for timer in decision.cancels]
+        writes = (*decision.writes, *self.actor.project(key, step.held.state, decision.state, to_datetime(now)))
+        rows += [(named[write.statement], write.row) for write in writes]
         last_fact = self._fact_rows(key, decision, now, rows)
         self._trace_rows(key, decision, after, last_fact, rows)
         state = (name, key, _encode(decision.state), after.blocked_by, decision.keeps, after.told_to)
         rows.append((self._put_state, state))
-        rows += self._intent_rows(step.intents)  # last: it reserves places, and nothing after it may raise
+        if step.intents:  # last: places are reserved, and nothing after it may raise
+            rows += [(self._put_intent, self._intent_row(intent)) for intent in step.intents]
         return rows
 
     def _consumed(self, envelope: Envelope, message: Message) -> tuple[Any, Row]:
-        named = self._statements
-        match message:
-            case EffectDone() | EffectRefused() | EffectExhausted():
-                return self._settle_intent, (envelope.id,)
-            case EffectUnknown():
-                return named["mark_intent_unknown"], (message.attempts, envelope.id)
-            case EffectAbsent():
-                return named["mark_intent_unknown"], (message.attempts, envelope.id)
-            case _:
-                return self._consume, (envelope.id,)
+        if not envelope.outcome:
+            return self._consume, (envelope.id,)
+        if isinstance(message, _LEAVES_OPEN):
+            return self._statements["mark_intent_unknown"], (message.attempts, envelope.id)
+        return self._settle_intent, (envelope.id,)
 
     def _fact_rows(self, key: str, decision: Decision, now: int, rows: list[tuple[Any, Row]]) -> int | None:
         put, last = self._put_fact, None
         for fact in decision.facts:
             last = self._journal.new_id()
-            began = now if fact.began is None else to_instant(fact.began)
-            ended = now if fact.ended is None else to_instant(fact.ended)
+            began = now if fact.began is None else fact.began
+            ended = now if fact.ended is None else fact.ended
             rows.append((put, (key, last, self.actor.name, fact.kind, began, ended, _encode(fact.values).decode())))
         return last
 
@@ -381,18 +396,13 @@ class ActorLoop:
         rows.append((self._statements["put_trace_work"], work))
         after.told_to = last_fact
 
-    def _intent_rows(self, intents: Sequence[Intent]) -> list[tuple[Any, Row]]:
-        put, rows = self._put_intent, []
-        for intent in intents:
-            lane = self._lanes[intent.api]
-            intent.claimed = lane.reserve(intent.share)
-            row = (
-                intent.id, intent.actor, intent.key, intent.api, intent.share, intent.kind, intent.repeat.value,
-                intent.body, digest(intent.body),
-                self._journal.epoch if intent.claimed else 0, 0, 0,
-            )  # fmt: skip
-            rows.append((put, row))
-        return rows
+    def _intent_row(self, intent: Intent) -> Row:
+        intent.claimed = self._lanes[intent.api].reserve(intent.share)
+        return (
+            intent.id, intent.actor, intent.key, intent.api, intent.share, intent.kind, intent.repeat.value,
+            intent.body, digest(intent.body),
+            self._journal.epoch if intent.claimed else 0, 0, 0,
+        )  # fmt: skip
 
     # -- when it is durable --------------------------------------------------------------------------------------------
 
@@ -405,7 +415,7 @@ class ActorLoop:
         for id_ in decision.resend:
             for lane in self._lanes.values():
                 lane.resend(id_)
-        ended = isinstance(step.envelope.message, EffectDone | EffectRefused | EffectExhausted)
+        ended = isinstance(step.envelope.message, _ENDS)
         for id_ in (*decision.settle, step.envelope.id) if ended else decision.settle:
             for lane in self._lanes.values():
                 lane.settle(id_)
@@ -430,7 +440,8 @@ class ActorLoop:
         unit = step if isinstance(step, Unit) else step.unit
         assert unit is not None  # noqa: S101
         try:
-            await self._journal.landed(unit)
+            if not unit.landed:  # one commit takes most of a batch, and only the first step has to wait for it
+                await self._journal.landed(unit)
         except Stop:
             raise
         except SeamlineError as error:
@@ -456,3 +467,7 @@ class ActorLoop:
             (self._put_fact, (envelope.key, id_, self.actor.name, "parked", now, now, of)),
         ]
         return self._journal.writer.submit(Unit(rows, on_durable=lambda: self._channel.park(envelope)))
+
+
+def _failed(error: Exception) -> StepFailed:
+    return StepFailed(told(error), of=type(first_of(error)).__name__)

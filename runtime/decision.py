@@ -12,6 +12,8 @@ from typing import Any
 
 import msgspec
 
+from runtime.clock import Instant
+
 
 class Message(msgspec.Struct, frozen=True, tag=True):
     """Base of all an actor receives: past tense for facts (`OrderReceived`), imperative for requests (`Recheck`).
@@ -70,9 +72,9 @@ class Fact(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     kind: str
-    began: datetime | None = None
+    began: Instant | None = None
     """None: the instant of the step."""
-    ended: datetime | None = None
+    ended: Instant | None = None
     """None: the instant of the step."""
     values: dict[str, str | int | float | bool | None] = msgspec.field(default_factory=dict)
 

@@ -44,16 +44,18 @@ class Exporter:
         while True:
             work = await self._journal.query("trace_work", 0, SUBJECTS_PER_POST_MAX)
             try:
-                wait_s = await self._export(work) if work else _IDLE_S
+                retry_s = await self._export(work) if work else 0.0
             except Stop:
                 raise
             except Exception:  # noqa: BLE001 - traces are for looking at: a defect in making them must not end the process
                 self._emit(ExportFailed(reason="defect"))
-                wait_s = _BACKOFF_S_MAX
-            failed = failed + 1 if work and wait_s else 0
-            if wait_s:
-                backoff_s = min(_BACKOFF_S_MAX, wait_s * 2.0 ** min(failed, 6)) if failed > 1 else wait_s
+                retry_s = _BACKOFF_S_MAX
+            failed = failed + 1 if retry_s else 0
+            if retry_s:
+                backoff_s = min(_BACKOFF_S_MAX, retry_s * 2.0 ** min(failed, 6)) if failed > 1 else retry_s
                 await anyio.sleep(backoff_s * (1 + self._random.random() / 4))
+            elif len(work) < SUBJECTS_PER_POST_MAX:  # there is no hurry: what comes meanwhile shares the next post
+                await anyio.sleep(_IDLE_S)
 
     async def _export(self, work: Sequence[Any]) -> float:
         """One post. Returns how long to wait before the same work is tried again; 0 when it is done."""

@@ -261,16 +261,16 @@ class Lane:
     async def _admitted(self, share: str) -> None:
         """Wait for the breaker, then for a slot of the budget; the breaker may have opened meanwhile."""
         while True:
-            wait_s = self.breaker.seconds_until_try(self._clock.monotonic())
+            began = self._clock.monotonic()
+            wait_s = self.breaker.seconds_until_try(began)
             if wait_s > 0:
                 await anyio.sleep(wait_s)
                 continue
-            began = self._clock.monotonic()
             await self.budget.acquire(share)
-            waited_s = self._clock.monotonic() - began
-            if waited_s >= _WAIT_TOLD_S:
-                self._emit(CallThrottled(api=self.name, seconds=waited_s))
-            if not self.draining and self.breaker.may_call(self._clock.monotonic()):
+            now = self._clock.monotonic()
+            if now - began >= _WAIT_TOLD_S:
+                self._emit(CallThrottled(api=self.name, seconds=now - began))
+            if not self.draining and self.breaker.may_call(now):
                 return
             self.budget.release()
             if self.draining:

@@ -174,15 +174,20 @@ def created_one(answer: Answer, _body: bytes = b"") -> Created:
     return Created(number)
 
 
+_COMPLAINT: Final = frozenset(("type", "code", "message", "description", "name", "status"))
+"""An object of nothing but these is an error, also with HTTP 200 (section 5 of the facts has weak evidence of that)."""
+
+
 def said_nothing(answer: Answer) -> None:
     """What a method answers that has no result of its own: null, or anything that is no error and no task.
 
     Raises msgspec.DecodeError for text, for an error and for a task.
     """
     content = msgspec.json.decode(answer.body)
-    strange = isinstance(content, str) or (
-        isinstance(content, dict)
-        and ("error" in content or content.get("type") == "UserError" or content.get("__class__") == "AsyncResult")
-    )
+    if isinstance(content, dict):
+        complains = bool(content) and content.keys() <= _COMPLAINT
+        strange = complains or "error" in content or content.get("__class__") == "AsyncResult"
+    else:
+        strange = isinstance(content, str)
     if strange:
         raise msgspec.DecodeError("the method answers something that is not known to be its success")

@@ -8,24 +8,20 @@ Sources: fulfil_client 3.2.0 (which statuses raise what), the fulfil-io and fulf
 
 from __future__ import annotations
 
-import functools
-import math
 import re
 from collections.abc import Mapping
-from datetime import UTC
-from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import Any, Final
 
 import msgspec
 
+from connectors.answers import SENTENCE_LENGTH_MAX, cleaned, number_of, reset_after_s, retry_after_s
 from runtime.api import RateReading
 from runtime.errors import Failure, Refused, Throttled, Unauthorised, Unavailable, Unknown
 
 _REDIRECTS: Final = 300
 _REFUSALS: Final = 400
 _FAILURES: Final = 500
-SENTENCE_LENGTH_MAX: Final = 300
 _CODE_LENGTH_MAX: Final = 64
 _BODY_BYTES_MAX: Final = 65_536
 """More of an error's body is not looked at; an error is a few hundred bytes."""
@@ -34,9 +30,6 @@ _CREDENTIALS: Final = re.compile(
     r"\b(api.?key|key|token|credential|authenticat|log ?in|session|password)", re.IGNORECASE
 )
 _ACCESS: Final = re.compile(r"\b(access|permi|not allowed|right)", re.IGNORECASE)
-_PERSONAL: Final = re.compile(r"(?<![^\s<>\"'(),;:])[^\s@<>\"'(),;:]+@[^\s<>\"'(),;:]*|\+\d[\d ().-]{5,}\d")
-"""E-mail addresses and telephone numbers, which an error may quote from the order."""
-_UNPRINTABLE: Final = re.compile(r"[\s\x00-\x1f\x7f]+")
 _NOT_IN_CODE: Final = re.compile(r"[^\w.:-]+")
 
 
@@ -58,29 +51,24 @@ def failure_for(status: int, headers: Mapping[str, str], body: bytes, *, is_writ
     if status == HTTPStatus.UNAUTHORIZED or (status == HTTPStatus.FORBIDDEN and _about_credentials(said)):
         return Unauthorised(f"Fulfil refused the credentials (HTTP {status}); configure a token that is live")
     if status == HTTPStatus.TOO_MANY_REQUESTS and not _PAGE_SIZE.search(said.words):
-        return Throttled("Fulfil limits our rate (429)", retry_after_s=_retry_after_s(headers))
+        return Throttled("Fulfil limits our rate (429)", retry_after_s=retry_after_s(headers))
     if _refuses(status) or (status < _REDIRECTS and said.type == "UserError"):
         return Refused(_refusal(status, said), code=said.code or said.type or str(status))
     sentence = _surprise(status, headers, said)
     if is_write:
-        return Unknown(f"{sentence}; it may have been applied", retry_after_s=_retry_after_s(headers))
-    return Unavailable(sentence, retry_after_s=_retry_after_s(headers))
+        return Unknown(f"{sentence}; it may have been applied", retry_after_s=retry_after_s(headers))
+    return Unavailable(sentence, retry_after_s=retry_after_s(headers))
 
 
 def rate_reading(headers: Mapping[str, str]) -> RateReading:
     """What the headers of any answer say about the rate limit; what they do not say, or garble, is None."""
-    limit = _number(headers.get("X-RateLimit-Limit"))
-    remaining = _number(headers.get("X-RateLimit-Remaining"))
+    limit = number_of(headers.get("X-RateLimit-Limit"))
+    remaining = number_of(headers.get("X-RateLimit-Remaining"))
     return RateReading(
         limit_per_s=limit or None,  # taken at its word, a limit of nothing would never let us ask again
         remaining=None if remaining is None else int(remaining),
-        reset_after_s=_reset_after_s(headers),
+        reset_after_s=reset_after_s(headers),
     )
-
-
-def answered_s(headers: Mapping[str, str]) -> float | None:
-    """The Date of an answer, as seconds since 1970-01-01 UTC; None when it has none, or garbles it."""
-    return _epoch_s(headers.get("Date", ""))
 
 
 # -- parts -------------------------------------------------------------------------------------------------------------
@@ -134,9 +122,9 @@ def _said(body: bytes) -> _Said:
         content = msgspec.json.decode(text)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         words = "" if text.startswith(b"<") else text.decode("utf-8", "replace")
-        return _Said(words=_clean(words))
+        return _Said(words=cleaned(words))
     if isinstance(content, str):
-        return _Said(words=_clean(content))
+        return _Said(words=cleaned(content))
     if not isinstance(content, dict):
         return _Said()
     inner = content.get("error")
@@ -148,13 +136,7 @@ def _said(body: bytes) -> _Said:
     )
     # `description` may add to the message, or stand alone; `name` only repeats what the status means
     words = " - ".join(filter(None, (message, description))) or error or name
-    return _Said(type=_code(content.get("type")), code=_code(content.get("code")), words=_clean(words))
-
-
-def _clean(words: str) -> str:
-    """One line, without what looks personal, bounded. Masked before it is cut, so that no half of it is left."""
-    short = _UNPRINTABLE.sub(" ", words[: 8 * SENTENCE_LENGTH_MAX]).strip()
-    return _PERSONAL.sub("(removed)", short)[:SENTENCE_LENGTH_MAX]
+    return _Said(type=_code(content.get("type")), code=_code(content.get("code")), words=cleaned(words))
 
 
 def _code(value: Any) -> str:
@@ -162,45 +144,3 @@ def _code(value: Any) -> str:
     if isinstance(value, bool) or not isinstance(value, str | int):
         return ""
     return _NOT_IN_CODE.sub("_", str(value))[:_CODE_LENGTH_MAX]
-
-
-def _retry_after_s(headers: Mapping[str, str]) -> float | None:
-    """Retry-After as seconds or as a date; without it, when the rate limit's window renews."""
-    asked = headers.get("Retry-After", "")
-    for after_s in (_number(asked), _after(_epoch_s(asked), headers)):
-        if after_s is not None:
-            return after_s
-    return _reset_after_s(headers)
-
-
-def _reset_after_s(headers: Mapping[str, str]) -> float | None:
-    """X-RateLimit-Reset is an instant: seconds since 1970-01-01 UTC."""
-    return _after(_number(headers.get("X-RateLimit-Reset")), headers)
-
-
-def _after(instant_s: float | None, headers: Mapping[str, str]) -> float | None:
-    if instant_s is None:
-        return None
-    moment_s = answered_s(headers)
-    return None if moment_s is None else max(0.0, instant_s - moment_s)
-
-
-@functools.lru_cache(maxsize=16)
-def _epoch_s(http_date: str) -> float | None:
-    """An HTTP date. All answers of one second carry the same, so it is read once."""
-    try:
-        moment = parsedate_to_datetime(http_date)
-    except (ValueError, TypeError):
-        return None
-    return (moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment).timestamp()
-
-
-def _number(text: str | None) -> float | None:
-    """A count or a span: finite and not negative."""
-    if text is None:
-        return None
-    try:
-        number = float(text)
-    except ValueError:
-        return None
-    return number if math.isfinite(number) and number >= 0 else None

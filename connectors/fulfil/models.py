@@ -16,9 +16,9 @@ from typing import Annotated, Any, Final, Generic, TypeVar
 import msgspec
 from msgspec import Meta
 
+from connectors.answers import answered_s
 from connectors.fulfil.calls import INACTIVE_TOO, Read, Spoken, encode, read, search_read
 from connectors.fulfil.changes import Changes, Page, changed_since
-from connectors.fulfil.failures import answered_s
 from connectors.fulfil.rows import Row, row_reader
 from connectors.fulfil.tenant import Tenant
 from connectors.fulfil.typed import Reference

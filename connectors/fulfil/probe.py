@@ -52,7 +52,7 @@ async def probe_fulfil(
         await _cleaned(tenant)
     found = await find_all(chosen(ITEMS, effects), tenant, timeout_s=timeout_s, on_progress=on_progress)
     left = await _cleaned(tenant) if writes else before
-    await tenant.alive()  # a tenant that went down meanwhile has not said what it can do
+    await tenant.still_there()  # a tenant that went down meanwhile has not said what it can do
     return FulfilFound(capabilities=found, names=tenant.names | _own_names(found), before=before, left=left)
 
 

@@ -114,6 +114,13 @@ class ProbedFulfil:
 
         return await in_turn(self._budget, once)
 
+    async def still_there(self) -> None:
+        """The last call. Raises `Unavailable` when it does not answer any more, or fails; a limit is an answer."""
+        answer = await self.hurried()
+        failure = failure_of(answer)
+        if answer.status != HTTPStatus.OK and isinstance(failure, Unavailable):
+            raise failure
+
     async def alive(self) -> None:
         """The first call. Raises `Unavailable` when nobody is there, `Unauthorised` when the token is not live."""
         await self.make(PREFERENCES(Nobody()))

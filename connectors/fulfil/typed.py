@@ -86,7 +86,8 @@ def decimal_out(number: Decimal) -> DecimalOut:
     """The number with its own scale, never in scientific notation. Raises ValueError for NaN and infinities."""
     if not number.is_finite():
         raise ValueError(f"{number} is not a number that can be sent")
-    return DecimalOut(format(number, "f"))
+    text = str(number)
+    return DecimalOut(text if "E" not in text else format(number, "f"))
 
 
 def datetime_out(moment: datetime) -> DatetimeOut:

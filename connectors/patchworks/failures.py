@@ -10,32 +10,26 @@ sends X-RateLimit-Limit and -Remaining, and with a 429 Retry-After and X-RateLim
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Mapping
-from datetime import UTC
-from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import Any, Final
 
 import msgspec
 
+from connectors.answers import SENTENCE_LENGTH_MAX, cleaned, number_of, reset_after_s, retry_after_s
 from runtime.api import RateReading
 from runtime.errors import Failure, Refused, Throttled, Unauthorised, Unavailable, Unknown
 
 _REDIRECTS: Final = 300
 _REFUSALS: Final = 400
 _FAILURES: Final = 500
-SENTENCE_LENGTH_MAX: Final = 300
 _BODY_BYTES_MAX: Final = 65_536
 """More of an error's body is not looked at."""
 _FIELDS_MAX: Final = 8
 _S_PER_MIN: Final = 60.0
 _RIGHTS: Final = re.compile(r"\b(action|access|administrator|permi\w*|not allowed|rights?|scopes?)\b", re.IGNORECASE)
-_PERSONAL: Final = re.compile(r"(?<![^\s<>\"'(),;:])[^\s@<>\"'(),;:]+@[^\s<>\"'(),;:]*|\+\d[\d ().-]{5,}\d")
-"""E-mail addresses and telephone numbers, which an error may quote from a payload."""
 _SIGNATURE: Final = re.compile(r"(patchworks[_-]signature\s*[=:]\s*)[^\s&\"']+", re.IGNORECASE)
-_UNPRINTABLE: Final = re.compile(r"[\s\x00-\x1f\x7f]+")
 
 
 def failure_for(status: int, headers: Mapping[str, str], body: bytes, *, is_write: bool) -> Failure:
@@ -63,29 +57,18 @@ def rate_reading(headers: Mapping[str, str], *, share: float = 1.0) -> RateReadi
 
     Patchworks counts by the minute. `share` is the part of the limit that is ours to use.
     """
-    per_min = _number(headers.get("X-RateLimit-Limit"))
-    remaining = _number(headers.get("X-RateLimit-Remaining"))
-    reset_at_s = _number(headers.get("X-RateLimit-Reset"))
+    per_min = number_of(headers.get("X-RateLimit-Limit"))
+    remaining = number_of(headers.get("X-RateLimit-Remaining"))
     return RateReading(
         limit_per_s=per_min * share / _S_PER_MIN if per_min else None,
         remaining=None if remaining is None else int(remaining),
-        reset_after_s=_after(reset_at_s, headers),
+        reset_after_s=reset_after_s(headers),
     )
-
-
-def retry_after_s(headers: Mapping[str, str]) -> float | None:
-    """Retry-After as seconds or as a date; without it, when the rate limit's window renews."""
-    asked = headers.get("Retry-After", "")
-    for after_s in (_number(asked), _after(_epoch_s(asked), headers)):
-        if after_s is not None:
-            return after_s
-    return _after(_number(headers.get("X-RateLimit-Reset")), headers)
 
 
 def clean(words: str) -> str:
     """One line, bounded, without what looks personal or secret. Masked before it is cut, so that no half is left."""
-    short = _UNPRINTABLE.sub(" ", words[: 8 * SENTENCE_LENGTH_MAX]).strip()
-    return _SIGNATURE.sub(r"\1(removed)", _PERSONAL.sub("(removed)", short))[:SENTENCE_LENGTH_MAX]
+    return cleaned(_SIGNATURE.sub(r"\1(removed)", words[: 8 * SENTENCE_LENGTH_MAX]))
 
 
 # -- parts -------------------------------------------------------------------------------------------------------------
@@ -120,25 +103,3 @@ def _fields(errors: Any) -> str:
     """The names of the fields that were refused; what is said of each may quote its value."""
     names = [str(name) for name in errors][:_FIELDS_MAX] if isinstance(errors, dict) else []
     return f"(fields: {', '.join(names)})" if names else ""
-
-
-def _after(instant_s: float | None, headers: Mapping[str, str]) -> float | None:
-    answered_s = _epoch_s(headers.get("Date", ""))
-    return None if instant_s is None or answered_s is None else max(0.0, instant_s - answered_s)
-
-
-def _epoch_s(http_date: str) -> float | None:
-    try:
-        moment = parsedate_to_datetime(http_date)
-    except (ValueError, TypeError):
-        return None
-    return (moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment).timestamp()
-
-
-def _number(text: str | None) -> float | None:
-    """A count or a span: finite and not negative."""
-    try:
-        number = float(text or "")
-    except ValueError:
-        return None
-    return number if math.isfinite(number) and number >= 0 else None

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Collection, Sequence
+from functools import partial
 from typing import Final, Literal
 
 import msgspec
@@ -68,7 +69,7 @@ def intake_routes(
     emit: Callable[[object], None],
     pressure: Pressure,
 ) -> list[web.RouteDef]:
-    """The intake's one route, for `runtime.http.application`. `sales_channels` are those that may be named in the path.
+    """The intake's routes, for `runtime.http.application`. `sales_channels` are those that may be named in the path.
 
     `admission` is asked before a body is read, and again with the body. `accept` is the journal's group commit.
     `pressure` is asked before a body is read. `emit` receives one
@@ -85,7 +86,9 @@ def intake_routes(
         emit=emit,
         pressure=pressure,
     )
-    return [web.post("/v1/orders/{sales_channel}", intake.receive)]
+    # A route for each: a fixed path is found by one look-up, a pattern by several. The pattern is for all others.
+    known = [web.post(f"/v1/orders/{name}", partial(intake.receive, name)) for name in sales_channels]
+    return [*known, web.post("/v1/orders/{sales_channel}", partial(intake.receive, ""))]
 
 
 class _Intake:
@@ -114,12 +117,13 @@ class _Intake:
         self._pressure = pressure
         self._arriving_bytes = 0
 
-    async def receive(self, request: web.Request) -> web.Response:
-        """Answer one delivery request."""
+    async def receive(self, sales_channel: str, request: web.Request) -> web.Response:
+        """Answer one delivery request for a sales channel; an empty name is one that is not known."""
         began = self._clock.monotonic()
         partition = ""
         try:
-            partition = self._sender(request)
+            self._admit(request, sales_channel)
+            partition = sales_channel
             self._check_now(request, partition)
             body = await self._body(request)
             if not self._admission.vouches(request, body):
@@ -141,14 +145,12 @@ class _Intake:
         answer = msgspec.json.encode(results[0] if taken.single else ArrayAccepted(results))
         return web.Response(status=201 if taken.single and new else 200, body=answer, headers=JSON)
 
-    def _sender(self, request: web.Request) -> str:
-        """The sales channel, once the sender has proved to be one of ours."""
+    def _admit(self, request: web.Request, sales_channel: str) -> None:
+        """Refuse who has not proved to be one of ours, and a sales channel that is none."""
         if not self._admission.admits(request):
             raise never(401, "unauthorised", _UNAUTHORISED)
-        sales_channel = request.match_info["sales_channel"]
-        if sales_channel not in self._gates:
+        if not sales_channel:
             raise never(404, "sales_channel_unknown", "This sales channel is not configured here; check the path.")
-        return sales_channel
 
     def _check_now(self, request: web.Request, sales_channel: str) -> None:
         """Refuse what the headers already rule out, and everything while nothing can be taken."""

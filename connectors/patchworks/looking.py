@@ -55,9 +55,8 @@ async def find_run(
     `runtime.errors.Failure` when that could not be found out: `Refused` while something waits that may be it
     (`still_waiting`), and when there is too much to look through (`too_many_runs`).
     """
-    if await _waits(
-        core, flow_id, key, after_ms, trigger
-    ):  # first: what leaves the queue meanwhile is among the runs then
+    # the queue first: what leaves it meanwhile is among the runs then
+    if await _waits(core, flow_id, key, after_ms, trigger):
         return Started(evidence="payload")
     runs = [run for run in await _runs_since(core, flow_id, after_ms) if _may_be(run, trigger, known_run_ids)]
     unread: list[Run] = []
@@ -93,8 +92,11 @@ async def _began_after(core: Reads, run_id: str, began: datetime) -> bool:
 
 
 def _later(run: Run, began: datetime) -> bool:
-    """Whether a run began after this; one that has not begun yet will."""
-    return run.started_at is None or run.started_at > began
+    """Whether a run began after this, or may have: one that has not begun yet will, and times may be whole seconds.
+
+    In doubt it did: what is taken for the repeat is not repeated once more.
+    """
+    return run.started_at is None or run.started_at >= began
 
 
 async def _runs_since(core: Reads, flow_id: str, after_ms: int) -> list[Run]:

@@ -44,7 +44,7 @@ async def probe_patchworks(
     await company.alive()
     before = await _looked(company)
     found = await find_all(chosen(ITEMS, effects), company, timeout_s=timeout_s, on_progress=on_progress)
-    await company.alive()  # what went down meanwhile has not said what it does
+    await company.still_there()  # what went down meanwhile has not said what it does
     started = tuple(
         Left(what=f"run {run_id}", state="started", remedy="nothing: it carried only the probe's mark")
         for run_id in company.run_ids

@@ -25,7 +25,7 @@ from connectors.probe import Left, in_turn
 from runtime.api import RateReading
 from runtime.budget import Budget
 from runtime.clock import Clock
-from runtime.errors import Failure
+from runtime.errors import Failure, Unavailable
 
 _SUCCESSES_END: Final = 300
 _S_PER_MIN: Final = 60
@@ -136,6 +136,13 @@ class ProbedPatchworks:
         if answer.status != HTTPStatus.OK or not isinstance(data, list):
             raise failure_of(answer)
         return [row for row in data if isinstance(row, dict)]
+
+    async def still_there(self) -> None:
+        """The last call. Raises `Unavailable` when it does not answer any more, or fails; a limit is an answer."""
+        answer = await self.hurried()
+        failure = failure_of(answer)
+        if answer.status != HTTPStatus.OK and isinstance(failure, Unavailable):
+            raise failure
 
     async def alive(self) -> None:
         """The first call. Raises `Unavailable` when nobody is there, `Unauthorised` when the key is not live."""

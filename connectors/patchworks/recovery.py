@@ -74,12 +74,16 @@ class Choice(msgspec.Struct, frozen=True, kw_only=True):
 
 class Fetch(msgspec.Struct, frozen=True, kw_only=True):
     """Payloads to download. `certain`: the log names them; else they are those of the step that failed, or of the last
-    step that stored any. `failed`: the run did fail; then nothing to fetch means that it is lost here.
+    step that stored any. `failed`: the run did fail; then nothing to fetch means that it is lost here. `log_page`:
+    where the rest of the log begins, which may name more of them; 0: there is none. `whole`: no payload was left out
+    because the run has too many.
     """
 
     payload_ids: tuple[str, ...] = ()
     certain: bool = True
     failed: bool = True
+    log_page: int = 0
+    whole: bool = True
 
 
 def lists(policy: RecoveryPolicy, now: datetime, swept_to: datetime | None) -> tuple[ListRuns, ...]:
@@ -168,6 +172,16 @@ def payloads_to_fetch(run: Run, log: Sequence[LogLine], rows: Sequence[PayloadRo
         last = max(kept, key=_age)
         found = [row for row in kept if row.step_id == last.step_id]
     return Fetch(payload_ids=_each_once(row.id for row in found), certain=False)
+
+
+def named_payloads(run: Run, log: Sequence[LogLine]) -> Fetch:
+    """Which payloads a part of a long log says to download: those that its error lines name, and no guess."""
+    errors = [line for line in log if line.is_error]
+    return Fetch(
+        payload_ids=_each_once(payload_id for line in errors for payload_id in line.payload_ids),
+        certain=False,
+        failed=bool(errors) or run.status is not RunStatus.SUCCESS,
+    )
 
 
 def recovered(done: Collection[Done], run: Run, now: datetime) -> tuple[Done, ...]:

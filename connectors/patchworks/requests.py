@@ -82,12 +82,16 @@ class ListPayloads(_Paged, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class FailedPayloads(_Request, frozen=True, kw_only=True, omit_defaults=True):
-    """Which payloads of a failed run never arrived: its log and rows are read. `status` is the run's."""
+    """Which payloads of a failed run never arrived: its log and rows are read. `status` is the run's.
+
+    A long log is read in several calls: `log_page` is where this one begins.
+    """
 
     kind = "failed_payloads"
 
     run_id: Id
     status: RunStatus | None = None
+    log_page: Annotated[int, Meta(ge=1)] = 1
 
 
 class DownloadPayload(_Request, frozen=True, kw_only=True, omit_defaults=True):

@@ -1,4 +1,4 @@
-"""One day, lived: two processes are started, the hub delivers, the ERP misbehaves, and an observer judges the books.
+"""One day, lived: three processes are started, three sales channels sell, both vendors misbehave, an observer judges.
 
 Morning, afternoon and evening follow each other when everything has come to rest. In the evening some of the missing
 products appear, and their orders must release themselves. `run_demo` is what the command `seamline demo` calls.
@@ -16,19 +16,22 @@ from pathlib import Path
 import anyio
 import msgspec
 
-from connectors.http import Session, outgoing
-from flows.demo.observer import judge
+from connectors.http import outgoing
+from flows.demo.erp import Erp
+from flows.demo.hub import Hub
+from flows.demo.observer import canonical_digest, judge, judge_surroundings
 from flows.demo.screen import View, show_addresses, show_summary, view
-from flows.demo.sender import IN_FLIGHT_MAX, Sender
+from flows.demo.script import Script
 from flows.demo.settings import Keys
-from flows.demo.summary import Pace, Summary, pace, summarised
-from flows.demo.traffic import ORDERS_MAX, SALES_CHANNELS, Day, Part, day
+from flows.demo.stories import ORDERS_MAX, SALES_CHANNELS, Day, day
+from flows.demo.summary import Asked, Pace, Summary, pace, summarised
 from flows.demo.world import DemoFailed, World, running_world
 
 INTERRUPTED = 130
 """The exit status when a signal ends the day early."""
 
 _REQUEST_TIMEOUT_S = 30.0
+_CONNECTIONS_MAX = 24
 _POLL_S = 0.15
 _WATCH_EVERY_S = 0.5
 _QUIET_LOOKS = 3
@@ -48,7 +51,7 @@ _SYNCS = "seamline_catalogue_syncs_total"
 def run_demo(*, seed: int, count: int, keep: bool, as_json: bool) -> int:
     """Live a day of `count` orders and return the exit status: 0 only if the observer finds nothing.
 
-    `keep` leaves both processes up afterwards, until a signal. `as_json` prints the summary as one object on stdout.
+    `keep` leaves all processes up afterwards, until a signal. `as_json` prints the summary as one object on stdout.
     Raises SeamlineError when the day cannot be lived, or does not come to rest in time. Unless the day went well, logs
     and store are left where a last line on stderr says.
     """
@@ -59,7 +62,7 @@ def run_demo(*, seed: int, count: int, keep: bool, as_json: bool) -> int:
     directory = Path(tempfile.mkdtemp(prefix="seamline-demo-"))
     status = 1
     try:
-        status = anyio.run(_lived, today, seed, keep, as_json, directory)
+        status = anyio.run(_lived, today, keep, as_json, directory)
     except BaseExceptionGroup as group:
         failed = _failure_in(group)
         raise failed or group from None
@@ -71,20 +74,21 @@ def run_demo(*, seed: int, count: int, keep: bool, as_json: bool) -> int:
     return status
 
 
-async def _lived(today: Day, seed: int, keep: bool, as_json: bool, directory: Path) -> int:
+async def _lived(today: Day, keep: bool, as_json: bool, directory: Path) -> int:
     """The exit status. The processes are gone in any case."""
     status = INTERRUPTED
     async with anyio.create_task_group() as tasks:
         signals = _Signals(tasks.cancel_scope)
         tasks.start_soon(signals.listen)
-        keys = Keys(intake=secrets.token_hex(16), control=secrets.token_hex(16), fulfil=secrets.token_hex(16))
+        names = msgspec.structs.fields(Keys)
+        keys = Keys(**{each.name: secrets.token_hex(16) for each in names})
         async with (
             outgoing(
-                connections_max=IN_FLIGHT_MAX + 2, connect_timeout_s=5.0, request_timeout_s=_REQUEST_TIMEOUT_S
+                connections_max=_CONNECTIONS_MAX, connect_timeout_s=5.0, request_timeout_s=_REQUEST_TIMEOUT_S
             ) as session,
-            running_world(session, today, seed=seed, keys=keys, directory=directory) as world,
+            running_world(session, today, keys=keys, directory=directory) as world,
         ):
-            summary = await _Living(world, session, today).day(seed)
+            summary = await _Living(world, today).day()
             if keep:
                 _show(summary, as_json=as_json)
                 show_addresses(world)
@@ -132,55 +136,77 @@ class _Signals:
 class _Living:
     """One day in a running world."""
 
-    def __init__(self, world: World, session: Session, today: Day) -> None:
+    def __init__(self, world: World, today: Day) -> None:
         self._world, self._today = world, today
-        self._sender = Sender(session, world.intake_url, world.keys.intake)
-        self._rest_within_s = _REST_WITHIN_S + _REST_WITHIN_S_PER_ORDER * len(today.expected)
+        self._hub = Hub(world.asked, world.hub_url, world.keys)
+        self._erp = Erp(world.asked, world.erp_url, world.keys.fulfil)
+        self._script = Script(today, self._hub, self._erp)
+        self._rest_within_s = _REST_WITHIN_S + _REST_WITHIN_S_PER_ORDER * len(today.planned)
 
-    async def day(self, seed: int) -> Summary:
+    async def day(self) -> Summary:
         """Live it, ask everybody, and judge."""
-        world, today, began = self._world, self._today, anyio.current_time()
-        sold = sum(each.sale is not None for each in today.expected)
-        with view(len(today.deliveries), sold) as screen:
+        began = anyio.current_time()
+        with view(self._today.versions, self._today.sold) as screen:
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(self._watch, screen)
                 morning = await self._parts(screen)
                 tasks.cancel_scope.cancel()
-            screen.says("asking Seamline for its lists, and the observer for the verdict")
-            books, metrics = await world.books(sales=True), await world.metrics()
-            screen.shows(self._sender.sent.deliveries, books.sales_count)
-            return summarised(
-                seed,
-                today,
-                self._sender.sent,
-                orders=await world.command("orders", "list", "--limit", str(ORDERS_MAX)),
-                holds=await world.command("holds", "--limit", str(ORDERS_MAX)),
-                books=books,
-                metrics=metrics,
-                digest=await world.digest(),
-                findings=judge(
-                    today.expected,
-                    self._sender.sent.acknowledged,
-                    books,
-                    {each.id: each.name for each in SALES_CHANNELS},
-                ),
-                morning=morning,
-                wall_s=anyio.current_time() - began,
-            )
+            screen.says("asking everybody, and the observer for the verdict")
+            return await self._judged(screen, morning, began)
+
+    async def _judged(self, screen: View, morning: Pace, began: float) -> Summary:
+        """What everybody says of the day that is over, and what the observer finds."""
+        world, script = self._world, self._script
+        books, hub_books = await self._erp.books(sales=True), await self._hub.books(full=True)
+        metrics, warehouse = await world.metrics(), await self._erp.warehouse()
+        screen.shows(hub_books.deliveries.distinct, books.sales_count)
+        expected = await script.expected()
+        names = {each.id: each.name for each in SALES_CHANNELS}
+        placed = {name: [each.id for each in of.orders] for name, of in hub_books.sales_channels.items()}
+        asked = Asked(
+            orders=await world.command("orders", "list", "--limit", str(ORDERS_MAX)),
+            holds=await world.command("holds", "--limit", str(ORDERS_MAX)),
+            books=books,
+            hub=hub_books,
+            warehouse=warehouse,
+            metrics=metrics,
+            digests={
+                "fulfil": canonical_digest(books),
+                "fulfil_with_dates": await self._erp.digest(),
+                "sales_channels": await self._hub.digest(),
+            },
+        )
+        return summarised(
+            self._today,
+            asked,
+            findings=(
+                *judge(expected, self._hub.acknowledged(hub_books), books, names),
+                *judge_surroundings(expected, placed, msgspec.structs.asdict(script.due), warehouse),
+            ),
+            morning=morning,
+            wall_s=anyio.current_time() - began,
+        )
 
     async def _parts(self, screen: View) -> Pace:
         """Morning, afternoon, evening; returns the pace of the morning."""
-        world, today = self._world, self._today
-        screen.says("morning: the orders of the day, while the ERP misbehaves")
+        script = self._script
+        screen.says("morning: three sales channels sell, while the ERP and the way to Seamline misbehave")
         began = anyio.current_time()
-        await self._sender.send(today.of(Part.MORNING))
+        await script.rush()
+        screen.says("morning: a flow with a mistake in its map; then nothing reaches Seamline, and edits overtake")
+        await script.wrong_map()
+        await script.stall()
+        await script.edit_behind()
         rested = await self._rest("the morning")
-        morning = pace((await world.books(sales=False)).sales_count, rested - began, await world.metrics())
-        screen.says("afternoon: repeats, orders that were stuck, edits and cancels of orders long imported")
-        await self._sender.send(today.of(Part.AFTERNOON))
+        morning = pace((await self._erp.books(sales=False)).sales_count, rested - began, await self._world.metrics())
+        screen.says("afternoon: failed runs are recovered; edits, cancels and refunds of orders long imported")
+        await script.recover()
+        await script.change()
+        screen.says("afternoon: the warehouse picks, packs and ships")
+        await script.ship()
         await self._rest("the afternoon")
-        screen.says(f"evening: {len(today.arriving_skus)} of the missing products appear in the ERP")
-        await world.add_products(today.arriving_skus)
+        screen.says(f"evening: {len(self._today.arriving_skus)} of the missing products appear in the ERP")
+        await script.arrive()
         await self._synced()
         await self._rest("the evening")
         return morning
@@ -188,8 +214,8 @@ class _Living:
     async def _watch(self, screen: View) -> None:
         """Keep the view up to date, and notice a process that has gone."""
         while True:
-            books = await self._world.books(sales=False)
-            screen.shows(self._sender.sent.deliveries, books.sales_count)
+            books, hub_books = await self._erp.books(sales=False), await self._hub.books(full=False)
+            screen.shows(hub_books.deliveries.distinct, books.sales_count)
             await anyio.sleep(_WATCH_EVERY_S)
 
     async def _synced(self) -> None:
@@ -209,7 +235,7 @@ class _Living:
         with anyio.move_on_after(self._rest_within_s):
             while looks < _QUIET_LOOKS:
                 at = anyio.current_time()
-                metrics, books = await self._world.metrics(), await self._world.books(sales=False)
+                metrics, books = await self._world.metrics(), await self._erp.books(sales=False)
                 busy = [name for name in _BUSY if metrics.total(name) or not metrics.has(name)]
                 found = (books.sales_count, books.create_order, books.lookups)
                 if busy or found != before:

@@ -1,22 +1,36 @@
-"""The observer: judges a day by what was acknowledged and by the ERP's books, and by nothing else.
+"""The observer: judges a day by what was acknowledged and by the books of both sandboxes, and by nothing else.
 
-Pure. It knows neither the runtime nor the store; it is told what was sent and what was answered, reads the books as the
-sandbox prints them, and says what is lost, doubled, wrong or unexpected. No finding is the only good verdict.
+Pure. It knows neither the runtime nor the store; it is told what must come of each order, reads the books as the
+sandboxes print them, and says what is lost, doubled, wrong or unexpected. No finding is the only good verdict.
 """
 
 from __future__ import annotations
 
 import enum
+import hashlib
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
 
 import msgspec
 
-from flows.demo.traffic import Expected, Figures, Line
+from flows.demo.figures import Figures, Line
+from flows.demo.stories import Story
 
 OrderName = tuple[str, str]
 """Sales channel and order id."""
+
+
+class Expected(msgspec.Struct, frozen=True, kw_only=True):
+    """One order, and what must be in the books when the day is over. `versions` counts what was announced of it."""
+
+    sales_channel: str
+    order_id: str
+    reference: str
+    story: Story
+    versions: int
+    sale: Figures | None
+    """None: there must never be a sale."""
 
 
 class SaleLine(msgspec.Struct, frozen=True):
@@ -34,6 +48,7 @@ class Sale(msgspec.Struct, frozen=True, kw_only=True):
     channel: int
     channel_identifier: str | None
     reference: str | None
+    state: str = ""
     currency: str
     total: Decimal
     stated_amount: Decimal | None
@@ -64,11 +79,22 @@ class Books(msgspec.Struct, frozen=True, kw_only=True):
     sales: tuple[Sale, ...] = ()
 
 
+class Warehouse(msgspec.Struct, frozen=True, kw_only=True):
+    """What the ERP says of shipments, parcels with a number, stock moves that are done, and its ledger."""
+
+    shipped: int
+    packed: int
+    on_hold: int
+    parcels: int
+    moves: int
+    ledger_difference: Decimal
+
+
 class Fault(enum.StrEnum):
     """What can be wrong."""
 
     UNACKNOWLEDGED = "unacknowledged"
-    """Not every delivery of the order was answered with a 2xx, so nothing can be said of it."""
+    """Not every version of the order was answered with a 2xx, so nothing can be said of it."""
     LOST = "lost"
     """Acknowledged, and not in the books."""
     DOUBLED = "doubled"
@@ -76,7 +102,9 @@ class Fault(enum.StrEnum):
     WRONG = "wrong"
     """A sale whose figures are not those of the order."""
     UNEXPECTED = "unexpected"
-    """A sale of an order that must have none, or of no order that was sent."""
+    """A sale of an order that must have none, or of no order that was placed."""
+    DISTURBED = "disturbed"
+    """What people did in the warehouse or at a sales channel is not what its books say."""
 
 
 class Finding(msgspec.Struct, frozen=True):
@@ -93,9 +121,8 @@ def judge(
     books: Books,
     sales_channels: Mapping[int, str],
 ) -> tuple[Finding, ...]:
-    """Everything that is wrong. `acknowledged` counts the 2xx answers that named an order.
-
-    `sales_channels` names those that the ERP knows by number.
+    """Everything that is wrong with the sales. `acknowledged` counts the versions of an order that were answered with
+    2xx at least once; `sales_channels` names those that the ERP knows by number.
     """
     sales: dict[OrderName, list[Sale]] = defaultdict(list)
     for sale in books.sales:
@@ -112,13 +139,52 @@ def judge(
     return tuple(findings)
 
 
+def judge_surroundings(
+    expected: Iterable[Expected], placed: Mapping[str, Iterable[str]], due: Mapping[str, int], seen: Warehouse
+) -> tuple[Finding, ...]:
+    """What is wrong around the sales: `placed` are the order ids in each sales channel's own books, `due` the figures
+    of `Warehouse` that must have come of what was played there.
+    """
+    wanted = {(each.sales_channel, each.order_id) for each in expected}
+    found = {(name, order_id) for name, order_ids in placed.items() for order_id in order_ids}
+    sentences = [f"{name}/{order_id} is not in the sales channel's books" for name, order_id in wanted - found]
+    sentences += [f"{name}/{order_id} was placed by nobody" for name, order_id in found - wanted]
+    for name, right in due.items():
+        if getattr(seen, name) != right:
+            sentences.append(f"{name} is {getattr(seen, name)} in the ERP, not {right}")
+    if seen.ledger_difference:
+        sentences.append(f"the ERP's ledger is out of balance by {seen.ledger_difference}")
+    return tuple(Finding(Fault.DISTURBED, "", sentence) for sentence in sorted(sentences))
+
+
+def canonical_digest(books: Books) -> str:
+    """One text for all sales without server ids and times: the same orders give the same on any day."""
+    rows = sorted(
+        msgspec.json.encode(
+            [
+                (sale.channel, sale.channel_identifier, sale.reference, sale.state, sale.currency),
+                [_plain(sale.total), _plain(sale.lines_sum), _plain(sale.tax_sum), _plain(sale.shipping_sum)],
+                [_plain(sale.payments_sum), None if sale.stated_amount is None else _plain(sale.stated_amount)],
+                sorted((line.sku or "", _plain(line.quantity), _plain(line.amount)) for line in sale.lines),
+            ]
+        )
+        for sale in books.sales
+    )
+    return hashlib.sha256(b"\n".join(rows)).hexdigest()
+
+
+def _plain(amount: Decimal) -> str:
+    """One spelling for each amount."""
+    return f"{amount.normalize():f}"
+
+
 def _of_order(expected: Expected, acknowledged: int, sales: list[Sale]) -> Iterator[Finding]:
     order = f"{expected.sales_channel}/{expected.order_id}"
     if len(sales) > 1:
         ids = ", ".join(str(sale.id) for sale in sales)
         yield Finding(Fault.DOUBLED, order, f"the order ({expected.story}) is in the books {len(sales)} times: {ids}")
-    if acknowledged < expected.deliveries:
-        sentence = f"{acknowledged} of {expected.deliveries} deliveries were answered with 2xx"
+    if acknowledged < expected.versions:
+        sentence = f"{acknowledged} of {expected.versions} versions were answered with 2xx"
         yield Finding(Fault.UNACKNOWLEDGED, order, sentence)
         return
     if expected.sale is None:
@@ -158,4 +224,4 @@ def _stranger(sales_channel: str, identifier: str, sale: Sale, references: Mappi
     if of is not None:
         sentence = f"sale {sale.id} bears the number {sale.reference} of the order {of}, under another identifier"
         return Finding(Fault.DOUBLED, order, sentence)
-    return Finding(Fault.UNEXPECTED, order, f"sale {sale.id} is of no order that was sent")
+    return Finding(Fault.UNEXPECTED, order, f"sale {sale.id} is of no order that was placed")

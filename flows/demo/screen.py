@@ -31,15 +31,15 @@ class View(Protocol):
         ...
 
     def shows(self, delivered: int, sales: int) -> None:
-        """How far it is: deliveries acknowledged, and sales in the books."""
+        """How far it is: versions of orders acknowledged, and sales in the books."""
         ...
 
 
 class _Lines:
     """Plain lines, with the seconds since the beginning."""
 
-    def __init__(self, deliveries: int, sales: int) -> None:
-        self._deliveries, self._sales = deliveries, sales
+    def __init__(self, versions: int, sales: int) -> None:
+        self._versions, self._sales = versions, sales
         self._began = anyio.current_time()
         self._due = self._began
 
@@ -49,16 +49,16 @@ class _Lines:
     def shows(self, delivered: int, sales: int) -> None:
         if anyio.current_time() >= self._due:
             self._due = anyio.current_time() + _LINE_EVERY_S
-            self.says(f"{delivered} of {self._deliveries} deliveries acknowledged, {sales} of {self._sales} sales made")
+            self.says(f"{delivered} of {self._versions} versions acknowledged, {sales} of {self._sales} sales made")
 
 
 class _Bars:
     """Two bars on a terminal."""
 
-    def __init__(self, progress: Progress, deliveries: int, sales: int) -> None:
+    def __init__(self, progress: Progress, versions: int, sales: int) -> None:
         self._progress = progress
         self._tasks: tuple[TaskID, TaskID] = (
-            progress.add_task("deliveries acknowledged", total=deliveries),
+            progress.add_task("versions acknowledged", total=versions),
             progress.add_task("sales in the books", total=sales),
         )
 
@@ -71,14 +71,14 @@ class _Bars:
 
 
 @contextmanager
-def view(deliveries: int, sales: int) -> Iterator[View]:
-    """The view that suits stderr, for so many deliveries and sales."""
+def view(versions: int, sales: int) -> Iterator[View]:
+    """The view that suits stderr, for so many versions of orders and sales."""
     if not sys.stderr.isatty():
-        yield _Lines(deliveries, sales)
+        yield _Lines(versions, sales)
         return
     columns = (TextColumn("{task.description:>24}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True)) as progress:
-        yield _Bars(progress, deliveries, sales)
+        yield _Bars(progress, versions, sales)
 
 
 def show_summary(summary: Summary) -> None:
@@ -93,39 +93,63 @@ def show_summary(summary: Summary) -> None:
     left = len(summary.findings) - _FINDINGS_SHOWN_MAX
     if left > 0:
         console.print(f"... and {left} more findings (--json prints them all)")
-    for complaint in summary.complaints[:_FINDINGS_SHOWN_MAX]:
-        console.print(complaint, markup=False)
 
 
 def _rows(summary: Summary) -> Iterator[tuple[str, str]]:
-    states = summary.orders_by_state
+    channels = ", ".join(f"{name} {number}" for name, number in summary.orders_by_sales_channel.items())
+    yield "seed, orders", f"{summary.seed}; {summary.orders} orders of the sales channels {channels}"
+    yield "what happened", _listed({name.replace("_", " "): number for name, number in summary.stories.items()})
+    yield from _delivered(summary)
+    yield "orders", _listed(summary.orders_by_state)
+    for title, rows in (("held", summary.held), ("exceptions after import", summary.after_import)):
+        for place, row in enumerate(rows):
+            amounts = " + ".join(f"{amount:,.2f} {currency}" for currency, amount in row.amounts.items())
+            orders = "order" if row.orders == 1 else "orders"
+            yield (
+                ("" if place else title),
+                f"{row.kind}, for {row.owner}: {row.orders} {orders}, {amounts or 'no amount'}",
+            )
+    yield from _of_the_erp(summary)
     morning = summary.morning
     p50, p99 = _seconds(morning.import_p50_s), _seconds(morning.import_p99_s)
-    acknowledged = f"{summary.deliveries_sent} sent, {summary.deliveries_acknowledged} acknowledged"
-    creates = f"{summary.creates_applied} applied, {summary.creates_repeated} repeated with the same bytes"
-    yield "seed, orders", f"{summary.seed}, {summary.orders}"
-    yield "deliveries", f"{acknowledged}; of {summary.items_acknowledged} items {summary.items_known} were known"
-    yield "orders", _listed(states)
-    yield "held by cause", _listed(summary.held_by_cause)
-    yield "exceptions after import", _listed(summary.exceptions_after_import)
-    yield "creates", f"{creates}, {summary.creates_changed} with others"
-    yield "unknown outcomes", str(summary.outcomes_unknown)
-    yield "answers lost", f"{summary.answers_lost} after the sale was made"
-    yield "look-ups", str(summary.lookups)
-    yield (
-        "ERP trouble",
-        f"{summary.erp_throttled} x 429, {summary.erp_server_errors} x 5xx, {summary.erp_dropped} x connection cut",
-    )
-    yield "ERP calls per sale", f"{summary.erp_calls_per_sale:.3f}"
     yield "orders/s in the morning", f"{morning.orders_per_s:.1f}"
-    yield "webhook to sale in the morning", f"p50 {p50}, p99 {p99} (estimated from the histogram)"
+    yield "delivery to sale", f"in the morning p50 {p50}, p99 {p99} (estimated from the histogram)"
     yield "wall time", f"{summary.wall_s:.1f} s"
-    yield "books", f"{summary.sales} sales, digest {summary.books_digest[:16]}"
+    digests = ", ".join(f"{name.replace('_', ' ')} {digest[:16]}" for name, digest in summary.digests.items())
+    yield "digests of the books", digests
     for name, ended in summary.ended.items():
         late = "" if ended.in_time else ", killed because it did not end in time"
         yield f"end of {name}", f"status {ended.status} after {ended.seconds:.1f} s{late}"
+    if summary.ended:
+        yield "to look around", "KEEP=1 make demo leaves everything running, and says where"
     verdict = "nothing lost, nothing doubled, every figure right"
     yield "observer", verdict if not summary.findings else f"{len(summary.findings)} findings"
+
+
+def _delivered(summary: Summary) -> Iterator[tuple[str, str]]:
+    """What the hub did."""
+    deliveries = summary.deliveries
+    words = {"lost": "answers lost", "not_sent": "not sent", "timeout": "timed out"}
+    answers = {words.get(name, f"x {name}"): number for name, number in deliveries.answers.items()}
+    retried = deliveries.runs.get("retries", 0)
+    yield "versions of orders", f"{deliveries.versions} acknowledged; {deliveries.repeats} times one came again"
+    yield "deliveries by answer", _listed(answers)
+    runs = {name.replace("_", " "): number for name, number in deliveries.runs.items() if name != "retries"}
+    yield "runs of the flows", f"{_listed(runs)}; {retried} of them retries of failed ones"
+
+
+def _of_the_erp(summary: Summary) -> Iterator[tuple[str, str]]:
+    """What the ERP was asked, how it misbehaved, and what its warehouse did."""
+    erp, warehouse = summary.erp, summary.warehouse
+    repeated = f"{erp.creates_repeated} repeated with the same bytes, {erp.creates_changed} with others"
+    yield "creates in the ERP", f"{erp.creates_applied} applied, {repeated}"
+    lost = f"{erp.answers_lost} answers were lost after the sale was made"
+    yield "unknown outcomes", f"{summary.outcomes_unknown}, settled by {erp.lookups} look-ups; {lost}"
+    yield "ERP trouble", f"{erp.throttled} x 429, {erp.server_errors} x 5xx, {erp.dropped} x connection cut"
+    yield "ERP calls per sale", f"{erp.calls_per_sale:.3f}"
+    shipments = f"{warehouse.shipped} shipments done, {warehouse.packed} packed, {warehouse.on_hold} on hold"
+    yield "warehouse", f"{shipments}; {warehouse.parcels} parcels, {warehouse.moves} stock moves"
+    yield "units oversold", _listed(summary.oversold_units)
 
 
 def _listed(counts: Mapping[str, int]) -> str:
@@ -143,7 +167,8 @@ def show_addresses(world: World) -> None:
         "Everything is still running. To look around:",
         f"  curl {world.ops_url}/metrics",
         f"  curl '{world.ops_url}/readyz?verbose'",
-        f"  curl '{world.sandbox_url}/sandbox/books?sales=0'",
+        f"  curl '{world.erp_url}/sandbox/books?sales=0'",
+        f"  curl '{world.hub_url}/sandbox/books?full=0'",
         f"  seamline orders list --config {config}",
         f"  seamline orders list --state held --config {config}",
         f"  seamline holds --config {config}",

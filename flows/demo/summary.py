@@ -1,17 +1,18 @@
-"""What a day came to, in figures: from the sender, the books, Seamline's metrics, and its own lists."""
+"""What a day came to, in figures: from the books of both sandboxes, Seamline's metrics, and its own lists."""
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from decimal import Decimal
 from typing import Any
 
 import msgspec
 
-from flows.demo.observer import Books, Finding
+from flows.demo.hub import HubBooks
+from flows.demo.observer import Books, Finding, Warehouse
 from flows.demo.scrape import Metrics
-from flows.demo.sender import Sent
-from flows.demo.traffic import Day, counted
+from flows.demo.stories import Day, counted
 from flows.demo.world import Stopped
 
 _THROTTLED = "429"
@@ -36,107 +37,164 @@ def pace(sales: int, seconds: float, metrics: Metrics) -> Pace:
     )
 
 
-class Summary(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything that is shown, and printed as JSON. Times are seconds."""
+class Waiting(msgspec.Struct, frozen=True, kw_only=True):
+    """Orders that wait for somebody, by one kind of exception. `amounts` are their totals by currency."""
 
-    seed: int
+    kind: str
+    owner: str
     orders: int
-    stories: Mapping[str, int]
-    deliveries_sent: int
-    deliveries_acknowledged: int
-    items_acknowledged: int
-    items_known: int
-    answers_by_status: Mapping[str, int]
-    orders_by_state: Mapping[str, int]
-    held_by_cause: Mapping[str, int]
-    """Orders in state held, by the kind of their exception."""
-    exceptions_after_import: Mapping[str, int]
-    """Imported orders with an open exception, by its kind."""
+    amounts: Mapping[str, Decimal]
+
+
+class Deliveries(msgspec.Struct, frozen=True, kw_only=True):
+    """What the hub did to deliver. `answers` are its attempts by HTTP status, or by why there was none."""
+
+    versions: int
+    """Different versions of orders that were answered with 2xx."""
+    accepted: int
+    """Versions answered with 2xx, each time counted."""
+    answers: Mapping[str, int]
+    runs: Mapping[str, int]
+
+    @property
+    def repeats(self) -> int:
+        """Versions that came again."""
+        return self.accepted - self.versions
+
+
+class Erp(msgspec.Struct, frozen=True, kw_only=True):
+    """What the ERP was asked, and how it misbehaved."""
+
     sales: int
     creates_applied: int
     creates_repeated: int
     creates_changed: int
     lookups: int
-    outcomes_unknown: int
     answers_lost: int
-    erp_throttled: int
-    erp_server_errors: int
-    erp_dropped: int
-    erp_calls_per_sale: float
+    throttled: int
+    server_errors: int
+    dropped: int
+    calls_per_sale: float
+
+
+class Summary(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything that is shown, and printed as JSON. Times are seconds."""
+
+    seed: int
+    orders: int
+    orders_by_sales_channel: Mapping[str, int]
+    stories: Mapping[str, int]
+    deliveries: Deliveries
+    orders_by_state: Mapping[str, int]
+    held: Sequence[Waiting]
+    """Orders in state held."""
+    after_import: Sequence[Waiting]
+    """Imported orders with an open exception."""
+    erp: Erp
+    outcomes_unknown: int
+    warehouse: Warehouse
+    oversold_units: Mapping[str, int]
+    """Units that each sales channel sold beyond what it showed."""
     morning: Pace
     wall_s: float
-    books_digest: str
+    digests: Mapping[str, str]
+    """`fulfil` and `sales_channels` are the same for the same seed; `fulfil_with_dates` is on the same day."""
     findings: Sequence[Finding]
-    complaints: Sequence[str]
     ended: Mapping[str, Stopped] = {}
     """Empty while the processes are kept up."""
 
     @property
     def good(self) -> bool:
-        """Whether the observer found nothing, everything was acknowledged, and the processes that ended did so well."""
-        return not self.findings and not self.complaints and all(ended.clean for ended in self.ended.values())
+        """Whether the observer found nothing, and the processes that ended did so well."""
+        return not self.findings and all(ended.clean for ended in self.ended.values())
 
 
-def held_by_cause(orders: Iterable[Any], holds: Iterable[Any]) -> tuple[Mapping[str, int], Mapping[str, int]]:
-    """Orders by the kind of their open exception: those that are held, and those that are imported.
+class Asked(msgspec.Struct, frozen=True, kw_only=True):
+    """What everybody said when the day was over: `orders` and `holds` are the rows that Seamline's commands print."""
 
-    `orders` and `holds` are the rows of `seamline orders list --json` and `seamline holds --json`.
+    orders: Sequence[Any]
+    holds: Sequence[Any]
+    books: Books
+    hub: HubBooks
+    warehouse: Warehouse
+    metrics: Metrics
+    digests: Mapping[str, str]
+
+
+def waiting(orders: Iterable[Any], holds: Iterable[Any]) -> tuple[list[Waiting], list[Waiting]]:
+    """Orders by the kind of their open exception: those that are held, and those that are not. An order counts once
+    per kind, with its whole total; an exception of no order counts with the amount that it names itself.
     """
-    states = {row["key"]: row["state"] for row in orders}
-    subjects: dict[tuple[bool, str], set[str]] = defaultdict(set)
+    known = {row["key"]: row for row in orders}
+    found: dict[tuple[bool, str, str], dict[str, tuple[str, Decimal]]] = defaultdict(dict)
     for row in holds:
-        subjects[states.get(row["subject"]) == "held", row["kind"]].add(row["subject"])
-    counts = {place: len(keys) for place, keys in sorted(subjects.items())}
-    held = {kind: number for (is_held, kind), number in counts.items() if is_held}
-    after = {kind: number for (is_held, kind), number in counts.items() if not is_held}
+        order = known.get(row["subject"], row)
+        is_held = order.get("state") == "held"
+        amount = Decimal(order.get("amount") or 0)
+        found[is_held, row["kind"], row["owner"]][row["subject"]] = (order.get("currency") or "", amount)
+    held: list[Waiting] = []
+    after: list[Waiting] = []
+    for (is_held, kind, owner), subjects in sorted(found.items()):
+        amounts: dict[str, Decimal] = defaultdict(Decimal)
+        for currency, amount in subjects.values():
+            amounts[currency] += amount
+        sums = {currency: amount for currency, amount in sorted(amounts.items()) if currency}
+        row = Waiting(kind=kind, owner=owner, orders=len(subjects), amounts=sums)
+        (held if is_held else after).append(row)
     return held, after
 
 
-def summarised(
-    seed: int,
-    day: Day,
-    sent: Sent,
-    *,
-    orders: Sequence[Any],
-    holds: Sequence[Any],
-    books: Books,
-    metrics: Metrics,
-    digest: str,
-    findings: Sequence[Finding],
-    morning: Pace,
-    wall_s: float,
-) -> Summary:
+def summarised(today: Day, asked: Asked, *, findings: Sequence[Finding], morning: Pace, wall_s: float) -> Summary:
     """The figures of a day that is over."""
-    held, after = held_by_cause(orders, holds)
+    held, after = waiting(asked.orders, asked.holds)
+    return Summary(
+        seed=today.seed,
+        orders=len(today.planned),
+        orders_by_sales_channel={name: of.orders_count for name, of in asked.hub.sales_channels.items()},
+        stories={story.value: number for story, number in sorted(counted(today.planned).items())},
+        deliveries=_deliveries(asked.hub),
+        orders_by_state=dict(sorted(Counter(row["state"] for row in asked.orders).items())),
+        held=held,
+        after_import=after,
+        erp=_erp(asked.books),
+        outcomes_unknown=round(asked.metrics.total("seamline_api_outcomes_unknown_total")),
+        warehouse=asked.warehouse,
+        oversold_units={name: of.sold_beyond_units for name, of in asked.hub.sales_channels.items()},
+        morning=morning,
+        wall_s=round(wall_s, 1),
+        digests=asked.digests,
+        findings=findings,
+    )
+
+
+def _deliveries(hub: HubBooks) -> Deliveries:
+    answers: Counter[str] = Counter()
+    for name, number in hub.deliveries.attempts.items():
+        answers[name.partition(" ")[2]] += number
+    runs: Counter[str] = Counter()
+    for counts in hub.flows.values():
+        runs.update(counts)
+    return Deliveries(
+        versions=hub.deliveries.distinct,
+        accepted=hub.deliveries.accepted,
+        answers=dict(sorted(answers.items())),
+        runs=dict(sorted(runs.items())),
+    )
+
+
+def _erp(books: Books) -> Erp:
     statuses: Counter[str] = Counter()
     for counts in books.calls.values():
         statuses.update(counts)
-    return Summary(
-        seed=seed,
-        orders=len(day.expected),
-        stories={story.value: number for story, number in sorted(counted(day.expected).items())},
-        deliveries_sent=len(day.deliveries),
-        deliveries_acknowledged=sent.deliveries,
-        items_acknowledged=sent.acknowledged.total(),
-        items_known=sent.known,
-        answers_by_status=dict(sorted(sent.statuses.items())),
-        orders_by_state=dict(sorted(Counter(row["state"] for row in orders).items())),
-        held_by_cause=held,
-        exceptions_after_import=after,
+    return Erp(
         sales=books.sales_count,
         creates_applied=books.create_order.applied,
         creates_repeated=books.create_order.repeated,
         creates_changed=books.create_order.repeated_with_change,
         lookups=books.lookups,
-        outcomes_unknown=round(metrics.total("seamline_api_outcomes_unknown_total")),
         answers_lost=books.create_order.applied_answer_lost,
-        erp_throttled=statuses[_THROTTLED],
-        erp_server_errors=sum(number for status, number in statuses.items() if status.startswith("5")),
-        erp_dropped=statuses[_DROPPED],
-        erp_calls_per_sale=round(statuses.total() / max(1, books.sales_count), 3),
-        morning=morning,
-        wall_s=round(wall_s, 1),
-        books_digest=digest,
-        findings=findings,
-        complaints=tuple(sent.complaints),
+        throttled=statuses[_THROTTLED],
+        server_errors=sum(number for status, number in statuses.items() if status.startswith("5")),
+        dropped=statuses[_DROPPED],
+        calls_per_sale=round(statuses.total() / max(1, books.sales_count), 3),
     )

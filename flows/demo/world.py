@@ -1,4 +1,4 @@
-"""The two processes of the demo: the Fulfil sandbox and Seamline itself, as an operator starts them, on free ports.
+"""The three processes of the demo, both sandboxes and Seamline itself, as an operator starts them, on free ports.
 
 Their configurations, secrets, logs and the store are in one directory. Whatever was started here is ended here, also
 when the demo fails or is interrupted; nothing else is touched.
@@ -8,29 +8,37 @@ from __future__ import annotations
 
 import socket
 import sys
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from subprocess import DEVNULL, STDOUT
-from typing import Any
+from typing import Any, Protocol
 
 import aiohttp
 import anyio
 import anyio.abc
 import msgspec
 
-from connectors.fulfil.sandbox import ProductSeed
 from connectors.http import Session
-from flows.demo.observer import Books
 from flows.demo.scrape import Metrics
-from flows.demo.settings import Keys, configuration, sandbox_config
-from flows.demo.traffic import Day
+from flows.demo.settings import Keys, configuration, erp_config, erp_products, hub_config
+from flows.demo.stories import Day
 from runtime.errors import SeamlineError
 
 STOP_WITHIN_S = 30.0
 _READY_WITHIN_S = 60.0
 _POLL_S = 0.05
 _LOG_TAIL = 1_500
+
+
+class Ask(Protocol):
+    """How a sandbox is asked; see `World.asked`."""
+
+    def __call__(
+        self, url: str, body: bytes | None = None, *, verb: str = "", headers: Mapping[str, str] | None = None
+    ) -> Awaitable[bytes]:
+        """The body of a 200. Raises DemoFailed otherwise."""
+        ...
 
 
 class DemoFailed(SeamlineError):
@@ -82,15 +90,12 @@ class Process:
 class World:
     """The running processes, and what may be asked of them."""
 
-    def __init__(self, session: Session, directory: Path, keys: Keys, sandbox_url: str) -> None:
-        self._session, self.directory, self.keys, self.sandbox_url = session, directory, keys, sandbox_url
-        intake_port, ops_port = free_ports(2)
-        self.intake_url, self.ops_url = f"http://127.0.0.1:{intake_port}", f"http://127.0.0.1:{ops_port}"
+    def __init__(self, session: Session, directory: Path, keys: Keys) -> None:
+        self._session, self.directory, self.keys = session, directory, keys
+        self._intake_port, self._ops_port = free_ports(2)
+        self.intake_url, self.ops_url = f"http://127.0.0.1:{self._intake_port}", f"http://127.0.0.1:{self._ops_port}"
+        self.erp_url = self.hub_url = ""
         self.config = directory / "seamline.toml"
-        self.config.write_text(configuration(directory, sandbox_url, intake_port, ops_port))
-        for name, secret in (("intake.key", keys.intake), ("control.key", keys.control), ("fulfil.token", keys.fulfil)):
-            (directory / name).touch(mode=0o600)
-            (directory / name).write_text(secret)
         self.processes: list[Process] = []
 
     def check(self) -> None:
@@ -100,22 +105,7 @@ class World:
 
     async def metrics(self) -> Metrics:
         """What Seamline says of itself now."""
-        return Metrics((await self._asked(f"{self.ops_url}/metrics")).decode())
-
-    async def books(self, *, sales: bool) -> Books:
-        """The sandbox's books, with or without the sales."""
-        content = await self._asked(f"{self.sandbox_url}/sandbox/books?sales={int(sales)}")
-        return msgspec.json.decode(content, type=Books)
-
-    async def digest(self) -> str:
-        """One text for everything in the books but server ids and times."""
-        digest: str = msgspec.json.decode(await self._asked(f"{self.sandbox_url}/sandbox/books/digest"))["digest"]
-        return digest
-
-    async def add_products(self, skus: Sequence[str]) -> None:
-        """Somebody creates the products in the ERP."""
-        body = msgspec.json.encode([ProductSeed(sku=sku) for sku in skus])
-        await self._asked(f"{self.sandbox_url}/sandbox/products", body)
+        return Metrics((await self.asked(f"{self.ops_url}/metrics")).decode())
 
     async def until_ready(self) -> None:
         """Return when Seamline takes orders."""
@@ -139,36 +129,57 @@ class World:
             raise DemoFailed(f"`seamline {' '.join(arguments)}` ended with {done.returncode}: {done.stderr.decode()}")
         return msgspec.json.decode(done.stdout)
 
-    async def _asked(self, url: str, body: bytes | None = None) -> bytes:
-        """The body of a 200; a POST when there is a body to send. Raises DemoFailed otherwise."""
+    async def asked(
+        self, url: str, body: bytes | None = None, *, verb: str = "", headers: Mapping[str, str] | None = None
+    ) -> bytes:
+        """The body of a 200; a POST when there is a body to send, unless told. Raises DemoFailed otherwise."""
         self.check()
+        verb = verb or ("GET" if body is None else "POST")
         try:
-            async with self._session.request("GET" if body is None else "POST", url, data=body) as answer:
+            async with self._session.request(verb, url, data=body, headers=headers) as answer:
                 content = await answer.read()
         except (aiohttp.ClientError, OSError) as error:
             self.check()
             raise DemoFailed(f"{url} did not answer ({type(error).__name__})") from None
         if answer.status != 200:  # noqa: PLR2004
-            raise DemoFailed(f"{url} answered with HTTP {answer.status}")
+            sentence = content[:_LOG_TAIL].decode(errors="replace")
+            raise DemoFailed(f"{url} answered with HTTP {answer.status}: {sentence}")
         return content
+
+    async def start(self, stack: AsyncExitStack, today: Day) -> None:
+        """Start all three, each when it can; they end with the stack."""
+        directory = self.directory
+        (directory / "products.json").write_bytes(msgspec.json.encode(erp_products(today.products)))
+        erp = erp_config(today, self.keys, directory / "products.json")
+        self.erp_url = await self._sandbox(stack, "the Fulfil sandbox", "fulfil", erp)
+        hub = hub_config(today, self.keys, self.intake_url)
+        self.hub_url = await self._sandbox(stack, "the Patchworks sandbox", "patchworks", hub)
+        self.config.write_text(configuration(directory, self.erp_url, self._intake_port, self._ops_port))
+        keys = self.keys
+        for name, secret in (("intake.key", keys.intake), ("control.key", keys.control), ("fulfil.token", keys.fulfil)):
+            (directory / name).touch(mode=0o600)
+            (directory / name).write_text(secret)
+        module = ["-m", "flows.cli", "run", "--config", str(self.config)]
+        self.processes.append(await _started(stack, "Seamline", module, directory / "seamline.log"))
+        await self.until_ready()
+
+    async def _sandbox(self, stack: AsyncExitStack, name: str, vendor: str, config: msgspec.Struct) -> str:
+        """Start a vendor's sandbox; returns its address."""
+        settings = self.directory / f"{vendor}.json"
+        settings.touch(mode=0o600)
+        settings.write_bytes(msgspec.json.encode(config))
+        module = ["-m", f"connectors.{vendor}.sandbox", "--config", str(settings)]
+        sandbox = await _started(stack, name, module, self.directory / f"{vendor}.log")
+        self.processes.append(sandbox)
+        return await _announced(sandbox)
 
 
 @asynccontextmanager
-async def running_world(session: Session, day: Day, *, seed: int, keys: Keys, directory: Path) -> AsyncIterator[World]:
-    """Both processes, ready for orders, for the length of the block. Raises DemoFailed when one does not come up."""
-    (directory / "products.json").write_bytes(
-        msgspec.json.encode([ProductSeed(sku=product.sku, name=product.name) for product in day.products])
-    )
-    settings = directory / "sandbox.json"
-    settings.write_bytes(msgspec.json.encode(sandbox_config(seed, len(day.expected), keys, directory)))
+async def running_world(session: Session, today: Day, *, keys: Keys, directory: Path) -> AsyncIterator[World]:
+    """All three processes, ready for orders, for the length of the block. Raises DemoFailed when one does not come."""
+    world = World(session, directory, keys)
     async with AsyncExitStack() as stack:
-        module = ["-m", "connectors.fulfil.sandbox", "--config", str(settings)]
-        sandbox = await _started(stack, "the Fulfil sandbox", module, directory / "sandbox.log")
-        world = World(session, directory, keys, await _announced(sandbox))
-        world.processes.append(sandbox)
-        module = ["-m", "flows.cli", "run", "--config", str(world.config)]
-        world.processes.append(await _started(stack, "Seamline", module, directory / "seamline.log"))
-        await world.until_ready()
+        await world.start(stack, today)
         yield world
 
 

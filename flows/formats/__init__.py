@@ -11,7 +11,7 @@ from types import MappingProxyType
 import msgspec
 
 from connectors.contract import Identification
-from flows.formats import seamline, shopify
+from flows.formats import magento1, magento2, seamline, shopify, woocommerce
 from flows.model.order import Order, Unreadable
 
 __all__ = ["FORMATS", "Format", "Unreadable"]
@@ -32,6 +32,9 @@ class Format(msgspec.Struct, frozen=True):
 FORMATS: Mapping[str, Format] = MappingProxyType(
     {
         "shopify": Format(shopify.identify, shopify.read),
+        "magento2": Format(magento2.identify, magento2.read),
+        "magento1": Format(magento1.identify, magento1.read),
+        "woocommerce": Format(woocommerce.identify, woocommerce.read),
         "seamline": Format(seamline.identify, seamline.read),
     }
 )

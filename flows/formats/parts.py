@@ -69,6 +69,8 @@ def instant_of(value: object, field: str = "a date") -> datetime | None:
 
 def text_of(value: object) -> str | None:
     """Text without NUL characters and outer spaces, also of a number; None when nothing is left."""
+    if value is None:
+        return None
     if type(value) is str:
         return (value.replace("\x00", "") if "\x00" in value else value).strip() or None
     if type(value) is int or type(value) is JsonNumber:

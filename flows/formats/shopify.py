@@ -149,6 +149,7 @@ class _Reading:
         shipping_lines = tuple(map(self.shipping_line, source.shipping_lines or ()))
         duty_taxes = self.duty_taxes()
         taxed = any(line.taxes for line in lines) or any(line.taxes for line in shipping_lines) or duty_taxes
+        billing, same = _address(source.billing_address), source.shipping_address == source.billing_address
         return Order(
             sales_channel=sales_channel,
             order_id=order_id,
@@ -176,8 +177,8 @@ class _Reading:
             test=source.test is True,
             refunds=refunds,
             customer=self.customer(),
-            billing_address=_address(source.billing_address),
-            shipping_address=_address(source.shipping_address),
+            billing_address=billing,
+            shipping_address=billing if same else _address(source.shipping_address),
             tags=_tags(source.tags),
             conflicts=tuple(self.conflicts),
         )
@@ -204,9 +205,9 @@ class _Reading:
     def amount(self, plain: Json, both: MoneySet | None, field: str) -> Amount | None:
         """An amount of its plain field and its set, which win over the plain field and must not contradict it."""
         shop = None if both is None else both.shop_money
-        if self.single and shop is not None and shop.currency_code == self.currency:
+        if shop is not None and self.single and shop.currency_code == self.currency:
             text = shop.amount
-            if type(text) is str and (plain is None or plain == text):  # the usual case
+            if (plain == text or plain is None) and type(text) is str:  # the usual case
                 return _single_amount(text, self.currency)
         if shop is None or shop.amount is None:
             if plain is None:

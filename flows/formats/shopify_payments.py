@@ -27,13 +27,11 @@ _TENDERS = {
     "shopify_store_credit": Tender.STORE_CREDIT,
     "store_credit": Tender.STORE_CREDIT,
 }
-_TAKEN = frozenset(
-    (
-        FinancialStatus.PAID,
-        FinancialStatus.PARTIALLY_PAID,
-        FinancialStatus.PARTIALLY_REFUNDED,
-        FinancialStatus.REFUNDED,
-    )
+_TAKEN = (
+    FinancialStatus.PAID,
+    FinancialStatus.PARTIALLY_PAID,
+    FinancialStatus.PARTIALLY_REFUNDED,
+    FinancialStatus.REFUNDED,
 )
 
 

@@ -9,7 +9,7 @@ class Recheck(Message, frozen=True, kw_only=True):
     """Look at a held order again: what it waited for may have come, or a person has released it."""
 
     because: str
-    """`catalogue`, or `person`."""
+    """`catalogue`, `person`, or `later`: its own timer."""
 
 
 class Release(Message, frozen=True, kw_only=True):

@@ -120,7 +120,8 @@ def digits_of(currency: str) -> int:
 
 def rounded(amount: Decimal, digits: int) -> Decimal:
     """The nearest amount with so many digits (0 to 18) after the point; a tie goes to the even digit."""
-    return amount.quantize(_UNITS[digits], context=_ROUNDING)
+    unit = _UNITS[digits]
+    return amount if amount.same_quantum(unit) else amount.quantize(unit, context=_ROUNDING)
 
 
 def quotient(amount: Decimal, quantity: Decimal, digits: int) -> Decimal:

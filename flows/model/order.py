@@ -81,6 +81,11 @@ class Amount(msgspec.Struct, frozen=True, gc=False):
     shop: Money
     presentment: Money | None = None
 
+    def figure(self, currency: str) -> Decimal:
+        """The side in this currency, as a bare figure. Raises MixedCurrencies when neither side is."""
+        shop = self.shop
+        return shop.amount if shop.currency == currency else self.on(currency).amount
+
     def on(self, currency: str) -> Money:
         """The side in this currency. Raises MixedCurrencies when neither side is."""
         if self.shop.currency == currency:

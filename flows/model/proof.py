@@ -25,9 +25,9 @@ from flows.model.order import (
 )
 
 _add, _subtract = EXACT.add, EXACT.subtract
-_UNPAID = frozenset((FinancialStatus.PENDING, FinancialStatus.AUTHORISED))
-_REFUNDED = frozenset((FinancialStatus.PARTIALLY_REFUNDED, FinancialStatus.REFUNDED))
-_SETTLED = _REFUNDED | {FinancialStatus.PAID, FinancialStatus.VOIDED}
+_UNPAID = (FinancialStatus.PENDING, FinancialStatus.AUTHORISED)
+_REFUNDED = (FinancialStatus.PARTIALLY_REFUNDED, FinancialStatus.REFUNDED)
+_SETTLED = (FinancialStatus.PAID, *_REFUNDED, FinancialStatus.VOIDED)
 
 
 class Term(msgspec.Struct, frozen=True, gc=False):
@@ -245,10 +245,10 @@ class _Settlement:
             sentence = f"The order was paid in several currencies: {stray.amount} beside amounts in {self.currency}."
             self.foreign = Contradiction("tender", sentence, stray.amount)
         payments = [each for each in usual if each.amount.currency == self.currency]
-        taken = [each for each in payments if each.kind in {PaymentKind.SALE, PaymentKind.CAPTURE}]
-        self.captured = _paid(each for each in taken if each.tender is Tender.MONEY)
-        self.gift_card = _paid(each for each in taken if each.tender is Tender.GIFT_CARD)
-        self.credit = _paid(each for each in taken if each.tender is Tender.STORE_CREDIT)
+        taken = [each for each in payments if each.kind in (PaymentKind.SALE, PaymentKind.CAPTURE)]
+        self.captured = _paid([each for each in taken if each.tender is Tender.MONEY])
+        self.gift_card = _paid([each for each in taken if each.tender is Tender.GIFT_CARD])
+        self.credit = _paid([each for each in taken if each.tender is Tender.STORE_CREDIT])
         self.authorised = _open(payments)
         self.derived = all(each.derived for each in payments)
         self.paid = self.captured + self.gift_card + self.credit

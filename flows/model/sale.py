@@ -32,6 +32,7 @@ from flows.model.order import (
 )
 from flows.model.proof import returned
 
+_add, _subtract = EXACT.add, EXACT.subtract
 _GUEST = "Guest"
 _FULFILMENT = {
     FulfilmentStatus.UNSHIPPED: "unshipped",
@@ -39,7 +40,7 @@ _FULFILMENT = {
     FulfilmentStatus.SHIPPED: "shipped",
 }
 _PAID = {FinancialStatus.PAID: "paid", FinancialStatus.PARTIALLY_REFUNDED: "paid", FinancialStatus.REFUNDED: "refunded"}
-_TAKES = frozenset((PaymentKind.SALE, PaymentKind.CAPTURE))
+_TAKES = (PaymentKind.SALE, PaymentKind.CAPTURE)
 _WORDS = {
     "tax": "taxes",
     "withheld_tax": "withheld_taxes",
@@ -125,13 +126,14 @@ class _Mapping:
         self.order, self.settings = order, settings
         self.currency = order.currency_on(settings.side)
         self.digits = digits_of(self.currency)
+        self.included = order.taxes_included
         self.sum = ZERO
         self.ids: set[str] = set()
 
     def sale(self) -> wire.CreateOrder:
         order = self.order
         _whole(order)
-        total = self.figure(order.totals.total)
+        total = order.totals.total.figure(self.currency)
         if rounded(total, self.digits) != total:
             raise _Stop(Unmappable(f"The total of the order is finer than the smallest unit of {self.currency}."))
         lines = [self.line(line) for line in order.lines if line.quantity or line.gross.shop.amount]
@@ -139,7 +141,7 @@ class _Mapping:
             raise _Stop(Unmappable("The order has no lines."))
         shipping = tuple(self.shipping_line(line) for line in order.shipping_lines)
         lines += self.charges()
-        residue = EXACT.subtract(total, self.sum)
+        residue = _subtract(total, self.sum)
         if residue:
             lines.append(self.rounding_line(residue, len(lines)))
         billing, shipped = self.addresses()
@@ -198,25 +200,26 @@ class _Mapping:
 
         An inclusive order's prices contain the published taxes; where none are published (export) they contain none.
         """
-        amount = self.figure(gross)
+        currency, digits = self.currency, self.digits
+        amount = gross.figure(currency)
         if discount is not None:
-            amount = EXACT.subtract(amount, self.figure(discount))
+            amount = _subtract(amount, discount.figure(currency))
         sent = []
         for tax in taxes:
-            published = self.figure(tax.amount)
-            if self.order.taxes_included:
-                amount = EXACT.subtract(amount, published)
+            published = tax.amount.figure(currency)
+            if self.included:
+                amount = _subtract(amount, published)
             if published:
-                sent.append(self.tax(tax, rounded(published, self.digits)))
-        amount = rounded(amount, self.digits)
-        self.sum = EXACT.add(self.sum, amount)
+                sent.append(self.tax(tax, rounded(published, digits)))
+        amount = rounded(amount, digits)
+        self.sum = _add(self.sum, amount)
         return tuple(sent), amount
 
     def tax(self, tax: TaxLine, amount: Decimal) -> wire.TaxLine:
         kind, names = ("withheld_tax", self.settings.withheld_taxes) if tax.withheld else ("tax", self.settings.taxes)
         if tax.name not in names:
             raise _Stop(Unmapped(kind, tax.name))
-        self.sum = EXACT.add(self.sum, amount)
+        self.sum = _add(self.sum, amount)
         return wire.TaxLine(name=names[tax.name], rate=tax.rate, amount=amount)
 
     def charges(self) -> list[wire.SaleLine]:
@@ -269,9 +272,6 @@ class _Mapping:
 
     # -- money and people ----------------------------------------------------------------------------------------------
 
-    def figure(self, amount: Amount) -> Decimal:
-        return amount.on(self.currency).amount
-
     def payments(self) -> Iterable[wire.Payment]:
         """Money that was taken, gift cards and store credit; what is only reserved or expected is not sent."""
         taken = [
@@ -298,7 +298,7 @@ class _Mapping:
             return payment.amount.amount
         total = self.order.totals.total
         if alone and payment.amount in (total.shop, total.presentment):
-            return self.figure(total)
+            return total.figure(self.currency)
         reason = f"A payment of {payment.amount} is not in {self.currency}, the currency of the sale."
         raise _Stop(Unmappable(reason))
 
@@ -319,7 +319,8 @@ class _Mapping:
         shipped = order.shipping_address or order.billing_address
         if billing is None or shipped is None:
             raise _Stop(Unmappable("The order has neither a billing nor a shipping address."))
-        return self.address(billing), self.address(shipped)
+        sent = self.address(billing)
+        return sent, sent if shipped is billing else self.address(shipped)
 
     def address(self, address: Address) -> wire.Address:
         country, who = address.country_code, self.order.customer
@@ -349,8 +350,8 @@ def _whole(order: Order) -> None:
         raise _Stop(Unmappable(reason))
     if order.totals.left is not None and order.refunds is not None:
         shop = order.total
-        removed = EXACT.subtract(shop.amount, order.totals.left.shop.amount)
-        unpaid = EXACT.subtract(removed, returned(order, shop.currency))
+        removed = _subtract(shop.amount, order.totals.left.shop.amount)
+        unpaid = _subtract(removed, returned(order, shop.currency))
         if unpaid > ZERO:
             money = Money(unpaid, shop.currency)
             raise _Stop(Unmappable(f"{money} of the order were removed in the sales channel before it was imported."))

@@ -115,7 +115,7 @@ class Journal:
         def hand_over() -> None:
             for arrival, delivery in zip(arrivals, deliveries, strict=True):
                 if arrival.known_as is None:
-                    on_new(arrival.id, delivery, _received(arrival.id, delivery), arrival.state)
+                    on_new(arrival.id, delivery, arrival.message, arrival.state)
 
         unit = self.writer.submit(Unit(arrivals=arrivals, on_durable=hand_over))
         await unit.durable()
@@ -125,25 +125,19 @@ class Journal:
         ]
 
     def _arrival(self, delivery: Delivery, channel: str, priority: int) -> Arrival:
-        id_ = self.new_id()
-        message = _encode(_received(id_, delivery))
-        at = delivery.received_at
+        id_, at = self.new_id(), delivery.received_at
+        message = DeliveryReceived(delivery=id_, version=delivery.version, digest=delivery.digest, received_us=at)
         return Arrival(
             id_,
             channel,
+            message,
             (delivery.key, delivery.version, delivery.digest, id_),
             (
                 (self._put_body, (id_, at, delivery.body)),
-                (self._put_message, (id_, channel, priority, delivery.key, message, id_)),
+                (self._put_message, (id_, channel, priority, delivery.key, _encode(message), id_)),
                 (self._put_fact, (delivery.key, self.new_id(), "intake", "received", at, self.clock.now(), "{}")),
             ),
         )
-
-
-def _received(id_: int, delivery: Delivery) -> DeliveryReceived:
-    return DeliveryReceived(
-        delivery=id_, version=delivery.version, digest=delivery.digest, received_us=delivery.received_at
-    )
 
 
 @contextlib.asynccontextmanager

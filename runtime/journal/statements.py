@@ -93,25 +93,21 @@ def _chunks(rows: Sequence[Any]) -> Iterator[Sequence[Any]]:
         start, left = start + size, left - size
 
 
-class Statements:
+class Statements(dict[str, Statement]):
     """The statements of one or more `.sql` files, by name. Ranks follow the order in the files."""
 
     def __init__(self, *files: Traversable) -> None:
-        self._by_name: dict[str, Statement] = {}
+        super().__init__()
         for file in files:
             parts = _NAME.split(file.read_text(encoding="utf-8"))[1:]
             for name, text in zip(parts[::2], parts[1::2], strict=True):
                 lines = text.strip().splitlines()
                 about = " ".join(line[2:].strip() for line in lines if line.startswith("--"))
                 sql = "\n".join(line for line in lines if not line.startswith("--")).rstrip(";").strip()
-                if name in self._by_name:
+                if name in self:
                     raise ValueError(f"two statements are named {name}")
-                self._by_name[name] = Statement(name, about, sql, len(self._by_name))
-
-    def __getitem__(self, name: str) -> Statement:
-        """The statement of that name. Raises KeyError for a name that no file has."""
-        return self._by_name[name]
+                self[name] = Statement(name, about, sql, len(self))
 
     def all(self) -> list[Statement]:
         """Every statement, in rank order."""
-        return list(self._by_name.values())
+        return list(self.values())

@@ -15,6 +15,7 @@ import anyio
 import anyio.lowlevel
 
 from runtime.clock import Clock
+from runtime.delivery import DeliveryReceived
 from runtime.errors import SeamlineError, Stop, StoreFailed, StoreFenced, StoreFull
 from runtime.journal.connection import Connection
 from runtime.journal.statements import Statement, Statements
@@ -30,10 +31,17 @@ Row = tuple[Any, ...]
 class Arrival:
     """One delivery on its way into the journal: its own row, and the rows that follow only if it is new."""
 
-    __slots__ = ("actor", "id", "known_as", "row", "state", "then")
+    __slots__ = ("actor", "id", "known_as", "message", "row", "state", "then")
 
-    def __init__(self, id: int, actor: str, row: Row, then: Sequence[tuple[Statement, Row]]) -> None:  # noqa: A002
-        self.id, self.actor, self.row, self.then = id, actor, row, then
+    def __init__(
+        self,
+        id: int,  # noqa: A002
+        actor: str,
+        message: DeliveryReceived,
+        row: Row,
+        then: Sequence[tuple[Statement, Row]],
+    ) -> None:
+        self.id, self.actor, self.message, self.row, self.then = id, actor, message, row, then
         self.known_as: int | None = None
         """After the commit: None when the delivery is new, else the id of the delivery that made it known."""
         self.state: Row | None = None
@@ -65,6 +73,11 @@ class Unit:
             await self._done.wait()
         if self.error is not None:
             raise self.error
+
+    @property
+    def landed(self) -> bool:
+        """Whether the change is on disk."""
+        return self._settled and self.error is None
 
     def wait_for(self, done: anyio.Event) -> None:
         """This commit will settle the unit."""

@@ -12,9 +12,12 @@ from typing import Annotated, Literal
 
 import msgspec
 
-FaultKind = Literal["latency", "throttle", "server_error", "reset_before", "answer_lost", "duplicate"]
+FaultKind = Literal[
+    "latency", "throttle", "server_error", "reset_before", "answer_lost", "duplicate", "odd_error", "error_text"
+]
 """`reset_before`: the connection ends and nothing was applied. `answer_lost`: applied, then the connection ends.
-`duplicate` belongs to calls that the stand-in makes itself: the same bytes are sent once more."""
+`duplicate` belongs to calls that the stand-in makes itself: the same bytes are sent once more. `odd_error` and
+`error_text` are errors in a form that nobody documents; a stand-in that knows such forms says which."""
 
 KEYS_MAX = 1_000_000
 """Keys whose attempts are remembered; beyond that the oldest are forgotten and count from one again."""
@@ -23,7 +26,8 @@ KEYS_MAX = 1_000_000
 class FaultRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One way in which one route misbehaves; `*` stands for every route.
 
-    `latency_ms` belongs to `latency`; `retry_after_s` to `throttle`, None meaning a 429 without the header.
+    `latency_ms` belongs to `latency`; `retry_after_s` to `throttle`, None meaning a 429 without the header; `status`
+    and `as_json` to `server_error`.
     """
 
     route: str
@@ -31,6 +35,8 @@ class FaultRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     probability: Annotated[float, msgspec.Meta(ge=0, le=1)]
     latency_ms: Annotated[int, msgspec.Meta(ge=0, le=120_000)] = 0
     retry_after_s: Annotated[int, msgspec.Meta(ge=0, le=3_600)] | None = None
+    status: Annotated[int, msgspec.Meta(ge=500, le=599)] = 500
+    as_json: bool = False
 
 
 class Fate(msgspec.Struct, frozen=True):
@@ -39,6 +45,10 @@ class Fate(msgspec.Struct, frozen=True):
     latency_ms: int = 0
     kind: FaultKind | None = None
     retry_after_s: int | None = None
+    status: int = 500
+    as_json: bool = False
+    mark: str = ""
+    """A text of 32 hexadecimal digits that is the call's own, for an id in its answer."""
 
 
 SPARED = Fate()
@@ -72,10 +82,12 @@ class FaultPlan:
             del self._attempts[next(iter(self._attempts))]
         latency_ms = 0
         for index, rule in enumerate(rules):
-            drawn = hashlib.blake2b(b"%s\0%d\0%d" % (subject, attempt, index), digest_size=8)
-            if int.from_bytes(drawn.digest()) / 2**64 >= rule.probability:
+            drawn = hashlib.blake2b(b"%s\0%d\0%d" % (subject, attempt, index), digest_size=16)
+            if int.from_bytes(drawn.digest()[:8]) / 2**64 >= rule.probability:
                 continue
             if rule.kind != "latency":
-                return Fate(latency_ms, rule.kind, rule.retry_after_s)
+                return Fate(
+                    latency_ms, rule.kind, rule.retry_after_s, rule.status, rule.as_json, mark=drawn.hexdigest()
+                )
             latency_ms += rule.latency_ms
         return Fate(latency_ms) if latency_ms else SPARED

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -30,3 +31,11 @@ def test_a_stranger_needs_an_installed_seamline_and_nothing_else(tmp_path: Path)
         [sys.executable, "-c", alone], cwd=tmp_path, env=env, capture_output=True, text=True, check=True
     )
     assert told.stdout == f"{len(RULES)} []\n"
+
+
+def test_the_page_for_developers_names_what_is_there() -> None:
+    """Every file that it sends somebody to."""
+    page = (ROOT / "connectors" / "README.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"(?:runtime|connectors|flows|tests|deploy)/[\w./-]+\w(?!<)\b", page))
+    assert len(named) >= 10
+    assert [path for path in sorted(named) if not (ROOT / path).exists()] == []

@@ -24,7 +24,7 @@ from connectors.fulfil.probe import ITEMS, FulfilFound, probe_fulfil
 from connectors.fulfil.probe_tenant import ProbedFulfil
 from connectors.fulfil.probe_writes import left_behind
 from connectors.fulfil.sandbox import SandboxConfig
-from connectors.fulfil.sandbox.config import DEMO_CHANNEL, FaultRule, ProductSeed
+from connectors.fulfil.sandbox.config import DEMO_CHANNEL, ProductSeed
 from connectors.fulfil.sandbox.server import open_sandbox
 from connectors.fulfil.table import unknown_names
 from connectors.http import outgoing
@@ -32,6 +32,7 @@ from connectors.probe import Effect
 from runtime.budget import Budget
 from runtime.clock import SystemClock
 from runtime.errors import Unauthorised, Unavailable
+from runtime.testing.faults import FaultRule
 from tests.contracts.door import order
 
 pytestmark = pytest.mark.anyio

@@ -149,7 +149,7 @@ def fault(kind: str, **more: Any) -> FaultRule:
 
 
 def test_a_lost_answer_means_the_order_was_applied(open_door: Open) -> None:
-    """Brief: answer_lost is applied, then the connection drops; the repeat is one sale still."""
+    """`answer_lost` is applied, then the connection drops; the repeat is one sale still."""
     door = open_door(faults=(fault("answer_lost"),))
     with pytest.raises(requests.ConnectionError):
         place(door)
@@ -162,7 +162,7 @@ def test_a_lost_answer_means_the_order_was_applied(open_door: Open) -> None:
 
 
 def test_a_reset_before_means_nothing_was_applied(open_door: Open) -> None:
-    """Brief: reset_before drops the connection before anything is applied."""
+    """`reset_before` drops the connection before anything is applied."""
     door = open_door(faults=(fault("reset_before"),))
     with pytest.raises(requests.ConnectionError):
         place(door)
@@ -201,7 +201,7 @@ def test_odd_errors_of_the_field_were_not_applied(open_door: Open, kind: str, st
 
 
 def test_latency_delays_the_answer_and_nothing_else(open_door: Open) -> None:
-    """Brief: latency is a fault of its own."""
+    """Latency is a fault of its own."""
     door = open_door(faults=(fault("latency", latency_ms=30),))
     before = time.monotonic()
     assert place(door).status_code == 200
@@ -227,7 +227,7 @@ def test_the_same_seed_gives_the_same_faults_in_whatever_order_the_orders_come(o
 
 
 def test_the_sandbox_can_be_down_and_come_back(door: Door) -> None:
-    """Brief: down refuses with 503, or drops connections; the control endpoints stay."""
+    """Down refuses with 503, or drops connections; the control endpoints stay."""
     door.control("down", {"down": True})
     assert place(door).status_code == 503
     door.control("down", {"down": True, "mode": "drop"})
@@ -346,7 +346,7 @@ def test_records_of_one_call_bear_one_instant() -> None:
 
 
 def test_the_process_says_where_it_listens_and_ends_cleanly_on_sigterm(tmp_path: Path) -> None:
-    """Brief: one JSON line on stdout when ready; SIGTERM is status 0; a bad configuration is 78."""
+    """One JSON line on stdout when ready; SIGTERM is status 0; a bad configuration is 78."""
     good = tmp_path / "sandbox.toml"
     good.write_text('port = 0\nproducts_count = 2\n[[faults]]\nroute = "*"\nkind = "latency"\nprobability = 0.1\n')
     command = [sys.executable, "-m", "connectors.fulfil.sandbox", "--config"]

@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import aiohttp
+import anyio
 import msgspec
 import pytest
 
@@ -33,7 +34,7 @@ from connectors.patchworks.sandbox import (
     open_sandbox,
 )
 from connectors.patchworks.sandbox.config import Retention
-from connectors.probe import Effect
+from connectors.probe import Effect, Progress
 from runtime.budget import Budget
 from runtime.clock import Instant, SystemClock
 from runtime.config import Secret
@@ -330,6 +331,15 @@ def test_every_switch_of_the_sandbox_is_probed_or_has_a_reason_not_to_be() -> No
     assert sorted([*FLIPPED, *ELSEWHERE, *NOT_ASKED]) == sorted(Switches.__struct_fields__)
 
 
+def test_every_other_setting_of_the_sandbox_is_probed_or_is_no_way_to_behave() -> None:
+    """Limits, rights and sizes; the rest is what the stand-in holds and how it is run."""
+    held = {"host", "port", "company", "api_keys", "users", "target", "flows", "sales_channels", "faults", "seed"}
+    run = {"workers", "payloads_bytes_max", "callback_timeout_s"}
+    documented = {"body_bytes_max"}  # 8 MB, and trying it would send as much
+    probed = {*OF_CONFIG, "switches", "retention"}
+    assert held | run | documented | probed == set(SandboxConfig.__struct_fields__)
+
+
 def test_every_capability_is_found_by_an_item() -> None:
     """What strategies can read is what a probe can find, and nothing else."""
     assert {name for item in ITEMS for name in item.finds} == set(PatchworksCapabilities.__struct_fields__)
@@ -412,6 +422,21 @@ async def test_a_company_that_cannot_be_reached_ends_the_probe() -> None:
     async with company_of(config={"core_url": "http://127.0.0.1:9/core/api/v1"}) as company:
         with pytest.raises(Unavailable):
             await probe_patchworks(company.probed, READING, timeout_s=20)
+
+
+async def test_a_company_that_goes_down_meanwhile_has_said_nothing() -> None:
+    """Else a file that was good would be replaced by one that knows nothing."""
+    async with company_of() as company, anyio.create_task_group() as tasks:
+
+        async def go_down(progress: Progress) -> None:
+            await company.control("down", {"down": True})
+
+        def after_the_first(progress: Progress) -> None:
+            if progress.number == 1:
+                tasks.start_soon(go_down, progress)
+
+        with pytest.raises(Unavailable):
+            await probe_patchworks(company.probed, READING, timeout_s=20, on_progress=after_the_first)
 
 
 async def test_an_item_that_fails_is_unknown_with_its_reason_and_the_others_go_on() -> None:

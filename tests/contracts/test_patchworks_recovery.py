@@ -101,14 +101,42 @@ async def test_logs_and_rows_are_read_page_by_page() -> None:
         assert await failed(at) == Fetch(payload_ids=("7700316",))
 
 
-async def test_a_log_that_does_not_end_leaves_nothing_certain() -> None:
-    """Bounded in pages; what was read still counts."""
+async def test_a_long_log_is_read_in_parts_and_each_names_its_payloads() -> None:
+    """A run of thousands of payloads, one after the other refused: bounded in pages a call, none left out."""
+    pages = PAGES_MAX + 2
     async with door() as at:
-        for number in range(1, PAGES_MAX + 2):
-            at.patchworks.will_answer(LOGS, listed({"id": number, **ERROR}, page=number, last=99))
-        at.patchworks.will_answer(ROWS, listed())
-        assert await failed(at) == Fetch(payload_ids=("7700316",), certain=False)
-    assert at.patchworks.calls().count(LOGS) == PAGES_MAX
+        for number in range(1, pages + 1):
+            line = {"id": number, **ERROR, "payload_metadata_id": number}
+            at.patchworks.will_answer(LOGS, listed(line, page=number, last=pages))
+        first = await failed(at)
+        assert first.payload_ids == tuple(str(number) for number in range(1, PAGES_MAX + 1))
+        assert (first.log_page, first.failed) == (PAGES_MAX + 1, True)
+        rest = await failed(at, log_page=first.log_page)
+        assert (rest.payload_ids, rest.log_page) == (("11", "12"), 0)
+    assert at.patchworks.calls() == [LOGS] * pages, "a guess by rows would be about other steps"
+
+
+async def test_a_part_of_a_log_without_errors_names_nothing() -> None:
+    """The errors stand in a later part; a success without any has failed at nothing."""
+    async with door() as at:
+        for _ in range(2):
+            for number in range(1, PAGES_MAX + 1):
+                at.patchworks.will_answer(LOGS, listed({"id": number, "log_level": "info"}, page=number, last=99))
+        assert await failed(at) == Fetch(certain=False, log_page=PAGES_MAX + 1)
+        assert await failed(at, status=2) == Fetch(certain=False, failed=False, log_page=PAGES_MAX + 1)
+
+
+@pytest.mark.parametrize("named", [True, False])
+async def test_more_rows_than_are_read_leave_out_payloads_only_where_the_log_names_none(named: bool) -> None:
+    """Of a thousand rows of the step that failed, the rest is not seen: that is said."""
+    async with door() as at:
+        line = ERROR if named else {**ERROR, "payload_metadata_id": None}
+        at.patchworks.will_answer(LOGS, listed({"id": 1, **line}))
+        for number in range(1, PAGES_MAX + 1):
+            row = {"id": number, "flow_step_id": 55104}
+            at.patchworks.will_answer(ROWS, listed(row, page=number, last=99))
+        fetch = await failed(at)
+        assert (fetch.certain, fetch.whole) == (False, named)
 
 
 async def test_logs_that_are_gone_count_as_empty() -> None:

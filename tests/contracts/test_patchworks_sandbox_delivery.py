@@ -126,7 +126,7 @@ def test_fields_are_renamed_by_the_map_shape(open_door: Open) -> None:
 
 
 def test_the_sandbox_delivers_to_this_machine_only(door: Door) -> None:
-    """Brief: real HTTP, loopback only."""
+    """Real HTTP, loopback only."""
     for url in ("https://example.com", "http://10.0.0.1", "http://example.com/?127.0.0.1"):
         with pytest.raises(ValueError, match="loopback"):
             Target(url=url)

@@ -83,7 +83,7 @@ def arrived(door: Door, what: str) -> Json:
 
 @pytest.mark.parametrize("included", [False, True])
 def test_generated_orders_add_up_to_the_cent(open_door: Open, included: bool) -> None:
-    """Brief: generated from a seed, consistent to the cent; taxes on top or included, with and without discounts."""
+    """Generated from a seed, consistent to the cent; taxes on top or included, with and without discounts."""
     seed = web(taxes_included=included, discounted_share=0.5, products=(), products_count=50)
     seed = msgspec.structs.replace(seed, pending_share=0.2, authorised_share=0.2)
     door = open_door(sales_channels=(seed,))

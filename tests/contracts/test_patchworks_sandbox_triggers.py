@@ -196,7 +196,7 @@ def test_a_start_whose_answer_is_lost_has_started(open_door: Open) -> None:
 
 @pytest.mark.parametrize("after", [None, 7])
 def test_a_throttled_route_says_when_to_come_again_or_not(door: Door, after: int | None) -> None:
-    """Brief: 429 with and without Retry-After, 5xx, per route."""
+    """429 with and without Retry-After, 5xx, per route."""
     door.control("faults", [{"route": "GET /flows", "kind": "throttle", "probability": 1, "retry_after_s": after}])
     answer = door.core("GET", "flows")
     assert (answer.status_code, answer.headers.get("Retry-After")) == (429, None if after is None else "7")
@@ -225,7 +225,7 @@ def test_the_same_seed_gives_the_same_faults_whatever_else_is_asked(open_door: O
 
 
 def test_being_down_refuses_or_drops_everything_but_the_controls(door: Door) -> None:
-    """Brief: down, and up again."""
+    """Down, and up again."""
     door.control("down", {"down": True})
     assert door.core("GET", "flows").status_code == 503
     door.control("down", {"down": True, "mode": "drop"})

@@ -18,6 +18,7 @@ import msgspec
 from connectors.fulfil.wire import CreatedSale
 from connectors.patchworks import items
 from flows.model import proof
+from flows.model.order import Amount
 from runtime import engine, lane
 from runtime.actor import ActorLoop
 from runtime.channel import Envelope
@@ -122,10 +123,10 @@ def outcome_dropped_on_restart() -> None:
 def float_money() -> None:
     """The proof adds binary floats."""
 
-    def add(left: Decimal, right: Decimal) -> Decimal:
-        return Decimal(str(float(left) + float(right)))
+    def floating(amounts: list[Amount], currency: str) -> Decimal:
+        return Decimal(str(sum(float(each.on(currency).amount) for each in amounts)))
 
-    _patch(proof, "_add", add)
+    _patch(proof, "_sum", floating)
 
 
 @_defect

@@ -16,8 +16,8 @@ import anyio
 import msgspec
 import pytest
 
-from connectors.fulfil.sandbox.config import FaultRule
 from flows.demo.orders import GeneratedOrder, generate
+from runtime.testing.faults import FaultRule
 from tests.crash.defects import PLANTED
 from tests.crash.observer import Verdict
 from tests.crash.world import CREATE, PRODUCTS, NotAtRest, Settings, World, next_version, opened

@@ -10,8 +10,8 @@ from pathlib import Path
 import anyio
 import pytest
 
-from connectors.fulfil.sandbox.config import FaultRule
 from flows.demo.orders import generate
+from runtime.testing.faults import FaultRule
 from tests.crash.world import CREATE, PRODUCTS, Settings, World, opened
 
 pytestmark = pytest.mark.anyio

@@ -22,8 +22,8 @@ import aiohttp
 import anyio
 import msgspec
 
-from connectors.fulfil.sandbox.config import FaultRule
 from flows.demo.orders import GeneratedOrder, catalogue
+from runtime.testing.faults import FaultRule
 from tests.benchmarks.world import metric
 from tests.crash.observer import FULFIL_CHANNELS, Key, Verdict, judge
 
@@ -92,6 +92,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     requests_per_s: float = 5_000.0
     otlp_url: str = ""
     window: int = 256
+    more: str = ""
+    """Further sections of the product's configuration."""
 
 
 class World:
@@ -112,7 +114,7 @@ class World:
         self._config = directory / "seamline.toml"
         head = _CONFIG.format(directory=directory, sandbox_url=sandbox_url, **msgspec.structs.asdict(settings))
         parts = [_SALES_CHANNEL.format(name=name, id=id_) for name, id_ in FULFIL_CHANNELS.items()]
-        self._config.write_text(head + "".join(parts))
+        self._config.write_text(head + "".join(parts) + settings.more)
 
     # -- the product's process -----------------------------------------------------------------------------------------
 

@@ -36,11 +36,13 @@ control_key = "file:{directory}/control.key"
 [fulfil]
 token = "file:{directory}/token.key"
 requests_per_s = 500
-catalogue_every_s = 0.3
-{fulfil}lost_answer_wait_s = 0.05
+catalogue_every_s = {catalogue_every_s}
+{refresh}
+lost_answer_wait_s = 0.05
 [fulfil.api]
 base_url = "{url}"
-{api}[telemetry]
+{fulfil}
+[telemetry]
 log_level = "debug"
 {telemetry}
 [sales_channels.web]
@@ -132,9 +134,17 @@ def sandbox_config(**changes: Any) -> SandboxConfig:
 
 
 def configuration(
-    directory: Path, url: str, *, intake: str = "", telemetry: str = "", fulfil: str = "", api: str = ""
+    directory: Path,
+    url: str,
+    *,
+    intake: str = "",
+    telemetry: str = "",
+    fulfil: str = "",
+    more: str = "",
+    catalogue_every_s: str = "0.3",
+    refresh: str = "",
 ) -> Config:
-    """The configuration of a Seamline in this directory."""
+    """The configuration of a Seamline in this directory; `fulfil` and `more` are further sections."""
     for name, secret in (("intake", INTAKE_KEY), ("control", CONTROL_KEY), ("token", TOKEN)):
         (directory / f"{name}.key").write_text(secret)
         (directory / f"{name}.key").chmod(0o600)
@@ -146,8 +156,10 @@ def configuration(
         intake=intake,
         telemetry=telemetry,
         fulfil=fulfil,
-        api=api,
+        catalogue_every_s=catalogue_every_s,
+        refresh=refresh,
     )
+    text += more
     path.write_text(text)
     return load(path, Config)
 

@@ -98,7 +98,7 @@ async def test_a_product_that_was_deleted_in_fulfil_is_found_to_be_gone_and_its_
     """No delta tells a deletion; the full read does, by the real connector against the real sandbox."""
     (order,) = orders(1)
     settings = "catalogue_refresh_every_s = 1\ncatalogue_refresh_page_every_s = 0\n"
-    async with running(tmp_path, skus=SKUS, fulfil=settings) as at:
+    async with running(tmp_path, skus=SKUS, refresh=settings) as at:
         with anyio.fail_after(20):
             await at.app.index.ready.wait()
         books = at.erp.sandbox.books
@@ -118,7 +118,7 @@ async def test_a_product_that_was_deleted_in_fulfil_is_found_to_be_gone_and_its_
 async def test_barcodes_are_read_where_the_tenant_has_them(tmp_path: Path) -> None:
     """`fulfil.api.names` says under which name; a line that carries a barcode as its SKU is told what it may be."""
     settings = '[fulfil.api.names]\n"product.product.upc" = "upc"\n'
-    async with running(tmp_path, skus=SKUS, api=settings) as at:
+    async with running(tmp_path, skus=SKUS, fulfil=settings) as at:
         await at.sandbox("products", [{"sku": "LAMP", "upc": "036000291452"}])
         with anyio.fail_after(20):
             while not at.app.index.sellable("LAMP"):

@@ -25,7 +25,8 @@ from connectors.capability import (
 from connectors.fulfil.capabilities import FulfilCapabilities, applied, contradictions
 from connectors.fulfil.config import FulfilConfig
 from connectors.patchworks.capabilities import PatchworksCapabilities
-from flows.capabilities import MEANS, fulfil_api, fulfil_capabilities
+from flows.capabilities import fulfil_api, fulfil_capabilities
+from flows.capability_meanings import MEANS, meaning
 from flows.config import FulfilSettings
 from runtime.config import Secret
 from runtime.errors import ConfigInvalid
@@ -129,8 +130,20 @@ def test_every_capability_can_be_unknown_and_says_what_it_means(kind: type[msgsp
 
 
 def test_what_it_means_is_said_of_capabilities_that_there_are() -> None:
-    """No words are left of one that is gone."""
+    """No words are left of a capability that is gone, nor of a value that is in no closed list."""
     assert set(MEANS) == {*FulfilCapabilities.__struct_fields__, *PatchworksCapabilities.__struct_fields__}
+    for kind in (FulfilCapabilities, PatchworksCapabilities):
+        for name in kind.__struct_fields__:
+            findings = {value: Finding(value=value, how="read", evidence="") for value in MEANS[name] if value}
+            for value, finding in findings.items():
+                assert values_of(kind, {name: finding})[1] == (), (name, value)
+
+
+def test_words_are_those_of_the_value() -> None:
+    """What is in order is not shown with the words of what is not."""
+    assert meaning("inventory", "missing") == "no stock can be published"
+    assert meaning("inventory", "readable") == "nothing is weaker for it"
+    assert meaning("page_cap", 500) == "pages are never larger"
 
 
 @pytest.mark.parametrize(

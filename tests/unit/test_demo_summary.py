@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import msgspec
 import pytest
 
-from flows.demo.observer import Books, Creates, Fault, Finding
+from flows.demo.hub import ChannelBooks, Deliveries, HubBooks
+from flows.demo.observer import Books, Creates, Fault, Finding, Warehouse
 from flows.demo.scrape import Metrics
-from flows.demo.sender import Sent
-from flows.demo.summary import Pace, Summary, held_by_cause, pace, summarised
-from flows.demo.traffic import day
+from flows.demo.screen import show_summary
+from flows.demo.stories import day
+from flows.demo.summary import Asked, Pace, Summary, Waiting, pace, summarised, waiting
 from flows.demo.world import Stopped
 
 _TEXT = """\
@@ -25,6 +28,20 @@ calls_total{api="x",kind="read"} 3
 calls_total{api="x",kind="write"} 4
 calls_total{api="y",kind="write"} 5
 """
+_ORDERS = [
+    {"key": "web/1", "state": "held", "amount": "10.50", "currency": "USD"},
+    {"key": "web/2", "state": "imported", "amount": "7.00", "currency": "USD"},
+    {"key": "outlet/3", "state": "held", "amount": "4.00", "currency": "GBP"},
+    {"key": "web/4", "state": "held", "amount": "0.25", "currency": "USD"},
+]
+_HOLDS = [
+    {"subject": "web/1", "kind": "order.contradiction", "owner": "finance", "amount": "1.00", "currency": "USD"},
+    {"subject": "web/1", "kind": "order.contradiction", "owner": "finance", "amount": "2.00", "currency": "USD"},
+    {"subject": "web/4", "kind": "sku.unknown", "owner": "ecommerce", "amount": "0.25", "currency": "USD"},
+    {"subject": "outlet/3", "kind": "sku.unknown", "owner": "ecommerce", "amount": "4.00", "currency": "GBP"},
+    {"subject": "web/2", "kind": "order.edited", "owner": "operations", "amount": "7.00", "currency": "USD"},
+    {"subject": "system/fulfil", "kind": "api.unavailable", "owner": "sre", "amount": None, "currency": None},
+]
 
 
 def test_a_scrape_adds_up_what_its_labels_leave_open() -> None:
@@ -48,64 +65,87 @@ def test_a_quantile_is_read_from_the_buckets_of_all_labels() -> None:
     assert pace(10, 2.0, metrics) == Pace(orders_per_s=5.0, import_p50_s=None, import_p99_s=None)
 
 
-def test_orders_are_counted_once_per_cause() -> None:
-    """Two cases of one kind at one order are one; cases of imported orders, and of no order, are apart."""
-    orders = [
-        {"key": "web/1", "state": "held"},
-        {"key": "web/2", "state": "imported"},
-        {"key": "web/3", "state": "held"},
+def test_orders_that_wait_are_counted_once_per_cause_with_what_is_at_stake() -> None:
+    """Two cases of one kind at one order are one; amounts are the orders' own, by currency, and never mixed."""
+    held, after = waiting(_ORDERS, _HOLDS)
+    assert held == [
+        Waiting(kind="order.contradiction", owner="finance", orders=1, amounts={"USD": Decimal("10.50")}),
+        Waiting(
+            kind="sku.unknown", owner="ecommerce", orders=2, amounts={"GBP": Decimal("4.00"), "USD": Decimal("0.25")}
+        ),
     ]
-    holds = [
-        {"subject": "web/1", "kind": "order.contradiction"},
-        {"subject": "web/1", "kind": "order.contradiction"},
-        {"subject": "web/3", "kind": "sku.unknown"},
-        {"subject": "web/2", "kind": "order.edited"},
-        {"subject": "system/fulfil", "kind": "api.unavailable"},
+    assert after == [
+        Waiting(kind="api.unavailable", owner="sre", orders=1, amounts={}),
+        Waiting(kind="order.edited", owner="operations", orders=1, amounts={"USD": Decimal("7.00")}),
     ]
-    held, after = held_by_cause(orders, holds)
-    assert held == {"order.contradiction": 1, "sku.unknown": 1}
-    assert after == {"order.edited": 1, "api.unavailable": 1}
 
 
 def _summary() -> Summary:
-    summary = summarised(
-        1,
-        day(1, 50),
-        Sent(),
-        orders=[{"key": "web/1", "state": "imported"}],
-        holds=[],
+    deliveries = Deliveries(
+        attempts={"4310 201": 5, "4410 201": 2, "4310 503": 1, "4310 lost": 3}, accepted=9, distinct=7, keys={}
+    )
+    channels = {"web": ChannelBooks(orders_count=30, sold_beyond_units=4)}
+    runs = {"4310": {"success": 3, "failure": 1, "retries": 1}, "4410": {"success": 2, "retries": 0}}
+    asked = Asked(
+        orders=_ORDERS,
+        holds=_HOLDS,
         books=Books(
             sales_count=2,
             lookups=1,
             create_order=Creates(applied=2, applied_answer_lost=1, repeated=0, updated=0, repeated_with_change=0),
             calls={"create": {"200": 2, "429": 3, "500": 1, "503": 1, "dropped": 1}, "look": {"200": 1, "dropped": 1}},
         ),
+        hub=HubBooks(sales_channels=channels, flows=runs, deliveries=deliveries, operations=11),
+        warehouse=Warehouse(shipped=1, packed=0, on_hold=0, parcels=2, moves=9, ledger_difference=Decimal(0)),
         metrics=Metrics("# TYPE seamline_api_outcomes_unknown counter\nseamline_api_outcomes_unknown_total 4\n"),
-        digest="d",
-        findings=(),
-        morning=Pace(orders_per_s=1.0, import_p50_s=None, import_p99_s=None),
-        wall_s=1.0,
+        digests={"fulfil": "d" * 64},
     )
+    morning = Pace(orders_per_s=1.0, import_p50_s=None, import_p99_s=None)
+    summary = summarised(day(1, 50), asked, findings=(), morning=morning, wall_s=1.0)
     return msgspec.structs.replace(summary, ended={"it": Stopped(0, 0.1, in_time=True)})
 
 
 def test_trouble_is_counted_over_all_routes() -> None:
     """Throttled, failed and cut calls add up, and every call counts towards the calls per sale."""
-    summary = _summary()
-    assert (summary.erp_throttled, summary.erp_server_errors, summary.erp_dropped) == (3, 2, 2)
-    assert (summary.outcomes_unknown, summary.answers_lost, summary.lookups) == (4, 1, 1)
-    assert summary.erp_calls_per_sale == 5.0
-    assert summary.orders_by_state == {"imported": 1}
+    erp = _summary().erp
+    assert (erp.throttled, erp.server_errors, erp.dropped) == (3, 2, 2)
+    assert (_summary().outcomes_unknown, erp.answers_lost, erp.lookups) == (4, 1, 1)
+    assert erp.calls_per_sale == 5.0
+
+
+def test_deliveries_are_counted_over_all_flows() -> None:
+    """Answers by status, runs by their end, and how often a version came again."""
+    deliveries = _summary().deliveries
+    assert deliveries.answers == {"201": 7, "503": 1, "lost": 3}
+    assert deliveries.runs == {"success": 5, "failure": 1, "retries": 1}
+    assert (deliveries.versions, deliveries.repeats) == (7, 2)
+
+
+def test_the_table_says_in_words_what_happened(capsys: pytest.CaptureFixture[str]) -> None:
+    """Orders by outcome, who must act on how much, what was unknown, what the warehouse did, and where to look."""
+    show_summary(_summary())
+    shown = " ".join(capsys.readouterr().out.split())
+    for words in (
+        "50 orders of the sales channels web 30",
+        "3 held, 1 imported",
+        "order.contradiction, for finance: 1 order, 10.50 USD",
+        "sku.unknown, for ecommerce: 2 orders, 4.00 GBP + 0.25 USD",
+        "order.edited, for operations: 1 order, 7.00 USD",
+        "api.unavailable, for sre: 1 order, no amount",
+        "7 acknowledged; 2 times one came again",
+        "7 x 201, 1 x 503, 3 answers lost",
+        "4, settled by 1 look-ups; 1 answers were lost after the sale was made",
+        "1 shipments done, 0 packed, 0 on hold; 2 parcels, 9 stock moves",
+        "KEEP=1 make demo",
+        "nothing lost, nothing doubled, every figure right",
+    ):
+        assert words in shown, words
 
 
 def test_a_day_is_good_only_without_any_trouble() -> None:
-    """A finding, a complaint of the sender, a status other than 0 or a kill each spoil it."""
+    """A finding, a status other than 0 or a kill each spoil it."""
     good = _summary()
     assert good.good
-    for change in (
-        {"findings": (Finding(Fault.LOST, "web/1", "gone"),)},
-        {"complaints": ("delivery 3 was refused",)},
-        {"ended": {"it": Stopped(1, 0.1, in_time=True)}},
-        {"ended": {"it": Stopped(0, 30.0, in_time=False)}},
-    ):
-        assert not msgspec.structs.replace(good, **change).good
+    assert not msgspec.structs.replace(good, findings=(Finding(Fault.LOST, "web/1", "gone"),)).good
+    assert not msgspec.structs.replace(good, ended={"it": Stopped(1, 0.1, in_time=True)}).good
+    assert not msgspec.structs.replace(good, ended={"it": Stopped(0, 30.0, in_time=False)}).good

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import msgspec
 import pytest
 
 from flows.exceptions.kinds import KINDS
@@ -148,3 +149,15 @@ def test_an_order_that_nobody_has_delivered_is_not_made_up() -> None:
 def test_every_fact_is_a_line_with_its_time(happened: FactRow, line: str) -> None:
     """The timeline reads as a story."""
     assert f"  2026-11-20 12:00:00Z  {line}" in told(row("held"), facts=(happened,)).splitlines()
+
+
+def test_what_is_no_order_is_said_to_be_none_and_its_cases_are_told() -> None:
+    """A failed run of Patchworks has a case, a remedy and no timeline."""
+    lost = case("run.lost", subject="patchworks/run/01kf", sentence="run 01kf for web is not recovered: it is gone")
+    story = Story(order=None, key="patchworks/run/01kf", cases=(lost,), timeline=())
+    text = explain(story, NOW)
+    assert text.startswith("patchworks/run/01kf is not an order. This is open:")
+    assert "it is gone" in text
+    assert "Next step, by operations" in text
+    ended = msgspec.structs.replace(lost, closed_at=NOW, closed_how="recovered")
+    assert "Nothing is open about it" in explain(msgspec.structs.replace(story, cases=(ended,)), NOW)

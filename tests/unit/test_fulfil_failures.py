@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from multidict import CIMultiDict
 
-from connectors.fulfil.failures import SENTENCE_LENGTH_MAX, failure_for, rate_reading
+from connectors.answers import SENTENCE_LENGTH_MAX
+from connectors.fulfil.failures import failure_for, rate_reading
 from runtime.api import RateReading
 from runtime.errors import Failure, Refused, Throttled, Unauthorised, Unavailable, Unknown
 

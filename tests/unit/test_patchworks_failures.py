@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from multidict import CIMultiDict
 
-from connectors.patchworks.failures import SENTENCE_LENGTH_MAX, clean, failure_for, rate_reading, retry_after_s
+from connectors.answers import SENTENCE_LENGTH_MAX, retry_after_s
+from connectors.patchworks.failures import clean, failure_for, rate_reading
 from runtime.api import RateReading
 from runtime.errors import Failure, Refused, Throttled, Unauthorised, Unavailable, Unknown
 

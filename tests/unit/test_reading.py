@@ -20,6 +20,7 @@ from flows.reading import Reading, reading
 from runtime.clock import Instant, SystemClock, to_instant
 from runtime.errors import StoreUnreadable
 from runtime.journal.journal import Journal, opened
+from runtime.journal.schema import Schema
 from runtime.key import parts_of
 
 pytestmark = pytest.mark.anyio
@@ -28,11 +29,11 @@ PLACED = datetime(2026, 11, 20, 8, tzinfo=UTC)
 
 
 @contextlib.asynccontextmanager
-async def both(path: Path) -> AsyncIterator[tuple[Journal, Reading]]:
+async def both(path: Path, schema: Schema = ORDERS) -> AsyncIterator[tuple[Journal, Reading]]:
     """A process that writes, and somebody who asks."""
     store = path / "store.db"
     async with (
-        opened(store, SystemClock(), lambda _event: None, (ORDERS,)) as journal,
+        opened(store, SystemClock(), lambda _event: None, (schema,)) as journal,
         anyio.create_task_group() as tasks,
     ):
         tasks.start_soon(journal.writer.run)
@@ -228,3 +229,43 @@ async def test_what_is_no_store_is_said_in_a_sentence(tmp_path: Path, content: b
     with pytest.raises(StoreUnreadable):
         async with reading(store) as read:
             await read.orders()
+
+
+async def test_a_store_with_the_index_by_state_lists_the_same_orders_without_it(tmp_path: Path) -> None:
+    """Failure case 42: an upgrade drops an index; no order is lost from any list."""
+    earlier = tmp_path / "earlier"
+    earlier.mkdir()
+    for name in ("0001_orders.sql", "0002_products.sql"):
+        (earlier / name).write_text((ORDERS.migrations / name).read_text(encoding="utf-8"))
+    async with both(tmp_path, Schema("orders", earlier, ORDERS.queries)) as (journal, read):
+        await journal.write([view("web/1", changed_at=1), view("web/2", changed_at=2, state="held")])
+        listed = await read.orders()
+        assert "order_view_by_state" in await indexes(journal)
+    async with both(tmp_path) as (journal, read):
+        assert await read.orders() == listed
+        assert await read.orders(state="held") == listed[:1]
+        assert "order_view_by_state" not in await indexes(journal)
+
+
+async def test_every_index_serves_a_statement(tmp_path: Path) -> None:
+    """One that no query plan names costs every order its share of writing, for nothing."""
+    async with both(tmp_path) as (journal, _):
+        plans = ""
+        for statement in journal.statements.all():
+            text = statement.text(2)
+            numbered = [int(part) for part in re.findall(r"\?(\d+)", text)]
+            nulls = (None,) * (max(numbered) if numbered else text.count("?"))
+            rows = await journal.writing.run(
+                lambda connection, text=text, nulls=nulls: connection.execute(
+                    f"EXPLAIN QUERY PLAN {text}", nulls
+                ).fetchall()
+            )
+            plans += "".join(f"{row[3]} " for row in rows)
+        assert [name for name in await indexes(journal) if f"INDEX {name} " not in plans] == []
+
+
+async def indexes(journal: Journal) -> list[str]:
+    """The indexes that migrations made, by name."""
+    asked = "SELECT name FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL ORDER BY name"
+    rows = await journal.reading.run(lambda connection: connection.execute(asked).fetchall())
+    return [name for (name,) in rows]

@@ -24,7 +24,6 @@ A script plays what people do, by `POST /sandbox/play`; `script` says what each 
 """
 
 from connectors.fulfil.sandbox.config import (
-    FaultRule,
     ProductSeed,
     ResourceLimit,
     SalesChannel,
@@ -33,6 +32,7 @@ from connectors.fulfil.sandbox.config import (
     Warehouse,
 )
 from connectors.fulfil.sandbox.server import RunningSandbox, open_sandbox, serve
+from runtime.testing.faults import FaultRule
 
 __all__ = [
     "FaultRule",

@@ -8,27 +8,9 @@ from typing import Annotated, Literal
 
 import msgspec
 
-FaultKind = Literal["latency", "throttle", "server_error", "reset_before", "answer_lost", "odd_error", "error_text"]
+from runtime.testing.faults import FaultRule
 
 Probability = Annotated[float, msgspec.Meta(ge=0, le=1)]
-
-
-class FaultRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One way in which one route misbehaves.
-
-    `route` is `model/operation` as counted in `GET /sandbox/books` (`sale.channel/create_order`,
-    `sale.sale/search_read`, ...), or `*` for every route. `latency_ms` belongs to `latency`; `retry_after_s` to
-    `throttle`, None meaning a 429 without the header; `status` and `as_json` to `server_error`. `odd_error` is a 400
-    whose only key is `error`, `error_text` a 200 that says Error and did nothing (both are field evidence, facts 5).
-    """
-
-    route: str
-    kind: FaultKind
-    probability: Probability
-    latency_ms: Annotated[int, msgspec.Meta(ge=0, le=120_000)] = 0
-    retry_after_s: Annotated[int, msgspec.Meta(ge=0, le=3_600)] | None = None
-    status: Annotated[int, msgspec.Meta(ge=500, le=599)] = 500
-    as_json: bool = False
 
 
 class ResourceLimit(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -24,15 +24,15 @@ from aiohttp import web
 
 from connectors.fulfil.sandbox.answers import JSON
 from connectors.fulfil.sandbox.calls import Calls
-from connectors.fulfil.sandbox.config import FaultRule, ProductSeed
+from connectors.fulfil.sandbox.config import ProductSeed
 from connectors.fulfil.sandbox.encoding import encode
-from connectors.fulfil.sandbox.faults import FaultPlan
 from connectors.fulfil.sandbox.playing import Stage
 from connectors.fulfil.sandbox.refusals import UserError
 from connectors.fulfil.sandbox.script import AnyEvent
 from connectors.fulfil.sandbox.statement import books_digest, ledger_statement, sale_statements
 from connectors.fulfil.sandbox.webhooks import Webhooks
 from runtime.clock import to_datetime
+from runtime.testing.faults import FaultPlan, FaultRule
 
 SALES_PER_CHUNK = 1_000
 DownMode = Literal["refuse_503", "drop"]

@@ -26,13 +26,13 @@ from connectors.fulfil.sandbox.channel_api import ChannelApi
 from connectors.fulfil.sandbox.config import SandboxConfig
 from connectors.fulfil.sandbox.control import Control
 from connectors.fulfil.sandbox.encoding import decode_json
-from connectors.fulfil.sandbox.faults import SPARED, FaultPlan
 from connectors.fulfil.sandbox.limits import RateLimit, ResourceLimits
 from connectors.fulfil.sandbox.operations import Operations, Request, Target, business_key, order_key
 from connectors.fulfil.sandbox.playing import Stage
 from connectors.fulfil.sandbox.schema import USER_ID
 from connectors.fulfil.sandbox.webhooks import Webhooks
 from runtime.clock import Clock, SystemClock
+from runtime.testing.faults import SPARED, FaultPlan
 
 PREFIXES = ("/api/v2/", "/api/v1/")
 """v1 was deprecated in 2020, and is served by v2 since (facts 1)."""

@@ -53,7 +53,7 @@ from runtime.testing.faults import FaultPlan, FaultRule
 
 DownMode = Literal["refuse_503", "drop"]
 ORDERS_MAX = 100_000
-SETTLE_S_MAX = 600
+SETTLE_S_MAX = 600  # an int, as elsewhere: equal bounds of settings are one object to `typing`, and are shown by it
 T = TypeVar("T")
 
 

@@ -1,0 +1,246 @@
+"""The script of the day: plays the plan at the sales channels and in the warehouse, step by step.
+
+Later versions of an order are made only when all earlier ones have been delivered, or have failed on purpose; so what
+must come of each order does not depend on timing. What the sales channels draw is kept as their own JSON, from which
+the observer's expectations are summed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from itertools import groupby
+
+import anyio
+import msgspec
+
+from flows.demo.erp import Erp
+from flows.demo.figures import figures, reference
+from flows.demo.hub import Hub, OrderName
+from flows.demo.observer import Expected
+from flows.demo.settings import POLLS, WEB_EVENTS, WEB_MISTAKEN, hub_faults, stalled
+from flows.demo.stories import (
+    NEVER_SOLD,
+    OF_THE_MAP,
+    OF_THE_STALL,
+    OUTLET,
+    SALES_CHANNELS,
+    SOLD_AS_FIRST,
+    Day,
+    Handling,
+    Planned,
+    SalesChannel,
+    Story,
+)
+from flows.demo.warehouse import Due, Handled, arrivals, events
+
+ORDERS_PER_S = 80
+"""How fast new orders arrive in the morning: a little below what the ERP takes."""
+_TICK = 20
+"""Orders that are placed together."""
+_BETWEEN_VERSIONS_S = 2.0
+"""Sales channels tell versions of an order apart by whole seconds."""
+_AT_ONCE_MAX = 8
+_LEVELS_SET = 50
+
+
+class Live(msgspec.Struct, kw_only=True):
+    """An order as it is lived. `first` is its first version, where that is the one that is sold."""
+
+    planned: Planned
+    order_id: str
+    first: bytes = b""
+
+    @property
+    def name(self) -> OrderName:
+        """Sales channel and order id."""
+        return self.planned.sales_channel.name, self.order_id
+
+
+class Script:
+    """See the module. The steps are called in the order in which they stand here."""
+
+    def __init__(self, today: Day, hub: Hub, erp: Erp) -> None:
+        self._today, self._hub, self._erp = today, hub, erp
+        self.live: list[Live] = []
+        self.due = Due()
+        self._stuck: list[str] = []
+        self._late: list[Live] = []
+
+    # -- morning -------------------------------------------------------------------------------------------------------
+
+    async def rush(self) -> None:
+        """The orders of the day at their pace, with a scheduled read now and then; goods arrive meanwhile.
+
+        The last read is before anything goes wrong, so that no read undoes what the next steps need.
+        """
+        ordinary = [each for each in self._today.planned if each.story not in OF_THE_MAP | OF_THE_STALL]
+        ticks = [ordinary[start : start + _TICK] for start in range(0, len(ordinary), _TICK)]
+        read_after = {len(ticks) // 3, 2 * len(ticks) // 3, len(ticks) - 1}
+        began = anyio.current_time()
+        for place, tick in enumerate(ticks):
+            await anyio.sleep_until(began + place * _TICK / ORDERS_PER_S)
+            await self._place(tick)
+            if place in read_after:
+                await self._read()
+            if place == len(ticks) // 2:
+                await self._erp.play(arrivals(self._today.products))
+        await self._hub.settle_and_retry()
+
+    async def _read(self) -> None:
+        """Every scheduled read is due, and brings what was never announced."""
+        for flow in POLLS:
+            await self._hub.run(flow)
+        await self._hub.push(OUTLET.name, [each.order_id for each in self._late])
+        self._late.clear()
+
+    async def wrong_map(self) -> None:
+        """For a while a flow with a mistake in its map is the one that is enabled."""
+        await self._hub.switch(WEB_EVENTS, on=False)
+        await self._hub.switch(WEB_MISTAKEN, on=True)
+        await self._place([each for each in self._today.planned if each.story in OF_THE_MAP])
+        await self._hub.settle_and_retry()
+        await self._hub.switch(WEB_MISTAKEN, on=False)
+        await self._hub.switch(WEB_EVENTS, on=True)
+
+    async def stall(self) -> None:
+        """For a while nothing reaches Seamline; then edits and cancels do, before what they change."""
+        await self._hub.misbehave(stalled())
+        await self._place([each for each in self._today.planned if each.story in OF_THE_STALL])
+        await self._hub.settle()
+        self._stuck = await self._hub.failed()
+        await self._hub.misbehave(hub_faults())
+        await self._hub.wait(_BETWEEN_VERSIONS_S)
+        await self._edit(Story.EDITED_FIRST)
+        await self._cancel(Story.CANCELLED_FIRST)
+        await self._hub.settle_and_retry(apart_from=self._stuck)
+
+    async def edit_behind(self) -> None:
+        """Edits of orders whose creates may still wait for the ERP."""
+        await self._edit(Story.EDITED_BEHIND)
+        await self._hub.settle_and_retry(apart_from=self._stuck)
+
+    # -- afternoon -----------------------------------------------------------------------------------------------------
+
+    async def recover(self) -> None:
+        """The runs that failed in the morning are recovered: here somebody retries all of them in the dashboard.
+
+        Recovery by Seamline itself takes this step's place: then only the wait for it belongs here.
+        """
+        await self._hub.retry(self._stuck)
+        await self._hub.settle_and_retry()
+
+    async def change(self) -> None:
+        """What comes late: edits, cancels and refunds of orders long imported, mere touches, corrections."""
+        await self._hub.wait(_BETWEEN_VERSIONS_S)
+        await self._edit(Story.EDITED_AFTER)
+        await self._cancel(Story.CANCELLED_AFTER, Story.SKU_CANCELLED)
+        for each in await self._of(Story.REFUNDED):
+            line = msgspec.json.decode(each.first)["line_items"][0]
+            await self._changed(each, "refund", lines=[{"sku": line["sku"], "quantity": 1}])
+        for each in await self._of(Story.TOUCHED, Story.CORRECTED):
+            await self._changed(each, "touch")
+        for place, sales_channel in enumerate(SALES_CHANNELS):
+            some = self._today.products[place * _LEVELS_SET : (place + 1) * _LEVELS_SET]
+            await self._hub.put_levels(sales_channel.name, [{"sku": each.sku, "quantity": 20} for each in some])
+        await self._hub.settle_and_retry()
+
+    async def ship(self) -> None:
+        """The warehouse picks, packs and ships a part of what was sold."""
+        handled = [each for each in self.live if each.planned.handling is not Handling.NONE]
+        bodies = await self._bodies(handled)
+        played, self.due = events(
+            [
+                Handled(each.order_id, each.planned.handling, figures(each.planned.sales_channel.format, body))
+                for each, body in zip(handled, bodies, strict=True)
+            ]
+        )
+        await self._erp.play(played)
+
+    # -- evening -------------------------------------------------------------------------------------------------------
+
+    async def arrive(self) -> None:
+        """Some of the missing products appear in the ERP."""
+        await self._erp.add_products(self._today.arriving_skus)
+
+    async def expected(self) -> list[Expected]:
+        """What must have come of each order, from the sales channels' own JSON."""
+        bodies = await self._bodies(self.live)
+        return [_expected(each, each.first or body) for each, body in zip(self.live, bodies, strict=True)]
+
+    # -- single acts ---------------------------------------------------------------------------------------------------
+
+    async def _place(self, planned: Sequence[Planned]) -> None:
+        """Place these orders, as many together as a sales channel takes in one call."""
+        for sales_channel in SALES_CHANNELS:
+            own = [each for each in planned if each.sales_channel is sales_channel]
+            for (announce, drawn), group in groupby(
+                own, key=lambda each: (each.story is not Story.LATE, not each.lines)
+            ):
+                some = list(group)
+                if drawn:
+                    await self._placed(sales_channel, some, announce=announce)
+                else:
+                    for each in some:
+                        await self._placed(sales_channel, [each], announce=announce)
+
+    async def _placed(self, sales_channel: SalesChannel, some: Sequence[Planned], *, announce: bool) -> None:
+        placed = await self._hub.place(sales_channel.name, len(some), some[0].lines, announce=announce)
+        live = [Live(planned=each, order_id=order.id) for each, order in zip(some, placed, strict=True)]
+        self.live += live
+        if not sales_channel.mapped:
+            return
+        if not announce:
+            self._late += live
+            return
+        for each in live:
+            await self._hub.push(sales_channel.name, [each.order_id])
+
+    async def _edit(self, *stories: Story) -> None:
+        """Add goods to these orders."""
+        for each in await self._of(*stories):
+            await self._changed(each, "edit", add=[each.planned.extra])
+
+    async def _cancel(self, *stories: Story) -> None:
+        for each in await self._of(*stories):
+            await self._changed(each, "cancel")
+
+    async def _of(self, *stories: Story) -> list[Live]:
+        """The orders with these stories; where the first version is the one that is sold, it is kept."""
+        found = [each for each in self.live if each.planned.story in stories]
+        kept = [each for each in found if each.planned.story in SOLD_AS_FIRST]
+        for each, body in zip(kept, await self._bodies(kept), strict=True):
+            each.first = body
+        return found
+
+    async def _changed(self, live: Live, what: str, **change: object) -> None:
+        sales_channel = live.planned.sales_channel
+        await self._hub.change(sales_channel.name, live.order_id, what, **change)
+        if sales_channel.mapped:
+            await self._hub.push(sales_channel.name, [live.order_id])
+
+    async def _bodies(self, some: Collection[Live]) -> list[bytes]:
+        """The orders as they are now, in the sales channels' own JSON."""
+        bodies: dict[OrderName, bytes] = {}
+        waiting = iter(some)
+
+        async def fetch() -> None:
+            for each in waiting:
+                bodies[each.name] = await self._hub.order(*each.name)
+
+        async with anyio.create_task_group() as tasks:
+            for _ in range(_AT_ONCE_MAX):
+                tasks.start_soon(fetch)
+        return [bodies[each.name] for each in some]
+
+
+def _expected(live: Live, body: bytes) -> Expected:
+    planned = live.planned
+    format_ = planned.sales_channel.format
+    return Expected(
+        sales_channel=planned.sales_channel.name,
+        order_id=live.order_id,
+        reference=reference(format_, body),
+        story=planned.story,
+        versions=planned.versions,
+        sale=None if planned.story in NEVER_SOLD else figures(format_, body),
+    )
