@@ -37,7 +37,10 @@ from flows.capabilities import fulfil_capabilities
 from flows.catalogue import KEY as CATALOGUE_KEY
 from flows.catalogue import NAME as CATALOGUE
 from flows.catalogue import Catalogue, Sync
-from flows.config import Config
+from flows.catalogue_refresh import KEY as REFRESH_KEY
+from flows.catalogue_refresh import NAME as CATALOGUE_REFRESH
+from flows.catalogue_refresh import CatalogueRefresh, Refresh, RefreshPolicy
+from flows.config import Config, FulfilSettings
 from flows.desk import NAME as DESK
 from flows.desk import Desk
 from flows.formats import FORMATS
@@ -50,6 +53,9 @@ from flows.order_importer import NAME as ORDER_IMPORTER
 from flows.order_importer import OrderImporter
 from flows.run_recovery import NAME as RUN_RECOVERY
 from flows.run_recovery import SWEEP_KEY, RunRecovery, Sweep, recovery_policy
+from flows.sku_aliases import KEY as ALIASES_KEY
+from flows.sku_aliases import NAME as SKU_ALIASES
+from flows.sku_aliases import CheckAliases, SkuAliases, decide_on_alias
 from flows.standing import Standing
 from runtime.actor import Actor
 from runtime.clock import Clock, SystemClock
@@ -85,8 +91,9 @@ _GC_THRESHOLDS = (50_000, 20, 50)
 class App:
     """One running Seamline. `accepting` is what readiness and intake look at."""
 
-    def __init__(self, config: Config, journal: Journal, engine: Engine, telemetry: Telemetry) -> None:
+    def __init__(self, config: Config, journal: Journal, engine: Engine, index: SkuIndex, telemetry: Telemetry) -> None:
         self.config, self.journal, self.engine, self.telemetry = config, journal, engine, telemetry
+        self.index = index
         self.standing = Standing(journal)
         self.hints = Hints({"product.product": partial(engine.post, CATALOGUE, CATALOGUE_KEY, Sync())})
         self.accepting = False
@@ -115,6 +122,9 @@ class App:
         scope: Scope = "actor" if parameters.get("scope") == "actor" else "partition"
         if command == "release":
             return await self._release(parameters.get("key", ""))
+        if command == "alias":
+            post = partial(self.engine.post, SKU_ALIASES, ALIASES_KEY)
+            return await decide_on_alias(parameters, self.index, self.journal, post)
         known = self.engine.channels if scope == "actor" else self.config.sales_channels
         if name not in known:
             raise SeamlineError(f"there is no {scope} {name!r}; there are {', '.join(sorted(known))}")
@@ -185,7 +195,7 @@ def telemetry_of(config: Config, clock: Clock) -> Telemetry:
             "partition": (*config.sales_channels, ""),
             "sales_channel": config.sales_channels,
             "api": ("fulfil", "patchworks"),
-            "actor": (ORDER_IMPORTER, CATALOGUE, DESK, RUN_RECOVERY),
+            "actor": (ORDER_IMPORTER, CATALOGUE, CATALOGUE_REFRESH, SKU_ALIASES, DESK, RUN_RECOVERY),
         },
     )
     fingerprinted = fingerprint(config)[:12]
@@ -215,7 +225,7 @@ async def composed(config: Config, clock: Clock, telemetry: Telemetry) -> AsyncI
         )
         outsides = await _outsides(config, stack, clock, emit)
         engine = _engine(config, journal, catalogue, outsides, emit)
-        app = App(config, journal, engine, telemetry)
+        app = App(config, journal, engine, catalogue.index, telemetry)
         register_gauges(telemetry.register_gauge, engine, app.standing)
         supervisor = Supervisor(
             clock,
@@ -234,6 +244,8 @@ async def composed(config: Config, clock: Clock, telemetry: Telemetry) -> AsyncI
         await engine.prepare()
         await catalogue.load()
         await engine.post(CATALOGUE, CATALOGUE_KEY, Sync())
+        await engine.post(CATALOGUE_REFRESH, REFRESH_KEY, Refresh())
+        await engine.post(SKU_ALIASES, ALIASES_KEY, CheckAliases())
         if config.recovery is not None:
             await engine.post(RUN_RECOVERY, SWEEP_KEY, Sweep())
         engine.supervise(supervisor)
@@ -285,6 +297,8 @@ def _engine(
             repeats_create=fulfil_capabilities(config.fulfil).repeats_create,
         ),
         catalogue,
+        CatalogueRefresh(catalogue.index, journal, _refresh_policy(config.fulfil), emit),
+        SkuAliases(catalogue.index, check_every=timedelta(seconds=config.fulfil.catalogue_every_s), emit=emit),
         Desk(emit),
     ]
     if config.recovery is not None:
@@ -308,11 +322,20 @@ def _engine(
     return engine
 
 
+def _refresh_policy(settings: FulfilSettings) -> RefreshPolicy:
+    return RefreshPolicy(
+        page_size=settings.api.page_size,
+        schedule=Interval(settings.catalogue_refresh_every_s),
+        page_every=timedelta(seconds=settings.catalogue_refresh_page_every_s),
+        gone_max=settings.catalogue_gone_max,
+    )
+
+
 async def _listening(app: App, stack: AsyncExitStack) -> None:
     """Open the private listener first, so that a start can be watched, then the public one."""
     config, emit = app.config, cast("Callable[[object], None]", app.telemetry.emit)
     key = config.ops.control_key
-    commands = {name: partial(app.control, name) for name in ("pause", "resume", "release")}
+    commands = {name: partial(app.control, name) for name in ("pause", "resume", "release", "alias")}
     ops = ops_app(
         checks=app.checks(),
         metrics=app.telemetry.render,

@@ -1,10 +1,11 @@
 """The catalogue: which SKUs Fulfil can sell, kept in sync, so that an import never asks Fulfil about products.
 
-In: `Sync` (at start, then by timer). Out: product pages from Fulfil into the journal's `catalogue` table and into the
-index in memory; `Recheck` to every held order whose missing SKU has appeared, or whose ambiguous one is clear, in order
-of purchase. One key. Reads repeat freely. A crash leaves the cursor of the last complete sync, and the next one reads
-from there again; a page read twice changes nothing. While Fulfil is away the catalogue is as old as its last sync; when
-Fulfil refuses to tell its products, that is a case.
+In: `Sync` (at start, then by timer); `Release` (when an alias was decided on, and from itself while there are more).
+Out: product pages from Fulfil into the journal's `catalogue` table and into the index in memory; `Recheck` to every
+held order whose missing SKU has appeared, or whose ambiguous one is clear, in order of purchase. One key. Reads repeat
+freely. A crash leaves the cursor of the last complete sync, and the next one reads from there again; a page read twice
+changes nothing. While Fulfil is away the catalogue is as old as its last sync; when it refuses to tell its products,
+that is a case. What only reading everything can show is the business of `flows/catalogue_refresh.py`.
 """
 
 from __future__ import annotations
@@ -15,12 +16,14 @@ from typing import Any, assert_never
 
 import msgspec
 
-from connectors.fulfil.wire import Product, ProductPage, ProductPageRequest
+from connectors.fulfil.wire import ProductPage, ProductPageRequest
 from flows.events import CatalogueSynced
 from flows.exceptions.kinds import ExceptionCase
 from flows.model.cases import announce_cases, case_rows
-from flows.model.messages import Recheck
-from flows.model.skus import AMBIGUOUS, UNKNOWN, SkuIndex, folded
+from flows.model.messages import Recheck, Release
+from flows.model.products import learn, product_rows
+from flows.model.skus import SkuIndex
+from flows.model.waiting import orders_cured
 from runtime.actor import Item
 from runtime.channel import BULK
 from runtime.decision import (
@@ -41,7 +44,6 @@ from runtime.schedule import Schedule, next_after
 
 KEY = "system/catalogue"
 NAME = "catalogue"
-_RELEASED_PER_SYNC_MAX = 500
 _INDEX_ROWS_PER_READ = 5_000
 
 
@@ -50,11 +52,16 @@ class Sync(Message, frozen=True):
 
 
 class _PageArrived(Message, frozen=True, kw_only=True):
-    products: tuple[Product, ...]
-    last_id: int
-    complete: bool
-    waiting: tuple[str, ...]
+    page: ProductPage
+    cured: tuple[str, ...] = ()
     """Held orders whose SKU is no longer what it is held for, in order of purchase."""
+    more: Release | None = None
+    """Where to go on with those, when there may be more."""
+
+
+class _OrdersCured(Message, frozen=True, kw_only=True):
+    cured: tuple[str, ...]
+    more: Release | None
 
 
 class CatalogueState(msgspec.Struct, frozen=True, kw_only=True):
@@ -64,6 +71,8 @@ class CatalogueState(msgspec.Struct, frozen=True, kw_only=True):
     """Everything changed before this instant has been read; None before the first complete sync."""
     began: datetime | None = None
     """When the sync under way began; None when none is."""
+    releasing: bool = False
+    """Whether orders are being released, some at a time."""
     cases: tuple[ExceptionCase, ...] = ()
     """Open while Fulfil refuses to tell its products."""
 
@@ -72,7 +81,7 @@ class Catalogue:
     """The actor. See the module."""
 
     name = NAME
-    message_type = Sync
+    message_type = Sync | Release
     state_type = CatalogueState
 
     def __init__(
@@ -101,37 +110,35 @@ class Catalogue:
             for product, sku, active in rows:
                 self.index.learn(sku, product, active=bool(active))
             after = rows[-1][0]
+        self.index.rename({alias: sku for alias, sku, *_ in await self._journal.query("aliases")})
         for _, body, *_ in await self._journal.query_list("states", [KEY], NAME):
             if msgspec.json.decode(body, type=CatalogueState).complete_to is not None:
                 self.index.ready.set()
 
     async def resolve(self, items: Sequence[Item]) -> Sequence[Message | Exception]:
         """For a page of products: learn them, and find the held orders that wait for one of them."""
-        return [
-            await self._page(item.message) if isinstance(item.message, EffectDone) else item.message for item in items
-        ]
+        return [await self._resolved(item.message, item.state) for item in items]
 
-    async def _page(self, done: EffectDone) -> Message:
-        page: ProductPage = done.result
-        for product in page.products:
-            self.index.learn(product.code, product.id, active=_sellable(product))
-        if page.complete:
-            self.index.ready.set()
-            self._emit(CatalogueSynced(products=len(self.index)))
-        waiting = await self._waiting() if page.complete else ()
-        return _PageArrived(products=page.products, last_id=page.last_id, complete=page.complete, waiting=waiting)
+    async def _resolved(self, message: Message, state: CatalogueState) -> Message:
+        match message:
+            case EffectDone(result=page):
+                return await self._page(page, state)
+            case Release():
+                cured, more = await orders_cured(self._journal, self.index, message)
+                return _OrdersCured(cured=cured, more=more)
+            case _:
+                return message
 
-    async def _waiting(self) -> tuple[str, ...]:
-        """Held orders whose SKU is no longer what it is held for (the missing one is there now, or is two products; of
-        two products one is left, or none), in order of purchase; the next sync has what is too many.
-        """
-        found: set[tuple[int, str]] = set()
-        for kind in (UNKNOWN, AMBIGUOUS):
-            for (sku,) in await self._journal.query("causes_open", kind):
-                if self.index.trouble(sku) != kind:
-                    rows = await self._journal.query("subjects_waiting", kind, sku)
-                    found.update((placed_at or 0, subject) for subject, placed_at in rows)
-        return tuple(subject for _, subject in sorted(found)[:_RELEASED_PER_SYNC_MAX])
+    async def _page(self, page: ProductPage, state: CatalogueState) -> Message:
+        learn(self.index, page)
+        if not page.complete:
+            return _PageArrived(page=page)
+        self.index.ready.set()
+        self._emit(CatalogueSynced(products=len(self.index)))
+        if state.releasing:
+            return _PageArrived(page=page)  # who is next is found when those before have been sent on
+        cured, more = await orders_cured(self._journal, self.index, Release())
+        return _PageArrived(page=page, cured=cured, more=more)
 
     def decide(self, state: CatalogueState, message: Any, now: datetime) -> Decision:
         """Read page after page; when the last one is in, release what waited, and come back later."""
@@ -142,23 +149,21 @@ class Catalogue:
                 return Decision(
                     state=msgspec.structs.replace(state, began=now), effects=(self._read(state.complete_to, 0),)
                 )
-            case _PageArrived(complete=False):
-                return Decision(
-                    state=state,
-                    writes=_writes(message.products),
-                    effects=(self._read(state.complete_to, message.last_id),),
-                )
+            case _PageArrived(page=page) if not page.complete:
+                effect = self._read(state.complete_to, page.last_id)
+                return Decision(state=state, writes=product_rows(page, now), effects=(effect,))
             case _PageArrived():
-                began = state.began or now
+                complete_to = (state.began or now) - self._overlap
+                releasing = state.releasing or message.more is not None
                 return Decision(
-                    state=CatalogueState(complete_to=began - self._overlap),
-                    writes=_writes(message.products),
-                    emits=tuple(
-                        Emit(channel="order_importer", key=key, message=Recheck(because="catalogue"), priority=BULK)
-                        for key in message.waiting
-                    ),
+                    state=CatalogueState(complete_to=complete_to, releasing=releasing),
+                    writes=product_rows(message.page, now),
+                    emits=_releases(message.cured, message.more),
                     timers=(self._again(now),),
                 )
+            case _OrdersCured():
+                state = msgspec.structs.replace(state, releasing=message.more is not None)
+                return Decision(state=state, emits=_releases(message.cured, message.more))
             case EffectRefused() | EffectExhausted():
                 case_ = ExceptionCase(
                     kind="catalogue.refused",
@@ -192,16 +197,9 @@ class Catalogue:
         )
 
 
-def _writes(products: Sequence[Product]) -> tuple[Write, ...]:
-    return tuple(
-        Write(
-            "put_product",
-            (product.id, product.code, folded(product.code), product.name or "", int(_sellable(product))),
-        )
-        for product in products
-    )
-
-
-def _sellable(product: Product) -> bool:
-    """Whether the product can be on an order: active, and not declared unsellable."""
-    return product.active and product.sellable is not False
+def _releases(cured: Sequence[str], more: Release | None) -> tuple[Emit, ...]:
+    """What sends these orders on, and then goes on behind them."""
+    rechecks = [
+        Emit(channel="order_importer", key=key, message=Recheck(because="catalogue"), priority=BULK) for key in cured
+    ]
+    return (*rechecks, *([Emit(channel=NAME, message=more, priority=BULK)] if more is not None else []))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import os
 import re
 import shlex
@@ -37,6 +38,11 @@ IsActor = Annotated[bool, Parameter(name="--actor", help="NAME is an actor, such
 OrderName = Annotated[
     str, Parameter(help="Sales-channel/id, or the id alone, or the number that people say; it must mean one order.")
 ]
+SkuText = Annotated[str, Parameter(help="A SKU, exactly as it is written; quote one that has spaces.")]
+AliasName = Annotated[str, Parameter(help="What sales channels call the product, exactly as a case quotes it.")]
+Reason = Annotated[str, Parameter(help="Why, for whoever looks at it in a year. It stays on record.")]
+Who = Annotated[str, Parameter(help="Who decides; by default whoever is logged in here.")]
+DryRun = Annotated[bool, Parameter(name="--dry-run", help="Only say what would follow.", negative="")]
 State = Literal["new", "held", "creating", "unknown", "imported", "cancelled"]
 Owner = Literal["operations", "finance", "ecommerce", "sre"]
 Vendor = Literal["fulfil", "patchworks"]
@@ -52,7 +58,9 @@ app = App(
 orders = App(name="orders", help="What became of the orders.")
 holds = App(name="holds", help="What is held, why, whose it is, and until when.")
 schema = App(name="schema", help="Published schemas.")
-for part in (orders, holds, schema):
+alias = App(name="alias", help="What sales channels call a product that Fulfil calls otherwise.")
+sku = App(name="sku", help="What is known of a SKU.")
+for part in (orders, holds, alias, sku, schema):
     app.command(part)
 
 
@@ -381,6 +389,74 @@ def order_schema() -> None:
     sys.stdout.write(msgspec.json.format(msgspec.json.encode(order_json_schema())).decode() + "\n")
 
 
+@sku.command(name="explain")
+def explain_sku(text: SkuText, *, config: ConfigPath = CONFIG, json: AsJson = False) -> None:
+    """Whether orders of this SKU can be imported; if not, what may be meant by it."""
+    from flows.explain import explain_sku as explained  # noqa: PLC0415
+
+    async def ask(read: Any) -> Any:
+        return await read.candidates(text), await read.aliases()
+
+    found, aliases = _read(config, ask)
+    if json:
+        _print_json({"sku": text, "candidates": found, "alias": [each for each in aliases if each.alias == text]})
+    else:
+        print("\n".join(map(_harmless, explained(text, found, aliases))))
+
+
+@alias.command(name="list")
+def list_aliases(
+    *, audit: Annotated[bool, Parameter(negative="")] = False, config: ConfigPath = CONFIG, json: AsJson = False
+) -> None:
+    """Every alias, and who decided on it.
+
+    Parameters
+    ----------
+    audit
+        The chain of all decisions instead, checked from its beginning; exit status 1 when it was changed.
+    """
+    if audit:
+        _print_audit(_read(config, lambda read: read.audit()), json=json)
+        return
+    rows = _read(config, lambda read: read.aliases())
+    if json:
+        _print_json(rows)
+        return
+    _print_table(
+        ("alias", "stands for", "since", "by", "why"),
+        [(row.alias, row.sku, _short(row.decided_at), row.decided_by, row.reason) for row in rows],
+        empty="there are no aliases",
+    )
+
+
+@alias.command(name="add")
+def add_alias(
+    name: AliasName,
+    to_sku: SkuText,
+    *,
+    reason: Reason,
+    by: Who = "",
+    dry_run: DryRun = False,
+    config: ConfigPath = CONFIG,
+) -> None:
+    """Let NAME, as sales channels call it, stand for the SKU in Fulfil. The orders that this cures are released."""
+    _control(
+        config, "alias", action="add", alias=name, sku=to_sku, reason=reason, by=by or getpass.getuser(),
+        dry_run="yes" if dry_run else "",
+    )  # fmt: skip
+
+
+@alias.command(name="remove")
+def remove_alias(
+    name: AliasName, *, reason: Reason, by: Who = "", dry_run: DryRun = False, config: ConfigPath = CONFIG
+) -> None:
+    """Let NAME stand for nothing but itself again. What was imported under it stays."""
+    _control(
+        config, "alias", action="remove", alias=name, reason=reason, by=by or getpass.getuser(),
+        dry_run="yes" if dry_run else "",
+    )  # fmt: skip
+
+
 # -- below the commands ------------------------------------------------------------------------------------------------
 
 
@@ -429,6 +505,24 @@ def _story(config: Path, order: str) -> Any:
     if len(keys) > 1:
         raise _NotFound(f"{order!r} may be {', '.join(keys)}; say which")
     return _read(config, lambda read: read.story(keys[0]))
+
+
+def _print_audit(entries: list[Any], *, json: bool) -> None:
+    """The chain, as it is kept; raises when it does not hold together."""
+    from flows.model.audit import first_broken  # noqa: PLC0415
+
+    if json:
+        _print_json(entries)
+    else:
+        rows = [
+            (each.seq, _short(to_datetime(each.at)), each.by, each.action, each.subject, _pairs(each.values),
+             each.reason, each.digest[:12])
+            for each in entries
+        ]  # fmt: skip
+        _print_table(("no", "at", "by", "did", "to", "with", "why", "digest"), rows, empty="nobody decided anything")
+    broken = first_broken(entries)
+    if broken is not None:
+        raise SeamlineError(f"the chain is broken at entry {broken}: it, or one before it, was changed or taken out")
 
 
 def _control(config: Path, command: str, **parameters: str) -> None:

@@ -57,6 +57,12 @@ class FulfilSettings(msgspec.Struct, frozen=True, kw_only=True):
     """How often changed products are read."""
     catalogue_overlap_s: Annotated[float, Meta(ge=0)] = 300.0
     """How far before the last sync each sync reads again, because late commits carry earlier times."""
+    catalogue_refresh_every_s: Annotated[float, Meta(ge=1, le=31_536_000)] = 86_400.0
+    """How often all products are read again, which alone shows those that are gone."""
+    catalogue_refresh_page_every_s: Annotated[float, Meta(ge=0, le=3_600)] = 2.0
+    """The distance between two pages of that, so that it never takes the calls of orders."""
+    catalogue_gone_max: Annotated[int, Meta(ge=0, le=100_000)] = 1_000
+    """So many products may be gone at once; when more are, none is believed to be, and it is a case."""
     capabilities: str = ""
     """The file in which `seamline probe fulfil` keeps what this tenant can do. Empty: nothing is known, and the least
     is assumed."""

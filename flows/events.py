@@ -72,6 +72,28 @@ class CatalogueSynced(Event, frozen=True):
     products: int
 
 
+class CatalogueRefreshed(Event, frozen=True):
+    """All products were read again; `gone` of those that were known are no longer in Fulfil."""
+
+    event = "catalogue.refreshed"
+    level = "info"
+    metrics = (
+        Counter("seamline_catalogue_refreshes_total", "Complete reads of all products."),
+        Counter("seamline_products_gone_total", "Products that a full read found to be gone.", amount="gone"),
+    )
+    products: int
+    gone: int
+
+
+class AliasDecided(Event, frozen=True):
+    """Somebody gave a SKU an alias, or took it away."""
+
+    event = "alias.decided"
+    level = "info"
+    metrics = (Counter("seamline_aliases_decided_total", "Decisions on aliases of SKUs.", ("action",)),)
+    action: str
+
+
 class RunRecovered(Event, frozen=True):
     """A failed Patchworks run was dealt with: these orders came only by it, those were known. `lost`: not all of it."""
 

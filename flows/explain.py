@@ -6,7 +6,8 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from flows.exceptions.kinds import KINDS, NEVER
-from flows.reading import CaseRow, FactRow, Story
+from flows.model.candidates import Candidate
+from flows.reading import AliasRow, CaseRow, FactRow, Story
 
 
 def explain(story: Story, now: datetime) -> str:
@@ -77,6 +78,38 @@ def _case(case: CaseRow, now: datetime) -> str:
     stake = f" At stake: {case.amount} {case.currency}." if case.amount and case.currency else ""
     ends = "It never ends by itself" if kind.ends == NEVER else f"It ends by itself {kind.ends}"
     return f"{kind.title}: {case.sentence}.{stake}\nNext step, by {case.owner}, {due}: {kind.remedy}. {ends}."
+
+
+def explain_sku(text: str, found: Sequence[Candidate], aliases: Sequence[AliasRow]) -> list[str]:
+    """Whether orders of a SKU can be imported, and if not, what may be meant by it: one sentence a line."""
+    exact = [each for each in found if each.how == "exact"]
+    sold = [each for each in exact if each.sold]
+    if len(sold) == 1:
+        return [f"{text!r} is in Fulfil: {_product(sold[0])}. Orders of it can be imported."]
+    lines = [f"{text!r} is not sold in Fulfil: orders of it are held."]
+    if len(sold) > 1:
+        lines = [f"{text!r} is the SKU of {len(sold)} active products in Fulfil: orders of it are held."]
+    lines += [
+        f"{text!r} is an alias of {row.sku!r}, said {row.decided_by} on {_time(row.decided_at)}: {row.reason}."
+        for row in aliases
+        if row.alias == text
+    ]
+    lines += [f"It is {_product(each)}." for each in exact]
+    how = {"alike": "differs only in case or spaces", "barcode": "has it as its barcode", "near": "is one error away"}
+    lines += [f"{each.sku!r} {how[each.how]}: {_product(each)}." for each in found if each.how in how]
+    if len(lines) == 1:
+        lines.append("Nothing in Fulfil is like it.")
+    elif any(each.sold and each.how in how for each in found):
+        lines.append("If one of them is meant: seamline alias add TEXT SKU --reason WHY --dry-run")
+    return lines
+
+
+def _product(each: Candidate) -> str:
+    if each.gone_at is not None:
+        state = f", which was gone from Fulfil on {_time(each.gone_at)}"
+    else:
+        state = "" if each.sold else ", which is not active there"
+    return f"product {each.product}{f' ({each.name})' if each.name else ''}{state}"
 
 
 def _lines(timeline: Iterable[FactRow]) -> list[str]:

@@ -11,7 +11,7 @@ gateways, what Fulfil refuses, and every edit or cancel of an order that is alre
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, assert_never
@@ -22,6 +22,8 @@ from connectors.fulfil.wire import CreatedSale, CreateOrder, FindSales, SaleFoun
 from flows.config import SalesChannelSettings
 from flows.exceptions.kinds import ExceptionCase
 from flows.formats import FORMATS, Unreadable
+from flows.model.aliases import under_fulfils_skus
+from flows.model.candidates import Hints
 from flows.model.messages import Recheck
 from flows.model.money import MixedCurrencies, Money
 from flows.model.order import Line, Order, ShippingLine
@@ -78,6 +80,8 @@ class OrderPresented(Message, frozen=True, kw_only=True):
     """Missing SKU -> what is known of its near relatives."""
     ambiguous: dict[str, tuple[str, ...]] = msgspec.field(default_factory=dict)
     """SKU of several active products -> each of them, for people: its id in Fulfil and its name."""
+    aliases: dict[str, str] = msgspec.field(default_factory=dict)
+    """SKU that Fulfil sells under another -> that one, as a person has decided."""
 
 
 class OrderUnreadable(Message, frozen=True, kw_only=True):
@@ -177,14 +181,14 @@ def _weigh(state: OrderState, message: OrderPresented, content: str, now: dateti
     cases += [_case(UNKNOWN, sku, _missing(sku, message.hints), state, now) for sku in message.missing]
     cases += [_case(AMBIGUOUS, sku, _shared(sku, of), state, now) for sku, of in message.ambiguous.items()]
     if not cases:
-        match sale_for(order, settings):
+        match sale_for(under_fulfils_skus(order, message.aliases), settings):
             case Unmapped() as unmapped:
                 kind = _UNMAPPED.get(unmapped.kind, "order.unmapped")
                 cases.append(_case(kind, unmapped.name, unmapped.sentence, state, now))
             case Unmappable() as unmappable:
                 cases.append(_case("order.contradiction", "mapping", unmappable.reason, state, now))
             case sale:
-                return _create(state, settings, sale)
+                return _create(state, settings, sale, message.aliases)
     held = msgspec.structs.replace(state, status=Status.HELD, cases=tuple(cases))
     return _decision(held, Fact(kind="held", values={"causes": ", ".join(case.kind for case in cases)}), trace=True)
 
@@ -196,7 +200,7 @@ def _total(order: Order, settings: SaleSettings) -> Money:
         return order.total
 
 
-def _create(state: OrderState, settings: SaleSettings, sale: CreateOrder) -> Decision:
+def _create(state: OrderState, settings: SaleSettings, sale: CreateOrder, aliases: Mapping[str, str]) -> Decision:
     effect = Effect(
         api="fulfil",
         kind="create_order",
@@ -211,9 +215,14 @@ def _create(state: OrderState, settings: SaleSettings, sale: CreateOrder) -> Dec
     return Decision(
         state=creating,
         effects=(effect,),
-        facts=(Fact(kind="decided", values={"lines": len(sale.sale_lines)}),),
+        facts=(Fact(kind="decided", values={"lines": len(sale.sale_lines)}), *_aliased(aliases)),
         keeps=_kept(creating),
     )
+
+
+def _aliased(aliases: Mapping[str, str]) -> tuple[Fact, ...]:
+    skus = ", ".join(f"{alias!r} as {sku!r}" for alias, sku in aliases.items())
+    return (Fact(kind="aliased", values={"skus": skus}),) if aliases else ()
 
 
 def _look_up(channel: int, identifier: str) -> Effect:
@@ -475,6 +484,7 @@ class OrderImporter:
     ) -> None:
         self._sales_channels, self._catalogue, self._journal, self._emit = sales_channels, catalogue, journal, emit
         self._attempts_max = RESENDS_MAX if repeats_create else 1
+        self._hints = Hints(catalogue, journal)
 
     def begin(self, key: str) -> OrderState:  # noqa: ARG002 - every order begins alike
         """An order that was never met."""
@@ -533,21 +543,14 @@ class OrderImporter:
         )
         return await self._doubted(presented, doubtful) if doubtful else presented
 
-    async def _doubted(self, read: OrderPresented, skus: Iterable[str]) -> OrderPresented:
+    async def _doubted(self, read: OrderPresented, skus: Sequence[str]) -> OrderPresented:
         """With what is known of SKUs that cannot be sold."""
-        products = {sku: self._catalogue.twins(sku) for sku in skus}
+        aliases = {sku: other for sku in skus if (other := self._catalogue.sold_as(sku)) is not None}
+        products = {sku: self._catalogue.twins(sku) for sku in skus if sku not in aliases}
         missing = tuple(sku for sku, twins in products.items() if not twins)
-        hints = {sku: await self._hint(sku) for sku in missing}
+        hints = {sku: await self._hints.of(sku) for sku in missing}
         ambiguous = {sku: await self._named(sku, twins) for sku, twins in products.items() if twins}
-        return msgspec.structs.replace(read, missing=missing, hints=hints, ambiguous=ambiguous)
-
-    async def _hint(self, sku: str) -> str:
-        """What a person who looks for the SKU would like to know."""
-        if self._catalogue.inactive(sku):
-            return ": the product is there, but inactive"
-        near = await self._journal.query("skus_like", folded(sku)) if sku else []
-        names = " and ".join(repr(row[0]) for row in near if row[0] != sku)
-        return f"; {names} differs only in case or spaces" if names else ""
+        return msgspec.structs.replace(read, missing=missing, hints=hints, ambiguous=ambiguous, aliases=aliases)
 
     async def _named(self, sku: str, products: Sequence[int]) -> tuple[str, ...]:
         """Products that share a SKU, as people know them; the name of one that has just come may not be on disk yet."""

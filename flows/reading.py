@@ -12,6 +12,8 @@ from typing import Any
 
 import msgspec
 
+from flows.model.audit import AuditEntry
+from flows.model.candidates import Candidate, candidates
 from flows.model.schema import ORDERS
 from flows.pages import Place
 from runtime.clock import Instant, to_datetime, to_instant
@@ -65,6 +67,16 @@ class CaseRow(msgspec.Struct, frozen=True, kw_only=True):
     def place(self) -> Place:
         """Its place in the list of open exceptions."""
         return Place(to_instant(self.deadline_at), self.fingerprint)
+
+
+class AliasRow(msgspec.Struct, frozen=True, kw_only=True):
+    """What a sales channel calls a product, and its SKU in Fulfil."""
+
+    alias: str
+    sku: str
+    decided_at: datetime
+    decided_by: str
+    reason: str
 
 
 class FactRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -139,12 +151,41 @@ class Reading:
         """How many orders there are: (sales channel, state, count)."""
         return [tuple(row) for row in await self._query("orders_by_state")]
 
+    async def candidates(self, text: str) -> tuple[Candidate, ...]:
+        """The products that may be meant by a SKU, the nearest first; those of exactly this SKU among them."""
+        return await candidates(text, self._query, self._query_list)
+
+    async def aliases(self) -> list[AliasRow]:
+        """Every alias, in order of its text."""
+        rows = await self._query("aliases")
+        return [
+            AliasRow(alias=alias, sku=sku, decided_at=to_datetime(at), decided_by=by, reason=reason)
+            for alias, sku, at, by, reason in rows
+        ]
+
+    async def audit(self, *, after: int = 0, limit: int = 10_000) -> list[AuditEntry]:
+        """What people decided, in order."""
+        return [
+            AuditEntry(
+                seq=seq, at=at, by=by, action=action, subject=subject, values=msgspec.json.decode(values),
+                reason=reason, previous=previous, digest=digest,
+            )
+            for seq, at, by, action, subject, values, reason, previous, digest in await self._query(
+                "audit", after, limit
+            )
+        ]  # fmt: skip
+
     async def pauses(self) -> list[tuple[str, str, datetime, str]]:
         """What is stopped: (scope, name, since, by whom)."""
         return [(scope, name, to_datetime(at), by) for scope, name, at, by in await self._query("pauses")]
 
     async def _query(self, name: str, *row: Any) -> Sequence[Any]:
         return await self._connection.run(lambda connection: self._statements[name].read(connection, row))
+
+    async def _query_list(self, name: str, items: Sequence[Any], *before: Any) -> Sequence[Any]:
+        return await self._connection.run(
+            lambda connection: self._statements[name].read_list(connection, items, *before)
+        )
 
 
 @contextlib.asynccontextmanager

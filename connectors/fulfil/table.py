@@ -49,11 +49,11 @@ _WRITES: Final[tuple[Write[Any], ...]] = (
 READS: Final[Mapping[str, Read[Any, Any]]] = MappingProxyType({read.kind: read for read in _READS})
 WRITES: Final[Mapping[str, Write[Any]]] = MappingProxyType({write.kind: write for write in _WRITES})
 
-_STOCK_FIELDS: Final = ("code", "active", "quantity_on_hand", "quantity_available")
+_PRODUCT_FIELDS: Final = ("code", "active", "quantity_on_hand", "quantity_available", "upc")
 _OTHER_NAMES: Final = frozenset(
     (
         "product.product",
-        *(f"product.product.{name}" for name in _STOCK_FIELDS),
+        *(f"product.product.{name}" for name in _PRODUCT_FIELDS),
         *(f"{step.model}.{step.field}" for step in workflow.STEPS),
         *(write.path.split("/")[1] for write in _WRITES if not write.on_record),
     )

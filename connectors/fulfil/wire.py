@@ -6,6 +6,8 @@ Sources: developers.fulfil.io, orders (`sale.channel/create_order`); the typed v
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
 from datetime import datetime
 from decimal import Decimal
 from typing import Annotated, Any, Final, Literal
@@ -317,6 +319,8 @@ class Product(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     active: bool
     sellable: bool | None = None
     """None: the tenant does not say."""
+    barcode: str | None = None
+    """None: it has none, or the tenant does not say."""
     create_date: datetime | None = None
     write_date: datetime | None = None
 
@@ -324,12 +328,13 @@ class Product(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 class ProductPageRequest(msgspec.Struct, frozen=True, kw_only=True):
     """Body of `search_products`: products with an id above `after_id`, in order of id, at most `limit`.
 
-    `changed_since`: only those created or changed at that instant or later.
+    `changed_since`: only those created or changed at that instant or later. `ids`: only these; empty: whichever.
     """
 
     changed_since: Annotated[datetime, Meta(tz=True)] | None = None
     after_id: Annotated[int, Meta(ge=0)] = 0
     limit: Annotated[int, Meta(ge=1)] = RECORDS_MAX
+    ids: Annotated[tuple[int, ...], Meta(max_length=RECORDS_MAX)] = ()
 
 
 class ProductPage(msgspec.Struct, frozen=True, kw_only=True):
@@ -338,6 +343,8 @@ class ProductPage(msgspec.Struct, frozen=True, kw_only=True):
     products: tuple[Product, ...]
     last_id: int
     complete: bool
+    uncoded: tuple[int, ...] = ()
+    """Ids of the products on the page that have no code, so no SKU."""
 
 
 class _ProductRow(msgspec.Struct, frozen=True, gc=False):
@@ -349,17 +356,26 @@ class _ProductRow(msgspec.Struct, frozen=True, gc=False):
     salable: Any = None
     create_date: Any = None
     write_date: Any = None
+    barcode: Any = None
 
 
-_decode_products: Final = msgspec.json.Decoder(list[_ProductRow]).decode
+@functools.cache
+def _product_rows(barcode_field: str) -> Callable[[bytes], list[_ProductRow]]:
+    """Reads rows of a tenant that has barcodes under this name; empty: it does not tell them."""
+    named = msgspec.field(default=None, name=barcode_field or "barcode")
+    row = msgspec.defstruct("_ProductRow", [("barcode", Any, named)], bases=(_ProductRow,), frozen=True, gc=False)
+    return msgspec.json.Decoder(list[row]).decode  # type: ignore[valid-type]
+
+
 PRODUCT_FIELDS: Final = ("code", "rec_name", "active", "create_date", "write_date")
 
 
-def decode_product_page(body: bytes, request: ProductPageRequest) -> ProductPage:
+def decode_product_page(body: bytes, request: ProductPageRequest, barcode_field: str = "") -> ProductPage:
     """The answer to `request`, whose `limit` is what was asked of Fulfil. Raises msgspec.DecodeError."""
-    rows = _decode_products(body)
+    rows = _product_rows(barcode_field)(body)
     return ProductPage(
         products=tuple([_product(row) for row in rows if isinstance(row.code, str) and row.code]),
+        uncoded=tuple([row.id for row in rows if not (isinstance(row.code, str) and row.code)]),
         last_id=max((row.id for row in rows), default=request.after_id),
         complete=len(rows) < request.limit,
     )
@@ -375,6 +391,7 @@ def _product(row: _ProductRow) -> Product:
         sellable=sellable if isinstance(sellable, bool) else None,
         create_date=_instant(row.create_date),
         write_date=_instant(row.write_date),
+        barcode=row.barcode if isinstance(row.barcode, str) and row.barcode else None,
     )
 
 

@@ -51,7 +51,7 @@ KINDS: dict[str, Kind] = {
             deadline=timedelta(hours=4),
             blocks="the import of the whole order",
             ends="when a product with exactly this SKU is active in Fulfil",
-            remedy="create or activate the product in Fulfil, or correct the SKU in the sales channel and resend",
+            remedy="create or activate the product in Fulfil, or give the SKU an alias, or correct it there and resend",
         ),
         Kind(
             name="sku.ambiguous",
@@ -160,6 +160,24 @@ KINDS: dict[str, Kind] = {
             blocks="orders with new SKUs; before the first sync, the import of every order",
             ends="when a read of the products succeeds",
             remedy="give the API user access to products in Fulfil; check fulfil.api.sellable_field",
+        ),
+        Kind(
+            name="catalogue.shrunk",
+            title="Many products are no longer told by Fulfil",
+            owner=Owner.SRE,
+            deadline=timedelta(hours=8),
+            blocks="nothing: the products are taken to be there, and Fulfil refuses orders of those that are not",
+            ends="when a full read of the products misses fewer",
+            remedy="check what the API user may see in Fulfil; if they were deleted, raise fulfil.catalogue_gone_max",
+        ),
+        Kind(
+            name="alias.broken",
+            title="An alias stands for a SKU that Fulfil does not sell",
+            owner=Owner.ECOMMERCE,
+            deadline=timedelta(hours=24),
+            blocks="the import of orders that name the alias",
+            ends="when exactly one product with that SKU is active in Fulfil, or the alias is changed or removed",
+            remedy="restore the product in Fulfil, or give the alias another SKU with `seamline alias add`",
         ),
         Kind(
             name="run.lost",

@@ -10,3 +10,14 @@ class Recheck(Message, frozen=True, kw_only=True):
 
     because: str
     """`catalogue`, `person`, or `later`: its own timer."""
+
+
+class Release(Message, frozen=True, kw_only=True):
+    """To the catalogue: release the orders whose SKU can be sold by now, those bought later than this ones first.
+
+    `placed_us` is an instant of purchase (microseconds since 1970 UTC), `subject` an order of that instant; without
+    them it begins with the oldest purchase.
+    """
+
+    placed_us: int = -(1 << 62)
+    subject: str = ""

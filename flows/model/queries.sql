@@ -27,30 +27,87 @@ UPDATE exception_case SET closed_at = ?1, closed_how = ?2 WHERE fingerprint = ?3
 
 -- name: put_product
 -- A product as Fulfil has it now.
-INSERT INTO catalogue (product, sku, folded, name, active) VALUES :rows(5)
+INSERT INTO catalogue (product, sku, folded, name, active, sellable, barcode) VALUES :rows(7)
 ON CONFLICT (product) DO UPDATE SET
-  sku = excluded.sku, folded = excluded.folded, name = excluded.name, active = excluded.active;
+  sku = excluded.sku, folded = excluded.folded, name = excluded.name, active = excluded.active,
+  sellable = excluded.sellable, barcode = excluded.barcode, gone_at = NULL;
+
+-- name: end_product
+-- A product is no longer in Fulfil, or has no SKU there: (gone at, product).
+UPDATE catalogue SET gone_at = ?1 WHERE product = ?2 AND gone_at IS NULL;
+
+-- name: put_alias
+-- What a sales channel calls a product stands for a SKU of Fulfil from now on.
+INSERT INTO sku_alias (alias, sku, decided_at, decided_by, reason) VALUES :rows(5)
+ON CONFLICT (alias) DO UPDATE SET
+  sku = excluded.sku, decided_at = excluded.decided_at, decided_by = excluded.decided_by, reason = excluded.reason;
+
+-- name: end_alias
+-- It stands for nothing any more: (alias).
+DELETE FROM sku_alias WHERE alias = ?1;
+
+-- name: put_audit
+-- A link of the chain of what people decided.
+INSERT INTO audit (seq, at, by, action, subject, "values", reason, previous, digest) VALUES :rows(9);
 
 -- name: products
--- Every product, for the index in memory: (after product, limit).
-SELECT product, sku, active FROM catalogue WHERE product > ?1 ORDER BY product LIMIT ?2;
+-- Every product, for the index in memory, and whether it can be on an order: (after product, limit).
+SELECT product, sku, active AND sellable IS NOT 0 FROM catalogue
+WHERE product > ?1 AND gone_at IS NULL ORDER BY product LIMIT ?2;
 
--- name: skus_like
--- SKUs that differ from one only in case or outer spaces: (folded).
-SELECT DISTINCT sku FROM catalogue WHERE folded = ?1 ORDER BY sku LIMIT 5;
+-- name: products_between
+-- The products that are thought to be in Fulfil, of a stretch of ids: (after product, to product, limit).
+SELECT product FROM catalogue WHERE product > ?1 AND product <= ?2 AND gone_at IS NULL ORDER BY product LIMIT ?3;
+
+-- name: products_alike
+-- Products whose SKUs differ from one at most in case and spaces, gone ones among them: (folded).
+SELECT sku, product, name, active AND sellable IS NOT 0, barcode, gone_at FROM catalogue WHERE folded = ?1
+ORDER BY gone_at IS NOT NULL, active DESC, sku, product LIMIT 20;
+
+-- name: products_of_barcode
+-- Products that have a barcode: (barcode).
+SELECT sku, product, name, active AND sellable IS NOT 0, barcode, gone_at FROM catalogue
+WHERE barcode = ?1 AND gone_at IS NULL ORDER BY active DESC, sku, product LIMIT 20;
+
+-- name: products_near
+-- Products whose SKUs are among some that a typing error would make: (:keys, folded).
+SELECT sku, product, name, active AND sellable IS NOT 0, barcode, gone_at FROM catalogue
+WHERE folded IN (:keys) AND gone_at IS NULL ORDER BY active DESC, sku, product LIMIT 20;
 
 -- name: products_of_sku
 -- The products that can be sold under a SKU: (folded, sku).
-SELECT product, name FROM catalogue WHERE folded = ?1 AND sku = ?2 AND active = 1 ORDER BY product;
+SELECT product, name FROM catalogue
+WHERE folded = ?1 AND sku = ?2 AND active = 1 AND sellable IS NOT 0 AND gone_at IS NULL ORDER BY product;
+
+-- name: aliases
+-- Every alias.
+SELECT alias, sku, decided_at, decided_by, reason FROM sku_alias ORDER BY alias;
+
+-- name: alias
+-- One alias, if it is one: (alias).
+SELECT sku, decided_at, decided_by, reason FROM sku_alias WHERE alias = ?1;
+
+-- name: audit
+-- What people decided, in order: (after seq, limit).
+SELECT seq, at, by, action, subject, "values", reason, previous, digest FROM audit WHERE seq > ?1 ORDER BY seq LIMIT ?2;
 
 -- name: causes_open
 -- What the open cases of a kind wait for: (kind).
 SELECT DISTINCT cause FROM exception_case WHERE kind = ?1 AND closed_at IS NULL;
 
 -- name: subjects_waiting
--- Who waits for one cause, in order of purchase: (kind, cause).
-SELECT c.subject, o.placed_at FROM exception_case c LEFT JOIN order_view o ON o.key = c.subject
-WHERE c.kind = ?1 AND c.cause = ?2 AND c.closed_at IS NULL ORDER BY o.placed_at, c.subject;
+-- Who waits for one cause, in order of purchase: (kind, cause, and of those after an instant of purchase and a subject,
+-- limit).
+SELECT coalesce(o.placed_at, 0), c.subject FROM exception_case c LEFT JOIN order_view o ON o.key = c.subject
+WHERE c.kind = ?1 AND c.cause = ?2 AND c.closed_at IS NULL AND (coalesce(o.placed_at, 0), c.subject) > (?3, ?4)
+ORDER BY 1, 2 LIMIT ?5;
+
+-- name: subjects_cured
+-- Who waits for a SKU, in order of purchase, and how many other things each waits for: (SKU).
+SELECT c.subject, (SELECT count(*) FROM exception_case e WHERE e.subject = c.subject AND e.closed_at IS NULL) - 1
+FROM exception_case c LEFT JOIN order_view o ON o.key = c.subject
+WHERE c.kind IN ('sku.unknown', 'sku.ambiguous') AND c.cause = ?1 AND c.closed_at IS NULL
+ORDER BY coalesce(o.placed_at, 0), c.subject;
 
 -- name: orders_listed
 -- Orders, latest change first: (state or '', sales channel or '', changed before, limit, and of that instant those after

@@ -1,16 +1,36 @@
-"""The SKUs that Fulfil can sell, in memory: a known one is answered in microseconds, with no call and no read."""
+"""The SKUs that Fulfil can sell, in memory: a known one is answered in a microsecond, with no call and no read.
+
+SKUs are kept as 64-bit hashes, of a seed that every process draws anew, so a product costs 32 to 64 bytes whatever its
+SKU is like. The texts are in the journal. That two of 500,000 SKUs have one hash has a chance of 1 in 100 million, and
+would hold their orders as ambiguous; that an unknown SKU is taken for a known one, of 1 in 10 million millions, and
+would be an order that Fulfil refuses.
+"""
 
 from __future__ import annotations
 
+import unicodedata
+from collections.abc import Mapping
+
 import anyio
+
+from flows.model.numbers import NumberMap
 
 UNKNOWN, AMBIGUOUS = "sku.unknown", "sku.ambiguous"
 """Kinds of exception: what keeps a SKU from being sold."""
 
+_PRODUCT_BITS = 40
+_PRODUCT = (1 << _PRODUCT_BITS) - 1
+_ARCHIVED = 1 << _PRODUCT_BITS
+_SEVERAL = _PRODUCT
+"""In the place of a product: there are several, see `_twins`. Ids of products are below it."""
+
 
 def folded(sku: str) -> str:
-    """A SKU without case and outer spaces: SKUs that are alike in this are near relatives."""
-    return sku.strip().casefold()
+    """A SKU without case, spaces and what cannot be seen: SKUs that are alike in this are near relatives."""
+    if sku.isascii():
+        return "".join(sku.split()).casefold()
+    plain = unicodedata.normalize("NFKC", sku).casefold()
+    return "".join(each for each in plain if each.isprintable() and not each.isspace())
 
 
 class SkuIndex:
@@ -20,64 +40,104 @@ class SkuIndex:
     """
 
     def __init__(self) -> None:
-        self._products: dict[str, int] = {}
-        """SKU -> the one active product that has it."""
-        self._twins: dict[str, set[int]] = {}
-        """SKU -> the active products that have it, where there are several."""
-        self._inactive: dict[str, int] = {}
-        """SKU -> how many inactive products have it."""
-        self._skus: dict[int, str] = {}
+        self._skus = NumberMap()
+        """Hash of a SKU -> the one active product that has it (0: none), and how many archived ones have it."""
+        self._products = NumberMap()
+        """Product -> hash of its SKU, and whether it is active in the lowest bit."""
+        self._twins: dict[int, set[int]] = {}
+        """Hash of a SKU -> the active products that have it, where there are several."""
+        self._count = 0
+        self.aliases: dict[str, str] = {}
+        """What sales channels call a product -> its SKU in Fulfil, as people have decided."""
+        self.changes = 0
+        """Rises whenever something becomes known that was not: what was worked out before is to be worked out again."""
         self.ready = anyio.Event()
 
     def __len__(self) -> int:
-        return len(self._products)
+        return self._count
 
     def sellable(self, sku: str) -> bool:
         """Whether exactly this SKU is one active product, and no other."""
-        return sku in self._products
+        return 0 < self._skus.get(_hash(sku)) & _PRODUCT < _SEVERAL
+
+    def sold_as(self, sku: str) -> str | None:
+        """The SKU under which Fulfil sells what a sales channel calls this: itself, or what it is an alias of."""
+        if self.sellable(sku):
+            return sku
+        other = self.aliases.get(sku)
+        return other if other is not None and self.sellable(other) else None
 
     def twins(self, sku: str) -> list[int]:
         """The active products that share this SKU, by id; empty when there are not several."""
-        return sorted(self._twins.get(sku, ()))
+        return sorted(self._twins.get(_hash(sku), ()))
 
     def trouble(self, sku: str) -> str | None:
         """The kind of exception that an order of this SKU is held for; None when it can be sold."""
-        if sku in self._products:
+        if self.sold_as(sku) is not None:
             return None
-        return AMBIGUOUS if sku in self._twins else UNKNOWN
+        return AMBIGUOUS if _hash(sku) in self._twins else UNKNOWN
 
     def inactive(self, sku: str) -> bool:
         """Whether this SKU is that of a product that is not active."""
-        return sku in self._inactive
+        return self._skus.get(_hash(sku)) >= _ARCHIVED
 
     def learn(self, sku: str, product: int, *, active: bool) -> None:
         """Take over what Fulfil says of a product; it replaces what was known of it.
 
         An inactive product takes nothing from an active one of the same SKU: brands archive a product and make it anew.
         """
-        old = self._skus.get(product)
-        if old is not None:
-            self._forget(old, product)
-        self._skus[product] = sku
+        hashed = _hash(sku)
+        told = hashed | active
+        if self._products.get(product) == told:
+            return
+        self.forget(product)
+        self._products.put(product, told)
+        known = self._skus.get(hashed)
         if not active:
-            self._inactive[sku] = self._inactive.get(sku, 0) + 1
-        elif sku in self._twins:
-            self._twins[sku].add(product)
-        elif sku in self._products:
-            self._twins[sku] = {self._products.pop(sku), product}
+            self._skus.put(hashed, known + _ARCHIVED)
+        elif not (one := known & _PRODUCT):
+            self._skus.put(hashed, known | product)
+            self._count += 1
+        elif one == _SEVERAL:
+            self._twins[hashed].add(product)
         else:
-            self._products[sku] = product
+            self._twins[hashed] = {one, product}
+            self._skus.put(hashed, known | _SEVERAL)
+            self._count -= 1
+        self.changes += 1
 
-    def _forget(self, sku: str, product: int) -> None:
-        twins = self._twins.get(sku, set())
-        if self._products.get(sku) == product:
-            del self._products[sku]
-        elif product in twins:
+    def forget(self, product: int) -> None:
+        """The product is no longer there. Nothing happens when it was not known."""
+        told = self._products.get(product)
+        if not told:
+            return
+        self._products.put(product, 0)
+        self.changes += 1
+        hashed = told & ~1
+        known = self._skus.get(hashed)
+        if not told & 1:
+            self._skus.put(hashed, known - _ARCHIVED)
+        elif known & _PRODUCT != _SEVERAL:
+            self._skus.put(hashed, known & ~_PRODUCT)
+            self._count -= 1
+        else:
+            twins = self._twins[hashed]
             twins.discard(product)
             if len(twins) == 1:
-                self._products[sku] = twins.pop()
-                del self._twins[sku]
-        elif self._inactive[sku] > 1:
-            self._inactive[sku] -= 1
-        else:
-            del self._inactive[sku]
+                del self._twins[hashed]
+                self._skus.put(hashed, known & ~_PRODUCT | twins.pop())
+                self._count += 1
+
+    def rename(self, aliases: Mapping[str, str | None]) -> None:
+        """Take over aliases that were decided on; None: there is none any more."""
+        for alias, sku in aliases.items():
+            if sku is None:
+                self.aliases.pop(alias, None)
+            else:
+                self.aliases[alias] = sku
+        self.changes += 1
+
+
+def _hash(sku: str) -> int:
+    """Never 0, and even: the lowest bit is free for what is to be said of it."""
+    return hash(sku) & ~1 or 2

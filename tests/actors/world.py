@@ -32,6 +32,9 @@ from connectors.fulfil.wire import (
 from flows.catalogue import KEY as CATALOGUE_KEY
 from flows.catalogue import NAME as CATALOGUE
 from flows.catalogue import Catalogue, Sync
+from flows.catalogue_refresh import KEY as REFRESH_KEY
+from flows.catalogue_refresh import NAME as CATALOGUE_REFRESH
+from flows.catalogue_refresh import CatalogueRefresh, Refresh, RefreshPolicy
 from flows.config import SalesChannelSettings
 from flows.demo.orders import GeneratedOrder, catalogue, generate
 from flows.desk import NAME as DESK
@@ -43,8 +46,12 @@ from flows.model.schema import ORDERS
 from flows.model.skus import SkuIndex
 from flows.order_importer import NAME as ORDER_IMPORTER
 from flows.order_importer import OrderImporter
+from flows.sku_aliases import KEY as ALIASES_KEY
+from flows.sku_aliases import NAME as SKU_ALIASES
+from flows.sku_aliases import SkuAliases
 from runtime.breaker import Breaker
 from runtime.budget import Budget
+from runtime.decision import Message
 from runtime.delivery import Delivery, Receipt, digest
 from runtime.engine import Engine, EngineConfig, Outside
 from runtime.errors import Failure, Refused, Throttled, Unauthorised, Unavailable, Unknown
@@ -94,6 +101,9 @@ class Fulfil:
         self.takes_s = 0.05
         self.under_way = self.under_way_max = 0
         self.weather: Callable[[str], Failure | None] = lambda _kind: None
+        self.unchanged_to = 0
+        """Who asks for what changed is not told of products up to this id."""
+        self.products_asked: list[ProductPageRequest] = []
         self.lose: deque[str] = deque()
         """For the next creates: `before` (not applied, no answer), `after` (applied, no answer) or `no` (all well)."""
         for product in catalogue(SEED, products):
@@ -101,7 +111,7 @@ class Fulfil:
 
     def add(self, sku: str, *, active: bool = True) -> None:
         """Make a product."""
-        id_ = len(self.products) + 1
+        id_ = max(self.products, default=0) + 1
         self.products[id_] = Product(id=id_, code=sku, name=sku, active=active)
 
     async def perform(self, kind: str, body: bytes) -> Any:
@@ -118,7 +128,8 @@ class Fulfil:
                 case "create_order":
                     return self._create(body)
                 case "search_products":
-                    return self._page(msgspec.json.decode(body, type=ProductPageRequest))
+                    self.products_asked.append(msgspec.json.decode(body, type=ProductPageRequest))
+                    return self._page(self.products_asked[-1])
                 case "find_sale":
                     wanted = msgspec.json.decode(body, type=FindSales)
                     found = (self.sales.get((wanted.channel, each)) for each in wanted.channel_identifiers)
@@ -159,7 +170,9 @@ class Fulfil:
         return _created(sale)
 
     def _page(self, asked: ProductPageRequest) -> ProductPage:
-        rows = [product for id_, product in sorted(self.products.items()) if id_ > asked.after_id][: asked.limit]
+        after = asked.after_id if asked.changed_since is None else max(asked.after_id, self.unchanged_to)
+        told = (product for id_, product in sorted(self.products.items()) if id_ > after)
+        rows = [each for each in told if not asked.ids or each.id in asked.ids][: asked.limit]
         last = rows[-1].id if rows else asked.after_id
         return ProductPage(products=tuple(rows), last_id=last, complete=len(rows) < asked.limit)
 
@@ -186,6 +199,8 @@ def throttles(seconds: float | None) -> Callable[[str], Failure]:
 class World:
     """One process of Seamline: open it with `process`, end it by leaving the block (a crash) or with `stop`."""
 
+    GONE_MAX = 20
+
     def __init__(
         self, journal: Journal, fulfil: Fulfil, clock: VirtualClock, config: EngineConfig, seed: int, api: Any
     ) -> None:
@@ -195,13 +210,22 @@ class World:
         self.catalogue = Catalogue(
             self.index, journal, page_size=200, schedule=Interval(60.0), overlap=timedelta(minutes=5), emit=self.emit
         )
+        self.refresh = CatalogueRefresh(
+            self.index,
+            journal,
+            RefreshPolicy(
+                page_size=200, schedule=Interval(86_400.0), page_every=timedelta(seconds=2), gone_max=self.GONE_MAX
+            ),
+            self.emit,
+        )
+        self.aliases = SkuAliases(self.index, check_every=timedelta(minutes=1), emit=self.emit)
         self.importer = OrderImporter(SALES_CHANNELS, self.index, journal, self.emit)
         self.budget = Budget(clock, SHARES, limit_per_s=200.0, concurrency_max=16, burst=4, rng=random.Random(seed))
         lane = LaneConfig(workers_per_share={"orders": 16, "rest": 2}, retry=RetryPolicy(), settle_s=2.0, window=32)
         self.traced = False
         self.engine = Engine(
             journal,
-            [self.importer, self.catalogue, Desk(self.emit)],
+            [self.importer, self.catalogue, self.refresh, self.aliases, Desk(self.emit)],
             [Outside(api=api or fulfil, lane=lane, budget=self.budget, breaker=Breaker())],
             config,
             signals_to=DESK,
@@ -224,6 +248,7 @@ class World:
         """What the composition root does at start."""
         await self.engine.prepare()
         await self.catalogue.load()
+        await self.engine.post(CATALOGUE_REFRESH, REFRESH_KEY, Refresh())
         if not await self.journal.query("timers_due", self.clock.now() + 10**15, 1):
             await self.engine.post(CATALOGUE, CATALOGUE_KEY, Sync())
         self.engine.supervise(self.supervisor)
@@ -245,6 +270,10 @@ class World:
                 )
             )
         return await self.engine.accept(deliveries, ORDER_IMPORTER)
+
+    async def decide_on_alias(self, message: Message) -> None:
+        """What the control listener does with a person's decision."""
+        await self.engine.post(SKU_ALIASES, ALIASES_KEY, message)
 
     async def state(self, order: GeneratedOrder) -> OrderState:
         """What is remembered of an order."""

@@ -3,7 +3,7 @@
 idle: ready, an empty catalogue. SKUs: the same with 100,000 of them, when they have just arrived and after a restart.
 Backlog: Fulfil is away and orders keep coming; then every order comes once more, changed, so that its key is deferred.
 
-Run: python -m tests.benchmarks.memory [--orders 500000] [--backlog-only]
+Run: python -m tests.benchmarks.memory [--orders 500000] [--skus 500000] [--backlog-only | --catalogue-only]
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import re
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,6 @@ import msgspec
 
 from tests.benchmarks import world
 
-_SKUS = 100_000
 _PER_REQUEST = 500
 _QUIET_S = 3.0
 _PATIENCE_S = 900
@@ -137,17 +136,17 @@ def _send(place: _Place, version: int, orders: int) -> None:
     connection.close()
 
 
-def _catalogue(place: _Place) -> Iterator[tuple[str, float]]:
+def _catalogue(place: _Place, skus: int) -> Iterator[tuple[str, float]]:
     with _sandbox(place, 0), _seamline(place) as pid:
         yield "idle, no SKUs", _resident_mib(pid)
-    with _sandbox(place, _SKUS):
+    with _sandbox(place, skus):
         for file in place.directory.glob("seamline.db*"):
             file.unlink()
         with _seamline(place) as pid:
-            _until(place, "seamline_catalogue_skus", _SKUS)
-            yield f"{_SKUS:,} SKUs, just read from Fulfil", _resident_mib(pid)
+            _until(place, "seamline_catalogue_skus", skus)
+            yield f"{skus:,} SKUs, just read from Fulfil", _resident_mib(pid)
         with _seamline(place) as pid:
-            yield f"{_SKUS:,} SKUs, after a restart", _resident_mib(pid)
+            yield f"{skus:,} SKUs, after a restart", _resident_mib(pid)
 
 
 def _backlog(place: _Place, orders: int) -> Iterator[tuple[str, float]]:
@@ -164,9 +163,8 @@ def _backlog(place: _Place, orders: int) -> Iterator[tuple[str, float]]:
         yield "peak of that process", world.peak_mib(pid)
 
 
-def _main(orders: int, *, backlog_only: bool) -> None:
-    backlog = functools.partial(_backlog, orders=orders)
-    for measure in (backlog,) if backlog_only else (_catalogue, backlog):
+def _main(measures: Sequence[Callable[[_Place], Iterator[tuple[str, float]]]]) -> None:
+    for measure in measures:
         with tempfile.TemporaryDirectory() as name:
             fulfil, intake, ops = world.free_ports(3)
             for what, mib in measure(_Place(directory=Path(name), fulfil=fulfil, intake=intake, ops=ops)):
@@ -176,6 +174,11 @@ def _main(orders: int, *, backlog_only: bool) -> None:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--orders", type=int, default=10_000, help="orders of the backlog")
-    parser.add_argument("--backlog-only", action="store_true")
+    parser.add_argument("--skus", type=int, default=100_000, help="SKUs of the catalogue")
+    only = parser.add_mutually_exclusive_group()
+    only.add_argument("--backlog-only", action="store_true")
+    only.add_argument("--catalogue-only", action="store_true")
     arguments = parser.parse_args()
-    _main(arguments.orders, backlog_only=arguments.backlog_only)
+    catalogue = functools.partial(_catalogue, skus=arguments.skus)
+    backlog = functools.partial(_backlog, orders=arguments.orders)
+    _main([*([] if arguments.backlog_only else [catalogue]), *([] if arguments.catalogue_only else [backlog])])

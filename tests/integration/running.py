@@ -37,6 +37,7 @@ control_key = "file:{directory}/control.key"
 token = "file:{directory}/token.key"
 requests_per_s = 500
 catalogue_every_s = {catalogue_every_s}
+{refresh}
 lost_answer_wait_s = 0.05
 [fulfil.api]
 base_url = "{url}"
@@ -141,6 +142,7 @@ def configuration(
     fulfil: str = "",
     more: str = "",
     catalogue_every_s: str = "0.3",
+    refresh: str = "",
 ) -> Config:
     """The configuration of a Seamline in this directory; `fulfil` and `more` are further sections."""
     for name, secret in (("intake", INTAKE_KEY), ("control", CONTROL_KEY), ("token", TOKEN)):
@@ -155,6 +157,7 @@ def configuration(
         telemetry=telemetry,
         fulfil=fulfil,
         catalogue_every_s=catalogue_every_s,
+        refresh=refresh,
     )
     text += more
     path.write_text(text)

@@ -94,6 +94,42 @@ async def test_a_product_that_appears_releases_the_orders_that_wait_for_it(tmp_p
         assert await at.cases() == []
 
 
+async def test_a_product_that_was_deleted_in_fulfil_is_found_to_be_gone_and_its_orders_are_held(tmp_path: Path) -> None:
+    """No delta tells a deletion; the full read does, by the real connector against the real sandbox."""
+    (order,) = orders(1)
+    settings = "catalogue_refresh_every_s = 1\ncatalogue_refresh_page_every_s = 0\n"
+    async with running(tmp_path, skus=SKUS, refresh=settings) as at:
+        with anyio.fail_after(20):
+            await at.app.index.ready.wait()
+        books = at.erp.sandbox.books
+        (id_,) = books.product_ids.pop(order.skus[0])
+        books.products.remove(id_)
+        with anyio.fail_after(20):
+            while at.app.index.sellable(order.skus[0]):
+                await anyio.sleep(0.05)
+        assert all(at.app.index.sellable(sku) for sku in SKUS if sku != order.skus[0])
+        await at.post(order.body)
+        await at.until({"held": 1})
+        assert [kind for kind, *_ in await at.cases()] == ["sku.unknown"]
+        await at.sandbox("products", [{"sku": order.skus[0]}])
+        await at.until({"imported": 1})
+
+
+async def test_barcodes_are_read_where_the_tenant_has_them(tmp_path: Path) -> None:
+    """`fulfil.api.names` says under which name; a line that carries a barcode as its SKU is told what it may be."""
+    settings = '[fulfil.api.names]\n"product.product.upc" = "upc"\n'
+    async with running(tmp_path, skus=SKUS, fulfil=settings) as at:
+        await at.sandbox("products", [{"sku": "LAMP", "upc": "036000291452"}])
+        with anyio.fail_after(20):
+            while not at.app.index.sellable("LAMP"):
+                await anyio.sleep(0.05)
+        (order,) = orders(1)
+        await at.post(order.body.replace(order.skus[0].encode(), b"0036000291452"))
+        await at.until({"held": 1})
+        ((_, _, sentence),) = await at.cases("sku.unknown")
+        assert sentence == "the SKU '0036000291452' is not in Fulfil; 'LAMP' has it as its barcode"
+
+
 async def test_a_contradictory_order_is_held_with_the_difference_in_money(tmp_path: Path) -> None:
     """The total is one unit above its parts: the case says so in currency, and nothing is in the ERP."""
     (order,) = orders(1, wrong_total=1.0)

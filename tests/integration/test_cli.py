@@ -9,12 +9,13 @@ from __future__ import annotations
 import json
 import os
 import re
+import sqlite3
 import subprocess
 import sys
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -217,6 +218,56 @@ def test_asking_needs_no_secret(seamline: Type, monkeypatch: pytest.MonkeyPatch)
         monkeypatch.delenv(name)
     assert seamline(*beside("orders", "list")).status == 0
     assert seamline(*beside("holds")).status == 0
+
+
+# -- SKUs and aliases --------------------------------------------------------------------------------------------------
+
+
+def test_a_person_looks_a_sku_up_gives_it_an_alias_and_takes_it_away(seamline: Type, app: App) -> None:
+    """Explain, preview, decide, release; then the record of it, and the chain that shows a change."""
+    sent(app, order("3001", lines=[line("sku-000001 ")]))
+    until(lambda: "is held" in seamline(*beside("orders", "explain", "A-3001")).out)
+    assert "'SKU-000001' differs only in case or spaces" in seamline(*beside("orders", "explain", "A-3001")).out
+    said = seamline(*beside("sku", "explain", "sku-000001 ")).out
+    assert "is not sold in Fulfil" in said
+    assert "'SKU-000001' differs only in case or spaces: product" in said
+    wished = ("alias", "add", "sku-000001 ", "SKU-000001", "--reason", "typed in the shop", "--by", "mona")
+    preview = seamline(*beside(*wished, "--dry-run")).out
+    assert "It releases 1 order: marketplace/A-3001. Nothing was changed." in preview
+    assert "typed in the shop" not in seamline(*beside("alias", "list")).out
+    assert "It releases 1 order: marketplace/A-3001." in seamline(*beside(*wished)).out
+    until(lambda: "sale SO" in seamline(*beside("orders", "explain", "A-3001")).out)
+    assert "'sku-000001' as 'SKU-000001'" in seamline(*beside("orders", "explain", "A-3001")).out
+    assert "typed in the shop" in seamline(*beside("alias", "list")).out
+    assert seamline(*beside(*wished)).status == 1
+    remove = ("alias", "remove", "sku-000001 ", "--reason", "no more")
+    assert "no longer stands for 'SKU-000001'" in seamline(*beside(*remove)).out
+    until(lambda: "typed in the shop" not in seamline(*beside("alias", "list")).out)
+    assert seamline(*beside("alias", "list", "--audit")).status == 0
+    entries = seamline(*beside("alias", "list", "--audit", "--json")).data
+    assert [(each["action"], each["reason"]) for each in entries if each["subject"] == "sku-000001"] == [
+        ("alias.add", "typed in the shop"),
+        ("alias.remove", "no more"),
+    ]
+
+
+def test_a_chain_that_somebody_changed_is_told(
+    seamline: Type, app: App, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Status 1 and the number of the entry from which on nothing can be relied on."""
+    seamline(*beside("alias", "add", "MUG-AS-THEY-SAY", "SKU-000002", "--reason", "as they say", "--by", "mona"))
+    until(lambda: len(seamline(*beside("alias", "list", "--audit", "--json")).data) > 0)
+    with (
+        closing(sqlite3.connect(app.config.store.path)) as store,
+        closing(sqlite3.connect(tmp_path / "copy.db")) as copy,
+    ):
+        store.backup(copy)
+        copy.execute("UPDATE audit SET by = 'eve' WHERE seq = 1")
+        copy.commit()
+    monkeypatch.setenv("SEAMLINE__STORE__PATH", str(tmp_path / "copy.db"))
+    said = seamline(*beside("alias", "list", "--audit"))
+    assert said.status == 1
+    assert "the chain is broken at entry 1" in said.err
 
 
 # -- what is not there -------------------------------------------------------------------------------------------------

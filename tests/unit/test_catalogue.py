@@ -170,12 +170,20 @@ async def test_an_order_is_looked_at_again_when_its_sku_is_no_longer_what_it_is_
 
 
 async def test_releases_are_bounded_and_the_oldest_purchases_come_first(tmp_path: Path) -> None:
-    """A thousand orders wait: half of them now, the others with the next sync."""
+    """Six hundred orders wait: as many as go into a step, then at once the others; no sync is waited for."""
     async with catalogue(tmp_path) as (at, journal):
         for number in range(600):
             await hold(journal, f"o{number:03}", "A", 10_000 - number)
         last = await decided(at, CatalogueState(began=NOW), page(product(1, "A")))
-        assert [emit.key for emit in last.emits] == [f"o{number:03}" for number in range(599, 99, -1)]
+        *first, more = last.emits
+        assert [emit.key for emit in first] == [f"o{number:03}" for number in range(599, 99, -1)]
+        assert (more.channel, more.key, more.priority) == (NAME, "", BULK)
+        assert last.state.releasing
+        again = await decided(at, last.state, page(product(2, "B")))
+        assert again.emits == (), "nobody is sent on twice by the sync that comes meanwhile"
+        rest = await decided(at, again.state, more.message)
+        assert [emit.key for emit in rest.emits] == [f"o{number:03}" for number in range(99, -1, -1)]
+        assert not rest.state.releasing
 
 
 async def test_a_restart_knows_the_products_and_is_ready_only_after_a_complete_sync(tmp_path: Path) -> None:

@@ -1,0 +1,86 @@
+"""What people decided, as a chain: each entry holds the digest of the one before it, and its own over all that it says.
+
+Whoever changes an entry, or takes one out, changes every digest behind it; the last digest, noted elsewhere, proves the
+whole chain.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+
+import msgspec
+
+from runtime.clock import Instant
+from runtime.decision import Write
+
+_encode = msgspec.json.encode
+
+
+class ChainEnd(msgspec.Struct, frozen=True):
+    """The last entry of the chain, by number and digest; before the first one there is this."""
+
+    seq: int = 0
+    digest: str = ""
+
+
+class AuditEntry(msgspec.Struct, frozen=True, kw_only=True):
+    """One decision of one person. `by` is who they say they are; the control key is what proves that they may."""
+
+    seq: int
+    at: Instant
+    by: str
+    action: str
+    subject: str
+    values: Mapping[str, str]
+    reason: str
+    previous: str
+    digest: str
+
+    @property
+    def end(self) -> ChainEnd:
+        """The end of the chain once this entry is in it."""
+        return ChainEnd(self.seq, self.digest)
+
+    @property
+    def row(self) -> Write:
+        """The row that keeps it."""
+        values = _encode(self.values, order="sorted").decode()
+        return Write(
+            "put_audit",
+            (
+                self.seq, self.at, self.by, self.action, self.subject, values, self.reason, self.previous, self.digest,
+            ),
+        )  # fmt: skip
+
+
+def entry_after(
+    end: ChainEnd, *, at: Instant, by: str, action: str, subject: str, values: Mapping[str, str], reason: str
+) -> AuditEntry:
+    """The next entry of the chain."""
+    seq = end.seq + 1
+    digest = _digest(seq, at, by, action, subject, values, reason, end.digest)
+    return AuditEntry(
+        seq=seq, at=at, by=by, action=action, subject=subject, values=values, reason=reason, previous=end.digest,
+        digest=digest,
+    )  # fmt: skip
+
+
+def first_broken(entries: Iterable[AuditEntry], end: ChainEnd = ChainEnd()) -> int | None:  # noqa: B008 - frozen
+    """The number of the first entry that does not follow from the one before it; None when the chain is whole."""
+    for entry in entries:
+        told = _digest(
+            entry.seq, entry.at, entry.by, entry.action, entry.subject, entry.values, entry.reason, entry.previous
+        )
+        if (entry.seq, entry.previous, entry.digest) != (end.seq + 1, end.digest, told):
+            return entry.seq
+        end = entry.end
+    return None
+
+
+def _digest(
+    seq: int, at: int, by: str, action: str, subject: str, values: Mapping[str, str], reason: str, previous: str
+) -> str:
+    """SHA-256 over the fields as a JSON array, in this order, with the keys of `values` sorted."""
+    told = _encode([previous, seq, at, by, action, subject, dict(values), reason], order="sorted")
+    return hashlib.sha256(told).hexdigest()
