@@ -18,6 +18,7 @@ import msgspec
 from connectors.fulfil.wire import CreatedSale
 from connectors.patchworks import items
 from flows.model import proof
+from flows.model.order import Amount
 from runtime import engine, lane
 from runtime.actor import ActorLoop
 from runtime.channel import Envelope
@@ -122,10 +123,10 @@ def outcome_dropped_on_restart() -> None:
 def float_money() -> None:
     """The proof adds binary floats."""
 
-    def add(left: Decimal, right: Decimal) -> Decimal:
-        return Decimal(str(float(left) + float(right)))
+    def add(amounts: list[Amount], currency: str) -> Decimal:
+        return Decimal(str(sum(float(each.figure(currency)) for each in amounts)))
 
-    _patch(proof, "_add", add)
+    _patch(proof, "_sum", add)
 
 
 @_defect
