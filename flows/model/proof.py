@@ -158,7 +158,7 @@ class _Parts:
         loose = order.unallocated_discount
         self.goods_discounts = _sum([line.discount for line in lines], currency)
         if loose is not None:
-            self.goods_discounts += loose.on(currency).amount
+            self.goods_discounts += loose.figure(currency)
         self.shipping = _sum([line.gross for line in shipping], currency)
         self.shipping_discounts = _sum([line.discount for line in shipping], currency)
         taxes = [tax for line in lines for tax in line.taxes]
@@ -258,7 +258,7 @@ class _Settlement:
     def _rest(self, order: Order) -> None:
         """Who answers for what no payment covers."""
         status, totals, currency = order.financial_status, order.totals, self.currency
-        total = totals.total.on(currency).amount
+        total = totals.total.figure(currency)
         self.rounding = _one(order.cash_rounding, currency)
         rest = total - self.paid + self.rounding - self.authorised
         outstanding = None
@@ -275,7 +275,7 @@ class _Settlement:
         rest -= self.due
         removed = ZERO
         if totals.left is not None:
-            removed = total - totals.left.on(currency).amount - returned(order, currency)
+            removed = total - totals.left.figure(currency) - returned(order, currency)
         self.removed = max(ZERO, min(removed, rest))
         rest -= self.removed
         voided = status is FinancialStatus.VOIDED or (order.cancelled_at is not None and status in _UNPAID)
@@ -339,7 +339,7 @@ def _denied(order: Order, settlement: _Settlement) -> Iterator[Contradiction]:
     paid = Money(settlement.paid, settlement.currency)
     if status is FinancialStatus.VOIDED and not returned(order, settlement.currency):
         yield Contradiction("status", f"The order is called voided, but {paid} were captured and kept.", paid)
-    if status in _UNPAID and paid.amount >= order.totals.total.on(settlement.currency).amount:
+    if status in _UNPAID and paid.amount >= order.totals.total.figure(settlement.currency):
         yield Contradiction("status", f"The order is called {status.value}, but {paid} were captured.", paid)
 
 
@@ -366,7 +366,7 @@ def _sum(amounts: list[Amount], currency: str) -> Decimal:
 
 
 def _one(amount: Amount | None, currency: str) -> Decimal:
-    return ZERO if amount is None else amount.on(currency).amount
+    return ZERO if amount is None else amount.figure(currency)
 
 
 def _paid(payments: Iterable[Payment]) -> Decimal:
@@ -377,9 +377,7 @@ def _paid(payments: Iterable[Payment]) -> Decimal:
 
 
 def _equation(name: str, parts: tuple[Decimal, ...], published: Amount, currency: str) -> Equation:
-    shop = published.shop
-    figure = shop.amount if shop.currency == currency else published.on(currency).amount
-    return Equation(name, currency, parts, sum(parts, ZERO), figure)
+    return Equation(name, currency, parts, sum(parts, ZERO), published.figure(currency))
 
 
 def _nearest(name: str, parts: tuple[Decimal, ...], published: Amount, currency: str) -> Equation:
