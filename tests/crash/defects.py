@@ -59,7 +59,7 @@ def acknowledge_before_commit() -> None:
         def hand_over() -> None:
             for arrival, delivery in zip(arrivals, deliveries, strict=True):
                 if arrival.known_as is None:
-                    on_new(arrival.id, delivery, journal._received(arrival.id, delivery), arrival.state)
+                    on_new(arrival.id, delivery, arrival.message, arrival.state)
 
         waiting.append(Unit(arrivals=arrivals, on_durable=hand_over))
         if len(waiting) >= 8:
