@@ -30,6 +30,7 @@ from connectors.patchworks.admission import admission_of
 from connectors.patchworks.config import PatchworksConfig
 from connectors.patchworks.intake import intake_routes
 from connectors.patchworks.items import Items
+from connectors.patchworks.replies import Replies
 from connectors.patchworks.tokens import Tokens, token_routes
 from flows import events as business_events
 from flows import outside
@@ -43,10 +44,14 @@ from flows.formats import FORMATS
 from flows.gauges import register_gauges
 from flows.hints import Hints
 from flows.model.messages import Recheck
+from flows.model.on_demand import OnDemandSettings
 from flows.model.schema import ORDERS
 from flows.model.skus import SkuIndex
 from flows.order_importer import NAME as ORDER_IMPORTER
 from flows.order_importer import OrderImporter
+from flows.order_poll import NAME as ORDER_POLL
+from flows.order_poll import OrderPoll, Poll
+from flows.order_poll import key_of as poll_key_of
 from flows.run_recovery import NAME as RUN_RECOVERY
 from flows.run_recovery import SWEEP_KEY, RunRecovery, Sweep, recovery_policy
 from flows.standing import Standing
@@ -121,7 +126,7 @@ class App:
         return f"{name} is {'paused' if command == 'pause' else 'going on'}"
 
     async def _release(self, key: str) -> str:
-        releasing = [name for name in (ORDER_IMPORTER, RUN_RECOVERY) if name in self.engine.channels]
+        releasing = [name for name in (ORDER_IMPORTER, RUN_RECOVERY, ORDER_POLL) if name in self.engine.channels]
         holders = [name for name in releasing if await self.journal.query_list("states", [key], name)]
         if not holders:
             raise SeamlineError(f"nothing is known as {key!r}; `seamline holds` shows what waits")
@@ -134,6 +139,11 @@ class App:
 def identify(config: Config, sales_channel: str, item: bytes) -> Identification:
     """Name an item with the format of its sales channel."""
     return FORMATS[config.sales_channels[sales_channel].format].identify(item)
+
+
+def polled(config: Config) -> Mapping[str, OnDemandSettings]:
+    """The sales channels that are polled."""
+    return {name: settings for name, settings in config.on_demand.items() if settings.poll is not None}
 
 
 def run_process(path: Path) -> None:
@@ -183,8 +193,8 @@ def telemetry_of(config: Config, clock: Clock) -> Telemetry:
         known={
             "partition": (*config.sales_channels, ""),
             "sales_channel": config.sales_channels,
-            "api": ("fulfil", "patchworks"),
-            "actor": (ORDER_IMPORTER, CATALOGUE, DESK, RUN_RECOVERY),
+            "api": ("fulfil", "patchworks", "patchworks_callbacks"),
+            "actor": (ORDER_IMPORTER, CATALOGUE, DESK, RUN_RECOVERY, ORDER_POLL),
         },
     )
     fingerprinted = fingerprint(config)[:12]
@@ -235,6 +245,8 @@ async def composed(config: Config, clock: Clock, telemetry: Telemetry) -> AsyncI
         await engine.post(CATALOGUE, CATALOGUE_KEY, Sync())
         if config.recovery is not None:
             await engine.post(RUN_RECOVERY, SWEEP_KEY, Sweep())
+        for name in polled(config):
+            await engine.post(ORDER_POLL, poll_key_of(name), Poll())
         engine.supervise(supervisor)
         supervisor.add("hints", app.hints.run)
         supervisor.add("upkeep", lambda: run_upkeep(journal, path, config.store.room, emit))
@@ -268,6 +280,9 @@ async def _outsides(config: Config, stack: AsyncExitStack, clock: Clock, emit: C
     outsides = [outside.fulfil(config.fulfil, await session(config.fulfil.api), clock, emit)]
     if config.patchworks is not None:
         outsides.append(outside.patchworks(config.patchworks, await session(config.patchworks), clock, emit))
+    if config.patchworks is not None and config.on_demand:
+        called = await session(config.patchworks)
+        outsides.append(outside.patchworks_callbacks(config.patchworks, called, clock, emit))
     return outsides
 
 
@@ -280,12 +295,15 @@ def _engine(
         catalogue,
         Desk(emit),
     ]
+
+    async def accept(deliveries: Sequence[Delivery]) -> Sequence[Receipt]:
+        return await engine.accept(deliveries, ORDER_IMPORTER)
+
+    items = Items(partial(identify, config), items_max=config.intake.items_max)
+    if config.on_demand:
+        replies = Replies(items, accept, journal.clock)
+        actors.append(OrderPoll(polled(config), replies, journal, emit))
     if config.recovery is not None:
-
-        async def accept(deliveries: Sequence[Delivery]) -> Sequence[Receipt]:
-            return await engine.accept(deliveries, ORDER_IMPORTER)
-
-        items = Items(partial(identify, config), items_max=config.intake.items_max)
         actors.append(RunRecovery(recovery_policy(config.recovery), items, accept, journal, emit))
     share = config.telemetry.trace_share if config.telemetry.otlp_url else 0.0
     engine = Engine(

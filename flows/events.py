@@ -91,3 +91,38 @@ class RunRecovered(Event, frozen=True):
     orders: int
     known: int
     key: Key
+
+
+class OrdersPolled(Event, frozen=True):
+    """A poll ended: what it brought that nothing else had, and what was known. `complete`: it read to the end."""
+
+    event = "orders.polled"
+    metrics = (
+        Counter("seamline_polls_total", "Polls that ended.", ("sales_channel", "complete")),
+        Counter(
+            "seamline_orders_polled_total",
+            "Versions of orders that came first by a poll.",
+            ("sales_channel",),
+            amount="orders",
+        ),
+    )
+    sales_channel: str
+    complete: bool
+    orders: int
+    known: int
+    key: Key
+
+
+class OrderMissed(Event, frozen=True):
+    """An order was not pushed in time: `found_by` a poll, or a manifest, and accepted now."""
+
+    event = "order.missed"
+    level = "warning"
+    metrics = (
+        Counter(
+            "seamline_orders_missed_total", "Orders that a push should have brought and did not.", ("sales_channel",)
+        ),
+    )
+    sales_channel: str
+    found_by: str
+    key: Key

@@ -92,3 +92,7 @@ ORDER BY deadline_at, fingerprint LIMIT ?4;
 -- Open exceptions by kind and owner, with the oldest.
 SELECT kind, owner, currency, count(*), min(opened_at) FROM exception_case WHERE closed_at IS NULL
 GROUP BY kind, owner, currency;
+
+-- name: keys_known
+-- Of these orders, those of which anything was ever received: (:keys).
+SELECT DISTINCT key FROM delivery WHERE key IN (:keys);
