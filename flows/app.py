@@ -30,6 +30,7 @@ from connectors.patchworks.admission import admission_of
 from connectors.patchworks.config import PatchworksConfig
 from connectors.patchworks.intake import intake_routes
 from connectors.patchworks.items import Items
+from connectors.patchworks.manifests import ManifestPage, manifest_routes
 from connectors.patchworks.replies import Replies
 from connectors.patchworks.tokens import Tokens, token_routes
 from flows import events as business_events
@@ -43,7 +44,11 @@ from flows.desk import Desk
 from flows.formats import FORMATS
 from flows.gauges import register_gauges
 from flows.hints import Hints
-from flows.model.messages import Recheck
+from flows.manifests import NAME as MANIFESTS
+from flows.manifests import Manifests, PageReceived
+from flows.manifests import key_of as manifest_key_of
+from flows.missing_orders import MissingOrders
+from flows.model.messages import MISSING_ORDERS, Recheck
 from flows.model.on_demand import OnDemandSettings
 from flows.model.schema import ORDERS
 from flows.model.skus import SkuIndex
@@ -84,6 +89,8 @@ busy event loop than for the disk, several times a commit, and every order waits
 """
 _GC_THRESHOLDS = (50_000, 20, 50)
 """An order makes hundreds of short-lived objects and no cycles: looking for those less often saves CPU."""
+_RELEASING = (ORDER_IMPORTER, RUN_RECOVERY, ORDER_POLL, MANIFESTS, MISSING_ORDERS)
+"""Actors with something that a person can have decided on again, the one that comes first for a key."""
 
 
 class App:
@@ -99,6 +106,10 @@ class App:
     async def accept(self, deliveries: Sequence[Delivery]) -> Sequence[Receipt]:
         """What intake calls: durable, then handed to the order importer."""
         return await self.engine.accept(deliveries, ORDER_IMPORTER)
+
+    async def take_manifest(self, page: ManifestPage) -> None:
+        """What the manifests' route calls: durable, then compared."""
+        await self.engine.post(MANIFESTS, manifest_key_of(page), PageReceived(page=page))
 
     def pressure(self) -> float | None:
         """Seconds that a sender should wait before it tries again; None when there is room."""
@@ -126,7 +137,7 @@ class App:
         return f"{name} is {'paused' if command == 'pause' else 'going on'}"
 
     async def _release(self, key: str) -> str:
-        releasing = [name for name in (ORDER_IMPORTER, RUN_RECOVERY, ORDER_POLL) if name in self.engine.channels]
+        releasing = [name for name in _RELEASING if name in self.engine.channels]
         holders = [name for name in releasing if await self.journal.query_list("states", [key], name)]
         if not holders:
             raise SeamlineError(f"nothing is known as {key!r}; `seamline holds` shows what waits")
@@ -194,7 +205,7 @@ def telemetry_of(config: Config, clock: Clock) -> Telemetry:
             "partition": (*config.sales_channels, ""),
             "sales_channel": config.sales_channels,
             "api": ("fulfil", "patchworks", "patchworks_callbacks"),
-            "actor": (ORDER_IMPORTER, CATALOGUE, DESK, RUN_RECOVERY, ORDER_POLL),
+            "actor": (ORDER_IMPORTER, CATALOGUE, DESK, RUN_RECOVERY, ORDER_POLL, MANIFESTS, MISSING_ORDERS),
         },
     )
     fingerprinted = fingerprint(config)[:12]
@@ -300,8 +311,9 @@ def _engine(
         return await engine.accept(deliveries, ORDER_IMPORTER)
 
     items = Items(partial(identify, config), items_max=config.intake.items_max)
+    replies = Replies(items, accept, journal.clock)
+    actors += [Manifests(journal, emit), MissingOrders(config.on_demand, replies, journal, emit)]
     if config.on_demand:
-        replies = Replies(items, accept, journal.clock)
         actors.append(OrderPoll(polled(config), replies, journal, emit))
     if config.recovery is not None:
         actors.append(RunRecovery(recovery_policy(config.recovery), items, accept, journal, emit))
@@ -332,12 +344,22 @@ async def _listening(app: App, stack: AsyncExitStack) -> None:
     ops_listener = await stack.enter_async_context(Listener("ops", config.ops.host, config.ops.port, ops))
     clock = app.journal.clock
     tokens = Tokens(config.intake.oauth, clock, life_s=config.intake.oauth_token_s) if config.intake.oauth else None
+    admission = admission_of(config.intake, tokens)
     routes = intake_routes(
         config.intake,
         sales_channels=config.sales_channels,
-        admission=admission_of(config.intake, tokens),
+        admission=admission,
         identify=partial(identify, config),
         accept=app.accept,
+        clock=clock,
+        emit=emit,
+        pressure=app.pressure,
+    )
+    routes += manifest_routes(
+        config.intake,
+        sales_channels=config.sales_channels,
+        admission=admission,
+        take=app.take_manifest,
         clock=clock,
         emit=emit,
         pressure=app.pressure,

@@ -51,8 +51,9 @@ app = App(
 )
 orders = App(name="orders", help="What became of the orders.")
 holds = App(name="holds", help="What is held, why, whose it is, and until when.")
+manifests = App(name="manifests", help="What sales channels say they have, against what was received.")
 schema = App(name="schema", help="Published schemas.")
-for part in (orders, holds, schema):
+for part in (orders, holds, manifests, schema):
     app.command(part)
 
 
@@ -368,6 +369,51 @@ def list_holds(
 def release(order: OrderName, *, config: ConfigPath = CONFIG) -> None:
     """Let a held order be decided on again, now. If its cause is still there, it stays held."""
     _control(config, "release", key=_story(config, order).key)
+
+
+@manifests.command(name="list")
+def list_manifests(
+    *, sales_channel: str = "", limit: Rows = 50, config: ConfigPath = CONFIG, json: AsJson = False
+) -> None:
+    """Statements about manifests, the latest first.
+
+    Parameters
+    ----------
+    sales_channel
+        Only those of one sales channel.
+    """
+    rows = _read(config, lambda read: read.manifests(sales_channel=sales_channel, limit=limit))
+    if json:
+        _print_json(rows)
+        return
+    _print_table(
+        ("received", "manifest", "listed", "missing", "outdated", "unlisted", "still open"),
+        [
+            (_short(row.received_at), row.key, row.listed, row.missing, row.outdated, row.unlisted, row.open)
+            if row.checked_at is not None
+            else (_short(row.received_at), row.key, "pages are missing", "", "", "", "")
+            for row in rows
+        ],
+        empty="no manifests like that" if sales_channel else "no manifests",
+    )
+
+
+@manifests.command(name="show")
+def show_manifest(manifest: str, *, config: ConfigPath = CONFIG, json: AsJson = False) -> None:
+    """The statement about one manifest: what the sales channel listed, what was missing here, and what still is.
+
+    Parameters
+    ----------
+    manifest
+        Its key, as `seamline manifests list` shows it.
+    """
+    row = _read(config, lambda read: read.manifest(manifest))
+    if row is None:
+        raise _NotFound(f"there is no manifest {manifest!r}; `seamline manifests list` shows those that are")
+    if json:
+        _print_json(row)
+        return
+    _print_table(("field", "value"), list(msgspec.structs.asdict(row).items()))
 
 
 @schema.command(name="order")

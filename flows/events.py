@@ -126,3 +126,31 @@ class OrderMissed(Event, frozen=True):
     sales_channel: str
     found_by: str
     key: Key
+
+
+class ManifestCompared(Event, frozen=True):
+    """A manifest of a sales channel was compared with what was received: what it found at that moment."""
+
+    event = "manifest.compared"
+    level = "info"
+    metrics = (
+        Counter("seamline_manifests_compared_total", "Manifests that were compared.", ("sales_channel",)),
+        Counter(
+            "seamline_manifest_orders_missing_total",
+            "Orders that a manifest listed and that had never been received.",
+            ("sales_channel",),
+            amount="missing",
+        ),
+        Counter(
+            "seamline_manifest_orders_unlisted_total",
+            "Orders that were here and that a manifest of their window did not list.",
+            ("sales_channel",),
+            amount="unlisted",
+        ),
+    )
+    sales_channel: str
+    listed: int
+    missing: int
+    outdated: int
+    unlisted: int
+    key: Key

@@ -78,6 +78,25 @@ class FactRow(msgspec.Struct, frozen=True, kw_only=True):
     values: dict[str, Any]
 
 
+class ManifestRow(msgspec.Struct, frozen=True, kw_only=True):
+    """The statement about one manifest, as of `checked_at`; None while pages are missing. The window is `began_at` up
+    to `ended_at`. `open`: of missing and outdated orders, those that are it still.
+    """
+
+    key: str
+    sales_channel: str
+    began_at: datetime
+    ended_at: datetime
+    received_at: datetime
+    checked_at: datetime | None
+    listed: int
+    missing: int
+    outdated: int
+    unlisted: int
+    open: int
+    digest: str
+
+
 class Story(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that is known of one order."""
 
@@ -143,6 +162,15 @@ class Reading:
         """What is stopped: (scope, name, since, by whom)."""
         return [(scope, name, to_datetime(at), by) for scope, name, at, by in await self._query("pauses")]
 
+    async def manifests(self, *, sales_channel: str = "", limit: int = 50) -> list[ManifestRow]:
+        """Statements about manifests, the latest first."""
+        return [_manifest(row) for row in await self._query("manifests_listed", sales_channel, limit)]
+
+    async def manifest(self, key: str) -> ManifestRow | None:
+        """The statement about one manifest; None when there is none."""
+        rows = await self._query("manifest_by_key", key)
+        return _manifest(rows[0]) if rows else None
+
     async def _query(self, name: str, *row: Any) -> Sequence[Any]:
         return await self._connection.run(lambda connection: self._statements[name].read(connection, row))
 
@@ -176,6 +204,15 @@ def _case(row: Sequence[Any]) -> CaseRow:
         fingerprint=fingerprint, kind=kind, subject=subject, cause=cause, sentence=sentence, owner=owner,
         amount=amount, currency=currency, opened_at=to_datetime(opened), deadline_at=to_datetime(deadline),
         closed_at=_moment(closed), closed_how=how,
+    )  # fmt: skip
+
+
+def _manifest(row: Sequence[Any]) -> ManifestRow:
+    key, sales_channel, began, ended, received, checked, listed, missing, outdated, unlisted, opened, digest = row
+    return ManifestRow(
+        key=key, sales_channel=sales_channel, began_at=to_datetime(began), ended_at=to_datetime(ended),
+        received_at=to_datetime(received), checked_at=_moment(checked), listed=listed, missing=missing,
+        outdated=outdated, unlisted=unlisted, open=opened, digest=digest,
     )  # fmt: skip
 
 

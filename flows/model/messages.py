@@ -10,3 +10,13 @@ class Recheck(Message, frozen=True, kw_only=True):
 
     because: str
     """`catalogue`, or `person`."""
+
+
+MISSING_ORDERS = "missing_orders"
+"""The actor that looks for orders which a sales channel has and nobody has brought."""
+
+
+class FindOrder(Message, frozen=True, kw_only=True):
+    """Bring this order (the key), in this version or a newer one; empty: in any."""
+
+    version: str = ""

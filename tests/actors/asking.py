@@ -26,6 +26,8 @@ from connectors.patchworks.triggers import CallbackReply
 from flows.desk import NAME as DESK
 from flows.desk import Desk
 from flows.formats import FORMATS
+from flows.manifests import Manifests
+from flows.missing_orders import MissingOrders
 from flows.model.on_demand import OnDemandSettings, PollSettings
 from flows.model.schema import ORDERS
 from flows.order_importer import NAME as ORDER_IMPORTER
@@ -180,7 +182,13 @@ class World:
 
     def actors(self) -> list[Any]:
         emit = self.events.append
-        return [Sink(), Desk(emit), OrderPoll(self.settings, self.replies, self.journal, emit)]
+        return [
+            Sink(),
+            Desk(emit),
+            OrderPoll(self.settings, self.replies, self.journal, emit),
+            Manifests(self.journal, emit),
+            MissingOrders(self.settings, self.replies, self.journal, emit),
+        ]
 
     async def accept(self, deliveries: Sequence[Delivery]) -> Sequence[Receipt]:
         return await self.engine.accept(deliveries, ORDER_IMPORTER)
