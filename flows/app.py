@@ -35,6 +35,9 @@ from connectors.patchworks.replies import Replies
 from connectors.patchworks.tokens import Tokens, token_routes
 from flows import events as business_events
 from flows import outside
+from flows.backfill import NAME as BACKFILL
+from flows.backfill import Backfill, Begin
+from flows.backfill import ask as ask_for_backfill
 from flows.catalogue import KEY as CATALOGUE_KEY
 from flows.catalogue import NAME as CATALOGUE
 from flows.catalogue import Catalogue, Sync
@@ -61,6 +64,7 @@ from flows.run_recovery import NAME as RUN_RECOVERY
 from flows.run_recovery import SWEEP_KEY, RunRecovery, Sweep, recovery_policy
 from flows.standing import Standing
 from runtime.actor import Actor
+from runtime.channel import BULK, LIVE
 from runtime.clock import Clock, SystemClock
 from runtime.config import fingerprint, load
 from runtime.delivery import Delivery, Receipt
@@ -130,6 +134,12 @@ class App:
         scope: Scope = "actor" if parameters.get("scope") == "actor" else "partition"
         if command == "release":
             return await self._release(parameters.get("key", ""))
+        if command == "backfill":
+
+            async def post(key: str, begin: Begin) -> None:
+                await self.engine.post(BACKFILL, key, begin)
+
+            return await ask_for_backfill(post, self.journal, self.config.on_demand, parameters)
         known = self.engine.channels if scope == "actor" else self.config.sales_channels
         if name not in known:
             raise SeamlineError(f"there is no {scope} {name!r}; there are {', '.join(sorted(known))}")
@@ -205,7 +215,7 @@ def telemetry_of(config: Config, clock: Clock) -> Telemetry:
             "partition": (*config.sales_channels, ""),
             "sales_channel": config.sales_channels,
             "api": ("fulfil", "patchworks", "patchworks_callbacks"),
-            "actor": (ORDER_IMPORTER, CATALOGUE, DESK, RUN_RECOVERY, ORDER_POLL, MANIFESTS, MISSING_ORDERS),
+            "actor": (ORDER_IMPORTER, CATALOGUE, DESK, RUN_RECOVERY, ORDER_POLL, MANIFESTS, MISSING_ORDERS, BACKFILL),
         },
     )
     fingerprinted = fingerprint(config)[:12]
@@ -307,14 +317,16 @@ def _engine(
         Desk(emit),
     ]
 
-    async def accept(deliveries: Sequence[Delivery]) -> Sequence[Receipt]:
-        return await engine.accept(deliveries, ORDER_IMPORTER)
+    async def accept(deliveries: Sequence[Delivery], priority: int = LIVE) -> Sequence[Receipt]:
+        return await engine.accept(deliveries, ORDER_IMPORTER, priority)
 
     items = Items(partial(identify, config), items_max=config.intake.items_max)
     replies = Replies(items, accept, journal.clock)
     actors += [Manifests(journal, emit), MissingOrders(config.on_demand, replies, journal, emit)]
     if config.on_demand:
+        later = Replies(items, partial(accept, priority=BULK), journal.clock)
         actors.append(OrderPoll(polled(config), replies, journal, emit))
+        actors.append(Backfill(config.on_demand, config.sales_channels, later, journal, emit))
     if config.recovery is not None:
         actors.append(RunRecovery(recovery_policy(config.recovery), items, accept, journal, emit))
     share = config.telemetry.trace_share if config.telemetry.otlp_url else 0.0
@@ -335,7 +347,7 @@ async def _listening(app: App, stack: AsyncExitStack) -> None:
     """Open the private listener first, so that a start can be watched, then the public one."""
     config, emit = app.config, cast("Callable[[object], None]", app.telemetry.emit)
     key = config.ops.control_key
-    commands = {name: partial(app.control, name) for name in ("pause", "resume", "release")}
+    commands = {name: partial(app.control, name) for name in ("pause", "resume", "release", "backfill")}
     ops = ops_app(
         checks=app.checks(),
         metrics=app.telemetry.render,

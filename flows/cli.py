@@ -26,12 +26,15 @@ CONFIG = Path("seamline.toml")
 ConfigPath = Annotated[Path, Parameter(name=["--config", "-c"], help="The configuration file.")]
 AsJson = Annotated[bool, Parameter(name="--json", help="Machine-readable output.", negative="")]
 Rows = Annotated[int, Parameter(validator=Number(gte=1, lte=10_000), help="At most this many rows, 1 to 10000.")]
-PlaceInList = Annotated[
-    Place | None,
-    Parameter(
-        converter=lambda _type, tokens: place_in(tokens[0].value), n_tokens=1, accepts_keys=False, metavar="INSTANT"
-    ),
-]
+_INSTANT: dict[str, Any] = {
+    "converter": lambda _type, tokens: place_in(tokens[0].value),
+    "n_tokens": 1,
+    "accepts_keys": False,
+    "metavar": "INSTANT",
+}
+PlaceInList = Annotated[Place | None, Parameter(**_INSTANT)]
+Begins = Annotated[Place, Parameter(name="--from", **_INSTANT)]
+Ends = Annotated[Place | None, Parameter(name="--to", **_INSTANT)]
 Named = Annotated[str, Parameter(help="The sales channel as configured; with --actor, the actor.")]
 IsActor = Annotated[bool, Parameter(name="--actor", help="NAME is an actor, such as order_importer.", negative="")]
 OrderName = Annotated[
@@ -40,6 +43,7 @@ OrderName = Annotated[
 State = Literal["new", "held", "creating", "unknown", "imported", "cancelled"]
 Owner = Literal["operations", "finance", "ecommerce", "sre"]
 Vendor = Literal["fulfil", "patchworks"]
+Consequence = Literal["shipments", "invoices", "payments"]
 
 _COMMANDS_A_TERMINAL = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 """Control characters, line breaks and reversals of the direction of text: what others sent is shown, never obeyed."""
@@ -221,6 +225,53 @@ def pause(name: Named, *, actor: IsActor = False, config: ConfigPath = CONFIG) -
 def resume(name: Named, *, actor: IsActor = False, config: ConfigPath = CONFIG) -> None:
     """Go on with what was paused."""
     _control(config, "resume", scope="actor" if actor else "partition", name=name)
+
+
+@app.command
+def backfill(
+    sales_channel: str,
+    *,
+    begin: Begins,
+    end: Ends = None,
+    dry_run: Annotated[bool, Parameter(negative="")] = False,
+    yes: Annotated[bool, Parameter(negative="")] = False,
+    allow: Annotated[tuple[Consequence, ...], Parameter(negative="")] = (),
+    config: ConfigPath = CONFIG,
+    json: AsJson = False,
+) -> int:
+    """Count the orders of a range of the past, by their time of purchase; with --yes bring in those that are new.
+
+    The running process does it, live orders first; typed again it shows the same one, or repeats it, which changes
+    nothing. Exit status 1 when it was refused, or could not be read to its end.
+
+    Parameters
+    ----------
+    sales_channel
+        The sales channel as configured; it needs [on_demand].
+    begin
+        Orders bought at or after this instant (without an offset it is UTC).
+    end
+        Orders bought before this instant; now, when it is not given.
+    dry_run
+        Only count. That is what happens without --yes, and in spite of it.
+    yes
+        Bring in what is new.
+    allow
+        What the import of the new orders may make in Fulfil: shipments, invoices, payments. Give it once for each.
+    """
+    from flows.backfilling import asked_of, followed, told_of  # noqa: PLC0415
+    from flows.control import send_control  # noqa: PLC0415
+
+    until = SystemClock().now() if end is None else end.at
+    asked = asked_of(sales_channel, begin.at, until, is_dry=dry_run or not yes, allowed=allow)
+    anyio.run(send_control, _loaded(config, "ops"), "backfill", asked)
+    store = Path(_loaded(config, "store").store.path)
+    row = anyio.run(followed, store, sales_channel, asked["run"], not json and sys.stderr.isatty())
+    if json:
+        _print_json(row)
+    for line in [] if json else told_of(row):
+        print(_harmless(line))
+    return 0 if row.status == "done" else 1
 
 
 @app.command

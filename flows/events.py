@@ -154,3 +154,24 @@ class ManifestCompared(Event, frozen=True):
     outdated: int
     unlisted: int
     key: Key
+
+
+class BackfillEnded(Event, frozen=True):
+    """A back-fill ended: done, refused or stopped; so many orders were accepted by it, and so many were known."""
+
+    event = "backfill.ended"
+    level = "info"
+    metrics = (
+        Counter("seamline_backfills_total", "Back-fills that ended, dry runs too.", ("sales_channel", "status")),
+        Counter(
+            "seamline_orders_backfilled_total",
+            "Orders that a back-fill has brought.",
+            ("sales_channel",),
+            amount="orders",
+        ),
+    )
+    sales_channel: str
+    status: str
+    orders: int
+    known: int
+    key: Key

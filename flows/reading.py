@@ -21,6 +21,7 @@ from runtime.journal.schema import JOURNAL
 from runtime.journal.statements import Statements
 
 _FOREVER = 1 << 62
+_MOMENTS = {"began_at", "ended_at", "asked_at", "changed_at", "read_to"}
 
 
 class OrderRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -97,6 +98,31 @@ class ManifestRow(msgspec.Struct, frozen=True, kw_only=True):
     digest: str
 
 
+class BackfillRow(msgspec.Struct, frozen=True, kw_only=True):
+    """Where the back-fill of a sales channel stands. `shipments`, `invoices` and `payments` are what the import of its
+    new orders would make in Fulfil; `undecided` of them are left out, by reason.
+    """
+
+    key: str
+    run: str
+    sales_channel: str
+    began_at: datetime
+    ended_at: datetime
+    is_dry: bool
+    status: str
+    sentence: str
+    asked_at: datetime
+    changed_at: datetime
+    read_to: datetime
+    known: int
+    new: int
+    shipments: int
+    invoices: int
+    payments: int
+    undecided: dict[str, int]
+    taken: int
+
+
 class Story(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that is known of one order."""
 
@@ -170,6 +196,15 @@ class Reading:
         """The statement about one manifest; None when there is none."""
         rows = await self._query("manifest_by_key", key)
         return _manifest(rows[0]) if rows else None
+
+    async def backfill(self, sales_channel: str) -> BackfillRow | None:
+        """The back-fill of a sales channel that is under way, or was last; None when there was none."""
+        for row in await self._query("backfill_by_key", f"backfill/{sales_channel}"):
+            fields = dict(zip(BackfillRow.__struct_fields__, row, strict=True))
+            moments = {name: to_datetime(value) for name, value in fields.items() if name in _MOMENTS}
+            undecided = msgspec.json.decode(fields["undecided"], type=dict[str, int])
+            return BackfillRow(**{**fields, **moments, "is_dry": bool(fields["is_dry"]), "undecided": undecided})
+        return None
 
     async def _query(self, name: str, *row: Any) -> Sequence[Any]:
         return await self._connection.run(lambda connection: self._statements[name].read(connection, row))

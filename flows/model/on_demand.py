@@ -52,20 +52,20 @@ class OnDemandSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Poll it. Not set: it is asked only for orders that a manifest names, and by a back-fill."""
 
 
-def changed(settings: OnDemandSettings, since: datetime, page: int) -> Effect:
-    """Ask for a page of what changed at or after `since`."""
+def changed(settings: OnDemandSettings, since: datetime, page: int, *, share: str = "orders") -> Effect:
+    """Ask for a page of what changed at or after `since`; `share` of the budget pays for it."""
     instant = since.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    return _ask(settings, {"since": instant, "page": page, "limit": settings.page_size})
+    return _ask(settings, {"since": instant, "page": page, "limit": settings.page_size}, share)
 
 
 def one(settings: OnDemandSettings, order_id: str) -> Effect:
     """Ask for one order."""
-    return _ask(settings, {"id": order_id})
+    return _ask(settings, {"id": order_id}, "orders")
 
 
-def _ask(settings: OnDemandSettings, question: dict[str, str | int]) -> Effect:
+def _ask(settings: OnDemandSettings, question: dict[str, str | int], share: str) -> Effect:
     asked = CallCallback(callback=settings.callback, question=msgspec.Raw(msgspec.json.encode(question)))
-    return effect(asked, share="orders")
+    return effect(asked, share=share)
 
 
 def moment_of(version: str) -> datetime | None:

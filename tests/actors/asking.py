@@ -23,6 +23,7 @@ from connectors.patchworks.items import Items
 from connectors.patchworks.replies import Replies
 from connectors.patchworks.requests import CallCallback
 from connectors.patchworks.triggers import CallbackReply
+from flows.backfill import Backfill
 from flows.desk import NAME as DESK
 from flows.desk import Desk
 from flows.formats import FORMATS
@@ -47,7 +48,9 @@ from runtime.lane import LaneConfig
 from runtime.retry import RetryPolicy
 from runtime.supervisor import Supervisor
 from runtime.testing.virtual_time import VirtualClock
+from tests.actors.world import SALES_CHANNELS
 
+SHARES = {"orders": 2, "rest": 1}
 WEB = OnDemandSettings(callback="orders", page_size=5, poll=PollSettings())
 
 
@@ -84,6 +87,14 @@ class Shop:
         now = self.now()
         self.orders[id_] = ChannelOrder(id_, now, now + timedelta(seconds=committed_after_s), body)
         return id_
+
+    def sold(self, body: bytes, **changes: Any) -> int:
+        """An order of the past, as its body says, with some fields changed."""
+        content = {**msgspec.json.decode(body), **changes}
+        changed = datetime.fromisoformat(content["updated_at"]).astimezone(UTC)
+        began = datetime.fromtimestamp(0, UTC)
+        self.orders[content["id"]] = ChannelOrder(content["id"], changed, began, msgspec.json.encode(content))
+        return content["id"]  # type: ignore[no-any-return]
 
     def edit(self, id_: int, *, committed_after_s: float = 0.0) -> None:
         order = self.orders[id_]
@@ -162,8 +173,8 @@ class World:
             [
                 Outside(
                     api=shop,
-                    lane=LaneConfig(workers_per_share={"orders": 2}, retry=RetryPolicy(attempts_max=4), settle_s=0.0),
-                    budget=Budget(journal.clock, {"orders": 1}, limit_per_s=None, concurrency_max=4, burst=4),
+                    lane=LaneConfig(workers_per_share=dict(SHARES), retry=RetryPolicy(attempts_max=4), settle_s=0.0),
+                    budget=Budget(journal.clock, SHARES, limit_per_s=None, concurrency_max=4, burst=4),
                     breaker=Breaker(),
                 )
             ],
@@ -188,6 +199,7 @@ class World:
             OrderPoll(self.settings, self.replies, self.journal, emit),
             Manifests(self.journal, emit),
             MissingOrders(self.settings, self.replies, self.journal, emit),
+            Backfill(self.settings, SALES_CHANNELS, self.replies, self.journal, emit),
         ]
 
     async def accept(self, deliveries: Sequence[Delivery]) -> Sequence[Receipt]:

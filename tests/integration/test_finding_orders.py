@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import anyio
+import msgspec
 import pytest
 
 from connectors.patchworks.sandbox import (
@@ -159,3 +160,38 @@ async def test_an_order_that_the_flow_cannot_give_is_explained(
         said = capfd.readouterr().out
         assert "Nothing of web/4711 has ever been received." in said
         assert "Next step, by operations" in said
+
+
+async def test_a_range_is_back_filled_from_the_command_line(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Dry first, then refused, then with leave, then again: 12 of 20 orders are new, and become one sale each."""
+    async with sides(tmp_path, poll="") as both:
+        await both.place(8)
+        await both.at.until({"imported": 8})
+        await both.place(12, announce=False)
+        monkeypatch.setenv("SEAMLINE__OPS__PORT", both.at.app.ops_url.rpartition(":")[2])
+        config = str(tmp_path / "seamline.toml")
+
+        async def typed(*words: str) -> tuple[object, dict[str, Any]]:
+            command = ["backfill", "web", "--from", "2026-01-01", "--to", "2099-01-01", "--json", "--config", config]
+            with pytest.raises(SystemExit) as ended:
+                await anyio.to_thread.run_sync(cli.main, [*command, *words])
+            return ended.value.code, msgspec.json.decode(capfd.readouterr().out)
+
+        def allowing(*consequences: str) -> list[str]:
+            return [word for each in consequences for word in ("--allow", each)]
+
+        status, said = await typed()
+        assert (status, said["new"], said["known"], said["taken"]) == (0, 12, 8, 0)
+        assert (said["shipments"], said["invoices"], said["payments"]) == (12, 12, 12)
+        status, said = await typed("--yes", *allowing("invoices", "payments"))
+        assert (status, said["status"]) == (1, "refused")
+        assert "12 shipments" in said["sentence"]
+        assert len(await both.at.books()) == 8
+        status, said = await typed("--yes", *allowing("shipments", "invoices", "payments"))
+        assert (status, said["taken"]) == (0, 12)
+        await both.at.until({"imported": 20})
+        assert len(await both.at.books()) == 20
+        status, said = await typed("--yes")
+        assert (status, said["new"], said["known"], said["taken"]) == (0, 0, 20, 0)
