@@ -165,6 +165,27 @@ def test_pages_are_compared_when_all_are_here_in_any_order(tmp_path: Path) -> No
     story(main)
 
 
+def test_a_page_that_changes_after_the_comparison_waits_for_the_others(tmp_path: Path) -> None:
+    """The pages of a compared manifest are gone from disk: a new first page alone is not compared."""
+
+    async def main() -> None:
+        shop = Shop()
+        async with process(tmp_path / "s.db", shop, ON_DEMAND) as world:
+            placed = [shop.place() for _ in range(4)]
+            for id_ in placed:
+                await world.push(id_)
+            whole = {"manifest": "run-1", "pages": 2}
+            await send(world, placed[:2], page=1, **whole)
+            key = await send(world, placed[2:], page=2, **whole)
+            assert figures(await statement(world, key)) == (4, 0, 0, 0, 0)
+            await send(world, placed[:1], page=1, **whole)
+            assert (await statement(world, key))["checked"] is None
+            await send(world, placed[2:], page=2, **whole)
+            assert figures(await statement(world, key)) == (3, 0, 0, 0, 0)
+
+    story(main)
+
+
 def test_an_older_version_than_the_listed_one_is_brought_up_to_date(tmp_path: Path) -> None:
     """The edit was never pushed: the manifest says the time of change, so the order is fetched; nobody missed it."""
 

@@ -152,6 +152,64 @@ def test_after_hours_away_the_poll_goes_on_where_it_was(tmp_path: Path) -> None:
     story(main)
 
 
+def test_the_watermark_passes_only_what_is_on_disk(tmp_path: Path) -> None:
+    """The flow breaks off in the middle of a long backlog: the next poll begins there, not at the present."""
+
+    async def main() -> None:
+        shop = Shop()
+        async with process(tmp_path / "s.db", shop) as world:
+            shop.place()
+            await anyio.sleep(2 * EVERY_S)
+        for _ in range(60):
+            shop.place()
+            await anyio.sleep(120)
+        async with process(tmp_path / "s.db", shop) as world:
+            begun = len(shop.asked)
+            shop.weather = lambda: Refused("no", code="500") if len(shop.asked) > begun + 3 else None
+            await anyio.sleep(EVERY_S - 60)
+            assert 5 < len(await world.known()) < 60
+            shop.weather = lambda: None
+            await anyio.sleep(3 * EVERY_S)
+            assert await world.known() == dict.fromkeys(shop.orders, 1)
+
+    story(main)
+
+
+def test_a_push_that_is_late_is_waited_for(tmp_path: Path) -> None:
+    """The poll meets the order a minute before its push does: it leaves it, and nothing counts as missed."""
+
+    async def main() -> None:
+        shop = Shop()
+        async with process(tmp_path / "s.db", shop) as world:
+            await anyio.sleep(EVERY_S - 30)
+            id_ = shop.place()
+            await anyio.sleep(90)
+            assert await world.known() == {}
+            assert await world.push(id_)
+            await anyio.sleep(3 * EVERY_S)
+            assert await world.known() == {id_: 1}
+            assert world.named("order.missed") == []
+
+    story(main)
+
+
+def test_an_order_from_the_future_does_not_take_the_watermark_along(tmp_path: Path) -> None:
+    """One order is dated 2099; those that come after it are found all the same."""
+
+    async def main() -> None:
+        shop = Shop()
+        only_polled = msgspec.structs.replace(WEB, poll=PollSettings(every_s=30, has_push=False))
+        async with process(tmp_path / "s.db", shop, only_polled) as world:
+            ahead = shop.place()
+            shop.orders[ahead].changed = shop.orders[ahead].changed.replace(year=2099)
+            await anyio.sleep(60)
+            shop.place()
+            await anyio.sleep(60)
+            assert await world.known() == dict.fromkeys(shop.orders, 1)
+
+    story(main)
+
+
 def test_a_flow_that_answers_newest_first_is_a_case_not_a_loss_in_silence(tmp_path: Path) -> None:
     """The owner is told that pages cannot be trusted; what was read is accepted all the same."""
 
