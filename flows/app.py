@@ -30,9 +30,14 @@ from connectors.patchworks.admission import admission_of
 from connectors.patchworks.config import PatchworksConfig
 from connectors.patchworks.intake import intake_routes
 from connectors.patchworks.items import Items
+from connectors.patchworks.manifests import ManifestPage, manifest_routes
+from connectors.patchworks.replies import Replies
 from connectors.patchworks.tokens import Tokens, token_routes
 from flows import events as business_events
 from flows import outside
+from flows.backfill import NAME as BACKFILL
+from flows.backfill import Backfill
+from flows.backfill import ask as ask_for_backfill
 from flows.capabilities import fulfil_capabilities
 from flows.catalogue import KEY as CATALOGUE_KEY
 from flows.catalogue import NAME as CATALOGUE
@@ -46,11 +51,19 @@ from flows.desk import Desk
 from flows.formats import FORMATS
 from flows.gauges import register_gauges
 from flows.hints import Hints
-from flows.model.messages import Recheck
+from flows.manifests import NAME as MANIFESTS
+from flows.manifests import Manifests, PageReceived
+from flows.manifests import key_of as manifest_key_of
+from flows.missing_orders import MissingOrders
+from flows.model.messages import MISSING_ORDERS, Recheck
+from flows.model.on_demand import OnDemandSettings
 from flows.model.schema import ORDERS
 from flows.model.skus import SkuIndex
 from flows.order_importer import NAME as ORDER_IMPORTER
 from flows.order_importer import OrderImporter
+from flows.order_poll import NAME as ORDER_POLL
+from flows.order_poll import OrderPoll, Poll
+from flows.order_poll import key_of as poll_key_of
 from flows.run_recovery import NAME as RUN_RECOVERY
 from flows.run_recovery import SWEEP_KEY, RunRecovery, Sweep, recovery_policy
 from flows.sku_aliases import KEY as ALIASES_KEY
@@ -58,6 +71,7 @@ from flows.sku_aliases import NAME as SKU_ALIASES
 from flows.sku_aliases import CheckAliases, SkuAliases, decide_on_alias
 from flows.standing import Standing
 from runtime.actor import Actor
+from runtime.channel import BULK, LIVE
 from runtime.clock import Clock, SystemClock
 from runtime.config import fingerprint, load
 from runtime.delivery import Delivery, Receipt
@@ -86,6 +100,8 @@ busy event loop than for the disk, several times a commit, and every order waits
 """
 _GC_THRESHOLDS = (50_000, 20, 50)
 """An order makes hundreds of short-lived objects and no cycles: looking for those less often saves CPU."""
+_RELEASING = (ORDER_IMPORTER, RUN_RECOVERY, ORDER_POLL, MANIFESTS, MISSING_ORDERS)
+"""Actors with something that a person can have decided on again, the one that comes first for a key."""
 
 
 class App:
@@ -102,6 +118,10 @@ class App:
     async def accept(self, deliveries: Sequence[Delivery]) -> Sequence[Receipt]:
         """What intake calls: durable, then handed to the order importer."""
         return await self.engine.accept(deliveries, ORDER_IMPORTER)
+
+    async def take_manifest(self, page: ManifestPage) -> None:
+        """What the manifests' route calls: durable, then compared."""
+        await self.engine.post(MANIFESTS, manifest_key_of(page), PageReceived(page=page))
 
     def pressure(self) -> float | None:
         """Seconds that a sender should wait before it tries again; None when there is room."""
@@ -123,8 +143,11 @@ class App:
         if command == "release":
             return await self._release(parameters.get("key", ""))
         if command == "alias":
-            post = partial(self.engine.post, SKU_ALIASES, ALIASES_KEY)
-            return await decide_on_alias(parameters, self.index, self.journal, post)
+            to_aliases = partial(self.engine.post, SKU_ALIASES, ALIASES_KEY)
+            return await decide_on_alias(parameters, self.index, self.journal, to_aliases)
+        if command == "backfill":
+            to_backfill = partial(self.engine.post, BACKFILL)
+            return await ask_for_backfill(to_backfill, self.journal, self.config.on_demand, parameters)
         known = self.engine.channels if scope == "actor" else self.config.sales_channels
         if name not in known:
             raise SeamlineError(f"there is no {scope} {name!r}; there are {', '.join(sorted(known))}")
@@ -132,7 +155,7 @@ class App:
         return f"{name} is {'paused' if command == 'pause' else 'going on'}"
 
     async def _release(self, key: str) -> str:
-        releasing = [name for name in (ORDER_IMPORTER, RUN_RECOVERY) if name in self.engine.channels]
+        releasing = [name for name in _RELEASING if name in self.engine.channels]
         holders = [name for name in releasing if await self.journal.query_list("states", [key], name)]
         if not holders:
             raise SeamlineError(f"nothing is known as {key!r}; `seamline holds` shows what waits")
@@ -145,6 +168,11 @@ class App:
 def identify(config: Config, sales_channel: str, item: bytes) -> Identification:
     """Name an item with the format of its sales channel."""
     return FORMATS[config.sales_channels[sales_channel].format].identify(item)
+
+
+def polled(config: Config) -> Mapping[str, OnDemandSettings]:
+    """The sales channels that are polled."""
+    return {name: settings for name, settings in config.on_demand.items() if settings.poll is not None}
 
 
 def run_process(path: Path) -> None:
@@ -194,8 +222,11 @@ def telemetry_of(config: Config, clock: Clock) -> Telemetry:
         known={
             "partition": (*config.sales_channels, ""),
             "sales_channel": config.sales_channels,
-            "api": ("fulfil", "patchworks"),
-            "actor": (ORDER_IMPORTER, CATALOGUE, CATALOGUE_REFRESH, SKU_ALIASES, DESK, RUN_RECOVERY),
+            "api": ("fulfil", "patchworks", "patchworks_callbacks"),
+            "actor": (
+                *(ORDER_IMPORTER, CATALOGUE, CATALOGUE_REFRESH, SKU_ALIASES, DESK),
+                *(RUN_RECOVERY, ORDER_POLL, MANIFESTS, MISSING_ORDERS, BACKFILL),
+            ),
         },
     )
     fingerprinted = fingerprint(config)[:12]
@@ -248,6 +279,8 @@ async def composed(config: Config, clock: Clock, telemetry: Telemetry) -> AsyncI
         await engine.post(SKU_ALIASES, ALIASES_KEY, CheckAliases())
         if config.recovery is not None:
             await engine.post(RUN_RECOVERY, SWEEP_KEY, Sweep())
+        for name in polled(config):
+            await engine.post(ORDER_POLL, poll_key_of(name), Poll())
         engine.supervise(supervisor)
         supervisor.add("hints", app.hints.run)
         supervisor.add("upkeep", lambda: run_upkeep(journal, path, config.store.room, emit))
@@ -281,6 +314,9 @@ async def _outsides(config: Config, stack: AsyncExitStack, clock: Clock, emit: C
     outsides = [outside.fulfil(config.fulfil, await session(config.fulfil.api), clock, emit)]
     if config.patchworks is not None and config.recovery is not None:  # without its actor, nobody takes the outcomes
         outsides.append(outside.patchworks(config.patchworks, await session(config.patchworks), clock, emit))
+    if config.patchworks is not None and config.on_demand:
+        called = await session(config.patchworks)
+        outsides.append(outside.patchworks_callbacks(config.patchworks, called, clock, emit))
     return outsides
 
 
@@ -301,12 +337,18 @@ def _engine(
         SkuAliases(catalogue.index, check_every=timedelta(seconds=config.fulfil.catalogue_every_s), emit=emit),
         Desk(emit),
     ]
+
+    async def accept(deliveries: Sequence[Delivery], priority: int = LIVE) -> Sequence[Receipt]:
+        return await engine.accept(deliveries, ORDER_IMPORTER, priority)
+
+    items = Items(partial(identify, config), items_max=config.intake.items_max)
+    replies = Replies(items, accept, journal.clock)
+    actors += [Manifests(journal, emit), MissingOrders(config.on_demand, replies, journal, emit)]
+    if config.on_demand:
+        later = Replies(items, partial(accept, priority=BULK), journal.clock)
+        actors.append(OrderPoll(polled(config), replies, journal, emit))
+        actors.append(Backfill(config.on_demand, config.sales_channels, later, journal, emit))
     if config.recovery is not None:
-
-        async def accept(deliveries: Sequence[Delivery]) -> Sequence[Receipt]:
-            return await engine.accept(deliveries, ORDER_IMPORTER)
-
-        items = Items(partial(identify, config), items_max=config.intake.items_max)
         actors.append(RunRecovery(recovery_policy(config.recovery), items, accept, journal, emit))
     share = config.telemetry.trace_share if config.telemetry.otlp_url else 0.0
     engine = Engine(
@@ -335,7 +377,7 @@ async def _listening(app: App, stack: AsyncExitStack) -> None:
     """Open the private listener first, so that a start can be watched, then the public one."""
     config, emit = app.config, cast("Callable[[object], None]", app.telemetry.emit)
     key = config.ops.control_key
-    commands = {name: partial(app.control, name) for name in ("pause", "resume", "release", "alias")}
+    commands = {name: partial(app.control, name) for name in ("pause", "resume", "release", "alias", "backfill")}
     ops = ops_app(
         checks=app.checks(),
         metrics=app.telemetry.render,
@@ -344,12 +386,22 @@ async def _listening(app: App, stack: AsyncExitStack) -> None:
     ops_listener = await stack.enter_async_context(Listener("ops", config.ops.host, config.ops.port, ops))
     clock = app.journal.clock
     tokens = Tokens(config.intake.oauth, clock, life_s=config.intake.oauth_token_s) if config.intake.oauth else None
+    admission = admission_of(config.intake, tokens)
     routes = intake_routes(
         config.intake,
         sales_channels=config.sales_channels,
-        admission=admission_of(config.intake, tokens),
+        admission=admission,
         identify=partial(identify, config),
         accept=app.accept,
+        clock=clock,
+        emit=emit,
+        pressure=app.pressure,
+    )
+    routes += manifest_routes(
+        config.intake,
+        sales_channels=config.sales_channels,
+        admission=admission,
+        take=app.take_manifest,
         clock=clock,
         emit=emit,
         pressure=app.pressure,

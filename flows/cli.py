@@ -27,12 +27,15 @@ CONFIG = Path("seamline.toml")
 ConfigPath = Annotated[Path, Parameter(name=["--config", "-c"], help="The configuration file.")]
 AsJson = Annotated[bool, Parameter(name="--json", help="Machine-readable output.", negative="")]
 Rows = Annotated[int, Parameter(validator=Number(gte=1, lte=10_000), help="At most this many rows, 1 to 10000.")]
-PlaceInList = Annotated[
-    Place | None,
-    Parameter(
-        converter=lambda _type, tokens: place_in(tokens[0].value), n_tokens=1, accepts_keys=False, metavar="INSTANT"
-    ),
-]
+_INSTANT: dict[str, Any] = {
+    "converter": lambda _type, tokens: place_in(tokens[0].value),
+    "n_tokens": 1,
+    "accepts_keys": False,
+    "metavar": "INSTANT",
+}
+PlaceInList = Annotated[Place | None, Parameter(**_INSTANT)]
+Begins = Annotated[Place, Parameter(name="--from", **_INSTANT)]
+Ends = Annotated[Place | None, Parameter(name="--to", **_INSTANT)]
 Named = Annotated[str, Parameter(help="The sales channel as configured; with --actor, the actor.")]
 IsActor = Annotated[bool, Parameter(name="--actor", help="NAME is an actor, such as order_importer.", negative="")]
 OrderName = Annotated[
@@ -46,6 +49,7 @@ DryRun = Annotated[bool, Parameter(name="--dry-run", help="Only say what would f
 State = Literal["new", "held", "creating", "unknown", "imported", "cancelled"]
 Owner = Literal["operations", "finance", "ecommerce", "sre"]
 Vendor = Literal["fulfil", "patchworks"]
+Consequence = Literal["shipments", "invoices", "payments"]
 
 _COMMANDS_A_TERMINAL = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 """Control characters, line breaks and reversals of the direction of text: what others sent is shown, never obeyed."""
@@ -57,10 +61,11 @@ app = App(
 )
 orders = App(name="orders", help="What became of the orders.")
 holds = App(name="holds", help="What is held, why, whose it is, and until when.")
+manifests = App(name="manifests", help="What sales channels say they have, against what was received.")
 schema = App(name="schema", help="Published schemas.")
 alias = App(name="alias", help="What sales channels call a product that Fulfil calls otherwise.")
 sku = App(name="sku", help="What is known of a SKU.")
-for part in (orders, holds, alias, sku, schema):
+for part in (orders, holds, manifests, alias, sku, schema):
     app.command(part)
 
 
@@ -234,6 +239,53 @@ def resume(name: Named, *, actor: IsActor = False, config: ConfigPath = CONFIG) 
 
 
 @app.command
+def backfill(
+    sales_channel: str,
+    *,
+    begin: Begins,
+    end: Ends = None,
+    dry_run: Annotated[bool, Parameter(negative="")] = False,
+    yes: Annotated[bool, Parameter(negative="")] = False,
+    allow: Annotated[tuple[Consequence, ...], Parameter(negative="")] = (),
+    config: ConfigPath = CONFIG,
+    json: AsJson = False,
+) -> int:
+    """Count the orders of a range of the past, by their time of purchase; with --yes bring in those that are new.
+
+    The running process does it, live orders first; typed again it shows the same one, or repeats it, which changes
+    nothing. Exit status 1 when it was refused, or could not be read to its end.
+
+    Parameters
+    ----------
+    sales_channel
+        The sales channel as configured; it needs [on_demand].
+    begin
+        Orders bought at or after this instant (without an offset it is UTC).
+    end
+        Orders bought before this instant; now, when it is not given.
+    dry_run
+        Only count. That is what happens without --yes, and in spite of it.
+    yes
+        Bring in what is new.
+    allow
+        What the import of the new orders may make in Fulfil: shipments, invoices, payments. Give it once for each.
+    """
+    from flows.backfilling import asked_of, followed, told_of  # noqa: PLC0415
+    from flows.control import send_control  # noqa: PLC0415
+
+    until = SystemClock().now() if end is None else end.at
+    asked = asked_of(sales_channel, begin.at, until, is_dry=dry_run or not yes, allowed=allow)
+    anyio.run(send_control, _loaded(config, "ops"), "backfill", asked)
+    store = Path(_loaded(config, "store").store.path)
+    row = anyio.run(followed, store, sales_channel, asked["run"], not json and sys.stderr.isatty())
+    if json:
+        _print_json(row)
+    for line in [] if json else told_of(row):
+        print(_harmless(line))
+    return 0 if row.status == "done" else 1
+
+
+@app.command
 def reference(*, to: Annotated[Path, Parameter(help="An existing directory; pages in it are replaced.")]) -> None:
     """Write the reference pages (settings, metrics, events, exceptions, statements) as this version has them."""
     from flows.reference import PAGES  # noqa: PLC0415
@@ -379,6 +431,51 @@ def list_holds(
 def release(order: OrderName, *, config: ConfigPath = CONFIG) -> None:
     """Let a held order be decided on again, now. If its cause is still there, it stays held."""
     _control(config, "release", key=_story(config, order).key)
+
+
+@manifests.command(name="list")
+def list_manifests(
+    *, sales_channel: str = "", limit: Rows = 50, config: ConfigPath = CONFIG, json: AsJson = False
+) -> None:
+    """Statements about manifests, the latest first.
+
+    Parameters
+    ----------
+    sales_channel
+        Only those of one sales channel.
+    """
+    rows = _read(config, lambda read: read.manifests(sales_channel=sales_channel, limit=limit))
+    if json:
+        _print_json(rows)
+        return
+    _print_table(
+        ("received", "manifest", "listed", "missing", "outdated", "unlisted", "still open"),
+        [
+            (_short(row.received_at), row.key, row.listed, row.missing, row.outdated, row.unlisted, row.open)
+            if row.checked_at is not None
+            else (_short(row.received_at), row.key, "pages are missing", "", "", "", "")
+            for row in rows
+        ],
+        empty="no manifests like that" if sales_channel else "no manifests",
+    )
+
+
+@manifests.command(name="show")
+def show_manifest(manifest: str, *, config: ConfigPath = CONFIG, json: AsJson = False) -> None:
+    """The statement about one manifest: what the sales channel listed, what was missing here, and what still is.
+
+    Parameters
+    ----------
+    manifest
+        Its key, as `seamline manifests list` shows it.
+    """
+    row = _read(config, lambda read: read.manifest(manifest))
+    if row is None:
+        raise _NotFound(f"there is no manifest {manifest!r}; `seamline manifests list` shows those that are")
+    if json:
+        _print_json(row)
+        return
+    _print_table(("field", "value"), list(msgspec.structs.asdict(row).items()))
 
 
 @schema.command(name="order")

@@ -14,6 +14,7 @@ from connectors.patchworks.capabilities import PatchworksProbeSettings
 from connectors.patchworks.config import IntakeSettings, PatchworksConfig
 from connectors.patchworks.requests import Id
 from flows.formats import FORMATS
+from flows.model.on_demand import OnDemandSettings
 from flows.model.sale import SaleSettings
 from runtime.config import Secret
 from runtime.engine import EngineConfig
@@ -137,6 +138,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     """How we call Patchworks. Not set: it only calls us."""
     recovery: RecoverySettings | None = None
     """Which failed runs of Patchworks are recovered. Not set: none."""
+    on_demand: dict[str, OnDemandSettings] = {}
+    """Callback flows of Patchworks that read the orders of a sales channel, by its name."""
     store: StoreSettings = StoreSettings()
     """The journal."""
     ops: OpsSettings = OpsSettings()
@@ -147,7 +150,13 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     """Sizes of what is kept in memory."""
 
     def __post_init__(self) -> None:
-        """Refuse a recovery that could call nobody, or would deliver to a sales channel that is not there."""
+        """Refuse reads that could call nobody, or would be for a sales channel that is not there."""
+        callbacks = self.patchworks.callbacks if self.patchworks is not None else {}
+        for name, settings in self.on_demand.items():
+            if name not in self.sales_channels:
+                raise ValueError(f"on_demand names a sales channel that is not configured: {name}")
+            if settings.callback not in callbacks:
+                raise ValueError(f"on_demand.{name}: there is no [patchworks.callbacks.{settings.callback}]")
         if self.recovery is None:
             return
         if self.patchworks is None:

@@ -113,3 +113,87 @@ class RunRecovered(Event, frozen=True):
     orders: int
     known: int
     key: Key
+
+
+class OrdersPolled(Event, frozen=True):
+    """A poll ended: what it brought that nothing else had, and what was known. `complete`: it read to the end."""
+
+    event = "orders.polled"
+    metrics = (
+        Counter("seamline_polls_total", "Polls that ended.", ("sales_channel", "complete")),
+        Counter(
+            "seamline_orders_polled_total",
+            "Versions of orders that came first by a poll.",
+            ("sales_channel",),
+            amount="orders",
+        ),
+    )
+    sales_channel: str
+    complete: bool
+    orders: int
+    known: int
+    key: Key
+
+
+class OrderMissed(Event, frozen=True):
+    """An order was not pushed in time: `found_by` a poll, or a manifest, and accepted now."""
+
+    event = "order.missed"
+    level = "warning"
+    metrics = (
+        Counter(
+            "seamline_orders_missed_total", "Orders that a push should have brought and did not.", ("sales_channel",)
+        ),
+    )
+    sales_channel: str
+    found_by: str
+    key: Key
+
+
+class ManifestCompared(Event, frozen=True):
+    """A manifest of a sales channel was compared with what was received: what it found at that moment."""
+
+    event = "manifest.compared"
+    level = "info"
+    metrics = (
+        Counter("seamline_manifests_compared_total", "Manifests that were compared.", ("sales_channel",)),
+        Counter(
+            "seamline_manifest_orders_missing_total",
+            "Orders that a manifest listed and that had never been received.",
+            ("sales_channel",),
+            amount="missing",
+        ),
+        Counter(
+            "seamline_manifest_orders_unlisted_total",
+            "Orders that were here and that a manifest of their window did not list.",
+            ("sales_channel",),
+            amount="unlisted",
+        ),
+    )
+    sales_channel: str
+    listed: int
+    missing: int
+    outdated: int
+    unlisted: int
+    key: Key
+
+
+class BackfillEnded(Event, frozen=True):
+    """A back-fill ended: done, refused or stopped; so many orders were accepted by it, and so many were known."""
+
+    event = "backfill.ended"
+    level = "info"
+    metrics = (
+        Counter("seamline_backfills_total", "Back-fills that ended, dry runs too.", ("sales_channel", "status")),
+        Counter(
+            "seamline_orders_backfilled_total",
+            "Orders that a back-fill has brought.",
+            ("sales_channel",),
+            amount="orders",
+        ),
+    )
+    sales_channel: str
+    status: str
+    orders: int
+    known: int
+    key: Key

@@ -13,7 +13,8 @@ from flows.reading import AliasRow, CaseRow, FactRow, Story
 def explain(story: Story, now: datetime) -> str:
     """A few sentences that name the state, the cause, the owner and the next step; then the timeline."""
     opened = [case for case in story.cases if case.closed_at is None]
-    if story.order is None and not story.timeline:
+    missed = any(case.kind == "order.orphan" for case in story.cases)
+    if story.order is None and not story.timeline and not missed:
         return _no_order(story, opened, now)
     parts = [_standing(story, opened), *(_case(case, now) for case in opened)]
     parts.append("\n".join(["What happened:", *_lines(story.timeline)]))
@@ -33,6 +34,8 @@ def _standing(story: Story, opened: Sequence[CaseRow]) -> str:
     order, asks = story.order, bool(opened)
     if order is None and any(case.kind == "step.parked" for case in opened):
         return f"{story.key} was received, and could not be decided on: it is set aside, whole, until a restart."
+    if order is None and not story.timeline:
+        return f"Nothing of {story.key} has ever been received."
     if order is None:
         return (
             f"{story.key} was received and waits to be decided on. Next step, by Seamline: decide on it, as soon as "

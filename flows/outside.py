@@ -10,6 +10,7 @@ from connectors.http import Session
 from connectors.patchworks.auth import credentials_of
 from connectors.patchworks.client import PatchworksApi
 from connectors.patchworks.config import PatchworksConfig
+from connectors.patchworks.triggers import CallbackApi
 from flows.capabilities import fulfil_api
 from flows.config import FulfilSettings
 from runtime.api import Api, ObserveRate, RateReading
@@ -24,6 +25,8 @@ from runtime.telemetry.events import LimitLearned
 SHARES = {"orders": 70, "fulfilments": 15, "stock": 10, "rest": 5}
 """How a short budget of calls is divided; what one class does not use flows to the others."""
 _BURST = 4
+_CALLBACK_ATTEMPTS_MAX = 6
+"""About half a minute; a poll comes again by itself."""
 
 Emit = Callable[[Any], None]
 
@@ -55,6 +58,20 @@ def patchworks(config: PatchworksConfig, session: Session, clock: Clock, emit: E
     )
 
 
+def patchworks_callbacks(config: PatchworksConfig, session: Session, clock: Clock, emit: Emit) -> Outside:
+    """Patchworks' callback flows. One that keeps failing is given up, since the others may well answer."""
+    return _outside(
+        lambda observe: CallbackApi(config, session, observe=observe),
+        workers={"orders": 2, "rest": 1},
+        concurrency_max=config.concurrency_max,
+        limit_per_s=config.callbacks_per_s,
+        settle_s=0.0,
+        retry=RetryPolicy(attempts_max=_CALLBACK_ATTEMPTS_MAX),
+        clock=clock,
+        emit=emit,
+    )
+
+
 def _outside(
     connect: Callable[[ObserveRate], Api],
     *,
@@ -64,6 +81,7 @@ def _outside(
     settle_s: float,
     clock: Clock,
     emit: Emit,
+    retry: RetryPolicy | None = None,
 ) -> Outside:
     """An API whose own answers teach its budget the limit."""
     budget = Budget(clock, SHARES, limit_per_s=limit_per_s, concurrency_max=concurrency_max, burst=_BURST)
@@ -76,5 +94,5 @@ def _outside(
             emit(LimitLearned(api=api.name, limit_per_s=reading.limit_per_s))
 
     api = connect(observe)
-    lane = LaneConfig(workers_per_share=workers, retry=RetryPolicy(), settle_s=settle_s)
+    lane = LaneConfig(workers_per_share=workers, retry=retry or RetryPolicy(), settle_s=settle_s)
     return Outside(api=api, lane=lane, budget=budget, breaker=Breaker())

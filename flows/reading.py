@@ -23,6 +23,7 @@ from runtime.journal.schema import JOURNAL
 from runtime.journal.statements import Statements
 
 _FOREVER = 1 << 62
+_MOMENTS = {"began_at", "ended_at", "asked_at", "changed_at", "read_to"}
 
 
 class OrderRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -88,6 +89,50 @@ class FactRow(msgspec.Struct, frozen=True, kw_only=True):
     began_at: datetime
     ended_at: datetime
     values: dict[str, Any]
+
+
+class ManifestRow(msgspec.Struct, frozen=True, kw_only=True):
+    """The statement about one manifest, as of `checked_at`; None while pages are missing. The window is `began_at` up
+    to `ended_at`. `open`: of missing and outdated orders, those that are it still.
+    """
+
+    key: str
+    sales_channel: str
+    began_at: datetime
+    ended_at: datetime
+    received_at: datetime
+    checked_at: datetime | None
+    listed: int
+    missing: int
+    outdated: int
+    unlisted: int
+    open: int
+    digest: str
+
+
+class BackfillRow(msgspec.Struct, frozen=True, kw_only=True):
+    """Where the back-fill of a sales channel stands. `shipments`, `invoices` and `payments` are what the import of its
+    new orders would make in Fulfil; `undecided` of them are left out, by reason.
+    """
+
+    key: str
+    run: str
+    sales_channel: str
+    began_at: datetime
+    ended_at: datetime
+    is_dry: bool
+    status: str
+    sentence: str
+    asked_at: datetime
+    changed_at: datetime
+    read_to: datetime
+    known: int
+    new: int
+    shipments: int
+    invoices: int
+    payments: int
+    undecided: dict[str, int]
+    taken: int
 
 
 class Story(msgspec.Struct, frozen=True, kw_only=True):
@@ -179,6 +224,24 @@ class Reading:
         """What is stopped: (scope, name, since, by whom)."""
         return [(scope, name, to_datetime(at), by) for scope, name, at, by in await self._query("pauses")]
 
+    async def manifests(self, *, sales_channel: str = "", limit: int = 50) -> list[ManifestRow]:
+        """Statements about manifests, the latest first."""
+        return [_manifest(row) for row in await self._query("manifests_listed", sales_channel, limit)]
+
+    async def manifest(self, key: str) -> ManifestRow | None:
+        """The statement about one manifest; None when there is none."""
+        rows = await self._query("manifest_by_key", key)
+        return _manifest(rows[0]) if rows else None
+
+    async def backfill(self, sales_channel: str) -> BackfillRow | None:
+        """The back-fill of a sales channel that is under way, or was last; None when there was none."""
+        for row in await self._query("backfill_by_key", f"backfill/{sales_channel}"):
+            fields = dict(zip(BackfillRow.__struct_fields__, row, strict=True))
+            moments = {name: to_datetime(value) for name, value in fields.items() if name in _MOMENTS}
+            undecided = msgspec.json.decode(fields["undecided"], type=dict[str, int])
+            return BackfillRow(**{**fields, **moments, "is_dry": bool(fields["is_dry"]), "undecided": undecided})
+        return None
+
     async def _query(self, name: str, *row: Any) -> Sequence[Any]:
         return await self._connection.run(lambda connection: self._statements[name].read(connection, row))
 
@@ -217,6 +280,15 @@ def _case(row: Sequence[Any]) -> CaseRow:
         fingerprint=fingerprint, kind=kind, subject=subject, cause=cause, sentence=sentence, owner=owner,
         amount=amount, currency=currency, opened_at=to_datetime(opened), deadline_at=to_datetime(deadline),
         closed_at=_moment(closed), closed_how=how,
+    )  # fmt: skip
+
+
+def _manifest(row: Sequence[Any]) -> ManifestRow:
+    key, sales_channel, began, ended, received, checked, listed, missing, outdated, unlisted, opened, digest = row
+    return ManifestRow(
+        key=key, sales_channel=sales_channel, began_at=to_datetime(began), ended_at=to_datetime(ended),
+        received_at=to_datetime(received), checked_at=_moment(checked), listed=listed, missing=missing,
+        outdated=outdated, unlisted=unlisted, open=opened, digest=digest,
     )  # fmt: skip
 
 

@@ -21,3 +21,13 @@ class Release(Message, frozen=True, kw_only=True):
 
     placed_us: int = -(1 << 62)
     subject: str = ""
+
+
+MISSING_ORDERS = "missing_orders"
+"""The actor that looks for orders which a sales channel has and nobody has brought."""
+
+
+class FindOrder(Message, frozen=True, kw_only=True):
+    """Bring this order (the key), in this version or a newer one; empty: in any."""
+
+    version: str = ""

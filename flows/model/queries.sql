@@ -149,3 +149,104 @@ ORDER BY deadline_at, fingerprint LIMIT ?4;
 -- Open exceptions by kind and owner, with the oldest.
 SELECT kind, owner, currency, count(*), min(opened_at) FROM exception_case WHERE closed_at IS NULL
 GROUP BY kind, owner, currency;
+
+-- name: keys_known
+-- Of these orders, those of which anything was ever received: (:keys).
+SELECT DISTINCT key FROM delivery WHERE key IN (:keys);
+
+-- name: order_received
+-- Whether a version of an order, or a newer one, was ever received: (key, version; '' for any).
+SELECT 1 FROM delivery WHERE key = ?1 AND (version >= ?2 OR version = '') LIMIT 1;
+
+-- name: drop_manifest_page
+-- A page is replaced: (manifest, page).
+DELETE FROM manifest_order WHERE manifest = ?1 AND page = ?2;
+
+-- name: drop_manifest_orders
+-- The comparison is over, or begins anew: (manifest).
+DELETE FROM manifest_order WHERE manifest = ?1;
+
+-- name: put_manifest_order
+-- What a page lists; of an order that is listed twice the newest version counts.
+INSERT INTO manifest_order (manifest, order_id, version, page) VALUES :rows(4)
+ON CONFLICT (manifest, order_id) DO UPDATE SET version = max(version, excluded.version), page = excluded.page;
+
+-- name: put_manifest
+-- The statement about a manifest.
+INSERT INTO manifest (key, sales_channel, began_at, ended_at, received_at, checked_at, listed, missing, outdated,
+  unlisted, open, digest) VALUES :rows(12)
+ON CONFLICT (key) DO UPDATE SET
+  received_at = excluded.received_at, checked_at = excluded.checked_at, listed = excluded.listed,
+  missing = excluded.missing, outdated = excluded.outdated, unlisted = excluded.unlisted, open = excluded.open,
+  digest = excluded.digest;
+
+-- name: manifest_counts
+-- How many orders a manifest lists, and how many of them were ever received: (manifest, sales channel).
+SELECT count(*), coalesce(sum(EXISTS (SELECT 1 FROM delivery d WHERE d.key = ?2 || '/' || m.order_id)), 0)
+FROM manifest_order m WHERE m.manifest = ?1;
+
+-- name: manifest_open
+-- Listed orders that were not received in that version: (manifest, sales channel, after order id, limit).
+SELECT m.order_id, m.version FROM manifest_order m
+WHERE m.manifest = ?1 AND m.order_id > ?3 AND NOT EXISTS (
+  SELECT 1 FROM delivery d WHERE d.key = ?2 || '/' || m.order_id AND (d.version >= m.version OR d.version = ''))
+ORDER BY m.order_id LIMIT ?4;
+
+-- name: manifest_open_count
+-- How many those are: (manifest, sales channel).
+SELECT count(*) FROM manifest_order m
+WHERE m.manifest = ?1 AND NOT EXISTS (
+  SELECT 1 FROM delivery d WHERE d.key = ?2 || '/' || m.order_id AND (d.version >= m.version OR d.version = ''));
+
+-- name: manifest_orders
+-- What a manifest lists, in order: (manifest, after order id, limit).
+SELECT order_id, version FROM manifest_order WHERE manifest = ?1 AND order_id > ?2 ORDER BY order_id LIMIT ?3;
+
+-- name: manifest_unlisted
+-- Orders of the window that a manifest does not list: (manifest, sales channel, from, to, limit); with their count.
+SELECT o.order_id, count(*) OVER () FROM order_view o
+WHERE o.sales_channel = ?2 AND o.placed_at >= ?3 AND o.placed_at < ?4
+  AND NOT EXISTS (SELECT 1 FROM manifest_order m WHERE m.manifest = ?1 AND m.order_id = o.order_id)
+ORDER BY o.order_id LIMIT ?5;
+
+-- name: manifests_listed
+-- Statements, the latest manifest first: (sales channel or '', limit).
+SELECT key, sales_channel, began_at, ended_at, received_at, checked_at, listed, missing, outdated, unlisted, open, digest
+FROM manifest WHERE ?1 = '' OR sales_channel = ?1 ORDER BY received_at DESC, key LIMIT ?2;
+
+-- name: manifest_by_key
+-- One statement: (key).
+SELECT key, sales_channel, began_at, ended_at, received_at, checked_at, listed, missing, outdated, unlisted, open, digest
+FROM manifest WHERE key = ?1;
+
+-- name: drop_backfill_orders
+-- A back-fill is counted anew, or over: (back-fill).
+DELETE FROM backfill_order WHERE backfill = ?1;
+
+-- name: put_backfill_order
+-- An order of the range, in the version that was read last.
+INSERT INTO backfill_order (backfill, key, known, shipments, invoices, payments, undecided) VALUES :rows(7)
+ON CONFLICT (backfill, key) DO UPDATE SET
+  known = excluded.known, shipments = excluded.shipments, invoices = excluded.invoices, payments = excluded.payments,
+  undecided = excluded.undecided;
+
+-- name: put_backfill
+-- Where a back-fill stands.
+INSERT INTO backfill (key, run, sales_channel, began_at, ended_at, is_dry, status, sentence, asked_at, changed_at, read_to,
+  known, new, shipments, invoices, payments, undecided, taken) VALUES :rows(18)
+ON CONFLICT (key) DO UPDATE SET
+  run = excluded.run, began_at = excluded.began_at, ended_at = excluded.ended_at, is_dry = excluded.is_dry,
+  status = excluded.status, sentence = excluded.sentence, asked_at = excluded.asked_at, changed_at = excluded.changed_at,
+  read_to = excluded.read_to, known = excluded.known, new = excluded.new, shipments = excluded.shipments,
+  invoices = excluded.invoices, payments = excluded.payments, undecided = excluded.undecided, taken = excluded.taken;
+
+-- name: backfill_counts
+-- What a back-fill has found, by known and undecided: (back-fill).
+SELECT known, undecided, count(*), sum(shipments), sum(invoices), sum(payments) FROM backfill_order WHERE backfill = ?1
+GROUP BY known, undecided;
+
+-- name: backfill_by_key
+-- Where a back-fill stands: (key).
+SELECT key, run, sales_channel, began_at, ended_at, is_dry, status, sentence, asked_at, changed_at, read_to, known, new,
+  shipments, invoices, payments, undecided, taken
+FROM backfill WHERE key = ?1;

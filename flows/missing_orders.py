@@ -1,0 +1,150 @@
+"""Missing orders: what a sales channel says it has, and nobody has brought, is fetched, or a person is told.
+
+In: `FindOrder` of a manifest, answers of the callback flow, a timer while nothing is found. Out: deliveries, by the
+same door as everybody's; `order.orphan` at the order. Key: the order's. All calls are reads and repeat freely; what is
+found is accepted before the decision that it was. A crash asks again. The case ends when the order comes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+import msgspec
+from msgspec.structs import replace
+
+from connectors.patchworks.replies import Replies
+from connectors.patchworks.triggers import CallbackReply
+from flows.events import OrderMissed
+from flows.exceptions.kinds import ExceptionCase
+from flows.model.cases import announce_cases, case_rows
+from flows.model.messages import MISSING_ORDERS as NAME
+from flows.model.messages import FindOrder, Recheck
+from flows.model.on_demand import OnDemandSettings, one
+from runtime.actor import Item
+from runtime.decision import Decision, EffectDone, EffectExhausted, EffectRefused, EffectUnknown, Message, Timer, Write
+from runtime.journal.journal import Journal
+from runtime.key import parts_of
+
+_AGAIN_AFTER = timedelta(minutes=5)
+_NOT_ASKED = "nobody here can ask for it, since no [on_demand] flow is configured for the sales channel"
+
+
+class _Looked(Message, frozen=True, kw_only=True):
+    """Whether the order is here now; and how it was asked for in vain, when it was."""
+
+    here: bool
+    version: str = ""
+    in_vain: str = ""
+
+
+class MissingState(msgspec.Struct, frozen=True, kw_only=True):
+    """One order that was missing. `asking`: the flow is being asked for it."""
+
+    key: str
+    version: str = ""
+    asking: bool = False
+    cases: tuple[ExceptionCase, ...] = ()
+
+
+def decide(state: MissingState, message: Any, now: datetime, settings: OnDemandSettings | None) -> Decision:
+    """What follows for one order. Pure."""
+    match message:
+        case _Looked(here=True):
+            return Decision(state=MissingState(key=state.key), cancels=("look",))
+        case _Looked(in_vain=reason) if reason:
+            return _orphan(state, reason, now)
+        case _Looked(version=version):
+            wanted = replace(state, version=version)
+            if settings is None:
+                return _orphan(wanted, _NOT_ASKED, now)
+            if state.asking:
+                return Decision(state=wanted)
+            asked = one(settings, parts_of(state.key)[1])
+            return Decision(state=replace(wanted, asking=True), effects=(asked,))
+        case EffectRefused() | EffectExhausted():
+            return _orphan(state, f"it could not be fetched: {message.sentence}", now)
+        case EffectUnknown():
+            return Decision(state=state)
+        case _:
+            raise TypeError(f"a missing order has no use for a {type(message).__name__}")
+
+
+def _orphan(state: MissingState, why: str, now: datetime) -> Decision:
+    """A person is told; it is looked for again, since it may come any way."""
+    sales_channel, order_id = parts_of(state.key)
+    what = "has a version of order" if state.version else "has order"
+    sentence = f"{sales_channel} {what} {order_id} that never arrived here: {why}".rstrip(".")
+    opened_at = state.cases[0].opened_at if state.cases else now
+    case_ = ExceptionCase(kind="order.orphan", cause="manifest", sentence=sentence, opened_at=opened_at)
+    look = Timer(name="look", due=now + _AGAIN_AFTER, message=FindOrder(version=state.version))
+    return Decision(state=replace(state, asking=False, cases=(case_,)), timers=(look,))
+
+
+class MissingOrders:
+    """The actor: looks whether the order is here, and has what was fetched accepted, before it decides."""
+
+    name = NAME
+    message_type = FindOrder | Recheck
+    state_type = MissingState
+
+    def __init__(
+        self,
+        sales_channels: Mapping[str, OnDemandSettings],
+        replies: Replies,
+        journal: Journal,
+        emit: Callable[[Any], None],
+    ) -> None:
+        self._sales_channels, self._replies, self._journal, self._emit = sales_channels, replies, journal, emit
+
+    def begin(self, key: str) -> MissingState:
+        """An order that was never missing."""
+        return MissingState(key=key)
+
+    async def ready(self) -> None:
+        """Looking needs nothing."""
+
+    async def resolve(self, items: Sequence[Item]) -> Sequence[Message | Exception]:
+        """Look each order up; take what was fetched."""
+        return [await self._resolved(item) for item in items]
+
+    async def _resolved(self, item: Item) -> Message | Exception:
+        match item.message:
+            case FindOrder(version=version):
+                return await self._looked(item.key, version)
+            case Recheck():
+                return await self._looked(item.key, item.state.version)
+            case EffectDone(result=CallbackReply() as reply):
+                return await self._fetched(item.key, item.state.version, reply)
+            case other:
+                return other
+
+    async def _looked(self, key: str, version: str) -> Message:
+        return _Looked(here=bool(await self._journal.query("order_received", key, version)), version=version)
+
+    async def _fetched(self, key: str, version: str, reply: CallbackReply) -> Message:
+        """Accept what the flow answered, if it is the order that was asked for."""
+        sales_channel, _ = parts_of(key)
+        held = await self._replies.read(sales_channel, reply)
+        found = [delivery for delivery in held.deliveries if delivery.key == key]
+        if not found:
+            reason = held.refused[0].reason if held.refused else "the flow does not have it, either"
+            return _Looked(here=False, version=version, in_vain=reason)
+        met = bool(await self._journal.query("order_received", key, ""))
+        receipts = await self._replies.take(found)
+        if not met and any(receipt.new for receipt in receipts):
+            self._emit(OrderMissed(sales_channel=sales_channel, found_by="manifest", key=key))
+        return _Looked(here=True)
+
+    def decide(self, state: MissingState, message: Any, now: datetime) -> Decision:
+        """See `decide` above."""
+        return decide(state, message, now, self._sales_channels.get(parts_of(state.key)[0]))
+
+    def project(self, key: str, before: MissingState, after: MissingState, now: datetime) -> Sequence[Write]:
+        """The rows of its case."""
+        return case_rows(key, before.cases, after.cases, now, how="the order has arrived")
+
+    def announce(self, key: str, before: MissingState, after: MissingState) -> None:
+        """Count its case."""
+        announce_cases(key, before.cases, after.cases, self._emit)
