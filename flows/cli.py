@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import getpass
 import os
-import re
 import shlex
 import sys
 from collections.abc import Iterable
-from datetime import datetime
 from importlib.metadata import version as version_of
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -19,6 +17,7 @@ from cyclopts import App, Parameter
 from cyclopts.validators import Number
 
 from flows.pages import Place, place_in
+from flows.screen import harmless, pairs, print_json, print_table, short, tell_more
 from runtime.clock import SystemClock, to_datetime
 from runtime.errors import ConfigInvalid, SeamlineError, Stop
 
@@ -46,9 +45,6 @@ DryRun = Annotated[bool, Parameter(name="--dry-run", help="Only say what would f
 State = Literal["new", "held", "creating", "unknown", "imported", "cancelled"]
 Owner = Literal["operations", "finance", "ecommerce", "sre"]
 Vendor = Literal["fulfil", "patchworks"]
-
-_COMMANDS_A_TERMINAL = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
-"""Control characters, line breaks and reversals of the direction of text: what others sent is shown, never obeyed."""
 
 app = App(
     name="seamline",
@@ -101,9 +97,9 @@ def check(*, config: ConfigPath = CONFIG, json: AsJson = False) -> int:
 
         problems, notes = remarks(load(config, Config))
         for note in notes:
-            print(_harmless(f"note: {note}"), file=sys.stderr)
+            print(harmless(f"note: {note}"), file=sys.stderr)
     if json:
-        _print_json(problems)
+        print_json(problems)
     else:
         for problem in problems:
             print(problem)
@@ -152,19 +148,19 @@ def probe(
     if plan:
         planned = probing.plan(vendor, effects)
         if json:
-            _print_json(planned)
+            print_json(planned)
             return
-        _print_table(("does", "asks", "to find"), [(each.effect, each.asks, ", ".join(each.finds)) for each in planned])
+        print_table(("does", "asks", "to find"), [(each.effect, each.asks, ", ".join(each.finds)) for each in planned])
         return
     probed = _probed(vendor, effects, config, item_timeout_s, confirmed=yes)
     if to is not None:
         probing.keep(to, probed.file)
     if json:
-        _print_json(probed)
+        print_json(probed)
     else:
-        _print_table(("capability", "value", "how", "what it means"), probing.rows(probed))
+        print_table(("capability", "value", "how", "what it means"), probing.rows(probed))
     for line in probing.leftovers(probed):
-        print(_harmless(line), file=sys.stderr)
+        print(harmless(line), file=sys.stderr)
 
 
 @app.command
@@ -249,7 +245,7 @@ def reference(*, to: Annotated[Path, Parameter(help="An existing directory; page
 def version(*, json: AsJson = False) -> None:
     """The version of Seamline."""
     if json:
-        _print_json({"seamline": version_of("seamline"), "python": sys.version.split()[0]})
+        print_json({"seamline": version_of("seamline"), "python": sys.version.split()[0]})
     else:
         print(f"seamline {version_of('seamline')}")
 
@@ -284,39 +280,39 @@ def list_orders(
         lambda read: read.orders(state=state or "", sales_channel=sales_channel, before=before, limit=limit + 1),
     )
     if json:
-        _print_json(rows[:limit])
+        print_json(rows[:limit])
     else:
-        _print_table(
+        print_table(
             ("changed", "order", "number", "state", "proof", "amount", "sale"),
             [
-                (_short(row.changed_at), row.key, row.reference, row.state, row.proof, f"{row.amount} {row.currency}",
+                (short(row.changed_at), row.key, row.reference, row.state, row.proof, f"{row.amount} {row.currency}",
                  row.sale_number or row.sale or "")
                 for row in rows[:limit]
             ],
             empty="no orders like that" if state or sales_channel or before else "no orders",
         )  # fmt: skip
     options = {"--state": state, "--sales-channel": sales_channel, "--limit": limit, "--config": config}
-    _tell_more("seamline orders list", options, "--before", rows, limit, json=json)
+    tell_more("seamline orders list", options, "--before", rows, limit, json=json)
 
 
 @orders.command
 def show(order: OrderName, *, config: ConfigPath = CONFIG, json: AsJson = False) -> None:
     """One order with its cases and its timeline."""
-    story = _story(config, order)
+    story = _story(config, order, "orders show")
     if json:
-        _print_json(story)
+        print_json(story)
         return
     if story.order is not None:
-        _print_table(("field", "value"), [(name, value) for name, value in msgspec.structs.asdict(story.order).items()])
+        print_table(("field", "value"), [(name, value) for name, value in msgspec.structs.asdict(story.order).items()])
     if story.cases:
         print()
     for case in story.cases:
-        until = "open" if case.closed_at is None else f"closed {_short(case.closed_at)}, {case.closed_how}"
-        print(_harmless(f"{case.kind} ({case.owner}, {until}): {case.sentence}"))
+        until = "open" if case.closed_at is None else f"closed {short(case.closed_at)}, {case.closed_how}"
+        print(harmless(f"{case.kind} ({case.owner}, {until}): {case.sentence}"))
     print()
-    _print_table(
+    print_table(
         ("at", "by", "what", "values"),
-        [(_short(fact.ended_at), fact.actor, fact.kind, _pairs(fact.values)) for fact in story.timeline],
+        [(short(fact.ended_at), fact.actor, fact.kind, pairs(fact.values)) for fact in story.timeline],
     )
 
 
@@ -325,11 +321,11 @@ def explain(order: OrderName, *, config: ConfigPath = CONFIG, json: AsJson = Fal
     """In plain words: where the order stands, why, whose move it is and what it is."""
     from flows.explain import explain as explained  # noqa: PLC0415
 
-    text = explained(_story(config, order), to_datetime(SystemClock().now()))
+    text = explained(_story(config, order, "orders explain"), to_datetime(SystemClock().now()))
     if json:
-        _print_json({"order": order, "explanation": text})
+        print_json({"order": order, "explanation": text})
     else:
-        print("\n".join(map(_harmless, text.split("\n"))))
+        print("\n".join(map(harmless, text.split("\n"))))
 
 
 @holds.default
@@ -360,25 +356,25 @@ def list_holds(
         raise _NotFound(f"there is no kind of exception {kind!r}; there are {', '.join(KINDS)}")
     rows = _read(config, lambda read: read.cases(owner=owner or "", kind=kind, after=after, limit=limit + 1))
     if json:
-        _print_json(rows[:limit])
+        print_json(rows[:limit])
     else:
-        _print_table(
+        print_table(
             ("deadline", "owner", "kind", "subject", "at stake", "why"),
             [
-                (_short(row.deadline_at), row.owner, row.kind, row.subject, f"{row.amount or ''} {row.currency or ''}",
+                (short(row.deadline_at), row.owner, row.kind, row.subject, f"{row.amount or ''} {row.currency or ''}",
                  row.sentence)
                 for row in rows[:limit]
             ],
             empty="nothing like that is held" if owner or kind or after else "nothing is held",
         )  # fmt: skip
     options = {"--owner": owner, "--kind": kind, "--limit": limit, "--config": config}
-    _tell_more("seamline holds", options, "--after", rows, limit, json=json)
+    tell_more("seamline holds", options, "--after", rows, limit, json=json)
 
 
 @holds.command
 def release(order: OrderName, *, config: ConfigPath = CONFIG) -> None:
     """Let a held order be decided on again, now. If its cause is still there, it stays held."""
-    _control(config, "release", key=_story(config, order).key)
+    _control(config, "release", key=_story(config, order, "holds release").key)
 
 
 @schema.command(name="order")
@@ -399,9 +395,9 @@ def explain_sku(text: SkuText, *, config: ConfigPath = CONFIG, json: AsJson = Fa
 
     found, aliases = _read(config, ask)
     if json:
-        _print_json({"sku": text, "candidates": found, "alias": [each for each in aliases if each.alias == text]})
+        print_json({"sku": text, "candidates": found, "alias": [each for each in aliases if each.alias == text]})
     else:
-        print("\n".join(map(_harmless, explained(text, found, aliases))))
+        print("\n".join(map(harmless, explained(text, found, aliases))))
 
 
 @alias.command(name="list")
@@ -420,11 +416,11 @@ def list_aliases(
         return
     rows = _read(config, lambda read: read.aliases())
     if json:
-        _print_json(rows)
+        print_json(rows)
         return
-    _print_table(
+    print_table(
         ("alias", "stands for", "since", "by", "why"),
-        [(row.alias, row.sku, _short(row.decided_at), row.decided_by, row.reason) for row in rows],
+        [(row.alias, row.sku, short(row.decided_at), row.decided_by, row.reason) for row in rows],
         empty="there are no aliases",
     )
 
@@ -498,12 +494,20 @@ def _read(config: Path, question: Any) -> Any:
     return anyio.run(ask)
 
 
-def _story(config: Path, order: str) -> Any:
-    keys = _read(config, lambda read: read.find(order))
+def _story(config: Path, order: str, command: str) -> Any:
+    async def find(read: Any) -> tuple[list[str], int]:
+        keys = await read.find(order)
+        return keys, 0 if keys else await read.undecided()
+
+    keys, undecided = _read(config, find)
     if not keys:
-        raise _NotFound(f"no order is known as {order!r}; `seamline orders list` shows those that are")
+        unread = f"; {undecided} not decided on yet are known by their ids, not by their numbers" if undecided else ""
+        raise _NotFound(f"no order is known as {order!r}; `seamline orders list` shows those that are{unread}")
     if len(keys) > 1:
-        raise _NotFound(f"{order!r} may be {', '.join(keys)}; say which")
+        named = [harmless(key) for key in keys]
+        raise _NotFound(
+            f"{order!r} may be {', '.join(named)}; say which, for example `seamline {command} {shlex.quote(named[0])}`"
+        )
     return _read(config, lambda read: read.story(keys[0]))
 
 
@@ -512,14 +516,14 @@ def _print_audit(entries: list[Any], *, json: bool) -> None:
     from flows.model.audit import first_broken  # noqa: PLC0415
 
     if json:
-        _print_json(entries)
+        print_json(entries)
     else:
         rows = [
-            (each.seq, _short(to_datetime(each.at)), each.by, each.action, each.subject, _pairs(each.values),
+            (each.seq, short(to_datetime(each.at)), each.by, each.action, each.subject, pairs(each.values),
              each.reason, each.digest[:12])
             for each in entries
         ]  # fmt: skip
-        _print_table(("no", "at", "by", "did", "to", "with", "why", "digest"), rows, empty="nobody decided anything")
+        print_table(("no", "at", "by", "did", "to", "with", "why", "digest"), rows, empty="nobody decided anything")
     broken = first_broken(entries)
     if broken is not None:
         raise SeamlineError(f"the chain is broken at entry {broken}: it, or one before it, was changed or taken out")
@@ -528,51 +532,11 @@ def _print_audit(entries: list[Any], *, json: bool) -> None:
 def _control(config: Path, command: str, **parameters: str) -> None:
     from flows.control import send_control  # noqa: PLC0415
 
-    print(_harmless(anyio.run(send_control, _loaded(config, "ops"), command, parameters)))
+    print(harmless(anyio.run(send_control, _loaded(config, "ops"), command, parameters)))
 
 
 class _NotFound(SeamlineError):
     """What was asked for is not there. Exit status 1."""
-
-
-def _print_json(value: Any) -> None:
-    sys.stdout.write(msgspec.json.encode(value).decode() + "\n")
-
-
-def _tell_more(command: str, options: dict[str, Any], begins: str, rows: list[Any], limit: int, *, json: bool) -> None:
-    """On stderr the command that shows the next page, when `rows` has more than the `limit` that was shown."""
-    if len(rows) > limit:
-        words = [str(word) for pair in options.items() if pair[1] for word in pair]
-        words += [begins, str(rows[limit - 1].place), *(["--json"] if json else [])]
-        print(f"more: {command} {shlex.join(words)}", file=sys.stderr)
-
-
-def _print_table(head: tuple[str, ...], rows: list[tuple[Any, ...]], *, empty: str = "nothing") -> None:
-    """A table for people: as wide as the terminal, cut nowhere when it goes into a pipe."""
-    if not sys.stdout.isatty():
-        for row in (head, *rows):
-            print("\t".join(_harmless(cell) for cell in row))
-        return
-    from rich.console import Console  # noqa: PLC0415
-    from rich.table import Table  # noqa: PLC0415
-    from rich.text import Text  # noqa: PLC0415
-
-    table = Table(*head, box=None, pad_edge=False)
-    for row in rows:
-        table.add_row(*(Text(_harmless(cell)) for cell in row))  # Text: brackets in a SKU are no markup
-    Console().print(table if rows else empty)
-
-
-def _harmless(cell: object) -> str:
-    return _COMMANDS_A_TERMINAL.sub(lambda found: f"\\u{ord(found[0]):04x}", str(cell))
-
-
-def _short(moment: datetime) -> str:
-    return moment.strftime("%Y-%m-%d %H:%M:%SZ")
-
-
-def _pairs(values: dict[str, Any]) -> str:
-    return ", ".join(f"{name}={value}" for name, value in values.items())
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -288,6 +288,7 @@ def test_an_ambiguous_number_is_not_guessed(seamline: Type) -> None:
     said = seamline(*beside("orders", "show", "#1002"))
     assert said.status == 1
     assert "may be marketplace/A-1002, marketplace/A-1003; say which" in said.err
+    assert "for example `seamline orders show marketplace/A-1002`" in said.err
 
 
 @pytest.mark.parametrize(
@@ -366,8 +367,13 @@ def test_a_paused_sales_channel_takes_orders_and_decides_on_none(seamline: Type,
     assert seamline(*beside("pause", "marketplace")).out == "marketplace is paused\n"
     try:
         sent(app, order("2001"))
-        said = seamline(*beside("orders", "explain", "marketplace/A-2001"))
-        assert "was received and waits to be decided on" in said.out
+        for name in ("marketplace/A-2001", "A-2001"):
+            said = seamline(*beside("orders", "explain", name))
+            assert (
+                "marketplace/A-2001 was received and waits to be decided on: marketplace is paused since " in said.out
+            )
+            assert " by operator; `seamline resume marketplace`." in said.out
+        assert "1 not decided on yet are known by their ids" in seamline(*beside("orders", "explain", "#2001")).err
     finally:
         assert seamline(*beside("resume", "marketplace")).out == "marketplace is going on\n"
     until(lambda: "sale SO" in seamline(*beside("orders", "explain", "marketplace/A-2001")).out)
