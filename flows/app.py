@@ -127,8 +127,10 @@ class App:
             return await decide_on_alias(parameters, self.index, self.journal, post)
         known = self.engine.channels if scope == "actor" else self.config.sales_channels
         if name not in known:
-            raise SeamlineError(f"there is no {scope} {name!r}; there are {', '.join(sorted(known))}")
+            called = "actor" if scope == "actor" else "sales channel"
+            raise SeamlineError(f"there is no {called} {name!r}; there are {', '.join(sorted(known))}")
         await (self.engine.pause if command == "pause" else self.engine.resume)(scope, name, "operator")
+        await self.standing.look()
         return f"{name} is {'paused' if command == 'pause' else 'going on'}"
 
     async def _release(self, key: str) -> str:
@@ -338,6 +340,7 @@ async def _listening(app: App, stack: AsyncExitStack) -> None:
     commands = {name: partial(app.control, name) for name in ("pause", "resume", "release", "alias")}
     ops = ops_app(
         checks=app.checks(),
+        notes=app.standing.pauses,
         metrics=app.telemetry.render,
         control=Control(key=key, commands=commands) if key is not None else None,
     )

@@ -215,12 +215,24 @@ def demo(
 
 
 @app.command
-def pause(name: Named, *, actor: IsActor = False, config: ConfigPath = CONFIG) -> None:
+def pause(name: Named = "", *, actor: IsActor = False, config: ConfigPath = CONFIG, json: AsJson = False) -> None:
     """Stop giving out the orders of a sales channel (or, with --actor, everything for an actor).
 
-    Intake goes on: orders are accepted and wait on disk. The pause survives restarts, until `resume`.
+    Intake goes on: orders are accepted and wait on disk. The pause survives restarts, until `resume`. Without NAME:
+    what is paused, since when, by whom, and how many orders wait for it.
     """
-    _control(config, "pause", scope="actor" if actor else "partition", name=name)
+    if name:
+        _control(config, "pause", json=json, scope="actor" if actor else "partition", name=name)
+        return
+    rows = [row for row in _read(config, lambda read: read.pauses()) if row.scope == "actor" or not actor]
+    if json:
+        print_json(rows)
+        return
+    print_table(
+        ("what", "name", "since", "by", "orders waiting", "to go on"),
+        [(row.scope, row.name, short(row.since), row.by, row.waiting, row.resume) for row in rows],
+        empty="nothing is paused",
+    )
 
 
 @app.command
@@ -529,10 +541,14 @@ def _print_audit(entries: list[Any], *, json: bool) -> None:
         raise SeamlineError(f"the chain is broken at entry {broken}: it, or one before it, was changed or taken out")
 
 
-def _control(config: Path, command: str, **parameters: str) -> None:
+def _control(config: Path, command: str, *, json: bool = False, **parameters: str) -> None:
     from flows.control import send_control  # noqa: PLC0415
 
-    print(harmless(anyio.run(send_control, _loaded(config, "ops"), command, parameters)))
+    said = anyio.run(send_control, _loaded(config, "ops"), command, parameters)
+    if json:
+        print_json({"message": said})
+    else:
+        print(harmless(said))
 
 
 class _NotFound(SeamlineError):

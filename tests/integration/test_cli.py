@@ -129,6 +129,11 @@ def scraped(app: App) -> str:
         return str(answer.read().decode())
 
 
+def readiness(app: App) -> str:
+    with urllib.request.urlopen(f"{app.ops_url}/readyz?verbose") as answer:  # noqa: S310
+        return str(answer.read().decode())
+
+
 def _settled(app: App) -> float:
     found = re.findall(r"^seamline_orders_settled_total\{.*\} (\S+)$", scraped(app), re.MULTILINE)
     return sum(map(float, found))
@@ -364,9 +369,21 @@ def test_a_release_decides_again_and_holds_again_while_the_cause_is_there(seamli
 
 def test_a_paused_sales_channel_takes_orders_and_decides_on_none(seamline: Type, app: App) -> None:
     """What comes while it is paused waits, and says so; after the resume it goes on."""
+    assert seamline(*beside("pause", "--json")).data == []
     assert seamline(*beside("pause", "marketplace")).out == "marketplace is paused\n"
     try:
         sent(app, order("2001"))
+        ((_, name, since, *rest),) = seamline(*beside("pause")).rows
+        assert (name, rest) == ("marketplace", ["operator", "1", "seamline resume marketplace"])
+        (told,) = seamline(*beside("pause", "--json")).data
+        assert {**told, "since": ""} == {
+            "scope": "sales channel", "name": "marketplace", "since": "", "by": "operator", "waiting": 1,
+        }  # fmt: skip
+        assert seamline(*beside("pause", "--actor")).rows == []
+        assert readiness(app) == (
+            "[+] accepting: orders are accepted\n[+] store: there is room\n"
+            f"[i] marketplace is paused since {since} by operator; `seamline resume marketplace`\nready\n"
+        )
         for name in ("marketplace/A-2001", "A-2001"):
             said = seamline(*beside("orders", "explain", name))
             assert (
@@ -376,6 +393,7 @@ def test_a_paused_sales_channel_takes_orders_and_decides_on_none(seamline: Type,
         assert "1 not decided on yet are known by their ids" in seamline(*beside("orders", "explain", "#2001")).err
     finally:
         assert seamline(*beside("resume", "marketplace")).out == "marketplace is going on\n"
+    assert "[i]" not in readiness(app)
     until(lambda: "sale SO" in seamline(*beside("orders", "explain", "marketplace/A-2001")).out)
 
 
@@ -384,7 +402,7 @@ def test_a_refused_command_says_why(seamline: Type) -> None:
     """A sales channel that is not configured: status 1, and those that are."""
     said = seamline(*beside("pause", "webb"))
     assert said.status == 1
-    assert "there is no partition 'webb'; there are marketplace, web" in said.err
+    assert "there is no sales channel 'webb'; there are marketplace, web" in said.err
 
 
 @pytest.mark.usefixtures("app")
