@@ -46,11 +46,11 @@ from flows.desk import Desk
 from flows.formats import FORMATS
 from flows.gauges import register_gauges
 from flows.hints import Hints
-from flows.model.messages import Recheck
 from flows.model.schema import ORDERS
 from flows.model.skus import SkuIndex
 from flows.order_importer import NAME as ORDER_IMPORTER
 from flows.order_importer import OrderImporter
+from flows.release import release
 from flows.run_recovery import NAME as RUN_RECOVERY
 from flows.run_recovery import SWEEP_KEY, RunRecovery, Sweep, recovery_policy
 from flows.sku_aliases import KEY as ALIASES_KEY
@@ -121,7 +121,7 @@ class App:
         name = parameters.get("name", "")
         scope: Scope = "actor" if parameters.get("scope") == "actor" else "partition"
         if command == "release":
-            return await self._release(parameters.get("key", ""))
+            return await release(parameters.get("key", ""), self.engine, self.journal, (ORDER_IMPORTER, RUN_RECOVERY))
         if command == "alias":
             post = partial(self.engine.post, SKU_ALIASES, ALIASES_KEY)
             return await decide_on_alias(parameters, self.index, self.journal, post)
@@ -132,16 +132,6 @@ class App:
         await (self.engine.pause if command == "pause" else self.engine.resume)(scope, name, "operator")
         await self.standing.look()
         return f"{name} is {'paused' if command == 'pause' else 'going on'}"
-
-    async def _release(self, key: str) -> str:
-        releasing = [name for name in (ORDER_IMPORTER, RUN_RECOVERY) if name in self.engine.channels]
-        holders = [name for name in releasing if await self.journal.query_list("states", [key], name)]
-        if not holders:
-            raise SeamlineError(f"nothing is known as {key!r}; `seamline holds` shows what waits")
-        if any((channel, parked) == (holders[0], key) for channel, parked, *_ in await self.journal.query("parked")):
-            raise SeamlineError(f"a message of {key} is parked as a defect of ours; a restart tries it again")
-        await self.engine.post(holders[0], key, Recheck(because="person"))
-        return f"{key} will be decided on again"
 
 
 def identify(config: Config, sales_channel: str, item: bytes) -> Identification:

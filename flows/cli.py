@@ -385,7 +385,11 @@ def list_holds(
 
 @holds.command
 def release(order: OrderName, *, config: ConfigPath = CONFIG) -> None:
-    """Let a held order be decided on again, now. If its cause is still there, it stays held."""
+    """Let a held order be decided on again, now. If its cause is still there, it stays held.
+
+    For an order that is in Fulfil it says that a person has dealt with its sale: its cases (order.edited,
+    order.cancelled, sale.mismatch) are closed.
+    """
     _control(config, "release", key=_story(config, order, "holds release").key)
 
 

@@ -367,6 +367,43 @@ def test_a_release_decides_again_and_holds_again_while_the_cause_is_there(seamli
     until(lambda: times_held() == before + 1)
 
 
+@pytest.mark.usefixtures("app")
+def test_what_is_not_held_is_not_released(seamline: Type) -> None:
+    """An imported order without a case: status 1, and where it stands."""
+    said = seamline(*beside("holds", "release", "A-1001"))
+    assert (said.status, said.out) == (1, "")
+    assert re.search(r"marketplace/A-1001 is not held \(imported as SO\d+\); there is nothing to release\n$", said.err)
+
+
+def test_a_person_ends_the_cases_of_a_sale_that_is_dealt_with(seamline: Type, app: App) -> None:
+    """Edited after its import, and put right by hand: the case is closed, and the edit is the known version."""
+
+    def open_cases() -> list[str]:
+        story = seamline(*beside("orders", "show", "A-4001", "--json")).data
+        return [case["kind"] for case in story["cases"] if case["closed_at"] is None]
+
+    sent(app, order("4001"))
+    until(lambda: "sale SO" in seamline(*beside("orders", "explain", "A-4001")).out)
+    edited = {**ORDER["shipping_address"], "city": "Elsewhere"}
+    sent(app, order("4001", updated_at="2026-11-21T10:00:00+01:00", shipping_address=edited))
+    until(lambda: open_cases() == ["order.edited"])
+    assert "then release it" in seamline(*beside("orders", "explain", "A-4001")).out
+    seamline(*beside("pause", "marketplace"))
+    try:
+        waits = seamline(*beside("holds", "release", "A-4001")).out
+        assert waits == "the cases of marketplace/A-4001 are closed after `seamline resume marketplace`: order.edited\n"
+        assert open_cases() == ["order.edited"]
+    finally:
+        seamline(*beside("resume", "marketplace"))
+    until(lambda: open_cases() == [])
+    sent(app, order("4001", updated_at="2026-11-22T10:00:00+01:00"))
+    until(lambda: open_cases() == ["order.edited"])
+    said = seamline(*beside("holds", "release", "A-4001"))
+    assert said.out == "the cases of marketplace/A-4001 are closed: order.edited\n"
+    until(lambda: open_cases() == [])
+    assert "there is nothing to release" in seamline(*beside("holds", "release", "A-4001")).err
+
+
 def test_a_paused_sales_channel_takes_orders_and_decides_on_none(seamline: Type, app: App) -> None:
     """What comes while it is paused waits, and says so; after the resume it goes on."""
     assert seamline(*beside("pause", "--json")).data == []
@@ -390,6 +427,7 @@ def test_a_paused_sales_channel_takes_orders_and_decides_on_none(seamline: Type,
                 "marketplace/A-2001 was received and waits to be decided on: marketplace is paused since " in said.out
             )
             assert " by operator; `seamline resume marketplace`." in said.out
+        assert "waits to be decided on" in seamline(*beside("holds", "release", "A-2001")).err
         assert "1 not decided on yet are known by their ids" in seamline(*beside("orders", "explain", "#2001")).err
     finally:
         assert seamline(*beside("resume", "marketplace")).out == "marketplace is going on\n"
