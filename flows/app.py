@@ -55,7 +55,7 @@ from flows.manifests import NAME as MANIFESTS
 from flows.manifests import Manifests, PageReceived
 from flows.manifests import key_of as manifest_key_of
 from flows.missing_orders import MissingOrders
-from flows.model.messages import MISSING_ORDERS, Recheck
+from flows.model.messages import MISSING_ORDERS
 from flows.model.on_demand import OnDemandSettings
 from flows.model.schema import ORDERS
 from flows.model.skus import SkuIndex
@@ -64,6 +64,7 @@ from flows.order_importer import OrderImporter
 from flows.order_poll import NAME as ORDER_POLL
 from flows.order_poll import OrderPoll, Poll
 from flows.order_poll import key_of as poll_key_of
+from flows.release import release
 from flows.run_recovery import NAME as RUN_RECOVERY
 from flows.run_recovery import SWEEP_KEY, RunRecovery, Sweep, recovery_policy
 from flows.sku_aliases import KEY as ALIASES_KEY
@@ -141,7 +142,7 @@ class App:
         name = parameters.get("name", "")
         scope: Scope = "actor" if parameters.get("scope") == "actor" else "partition"
         if command == "release":
-            return await self._release(parameters.get("key", ""))
+            return await release(parameters.get("key", ""), self.engine, self.journal, _RELEASING)
         if command == "alias":
             to_aliases = partial(self.engine.post, SKU_ALIASES, ALIASES_KEY)
             return await decide_on_alias(parameters, self.index, self.journal, to_aliases)
@@ -150,19 +151,11 @@ class App:
             return await ask_for_backfill(to_backfill, self.journal, self.config.on_demand, parameters)
         known = self.engine.channels if scope == "actor" else self.config.sales_channels
         if name not in known:
-            raise SeamlineError(f"there is no {scope} {name!r}; there are {', '.join(sorted(known))}")
+            called = "actor" if scope == "actor" else "sales channel"
+            raise SeamlineError(f"there is no {called} {name!r}; there are {', '.join(sorted(known))}")
         await (self.engine.pause if command == "pause" else self.engine.resume)(scope, name, "operator")
+        await self.standing.look()
         return f"{name} is {'paused' if command == 'pause' else 'going on'}"
-
-    async def _release(self, key: str) -> str:
-        releasing = [name for name in _RELEASING if name in self.engine.channels]
-        holders = [name for name in releasing if await self.journal.query_list("states", [key], name)]
-        if not holders:
-            raise SeamlineError(f"nothing is known as {key!r}; `seamline holds` shows what waits")
-        if any((channel, parked) == (holders[0], key) for channel, parked, *_ in await self.journal.query("parked")):
-            raise SeamlineError(f"a message of {key} is parked as a defect of ours; a restart tries it again")
-        await self.engine.post(holders[0], key, Recheck(because="person"))
-        return f"{key} will be decided on again"
 
 
 def identify(config: Config, sales_channel: str, item: bytes) -> Identification:
@@ -380,6 +373,7 @@ async def _listening(app: App, stack: AsyncExitStack) -> None:
     commands = {name: partial(app.control, name) for name in ("pause", "resume", "release", "alias", "backfill")}
     ops = ops_app(
         checks=app.checks(),
+        notes=app.standing.pauses,
         metrics=app.telemetry.render,
         control=Control(key=key, commands=commands) if key is not None else None,
     )

@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-import getpass
 import os
-import re
-import shlex
 import sys
-from collections.abc import Iterable
-from datetime import datetime
 from importlib.metadata import version as version_of
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -18,41 +13,30 @@ import msgspec
 from cyclopts import App, Parameter
 from cyclopts.validators import Number
 
-from flows.pages import Place, place_in
+from flows.cli_missing import backfill, manifests
+from flows.cli_parts import (
+    CONFIG,
+    AsJson,
+    ConfigPath,
+    NotFound,
+    OrderName,
+    PlaceInList,
+    Rows,
+    control,
+    loaded,
+    read_store,
+    story_of,
+)
+from flows.cli_skus import alias, sku
+from flows.screen import harmless, pairs, print_json, print_table, short, tell_more
 from runtime.clock import SystemClock, to_datetime
 from runtime.errors import ConfigInvalid, SeamlineError, Stop
 
-CONFIG = Path("seamline.toml")
-
-ConfigPath = Annotated[Path, Parameter(name=["--config", "-c"], help="The configuration file.")]
-AsJson = Annotated[bool, Parameter(name="--json", help="Machine-readable output.", negative="")]
-Rows = Annotated[int, Parameter(validator=Number(gte=1, lte=10_000), help="At most this many rows, 1 to 10000.")]
-_INSTANT: dict[str, Any] = {
-    "converter": lambda _type, tokens: place_in(tokens[0].value),
-    "n_tokens": 1,
-    "accepts_keys": False,
-    "metavar": "INSTANT",
-}
-PlaceInList = Annotated[Place | None, Parameter(**_INSTANT)]
-Begins = Annotated[Place, Parameter(name="--from", **_INSTANT)]
-Ends = Annotated[Place | None, Parameter(name="--to", **_INSTANT)]
 Named = Annotated[str, Parameter(help="The sales channel as configured; with --actor, the actor.")]
 IsActor = Annotated[bool, Parameter(name="--actor", help="NAME is an actor, such as order_importer.", negative="")]
-OrderName = Annotated[
-    str, Parameter(help="Sales-channel/id, or the id alone, or the number that people say; it must mean one order.")
-]
-SkuText = Annotated[str, Parameter(help="A SKU, exactly as it is written; quote one that has spaces.")]
-AliasName = Annotated[str, Parameter(help="What sales channels call the product, exactly as a case quotes it.")]
-Reason = Annotated[str, Parameter(help="Why, for whoever looks at it in a year. It stays on record.")]
-Who = Annotated[str, Parameter(help="Who decides; by default whoever is logged in here.")]
-DryRun = Annotated[bool, Parameter(name="--dry-run", help="Only say what would follow.", negative="")]
 State = Literal["new", "held", "creating", "unknown", "imported", "cancelled"]
 Owner = Literal["operations", "finance", "ecommerce", "sre"]
 Vendor = Literal["fulfil", "patchworks"]
-Consequence = Literal["shipments", "invoices", "payments"]
-
-_COMMANDS_A_TERMINAL = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
-"""Control characters, line breaks and reversals of the direction of text: what others sent is shown, never obeyed."""
 
 app = App(
     name="seamline",
@@ -61,12 +45,10 @@ app = App(
 )
 orders = App(name="orders", help="What became of the orders.")
 holds = App(name="holds", help="What is held, why, whose it is, and until when.")
-manifests = App(name="manifests", help="What sales channels say they have, against what was received.")
 schema = App(name="schema", help="Published schemas.")
-alias = App(name="alias", help="What sales channels call a product that Fulfil calls otherwise.")
-sku = App(name="sku", help="What is known of a SKU.")
 for part in (orders, holds, manifests, alias, sku, schema):
     app.command(part)
+app.command(backfill)
 
 
 # -- running -----------------------------------------------------------------------------------------------------------
@@ -106,9 +88,9 @@ def check(*, config: ConfigPath = CONFIG, json: AsJson = False) -> int:
 
         problems, notes = remarks(load(config, Config))
         for note in notes:
-            print(_harmless(f"note: {note}"), file=sys.stderr)
+            print(harmless(f"note: {note}"), file=sys.stderr)
     if json:
-        _print_json(problems)
+        print_json(problems)
     else:
         for problem in problems:
             print(problem)
@@ -157,19 +139,19 @@ def probe(
     if plan:
         planned = probing.plan(vendor, effects)
         if json:
-            _print_json(planned)
+            print_json(planned)
             return
-        _print_table(("does", "asks", "to find"), [(each.effect, each.asks, ", ".join(each.finds)) for each in planned])
+        print_table(("does", "asks", "to find"), [(each.effect, each.asks, ", ".join(each.finds)) for each in planned])
         return
     probed = _probed(vendor, effects, config, item_timeout_s, confirmed=yes)
     if to is not None:
         probing.keep(to, probed.file)
     if json:
-        _print_json(probed)
+        print_json(probed)
     else:
-        _print_table(("capability", "value", "how", "what it means"), probing.rows(probed))
+        print_table(("capability", "value", "how", "what it means"), probing.rows(probed))
     for line in probing.leftovers(probed):
-        print(_harmless(line), file=sys.stderr)
+        print(harmless(line), file=sys.stderr)
 
 
 @app.command
@@ -224,65 +206,30 @@ def demo(
 
 
 @app.command
-def pause(name: Named, *, actor: IsActor = False, config: ConfigPath = CONFIG) -> None:
+def pause(name: Named = "", *, actor: IsActor = False, config: ConfigPath = CONFIG, json: AsJson = False) -> None:
     """Stop giving out the orders of a sales channel (or, with --actor, everything for an actor).
 
-    Intake goes on: orders are accepted and wait on disk. The pause survives restarts, until `resume`.
+    Intake goes on: orders are accepted and wait on disk. The pause survives restarts, until `resume`. Without NAME:
+    what is paused, since when, by whom, and how many orders wait for it.
     """
-    _control(config, "pause", scope="actor" if actor else "partition", name=name)
+    if name:
+        control(config, "pause", json=json, scope="actor" if actor else "partition", name=name)
+        return
+    rows = [row for row in read_store(config, lambda read: read.pauses()) if row.scope == "actor" or not actor]
+    if json:
+        print_json(rows)
+        return
+    print_table(
+        ("what", "name", "since", "by", "orders waiting", "to go on"),
+        [(row.scope, row.name, short(row.since), row.by, row.waiting, row.resume) for row in rows],
+        empty="nothing is paused",
+    )
 
 
 @app.command
 def resume(name: Named, *, actor: IsActor = False, config: ConfigPath = CONFIG) -> None:
     """Go on with what was paused."""
-    _control(config, "resume", scope="actor" if actor else "partition", name=name)
-
-
-@app.command
-def backfill(
-    sales_channel: str,
-    *,
-    begin: Begins,
-    end: Ends = None,
-    dry_run: Annotated[bool, Parameter(negative="")] = False,
-    yes: Annotated[bool, Parameter(negative="")] = False,
-    allow: Annotated[tuple[Consequence, ...], Parameter(negative="")] = (),
-    config: ConfigPath = CONFIG,
-    json: AsJson = False,
-) -> int:
-    """Count the orders of a range of the past, by their time of purchase; with --yes bring in those that are new.
-
-    The running process does it, live orders first; typed again it shows the same one, or repeats it, which changes
-    nothing. Exit status 1 when it was refused, or could not be read to its end.
-
-    Parameters
-    ----------
-    sales_channel
-        The sales channel as configured; it needs [on_demand].
-    begin
-        Orders bought at or after this instant (without an offset it is UTC).
-    end
-        Orders bought before this instant; now, when it is not given.
-    dry_run
-        Only count. That is what happens without --yes, and in spite of it.
-    yes
-        Bring in what is new.
-    allow
-        What the import of the new orders may make in Fulfil: shipments, invoices, payments. Give it once for each.
-    """
-    from flows.backfilling import asked_of, followed, told_of  # noqa: PLC0415
-    from flows.control import send_control  # noqa: PLC0415
-
-    until = SystemClock().now() if end is None else end.at
-    asked = asked_of(sales_channel, begin.at, until, is_dry=dry_run or not yes, allowed=allow)
-    anyio.run(send_control, _loaded(config, "ops"), "backfill", asked)
-    store = Path(_loaded(config, "store").store.path)
-    row = anyio.run(followed, store, sales_channel, asked["run"], not json and sys.stderr.isatty())
-    if json:
-        _print_json(row)
-    for line in [] if json else told_of(row):
-        print(_harmless(line))
-    return 0 if row.status == "done" else 1
+    control(config, "resume", scope="actor" if actor else "partition", name=name)
 
 
 @app.command
@@ -291,7 +238,7 @@ def reference(*, to: Annotated[Path, Parameter(help="An existing directory; page
     from flows.reference import PAGES  # noqa: PLC0415
 
     if not to.is_dir():
-        raise _NotFound(f"{to} is not a directory; create it first")
+        raise NotFound(f"{to} is not a directory; create it first")
     for name, render in PAGES.items():
         (to / name).write_text(render(), encoding="utf-8")
         print(to / name)
@@ -301,7 +248,7 @@ def reference(*, to: Annotated[Path, Parameter(help="An existing directory; page
 def version(*, json: AsJson = False) -> None:
     """The version of Seamline."""
     if json:
-        _print_json({"seamline": version_of("seamline"), "python": sys.version.split()[0]})
+        print_json({"seamline": version_of("seamline"), "python": sys.version.split()[0]})
     else:
         print(f"seamline {version_of('seamline')}")
 
@@ -331,44 +278,44 @@ def list_orders(
         Only those that changed before an instant (without an offset it is UTC); INSTANT@KEY, the `changed_at` and `key`
         of the last row of a page, is where the next page begins.
     """
-    rows = _read(
+    rows = read_store(
         config,
         lambda read: read.orders(state=state or "", sales_channel=sales_channel, before=before, limit=limit + 1),
     )
     if json:
-        _print_json(rows[:limit])
+        print_json(rows[:limit])
     else:
-        _print_table(
+        print_table(
             ("changed", "order", "number", "state", "proof", "amount", "sale"),
             [
-                (_short(row.changed_at), row.key, row.reference, row.state, row.proof, f"{row.amount} {row.currency}",
+                (short(row.changed_at), row.key, row.reference, row.state, row.proof, f"{row.amount} {row.currency}",
                  row.sale_number or row.sale or "")
                 for row in rows[:limit]
             ],
             empty="no orders like that" if state or sales_channel or before else "no orders",
         )  # fmt: skip
     options = {"--state": state, "--sales-channel": sales_channel, "--limit": limit, "--config": config}
-    _tell_more("seamline orders list", options, "--before", rows, limit, json=json)
+    tell_more("seamline orders list", options, "--before", rows, limit, json=json)
 
 
 @orders.command
 def show(order: OrderName, *, config: ConfigPath = CONFIG, json: AsJson = False) -> None:
     """One order with its cases and its timeline."""
-    story = _story(config, order)
+    story = story_of(config, order, "orders show")
     if json:
-        _print_json(story)
+        print_json(story)
         return
     if story.order is not None:
-        _print_table(("field", "value"), [(name, value) for name, value in msgspec.structs.asdict(story.order).items()])
+        print_table(("field", "value"), [(name, value) for name, value in msgspec.structs.asdict(story.order).items()])
     if story.cases:
         print()
     for case in story.cases:
-        until = "open" if case.closed_at is None else f"closed {_short(case.closed_at)}, {case.closed_how}"
-        print(_harmless(f"{case.kind} ({case.owner}, {until}): {case.sentence}"))
+        until = "open" if case.closed_at is None else f"closed {short(case.closed_at)}, {case.closed_how}"
+        print(harmless(f"{case.kind} ({case.owner}, {until}): {case.sentence}"))
     print()
-    _print_table(
+    print_table(
         ("at", "by", "what", "values"),
-        [(_short(fact.ended_at), fact.actor, fact.kind, _pairs(fact.values)) for fact in story.timeline],
+        [(short(fact.ended_at), fact.actor, fact.kind, pairs(fact.values)) for fact in story.timeline],
     )
 
 
@@ -377,11 +324,11 @@ def explain(order: OrderName, *, config: ConfigPath = CONFIG, json: AsJson = Fal
     """In plain words: where the order stands, why, whose move it is and what it is."""
     from flows.explain import explain as explained  # noqa: PLC0415
 
-    text = explained(_story(config, order), to_datetime(SystemClock().now()))
+    text = explained(story_of(config, order, "orders explain"), to_datetime(SystemClock().now()))
     if json:
-        _print_json({"order": order, "explanation": text})
+        print_json({"order": order, "explanation": text})
     else:
-        print("\n".join(map(_harmless, text.split("\n"))))
+        print("\n".join(map(harmless, text.split("\n"))))
 
 
 @holds.default
@@ -409,73 +356,32 @@ def list_holds(
     from flows.exceptions.kinds import KINDS  # noqa: PLC0415
 
     if kind and kind not in KINDS:
-        raise _NotFound(f"there is no kind of exception {kind!r}; there are {', '.join(KINDS)}")
-    rows = _read(config, lambda read: read.cases(owner=owner or "", kind=kind, after=after, limit=limit + 1))
+        raise NotFound(f"there is no kind of exception {kind!r}; there are {', '.join(KINDS)}")
+    rows = read_store(config, lambda read: read.cases(owner=owner or "", kind=kind, after=after, limit=limit + 1))
     if json:
-        _print_json(rows[:limit])
+        print_json(rows[:limit])
     else:
-        _print_table(
+        print_table(
             ("deadline", "owner", "kind", "subject", "at stake", "why"),
             [
-                (_short(row.deadline_at), row.owner, row.kind, row.subject, f"{row.amount or ''} {row.currency or ''}",
+                (short(row.deadline_at), row.owner, row.kind, row.subject, f"{row.amount or ''} {row.currency or ''}",
                  row.sentence)
                 for row in rows[:limit]
             ],
             empty="nothing like that is held" if owner or kind or after else "nothing is held",
         )  # fmt: skip
     options = {"--owner": owner, "--kind": kind, "--limit": limit, "--config": config}
-    _tell_more("seamline holds", options, "--after", rows, limit, json=json)
+    tell_more("seamline holds", options, "--after", rows, limit, json=json)
 
 
 @holds.command
 def release(order: OrderName, *, config: ConfigPath = CONFIG) -> None:
-    """Let a held order be decided on again, now. If its cause is still there, it stays held."""
-    _control(config, "release", key=_story(config, order).key)
+    """Let a held order be decided on again, now. If its cause is still there, it stays held.
 
-
-@manifests.command(name="list")
-def list_manifests(
-    *, sales_channel: str = "", limit: Rows = 50, config: ConfigPath = CONFIG, json: AsJson = False
-) -> None:
-    """Statements about manifests, the latest first.
-
-    Parameters
-    ----------
-    sales_channel
-        Only those of one sales channel.
+    For an order that is in Fulfil it says that a person has dealt with its sale: its cases (order.edited,
+    order.cancelled, sale.mismatch) are closed.
     """
-    rows = _read(config, lambda read: read.manifests(sales_channel=sales_channel, limit=limit))
-    if json:
-        _print_json(rows)
-        return
-    _print_table(
-        ("received", "manifest", "listed", "missing", "outdated", "unlisted", "still open"),
-        [
-            (_short(row.received_at), row.key, row.listed, row.missing, row.outdated, row.unlisted, row.open)
-            if row.checked_at is not None
-            else (_short(row.received_at), row.key, "pages are missing", "", "", "", "")
-            for row in rows
-        ],
-        empty="no manifests like that" if sales_channel else "no manifests",
-    )
-
-
-@manifests.command(name="show")
-def show_manifest(manifest: str, *, config: ConfigPath = CONFIG, json: AsJson = False) -> None:
-    """The statement about one manifest: what the sales channel listed, what was missing here, and what still is.
-
-    Parameters
-    ----------
-    manifest
-        Its key, as `seamline manifests list` shows it.
-    """
-    row = _read(config, lambda read: read.manifest(manifest))
-    if row is None:
-        raise _NotFound(f"there is no manifest {manifest!r}; `seamline manifests list` shows those that are")
-    if json:
-        _print_json(row)
-        return
-    _print_table(("field", "value"), list(msgspec.structs.asdict(row).items()))
+    control(config, "release", key=story_of(config, order, "holds release").key)
 
 
 @schema.command(name="order")
@@ -486,190 +392,21 @@ def order_schema() -> None:
     sys.stdout.write(msgspec.json.format(msgspec.json.encode(order_json_schema())).decode() + "\n")
 
 
-@sku.command(name="explain")
-def explain_sku(text: SkuText, *, config: ConfigPath = CONFIG, json: AsJson = False) -> None:
-    """Whether orders of this SKU can be imported; if not, what may be meant by it."""
-    from flows.explain import explain_sku as explained  # noqa: PLC0415
-
-    async def ask(read: Any) -> Any:
-        return await read.candidates(text), await read.aliases()
-
-    found, aliases = _read(config, ask)
-    if json:
-        _print_json({"sku": text, "candidates": found, "alias": [each for each in aliases if each.alias == text]})
-    else:
-        print("\n".join(map(_harmless, explained(text, found, aliases))))
-
-
-@alias.command(name="list")
-def list_aliases(
-    *, audit: Annotated[bool, Parameter(negative="")] = False, config: ConfigPath = CONFIG, json: AsJson = False
-) -> None:
-    """Every alias, and who decided on it.
-
-    Parameters
-    ----------
-    audit
-        The chain of all decisions instead, checked from its beginning; exit status 1 when it was changed.
-    """
-    if audit:
-        _print_audit(_read(config, lambda read: read.audit()), json=json)
-        return
-    rows = _read(config, lambda read: read.aliases())
-    if json:
-        _print_json(rows)
-        return
-    _print_table(
-        ("alias", "stands for", "since", "by", "why"),
-        [(row.alias, row.sku, _short(row.decided_at), row.decided_by, row.reason) for row in rows],
-        empty="there are no aliases",
-    )
-
-
-@alias.command(name="add")
-def add_alias(
-    name: AliasName,
-    to_sku: SkuText,
-    *,
-    reason: Reason,
-    by: Who = "",
-    dry_run: DryRun = False,
-    config: ConfigPath = CONFIG,
-) -> None:
-    """Let NAME, as sales channels call it, stand for the SKU in Fulfil. The orders that this cures are released."""
-    _control(
-        config, "alias", action="add", alias=name, sku=to_sku, reason=reason, by=by or getpass.getuser(),
-        dry_run="yes" if dry_run else "",
-    )  # fmt: skip
-
-
-@alias.command(name="remove")
-def remove_alias(
-    name: AliasName, *, reason: Reason, by: Who = "", dry_run: DryRun = False, config: ConfigPath = CONFIG
-) -> None:
-    """Let NAME stand for nothing but itself again. What was imported under it stays."""
-    _control(
-        config, "alias", action="remove", alias=name, reason=reason, by=by or getpass.getuser(),
-        dry_run="yes" if dry_run else "",
-    )  # fmt: skip
-
-
 # -- below the commands ------------------------------------------------------------------------------------------------
-
-
-def _loaded(config: Path, section: Literal["store", "ops", "fulfil", "patchworks", "sales_channels"]) -> Any:
-    """The configuration with one section looked at: asking about an order must not need the token of the ERP."""
-    from flows.config import Config  # noqa: PLC0415
-    from runtime.config import load  # noqa: PLC0415
-
-    fields: Iterable[Any] = (
-        (field.name, field.type, field.default) if field.name == section else (field.name, Any, None)
-        for field in msgspec.structs.fields(Config)
-    )
-    return load(config, msgspec.defstruct("Config", fields, kw_only=True, frozen=True))
 
 
 def _probed(vendor: Vendor, effects: frozenset[Any], config: Path, timeout_s: float, *, confirmed: bool) -> Any:
     """Ask; only the section of whom is asked has to be in order, and the first sales channel of Fulfil's orders."""
     from flows import probe as probing  # noqa: PLC0415
 
-    settings = getattr(_loaded(config, vendor), vendor)
+    settings = getattr(loaded(config, vendor), vendor)
     if settings is None:
-        raise _NotFound(f"{config} has no [{vendor}] section, so there is nobody to ask")
-    channels = _loaded(config, "sales_channels").sales_channels if vendor == "fulfil" else {}
+        raise NotFound(f"{config} has no [{vendor}] section, so there is nobody to ask")
+    channels = loaded(config, "sales_channels").sales_channels if vendor == "fulfil" else {}
     if "writes" in effects:
         probing.may_write(settings, confirmed=confirmed)
     question = probing.question(settings, channels, effects, SystemClock(), version_of("seamline"), timeout_s)
     return anyio.run(question)
-
-
-def _read(config: Path, question: Any) -> Any:
-    from flows.reading import reading  # noqa: PLC0415
-
-    store = Path(_loaded(config, "store").store.path)
-
-    async def ask() -> Any:
-        async with reading(store) as read:
-            return await question(read)
-
-    return anyio.run(ask)
-
-
-def _story(config: Path, order: str) -> Any:
-    keys = _read(config, lambda read: read.find(order))
-    if not keys:
-        raise _NotFound(f"no order is known as {order!r}; `seamline orders list` shows those that are")
-    if len(keys) > 1:
-        raise _NotFound(f"{order!r} may be {', '.join(keys)}; say which")
-    return _read(config, lambda read: read.story(keys[0]))
-
-
-def _print_audit(entries: list[Any], *, json: bool) -> None:
-    """The chain, as it is kept; raises when it does not hold together."""
-    from flows.model.audit import first_broken  # noqa: PLC0415
-
-    if json:
-        _print_json(entries)
-    else:
-        rows = [
-            (each.seq, _short(to_datetime(each.at)), each.by, each.action, each.subject, _pairs(each.values),
-             each.reason, each.digest[:12])
-            for each in entries
-        ]  # fmt: skip
-        _print_table(("no", "at", "by", "did", "to", "with", "why", "digest"), rows, empty="nobody decided anything")
-    broken = first_broken(entries)
-    if broken is not None:
-        raise SeamlineError(f"the chain is broken at entry {broken}: it, or one before it, was changed or taken out")
-
-
-def _control(config: Path, command: str, **parameters: str) -> None:
-    from flows.control import send_control  # noqa: PLC0415
-
-    print(_harmless(anyio.run(send_control, _loaded(config, "ops"), command, parameters)))
-
-
-class _NotFound(SeamlineError):
-    """What was asked for is not there. Exit status 1."""
-
-
-def _print_json(value: Any) -> None:
-    sys.stdout.write(msgspec.json.encode(value).decode() + "\n")
-
-
-def _tell_more(command: str, options: dict[str, Any], begins: str, rows: list[Any], limit: int, *, json: bool) -> None:
-    """On stderr the command that shows the next page, when `rows` has more than the `limit` that was shown."""
-    if len(rows) > limit:
-        words = [str(word) for pair in options.items() if pair[1] for word in pair]
-        words += [begins, str(rows[limit - 1].place), *(["--json"] if json else [])]
-        print(f"more: {command} {shlex.join(words)}", file=sys.stderr)
-
-
-def _print_table(head: tuple[str, ...], rows: list[tuple[Any, ...]], *, empty: str = "nothing") -> None:
-    """A table for people: as wide as the terminal, cut nowhere when it goes into a pipe."""
-    if not sys.stdout.isatty():
-        for row in (head, *rows):
-            print("\t".join(_harmless(cell) for cell in row))
-        return
-    from rich.console import Console  # noqa: PLC0415
-    from rich.table import Table  # noqa: PLC0415
-    from rich.text import Text  # noqa: PLC0415
-
-    table = Table(*head, box=None, pad_edge=False)
-    for row in rows:
-        table.add_row(*(Text(_harmless(cell)) for cell in row))  # Text: brackets in a SKU are no markup
-    Console().print(table if rows else empty)
-
-
-def _harmless(cell: object) -> str:
-    return _COMMANDS_A_TERMINAL.sub(lambda found: f"\\u{ord(found[0]):04x}", str(cell))
-
-
-def _short(moment: datetime) -> str:
-    return moment.strftime("%Y-%m-%d %H:%M:%SZ")
-
-
-def _pairs(values: dict[str, Any]) -> str:
-    return ", ".join(f"{name}={value}" for name, value in values.items())
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from flows.exceptions.kinds import KINDS, NEVER
 from flows.model.candidates import Candidate
-from flows.reading import AliasRow, CaseRow, FactRow, Story
+from flows.reading import AliasRow, CaseRow, FactRow, PauseRow, Story
 
 
 def explain(story: Story, now: datetime) -> str:
@@ -29,18 +29,23 @@ def _no_order(story: Story, opened: Sequence[CaseRow], now: datetime) -> str:
     return "\n\n".join([f"{story.key} is not an order. {stands}", *(_case(case, now) for case in opened)])
 
 
+def _undecided(story: Story, opened: Sequence[CaseRow]) -> str:
+    """Where an order stands that nobody has decided on."""
+    if any(case.kind == "step.parked" for case in opened):
+        return f"{story.key} was received, and could not be decided on: it is set aside, whole, until a restart."
+    if not story.timeline:
+        return f"Nothing of {story.key} has ever been received."
+    received = f"{story.key} was received and waits to be decided on"
+    if story.pauses:
+        return f"{received}: {_paused(story.pauses)}."
+    return f"{received}. Next step, by Seamline: decide on it, as soon as Fulfil's products are known."
+
+
 def _standing(story: Story, opened: Sequence[CaseRow]) -> str:
     """Where the order stands, and whose move it is; what it asks of a person its open cases say."""
     order, asks = story.order, bool(opened)
-    if order is None and any(case.kind == "step.parked" for case in opened):
-        return f"{story.key} was received, and could not be decided on: it is set aside, whole, until a restart."
-    if order is None and not story.timeline:
-        return f"Nothing of {story.key} has ever been received."
     if order is None:
-        return (
-            f"{story.key} was received and waits to be decided on. Next step, by Seamline: decide on it, as soon as "
-            "Fulfil's products are known, unless it is paused."
-        )
+        return _undecided(story, opened)
     name = f"Order {order.reference} of {order.sales_channel} ({order.amount} {order.currency})"
     match order.state:
         case "imported":
@@ -50,9 +55,11 @@ def _standing(story: Story, opened: Sequence[CaseRow]) -> str:
         case "held":
             return f"{name} is held: it is stored whole, and nothing of it is in Fulfil."
         case "creating":
+            if story.pauses:
+                return f"{name} is on its way, and waits: {_paused(story.pauses)}."
             return (
-                f"{name} is on its way. Next step, by Seamline: create the sale, as soon as Fulfil takes the call and "
-                f"the sales channel is not paused.{_meanwhile(opened)}"
+                f"{name} is on its way. Next step, by Seamline: create the sale, as soon as Fulfil takes the call."
+                f"{_meanwhile(opened)}"
             )
         case "unknown":
             return (
@@ -65,6 +72,16 @@ def _standing(story: Story, opened: Sequence[CaseRow]) -> str:
             )
         case other:
             return f"{name} is {other}."
+
+
+def _paused(pauses: Sequence[PauseRow]) -> str:
+    """What was stopped, and the commands that let it go on."""
+    return "; ".join(f"{_told_pause(pause)}; `{pause.resume}`" for pause in pauses)
+
+
+def _told_pause(pause: PauseRow) -> str:
+    """What is stopped, since when, and by whom."""
+    return f"{pause.name} is paused since {_time(pause.since)} by {pause.by}"
 
 
 def _meanwhile(opened: Sequence[CaseRow]) -> str:

@@ -8,7 +8,7 @@ import contextlib
 from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -21,9 +21,12 @@ from runtime.errors import StoreUnreadable
 from runtime.journal.connection import Connection, open_reader
 from runtime.journal.schema import JOURNAL
 from runtime.journal.statements import Statements
+from runtime.key import partition_of
 
 _FOREVER = 1 << 62
 _MOMENTS = {"began_at", "ended_at", "asked_at", "changed_at", "read_to"}
+_DECIDES = "order_importer"
+"""The actor that decides on orders."""
 
 
 class OrderRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -68,6 +71,21 @@ class CaseRow(msgspec.Struct, frozen=True, kw_only=True):
     def place(self) -> Place:
         """Its place in the list of open exceptions."""
         return Place(to_instant(self.deadline_at), self.fingerprint)
+
+
+class PauseRow(msgspec.Struct, frozen=True, kw_only=True):
+    """What somebody has stopped: the sales channel, or the actor, of this name; and how many orders wait for it."""
+
+    scope: Literal["sales channel", "actor"]
+    name: str
+    since: datetime
+    by: str
+    waiting: int
+
+    @property
+    def resume(self) -> str:
+        """The command that ends it."""
+        return f"seamline resume {'--actor ' if self.scope == 'actor' else ''}{self.name}"
 
 
 class AliasRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -142,6 +160,8 @@ class Story(msgspec.Struct, frozen=True, kw_only=True):
     key: str
     cases: tuple[CaseRow, ...]
     timeline: tuple[FactRow, ...]
+    pauses: tuple[PauseRow, ...] = ()
+    """What is stopped now, and keeps it from going on."""
 
 
 class Reading:
@@ -158,10 +178,14 @@ class Reading:
         return [_order(row) for row in await self._query("orders_listed", state, sales_channel, at, limit, key)]
 
     async def find(self, text: str) -> list[str]:
-        """The keys that people may mean: `sales channel/order id`, an order id, or the number that is printed."""
+        """The keys that people may mean: `sales channel/order id`, an order id, or the number that is printed.
+
+        The number of an order that was received and is not decided on yet has not been read: its order id finds it.
+        """
         if await self._query("order_by_key", text):
             return [text]
-        keys = [key for (key,) in await self._query("orders_by_reference", text)]
+        found = [*await self._query("orders_by_reference", text), *await self._query("orders_received", text)]
+        keys = sorted({key for (key,) in found})
         if not keys and "/" in text:
             for known in ("timeline", text, 0, _FOREVER), ("cases_of", text):
                 if await self._query(*known):
@@ -176,7 +200,16 @@ class Reading:
             key=key,
             cases=tuple(_case(row) for row in await self._query("cases_of", key)),
             timeline=tuple(_fact(row) for row in await self._query("timeline", key, 0, _FOREVER)),
+            pauses=tuple(
+                pause
+                for pause in await self.pauses()
+                if (pause.scope, pause.name) in (("sales channel", partition_of(key)), ("actor", _DECIDES))
+            ),
         )
+
+    async def undecided(self) -> int:
+        """How many orders were received, and have not been decided on yet."""
+        return int((await self._query("orders_undecided", _DECIDES))[0][0])
 
     async def cases(
         self, *, owner: str = "", kind: str = "", after: Place | None = None, limit: int = 200
@@ -220,9 +253,15 @@ class Reading:
             )
         ]  # fmt: skip
 
-    async def pauses(self) -> list[tuple[str, str, datetime, str]]:
-        """What is stopped: (scope, name, since, by whom)."""
-        return [(scope, name, to_datetime(at), by) for scope, name, at, by in await self._query("pauses")]
+    async def pauses(self) -> list[PauseRow]:
+        """What is stopped, sales channels first."""
+        return [
+            PauseRow(
+                scope="actor" if scope == "actor" else "sales channel", name=name, since=to_datetime(at), by=by,
+                waiting=waiting,
+            )
+            for scope, name, at, by, waiting in await self._query("pauses_counted", _DECIDES)
+        ]  # fmt: skip
 
     async def manifests(self, *, sales_channel: str = "", limit: int = 50) -> list[ManifestRow]:
         """Statements about manifests, the latest first."""

@@ -1,4 +1,5 @@
-"""What stands open, for those who watch: how many exceptions of each kind, and how long the oldest has waited.
+"""What stands open, for those who watch: how many exceptions of each kind, how long the oldest has waited, and what
+somebody has paused.
 
 Read from the journal every few seconds rather than counted as events pass, so that it is true after a restart, too.
 A kind without an open case counts 0: only what has not been looked at is absent.
@@ -11,7 +12,7 @@ from collections.abc import Mapping, Sequence
 import anyio
 
 from flows.exceptions.kinds import KINDS
-from runtime.clock import Instant
+from runtime.clock import Instant, to_datetime
 from runtime.journal.journal import Journal
 
 _EVERY_S = 5.0
@@ -24,6 +25,8 @@ class Standing:
         self._journal = journal
         self._cases: Mapping[tuple[str, str], tuple[int, Instant | None]] = {}
         """(kind, owner) -> how many are open, and since when the oldest. Empty before the first look."""
+        self._pauses: Sequence[tuple[str, str, Instant, str]] = ()
+        """(scope, name, since, by whom)."""
 
     async def run(self) -> None:
         """Look again and again, for ever."""
@@ -32,7 +35,8 @@ class Standing:
             await anyio.sleep(_EVERY_S)
 
     async def look(self) -> None:
-        """Read the open cases once."""
+        """Read the open cases and the pauses once."""
+        self._pauses = await self._journal.query("pauses")
         rows = await self._journal.query("cases_counted")
         found: dict[tuple[str, str], tuple[int, Instant | None]] = {
             (kind.name, kind.owner.value): (0, None) for kind in KINDS.values()
@@ -45,6 +49,14 @@ class Standing:
     def open(self) -> list[tuple[Sequence[str], float]]:
         """Open cases by (kind, owner), of every kind there is."""
         return [(labels, float(count)) for labels, (count, _) in self._cases.items()]
+
+    def pauses(self) -> list[str]:
+        """A sentence for each pause: what, since when, by whom, and how it ends."""
+        return [
+            f"{name} is paused since {to_datetime(at):%Y-%m-%d %H:%M:%SZ} by {by}; "
+            f"`seamline resume {'--actor ' if scope == 'actor' else ''}{name}`"
+            for scope, name, at, by in self._pauses
+        ]
 
     def oldest_s(self) -> list[tuple[Sequence[str], float]]:
         """Age of the oldest open case by (kind, owner), where one is open."""

@@ -33,6 +33,9 @@ _protocol_log = logging.getLogger("seamline.http.protocol")
 Check = Callable[[], tuple[bool, str]]
 """One condition of readiness: whether it holds, and a sentence. It looks inwards only, never at another system."""
 
+Notes = Callable[[], Iterable[str]]
+"""What is worth knowing beside the checks and never counts against readiness: a sentence each."""
+
 RenderMetrics = Callable[[str], tuple[bytes, str]]
 """The metrics, for the value of an Accept header: body and content type."""
 
@@ -290,15 +293,21 @@ class Listener:
 # -- what an operator's machines ask -----------------------------------------------------------------------------------
 
 
-def ops_app(*, checks: Mapping[str, Check], metrics: RenderMetrics, control: Control | None = None) -> web.Application:
-    """`/livez`, `/readyz` (`?verbose` lists the checks), `/metrics`, and `POST /v1/control/{command}`.
+def ops_app(
+    *,
+    checks: Mapping[str, Check],
+    metrics: RenderMetrics,
+    notes: Notes = tuple,
+    control: Control | None = None,
+) -> web.Application:
+    """`/livez`, `/readyz` (`?verbose` lists the checks and the notes), `/metrics`, and `POST /v1/control/{command}`.
 
     Readiness must never include "the ERP is up": an outage there would take our intake out of service, too. A control
     request carries the control key; without `control` there is no such route.
     """
     routes = [
         web.get("/livez", _livez),
-        web.get("/readyz", _readyz(dict(checks))),
+        web.get("/readyz", _readyz(dict(checks), notes)),
         web.get("/metrics", _metrics(metrics)),
     ]
     if control is not None:
@@ -311,7 +320,7 @@ async def _livez(_request: web.Request) -> web.Response:
     return web.Response(text="alive\n")
 
 
-def _readyz(checks: Mapping[str, Check]) -> Callable[[web.Request], Awaitable[web.Response]]:
+def _readyz(checks: Mapping[str, Check], notes: Notes) -> Callable[[web.Request], Awaitable[web.Response]]:
     async def readyz(request: web.Request) -> web.Response:
         lines = []
         ready = True
@@ -323,10 +332,19 @@ def _readyz(checks: Mapping[str, Check]) -> Callable[[web.Request], Awaitable[we
             ready = ready and holds
             lines.append(f"[{'+' if holds else '-'}] {name}: {sentence}\n")
         summary = "ready\n" if ready else "not ready\n"
-        verbose = "verbose" in request.query
-        return web.Response(status=200 if ready else 503, text="".join([*lines, summary]) if verbose else summary)
+        if "verbose" in request.query:
+            summary = "".join([*lines, *_noted(notes), summary])
+        return web.Response(status=200 if ready else 503, text=summary)
 
     return readyz
+
+
+def _noted(notes: Notes) -> list[str]:
+    """A line for each note; one that cannot be told is no reason to be taken out of service."""
+    try:
+        return [f"[i] {sentence}\n" for sentence in notes()]
+    except Exception as defect:  # noqa: BLE001  see above
+        return [f"[i] the notes themselves failed with {type(defect).__name__}\n"]
 
 
 def _metrics(render: RenderMetrics) -> Callable[[web.Request], Awaitable[web.Response]]:

@@ -114,7 +114,7 @@ KINDS: dict[str, Kind] = {
             deadline=timedelta(hours=4),
             blocks="nothing: the sale stands as it was first sent",
             ends="when the sales channel sends the version that is in Fulfil again",
-            remedy="compare both versions, and change the sale in Fulfil by hand before it is picked",
+            remedy="compare both versions, change the sale in Fulfil by hand before it is picked, then release it",
         ),
         Kind(
             name="order.cancelled",
@@ -123,7 +123,7 @@ KINDS: dict[str, Kind] = {
             deadline=timedelta(hours=1),
             blocks="nothing: the sale stands, and may be shipped",
             ends=NEVER,
-            remedy="cancel the sale in Fulfil before it is shipped; if it has shipped, treat it as a return",
+            remedy="cancel the sale in Fulfil, or treat it as a return if it has shipped; then release the order",
         ),
         Kind(
             name="sale.mismatch",
@@ -132,7 +132,7 @@ KINDS: dict[str, Kind] = {
             deadline=timedelta(hours=8),
             blocks="nothing: the sale exists",
             ends=NEVER,
-            remedy="compare the sale in Fulfil with the order, and correct the sale before it is invoiced",
+            remedy="compare the sale in Fulfil with the order, correct it before it is invoiced, then release it",
         ),
         Kind(
             name="fulfil.refused",

@@ -127,6 +127,33 @@ FROM order_view WHERE key = ?1;
 -- Orders by the number that people say, or by the order id alone: (text).
 SELECT key FROM order_view WHERE reference = ?1 OR order_id = ?1 ORDER BY key LIMIT 20;
 
+-- name: orders_received
+-- Orders by the order id alone, at whatever sales channel they were received, decided on or not: (order id). The sales
+-- channels that have delivered are jumped over one by one: '0' is what comes after '/'.
+WITH RECURSIVE seen (name) AS (
+  SELECT substr(min(key), 1, instr(min(key), '/') - 1) FROM delivery
+  UNION ALL
+  SELECT (SELECT substr(min(d.key), 1, instr(min(d.key), '/') - 1) FROM delivery d WHERE d.key >= seen.name || '0')
+  FROM seen WHERE seen.name IS NOT NULL
+)
+SELECT name || '/' || ?1 FROM seen
+WHERE name IS NOT NULL AND EXISTS (SELECT 1 FROM delivery d WHERE d.key = name || '/' || ?1) ORDER BY 1 LIMIT 20;
+
+-- name: pauses_counted
+-- What is stopped, and how many orders wait for it: (the actor that decides on orders).
+SELECT u.scope, u.name, u.paused_at, u.paused_by, CASE u.scope
+  WHEN 'actor' THEN (SELECT count(DISTINCT m.key) FROM message m WHERE m.channel = u.name AND u.name = ?1)
+  ELSE (SELECT count(*) FROM (
+    SELECT m.key FROM message m WHERE m.channel = ?1 AND m.key > u.name || '/' AND m.key < u.name || '0'
+    UNION SELECT i.key FROM intent i WHERE i.actor = ?1 AND i.key > u.name || '/' AND i.key < u.name || '0'))
+  END
+FROM pause u ORDER BY u.scope DESC, u.name;
+
+-- name: orders_undecided
+-- How many orders were received, and wait to be decided on for the first time: (the actor that decides on orders).
+SELECT count(DISTINCT m.key) FROM message m
+WHERE m.channel = ?1 AND NOT EXISTS (SELECT 1 FROM state s WHERE s.actor = ?1 AND s.key = m.key);
+
 -- name: orders_by_state
 -- How many orders there are, by sales channel and state.
 SELECT sales_channel, state, count(*) FROM order_view GROUP BY sales_channel, state;

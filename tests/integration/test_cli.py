@@ -129,6 +129,11 @@ def scraped(app: App) -> str:
         return str(answer.read().decode())
 
 
+def readiness(app: App) -> str:
+    with urllib.request.urlopen(f"{app.ops_url}/readyz?verbose") as answer:  # noqa: S310
+        return str(answer.read().decode())
+
+
 def _settled(app: App) -> float:
     found = re.findall(r"^seamline_orders_settled_total\{.*\} (\S+)$", scraped(app), re.MULTILINE)
     return sum(map(float, found))
@@ -288,6 +293,7 @@ def test_an_ambiguous_number_is_not_guessed(seamline: Type) -> None:
     said = seamline(*beside("orders", "show", "#1002"))
     assert said.status == 1
     assert "may be marketplace/A-1002, marketplace/A-1003; say which" in said.err
+    assert "for example `seamline orders show marketplace/A-1002`" in said.err
 
 
 @pytest.mark.parametrize(
@@ -361,15 +367,71 @@ def test_a_release_decides_again_and_holds_again_while_the_cause_is_there(seamli
     until(lambda: times_held() == before + 1)
 
 
+@pytest.mark.usefixtures("app")
+def test_what_is_not_held_is_not_released(seamline: Type) -> None:
+    """An imported order without a case: status 1, and where it stands."""
+    said = seamline(*beside("holds", "release", "A-1001"))
+    assert (said.status, said.out) == (1, "")
+    assert re.search(r"marketplace/A-1001 is not held \(imported as SO\d+\); there is nothing to release\n$", said.err)
+
+
+def test_a_person_ends_the_cases_of_a_sale_that_is_dealt_with(seamline: Type, app: App) -> None:
+    """Edited after its import, and put right by hand: the case is closed, and the edit is the known version."""
+
+    def open_cases() -> list[str]:
+        story = seamline(*beside("orders", "show", "A-4001", "--json")).data
+        return [case["kind"] for case in story["cases"] if case["closed_at"] is None]
+
+    sent(app, order("4001"))
+    until(lambda: "sale SO" in seamline(*beside("orders", "explain", "A-4001")).out)
+    edited = {**ORDER["shipping_address"], "city": "Elsewhere"}
+    sent(app, order("4001", updated_at="2026-11-21T10:00:00+01:00", shipping_address=edited))
+    until(lambda: open_cases() == ["order.edited"])
+    assert "then release it" in seamline(*beside("orders", "explain", "A-4001")).out
+    seamline(*beside("pause", "marketplace"))
+    try:
+        waits = seamline(*beside("holds", "release", "A-4001")).out
+        assert waits == "the cases of marketplace/A-4001 are closed after `seamline resume marketplace`: order.edited\n"
+        assert open_cases() == ["order.edited"]
+    finally:
+        seamline(*beside("resume", "marketplace"))
+    until(lambda: open_cases() == [])
+    sent(app, order("4001", updated_at="2026-11-22T10:00:00+01:00"))
+    until(lambda: open_cases() == ["order.edited"])
+    said = seamline(*beside("holds", "release", "A-4001"))
+    assert said.out == "the cases of marketplace/A-4001 are closed: order.edited\n"
+    until(lambda: open_cases() == [])
+    assert "there is nothing to release" in seamline(*beside("holds", "release", "A-4001")).err
+
+
 def test_a_paused_sales_channel_takes_orders_and_decides_on_none(seamline: Type, app: App) -> None:
     """What comes while it is paused waits, and says so; after the resume it goes on."""
+    assert seamline(*beside("pause", "--json")).data == []
     assert seamline(*beside("pause", "marketplace")).out == "marketplace is paused\n"
     try:
         sent(app, order("2001"))
-        said = seamline(*beside("orders", "explain", "marketplace/A-2001"))
-        assert "was received and waits to be decided on" in said.out
+        ((_, name, since, *rest),) = seamline(*beside("pause")).rows
+        assert (name, rest) == ("marketplace", ["operator", "1", "seamline resume marketplace"])
+        (told,) = seamline(*beside("pause", "--json")).data
+        assert {**told, "since": ""} == {
+            "scope": "sales channel", "name": "marketplace", "since": "", "by": "operator", "waiting": 1,
+        }  # fmt: skip
+        assert seamline(*beside("pause", "--actor")).rows == []
+        assert readiness(app) == (
+            "[+] accepting: orders are accepted\n[+] store: there is room\n"
+            f"[i] marketplace is paused since {since} by operator; `seamline resume marketplace`\nready\n"
+        )
+        for name in ("marketplace/A-2001", "A-2001"):
+            said = seamline(*beside("orders", "explain", name))
+            assert (
+                "marketplace/A-2001 was received and waits to be decided on: marketplace is paused since " in said.out
+            )
+            assert " by operator; `seamline resume marketplace`." in said.out
+        assert "waits to be decided on" in seamline(*beside("holds", "release", "A-2001")).err
+        assert "1 not decided on yet are known by their ids" in seamline(*beside("orders", "explain", "#2001")).err
     finally:
         assert seamline(*beside("resume", "marketplace")).out == "marketplace is going on\n"
+    assert "[i]" not in readiness(app)
     until(lambda: "sale SO" in seamline(*beside("orders", "explain", "marketplace/A-2001")).out)
 
 
@@ -378,7 +440,7 @@ def test_a_refused_command_says_why(seamline: Type) -> None:
     """A sales channel that is not configured: status 1, and those that are."""
     said = seamline(*beside("pause", "webb"))
     assert said.status == 1
-    assert "there is no partition 'webb'; there are marketplace, web" in said.err
+    assert "there is no sales channel 'webb'; there are marketplace, web" in said.err
 
 
 @pytest.mark.usefixtures("app")

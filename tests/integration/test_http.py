@@ -362,6 +362,31 @@ async def test_a_check_that_fails_is_not_ready() -> None:
     assert body_of(answer) == (b"[-] odd: the check itself failed with RuntimeError\n[+] store: writable\nnot ready\n")
 
 
+@pytest.mark.parametrize("writable", [True, False])
+async def test_notes_are_told_when_asked_and_change_nothing(writable: bool) -> None:
+    """A pause is a decision, not a failure; a defect in telling it is none either."""
+
+    def failing() -> list[str]:
+        raise RuntimeError("canary")
+
+    said = Said()
+    said.writable = writable
+    without = await _readyz_of(said, list)
+    paused = await _readyz_of(said, lambda: ["shop-uk is paused", "shop-de is paused"])
+    broken = await _readyz_of(said, failing)
+    check, summary = without[1].splitlines(keepends=True)
+    assert paused == (without[0], check + b"[i] shop-uk is paused\n[i] shop-de is paused\n" + summary)
+    assert broken == (without[0], check + b"[i] the notes themselves failed with RuntimeError\n" + summary)
+
+
+async def _readyz_of(said: Said, notes: Callable[[], list[str]]) -> tuple[int, bytes]:
+    app = ops_app(checks={"store": said.store}, notes=notes, metrics=lambda _: (b"", "text/plain"))
+    async with Listener("ops", "127.0.0.1", 0, app) as ops:
+        answer = await ask(ops, get("/readyz?verbose"))
+        assert body_of(await ask(ops, get("/readyz"))) == body_of(answer).splitlines(keepends=True)[-1]
+    return status(answer), body_of(answer)
+
+
 async def test_metrics_are_rendered_for_what_the_scraper_accepts() -> None:
     """The Accept header decides the format, and the content type comes back as rendered."""
     async with Said().listener() as ops:

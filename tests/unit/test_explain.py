@@ -10,7 +10,7 @@ import pytest
 
 from flows.exceptions.kinds import KINDS
 from flows.explain import explain
-from flows.reading import CaseRow, FactRow, OrderRow, Story
+from flows.reading import CaseRow, FactRow, OrderRow, PauseRow, Story
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 
@@ -66,7 +66,7 @@ def told(order: OrderRow | None, *cases: CaseRow, facts: tuple[FactRow, ...] = (
         (None, (case("step.parked"),), "could not be decided on: it is set aside", "Next step, by sre"),
         (row("creating"), (), "is on its way", "Next step, by Seamline: create the sale"),
         (row("unknown"), (), "the answer was lost", "Next step, by Seamline: look whether the sale is there"),
-        (row("creating"), (), "is on its way", "the sales channel is not paused. Nobody has to act."),
+        (row("creating"), (), "is on its way", "as soon as Fulfil takes the call. Nobody has to act."),
         (row("creating"), (case("fulfil.refused"),), "is on its way", "wait for what comes of it before you act"),
         (
             row("unknown"),
@@ -98,6 +98,17 @@ def test_every_kind_of_case_names_owner_deadline_remedy_and_end(kind: str) -> No
     of = KINDS[kind]
     for part in (of.title, f"by {of.owner.value}", of.remedy, "At stake: 10.00 USD", "something is wrong."):
         assert part in text
+
+
+@pytest.mark.parametrize("order", [None, row("creating")])
+def test_what_waits_for_a_pause_names_it_and_the_command_that_ends_it(order: OrderRow | None) -> None:
+    """Not "unless it is paused": whether it is paused is known, since when, and by whom."""
+    pause = PauseRow(scope="sales channel", name="web", since=NOW, by="operator", waiting=2)
+    story = Story(order=order, key="web/1001", cases=(), timeline=(fact("received"),), pauses=(pause,))
+    first = explain(story, NOW).partition("\n")[0]
+    assert first.endswith(": web is paused since 2026-11-20 12:00:00Z by operator; `seamline resume web`.")
+    assert "unless" not in told(order, facts=(fact("received"),))
+    assert "paused" not in told(order, facts=(fact("received"),))
 
 
 def test_a_case_that_is_late_says_so() -> None:

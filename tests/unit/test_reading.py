@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from flows.model.schema import ORDERS
 from flows.pages import Place, place_in
-from flows.reading import Reading, reading
+from flows.reading import PauseRow, Reading, reading
 from runtime.clock import Instant, SystemClock, to_instant
 from runtime.errors import StoreUnreadable
 from runtime.journal.journal import Journal, opened
@@ -213,11 +213,63 @@ async def test_a_case_that_begins_again_has_a_new_beginning_and_one_that_goes_on
         )
 
 
-async def test_pauses_are_told_with_who_and_when(tmp_path: Path) -> None:
-    """What is stopped must not be forgotten."""
+def delivered(key: str, id_: int, version: str = "1") -> tuple[str, tuple[Any, ...]]:
+    return "put_delivery", (key, version, b"digest", id_)
+
+
+def queued(key: str, id_: int, channel: str = "order_importer") -> tuple[str, tuple[Any, ...]]:
+    return "put_message", (id_, channel, 0, key, b"{}", id_)
+
+
+async def test_an_order_is_found_by_its_id_before_it_is_decided_on(tmp_path: Path) -> None:
+    """At whatever sales channel it was received, also when another one has an order of this id; none that is alike."""
+    keys = ["a/7", "web/1", "web/12", "web-2/1", "web-2/10", "web-20/1", "outlet/2", "zoo/x/1"]
     async with both(tmp_path) as (journal, read):
+        assert await read.find("1") == []
+        await journal.write([delivered(key, number) for number, key in enumerate(keys, 1)])
+        await journal.write([delivered("web/1", 99, "2")])
+        assert await read.find("1") == ["web-2/1", "web-20/1", "web/1"]
+        assert await read.find("7") == ["a/7"]
+        assert await read.find("x/1") == ["zoo/x/1"]
+        assert await read.find("") == []
+        assert await read.find("3") == []
+        await journal.write([view("outlet/1", reference="#9"), view("web/1", reference="1")])
+        assert await read.find("1") == ["outlet/1", "web-2/1", "web-20/1", "web/1"]
+        assert await read.find("#9") == ["outlet/1"]
+
+
+async def test_orders_that_nobody_has_decided_on_are_counted(tmp_path: Path) -> None:
+    """Once each, however many versions wait; one that is known and has a newer version is not among them."""
+    async with both(tmp_path) as (journal, read):
+        await journal.write([queued("web/1", 1), queued("web/1", 2), queued("web/2", 3), queued("system/x", 4, "desk")])
+        await journal.write([("put_state", ("order_importer", "web/2", b"{}", None, None, None))])
+        assert await read.undecided() == 1
+
+
+async def test_pauses_are_told_with_who_and_when_and_how_many_orders_wait(tmp_path: Path) -> None:
+    """What is stopped must not be forgotten: orders not decided on, and sales not created, each order once."""
+    intent = (
+        "put_intent",
+        (9, "order_importer", "web/1", "fulfil", "orders", "create_order", "keyed", b"", b"", 0, 0, 0),
+    )
+    other = (
+        "put_intent",
+        (10, "order_importer", "web/3", "fulfil", "orders", "create_order", "keyed", b"", b"", 0, 0, 0),
+    )
+    async with both(tmp_path) as (journal, read):
+        await journal.write([queued("web/1", 1), queued("web/2", 2), queued("web-2/3", 3), queued("web2/4", 4)])
+        await journal.write([intent, other])
+        await journal.write([("put_pause", ("actor", "desk", to_instant(PLACED), "mona"))])
         await journal.write([("put_pause", ("partition", "web", to_instant(PLACED), "operator"))])
-        assert await read.pauses() == [("partition", "web", PLACED, "operator")]
+        web, desk = await read.pauses()
+        assert web == PauseRow(scope="sales channel", name="web", since=PLACED, by="operator", waiting=3)
+        assert desk == PauseRow(scope="actor", name="desk", since=PLACED, by="mona", waiting=0)
+        assert (web.resume, desk.resume) == ("seamline resume web", "seamline resume --actor desk")
+        assert (await read.story("web/1")).pauses == (web,)
+        assert (await read.story("web2/4")).pauses == ()
+        await journal.write([("put_pause", ("actor", "order_importer", to_instant(PLACED), "mona"))])
+        (stopped,) = (await read.story("web2/4")).pauses
+        assert (stopped.name, stopped.waiting) == ("order_importer", 4)
 
 
 @pytest.mark.parametrize("content", [None, b"not a database at all, and long enough to be looked at" * 40, b""])

@@ -1,0 +1,93 @@
+"""What commands have in common: their options, and how they ask the store and the running process."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import anyio
+import msgspec
+from cyclopts import Parameter
+from cyclopts.validators import Number
+
+from flows.pages import Place, place_in
+from flows.screen import harmless, print_json
+from runtime.errors import SeamlineError
+
+CONFIG = Path("seamline.toml")
+
+ConfigPath = Annotated[Path, Parameter(name=["--config", "-c"], help="The configuration file.")]
+AsJson = Annotated[bool, Parameter(name="--json", help="Machine-readable output.", negative="")]
+Rows = Annotated[int, Parameter(validator=Number(gte=1, lte=10_000), help="At most this many rows, 1 to 10000.")]
+INSTANT: dict[str, Any] = {
+    "converter": lambda _type, tokens: place_in(tokens[0].value),
+    "n_tokens": 1,
+    "accepts_keys": False,
+    "metavar": "INSTANT",
+}
+PlaceInList = Annotated[Place | None, Parameter(**INSTANT)]
+OrderName = Annotated[
+    str, Parameter(help="Sales-channel/id, or the id alone, or the number that people say; it must mean one order.")
+]
+DryRun = Annotated[bool, Parameter(name="--dry-run", help="Only say what would follow.", negative="")]
+
+
+def loaded(config: Path, section: Literal["store", "ops", "fulfil", "patchworks", "sales_channels"]) -> Any:
+    """The configuration with one section looked at: asking about an order must not need the token of the ERP."""
+    from flows.config import Config  # noqa: PLC0415
+    from runtime.config import load  # noqa: PLC0415
+
+    fields: Iterable[Any] = (
+        (field.name, field.type, field.default) if field.name == section else (field.name, Any, None)
+        for field in msgspec.structs.fields(Config)
+    )
+    return load(config, msgspec.defstruct("Config", fields, kw_only=True, frozen=True))
+
+
+def read_store(config: Path, question: Any) -> Any:
+    """What the store answers to a question, an async function of `flows.reading.Reading`."""
+    from flows.reading import reading  # noqa: PLC0415
+
+    store = Path(loaded(config, "store").store.path)
+
+    async def ask() -> Any:
+        async with reading(store) as read:
+            return await question(read)
+
+    return anyio.run(ask)
+
+
+def story_of(config: Path, order: str, command: str) -> Any:
+    """Everything known of the one order that is meant. Raises NotFound, also when several may be."""
+
+    async def find(read: Any) -> tuple[list[str], int]:
+        keys = await read.find(order)
+        return keys, 0 if keys else await read.undecided()
+
+    keys, undecided = read_store(config, find)
+    if not keys:
+        unread = f"; {undecided} not decided on yet are known by their ids, not by their numbers" if undecided else ""
+        raise NotFound(f"no order is known as {order!r}; `seamline orders list` shows those that are{unread}")
+    if len(keys) > 1:
+        named = [harmless(key) for key in keys]
+        raise NotFound(
+            f"{order!r} may be {', '.join(named)}; say which, for example `seamline {command} {shlex.quote(named[0])}`"
+        )
+    return read_store(config, lambda read: read.story(keys[0]))
+
+
+def control(config: Path, command: str, *, json: bool = False, **parameters: str) -> None:
+    """Give the running process a command, and print what it says."""
+    from flows.control import send_control  # noqa: PLC0415
+
+    said = anyio.run(send_control, loaded(config, "ops"), command, parameters)
+    if json:
+        print_json({"message": said})
+    else:
+        print(harmless(said))
+
+
+class NotFound(SeamlineError):
+    """What was asked for is not there. Exit status 1."""

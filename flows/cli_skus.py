@@ -1,0 +1,107 @@
+"""The commands about SKUs: what is known of one, and aliases for those that sales channels call otherwise."""
+
+from __future__ import annotations
+
+import getpass
+from typing import Annotated, Any
+
+from cyclopts import App, Parameter
+
+from flows.cli_parts import CONFIG, AsJson, ConfigPath, DryRun, control, read_store
+from flows.screen import harmless, pairs, print_json, print_table, short
+from runtime.clock import to_datetime
+from runtime.errors import SeamlineError
+
+alias = App(name="alias", help="What sales channels call a product that Fulfil calls otherwise.")
+sku = App(name="sku", help="What is known of a SKU.")
+
+SkuText = Annotated[str, Parameter(help="A SKU, exactly as it is written; quote one that has spaces.")]
+AliasName = Annotated[str, Parameter(help="What sales channels call the product, exactly as a case quotes it.")]
+Reason = Annotated[str, Parameter(help="Why, for whoever looks at it in a year. It stays on record.")]
+Who = Annotated[str, Parameter(help="Who decides; by default whoever is logged in here.")]
+
+
+@sku.command(name="explain")
+def explain_sku(text: SkuText, *, config: ConfigPath = CONFIG, json: AsJson = False) -> None:
+    """Whether orders of this SKU can be imported; if not, what may be meant by it."""
+    from flows.explain import explain_sku as explained  # noqa: PLC0415
+
+    async def ask(read: Any) -> Any:
+        return await read.candidates(text), await read.aliases()
+
+    found, aliases = read_store(config, ask)
+    if json:
+        print_json({"sku": text, "candidates": found, "alias": [each for each in aliases if each.alias == text]})
+    else:
+        print("\n".join(map(harmless, explained(text, found, aliases))))
+
+
+@alias.command(name="list")
+def list_aliases(
+    *, audit: Annotated[bool, Parameter(negative="")] = False, config: ConfigPath = CONFIG, json: AsJson = False
+) -> None:
+    """Every alias, and who decided on it.
+
+    Parameters
+    ----------
+    audit
+        The chain of all decisions instead, checked from its beginning; exit status 1 when it was changed.
+    """
+    if audit:
+        _print_audit(read_store(config, lambda read: read.audit()), json=json)
+        return
+    rows = read_store(config, lambda read: read.aliases())
+    if json:
+        print_json(rows)
+        return
+    print_table(
+        ("alias", "stands for", "since", "by", "why"),
+        [(row.alias, row.sku, short(row.decided_at), row.decided_by, row.reason) for row in rows],
+        empty="there are no aliases",
+    )
+
+
+@alias.command(name="add")
+def add_alias(
+    name: AliasName,
+    to_sku: SkuText,
+    *,
+    reason: Reason,
+    by: Who = "",
+    dry_run: DryRun = False,
+    config: ConfigPath = CONFIG,
+) -> None:
+    """Let NAME, as sales channels call it, stand for the SKU in Fulfil. The orders that this cures are released."""
+    control(
+        config, "alias", action="add", alias=name, sku=to_sku, reason=reason, by=by or getpass.getuser(),
+        dry_run="yes" if dry_run else "",
+    )  # fmt: skip
+
+
+@alias.command(name="remove")
+def remove_alias(
+    name: AliasName, *, reason: Reason, by: Who = "", dry_run: DryRun = False, config: ConfigPath = CONFIG
+) -> None:
+    """Let NAME stand for nothing but itself again. What was imported under it stays."""
+    control(
+        config, "alias", action="remove", alias=name, reason=reason, by=by or getpass.getuser(),
+        dry_run="yes" if dry_run else "",
+    )  # fmt: skip
+
+
+def _print_audit(entries: list[Any], *, json: bool) -> None:
+    """The chain, as it is kept; raises when it does not hold together."""
+    from flows.model.audit import first_broken  # noqa: PLC0415
+
+    if json:
+        print_json(entries)
+    else:
+        rows = [
+            (each.seq, short(to_datetime(each.at)), each.by, each.action, each.subject, pairs(each.values),
+             each.reason, each.digest[:12])
+            for each in entries
+        ]  # fmt: skip
+        print_table(("no", "at", "by", "did", "to", "with", "why", "digest"), rows, empty="nobody decided anything")
+    broken = first_broken(entries)
+    if broken is not None:
+        raise SeamlineError(f"the chain is broken at entry {broken}: it, or one before it, was changed or taken out")

@@ -1,0 +1,60 @@
+"""What commands show: tables and JSON on stdout, the command for the next page on stderr. Whatever others sent is spelt
+out, never obeyed by a terminal.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+import sys
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+_COMMANDS_A_TERMINAL = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
+"""Control characters, line breaks and reversals of the direction of text."""
+
+
+def harmless(cell: object) -> str:
+    """Text that is shown and never obeyed: what commands a terminal is spelt out."""
+    return _COMMANDS_A_TERMINAL.sub(lambda found: f"\\u{ord(found[0]):04x}", str(cell))
+
+
+def short(moment: datetime) -> str:
+    """An instant, to the second."""
+    return moment.strftime("%Y-%m-%d %H:%M:%SZ")
+
+
+def pairs(values: dict[str, Any]) -> str:
+    """Names and values on one line."""
+    return ", ".join(f"{name}={value}" for name, value in values.items())
+
+
+def print_json(value: Any) -> None:
+    """One line of JSON."""
+    sys.stdout.write(msgspec.json.encode(value).decode() + "\n")
+
+
+def print_table(head: tuple[str, ...], rows: list[tuple[Any, ...]], *, empty: str = "nothing") -> None:
+    """A table for people: as wide as the terminal, cut nowhere when it goes into a pipe."""
+    if not sys.stdout.isatty():
+        for row in (head, *rows):
+            sys.stdout.write("\t".join(harmless(cell) for cell in row) + "\n")
+        return
+    from rich.console import Console  # noqa: PLC0415 - only people need it, and it takes its time
+    from rich.table import Table  # noqa: PLC0415
+    from rich.text import Text  # noqa: PLC0415
+
+    table = Table(*head, box=None, pad_edge=False)
+    for row in rows:
+        table.add_row(*(Text(harmless(cell)) for cell in row))  # Text: brackets in a SKU are no markup
+    Console().print(table if rows else empty)
+
+
+def tell_more(command: str, options: dict[str, Any], begins: str, rows: list[Any], limit: int, *, json: bool) -> None:
+    """On stderr the command that shows the next page, when `rows` has more than the `limit` that was shown."""
+    if len(rows) > limit:
+        words = [str(word) for pair in options.items() if pair[1] for word in pair]
+        words += [begins, str(rows[limit - 1].place), *(["--json"] if json else [])]
+        sys.stderr.write(f"more: {command} {shlex.join(words)}\n")
