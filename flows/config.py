@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 import msgspec
 from msgspec import Meta
@@ -19,6 +19,9 @@ from flows.model.sale import SaleSettings
 from runtime.config import Secret
 from runtime.engine import EngineConfig
 from runtime.journal.upkeep import Room
+from runtime.rule import RuleBroken
+
+_INTAKE_PORT: Final = next(field.default for field in msgspec.structs.fields(IntakeSettings) if field.name == "port")
 
 
 class StoreSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -150,17 +153,41 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     """Sizes of what is kept in memory."""
 
     def __post_init__(self) -> None:
-        """Refuse reads that could call nobody, or would be for a sales channel that is not there."""
+        """Refuse two listeners at one address, and reads that could call nobody, or are for a sales channel that is not
+        there.
+        """
+        found = {**self._listeners_clash(), **self._on_demand_lost(), **self._recovery_lost()}
+        if found:
+            raise RuleBroken(found)
+
+    def _listeners_clash(self) -> dict[tuple[str, ...], str]:
+        intake, ops = self.intake, self.ops
+        hosts = {"127.0.0.1" if host == "localhost" else host for host in (intake.host, ops.host)}
+        everywhere = "0.0.0.0" in hosts and not any(":" in host for host in hosts)  # noqa: S104 - read, not listened on
+        if intake.port != ops.port or ops.port == 0 or not (len(hosts) == 1 or everywhere):
+            return {}
+        place = ("ops", "port") if intake.port == _INTAKE_PORT else ("intake", "port")
+        sentence = f"intake.port and ops.port are both {ops.port} on {ops.host}; give one of them another port"
+        return {place: sentence}
+
+    def _on_demand_lost(self) -> dict[tuple[str, ...], str]:
         callbacks = self.patchworks.callbacks if self.patchworks is not None else {}
+        found: dict[tuple[str, ...], str] = {}
         for name, settings in self.on_demand.items():
             if name not in self.sales_channels:
-                raise ValueError(f"on_demand names a sales channel that is not configured: {name}")
-            if settings.callback not in callbacks:
-                raise ValueError(f"on_demand.{name}: there is no [patchworks.callbacks.{settings.callback}]")
+                found["on_demand", name] = f"on_demand names a sales channel that is not configured: {name}"
+            elif settings.callback not in callbacks:
+                found["on_demand", name, "callback"] = f"there is no [patchworks.callbacks.{settings.callback}]"
+        return found
+
+    def _recovery_lost(self) -> dict[tuple[str, ...], str]:
         if self.recovery is None:
-            return
+            return {}
+        found: dict[tuple[str, ...], str] = {}
         if self.patchworks is None:
-            raise ValueError("[recovery] asks Patchworks about its runs: say under [patchworks] how to call it")
-        unknown = sorted(set(self.recovery.flows.values()) - self.sales_channels.keys())
-        if unknown:
-            raise ValueError(f"recovery.flows names a sales channel that is not configured: {', '.join(unknown)}")
+            found["recovery", "flows"] = "their runs are asked for at Patchworks: say under [patchworks] how to call it"
+        there = ", ".join(sorted(self.sales_channels))
+        for flow, name in self.recovery.flows.items():
+            if name not in self.sales_channels:
+                found["recovery", "flows", flow] = f"there is no sales channel {name!r}; there are {there}"
+        return found

@@ -29,6 +29,7 @@ from typing import Annotated, Any, Final, Literal, NoReturn, TypeVar, Union, get
 import msgspec
 
 from runtime.errors import ConfigInvalid
+from runtime.rule import RuleBroken
 
 T = TypeVar("T", bound=msgspec.Struct)
 
@@ -260,10 +261,16 @@ class _Reader:
                 values[field.name] = self.section(_peel(field.type)[0], {}, (*path, name))
             elif field.required:
                 values[field.name] = self.problem((*path, name), "must be given, and is missing")
-        if _INVALID in values.values():
-            return _INVALID
+        return _INVALID if _INVALID in values.values() else self._made(struct, values, raw, path)
+
+    def _made(self, struct: type[msgspec.Struct], values: dict[str, Any], raw: Any, path: tuple[str, ...]) -> Any:
+        """The struct, or what its own check says."""
         try:
             return struct(**values)
+        except RuleBroken as broken:
+            for below, sentence in broken.found.items():
+                self.problem((*path, *below), sentence, _found(raw, below))
+            return _INVALID
         except ValueError as error:  # a rule over several settings, checked by the struct itself
             return self.problem(path, str(error))
 
@@ -338,6 +345,13 @@ class _Reader:
                 return self.problem(path, f"the file {name} {complaint}", raw)
             return Secret(value, reference)
         return self.problem(path, _REFERENCES_ONLY, raw)
+
+
+def _found(raw: Any, path: tuple[str, ...]) -> Any:
+    """What stands at a path below a table; None when nothing does."""
+    for part in path:
+        raw = raw.get(part) if isinstance(raw, dict) else None
+    return raw
 
 
 def _override_in(raw: object) -> _Override | None:

@@ -1,0 +1,75 @@
+"""What `seamline check` says about settings that are right one by one, and wrong together."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.integration.terminal import Type, typed
+
+
+@pytest.fixture
+def seamline(capsys: pytest.CaptureFixture[str]) -> Type:
+    """Type a command: `seamline("check")`."""
+    return typed(capsys)
+
+
+def checked(seamline: Type, tmp_path: Path, more: str = "", **ports: str) -> list[str]:
+    """The lines of `check` about a good file with these intake and ops sections."""
+    (tmp_path / "key").write_text("secret-0123456789")
+    (tmp_path / "key").chmod(0o600)
+    config = tmp_path / "seamline.toml"
+    config.write_text(
+        "[fulfil]\ntoken = 'file:key'\n[fulfil.api]\nbase_url = 'http://127.0.0.1:8000'\n"
+        "[sales_channels.web]\nformat = 'shopify'\n[sales_channels.web.sale]\nchannel_id = 3\n"
+        f"[intake]\nkeys = ['file:key']\n{ports.get('intake', '')}\n[ops]\n{ports.get('ops', '')}\n{more}"
+    )
+    said = seamline("check", "--config", str(config))
+    *lines, last = said.out.splitlines()
+    assert (said.status == 0) == (not lines), said.err
+    assert last.endswith("no problems" if not lines else f"{len(lines)} problem{'' if len(lines) == 1 else 's'}")
+    return lines
+
+
+@pytest.mark.parametrize(
+    ("intake", "ops", "place"),
+    [
+        ("port = 9090", "", "line 11, intake.port"),
+        ("", "port = 8080", "line 13, ops.port"),
+        ("port = 9001", "port = 9001", "line 11, intake.port"),
+        ("port = 9090; host = 'localhost'", "", "line 11, intake.port"),
+        ("port = 9090; host = '0.0.0.0'", "", "line 11, intake.port"),
+        ("port = 9090; host = '127.0.0.2'", "", ""),
+        ("port = 9090; host = '::1'", "", ""),
+        ("port = 0", "port = 0", ""),
+    ],
+)
+def test_check_refuses_two_listeners_at_one_address(
+    seamline: Type, tmp_path: Path, intake: str, ops: str, place: str
+) -> None:
+    """With the line of one of them, not at the first start."""
+    lines = checked(seamline, tmp_path, intake=intake.replace("; ", "\n"), ops=ops)
+    assert len(lines) == (1 if place else 0)
+    if place:
+        assert lines[0].startswith(f"{place}: intake.port and ops.port are both ")
+
+
+def test_check_names_the_variable_that_makes_listeners_clash(
+    seamline: Type, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The file is right; the environment is not."""
+    monkeypatch.setenv("SEAMLINE__INTAKE__PORT", "9090")
+    (line,) = checked(seamline, tmp_path)
+    assert line.startswith("intake.port: ")
+    assert line.endswith("(set by the environment variable SEAMLINE__INTAKE__PORT)")
+
+
+def test_check_names_each_flow_of_an_unknown_sales_channel(seamline: Type, tmp_path: Path) -> None:
+    """With its line, and the sales channels that there are; a missing [patchworks] does not hide it."""
+    lines = checked(seamline, tmp_path, "[recovery.flows]\n1201 = 'webb'\n1202 = 'web'\n1203 = 'shop'\n")
+    assert lines == [
+        "line 14, recovery.flows: their runs are asked for at Patchworks: say under [patchworks] how to call it",
+        "line 15, recovery.flows.1201: there is no sales channel 'webb'; there are web",
+        "line 17, recovery.flows.1203: there is no sales channel 'shop'; there are web",
+    ]
