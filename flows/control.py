@@ -31,9 +31,13 @@ async def send_control(config: Config, command: str, parameters: Mapping[str, st
         ):
             said = msgspec.json.decode(await answer.read() or b"{}", type=dict[str, Any])
     except (aiohttp.ClientError, TimeoutError) as error:
-        raise SeamlineError(
-            f"no process answers at {config.ops.host}:{config.ops.port} ({error}); is it running?"
-        ) from error
+        raise SeamlineError(f"no process answers at {config.ops.host}:{config.ops.port}; is it running?") from error
+    except msgspec.DecodeError as error:
+        raise SeamlineError(f"what answers at {config.ops.host}:{config.ops.port} is not Seamline") from error
+    if answer.status == 401:  # noqa: PLR2004
+        source, _, name = config.ops.control_key.reference.partition(":")
+        where = f"set {name}" if source == "env" else f"write it into {name}"
+        raise SeamlineError(f"the control key is not the one the process started with; {where} as there")
     if answer.status != 200:  # noqa: PLR2004
         reason = said.get("error", {}).get("message", "no reason given")
         raise SeamlineError(f"the process refused ({answer.status}): {reason}")

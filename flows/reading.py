@@ -295,7 +295,11 @@ async def reading(store: Path) -> AsyncIterator[Reading]:
     """The store at this path, for questions. Raises StoreUnreadable when there is none, or it is not ours."""
     statements = Statements(JOURNAL.queries, ORDERS.queries)
     if not store.exists():  # noqa: ASYNC240 - one look, before there is anything to delay
-        raise StoreUnreadable(f"there is no store at {store}; start `seamline run` first, or name the right --config")
+        relative = "" if store.is_absolute() else " (store.path is relative to the working directory)"
+        raise StoreUnreadable(
+            f"there is no store at {store.absolute()}{relative}; "  # noqa: ASYNC240 - no look at the disk
+            "start `seamline run` first, or name the right --config"
+        )
     async with open_reader(store) as connection:
         yield Reading(connection, statements)
 

@@ -449,7 +449,8 @@ def test_a_wrong_control_key_is_refused(seamline: Type, monkeypatch: pytest.Monk
     monkeypatch.setenv("SEAMLINE_CONTROL_KEY", "another")
     said = seamline(*beside("pause", "marketplace"))
     assert said.status == 1
-    assert "the process refused (401)" in said.err
+    wanted = "the control key is not the one the process started with; set SEAMLINE_CONTROL_KEY as there\n"
+    assert said.err == f"seamline: {wanted}"
 
 
 def test_without_a_process_a_command_says_so(seamline: Type, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -458,7 +459,7 @@ def test_without_a_process_a_command_says_so(seamline: Type, monkeypatch: pytest
     monkeypatch.setenv("SEAMLINE__OPS__PORT", "1")
     said = seamline(*beside("resume", "web"))
     assert said.status == 1
-    assert "no process answers at 127.0.0.1:1" in said.err
+    assert said.err == "seamline: no process answers at 127.0.0.1:1; is it running?\n"
 
 
 def test_what_a_running_process_shows_is_on_the_page_of_metrics(app: App) -> None:

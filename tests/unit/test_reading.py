@@ -283,6 +283,21 @@ async def test_what_is_no_store_is_said_in_a_sentence(tmp_path: Path, content: b
             await read.orders()
 
 
+async def test_a_store_that_is_not_there_is_named_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A relative path says from where it counts; an absolute one needs no such hint."""
+    monkeypatch.chdir(tmp_path)
+    for path, hint in (
+        (Path("var/s.db"), " (store.path is relative to the working directory)"),
+        (tmp_path / "t.db", ""),
+    ):
+        with pytest.raises(StoreUnreadable) as refused:
+            async with reading(path):
+                pass
+        assert str(refused.value).startswith(
+            f"there is no store at {tmp_path / path}{hint}; start `seamline run` first"
+        )
+
+
 async def test_a_store_with_the_index_by_state_lists_the_same_orders_without_it(tmp_path: Path) -> None:
     """Failure case 42: an upgrade drops an index; no order is lost from any list."""
     earlier = tmp_path / "earlier"
