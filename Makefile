@@ -12,7 +12,7 @@ LOCK   := $(UV) pip compile --quiet --universal --python-version 3.11 \
           --generate-hashes --no-header --no-annotate --no-emit-index-url
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test test-inside test-outside check demo bench crash lock clean
+.PHONY: help setup test check demo bench crash lock clean
 
 help: ## List the commands
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -28,13 +28,7 @@ $(READY): requirements/dev.txt pyproject.toml
 	@touch $@
 
 test: $(READY) ## Everything but the measurements and the long crash runs; minutes
-	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target test-inside test-outside
-
-test-inside: $(READY)
-	$(PYTHON) -m pytest tests/architecture tests/unit tests/properties tests/contracts
-
-test-outside: $(READY)
-	$(PYTHON) -m pytest tests/actors tests/integration tests/crash tests/benchmarks
+	$(PYTHON) -m pytest
 
 check: $(READY) ## Format, lint, types, layers and the quick tests; under a minute
 	$(VENV)/bin/ruff format --check .

@@ -94,7 +94,7 @@ async def no_rows(_sales_channel: str, _after: Any, _limit: int) -> list[Any]:
 
 
 def test_every_route_is_described_and_nothing_else() -> None:
-    """A route that is added, moved or dropped is missed here. (A sales channel's own route is one of the pattern's.)"""
+    """A route that is added, moved or dropped is missed here; a sales channel's own route is one of the pattern's."""
     described = {(verb, path) for verb, path, _ in operations()}
     own = f"/{VALUES['sales_channel']}"
     assert described == {(route.method, route.path) for route in routes() if not route.path.endswith(own)}
