@@ -31,7 +31,7 @@ from connectors.fulfil.sandbox.config import (
     TaxRate,
     Warehouse,
 )
-from connectors.fulfil.sandbox.server import RunningSandbox, open_sandbox, serve
+from connectors.fulfil.sandbox.server import RunningSandbox, open_sandbox
 from runtime.testing.faults import FaultRule
 
 __all__ = [
@@ -44,5 +44,4 @@ __all__ = [
     "TaxRate",
     "Warehouse",
     "open_sandbox",
-    "serve",
 ]

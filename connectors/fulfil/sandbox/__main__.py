@@ -8,19 +8,15 @@ that is taken, with 69.
 from __future__ import annotations
 
 import argparse
-import importlib.util
-import os
 import sys
 from collections.abc import Sequence
-from functools import partial
-from pathlib import Path
 from typing import Any
 
-import anyio
 import msgspec
 
 from connectors.fulfil.sandbox.config import SandboxConfig
-from connectors.fulfil.sandbox.server import serve
+from connectors.fulfil.sandbox.server import open_sandbox
+from runtime.testing.process import run_stand_in, settings_in
 
 
 def read_config(path: str | None, overrides: dict[str, Any]) -> SandboxConfig:
@@ -28,18 +24,9 @@ def read_config(path: str | None, overrides: dict[str, Any]) -> SandboxConfig:
 
     Raises OSError when the file cannot be read, msgspec.DecodeError when it is not a configuration.
     """
-    settings: dict[str, Any] = {}
-    if path is not None:
-        decode: Any = msgspec.toml.decode if path.endswith(".toml") else msgspec.json.decode
-        settings = decode(Path(path).read_bytes())
+    settings = settings_in(path)
     given = {name: value for name, value in overrides.items() if value is not None}
     return msgspec.convert({**settings, **given}, SandboxConfig, strict=True)
-
-
-def announce(url: str) -> None:
-    """Say where the sandbox listens, on stdout, at once."""
-    sys.stdout.write(msgspec.json.encode({"ready": True, "url": url}).decode() + "\n")
-    sys.stdout.flush()
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -49,18 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--host")
     parser.add_argument("--port", type=int)
     options = parser.parse_args(arguments)
-    try:
-        config = read_config(options.config, {"host": options.host, "port": options.port})
-    except (OSError, msgspec.DecodeError) as error:
-        sys.stderr.write(f"The sandbox's configuration cannot be used: {error}\n")
-        return os.EX_CONFIG
-    use_uvloop = importlib.util.find_spec("uvloop") is not None
-    try:
-        anyio.run(partial(serve, config, on_ready=announce), backend_options={"use_uvloop": use_uvloop})
-    except (OSError, ValueError) as error:
-        sys.stderr.write(f"The sandbox cannot start: {error}\n")
-        return os.EX_UNAVAILABLE
-    return 0
+    return run_stand_in(lambda: read_config(options.config, {"host": options.host, "port": options.port}), open_sandbox)
 
 
 if __name__ == "__main__":

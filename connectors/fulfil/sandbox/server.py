@@ -10,7 +10,6 @@ import base64
 import binascii
 import hashlib
 import hmac
-import signal
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from http import HTTPStatus
@@ -200,12 +199,3 @@ async def open_sandbox(config: SandboxConfig, clock: Clock | None = None) -> Asy
             tasks.cancel_scope.cancel()
     finally:
         await runner.cleanup()
-
-
-async def serve(config: SandboxConfig, *, on_ready: Callable[[str], None]) -> None:
-    """Run a sandbox until SIGTERM or SIGINT; `on_ready` gets its URL once it listens. Main thread only."""
-    with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
-        async with open_sandbox(config) as running:
-            on_ready(running.url)
-            async for _ in signals:
-                return

@@ -19,7 +19,7 @@ from connectors.patchworks.sandbox.flow_config import (
     Webhook,
 )
 from connectors.patchworks.sandbox.sales_channels.config import LevelSeed, ProductSeed, SalesChannelSeed, TaxSeed
-from connectors.patchworks.sandbox.server import RunningSandbox, open_sandbox, serve
+from connectors.patchworks.sandbox.server import RunningSandbox, open_sandbox
 
 __all__ = [
     "Auth",
@@ -43,5 +43,4 @@ __all__ = [
     "User",
     "Webhook",
     "open_sandbox",
-    "serve",
 ]

@@ -9,19 +9,15 @@ that is taken, with 69.
 from __future__ import annotations
 
 import argparse
-import importlib.util
-import os
 import sys
 from collections.abc import Sequence
-from functools import partial
-from pathlib import Path
 from typing import Any
 
-import anyio
 import msgspec
 
 from connectors.patchworks.sandbox.config import SandboxConfig
-from connectors.patchworks.sandbox.server import serve
+from connectors.patchworks.sandbox.server import open_sandbox
+from runtime.testing.process import run_stand_in, settings_in
 
 
 def read_config(path: str | None, overrides: dict[str, Any]) -> SandboxConfig:
@@ -29,10 +25,7 @@ def read_config(path: str | None, overrides: dict[str, Any]) -> SandboxConfig:
 
     Raises OSError when the file cannot be read, msgspec.DecodeError when it is not a configuration.
     """
-    settings: dict[str, Any] = {}
-    if path is not None:
-        decode: Any = msgspec.toml.decode if path.endswith(".toml") else msgspec.json.decode
-        settings = decode(Path(path).read_bytes())
+    settings = settings_in(path)
     given = {name: value for name, value in overrides.items() if value is not None}
     target = dict(settings.get("target", {}))
     if (url := given.pop("target", None)) is not None:
@@ -40,12 +33,6 @@ def read_config(path: str | None, overrides: dict[str, Any]) -> SandboxConfig:
     if (key := given.pop("target_key", None)) is not None:
         target["auth"] = {"kind": "header", **target.get("auth", {}), "value": key}
     return msgspec.convert({**settings, **given, "target": target}, SandboxConfig, strict=True)
-
-
-def announce(url: str) -> None:
-    """Say where the sandbox listens, on stdout, at once."""
-    sys.stdout.write(msgspec.json.encode({"ready": True, "url": url}).decode() + "\n")
-    sys.stdout.flush()
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -57,18 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--target")
     parser.add_argument("--target-key")
     options = parser.parse_args(arguments)
-    try:
-        config = read_config(options.config, vars(options) | {"config": None})
-    except (OSError, msgspec.DecodeError) as error:
-        sys.stderr.write(f"The sandbox's configuration cannot be used: {error}\n")
-        return os.EX_CONFIG
-    use_uvloop = importlib.util.find_spec("uvloop") is not None
-    try:
-        anyio.run(partial(serve, config, on_ready=announce), backend_options={"use_uvloop": use_uvloop})
-    except (OSError, ValueError) as error:
-        sys.stderr.write(f"The sandbox cannot start: {error}\n")
-        return os.EX_UNAVAILABLE
-    return 0
+    return run_stand_in(lambda: read_config(options.config, vars(options) | {"config": None}), open_sandbox)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,6 @@ first two (facts 1.1). Neither a refused key nor the limit uses up an attempt of
 from __future__ import annotations
 
 import hashlib
-import signal
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from http import HTTPStatus
@@ -265,12 +264,3 @@ async def open_sandbox(config: SandboxConfig, clock: Clock | None = None) -> Asy
         finally:
             await runner.cleanup()
             await sandbox.engine.close()
-
-
-async def serve(config: SandboxConfig, *, on_ready: Callable[[str], None]) -> None:
-    """Run a sandbox until SIGTERM or SIGINT; `on_ready` gets its URL once it listens. Main thread only."""
-    with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
-        async with open_sandbox(config) as running:
-            on_ready(running.url)
-            async for _ in signals:
-                return
