@@ -21,16 +21,14 @@ from aiohttp import web
 from connectors.contract import Identify
 from connectors.patchworks.admission import SignedAdmission
 from connectors.patchworks.config import IntakeSettings
-from connectors.patchworks.items import JSON, Items, Refusal, later, never
+from connectors.patchworks.items import BUSY_RETRY_S, JSON, Items, Refusal, body_of, later, never
 from runtime.clock import Clock
 from runtime.delivery import Accept, Delivery, Receipt
 from runtime.errors import Stop, StoreFull
-from runtime.http import read_body
 from runtime.telemetry.events import DeliveriesAccepted, RequestRefused
 from runtime.testing import crash
 
 _STORE_RETRY_S: Final = 30
-_MEMORY_RETRY_S: Final = 2
 _UNAUTHORISED: Final = "Nothing in the headers proves who is sending; check the authentication of the connector."
 
 Pressure = Callable[[], float | None]
@@ -171,19 +169,10 @@ class _Intake:
             announced = request.content_length
             reserved = settings.body_bytes_max if announced is None else min(announced, settings.body_bytes_max)
             if self._arriving_bytes + reserved > settings.bodies_bytes_max:
-                raise later(503, "busy", "Too many large bodies arrive at once; nothing was stored.", _MEMORY_RETRY_S)
+                raise later(503, "busy", "Too many large bodies arrive at once; nothing was stored.", BUSY_RETRY_S)
         self._arriving_bytes += reserved
         try:
-            return await read_body(request, bytes_max=settings.body_bytes_max, timeout_s=settings.body_timeout_s)
-        except web.HTTPRequestEntityTooLarge:
-            message = f"The body is larger than {settings.body_bytes_max} bytes; send smaller batches."
-            raise never(413, "body_too_large", message) from None
-        except web.HTTPRequestTimeout:
-            message = f"The body took longer than {settings.body_timeout_s:g} s; nothing was stored."
-            raise later(408, "body_too_slow", message, _MEMORY_RETRY_S) from None
-        except web.HTTPBadRequest:
-            message = "The body broke off before its end; nothing was stored."
-            raise later(400, "body_incomplete", message, _MEMORY_RETRY_S) from None
+            return await body_of(request, settings, instead="send smaller batches")
         finally:
             self._arriving_bytes -= reserved
 

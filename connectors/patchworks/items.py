@@ -14,8 +14,10 @@ import msgspec
 from aiohttp import web
 
 from connectors.contract import Identified, Identify, NotAnOrder, Unidentifiable
+from connectors.patchworks.config import IntakeSettings
 from runtime.clock import Instant
 from runtime.delivery import Delivery, digest
+from runtime.http import read_body
 
 ORDER_ID_LENGTH_MAX: Final = 200
 VERSION_LENGTH_MAX: Final = 100
@@ -24,6 +26,7 @@ _ITEMS_PER_TURN: Final = 50
 _BOM: Final = b"\xef\xbb\xbf"
 _WHITE_SPACE: Final = b" \t\r\n"
 JSON: Final = {"Content-Type": "application/json"}
+BUSY_RETRY_S: Final = 2
 
 
 # -- why a body is refused ---------------------------------------------------------------------------------------------
@@ -72,6 +75,21 @@ def never(status: int, code: str, message: str, **where: int) -> Refusal:
 def later(status: int, code: str, message: str, retry_after_s: float) -> Refusal:
     """The same bytes may be accepted later."""
     return Refusal(status, RefusalBody(code=code, message=message, retry="later"), retry_after_s=retry_after_s)
+
+
+async def body_of(request: web.Request, settings: IntakeSettings, *, instead: str) -> bytes:
+    """The whole body as sent, or a `Refusal`; one that is too large is told to `instead`."""
+    try:
+        return await read_body(request, bytes_max=settings.body_bytes_max, timeout_s=settings.body_timeout_s)
+    except web.HTTPRequestEntityTooLarge:
+        message = f"The body is larger than {settings.body_bytes_max} bytes; {instead}."
+        raise never(413, "body_too_large", message) from None
+    except web.HTTPRequestTimeout:
+        message = f"The body took longer than {settings.body_timeout_s:g} s; nothing was stored."
+        raise later(408, "body_too_slow", message, BUSY_RETRY_S) from None
+    except web.HTTPBadRequest:
+        message = "The body broke off before its end; nothing was stored."
+        raise later(400, "body_incomplete", message, BUSY_RETRY_S) from None
 
 
 # -- a body, item by item ----------------------------------------------------------------------------------------------

@@ -22,11 +22,10 @@ from msgspec import Meta
 from connectors.patchworks.admission import SignedAdmission
 from connectors.patchworks.config import IntakeSettings
 from connectors.patchworks.intake import Pressure
-from connectors.patchworks.items import JSON, ORDER_ID_LENGTH_MAX, Refusal, later, never
+from connectors.patchworks.items import BUSY_RETRY_S, JSON, ORDER_ID_LENGTH_MAX, Refusal, body_of, later, never
 from runtime.clock import Clock, to_datetime
 from runtime.delivery import digest
 from runtime.errors import Stop, StoreFull
-from runtime.http import read_body
 from runtime.telemetry.events import RequestRefused
 
 ORDERS_PER_PAGE_MAX: Final = 5_000
@@ -34,7 +33,6 @@ PAGES_MAX: Final = 1_000
 _BODIES_MAX: Final = 2
 """Bodies that may arrive at once; a manifest can wait."""
 _OF_THE_QUERY: Final = ("from", "to", "manifest", "page", "pages")
-_BUSY_S: Final = 2
 _STORE_RETRY_S: Final = 30
 _UNAUTHORISED: Final = "Nothing in the headers proves who is sending; check the authentication of the connector."
 
@@ -95,12 +93,12 @@ def manifest_routes(
         partition = ""
         try:
             partition = _sender(request, admission, sales_channels)
-            wait_s = pressure() if arriving < _BODIES_MAX else _BUSY_S
+            wait_s = pressure() if arriving < _BODIES_MAX else BUSY_RETRY_S
             if wait_s is not None:
                 raise later(503, "busy", "Nothing can be taken at the moment; nothing was stored.", wait_s)
             arriving += 1
             try:
-                body = await _body(request, settings)
+                body = await body_of(request, settings, instead="send more pages")
             finally:
                 arriving -= 1
             if not admission.vouches(request, body):
@@ -156,19 +154,6 @@ def _sender(request: web.Request, admission: SignedAdmission, sales_channels: Co
     if sales_channel not in sales_channels:
         raise never(404, "sales_channel_unknown", "This sales channel is not configured here; check the path.")
     return sales_channel
-
-
-async def _body(request: web.Request, settings: IntakeSettings) -> bytes:
-    try:
-        return await read_body(request, bytes_max=settings.body_bytes_max, timeout_s=settings.body_timeout_s)
-    except web.HTTPRequestEntityTooLarge:
-        message = f"The body is larger than {settings.body_bytes_max} bytes; send more pages."
-        raise never(413, "body_too_large", message) from None
-    except web.HTTPRequestTimeout:
-        message = f"The body took longer than {settings.body_timeout_s:g} s; nothing was stored."
-        raise later(408, "body_too_slow", message, _BUSY_S) from None
-    except web.HTTPBadRequest:
-        raise later(400, "body_incomplete", "The body broke off before its end; nothing was stored.", _BUSY_S) from None
 
 
 async def _stored(take: Callable[[ManifestPage], Awaitable[None]], page: ManifestPage) -> None:
