@@ -9,14 +9,16 @@ from __future__ import annotations
 import secrets
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
+from http import HTTPStatus
 from typing import Final, Generic, Literal, TypeVar
 
 import anyio
 import msgspec
 
 from connectors.capability import Finding, not_found
+from connectors.http import Answer
 from runtime.budget import Budget
-from runtime.errors import Failure, Throttled
+from runtime.errors import Failure, Throttled, Unavailable
 
 C = TypeVar("C")
 R = TypeVar("R")
@@ -104,27 +106,25 @@ def _open(item: Item[C], reason: str) -> dict[str, Finding]:
     return {name: not_found(reason) for name in item.finds}
 
 
-async def first_in_a_burst(
-    call: Callable[[], Awaitable[R]], wanted: Callable[[R], bool], *, calls_max: int, at_once: int
-) -> R | None:
-    """The first answer that is wanted, of at most `calls_max` calls, `at_once` of them at a time; None when none is.
+async def limited_in_a_burst(call: Callable[[], Awaitable[Answer]], *, calls_max: int) -> Answer:
+    """The first answer of at most `calls_max` calls, some of them at a time, that is a 429.
 
-    A call that fails has no answer, and is no reason to stop.
+    A call that fails has no answer, and is no reason to stop. Raises `Unavailable` when no call meets a limit.
     """
-    for _ in range(calls_max // at_once):
-        answers: list[R] = []
+    for _ in range(calls_max // CONNECTIONS_MAX):
+        answers: list[Answer] = []
 
-        async def one(into: list[R] = answers) -> None:
+        async def one(into: list[Answer] = answers) -> None:
             with suppress(Failure):
                 into.append(await call())
 
         async with anyio.create_task_group() as tasks:
-            for _ in range(at_once):
+            for _ in range(CONNECTIONS_MAX):
                 tasks.start_soon(one)
-        found = next(filter(wanted, answers), None)
-        if found is not None:
-            return found
-    return None
+        for answer in answers:
+            if answer.status == HTTPStatus.TOO_MANY_REQUESTS:
+                return answer
+    raise Unavailable(f"{calls_max} calls, {CONNECTIONS_MAX} at a time, met no limit")
 
 
 async def in_turn(budget: Budget, call: Callable[[], Awaitable[R]]) -> R:

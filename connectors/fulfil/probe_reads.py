@@ -20,7 +20,7 @@ from connectors.fulfil.probing import asking, missing_fields
 from connectors.fulfil.records import SEARCH_RECORDS
 from connectors.fulfil.table import MODELS
 from connectors.fulfil.typed import datetime_of, datetime_out
-from connectors.probe import CONNECTIONS_MAX, Item, first_in_a_burst
+from connectors.probe import Item, limited_in_a_burst
 from runtime.decision import Repeat
 from runtime.errors import Refused, Unavailable
 
@@ -333,14 +333,7 @@ async def _rate(tenant: ProbedFulfil) -> Findings:
 
 
 async def _retry_after(tenant: ProbedFulfil) -> Findings:
-    limited = await first_in_a_burst(
-        tenant.hurried,
-        lambda answer: answer.status == HTTPStatus.TOO_MANY_REQUESTS,
-        calls_max=_BURST_MAX,
-        at_once=CONNECTIONS_MAX,
-    )
-    if limited is None:
-        raise Unavailable(f"{_BURST_MAX} calls, {CONNECTIONS_MAX} at a time, met no limit")
+    limited = await limited_in_a_burst(tenant.hurried, calls_max=_BURST_MAX)
     told = "Retry-After" in limited.headers
     return {"retry_after": read("told" if told else "not_told", f"A 429 came {'with' if told else 'without'} it.")}
 

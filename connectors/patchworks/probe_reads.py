@@ -16,9 +16,9 @@ from connectors.capability import Finding, not_found
 from connectors.http import Answer
 from connectors.patchworks.probe_company import ProbedPatchworks, failure_of, json_of, per_min, plain, read, remaining
 from connectors.patchworks.wire import log_line_of, moment, payload_row_of, run_of, text_id
-from connectors.probe import CONNECTIONS_MAX, Item, first_in_a_burst
+from connectors.probe import Item, limited_in_a_burst
 from runtime.clock import to_datetime
-from runtime.errors import Failure, Unavailable
+from runtime.errors import Failure
 
 Findings = Mapping[str, Finding]
 
@@ -274,14 +274,7 @@ async def _scope(company: ProbedPatchworks) -> Findings:
 
 
 async def _burst(company: ProbedPatchworks) -> Findings:
-    limited = await first_in_a_burst(
-        company.hurried,
-        lambda answer: answer.status == HTTPStatus.TOO_MANY_REQUESTS,
-        calls_max=_BURST_MAX,
-        at_once=CONNECTIONS_MAX,
-    )
-    if limited is None:
-        raise Unavailable(f"{_BURST_MAX} calls, {CONNECTIONS_MAX} at a time, met no limit")
+    limited = await limited_in_a_burst(company.hurried, calls_max=_BURST_MAX)
     if per_min(limited) is not None:
         return {"limit_headers": read("always", "A 429 had X-RateLimit-Limit.")}
     told = "Retry-After" in limited.headers
