@@ -19,12 +19,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from connectors.fulfil.wire import CreatedSale
+from flows.model.content import content_of
 from flows.model.messages import Recheck
 from flows.model.order import FinancialStatus
 from flows.model.order_state import OrderState, Status
 from flows.model.proof import prove
 from flows.model.sale import sale_for
-from flows.order_importer import OrderPresented, OrderUnreadable, content_of, decide, presented
+from flows.order_importer import OrderPresented, OrderUnreadable, decide, presented
 from runtime.decision import Decision, EffectAbsent, EffectDone, EffectRefused, EffectUnknown
 from tests.unit.made_orders import SETTINGS, order
 

@@ -1,0 +1,41 @@
+"""What the order importer is told, beside deliveries, requests to look again, and the outcomes of its calls."""
+
+from __future__ import annotations
+
+import msgspec
+
+from flows.model.order import Order
+from flows.model.proof import Proof
+from runtime.decision import Message
+
+
+class OrderPresented(Message, frozen=True, kw_only=True):
+    """A version of an order with all that the decision needs: its figures, its proof, and the SKUs in doubt."""
+
+    delivery: int
+    version: str
+    received_us: int
+    order: Order
+    proof: Proof
+    missing: tuple[str, ...]
+    hints: dict[str, str]
+    """Missing SKU -> what is known of its near relatives."""
+    ambiguous: dict[str, tuple[str, ...]] = msgspec.field(default_factory=dict)
+    """SKU of several active products -> each of them, for people: its id in Fulfil and its name."""
+    aliases: dict[str, str] = msgspec.field(default_factory=dict)
+    """SKU that Fulfil sells under another -> that one, as a person has decided."""
+
+
+class OrderUnreadable(Message, frozen=True, kw_only=True):
+    """A version of an order that its format cannot read, and why."""
+
+    delivery: int
+    version: str
+    reason: str
+
+
+class ConfirmAbsence(Message, frozen=True, kw_only=True):
+    """Timer: look once more whether a create that was given up has appeared in Fulfil after all."""
+
+    channel: int
+    identifier: str

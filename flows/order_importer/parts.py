@@ -1,0 +1,82 @@
+"""What every decision about an order is put together from: its cases, its facts, and what of it must be kept."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+
+from flows.exceptions.kinds import ExceptionCase
+from flows.model.money import Money
+from flows.model.order_state import OrderState, Status
+from flows.order_importer.messages import ConfirmAbsence
+from runtime.clock import Instant
+from runtime.decision import Decision, EffectDone, EffectExhausted, EffectRefused, EffectUnknown, Fact, Timer
+
+NAME = "order_importer"
+RESENDS_MAX = 8
+"""How often an absent create is sent again before somebody has to look."""
+CONFIRM_AFTER = timedelta(minutes=10)
+"""When to look again for a create that was given up as absent: a slow server may still have been at it."""
+
+
+def decision_of(state: OrderState, *facts: Fact, closes: bool = False, trace: bool = False) -> Decision:
+    """A decision with this state, which keeps the body that the state needs."""
+    return Decision(state=state, facts=facts, keeps=kept(state), closes=closes, trace=trace)
+
+
+def kept(state: OrderState) -> int | None:
+    """The delivery whose body is needed while this state stands; None when none is."""
+    return state.delivery if state.open else None
+
+
+def unreadable_cases(state: OrderState) -> tuple[ExceptionCase, ...]:
+    """That a newer version cannot be read stays open, whatever becomes of the one before it."""
+    return tuple(case for case in state.cases if case.kind == "order.unreadable")
+
+
+def without_unreadable(state: OrderState) -> tuple[ExceptionCase, ...]:
+    """The other cases than that a newer version cannot be read."""
+    return tuple(case for case in state.cases if case.kind != "order.unreadable")
+
+
+def held_with_latest(state: OrderState, case_: ExceptionCase) -> OrderState:
+    """Held, and released with the newest version that could be read."""
+    latest = state.delivery if state.later is None else state.later.delivery
+    cases = (*unreadable_cases(state), case_)
+    return msgspec.structs.replace(state, status=Status.HELD, delivery=latest, later=None, cases=cases)
+
+
+def confirm_later(state: OrderState, now: datetime) -> Timer:
+    """The second look at a create that was given up as absent."""
+    again = ConfirmAbsence(channel=state.channel or 0, identifier=state.order_id)
+    return Timer(name="confirm", due=now + CONFIRM_AFTER, message=again)
+
+
+def case_of(
+    kind: str, cause: str, sentence: str, state: OrderState, now: datetime, *, amount: Money | None = None
+) -> ExceptionCase:
+    """A case of this order; one that is open keeps its beginning. At stake is the order's total, or `amount`."""
+    known = next((case for case in state.cases if case.kind == kind and case.cause == cause), None)
+    return ExceptionCase(
+        kind=kind,
+        cause=cause,
+        sentence=sentence.rstrip("."),
+        opened_at=known.opened_at if known is not None else now,
+        amount=abs(amount.amount) if amount is not None else Decimal(state.amount),
+        currency=amount.currency if amount is not None else state.currency or None,
+    )
+
+
+def called(
+    kind: str, outcome: EffectDone | EffectRefused | EffectUnknown | EffectExhausted, values: dict[str, Any]
+) -> Fact:
+    """A fact about an outside call: when it began and ended, and at which attempt."""
+    return Fact(
+        kind=kind,
+        began=Instant(outcome.began_us),
+        ended=Instant(outcome.ended_us),
+        values={**values, "attempts": outcome.attempts},
+    )

@@ -1,0 +1,131 @@
+"""An order of which nothing is in Fulfil: it is imported, held, or closed as cancelled. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+import msgspec
+
+from connectors.fulfil.wire import CreateOrder, encode_create_order
+from flows.model.aliases import under_fulfils_skus
+from flows.model.content import content_of
+from flows.model.money import MixedCurrencies, Money
+from flows.model.order import Order
+from flows.model.order_state import Later, OrderState, Status
+from flows.model.sale import SaleSettings, Unmappable, Unmapped, sale_for
+from flows.model.skus import AMBIGUOUS, UNKNOWN
+from flows.order_importer.messages import OrderPresented
+from flows.order_importer.parts import case_of, decision_of, kept, without_unreadable
+from flows.order_importer.reviewing import reviewed
+from runtime.decision import Decision, Effect, Fact, Repeat
+
+_NAMED_MAX = 5
+"""Products of one SKU that a case names."""
+_OF_THE_CREATE = ("fulfil.refused", "fulfil.unsettled")
+"""Kinds whose cases stay open while the create is tried again: only the sale shows that their cause is gone."""
+_UNMAPPED = {"tax": "tax.unmapped", "withheld_tax": "tax.unmapped", "gateway": "gateway.unmapped"}
+
+
+def presented(state: OrderState, message: OrderPresented, now: datetime, settings: SaleSettings) -> Decision:
+    """What becomes of an order when a version of it arrives, or is looked at again. Pure."""
+    if message.version < state.version:
+        stale = Fact(kind="stale", values={"version": message.version, "known": state.version})
+        return Decision(state=state, facts=(stale,), keeps=kept(state))
+    content = content_of(message.order)
+    if state.status in (Status.NEW, Status.HELD, Status.CANCELLED):
+        return _weigh(state, message, content, now, settings)
+    later = Later(
+        delivery=message.delivery,
+        version=message.version,
+        content=content,
+        cancelled=message.order.cancelled_at is not None,
+    )
+    if state.status is Status.IMPORTED:
+        return reviewed(state, later, now)
+    noted = Fact(kind="version_waits", values={"version": message.version})
+    waiting = msgspec.structs.replace(state, version=message.version, later=later, cases=without_unreadable(state))
+    return decision_of(waiting, noted)
+
+
+def _weigh(state: OrderState, message: OrderPresented, content: str, now: datetime, settings: SaleSettings) -> Decision:
+    """Nothing of this order is in Fulfil: import it, hold it, or close it as cancelled."""
+    order = message.order
+    total = _total(order, settings)
+    state = OrderState(
+        version=message.version,
+        received_us=state.received_us or message.received_us,
+        delivery=message.delivery,
+        content=content,
+        reference=order.reference,
+        amount=str(total.amount),
+        currency=total.currency,
+        placed_at=order.placed_at,
+        proof="proven" if message.proof.holds else "contradicted",
+        channel=state.channel,
+        order_id=state.order_id,
+        given_up=state.given_up,
+        cases=state.cases,
+    )
+    if order.cancelled_at is not None:
+        closed = msgspec.structs.replace(state, status=Status.CANCELLED, cases=())
+        return decision_of(closed, Fact(kind="cancelled_before_import"), closes=True)
+    cases = [
+        case_of("order.contradiction", failing.name, failing.sentence, state, now, amount=failing.amount)
+        for failing in message.proof.failing
+    ]
+    cases += [case_of(UNKNOWN, sku, _missing(sku, message.hints), state, now) for sku in message.missing]
+    cases += [case_of(AMBIGUOUS, sku, _shared(sku, of), state, now) for sku, of in message.ambiguous.items()]
+    if not cases:
+        match sale_for(under_fulfils_skus(order, message.aliases), settings):
+            case Unmapped() as unmapped:
+                kind = _UNMAPPED.get(unmapped.kind, "order.unmapped")
+                cases.append(case_of(kind, unmapped.name, unmapped.sentence, state, now))
+            case Unmappable() as unmappable:
+                cases.append(case_of("order.contradiction", "mapping", unmappable.reason, state, now))
+            case sale:
+                return _create(state, settings, sale, message.aliases)
+    held = msgspec.structs.replace(state, status=Status.HELD, cases=tuple(cases))
+    return decision_of(held, Fact(kind="held", values={"causes": ", ".join(case.kind for case in cases)}), trace=True)
+
+
+def _total(order: Order, settings: SaleSettings) -> Money:
+    try:
+        return order.totals.total.on(order.currency_on(settings.side))
+    except MixedCurrencies:  # the proof says so, too; what is at stake is still worth telling
+        return order.total
+
+
+def _create(state: OrderState, settings: SaleSettings, sale: CreateOrder, aliases: Mapping[str, str]) -> Decision:
+    effect = Effect(
+        api="fulfil",
+        kind="create_order",
+        body=encode_create_order(settings.channel_id, sale),
+        repeat=Repeat.KEYED,
+        share="orders",
+    )
+    tried = tuple(case for case in state.cases if case.kind in _OF_THE_CREATE) if state.cases else ()
+    creating = msgspec.structs.replace(
+        state, status=Status.CREATING, channel=settings.channel_id, order_id=sale.channel_identifier, cases=tried
+    )
+    return Decision(
+        state=creating,
+        effects=(effect,),
+        facts=(Fact(kind="decided", values={"lines": len(sale.sale_lines)}), *_aliased(aliases)),
+        keeps=kept(creating),
+    )
+
+
+def _aliased(aliases: Mapping[str, str]) -> tuple[Fact, ...]:
+    skus = ", ".join(f"{alias!r} as {sku!r}" for alias, sku in aliases.items())
+    return (Fact(kind="aliased", values={"skus": skus}),) if aliases else ()
+
+
+def _missing(sku: str, hints: Mapping[str, str]) -> str:
+    name = f"the SKU {sku!r}" if sku else "a line without a SKU"
+    return f"{name} is not in Fulfil{hints.get(sku, '')}"
+
+
+def _shared(sku: str, products: Sequence[str]) -> str:
+    shown = [*products[:_NAMED_MAX], f"{len(products) - _NAMED_MAX} more"] if len(products) > _NAMED_MAX else products
+    return f"{len(products)} active products in Fulfil have the SKU {sku!r}: {', '.join(shown[:-1])} and {shown[-1]}"
