@@ -35,7 +35,11 @@ class Status(enum.StrEnum):
     IMPORTED = "imported"
     """The sale is in Fulfil."""
     CANCELLED = "cancelled"
-    """Cancelled by the sales channel before anything was in Fulfil."""
+    """Cancelled by the sales channel before anything was in Fulfil, or its sale was cancelled there, too."""
+    WAITING = "waiting"
+    """Not in Fulfil yet, and nothing is wrong with it: `waits` says for what it waits."""
+    EXCLUDED = "excluded"
+    """Never to be in Fulfil: `rule` names the rule that says so."""
 
 
 class Later(msgspec.Struct, frozen=True, kw_only=True):
@@ -69,6 +73,10 @@ class OrderState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """`content` of a create that was given up as absent, and may yet turn out to be applied. Empty: there is none."""
     changed_to: str = ""
     """`content` of the version that was edited or cancelled after the sale was made, while a case of it is open."""
+    rule: str = ""
+    """The rule of the import gate by which it waits, is excluded, or has its shipment on hold."""
+    waits: str = ""
+    """For what it waits, in words that complete "it waits": `for its payment`."""
     sale: int | None = None
     sale_number: str | None = None
     later: Later | None = None
@@ -77,7 +85,7 @@ class OrderState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     @property
     def open(self) -> bool:
         """Whether the received body may still be needed."""
-        return bool(self.cases) or self.status not in (Status.IMPORTED, Status.CANCELLED)
+        return bool(self.cases) or self.status not in _AT_REST
 
 
 def order_rows(key: str, before: OrderState, after: OrderState, now: datetime) -> Sequence[Write]:
@@ -100,7 +108,8 @@ def order_rows(key: str, before: OrderState, after: OrderState, now: datetime) -
     return rows
 
 
-_SETTLED = (Status.IMPORTED, Status.HELD, Status.CANCELLED)
+_AT_REST = (Status.IMPORTED, Status.CANCELLED, Status.EXCLUDED)
+_SETTLED = (*_AT_REST, Status.HELD, Status.WAITING)
 
 
 def announce_order(

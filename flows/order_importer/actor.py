@@ -60,7 +60,7 @@ class OrderImporter:
         wanted = [
             item.state.delivery
             for item in items
-            if isinstance(item.message, Recheck) and item.state.status is Status.HELD
+            if isinstance(item.message, Recheck) and item.state.status in (Status.HELD, Status.WAITING)
         ]
         bodies = dict(await self._journal.query_list("bodies", wanted)) if wanted else {}
         # All are read, then all are proven: what runs again at once is still in the processor's cache of instructions.

@@ -20,6 +20,7 @@ from flows.order_importer.parts import case_of, decision_of, kept, without_unrea
 from flows.order_importer.reviewing import reviewed
 from runtime.decision import Decision, Effect, Fact, Repeat
 
+NOTHING_IN_FULFIL = (Status.NEW, Status.HELD, Status.WAITING, Status.EXCLUDED, Status.CANCELLED)
 _NAMED_MAX = 5
 """Products of one SKU that a case names."""
 _OF_THE_CREATE = ("fulfil.refused", "fulfil.unsettled")
@@ -33,7 +34,7 @@ def presented(state: OrderState, message: OrderPresented, now: datetime, setting
         stale = Fact(kind="stale", values={"version": message.version, "known": state.version})
         return Decision(state=state, facts=(stale,), keeps=kept(state))
     content = content_of(message.order)
-    if state.status in (Status.NEW, Status.HELD, Status.CANCELLED):
+    if state.status in NOTHING_IN_FULFIL:
         return _weigh(state, message, content, now, settings)
     later = Later(
         delivery=message.delivery,
