@@ -60,7 +60,7 @@ from flows.model.on_demand import OnDemandSettings
 from flows.model.schema import ORDERS
 from flows.model.skus import SkuIndex
 from flows.order_importer import NAME as ORDER_IMPORTER
-from flows.order_importer import OrderImporter
+from flows.order_importer import RESENDS_MAX, OrderImporter, Policy
 from flows.order_poll import NAME as ORDER_POLL
 from flows.order_poll import OrderPoll, Poll
 from flows.order_poll import key_of as poll_key_of
@@ -323,7 +323,8 @@ def _engine(
             catalogue.index,
             journal,
             emit,
-            repeats_create=fulfil_capabilities(config.fulfil).repeats_create,
+            policy=order_policy(config.fulfil),
+            fetches=config.on_demand,
         ),
         catalogue,
         CatalogueRefresh(catalogue.index, journal, _refresh_policy(config.fulfil), emit),
@@ -355,6 +356,16 @@ def _engine(
         rng=random.Random(),  # noqa: S311 - spreads retries
     )
     return engine
+
+
+def order_policy(settings: FulfilSettings) -> Policy:
+    """What orders may ask of the tenant, by what is known of it."""
+    known = fulfil_capabilities(settings)
+    return Policy(
+        attempts_max=RESENDS_MAX if known.repeats_create else 1,
+        amends=known.amending,
+        cancels=known.cancel_after_confirm == "accepted",
+    )
 
 
 def _refresh_policy(settings: FulfilSettings) -> RefreshPolicy:

@@ -34,7 +34,7 @@ from runtime.errors import ConfigInvalid, SeamlineError, Stop
 
 Named = Annotated[str, Parameter(help="The sales channel as configured; with --actor, the actor.")]
 IsActor = Annotated[bool, Parameter(name="--actor", help="NAME is an actor, such as order_importer.", negative="")]
-State = Literal["new", "held", "creating", "unknown", "imported", "cancelled"]
+State = Literal["new", "held", "creating", "unknown", "imported", "cancelled", "waiting", "excluded"]
 Owner = Literal["operations", "finance", "ecommerce", "sre"]
 Vendor = Literal["fulfil", "patchworks"]
 

@@ -14,6 +14,7 @@ from connectors.patchworks.capabilities import PatchworksProbeSettings
 from connectors.patchworks.config import IntakeSettings, PatchworksConfig
 from connectors.patchworks.requests import Id
 from flows.formats import FORMATS
+from flows.model.gate import OPEN_GATE, GateSettings
 from flows.model.on_demand import OnDemandSettings
 from flows.model.sale import SaleSettings
 from runtime.config import Secret
@@ -106,6 +107,8 @@ class SalesChannelSettings(msgspec.Struct, frozen=True, kw_only=True):
     """By how much the figures of an order may contradict each other, in its currency. Finance owns this figure."""
     sale: SaleSettings
     """How an order becomes a sale in Fulfil."""
+    gate: GateSettings = OPEN_GATE
+    """Which orders are imported, wait, or never are."""
 
     def __post_init__(self) -> None:
         """Refuse a format that nobody reads."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
 from flows.exceptions.kinds import KINDS, NEVER
 from flows.model.candidates import Candidate
@@ -54,6 +55,14 @@ def _standing(story: Story, opened: Sequence[CaseRow]) -> str:
             return f"{name} is in Fulfil as sale {sale}. Its figures are {order.proof}.{rest}"
         case "held":
             return f"{name} is held: it is stored whole, and nothing of it is in Fulfil."
+        case "waiting":
+            return f"{name} {_waiting(story.timeline, asks=asks)}"
+        case "excluded":
+            rule = _last(story.timeline, "excluded").get("rule")
+            return (
+                f"{name} is excluded by the rule {rule!r} of the import gate: it is stored, and never goes to Fulfil. "
+                "Nobody has to act; `seamline holds release` judges it again, when the rules have been changed."
+            )
         case "creating":
             if story.pauses:
                 return f"{name} is on its way, and waits: {_paused(story.pauses)}."
@@ -67,11 +76,29 @@ def _standing(story: Story, opened: Sequence[CaseRow]) -> str:
                 f"there, until Fulfil says.{_meanwhile(opened)}"
             )
         case "cancelled":
-            return f"{name} was cancelled by the sales channel before it went to Fulfil." + (
-                "" if asks else " There is nothing to do."
-            )
+            sale = order.sale_number or order.sale
+            how = f"and its sale {sale} was cancelled, too" if sale else "before it went to Fulfil"
+            return f"{name} was cancelled by the sales channel {how}." + ("" if asks else " There is nothing to do.")
         case other:
             return f"{name} is {other}."
+
+
+def _waiting(timeline: Sequence[FactRow], *, asks: bool) -> str:
+    """For what an order waits, and whose move it is."""
+    values = _last(timeline, "waits")
+    what, until = values.get("for", "for the import gate"), values.get("until")
+    waits = f"waits {what}: it is stored whole, and nothing of it is in Fulfil."
+    if asks:
+        return waits
+    step = "import it, as soon as the sales channel says that there is no more to wait for"
+    if until is not None:
+        step += f", and look at it again at {_time(datetime.fromisoformat(str(until)))}"
+    return f"{waits} Next step, by Seamline: {step}. Operations can let it pass with `seamline holds release`."
+
+
+def _last(timeline: Sequence[FactRow], kind: str) -> Mapping[str, Any]:
+    """The values of the latest fact of a kind."""
+    return next((fact.values for fact in reversed(timeline) if fact.kind == kind), {})
 
 
 def _paused(pauses: Sequence[PauseRow]) -> str:
@@ -136,31 +163,46 @@ def _lines(timeline: Iterable[FactRow]) -> list[str]:
     return [f"  {_time(fact.ended_at)}  {_fact(fact)}" for fact in timeline]
 
 
+_TOLD = {
+    "received": "received and stored",
+    "decided": "decided: goes to Fulfil with {lines} lines",
+    "held": "held: {causes}",
+    "waits": "waits {for}",
+    "excluded": "excluded by the rule {rule!r}",
+    "outcome_unknown": "the answer was lost ({cause})",
+    "looked_absent": "looked in Fulfil: it is not there",
+    "stale": "an older version arrived late ({version}) and was set aside",
+    "edited_after_import": "the sales channel changed it after the import (version {version})",
+    "cancelled_after_import": "the sales channel cancelled it after the import",
+    "on_hold": "{shipments} shipments put on hold in Fulfil",
+    "hold_released": "{shipments} shipments released from hold in Fulfil",
+    "amended": "sale {sale} was changed in Fulfil",
+    "edit_proven": "the sale is what the version of {version} says",
+    "sale_cancelled": "sale {sale} is cancelled in Fulfil",
+    "not_done": "could not be done in Fulfil: {goal}",
+    "parked": "could not be decided on ({error}), a defect of ours: set aside until a restart",
+    "tried_again": "what was set aside is tried again after a restart",
+}
+"""What each kind of fact says; one that is not here is told by its name and values."""
+
+
+class _Values(dict[str, Any]):
+    """A fact of an older version may lack a value."""
+
+    def __missing__(self, name: str) -> str:
+        return "?"
+
+
 def _fact(fact: FactRow) -> str:
     values = fact.values
-    match fact.kind:
-        case "received":
-            return "received and stored"
-        case "decided":
-            return f"decided: goes to Fulfil with {values.get('lines')} lines"
-        case "held":
-            return f"held: {values.get('causes')}"
-        case "created":
-            how = "found in Fulfil after the answer was lost" if values.get("found_by_look") else "created in Fulfil"
-            return f"{how} as sale {values.get('sale')}, attempt {values.get('attempts')}"
-        case "outcome_unknown":
-            return f"the answer was lost ({values.get('cause')})"
-        case "looked_absent":
-            return "looked in Fulfil: the sale is not there"
-        case "stale":
-            return f"an older version arrived late ({values.get('version')}) and was set aside"
-        case "parked":
-            return f"could not be decided on ({values.get('error')}), a defect of ours: set aside until a restart"
-        case "tried_again":
-            return "what was set aside is tried again after a restart"
-        case kind:
-            shown = ", ".join(f"{name} {value}" for name, value in values.items())
-            return kind.replace("_", " ") + (f" ({shown})" if shown else "")
+    if fact.kind == "created":
+        how = "found in Fulfil after the answer was lost" if values.get("found_by_look") else "created in Fulfil"
+        return f"{how} as sale {values.get('sale')}, attempt {values.get('attempts')}"
+    told = _TOLD.get(fact.kind)
+    if told is not None:
+        return told.format_map(_Values(values))
+    shown = ", ".join(f"{name} {value}" for name, value in values.items())
+    return fact.kind.replace("_", " ") + (f" ({shown})" if shown else "")
 
 
 def _time(moment: datetime) -> str:

@@ -39,13 +39,13 @@ async def release(key: str, engine: Engine, journal: Journal, actors: Sequence[s
 
 
 async def _cases_of_its_sale(key: str, journal: Journal) -> str:
-    """The kinds of the open cases of an order that is in Fulfil; empty for one that is held. Raises for all others."""
+    """The kinds of the open cases of an order that has a sale; empty for one without. Raises for all others."""
     rows = await journal.query("order_by_key", key)
     state, sale, number = (rows[0][4], *rows[0][9:11]) if rows else ("held", None, None)
-    if state == "held":
+    if state in ("held", "waiting", "excluded"):
         return ""
     kinds = [row[1] for row in await journal.query("cases_of", key) if row[10] is None]
-    if state != "imported" or not kinds:
+    if state not in ("imported", "cancelled") or not kinds:
         stands = _STANDS.get(state, f"imported as {number or sale}")
         raise SeamlineError(f"{key} is not held ({stands}); there is nothing to release")
     return ", ".join(kinds)

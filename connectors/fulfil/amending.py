@@ -15,7 +15,14 @@ from connectors.fulfil.calls import Ask, Sought, Write, encode
 from connectors.fulfil.changes import Page
 from connectors.fulfil.sales import ORDER_LINES, OrderLine, OrderLines, figures_stand
 from connectors.fulfil.typed import decimal_out
-from connectors.fulfil.wire import CreatedSale, decode_created_sale
+from connectors.fulfil.wire import (
+    CreatedSale,
+    ShippingLine,
+    TaxLine,
+    decode_created_sale,
+    shipping_line_out,
+    tax_lines_out,
+)
 from runtime.decision import Repeat
 
 
@@ -31,6 +38,7 @@ class LineAmended(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     quantity_canceled: Decimal | None = None
     unit_price: Decimal | None = None
     amount: Decimal | None = None
+    tax_lines: tuple[TaxLine, ...] | None = None
 
 
 class AmendOrder(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -38,6 +46,7 @@ class AmendOrder(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     channel_identifier: str
     sale_lines: tuple[LineAmended, ...]
+    shipping_lines: tuple[ShippingLine, ...] = ()
     amount: Decimal | None = None
     """The order's new total, with tax and shipping."""
 
@@ -54,14 +63,19 @@ def amend_order(channel_id: int, order: AmendOrder) -> Ask[CreatedSale]:
     wired = msgspec.structs.replace(
         order,
         amount=_money(order.amount),
-        sale_lines=tuple(
-            [
-                msgspec.structs.replace(line, unit_price=_money(line.unit_price), amount=_money(line.amount))
-                for line in order.sale_lines
-            ]
-        ),
+        sale_lines=tuple([_line(line) for line in order.sale_lines]),
+        shipping_lines=tuple([shipping_line_out(line) for line in order.shipping_lines]),
     )
     return AMEND_ORDER.ask(encode((channel_id, wired)))
+
+
+def _line(line: LineAmended) -> LineAmended:
+    return msgspec.structs.replace(
+        line,
+        unit_price=_money(line.unit_price),
+        amount=_money(line.amount),
+        tax_lines=None if line.tax_lines is None else tax_lines_out(line.tax_lines),
+    )
 
 
 def _money(amount: Decimal | None) -> Any:

@@ -43,6 +43,8 @@ class Shipment(Row, frozen=True, kw_only=True):
     """What people call the tracking number; the field of that name is only a link to its record."""
     picking_status: str | None = None
     """None, `in-progress` or `done`."""
+    shipping_batch: int | None = None
+    """The picking batch that it is in."""
     on_hold: bool | None = None
     outgoing_moves: tuple[int, ...] | None = None
     packages: tuple[int, ...] | None = None

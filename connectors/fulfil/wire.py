@@ -157,7 +157,7 @@ def encode_create_order(channel_id: int, order: CreateOrder) -> bytes:
         order,
         amount=decimal_out(order.amount),
         sale_lines=tuple([_sale_line(line) for line in order.sale_lines]),
-        shipping_lines=tuple([_shipping_line(line) for line in order.shipping_lines]),
+        shipping_lines=tuple([shipping_line_out(line) for line in order.shipping_lines]),
         payments=tuple([replace(payment, amount=decimal_out(payment.amount)) for payment in order.payments]),
     )
     return _encode((channel_id, wired))
@@ -171,15 +171,17 @@ def _sale_line(line: SaleLine) -> SaleLine:
         unit_price=decimal_out(line.unit_price),
         amount=decimal_out(line.amount),
         list_price=None if line.list_price is None else decimal_out(line.list_price),
-        tax_lines=_tax_lines(line.tax_lines),
+        tax_lines=tax_lines_out(line.tax_lines),
     )
 
 
-def _shipping_line(line: ShippingLine) -> ShippingLine:
-    return replace(line, amount=decimal_out(line.amount), tax_lines=_tax_lines(line.tax_lines))
+def shipping_line_out(line: ShippingLine) -> ShippingLine:
+    """A copy that exists only to be encoded. Raises ValueError for a figure that is not finite."""
+    return replace(line, amount=decimal_out(line.amount), tax_lines=tax_lines_out(line.tax_lines))
 
 
-def _tax_lines(lines: tuple[TaxLine, ...]) -> tuple[TaxLine, ...]:
+def tax_lines_out(lines: tuple[TaxLine, ...]) -> tuple[TaxLine, ...]:
+    """Copies that exist only to be encoded. Raises ValueError for a figure that is not finite."""
     return tuple(
         [
             replace(line, amount=decimal_out(line.amount), rate=None if line.rate is None else decimal_out(line.rate))

@@ -10,7 +10,7 @@ from __future__ import annotations
 import enum
 from datetime import datetime
 from decimal import Decimal
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -77,6 +77,14 @@ class FulfilmentStatus(enum.StrEnum):
     UNSHIPPED = "unshipped"
     PARTIAL = "partial"
     SHIPPED = "shipped"
+
+
+class Risk(enum.StrEnum):
+    """How the sales channel judges the risk that an order is fraud."""
+
+    LOW = "low"
+    MEDIUM = "medium"
+    HIGH = "high"
 
 
 class Amount(msgspec.Struct, frozen=True, gc=False):
@@ -264,6 +272,8 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     fulfilment_status: FulfilmentStatus = FulfilmentStatus.UNSHIPPED
     cancelled_at: datetime | None = None
     test: bool = False
+    risk: Risk | None = None
+    """None: the source does not say."""
     refunds: tuple[Refund, ...] | None = None
     """None: the source does not say whether there were any."""
     customer: Customer | None = None
@@ -283,6 +293,11 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Unreadable(msgspec.Struct, frozen=True):
-    """The payload cannot be read as an order. `reason` is a sentence that names fields and never quotes them."""
+    """The payload cannot be read as an order. `reason` is a sentence that names fields and never quotes them.
+
+    `awaits` is for a payload that nothing is wrong with: `later`, the sales channel publishes the rest by itself;
+    `fetch`, it names its order only, which has to be fetched.
+    """
 
     reason: str
+    awaits: Literal["", "later", "fetch"] = ""

@@ -9,12 +9,13 @@ from __future__ import annotations
 import enum
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
 from flows.events import OrderImported, OrderSettled
 from flows.exceptions.kinds import ExceptionCase
+from flows.model.amendment import Amendment
 from flows.model.cases import announce_cases, case_rows
 from runtime.clock import to_instant
 from runtime.decision import Write
@@ -51,6 +52,22 @@ class Later(msgspec.Struct, frozen=True, kw_only=True):
     cancelled: bool
 
 
+class Work(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What is being done to the sale, one call after the other. Versions that arrive meanwhile wait as `later`."""
+
+    goal: Literal["hold", "release", "edit", "cancel"]
+    target: Later | None = None
+    """The version that is being applied."""
+    amendment: Amendment | None = None
+    """What has to change for it."""
+    told: str = ""
+    """The change in words."""
+    applied: bool = False
+    """The change has been made, and is to be proven."""
+    tries: int = 0
+    """How often the sale was found without shipments."""
+
+
 class OrderState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """See the module. `content` is the digest of what a sale is made of: as it was sent to Fulfil, or would be."""
 
@@ -73,19 +90,28 @@ class OrderState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """`content` of a create that was given up as absent, and may yet turn out to be applied. Empty: there is none."""
     changed_to: str = ""
     """`content` of the version that was edited or cancelled after the sale was made, while a case of it is open."""
+    changed_delivery: int | None = None
+    """The delivery that brought that version."""
     rule: str = ""
     """The rule of the import gate by which it waits, is excluded, or has its shipment on hold."""
     waits: str = ""
     """For what it waits, in words that complete "it waits": `for its payment`."""
+    waived: bool = False
+    """A person has let it pass the gate."""
+    on_hold: bool = False
+    """The gate wants its shipments on hold in Fulfil until a person has looked."""
+    held: tuple[int, ...] = ()
+    """The shipments in Fulfil that we have put on hold, and not released."""
     sale: int | None = None
     sale_number: str | None = None
+    work: Work | None = None
     later: Later | None = None
     cases: tuple[ExceptionCase, ...] = ()
 
     @property
     def open(self) -> bool:
         """Whether the received body may still be needed."""
-        return bool(self.cases) or self.status not in _AT_REST
+        return bool(self.cases) or self.work is not None or self.status not in _AT_REST
 
 
 def order_rows(key: str, before: OrderState, after: OrderState, now: datetime) -> Sequence[Write]:

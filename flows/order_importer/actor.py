@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -11,14 +11,15 @@ import msgspec
 from flows.config import SalesChannelSettings
 from flows.formats import FORMATS, Unreadable
 from flows.model.candidates import Hints
+from flows.model.content import content_of
 from flows.model.messages import Recheck
 from flows.model.order import Order
 from flows.model.order_state import OrderState, Status, announce_order, order_rows
 from flows.model.proof import prove
 from flows.model.skus import SkuIndex, folded
 from flows.order_importer.decision import decide
-from flows.order_importer.messages import ConfirmAbsence, OrderPresented, OrderUnreadable
-from flows.order_importer.parts import NAME, RESENDS_MAX
+from flows.order_importer.messages import ConfirmAbsence, LookAtShipments, OrderPresented, OrderUnreadable
+from flows.order_importer.parts import CAUTIOUS, NAME, Policy
 from flows.order_importer.weighing import presented
 from runtime.actor import Item
 from runtime.decision import Decision, Message, Write
@@ -31,7 +32,7 @@ class OrderImporter:
     """The actor: reads deliveries for the decision, a whole batch at once, and derives the rows that people list."""
 
     name = NAME
-    message_type = DeliveryReceived | Recheck | ConfirmAbsence
+    message_type = DeliveryReceived | Recheck | ConfirmAbsence | LookAtShipments
     state_type = OrderState
 
     def __init__(
@@ -41,10 +42,12 @@ class OrderImporter:
         journal: Journal,
         emit: Any,
         *,
-        repeats_create: bool = True,
+        policy: Policy = CAUTIOUS,
+        fetches: Collection[str] = (),
     ) -> None:
+        """`fetches`: the sales channels of which a single order can be fetched."""
         self._sales_channels, self._catalogue, self._journal, self._emit = sales_channels, catalogue, journal, emit
-        self._attempts_max = RESENDS_MAX if repeats_create else 1
+        self._policy, self._fetches = policy, frozenset(fetches)
         self._hints = Hints(catalogue, journal)
 
     def begin(self, key: str) -> OrderState:  # noqa: ARG002 - every order begins alike
@@ -57,11 +60,7 @@ class OrderImporter:
 
     async def resolve(self, items: Sequence[Item]) -> Sequence[Message | Exception]:
         """Read each delivery with the format of its sales channel, prove it, and look its SKUs up."""
-        wanted = [
-            item.state.delivery
-            for item in items
-            if isinstance(item.message, Recheck) and item.state.status in (Status.HELD, Status.WAITING)
-        ]
+        wanted = [delivery for item in items if (delivery := _asked_again(item)) is not None]
         bodies = dict(await self._journal.query_list("bodies", wanted)) if wanted else {}
         # All are read, then all are proven: what runs again at once is still in the processor's cache of instructions.
         read = [self._read(item, bodies) for item in items]
@@ -75,18 +74,22 @@ class OrderImporter:
         match item.message:
             case DeliveryReceived():
                 body = item.attachment
-            case Recheck() if item.state.delivery in bodies:
-                body = bodies[item.state.delivery]
+            case Recheck() if (again := bodies.get(_asked_again(item) or 0)) is not None:
+                body = again
             case other:
                 return other
         if body is None:
             return LookupError("the body of the delivery is gone from the store")
-        sales_channel = partition_of(item.key)
-        order = FORMATS[self._sales_channels[sales_channel].format].read(sales_channel, body)
+        order = self._read_as(partition_of(item.key), body)
         if isinstance(order, Unreadable):
             delivery, version, _ = _came_as(item)
-            return OrderUnreadable(delivery=delivery, version=version, reason=order.reason)
+            fetches = order.awaits == "fetch" and partition_of(item.key) in self._fetches
+            awaits = order.awaits if order.awaits == "later" or fetches else ""
+            return OrderUnreadable(delivery=delivery, version=version, reason=order.reason, awaits=awaits)
         return order
+
+    def _read_as(self, sales_channel: str, body: bytes) -> Order | Unreadable:
+        return FORMATS[self._sales_channels[sales_channel].format].read(sales_channel, body)
 
     async def _presented(self, item: Item, order: Order) -> OrderPresented:
         """An order with its proof, and what is known of the SKUs that cannot be sold."""
@@ -101,8 +104,20 @@ class OrderImporter:
             proof=prove(order, side=settings.sale.side, tolerance=settings.tolerance),
             missing=(),
             hints={},
+            before=await self._in_fulfil(item, order) if item.state.status is Status.IMPORTED else None,
+            by_person=isinstance(item.message, Recheck) and item.message.because == "person",
         )
         return await self._doubted(presented, doubtful) if doubtful else presented
+
+    async def _in_fulfil(self, item: Item, order: Order) -> Order | None:
+        """The version that is in Fulfil, when this one differs from it and its payload is still there."""
+        state = item.state
+        if state.delivery is None or content_of(order) == state.content:
+            return None
+        for _, body in await self._journal.query_list("bodies", [state.delivery]):
+            before = self._read_as(order.sales_channel, body)
+            return before if isinstance(before, Order) else None
+        return None
 
     async def _doubted(self, read: OrderPresented, skus: Sequence[str]) -> OrderPresented:
         """With what is known of SKUs that cannot be sold."""
@@ -119,10 +134,11 @@ class OrderImporter:
         return tuple(f"{id_} ({names[id_]})" if names.get(id_) else str(id_) for id_ in products)
 
     def decide(self, state: OrderState, message: Any, now: datetime) -> Decision:
-        """See `decide` above; the settings are those of the order's sales channel."""
+        """See `decide` of the package; the settings are those of the order's sales channel."""
         if isinstance(message, OrderPresented):
-            return presented(state, message, now, self._sales_channels[message.order.sales_channel].sale)
-        return decide(state, message, now, attempts_max=self._attempts_max)
+            settings = self._sales_channels[message.order.sales_channel]
+            return presented(state, message, now, settings.sale, settings.gate, self._policy)
+        return decide(state, message, now, self._policy)
 
     def project(self, key: str, before: OrderState, after: OrderState, now: datetime) -> Sequence[Write]:
         """The order's row in the list, and its cases."""
@@ -136,9 +152,22 @@ class OrderImporter:
         return max(0.0, (self._journal.clock.now() - (state.received_us or 0)) / 1e6)
 
 
+def _asked_again(item: Item) -> int | None:
+    """The delivery that has to be read again to answer the message; None when nothing has to be."""
+    state: OrderState = item.state
+    if not isinstance(item.message, Recheck):
+        return None
+    if state.status in (Status.HELD, Status.WAITING, Status.EXCLUDED):
+        return state.delivery
+    is_free = state.status is Status.IMPORTED and state.work is None
+    return state.later.delivery if is_free and state.later is not None else None
+
+
 def _came_as(item: Item) -> tuple[int, str, int]:
     """Delivery, version and instant of receipt (microseconds since 1970) of the order that is read for this item."""
     message, state = item.message, item.state
     if isinstance(message, DeliveryReceived):
         return message.delivery, message.version, message.received_us
+    if state.status is Status.IMPORTED and state.later is not None:
+        return state.later.delivery, state.later.version, state.received_us or 0
     return state.delivery, state.version, state.received_us or 0

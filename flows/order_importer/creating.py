@@ -9,20 +9,22 @@ import msgspec
 
 from connectors.fulfil.wire import CreatedSale, FindSales, SaleFound
 from flows.exceptions.kinds import ExceptionCase
-from flows.model.messages import Recheck
 from flows.model.money import Money
-from flows.model.order_state import Later, OrderState, Status
+from flows.model.order_state import Later, OrderState, Status, Work
 from flows.order_importer.parts import (
-    NAME,
+    Policy,
     called,
     case_of,
     confirm_later,
     decision_of,
     held_with_latest,
     kept,
+    look_again,
     unreadable_cases,
+    with_facts,
 )
 from flows.order_importer.reviewing import reviewed
+from flows.order_importer.working import begin
 from runtime.decision import (
     Decision,
     Effect,
@@ -43,7 +45,7 @@ def look_up(channel: int, identifier: str) -> Effect:
     return Effect(api="fulfil", kind="find_sale", body=body, repeat=Repeat.SAFE, share="orders")
 
 
-def created(state: OrderState, done: EffectDone, sale: CreatedSale, now: datetime) -> Decision:
+def created(state: OrderState, done: EffectDone, sale: CreatedSale, now: datetime, policy: Policy) -> Decision:
     """The sale is there; a version that came meanwhile is compared with it."""
     cases = unreadable_cases(state)
     if sale.total is not None and sale.total != Decimal(state.amount):
@@ -52,10 +54,20 @@ def created(state: OrderState, done: EffectDone, sale: CreatedSale, now: datetim
         state, status=Status.IMPORTED, sale=sale.id, sale_number=sale.number, given_up="", later=None, cases=cases
     )
     fact = called("created", done, {"sale": sale.id, "found_by_look": done.found_by_look})
+    if imported.on_hold:
+        waiting = msgspec.structs.replace(_wanted_on_hold(imported, now), later=state.later)
+        return with_facts(begin(waiting, Work(goal="hold")), fact)
     if state.later is not None:
-        judged = reviewed(imported, state.later, now)
-        return msgspec.structs.replace(judged, facts=(fact, *judged.facts))
+        judged = reviewed(imported, state.later, now, policy)
+        return with_facts(judged, fact)
     return decision_of(imported, fact, closes=not cases, trace=bool(cases))
+
+
+def _wanted_on_hold(state: OrderState, now: datetime) -> OrderState:
+    """The gate lets it into Fulfil, and not out of the warehouse."""
+    sentence = f"by the rule {state.rule!r}, nothing of sale {state.sale_number or state.sale} is to be shipped yet"
+    case_ = case_of("order.on_hold", "gate", sentence, state, now)
+    return msgspec.structs.replace(state, cases=(*state.cases, case_))
 
 
 def _mismatch(state: OrderState, sale: int, total: Decimal, now: datetime) -> ExceptionCase:
@@ -70,7 +82,7 @@ def unknown(state: OrderState, message: EffectUnknown) -> Decision:
     return decision_of(unknown, called("outcome_unknown", message, {"cause": message.cause}), trace=True)
 
 
-def absent(state: OrderState, message: EffectAbsent, now: datetime, *, attempts_max: int) -> Decision:
+def absent(state: OrderState, message: EffectAbsent, now: datetime, policy: Policy) -> Decision:
     """The look proved that it was not made: send it again, close a cancelled order, or give up."""
     looked = Fact(kind="looked_absent", values={"attempts": message.attempts})
     if state.later is not None and state.later.cancelled:
@@ -78,7 +90,7 @@ def absent(state: OrderState, message: EffectAbsent, now: datetime, *, attempts_
         closed = msgspec.structs.replace(state, status=Status.CANCELLED, given_up=content, later=None, cases=cases)
         decision = decision_of(closed, looked, Fact(kind="cancelled_before_import"), closes=not closed.cases)
         return msgspec.structs.replace(decision, settle=(message.intent,), timers=(confirm_later(state, now),))
-    if message.attempts >= attempts_max:
+    if message.attempts >= policy.attempts_max:
         times = f"{message.attempts} times" if message.attempts > 1 else "once"
         sentence = f"Fulfil lost the answer {times}, and the sale is not there"
         held = held_with_latest(state, case_of("fulfil.unsettled", "absent", sentence, state, now))
@@ -90,7 +102,7 @@ def absent(state: OrderState, message: EffectAbsent, now: datetime, *, attempts_
     return msgspec.structs.replace(decision_of(creating, looked), resend=(message.intent,))
 
 
-def confirmed(state: OrderState, done: EffectDone, now: datetime) -> Decision:
+def confirmed(state: OrderState, done: EffectDone, now: datetime, policy: Policy) -> Decision:
     """The second look at an order whose create was given up as absent."""
     if state.status not in (Status.HELD, Status.CANCELLED) or not done.result:
         return Decision(state=state, keeps=kept(state))
@@ -110,10 +122,14 @@ def confirmed(state: OrderState, done: EffectDone, now: datetime) -> Decision:
             imported, cases=(case_of("order.cancelled", "cancel", sentence, state, now),)
         )
         return decision_of(cancelled, Fact(kind="cancelled_after_import"), trace=True)
-    return _appeared(state, imported, called("created", done, {"sale": sale.id, "found_by_look": True}), sale, now)
+    return _appeared(
+        state, imported, called("created", done, {"sale": sale.id, "found_by_look": True}), sale, now, policy
+    )
 
 
-def _appeared(held: OrderState, imported: OrderState, fact: Fact, sale: SaleFound, now: datetime) -> Decision:
+def _appeared(
+    held: OrderState, imported: OrderState, fact: Fact, sale: SaleFound, now: datetime, policy: Policy
+) -> Decision:
     """The sale of a held order is there after all: whether it is what the newest version of the order says."""
     if imported.content == held.content:
         cases = imported.cases
@@ -123,8 +139,8 @@ def _appeared(held: OrderState, imported: OrderState, fact: Fact, sale: SaleFoun
     if imported.cases:  # the newest version cannot be read; the next one that can is compared
         return decision_of(imported, fact, trace=True)
     newest = Later(delivery=held.delivery or 0, version=held.version, content=held.content, cancelled=False)
-    judged = reviewed(imported, newest, now)
-    return msgspec.structs.replace(judged, facts=(fact, *judged.facts))
+    judged = reviewed(imported, newest, now, policy)
+    return with_facts(judged, fact)
 
 
 def not_created(state: OrderState, message: EffectRefused | EffectExhausted, now: datetime) -> Decision:
@@ -137,6 +153,6 @@ def not_created(state: OrderState, message: EffectRefused | EffectExhausted, now
     held = held_with_latest(state, case_)
     emits: tuple[Emit, ...] = ()
     if state.later is not None:  # a newer version waits: it is weighed at once, and may well be accepted
-        emits = (Emit(channel=NAME, message=Recheck(because="later version")),)
+        emits = (look_again("later version"),)
     decision = decision_of(held, called(kind, message, {"cause": case_.cause}), trace=True)
     return msgspec.structs.replace(decision, emits=emits)

@@ -7,12 +7,13 @@ from typing import Any, assert_never
 
 import msgspec
 
-from flows.model.messages import Recheck
+from flows.model.messages import MISSING_ORDERS, FindOrder, Recheck
 from flows.model.order_state import OrderState, Status
 from flows.order_importer.creating import absent, confirmed, created, look_up, not_created, unknown
-from flows.order_importer.messages import ConfirmAbsence, OrderUnreadable
-from flows.order_importer.parts import RESENDS_MAX, case_of, confirm_later, decision_of, kept, without_unreadable
+from flows.order_importer.messages import ConfirmAbsence, LookAtShipments, OrderUnreadable
+from flows.order_importer.parts import CAUTIOUS, Policy, case_of, confirm_later, decision_of, kept, without
 from flows.order_importer.reviewing import rechecked
+from flows.order_importer.working import CALLS, goes_on
 from runtime.decision import (
     Decision,
     EffectAbsent,
@@ -20,48 +21,88 @@ from runtime.decision import (
     EffectExhausted,
     EffectRefused,
     EffectUnknown,
+    Emit,
     Fact,
+    Outcome,
 )
 
+_AWAITS = {
+    "later": "for the rest of it, which the sales channel publishes later",
+    "fetch": "for the rest of it, which is being fetched from the sales channel",
+}
 
-def decide(state: OrderState, message: Any, now: datetime, *, attempts_max: int = RESENDS_MAX) -> Decision:
+
+def decide(state: OrderState, message: Any, now: datetime, policy: Policy = CAUTIOUS) -> Decision:
     """What becomes of an order, given what is remembered of it and what has just been learnt. Pure.
 
     A version of the order itself is decided on by `presented`, which also needs the sales channel's settings.
-    `attempts_max` is how often an absent create is sent at most: once to a tenant that would make a second sale of it.
     """
     match message:
         case OrderUnreadable():
             return unreadable(state, message, now)
         case Recheck():
-            return rechecked(state, message)
-        case EffectDone(kind="create_order", result=sale):
-            return created(state, message, sale, now)
-        case EffectDone():
-            return confirmed(state, message, now)
-        case EffectUnknown():
-            return unknown(state, message)
-        case EffectAbsent():
-            return absent(state, message, now, attempts_max=attempts_max)
-        case EffectRefused() | EffectExhausted() if message.kind == "create_order":
-            return not_created(state, message, now)
-        case EffectRefused() | EffectExhausted():
-            return Decision(state=state, timers=(confirm_later(state, now),), keeps=kept(state))
+            return rechecked(state, message, now)
         case ConfirmAbsence(channel=channel, identifier=identifier):
             return Decision(state=state, effects=(look_up(channel, identifier),), keeps=kept(state))
+        case LookAtShipments():
+            return goes_on(state, message, now, policy)
+        case _ if message.kind in CALLS:
+            return goes_on(state, message, now, policy)
+        case _ if message.kind == "create_order":
+            return _of_the_create(state, message, now, policy)
+        case EffectDone():
+            return confirmed(state, message, now, policy)
+        case _:  # the second look at a create was not answered
+            return Decision(state=state, timers=(confirm_later(state, now),), keeps=kept(state))
+
+
+def _of_the_create(state: OrderState, outcome: Outcome, now: datetime, policy: Policy) -> Decision:
+    """What has become of a create."""
+    match outcome:
+        case EffectDone(result=sale):
+            return created(state, outcome, sale, now, policy)
+        case EffectUnknown():
+            return unknown(state, outcome)
+        case EffectAbsent():
+            return absent(state, outcome, now, policy)
+        case EffectRefused() | EffectExhausted():
+            return not_created(state, outcome, now)
         case _:
-            assert_never(message)
+            assert_never(outcome)
 
 
 def unreadable(state: OrderState, message: OrderUnreadable, now: datetime) -> Decision:
-    """A version that its format cannot read: held, or, when there is a sale, a case beside it."""
+    """A version that its format cannot read: held, or, when there is a sale, a case beside it.
+
+    One that only names the order, or is published in full later, is waited for.
+    """
     if message.version < state.version:
         stale = Fact(kind="stale", values={"version": message.version, "known": state.version})
         return Decision(state=state, facts=(stale,), keeps=kept(state))
+    nothing_there = state.status in (Status.NEW, Status.HELD, Status.WAITING)
+    if message.awaits == "fetch" or (message.awaits and nothing_there):
+        return _awaited(state, message, nothing_there=nothing_there)
     case_ = case_of("order.unreadable", "format", message.reason, state, now)
     state = msgspec.structs.replace(state, version=message.version)
-    if state.status in (Status.NEW, Status.HELD):
-        state = msgspec.structs.replace(state, status=Status.HELD, delivery=message.delivery, cases=(case_,))
+    if nothing_there:
+        state = msgspec.structs.replace(
+            state, status=Status.HELD, delivery=message.delivery, rule="", waits="", cases=(case_,)
+        )
     else:  # the sale stands; somebody has to know that a newer version of it cannot be read
-        state = msgspec.structs.replace(state, cases=(*without_unreadable(state), case_))
+        state = msgspec.structs.replace(state, cases=(*without(state, "order.unreadable"), case_))
     return decision_of(state, Fact(kind="held", values={"causes": "order.unreadable"}), trace=True)
+
+
+def _awaited(state: OrderState, message: OrderUnreadable, *, nothing_there: bool) -> Decision:
+    """Nothing is wrong, and nothing is known yet. What has to be fetched is asked for."""
+    waits = _AWAITS[message.awaits]
+    if nothing_there and state.status is not Status.HELD:
+        state = msgspec.structs.replace(
+            state, status=Status.WAITING, version=message.version, delivery=message.delivery, waits=waits, cases=()
+        )
+    decision = decision_of(state, Fact(kind="waits", values={"for": waits, "until": None}))
+    if message.awaits != "fetch":
+        return decision
+    return msgspec.structs.replace(
+        decision, emits=(Emit(channel=MISSING_ORDERS, message=FindOrder(version=message.version)),)
+    )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import msgspec
 
 from flows.model.order import Order
@@ -24,6 +26,10 @@ class OrderPresented(Message, frozen=True, kw_only=True):
     """SKU of several active products -> each of them, for people: its id in Fulfil and its name."""
     aliases: dict[str, str] = msgspec.field(default_factory=dict)
     """SKU that Fulfil sells under another -> that one, as a person has decided."""
+    before: Order | None = None
+    """The version that is in Fulfil, when this one differs from it and its payload is still there."""
+    by_person: bool = False
+    """A person has asked to look at it again."""
 
 
 class OrderUnreadable(Message, frozen=True, kw_only=True):
@@ -32,6 +38,12 @@ class OrderUnreadable(Message, frozen=True, kw_only=True):
     delivery: int
     version: str
     reason: str
+    awaits: Literal["", "later", "fetch"] = ""
+    """What there is to wait for: the sales channel publishes the rest, or it is fetched. Empty: nothing."""
+
+
+class LookAtShipments(Message, frozen=True, kw_only=True):
+    """Timer: the sale had no shipments yet when they were to be put on hold."""
 
 
 class ConfirmAbsence(Message, frozen=True, kw_only=True):

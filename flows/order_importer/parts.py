@@ -9,17 +9,34 @@ from typing import Any
 import msgspec
 
 from flows.exceptions.kinds import ExceptionCase
+from flows.model.amendment import Means
+from flows.model.messages import Recheck
 from flows.model.money import Money
 from flows.model.order_state import OrderState, Status
 from flows.order_importer.messages import ConfirmAbsence
 from runtime.clock import Instant
-from runtime.decision import Decision, EffectDone, EffectExhausted, EffectRefused, EffectUnknown, Fact, Timer
+from runtime.decision import Decision, EffectDone, EffectExhausted, EffectRefused, EffectUnknown, Emit, Fact, Timer
 
 NAME = "order_importer"
 RESENDS_MAX = 8
 """How often an absent create is sent again before somebody has to look."""
 CONFIRM_AFTER = timedelta(minutes=10)
 """When to look again for a create that was given up as absent: a slow server may still have been at it."""
+
+
+class Policy(msgspec.Struct, frozen=True, kw_only=True):
+    """What decisions depend on beside the order: what the Fulfil tenant is known to do."""
+
+    attempts_max: int = RESENDS_MAX
+    """How often an absent create is sent at most: once to a tenant that would make a second sale of it."""
+    amends: Means = "none"
+    """How sales can be changed."""
+    cancels: bool = False
+    """Whether a sale can be cancelled before anything of it is shipped."""
+
+
+CAUTIOUS = Policy()
+"""Of a tenant of which nothing is known."""
 
 
 def decision_of(state: OrderState, *facts: Fact, closes: bool = False, trace: bool = False) -> Decision:
@@ -35,11 +52,6 @@ def kept(state: OrderState) -> int | None:
 def unreadable_cases(state: OrderState) -> tuple[ExceptionCase, ...]:
     """That a newer version cannot be read stays open, whatever becomes of the one before it."""
     return tuple(case for case in state.cases if case.kind == "order.unreadable")
-
-
-def without_unreadable(state: OrderState) -> tuple[ExceptionCase, ...]:
-    """The other cases than that a newer version cannot be read."""
-    return tuple(case for case in state.cases if case.kind != "order.unreadable")
 
 
 def held_with_latest(state: OrderState, case_: ExceptionCase) -> OrderState:
@@ -68,6 +80,21 @@ def case_of(
         amount=abs(amount.amount) if amount is not None else Decimal(state.amount),
         currency=amount.currency if amount is not None else state.currency or None,
     )
+
+
+def with_facts(decision: Decision, *facts: Fact) -> Decision:
+    """The same decision, with these facts before its own."""
+    return msgspec.structs.replace(decision, facts=(*facts, *decision.facts))
+
+
+def without(state: OrderState, *kinds: str) -> tuple[ExceptionCase, ...]:
+    """The cases of other kinds than these."""
+    return tuple(case for case in state.cases if case.kind not in kinds)
+
+
+def look_again(because: str) -> Emit:
+    """Have the order decided on again, with its payload."""
+    return Emit(channel=NAME, message=Recheck(because=because))
 
 
 def called(

@@ -1,4 +1,7 @@
-"""What comes after the sale was made: the same again, an edit, a cancel, or a person who has seen to it. Pure."""
+"""What comes after the sale was made: the same again, an edit, a cancel, or a person who has seen to it. Pure.
+
+A change is made in Fulfil where the tenant's API is known to be able to, and otherwise it is a case with both versions.
+"""
 
 from __future__ import annotations
 
@@ -6,39 +9,190 @@ from datetime import datetime
 
 import msgspec
 
+from connectors.fulfil.wire import CreateOrder
+from flows.model.aliases import under_fulfils_skus
+from flows.model.amendment import Amendment, NotAmendable, amendment_of, differences
+from flows.model.content import content_of
+from flows.model.gate import GateSettings, gate
+from flows.model.left import left_of
 from flows.model.messages import Recheck
-from flows.model.order_state import Later, OrderState, Status
-from flows.order_importer.parts import case_of, decision_of, kept
+from flows.model.order import Order
+from flows.model.order_state import Later, OrderState, Status, Work
+from flows.model.sale import SaleSettings, Unmappable, Unmapped, sale_for
+from flows.order_importer.messages import OrderPresented
+from flows.order_importer.parts import Policy, case_of, decision_of, kept, look_again, with_facts, without
+from flows.order_importer.working import begin, changed_sentence, with_edit
+from runtime.clock import Instant
 from runtime.decision import Decision, Fact
 
 
-def reviewed(state: OrderState, later: Later, now: datetime) -> Decision:
-    """A version that came after the sale was made: the same content, an edit, or a cancel. The sale is not touched."""
-    ended = ["order.edited", "order.cancelled"]
-    if later.version >= state.version:  # else the newest version is one that cannot be read
-        state = msgspec.structs.replace(state, version=later.version)
-        ended.append("order.unreadable")
-    others = tuple(case for case in state.cases if case.kind not in ended)
+def later_of(message: OrderPresented) -> Later:
+    """What is kept of a version that has to wait."""
+    return Later(
+        delivery=message.delivery,
+        version=message.version,
+        content=content_of(message.order),
+        cancelled=message.order.cancelled_at is not None,
+    )
+
+
+def waits(state: OrderState, later: Later) -> Decision:
+    """A call is under way: the newest version that came meanwhile is looked at when it is over."""
+    noted = Fact(kind="version_waits", values={"version": later.version})
+    cases = without(state, "order.unreadable")
+    return decision_of(msgspec.structs.replace(state, version=later.version, later=later, cases=cases), noted)
+
+
+def reviewed(state: OrderState, later: Later, now: datetime, policy: Policy) -> Decision:
+    """A version without its payload: the same content, a cancel, or an edit, for which the payload is needed."""
     if later.cancelled:
-        sentence = f"the sales channel cancelled the order after it became sale {state.sale_number or state.sale}"
-        case_, kind = case_of("order.cancelled", "cancel", sentence, state, now), "cancelled_after_import"
-    elif later.content != state.content:
-        sentence = f"the sales channel changed the order after it became sale {state.sale_number or state.sale}"
-        case_, kind = case_of("order.edited", "edit", sentence, state, now), "edited_after_import"
-    else:
-        unchanged = Fact(kind="unchanged", values={"version": later.version})
-        return decision_of(msgspec.structs.replace(state, cases=others), unchanged, trace=bool(others))
-    state = msgspec.structs.replace(state, delivery=later.delivery, changed_to=later.content, cases=(*others, case_))
-    return decision_of(state, Fact(kind=kind, values={"version": later.version}), trace=True)
+        return _cancel(state, later, now, policy)
+    if later.content != state.content:
+        again = look_again("later version")
+        return msgspec.structs.replace(decision_of(msgspec.structs.replace(state, later=later)), emits=(again,))
+    return _unchanged(state, later)
 
 
-def rechecked(state: OrderState, asked: Recheck) -> Decision:
+def shown_again(
+    state: OrderState, message: OrderPresented, now: datetime, sale: SaleSettings, gated: GateSettings, policy: Policy
+) -> Decision:
+    """A version with its payload, of an order that has a sale."""
+    later = later_of(message)
+    if state.work is not None:
+        return waits(state, later)
+    state = _passed(msgspec.structs.replace(state, later=None), message, gated, now)
+    if later.cancelled:
+        return _cancel(state, later, now, policy)
+    if later.content == state.content:
+        return _unchanged(state, later)
+    before, after = _mapped(message.before, message, sale), _mapped(message.order, message, sale)
+    told = differences(before, after) if isinstance(before, CreateOrder) and isinstance(after, CreateOrder) else ""
+    change = _change(before, after, message, sale, policy)
+    if isinstance(change, NotAmendable):
+        sentence = f"{changed_sentence(state, told)}. It cannot be changed there by Seamline: {change.reason}"
+        state = with_edit(_met(state, later), later, sentence, now)
+        return decision_of(state, Fact(kind="edited_after_import", values={"version": later.version}), trace=True)
+    work = Work(goal="edit", target=later, amendment=change, told=told)
+    edited = Fact(kind="edited_after_import", values={"version": later.version})
+    return with_facts(begin(_met(state, later), work), edited)
+
+
+def reopened(state: OrderState, message: OrderPresented, now: datetime) -> Decision:
+    """A version of an order whose sale was cancelled in Fulfil: a cancelled sale is never opened again by us."""
+    later = later_of(message)
+    state = _met(state, later)
+    if later.cancelled:
+        return decision_of(state, Fact(kind="unchanged", values={"version": later.version}))
+    sale = state.sale_number or state.sale
+    sentence = f"the order is no longer cancelled in the sales channel, but its sale {sale} was cancelled in Fulfil"
+    state = with_edit(state, later, sentence, now)
+    return decision_of(state, Fact(kind="edited_after_import", values={"version": later.version}), trace=True)
+
+
+def without_payload(state: OrderState, now: datetime) -> Decision:
+    """A version waits whose payload is gone from the store."""
+    later = state.later
+    if later is None:
+        return Decision(state=state, keeps=kept(state))
+    state = _met(msgspec.structs.replace(state, later=None), later)
+    state = with_edit(state, later, changed_sentence(state, ""), now)
+    return decision_of(state, Fact(kind="edited_after_import", values={"version": later.version}), trace=True)
+
+
+def _met(state: OrderState, later: Later) -> OrderState:
+    """This version is the newest one that was met, unless the newest cannot be read."""
+    if later.version < state.version:
+        return state
+    return msgspec.structs.replace(state, version=later.version, cases=without(state, "order.unreadable"))
+
+
+def _passed(state: OrderState, message: OrderPresented, gated: GateSettings, now: datetime) -> OrderState:
+    """The gate may let this version pass whose shipments were to be on hold."""
+    if not state.on_hold:
+        return state
+    verdict = gate(message.order, message.proof, gated, Instant(message.received_us), now)
+    if verdict.then == "hold_shipment":
+        return state
+    return msgspec.structs.replace(state, on_hold=False, cases=without(state, "order.on_hold"))
+
+
+def _unchanged(state: OrderState, later: Later) -> Decision:
+    state = _met(state, later)
+    state = msgspec.structs.replace(
+        state, changed_to="", changed_delivery=None, cases=without(state, "order.edited", "order.cancelled")
+    )
+    fact = Fact(kind="unchanged", values={"version": later.version})
+    if state.held and not state.on_hold:
+        return with_facts(begin(state, Work(goal="release")), fact)
+    return decision_of(state, fact, trace=bool(state.cases))
+
+
+def _cancel(state: OrderState, later: Later, now: datetime, policy: Policy) -> Decision:
+    """The sales channel has cancelled the order. What Fulfil has shipped stands, whatever the sales channel says."""
+    fact = Fact(kind="cancelled_after_import", values={"version": later.version})
+    state = msgspec.structs.replace(_met(state, later), changed_to=later.content, changed_delivery=later.delivery)
+    if policy.cancels:
+        return with_facts(begin(state, Work(goal="cancel", target=later)), fact)
+    sentence = f"the sales channel cancelled the order after it became sale {state.sale_number or state.sale}"
+    case_ = case_of("order.cancelled", "cancel", sentence, state, now)
+    state = msgspec.structs.replace(state, cases=(*without(state, "order.edited", "order.cancelled"), case_))
+    return decision_of(state, fact, trace=True)
+
+
+def _mapped(
+    order: Order | None, message: OrderPresented, settings: SaleSettings
+) -> CreateOrder | Unmapped | Unmappable | None:
+    """What the sale of this version is, or would be."""
+    if order is None:
+        return None
+    return sale_for(under_fulfils_skus(left_of(order) or order, message.aliases), settings)
+
+
+def _change(
+    before: CreateOrder | Unmapped | Unmappable | None,
+    after: CreateOrder | Unmapped | Unmappable | None,
+    message: OrderPresented,
+    settings: SaleSettings,
+    policy: Policy,
+) -> Amendment | NotAmendable:
+    """What has to change in Fulfil, if it can be said and the order proves."""
+    if not message.proof.holds:
+        return NotAmendable(f"its figures contradict each other. {message.proof.sentence}")
+    if message.missing or message.ambiguous:
+        named = ", ".join(repr(sku) for sku in (*message.missing, *message.ambiguous))
+        return NotAmendable(f"Fulfil does not sell exactly one product as {named}")
+    match after:
+        case Unmapped():
+            return NotAmendable(after.sentence)
+        case Unmappable():
+            return NotAmendable(after.reason)
+    if not isinstance(before, CreateOrder) or not isinstance(after, CreateOrder):
+        return NotAmendable("the version that is there is no longer in the store")
+    return amendment_of(before, after, settings.channel_id, policy.amends)
+
+
+def rechecked(state: OrderState, asked: Recheck, now: datetime) -> Decision:
     """An order that is not held is asked to be looked at again: what it waited for was settled in the meantime.
 
-    A person who asks has seen to a sale that stands: its cases end, and the version that raised them is the known one.
+    A person who asks has seen to a sale that stands: its cases end, what we hold of it is released, and the version
+    that raised the cases is the known one.
     """
-    if asked.because != "person" or state.status is not Status.IMPORTED or not state.cases:
+    if state.status is Status.IMPORTED and state.later is not None and state.work is None:
+        return without_payload(state, now)
+    at_rest = state.status in (Status.IMPORTED, Status.CANCELLED) and state.work is None
+    if asked.because != "person" or not at_rest or not state.cases:
         return Decision(state=state, keeps=kept(state))
-    settled = msgspec.structs.replace(state, content=state.changed_to or state.content, changed_to="", cases=())
     causes = ", ".join(case.kind for case in state.cases)
-    return decision_of(settled, Fact(kind="dealt_with", values={"causes": causes}), closes=True)
+    settled = msgspec.structs.replace(
+        state,
+        content=state.changed_to or state.content,
+        delivery=state.changed_delivery or state.delivery,
+        changed_to="",
+        changed_delivery=None,
+        on_hold=False,
+        cases=(),
+    )
+    fact = Fact(kind="dealt_with", values={"causes": causes})
+    if settled.held:
+        return with_facts(begin(settled, Work(goal="release")), fact)
+    return decision_of(settled, fact, closes=True)

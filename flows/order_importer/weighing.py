@@ -10,17 +10,22 @@ import msgspec
 from connectors.fulfil.wire import CreateOrder, encode_create_order
 from flows.model.aliases import under_fulfils_skus
 from flows.model.content import content_of
+from flows.model.gate import OPEN_GATE, GateSettings, Verdict, gate
+from flows.model.left import left_of
+from flows.model.messages import Recheck
 from flows.model.money import MixedCurrencies, Money
 from flows.model.order import Order
-from flows.model.order_state import Later, OrderState, Status
+from flows.model.order_state import OrderState, Status
 from flows.model.sale import SaleSettings, Unmappable, Unmapped, sale_for
 from flows.model.skus import AMBIGUOUS, UNKNOWN
 from flows.order_importer.messages import OrderPresented
-from flows.order_importer.parts import case_of, decision_of, kept, without_unreadable
-from flows.order_importer.reviewing import reviewed
-from runtime.decision import Decision, Effect, Fact, Repeat
+from flows.order_importer.parts import CAUTIOUS, Policy, case_of, decision_of, kept
+from flows.order_importer.reviewing import later_of, reopened, shown_again, waits
+from runtime.clock import Instant
+from runtime.decision import Decision, Effect, Fact, Repeat, Timer
 
-NOTHING_IN_FULFIL = (Status.NEW, Status.HELD, Status.WAITING, Status.EXCLUDED, Status.CANCELLED)
+_GATE = "gate"
+"""The name of the timer that has a waiting order looked at again."""
 _NAMED_MAX = 5
 """Products of one SKU that a case names."""
 _OF_THE_CREATE = ("fulfil.refused", "fulfil.unsettled")
@@ -28,36 +33,40 @@ _OF_THE_CREATE = ("fulfil.refused", "fulfil.unsettled")
 _UNMAPPED = {"tax": "tax.unmapped", "withheld_tax": "tax.unmapped", "gateway": "gateway.unmapped"}
 
 
-def presented(state: OrderState, message: OrderPresented, now: datetime, settings: SaleSettings) -> Decision:
+def presented(
+    state: OrderState,
+    message: OrderPresented,
+    now: datetime,
+    settings: SaleSettings,
+    gated: GateSettings = OPEN_GATE,
+    policy: Policy = CAUTIOUS,
+) -> Decision:
     """What becomes of an order when a version of it arrives, or is looked at again. Pure."""
     if message.version < state.version:
         stale = Fact(kind="stale", values={"version": message.version, "known": state.version})
         return Decision(state=state, facts=(stale,), keeps=kept(state))
-    content = content_of(message.order)
-    if state.status in NOTHING_IN_FULFIL:
-        return _weigh(state, message, content, now, settings)
-    later = Later(
-        delivery=message.delivery,
-        version=message.version,
-        content=content,
-        cancelled=message.order.cancelled_at is not None,
-    )
-    if state.status is Status.IMPORTED:
-        return reviewed(state, later, now)
-    noted = Fact(kind="version_waits", values={"version": message.version})
-    waiting = msgspec.structs.replace(state, version=message.version, later=later, cases=without_unreadable(state))
-    return decision_of(waiting, noted)
+    match state.status:
+        case Status.IMPORTED:
+            return shown_again(state, message, now, settings, gated, policy)
+        case Status.CREATING | Status.UNKNOWN:
+            return waits(state, later_of(message))
+        case Status.CANCELLED if state.sale is not None:
+            return reopened(state, message, now)
+        case _:
+            return _weigh(state, message, now, settings, gated)
 
 
-def _weigh(state: OrderState, message: OrderPresented, content: str, now: datetime, settings: SaleSettings) -> Decision:
-    """Nothing of this order is in Fulfil: import it, hold it, or close it as cancelled."""
-    order = message.order
+def _weigh(
+    state: OrderState, message: OrderPresented, now: datetime, settings: SaleSettings, gated: GateSettings
+) -> Decision:
+    """Nothing of this order is in Fulfil: it is imported, waits, is held, excluded, or closed as cancelled."""
+    order = left_of(message.order) or message.order
     total = _total(order, settings)
     state = OrderState(
         version=message.version,
         received_us=state.received_us or message.received_us,
         delivery=message.delivery,
-        content=content,
+        content=content_of(message.order),
         reference=order.reference,
         amount=str(total.amount),
         currency=total.currency,
@@ -66,28 +75,52 @@ def _weigh(state: OrderState, message: OrderPresented, content: str, now: dateti
         channel=state.channel,
         order_id=state.order_id,
         given_up=state.given_up,
+        waived=state.waived or (message.by_person and state.status is Status.WAITING),
         cases=state.cases,
     )
     if order.cancelled_at is not None:
         closed = msgspec.structs.replace(state, status=Status.CANCELLED, cases=())
         return decision_of(closed, Fact(kind="cancelled_before_import"), closes=True)
+    verdict = gate(message.order, message.proof, gated, Instant(state.received_us or 0), now)
+    if verdict.then == "exclude":
+        excluded = msgspec.structs.replace(state, status=Status.EXCLUDED, rule=verdict.rule, cases=())
+        return decision_of(excluded, Fact(kind="excluded", values={"rule": verdict.rule}), closes=True)
     cases = [
         case_of("order.contradiction", failing.name, failing.sentence, state, now, amount=failing.amount)
         for failing in message.proof.failing
     ]
+    if verdict.then == "wait" and not cases and not state.waived:
+        return _waits(state, verdict, now)
     cases += [case_of(UNKNOWN, sku, _missing(sku, message.hints), state, now) for sku in message.missing]
     cases += [case_of(AMBIGUOUS, sku, _shared(sku, of), state, now) for sku, of in message.ambiguous.items()]
     if not cases:
-        match sale_for(under_fulfils_skus(order, message.aliases), settings):
+        sold = sale_for(under_fulfils_skus(order, message.aliases), settings)
+        match sold:
             case Unmapped() as unmapped:
                 kind = _UNMAPPED.get(unmapped.kind, "order.unmapped")
                 cases.append(case_of(kind, unmapped.name, unmapped.sentence, state, now))
             case Unmappable() as unmappable:
                 cases.append(case_of("order.contradiction", "mapping", unmappable.reason, state, now))
             case sale:
-                return _create(state, settings, sale, message.aliases)
+                return _create(state, settings, sale, message.aliases, verdict)
     held = msgspec.structs.replace(state, status=Status.HELD, cases=tuple(cases))
     return decision_of(held, Fact(kind="held", values={"causes": ", ".join(case.kind for case in cases)}), trace=True)
+
+
+def _waits(state: OrderState, verdict: Verdict, now: datetime) -> Decision:
+    """Nothing is wrong with it; it is looked at again when the gate says, and before that by its next version."""
+    until = verdict.until
+    if until is not None and now >= until:
+        sentence = f"it has waited {verdict.waits} since it came, for longer than was agreed"
+        unpaid = (case_of("order.unpaid", "gate", sentence, state, now),)
+        waiting = msgspec.structs.replace(
+            state, status=Status.WAITING, rule=verdict.rule, waits=verdict.waits, cases=unpaid
+        )
+        return decision_of(waiting, Fact(kind="waits", values={"for": verdict.waits}), trace=True)
+    waiting = msgspec.structs.replace(state, status=Status.WAITING, rule=verdict.rule, waits=verdict.waits, cases=())
+    fact = Fact(kind="waits", values={"for": verdict.waits, "until": None if until is None else until.isoformat()})
+    timers = () if until is None else (Timer(name=_GATE, due=until, message=Recheck(because="gate")),)
+    return msgspec.structs.replace(decision_of(waiting, fact), timers=timers)
 
 
 def _total(order: Order, settings: SaleSettings) -> Money:
@@ -97,7 +130,11 @@ def _total(order: Order, settings: SaleSettings) -> Money:
         return order.total
 
 
-def _create(state: OrderState, settings: SaleSettings, sale: CreateOrder, aliases: Mapping[str, str]) -> Decision:
+def _create(
+    state: OrderState, settings: SaleSettings, sale: CreateOrder, aliases: Mapping[str, str], verdict: Verdict
+) -> Decision:
+    if verdict.then == "import_completed":  # of the past: nothing of it is shipped or invoiced
+        sale = msgspec.structs.replace(sale, status="completed", fulfillment_status="shipped")
     effect = Effect(
         api="fulfil",
         kind="create_order",
@@ -107,7 +144,13 @@ def _create(state: OrderState, settings: SaleSettings, sale: CreateOrder, aliase
     )
     tried = tuple(case for case in state.cases if case.kind in _OF_THE_CREATE) if state.cases else ()
     creating = msgspec.structs.replace(
-        state, status=Status.CREATING, channel=settings.channel_id, order_id=sale.channel_identifier, cases=tried
+        state,
+        status=Status.CREATING,
+        channel=settings.channel_id,
+        order_id=sale.channel_identifier,
+        rule=verdict.rule,
+        on_hold=verdict.then == "hold_shipment",
+        cases=tried,
     )
     return Decision(
         state=creating,

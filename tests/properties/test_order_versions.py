@@ -88,6 +88,8 @@ class World:
             assert self.state.delivery is not None
             again = self.bodies[self.state.delivery].message()
             message = msgspec.structs.replace(again, version=self.state.version)
+        elif isinstance(message, Recheck) and self.state.status is Status.IMPORTED and self.state.later is not None:
+            message = self.bodies[self.state.later.delivery].message()
         if isinstance(message, OrderPresented):
             decision = presented(self.state, message, self.now, SETTINGS)
         else:

@@ -146,14 +146,15 @@ def test_an_order_that_nobody_has_delivered_is_not_made_up() -> None:
             "found in Fulfil after the answer was lost as sale 9, attempt 2",
         ),
         (fact("outcome_unknown", cause="no answer"), "the answer was lost (no answer)"),
-        (fact("looked_absent"), "looked in Fulfil: the sale is not there"),
+        (fact("looked_absent"), "looked in Fulfil: it is not there"),
         (fact("stale", version="2"), "an older version arrived late (2) and was set aside"),
         (
             fact("parked", error="ValueError"),
             "could not be decided on (ValueError), a defect of ours: set aside until a restart",
         ),
         (fact("tried_again"), "what was set aside is tried again after a restart"),
-        (fact("edited_after_import", version="3"), "edited after import (version 3)"),
+        (fact("edited_after_import", version="3"), "the sales channel changed it after the import (version 3)"),
+        (fact("sale_moved", sale=3), "sale moved (sale 3)"),
         (fact("cancelled_before_import"), "cancelled before import"),
     ],
 )

@@ -178,6 +178,9 @@ def test_a_sale_that_appears_is_compared_with_the_version_that_came_meanwhile(ca
         else:
             state = weighed(given_up(), msgspec.structs.replace(newer, missing=("A",)), LATER).state
         decision = decide(state, looked(sold()), LATER)
+        if decision.emits:
+            assert [emit.message for emit in decision.emits] == [Recheck(because="later version")]
+            decision = weighed(decision.state, newer, LATER)
         assert (decision.state.status, kinds(decision.state)) == (Status.IMPORTED, kinds_then)
         assert (decision.state.version, decision.keeps) == (V2, 2 if kinds_then else None)
         again = weighed(decision.state, shown(V3, delivery=3), LATER)

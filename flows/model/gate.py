@@ -1,0 +1,174 @@
+"""The import gate: which orders go to Fulfil, which wait, and which never do (rules 1 to 3). Pure.
+
+A table per sales channel, read from top to bottom: the first row that fits decides. Below the configured rows stand
+those that every sales channel has: test orders and what somebody else ships are excluded, what is paid or authorised is
+imported, everything else waits for its payment.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Annotated, Final, Literal
+
+import msgspec
+from msgspec import Meta
+
+from flows.model.money import ZERO
+from flows.model.order import BY_CHANNEL, FinancialStatus, FulfilmentStatus, Order, Risk
+from flows.model.proof import Proof
+from runtime.clock import Instant, to_datetime
+
+Then = Literal["import", "hold_shipment", "import_completed", "wait", "exclude"]
+Kind = Literal["test", "by_channel", "shipped"]
+Payment = Literal["paid", "authorised", "partially_paid", "pending", "partially_refunded", "refunded", "voided"]
+
+
+class GateRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One row of the table. It fits an order that meets every condition it names; of a list, one has to be met."""
+
+    name: Annotated[str, Meta(min_length=1, max_length=80)]
+    """What people read: the order is excluded, waits or is on hold "by the rule NAME"."""
+    then: Then
+    """import, hold_shipment (import, and put the shipments on hold in Fulfil until a person has looked),
+    import_completed (a sale of the past, of which nothing is shipped or invoiced), wait, or exclude."""
+    payment: tuple[Payment, ...] = ()
+    """How it was paid."""
+    gateways: tuple[str, ...] = ()
+    """By which gateways, as the sales channel names them."""
+    tags: tuple[str, ...] = ()
+    """The tags of the order, without regard to case."""
+    risk: tuple[Risk, ...] = ()
+    """How the sales channel judges the risk of fraud: low, medium or high."""
+    kinds: tuple[Kind, ...] = ()
+    """test, by_channel (the sales channel ships it itself), or shipped (nothing is left to ship)."""
+
+    def fits(self, order: Order, payment: Payment, kinds: tuple[Kind, ...]) -> bool:
+        """Whether this row decides on the order."""
+        return (
+            (not self.payment or payment in self.payment)
+            and (not self.kinds or any(kind in self.kinds for kind in kinds))
+            and (not self.risk or order.risk in self.risk)
+            and (not self.gateways or any(each.gateway in self.gateways for each in order.payments))
+            and (not self.tags or not _folded(self.tags).isdisjoint(_folded(order.tags)))
+        )
+
+
+class GateSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The import gate of one sales channel."""
+
+    starts_at: datetime | None = None
+    """The cutover, with its offset: orders placed before it are known, and not imported. Not set: there was none."""
+    grace_s: Annotated[float, Meta(ge=0, le=604_800)] = 0.0
+    """How long after its purchase an order is left alone, so that customers' edits come first."""
+    wait_days_max: Annotated[float, Meta(gt=0, le=365)] = 7.0
+    """How long an order may wait for its payment before somebody is asked."""
+    rules: tuple[GateRule, ...] = ()
+    """Rows of the table above those that every sales channel has."""
+
+    def __post_init__(self) -> None:
+        """Refuse a cutover that is another instant in each time zone."""
+        if self.starts_at is not None and self.starts_at.tzinfo is None:
+            raise ValueError(
+                "starts_at has no offset: write 2026-11-01T00:00:00Z, or with the offset of your time zone"
+            )
+
+
+OPEN_GATE: Final = GateSettings()
+"""Of a sales channel that configures none."""
+
+
+class Verdict(msgspec.Struct, frozen=True, kw_only=True):
+    """What the gate says of an order. `waits` completes "it waits"; `until` is when it is looked at again."""
+
+    then: Then
+    rule: str = ""
+    waits: str = ""
+    until: datetime | None = None
+
+
+BUILT_IN: Final = (
+    GateRule(name="test orders", then="exclude", kinds=("test",)),
+    GateRule(name="shipped by the sales channel", then="exclude", kinds=("by_channel",)),
+    GateRule(name="shipped already", then="exclude", kinds=("shipped",)),
+    GateRule(name="refunded in full", then="exclude", payment=("refunded",)),
+    GateRule(name="high risk", then="hold_shipment", risk=(Risk.HIGH,), payment=("paid", "authorised")),
+    GateRule(name="paid or authorised", then="import", payment=("paid", "authorised", "partially_refunded")),
+)
+"""The rows that every sales channel has. What none of them fits waits for its payment."""
+_IMPORTS: Final = Verdict(then="import")
+_FOR: Final[dict[Payment, str]] = {
+    "voided": "for a new payment, because the one it had was voided",
+    "partially_paid": "for the rest of its payment",
+}
+
+
+def gate(order: Order, proof: Proof, settings: GateSettings, received: Instant, now: datetime) -> Verdict:
+    """What the gate says of an order that is not cancelled; `received` is when its first version was accepted."""
+    if (
+        order.financial_status is FinancialStatus.PAID
+        and not (settings.rules or settings.grace_s or settings.starts_at or order.test or order.tags or order.risk)
+        and order.fulfilment_status is not FulfilmentStatus.SHIPPED
+    ):
+        return _IMPORTS  # the usual case, without a look at the table
+    payment, kinds = payment_of(order, proof), kinds_of(order)
+    if settings.starts_at is not None and order.placed_at < settings.starts_at:
+        return Verdict(then="exclude", rule="placed before the cutover")
+    rule = next((rule for rule in (*settings.rules, *BUILT_IN) if rule.fits(order, payment, kinds)), None)
+    if rule is not None and rule.then == "exclude":
+        return Verdict(then="exclude", rule=rule.name)
+    if rule is None or rule.then == "wait":
+        until = to_datetime(received) + timedelta(days=settings.wait_days_max)
+        return Verdict(
+            then="wait",
+            rule="" if rule is None else rule.name,
+            waits=_FOR.get(payment, "for its payment") if rule is None else f"by the rule {rule.name!r}",
+            until=until,
+        )
+    grace = order.placed_at + timedelta(seconds=settings.grace_s)
+    if now < grace and rule.then != "import_completed":
+        return Verdict(then="wait", rule="grace", waits="for edits, as long as they are expected", until=grace)
+    return _IMPORTS if rule.then == "import" else Verdict(then=rule.then, rule=rule.name)
+
+
+def payment_of(order: Order, proof: Proof) -> Payment:
+    """How an order was paid: in its own words, or where it has none, by what its payments cover."""
+    status = order.financial_status
+    unsaid = status in (FinancialStatus.UNKNOWN, FinancialStatus.PENDING)
+    if unsaid and not order.totals.total.shop:
+        return "paid"  # there is nothing to pay
+    if status is not FinancialStatus.UNKNOWN:
+        return _WORDS[status]
+    for equation in proof.equations:
+        if equation.name == "tender":
+            captured, authorised, gift_card, credit, due = equation.parts[:5]
+            if due > ZERO:
+                return "partially_paid" if captured + authorised + gift_card + credit > ZERO else "pending"
+            return "authorised" if authorised > ZERO else "paid"
+    return "pending"
+
+
+def kinds_of(order: Order) -> tuple[Kind, ...]:
+    """What sets an order apart, whatever was paid."""
+    found: list[Kind] = []
+    if order.test:
+        found.append("test")
+    if BY_CHANNEL in order.tags:
+        found.append("by_channel")
+    if order.fulfilment_status is FulfilmentStatus.SHIPPED:
+        found.append("shipped")
+    return tuple(found)
+
+
+_WORDS: Final[dict[FinancialStatus, Payment]] = {
+    FinancialStatus.PENDING: "pending",
+    FinancialStatus.AUTHORISED: "authorised",
+    FinancialStatus.PARTIALLY_PAID: "partially_paid",
+    FinancialStatus.PAID: "paid",
+    FinancialStatus.PARTIALLY_REFUNDED: "partially_refunded",
+    FinancialStatus.REFUNDED: "refunded",
+    FinancialStatus.VOIDED: "voided",
+}
+
+
+def _folded(tags: tuple[str, ...]) -> set[str]:
+    return {tag.strip().casefold() for tag in tags}

@@ -1,0 +1,152 @@
+"""What edits and refunds have left of an order: as it still has to be shipped, and as it was paid for (rule 17).
+
+Sales channels leave an order's lines and total as they were sold, and say beside them what is left. The parts of a line
+that lost some of its pieces are worked out by share; the result counts only when it comes to exactly what the sales
+channel says is left, or to the total less what was refunded. Pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+
+import msgspec
+
+from flows.model.money import EXACT, ZERO, Money, digits_of, quotient
+from flows.model.order import (
+    Amount,
+    FinancialStatus,
+    Line,
+    Order,
+    Payment,
+    PaymentKind,
+    PaymentStatus,
+    TaxLine,
+    Tender,
+    Totals,
+)
+from flows.model.proof import prove, returned
+
+_TAKES = (PaymentKind.SALE, PaymentKind.CAPTURE)
+_replace = msgspec.structs.replace
+
+
+def left_of(order: Order) -> Order | None:
+    """The order itself when nothing was taken away; else what is left of it; None when that cannot be said exactly."""
+    gone = any(line.quantity_left is not None and line.quantity_left < line.quantity for line in order.lines)
+    total, left = order.totals.total, order.totals.left
+    if not gone and not order.refunds and (left is None or left.shop == total.shop):
+        return order
+    if order.unallocated_discount is not None or order.unallocated_taxes or order.cash_rounding is not None:
+        return None
+    if any(refund.pending for refund in order.refunds or ()):
+        return None  # nobody knows yet whether it goes back
+    lines = [_line(line) for line in order.lines]
+    if any(line is None for line in lines):
+        return None
+    kept = tuple([line for line in lines if line is not None and line.quantity])
+    payments = _payments(order)
+    remaining = _total(order, kept)
+    if payments is None or remaining is None or not kept:
+        return None
+    reduced = _replace(
+        order,
+        lines=kept,
+        totals=Totals(total=remaining),
+        payments=payments,
+        refunds=(),
+        financial_status=_STATUS.get(order.financial_status, order.financial_status),
+    )
+    return reduced if prove(reduced).holds else None
+
+
+_STATUS = {FinancialStatus.PARTIALLY_REFUNDED: FinancialStatus.PAID}
+
+
+def _line(line: Line) -> Line | None:
+    """What is left of a line; None when the source does not leave a number of pieces."""
+    left = line.quantity_left
+    if left is None or left == line.quantity:
+        return line
+    if left < ZERO or left > line.quantity or not line.quantity:
+        return None
+    taxes = tuple([_replace(tax, amount=_share(tax.amount, left, line.quantity)) for tax in line.taxes])
+    return _replace(
+        line,
+        quantity=left,
+        gross=_share(line.gross, left, line.quantity),
+        discount=_share(line.discount, left, line.quantity),
+        taxes=taxes,
+    )
+
+
+def _share(amount: Amount, left: Decimal, of: Decimal) -> Amount:
+    other = amount.presentment
+    return Amount(_part(amount.shop, left, of), None if other is None else _part(other, left, of))
+
+
+def _part(money: Money, left: Decimal, of: Decimal) -> Money:
+    """By share, to the smallest unit of the currency."""
+    if not money.amount or not left:
+        return Money(ZERO, money.currency)
+    return Money(quotient(EXACT.multiply(money.amount, left), of, digits_of(money.currency)), money.currency)
+
+
+def _total(order: Order, kept: Sequence[Line]) -> Amount | None:
+    """What the sales channel says is left, when the parts come to it; where it says nothing, what was not refunded."""
+    shop = _sum(order, kept, order.currency)
+    said = order.totals.left
+    not_refunded = EXACT.subtract(order.total.amount, returned(order, order.currency))
+    expected = not_refunded if said is None else said.shop.amount
+    if shop != expected:
+        return None
+    if order.presentment_currency == order.currency:
+        return Amount(Money(shop, order.currency))
+    other = _sum(order, kept, order.presentment_currency)
+    if other is None or (said is not None and said.presentment is not None and said.presentment.amount != other):
+        return None
+    return Amount(Money(shop, order.currency), Money(other, order.presentment_currency))
+
+
+def _sum(order: Order, kept: Sequence[Line], currency: str) -> Decimal | None:
+    """The parts that are left, added up in one currency; None where a part has no figure in it."""
+
+    def figure(amount: Amount | None) -> Decimal:
+        return ZERO if amount is None else amount.figure(currency)
+
+    def taxes(lines: Sequence[TaxLine]) -> Decimal:
+        return ZERO if order.taxes_included else sum([figure(tax.amount) for tax in lines], ZERO)
+
+    try:
+        result = sum([figure(line.gross) - figure(line.discount) + taxes(line.taxes) for line in kept], ZERO)
+        for cost in order.shipping_lines:
+            result += figure(cost.gross) - figure(cost.discount) + taxes(cost.taxes)
+        return result + figure(order.duties) + figure(order.fees) + figure(order.tips) + taxes(order.duty_taxes)
+    except ValueError:  # a part has no figure in this currency
+        return None
+
+
+def _payments(order: Order) -> tuple[Payment, ...] | None:
+    """The payments less what went back; None when nothing says of which payment it was."""
+    back = [money for refund in order.refunds or () for money in refund.refunded if money.amount]
+    if not back:
+        return order.payments
+    kept, rest = [], sum([money.amount for money in back], ZERO)
+    currencies = {money.currency for money in back}
+    taken = [each for each in order.payments if _is_money_taken(each)]
+    if len(currencies) > 1 or len(taken) != 1 or taken[0].amount.currency not in currencies:
+        return None
+    for payment in order.payments:
+        if payment is not taken[0]:
+            kept.append(payment)
+            continue
+        left = EXACT.subtract(payment.amount.amount, rest)
+        if left < ZERO:
+            return None
+        if left:
+            kept.append(_replace(payment, amount=Money(left, payment.amount.currency)))
+    return tuple(kept)
+
+
+def _is_money_taken(payment: Payment) -> bool:
+    return payment.kind in _TAKES and payment.status is PaymentStatus.SUCCESS and payment.tender is Tender.MONEY

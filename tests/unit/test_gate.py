@@ -1,0 +1,127 @@
+"""The import gate: which orders go to Fulfil, wait, or never do."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from flows.model.gate import GateRule, GateSettings, Verdict, gate, payment_of
+from flows.model.money import Money
+from flows.model.order import BY_CHANNEL, FinancialStatus, FulfilmentStatus, Order, PaymentKind, PaymentStatus, Risk
+from flows.model.proof import prove
+from runtime.clock import to_instant
+from tests.unit.made_orders import order, payment, refund
+
+PLACED = datetime(2026, 11, 20, 8, tzinfo=UTC)
+NOW = PLACED + timedelta(minutes=5)
+PENDING = {"financial_status": FinancialStatus.PENDING, "payments": ()}
+
+
+def judged(made: Order, now: datetime = NOW, **settings: Any) -> Verdict:
+    return gate(made, prove(made), GateSettings(**settings), to_instant(NOW), now)
+
+
+def rule(then: Any, **conditions: Any) -> GateRule:
+    return GateRule(name="ours", then=then, **conditions)
+
+
+@pytest.mark.parametrize(
+    ("of", "then"),
+    [
+        ({}, "import"),
+        ({"financial_status": FinancialStatus.AUTHORISED}, "import"),
+        ({"financial_status": FinancialStatus.PARTIALLY_REFUNDED, "refunds": (refund("1.00"),)}, "import"),
+        (PENDING, "wait"),
+        ({"financial_status": FinancialStatus.PARTIALLY_PAID}, "wait"),
+        ({"financial_status": FinancialStatus.VOIDED}, "wait"),
+        ({"financial_status": FinancialStatus.REFUNDED, "refunds": (refund("10.00"),)}, "exclude"),
+        ({"test": True}, "exclude"),
+        ({"tags": ("vip", BY_CHANNEL)}, "exclude"),
+        ({"fulfilment_status": FulfilmentStatus.SHIPPED}, "exclude"),
+        ({"risk": Risk.HIGH}, "hold_shipment"),
+        ({"risk": Risk.MEDIUM}, "import"),
+        ({"risk": Risk.HIGH, **PENDING}, "wait"),
+    ],
+)
+def test_without_rules_of_its_own_a_sales_channel_has_those_of_all(of: dict[str, Any], then: str) -> None:
+    """Rule 1: paid and authorised orders import; pending ones wait; tests and what others ship are excluded."""
+    assert judged(order(**of)).then == then
+
+
+@pytest.mark.parametrize(
+    ("payments", "total", "paid"),
+    [
+        ((payment("10.00"),), "10.00", "paid"),
+        ((payment("4.00"),), "10.00", "partially_paid"),
+        ((), "10.00", "pending"),
+        ((), "0.00", "paid"),
+        ((payment("10.00", kind=PaymentKind.AUTHORISATION),), "10.00", "authorised"),
+        ((payment("10.00", status=PaymentStatus.PENDING),), "10.00", "pending"),
+    ],
+)
+def test_where_nobody_says_how_it_was_paid_its_payments_do(payments: Any, total: str, paid: str) -> None:
+    """A zero total has nothing to pay (failure case 16)."""
+    made = order(total, payments=payments, financial_status=FinancialStatus.UNKNOWN)
+    assert payment_of(made, prove(made)) == paid
+
+
+def test_a_rule_of_the_sales_channel_comes_first() -> None:
+    """Rule 1: terms such as cash on delivery import by rule."""
+    cod = order(
+        financial_status=FinancialStatus.PENDING,
+        payments=(payment("10.00", gateway="cod", status=PaymentStatus.PENDING),),
+    )
+    assert judged(cod).waits == "for its payment"
+    assert judged(cod, rules=(rule("import", gateways=("cod",)),)).then == "import"
+    assert judged(order(tags=("Check ",)), rules=(rule("wait", tags=("check",)),)).waits == "by the rule 'ours'"
+
+
+def test_a_rule_has_to_meet_every_condition_it_names() -> None:
+    """Conditions are joined by and, the words of one by or."""
+    rules = (rule("exclude", tags=("wholesale", "staff"), payment=("pending",)),)
+    assert judged(order(tags=("staff",)), rules=rules).then == "import"
+    assert judged(order(tags=("staff",), **PENDING), rules=rules) == Verdict(then="exclude", rule="ours")
+    assert judged(order(**PENDING), rules=rules).then == "wait"
+
+
+def test_an_order_of_before_the_cutover_is_known_and_not_imported() -> None:
+    """Rule 3, whatever the rules say; the instant itself is after it."""
+    rules = (rule("import"),)
+    assert judged(order(), starts_at=PLACED + timedelta(microseconds=1), rules=rules) == Verdict(
+        then="exclude", rule="placed before the cutover"
+    )
+    assert judged(order(), starts_at=PLACED).then == "import"
+
+
+def test_the_cutover_is_one_instant() -> None:
+    """Without an offset it would be another one in each time zone."""
+    with pytest.raises(ValueError, match="offset"):
+        GateSettings(starts_at=datetime(2026, 11, 1))  # noqa: DTZ001 - that is the point
+
+
+def test_an_order_is_left_alone_until_its_grace_is_over() -> None:
+    """Rule 2: the window begins with the purchase; what is excluded is so at once."""
+    verdict = judged(order(), grace_s=900)
+    assert (verdict.then, verdict.until) == ("wait", PLACED + timedelta(minutes=15))
+    assert judged(order(), PLACED + timedelta(minutes=15), grace_s=900).then == "import"
+    assert judged(order(test=True), grace_s=900).then == "exclude"
+
+
+def test_an_unpaid_order_is_looked_at_again_when_it_has_waited_long_enough() -> None:
+    """The days are counted from its first delivery, not from its purchase, which may be long ago."""
+    assert judged(order(**PENDING), wait_days_max=2).until == NOW + timedelta(days=2)
+
+
+def test_history_is_imported_as_completed_by_rule_only() -> None:
+    """Rule 3: a sale of the past, of which nothing is shipped."""
+    old = order(fulfilment_status=FulfilmentStatus.SHIPPED)
+    assert judged(old, rules=(rule("import_completed", kinds=("shipped",)),), grace_s=99_999).then == "import_completed"
+
+
+def test_the_money_is_not_looked_at_twice() -> None:
+    """Amounts are the proof's business: an order that contradicts itself passes the gate, and is held by its proof."""
+    odd = order("12.00", payments=(payment("10.00", amount=Money(payment("10.00").amount.amount, "USD")),))
+    assert judged(odd).then == "import"
+    assert not prove(odd).holds
