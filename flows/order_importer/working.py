@@ -4,12 +4,11 @@
     release  release what we hold
     edit     read the sale > read its shipments > hold them > read them again > change the sale > read it, prove the
              total > release the hold
-    cancel   read the sale > read its shipments > cancel the sale
+    cancel   read the sale > read its shipments > hold them > read them again > cancel the sale
 
 Everything is read again before it is changed, because the warehouse goes on meanwhile: what it has begun stands, and
 the change is a case for people (rule 16). Reads repeat freely; the writes are looked for after a lost answer. A crash
-leaves the state and the next call on disk together. When an edit fails after its hold, the hold stays, and the case
-says so.
+leaves the state and the next call on disk together. What fails after its hold leaves the hold, and the case says so.
 """
 
 from __future__ import annotations
@@ -145,7 +144,7 @@ def _shipments_read(state: OrderState, work: Work, shipments: Any, now: datetime
         return _failed(state, work, begun, now)
     held = {*state.held, *(each.id for each in shipments if each.on_hold)}
     free = [id_ for id_ in open_ones(shipments) if id_ not in held]
-    if free and work.goal in ("hold", "edit"):
+    if free:
         return _call(state, HOLD_SHIPMENT(free, _NOTE).effect("orders"))
     if work.goal == "hold":
         return _ended(state, Fact(kind="on_hold", values={"shipments": len(shipments)}))
@@ -153,7 +152,7 @@ def _shipments_read(state: OrderState, work: Work, shipments: Any, now: datetime
 
 
 def _held(state: OrderState, work: Work, done: EffectDone) -> Decision:
-    """What has been put on hold is ours to release. An edit looks again, because the hold may have come too late."""
+    """What has been put on hold is ours to release. A change looks again, because the hold may have come too late."""
     ids = tuple(dict.fromkeys((*state.held, *done.result.ids)))
     state = msgspec.structs.replace(state, held=ids)
     fact = called("on_hold", done, {"shipments": len(done.result.ids)})
@@ -243,7 +242,9 @@ def _failed(state: OrderState, work: Work, reason: str, now: datetime) -> Decisi
             sentence = f"{changed_sentence(state, work.told)}; not changed there, because {reason}{_still_held(state)}"
             state = with_edit(state, work.target, sentence, now)
         case "cancel":
-            sentence = f"the sales channel cancelled the order, and sale {sale} stands, because {reason}"
+            sentence = (
+                f"the sales channel cancelled the order, and sale {sale} stands, because {reason}{_still_held(state)}"
+            )
             case_ = case_of("order.cancelled", "cancel", sentence, state, now)
             state = msgspec.structs.replace(state, cases=(*without(state, "order.cancelled", "order.edited"), case_))
         case "hold":

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import contextlib
 from collections import Counter
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import aiohttp
 import anyio
 import msgspec
 
+from connectors.capability import CapabilityFile, Finding, write_file
 from connectors.fulfil.sandbox import ProductSeed, RunningSandbox, SalesChannel, SandboxConfig, TaxRate, open_sandbox
 from flows.app import App, composed, telemetry_of
 from flows.config import Config
@@ -171,13 +173,31 @@ async def add_products(session: aiohttp.ClientSession, erp: RunningSandbox, skus
         assert answer.status == 200, await answer.text()
 
 
+def known_of(url: str, directory: Path, **capabilities: str) -> str:
+    """The setting that names a file of capabilities, as a probe of this tenant would have written it."""
+    found = {
+        name: Finding(value=value, how="written", evidence="said by the test") for name, value in capabilities.items()
+    }
+    moment = datetime(2026, 11, 20, tzinfo=UTC)
+    file = CapabilityFile(vendor="fulfil", tenant=url, found_at=moment, seamline="0", capabilities=found)
+    write_file(directory / "fulfil.toml", file)
+    return f'capabilities = "{directory}/fulfil.toml"'
+
+
 @contextlib.asynccontextmanager
 async def running(
-    directory: Path, *, skus: Sequence[str] = (), erp: SandboxConfig | None = None, **settings: str
+    directory: Path,
+    *,
+    skus: Sequence[str] = (),
+    erp: SandboxConfig | None = None,
+    knows: Mapping[str, str] | None = None,
+    **settings: str,
 ) -> AsyncIterator[Running]:
-    """Compose it, feed the ERP its products, and yield when orders are accepted."""
+    """Compose it, feed the ERP its products, and yield when orders are accepted. `knows`: what was probed."""
     async with open_sandbox(erp or sandbox_config()) as sandbox, aiohttp.ClientSession() as session:
         await add_products(session, sandbox, skus or ["ANYTHING"])
+        if knows is not None:
+            settings["refresh"] = known_of(sandbox.url, directory, **knows)
         config, clock = configuration(directory, sandbox.url, **settings), SystemClock()
         async with composed(config, clock, telemetry_of(config, clock)) as app:
             yield Running(app, sandbox, session, directory)
