@@ -20,14 +20,15 @@ from connectors.contract import Identification, NotAnOrder, Unidentifiable
 from flows.formats.amazon_2026 import order_of_2026
 from flows.formats.amazon_v0 import order_of_v0
 from flows.formats.amazon_wire import Head, decode_head, decode_notice, decode_order, decode_order_2026
-from flows.formats.parts import identified, misread, object_in
+from flows.formats.parts import identified, misread, object_in, unreadable
 from flows.model.order import Order, Unreadable
 
 _PAGE = NotAnOrder("A page of orders is not an order; send each of its orders by itself, with its OrderItems.")
 _PART = NotAnOrder("A part of an order is not an order; send the order with its OrderItems and ShippingAddress in it.")
 _BESIDE = NotAnOrder("A notification about something beside orders is not an order.")
 _NOTICE = Unreadable(
-    "It is the notification that an order has changed: the flow must fetch the order with its items, and send that."
+    "It is the notification that an order has changed: the flow must fetch the order with its items, and send that.",
+    awaits="fetch",
 )
 
 
@@ -76,4 +77,4 @@ def read(sales_channel: str, raw: bytes) -> Order | Unreadable:
             return order_of_2026(decode_order_2026(order), sales_channel)
         return order_of_v0(decode_order(order), sales_channel)
     except (msgspec.DecodeError, ValueError, RecursionError) as error:
-        return Unreadable(misread(error))
+        return unreadable(error)

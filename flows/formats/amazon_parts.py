@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from flows.formats.amazon_wire import Address2026, AddressIn, Money2026, MoneyIn
-from flows.formats.parts import Json, Misread, text_of
+from flows.formats.parts import Json, Misread, NotYet, text_of
 from flows.formats.texts import plain_of, subdivision_of
 from flows.model.money import ZERO, Money, amount_of, currency_of
 from flows.model.order import (
@@ -146,7 +146,7 @@ def total_of_order(
             raise Misread("its total has no currency")
         return Money(amount_of(total.amount), currency_of(text_of(total.currency_code) or ""))
     if state.pending:
-        raise Misread(PENDING)
+        raise NotYet(PENDING)
     if not (state.cancelled or free):
         raise Misread("it has no total (v0: OrderTotal; 2026-01-01: proceeds.grandTotal, asked for with PROCEEDS)")
     known = next((each.currency_code for each in others if each is not None and each.currency_code), None)

@@ -28,7 +28,7 @@ from flows.formats.amazon_parts import (
     total_of_order,
 )
 from flows.formats.amazon_wire import ItemIn, ItemsIn, MoneyIn, OrderIn
-from flows.formats.parts import Misread, id_text, instant_of, text_of, version_of
+from flows.formats.parts import Misread, NotYet, id_text, instant_of, text_of, version_of
 from flows.formats.texts import plain_of
 from flows.model.money import ZERO, Money, amount_of, quotient
 from flows.model.order import BY_CHANNEL, Amount, Discount, FinancialStatus, Line, Order, ShippingLine, TaxLine, Totals
@@ -48,7 +48,7 @@ class _Reading:
         self.source = source
         self.state = state_of(source.order_status)
         if self.state.pending and source.order_total is None:
-            raise Misread(PENDING)
+            raise NotYet(PENDING)
         self.items = _items(source)
         self.free = is_true(source.is_replacement_order) or self.state.cancelled
         prices = (item.item_price for item in self.items)

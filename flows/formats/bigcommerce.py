@@ -19,7 +19,7 @@ import msgspec
 from connectors.contract import Identification, NotAnOrder, Unidentifiable
 from flows.formats.bigcommerce_order import order_of
 from flows.formats.bigcommerce_wire import Head, decode_head, decode_order, iso_of, number_of
-from flows.formats.parts import Json, identified, misread, object_in
+from flows.formats.parts import Json, identified, misread, object_in, unreadable
 from flows.model.order import Order, Unreadable
 
 _INCOMPLETE = 0
@@ -29,7 +29,8 @@ _DRAFT = NotAnOrder("An incomplete order is not an order yet; BigCommerce tells 
 _NOTHING = NotAnOrder("Nothing shows that this is an order: date_created, status_id and total_inc_tax are missing.")
 _WEBHOOK = Unreadable(
     "It is the body of a webhook, which carries only the order's id: the flow must gather the order with its products "
-    "and shipping addresses, and send that."
+    "and shipping addresses, and send that.",
+    awaits="fetch",
 )
 
 
@@ -87,4 +88,4 @@ def read(sales_channel: str, raw: bytes) -> Order | Unreadable:
             return _WEBHOOK
         return order_of(decode_order(order), sales_channel)
     except (msgspec.DecodeError, ValueError, RecursionError) as error:
-        return Unreadable(misread(error))
+        return unreadable(error)

@@ -15,7 +15,14 @@ import msgspec
 
 from flows.formats.bigcommerce_payments import payments_of, refunds_of
 from flows.formats.bigcommerce_people import address_of, customer_of
-from flows.formats.bigcommerce_status import CANCELLED, financial_status_of, fulfilment_status_of, is_test, tags_of
+from flows.formats.bigcommerce_status import (
+    CANCELLED,
+    financial_status_of,
+    fulfilment_status_of,
+    is_test,
+    risk_of,
+    tags_of,
+)
 from flows.formats.bigcommerce_wire import (
     OrderIn,
     ProductIn,
@@ -26,7 +33,7 @@ from flows.formats.bigcommerce_wire import (
     moment_of,
     number_of,
 )
-from flows.formats.parts import Json, Misread, id_text, text_of, version_of
+from flows.formats.parts import Json, Misread, id_text, text_of, texts_in, version_of
 from flows.formats.texts import plain_of
 from flows.model.money import EXACT, ZERO, Money, amount_of, amount_of_text, currency_of, digits_of, rounded, total_of
 from flows.model.order import (
@@ -100,6 +107,7 @@ class _Reading:
             unallocated_discount=self.unallocated_discount(),
             discounts=self.discounts(),
             payments=payments_of(source, order_id, status, totals.total.shop, self.conflicts),
+            payment_methods=texts_in(source.payment_method),
             fees=fees,
             financial_status=status,
             fulfilment_status=fulfilment_status_of(source),
@@ -109,6 +117,7 @@ class _Reading:
             customer=customer_of(source),
             billing_address=address_of(source.billing_address),
             shipping_address=self.destination(cancelled=gone),
+            risk=risk_of(source),
             tags=tags_of(source),
             conflicts=tuple(self.conflicts),
         )

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from flows.formats.bigcommerce_wire import OrderIn, gathered, number_of
 from flows.formats.parts import text_of
-from flows.model.order import FinancialStatus, FulfilmentStatus
+from flows.model.order import FinancialStatus, FulfilmentStatus, Risk
 
 CANCELLED = frozenset((5, 6))
 """Cancelled, and declined by the seller."""
 _SHIPPED, _PARTLY_SHIPPED, _COMPLETED = 2, 3, 10
-_NEEDS_A_LOOK = {12: "manual verification required", 13: "disputed"}
+_VERIFY = 12
+_NEEDS_A_LOOK = {_VERIFY: "manual verification required", 13: "disputed"}
 _STATUSES = {
     "authorized": FinancialStatus.AUTHORISED,
     "capture pending": FinancialStatus.AUTHORISED,
@@ -63,6 +64,11 @@ def fulfilment_status_of(source: OrderIn) -> FulfilmentStatus:
     if status in (_SHIPPED, _COMPLETED) or (shipped and total and shipped >= total):
         return FulfilmentStatus.SHIPPED
     return FulfilmentStatus.PARTIAL if status == _PARTLY_SHIPPED or shipped else FulfilmentStatus.UNSHIPPED
+
+
+def risk_of(source: OrderIn) -> Risk | None:
+    """High where BigCommerce wants it verified by hand."""
+    return Risk.HIGH if number_of(source.status_id) == _VERIFY else None
 
 
 def tags_of(source: OrderIn) -> tuple[str, ...]:

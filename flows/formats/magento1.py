@@ -13,7 +13,7 @@ import msgspec
 from connectors.contract import Identification, NotAnOrder, Unidentifiable
 from flows.formats.magento_order import read_order, utc
 from flows.formats.magento_wire import Head, decode_head, decode_order
-from flows.formats.parts import identified, misread, object_in
+from flows.formats.parts import identified, misread, object_in, unreadable
 from flows.model.order import Order, Unreadable
 
 _KINDS = (
@@ -50,4 +50,4 @@ def read(sales_channel: str, raw: bytes) -> Order | Unreadable:
             order = decode_order(_opened(raw)[1])
         return read_order(order, sales_channel, order.order_id)
     except (msgspec.DecodeError, ValueError, RecursionError) as error:
-        return Unreadable(misread(error))
+        return unreadable(error)

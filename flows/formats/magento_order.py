@@ -25,8 +25,8 @@ from flows.formats.magento_payments import Tenders
 from flows.formats.magento_regions import subdivision_code
 from flows.formats.magento_taxes import Taxes
 from flows.formats.magento_wire import AddressIn, ExtensionIn, Extras, OrderIn, ShippingIn
-from flows.formats.parts import Json, Misread, id_text, instant_of, text_of, version_of
-from flows.model.order import Address, Amount, Customer, Discount, Order, ShippingLine, Totals
+from flows.formats.parts import Json, Misread, id_text, instant_of, text_of, texts_in, version_of
+from flows.model.order import Address, Amount, Customer, Discount, Order, Risk, ShippingLine, Totals
 
 REWARD_POINTS = "reward points"
 """The name of the discount that reward points are."""
@@ -83,6 +83,7 @@ class Reading:
             unallocated_discount=self.reward if self.reward.shop else None,
             discounts=self.discounts(),
             payments=tenders.payments(),
+            payment_methods=texts_in(tenders.payment.method),
             fees=reading.fees(self.extras),
             financial_status=tenders.status(),
             fulfilment_status=fulfilment_of(entries, self.state),
@@ -91,6 +92,7 @@ class Reading:
             customer=self.customer(),
             billing_address=_address(source.billing_address),
             shipping_address=_address(self.shipping().address) or _address(source.shipping_address),
+            risk=Risk.HIGH if text_of(source.status) == "fraud" else None,
             tags=tuple(dict.fromkeys(filter(None, (self.state, text_of(source.status))))),
             conflicts=tuple(dict.fromkeys(self.amounts.conflicts)),
         )

@@ -12,6 +12,7 @@ import msgspec
 
 from connectors.contract import Identification, Identified, Unidentifiable
 from flows.model.money import JsonNumber
+from flows.model.order import Unreadable
 
 ORDER_ID_MAX = 100
 """Longest order id, in characters."""
@@ -22,8 +23,17 @@ _NOT_AN_ID = Unidentifiable(
 )
 
 
+def texts_in(*values: object) -> tuple[str, ...]:
+    """Those of the values that are text, as `text_of` reads it."""
+    return tuple(text for text in map(text_of, values) if text is not None)
+
+
 class Misread(ValueError):
     """A part of the payload is not what its field must hold. The message names the field and never quotes it."""
+
+
+class NotYet(Misread):
+    """Nothing is wrong with the payload, and the sales channel has not published all of it yet."""
 
 
 def id_text(value: object) -> str | None:
@@ -76,6 +86,11 @@ def text_of(value: object) -> str | None:
     if type(value) is int or type(value) is JsonNumber:
         return str(value)
     return None
+
+
+def unreadable(error: Exception) -> Unreadable:
+    """The answer for a payload that could not be read, and whether there is something to wait for."""
+    return Unreadable(misread(error), "later" if isinstance(error, NotYet) else "")
 
 
 def misread(error: Exception) -> str:

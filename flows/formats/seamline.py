@@ -11,7 +11,18 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from connectors.contract import Identification, NotAnOrder, Unidentifiable
-from flows.formats.parts import Json, Misread, id_text, identified, instant_of, misread, object_in, text_of, version_of
+from flows.formats.parts import (
+    Json,
+    Misread,
+    id_text,
+    identified,
+    instant_of,
+    misread,
+    object_in,
+    text_of,
+    unreadable,
+    version_of,
+)
 from flows.model.money import ZERO, Money, amount_of_text
 from flows.model.order import (
     Address,
@@ -26,6 +37,7 @@ from flows.model.order import (
     PaymentKind,
     PaymentStatus,
     Refund,
+    Risk,
     ShippingLine,
     TaxLine,
     Tender,
@@ -175,6 +187,12 @@ class SeamlineOrder(msgspec.Struct, gc=False):
     fulfilment_status: Literal["unshipped", "partial", "shipped"] = "unshipped"
     cancelled_at: _When | None = None
     test: bool = False
+    risk: Annotated[
+        Literal["low", "medium", "high"] | None, _Meta(description="How the sales channel judges the risk of fraud.")
+    ] = None
+    payment_methods: Annotated[
+        list[str], _Meta(description="How the customer chose to pay, also while nothing is paid: names of gateways.")
+    ] = []
     customer: SeamlineCustomer | None = None
     billing_address: SeamlineAddress | None = None
     shipping_address: SeamlineAddress | None = None
@@ -219,7 +237,7 @@ def read(sales_channel: str, raw: bytes) -> Order | Unreadable:
     try:
         return _Reading(_decode_order(_opened(raw))).order(sales_channel)
     except (msgspec.DecodeError, ValueError, RecursionError) as error:
-        return Unreadable(misread(error))
+        return unreadable(error)
 
 
 class _Reading:
@@ -258,6 +276,8 @@ class _Reading:
             fulfilment_status=FulfilmentStatus(source.fulfilment_status),
             cancelled_at=instant_of(source.cancelled_at, "cancelled_at"),
             test=source.test,
+            risk=None if source.risk is None else Risk(source.risk),
+            payment_methods=tuple(source.payment_methods),
             refunds=tuple(map(self.refund, source.refunds)),
             customer=_customer(source.customer),
             billing_address=_address(source.billing_address),

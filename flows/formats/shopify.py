@@ -14,7 +14,18 @@ from functools import lru_cache
 import msgspec
 
 from connectors.contract import Identification, NotAnOrder, Unidentifiable
-from flows.formats.parts import Json, Misread, id_text, identified, instant_of, misread, object_in, text_of, version_of
+from flows.formats.parts import (
+    Json,
+    Misread,
+    id_text,
+    identified,
+    instant_of,
+    misread,
+    object_in,
+    text_of,
+    unreadable,
+    version_of,
+)
 from flows.formats.shopify_payments import payments_of, refunds_of
 from flows.formats.shopify_wire import (
     AddressIn,
@@ -110,7 +121,7 @@ def read(sales_channel: str, raw: bytes) -> Order | Unreadable:
             order = decode_order(_opened(raw)[1])
         return _Reading(order).order(sales_channel)
     except (msgspec.DecodeError, ValueError, RecursionError) as error:
-        return Unreadable(misread(error))
+        return unreadable(error)
 
 
 class _Reading:
@@ -166,6 +177,7 @@ class _Reading:
             unallocated_discount=self.unallocated_discount(),
             discounts=self.discounts(),
             payments=payments_of(source, order_id, status, totals, refunds),
+            payment_methods=tuple(source.payment_gateway_names or ()),
             tips=self.charge(source.total_tip_received, None, "total_tip_received"),
             duties=self.duties(),
             duty_taxes=duty_taxes,

@@ -17,7 +17,19 @@ from decimal import Decimal
 import msgspec
 
 from connectors.contract import Identification, NotAnOrder, Unidentifiable
-from flows.formats.parts import Json, Misread, id_text, identified, instant_of, misread, object_in, text_of, version_of
+from flows.formats.parts import (
+    Json,
+    Misread,
+    id_text,
+    identified,
+    instant_of,
+    misread,
+    object_in,
+    text_of,
+    texts_in,
+    unreadable,
+    version_of,
+)
 from flows.formats.woocommerce_figures import Cell, Scale, charge, nets
 from flows.formats.woocommerce_figures import total as sum_of
 from flows.formats.woocommerce_payments import GONE, gift_cards_paid, standing_of, status_of, units_returned
@@ -89,7 +101,7 @@ def read(sales_channel: str, raw: bytes) -> Order | Unreadable:
             order = decode_order(_opened(raw)[1])
         return _Reading(order).order(sales_channel)
     except (msgspec.DecodeError, ValueError, RecursionError) as error:
-        return Unreadable(misread(error))
+        return unreadable(error)
 
 
 class _Part:
@@ -155,6 +167,7 @@ class _Reading:
             else self.taxes_of_rates(),
             discounts=self.discounts(),
             payments=standing.payments,
+            payment_methods=texts_in(source.payment_method),
             fees=self.amount(fee) if fee else None,
             financial_status=standing.status,
             fulfilment_status=self.fulfilment(status),

@@ -48,7 +48,7 @@ class GateRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             (not self.payment or payment in self.payment)
             and (not self.kinds or any(kind in self.kinds for kind in kinds))
             and (not self.risk or order.risk in self.risk)
-            and (not self.gateways or any(each.gateway in self.gateways for each in order.payments))
+            and (not self.gateways or not gateways_of(order).isdisjoint(self.gateways))
             and (not self.tags or not _folded(self.tags).isdisjoint(_folded(order.tags)))
         )
 
@@ -168,6 +168,11 @@ _WORDS: Final[dict[FinancialStatus, Payment]] = {
     FinancialStatus.REFUNDED: "refunded",
     FinancialStatus.VOIDED: "voided",
 }
+
+
+def gateways_of(order: Order) -> set[str]:
+    """By which gateways it was paid, or is to be."""
+    return {*order.payment_methods, *(each.gateway for each in order.payments if each.gateway is not None)}
 
 
 def _folded(tags: tuple[str, ...]) -> set[str]:

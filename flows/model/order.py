@@ -261,6 +261,8 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     """A discount that the source has allocated to no line."""
     discounts: tuple[Discount, ...] = ()
     payments: tuple[Payment, ...] = ()
+    payment_methods: tuple[str, ...] = ()
+    """How the customer chose to pay, by the sales channel's own names of gateways, also while nothing is paid yet."""
     tips: Amount | None = None
     duties: Amount | None = None
     """Charged on top of prices; None when there are none, or when prices include them."""
