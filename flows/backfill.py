@@ -26,7 +26,7 @@ from flows.model.history import Consequences, consequences
 from flows.model.on_demand import OnDemandSettings, changed, moment_of
 from flows.model.paging import Paging, Row, Unpageable, next_page
 from runtime.actor import Item
-from runtime.clock import to_instant
+from runtime.clock import to_datetime, to_instant
 from runtime.decision import Decision, EffectDone, EffectExhausted, EffectRefused, EffectUnknown, Emit, Message, Write
 from runtime.delivery import Delivery
 from runtime.errors import SeamlineError
@@ -255,11 +255,12 @@ class Backfill:
     def _weighed(self, state: BackfillState, delivery: Delivery) -> Consequences | None:
         """What the import of an order would set off; None when it was not bought in the range."""
         sales_channel = parts_of(state.key)[1]
-        order = FORMATS[self._sales_channels[sales_channel].format].read(sales_channel, delivery.body)
+        settings = self._sales_channels[sales_channel]
+        order = FORMATS[settings.format].read(sales_channel, delivery.body)
         asked = state.asked
         if asked is None or not (isinstance(order, Unreadable) or asked.began <= order.placed_at < asked.ended):
             return None
-        return consequences(order)
+        return consequences(order, settings.gate, to_datetime(self._journal.clock.now()))
 
     async def _counted(self, key: str) -> Message:
         known = new = 0

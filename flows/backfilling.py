@@ -76,7 +76,7 @@ def told_of(row: BackfillRow) -> list[str]:
     if row.undecided:
         reasons = ", ".join(f"{count} {why}" for why, count in sorted(row.undecided.items()))
         lines.append(
-            f"left out\t{sum(row.undecided.values())} of the new ones ({reasons}): whether their sale should be "
-            "completed, or not be at all, is for the import gate to say, which this version does not have"
+            f"left out\t{sum(row.undecided.values())} of the new ones ({reasons}): what their import would set off "
+            "cannot be said; send them again one by one when somebody has looked"
         )
     return [*lines, f"{row.status}\t{row.sentence}"]

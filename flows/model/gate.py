@@ -30,7 +30,7 @@ class GateRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """What people read: the order is excluded, waits or is on hold "by the rule NAME"."""
     then: Then
     """import, hold_shipment (import, and put the shipments on hold in Fulfil until a person has looked),
-    import_completed (a sale of the past, of which nothing is shipped or invoiced), wait, or exclude."""
+    import_completed (a sale of the past: nothing is shipped, invoiced or booked), wait, or exclude."""
     payment: tuple[Payment, ...] = ()
     """How it was paid."""
     gateways: tuple[str, ...] = ()

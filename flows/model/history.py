@@ -1,15 +1,20 @@
 """What the import of an order of the past would set off in Fulfil: back-fill never ships history (rule 3). Pure.
 
-An order that is imported becomes a confirmed sale: it is shipped, invoiced, and its captured payments are booked. An
-order whose sale should be something else (completed, excluded) needs the import gate, which this version does not have:
-of such an order it is said why it is undecided, and nobody guesses.
+The import gate decides what becomes of such an order, as of any other: one that is imported becomes a confirmed sale,
+which is shipped, invoiced, and whose captured payments are booked; one that is imported as completed is history; what is
+excluded, or waits, sets off nothing. Of an order of which nobody can say it, it is said why it is undecided.
 """
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import msgspec
 
-from flows.model.order import FinancialStatus, FulfilmentStatus, Order, PaymentKind, PaymentStatus, Unreadable
+from flows.model.gate import GateSettings, gate
+from flows.model.order import FulfilmentStatus, Order, PaymentKind, PaymentStatus, Unreadable
+from flows.model.proof import prove
+from runtime.clock import to_instant
 
 
 class Consequences(msgspec.Struct, frozen=True):
@@ -21,18 +26,17 @@ class Consequences(msgspec.Struct, frozen=True):
     undecided: str = ""
 
 
-def consequences(order: Order | Unreadable) -> Consequences:
+def consequences(order: Order | Unreadable, settings: GateSettings, now: datetime) -> Consequences:
     """What the import of this order would set off today."""
     if isinstance(order, Unreadable):
         return Consequences(undecided="unreadable")
-    if order.test:
-        return Consequences(undecided="a test order")
-    if order.fulfilment_status is not FulfilmentStatus.UNSHIPPED:
-        return Consequences(undecided="shipped already")
     if order.cancelled_at is not None:
         return Consequences()
-    if order.financial_status in (FinancialStatus.REFUNDED, FinancialStatus.VOIDED):
-        return Consequences(undecided="refunded or voided")
+    verdict = gate(order, prove(order), settings, to_instant(now), now)
+    if verdict.then not in ("import", "hold_shipment"):
+        return Consequences()
+    if order.fulfilment_status is FulfilmentStatus.PARTIAL:
+        return Consequences(undecided="shipped in part")
     captured = [
         payment for payment in order.payments if payment.kind in _CAPTURES and payment.status is PaymentStatus.SUCCESS
     ]

@@ -133,8 +133,8 @@ def _total(order: Order, settings: SaleSettings) -> Money:
 def _create(
     state: OrderState, settings: SaleSettings, sale: CreateOrder, aliases: Mapping[str, str], verdict: Verdict
 ) -> Decision:
-    if verdict.then == "import_completed":  # of the past: nothing of it is shipped or invoiced
-        sale = msgspec.structs.replace(sale, status="completed", fulfillment_status="shipped")
+    if verdict.then == "import_completed":  # of the past: nothing of it is shipped, invoiced or booked
+        sale = msgspec.structs.replace(sale, status="completed", fulfillment_status="shipped", payments=())
     effect = Effect(
         api="fulfil",
         kind="create_order",
