@@ -179,6 +179,7 @@ _TOLD = {
     "amended": "sale {sale} was changed in Fulfil",
     "edit_proven": "the sale is what the version of {version} says",
     "sale_cancelled": "sale {sale} is cancelled in Fulfil",
+    "authorisation_ends": "its payment is reserved until {until}, and not captured",
     "not_done": "could not be done in Fulfil: {goal}",
     "parked": "could not be decided on ({error}), a defect of ours: set aside until a restart",
     "tried_again": "what was set aside is tried again after a restart",

@@ -135,6 +135,15 @@ KINDS: dict[str, Kind] = {
             remedy="ask the customer, or cancel it in the sales channel; to import it unpaid, release it",
         ),
         Kind(
+            name="payment.expiring",
+            title="The authorisation of a payment is about to end",
+            owner=Owner.FINANCE,
+            deadline=timedelta(hours=24),
+            blocks="nothing: the order goes on; afterwards its money may not be there",
+            ends="when the sales channel says that it is captured or voided, or cancels the order",
+            remedy="capture the payment, or cancel the order in the sales channel",
+        ),
+        Kind(
             name="order.on_hold",
             title="The sale is in Fulfil, and nothing of it is to be shipped yet",
             owner=Owner.OPERATIONS,

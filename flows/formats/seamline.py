@@ -119,6 +119,7 @@ class SeamlinePayment(msgspec.Struct, gc=False):
     tender: Literal["money", "gift_card", "store_credit"] = "money"
     currency: Annotated[_Currency | None, _Meta(description="The order's currency when absent.")] = None
     parent_id: Annotated[str | None, _Meta(description="The authorisation that a capture or void belongs to.")] = None
+    expires_at: Annotated[_When | None, _Meta(description="When an authorisation ends by itself.")] = None
 
 
 class SeamlineRefund(msgspec.Struct, gc=False):
@@ -353,6 +354,7 @@ class _Reading:
             amount=Money(amount_of_text(payment.amount), payment.currency or self.currency),
             tender=Tender(payment.tender),
             parent_id=text_of(payment.parent_id),
+            expires_at=instant_of(payment.expires_at, "expires_at"),
         )
 
     def refund(self, refund: SeamlineRefund) -> Refund:

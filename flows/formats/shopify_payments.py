@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from flows.formats.parts import Json, id_text, text_of
+from flows.formats.parts import Json, id_text, instant_of, text_of
 from flows.formats.shopify_wire import MoneySet, OrderIn, RefundIn, TransactionIn
 from flows.model.money import ZERO, Money, amount_of, currency_of, total_of
 from flows.model.order import FinancialStatus, Payment, PaymentKind, PaymentStatus, Refund, Tender, Totals
@@ -58,6 +58,7 @@ def _payment(transaction: TransactionIn, currency: str) -> Payment:
         amount=_money(transaction, currency),
         tender=_TENDERS.get(gateway, Tender.MONEY),
         parent_id=id_text(transaction.parent_id),
+        expires_at=instant_of(transaction.authorization_expires_at, "authorization_expires_at"),
     )
 
 

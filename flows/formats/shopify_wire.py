@@ -109,6 +109,7 @@ class TransactionIn(msgspec.Struct, gc=False):
 
     id: Json = None
     parent_id: Json = None
+    authorization_expires_at: Json = None
     kind: str | None = None
     status: str | None = None
     gateway: str | None = None

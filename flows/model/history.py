@@ -1,8 +1,8 @@
 """What the import of an order of the past would set off in Fulfil: back-fill never ships history (rule 3). Pure.
 
 The import gate decides what becomes of such an order, as of any other: one that is imported becomes a confirmed sale,
-which is shipped, invoiced, and whose captured payments are booked; one that is imported as completed is history; what is
-excluded, or waits, sets off nothing. Of an order of which nobody can say it, it is said why it is undecided.
+which is shipped, invoiced, and whose captured payments are booked; one that is imported as completed is history; what
+is excluded, or waits, sets off nothing. Of an order of which nobody can say it, it is said why it is undecided.
 """
 
 from __future__ import annotations

@@ -167,6 +167,8 @@ class Payment(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     amount: Money
     tender: Tender = Tender.MONEY
     parent_id: str | None = None
+    expires_at: datetime | None = None
+    """When an authorisation ends by itself; None where the source does not say."""
     derived: bool = False
 
 

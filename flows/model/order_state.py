@@ -104,6 +104,8 @@ class OrderState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The shipments in Fulfil that we have put on hold, and not released."""
     sale: int | None = None
     sale_number: str | None = None
+    authorised_until: str = ""
+    """Until when its payment is reserved, as ISO 8601; empty when nothing is, or nobody says."""
     work: Work | None = None
     later: Later | None = None
     cases: tuple[ExceptionCase, ...] = ()

@@ -18,7 +18,13 @@ from flows.model.order_state import OrderState, Status, announce_order, order_ro
 from flows.model.proof import prove
 from flows.model.skus import SkuIndex, folded
 from flows.order_importer.decision import decide
-from flows.order_importer.messages import ConfirmAbsence, LookAtShipments, OrderPresented, OrderUnreadable
+from flows.order_importer.messages import (
+    AuthorisationEnds,
+    ConfirmAbsence,
+    LookAtShipments,
+    OrderPresented,
+    OrderUnreadable,
+)
 from flows.order_importer.parts import CAUTIOUS, NAME, Policy
 from flows.order_importer.weighing import presented
 from runtime.actor import Item
@@ -32,7 +38,7 @@ class OrderImporter:
     """The actor: reads deliveries for the decision, a whole batch at once, and derives the rows that people list."""
 
     name = NAME
-    message_type = DeliveryReceived | Recheck | ConfirmAbsence | LookAtShipments
+    message_type = DeliveryReceived | Recheck | ConfirmAbsence | LookAtShipments | AuthorisationEnds
     state_type = OrderState
 
     def __init__(

@@ -9,8 +9,9 @@ import msgspec
 
 from flows.model.messages import MISSING_ORDERS, FindOrder, Recheck
 from flows.model.order_state import OrderState, Status
+from flows.order_importer import expiring
 from flows.order_importer.creating import absent, confirmed, created, look_up, not_created, unknown
-from flows.order_importer.messages import ConfirmAbsence, LookAtShipments, OrderUnreadable
+from flows.order_importer.messages import AuthorisationEnds, ConfirmAbsence, LookAtShipments, OrderUnreadable
 from flows.order_importer.parts import CAUTIOUS, Policy, case_of, confirm_later, decision_of, kept, without
 from flows.order_importer.reviewing import rechecked
 from flows.order_importer.working import CALLS, goes_on
@@ -44,6 +45,8 @@ def decide(state: OrderState, message: Any, now: datetime, policy: Policy = CAUT
             return rechecked(state, message, now)
         case ConfirmAbsence(channel=channel, identifier=identifier):
             return Decision(state=state, effects=(look_up(channel, identifier),), keeps=kept(state))
+        case AuthorisationEnds():
+            return expiring.ends(state, message, now)
         case LookAtShipments():
             return goes_on(state, message, now, policy)
         case _ if message.kind in CALLS:

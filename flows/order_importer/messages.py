@@ -42,6 +42,12 @@ class OrderUnreadable(Message, frozen=True, kw_only=True):
     """What there is to wait for: the sales channel publishes the rest, or it is fetched. Empty: nothing."""
 
 
+class AuthorisationEnds(Message, frozen=True, kw_only=True):
+    """Timer: the order's payment is reserved until `at`, and not for long."""
+
+    at: str
+
+
 class LookAtShipments(Message, frozen=True, kw_only=True):
     """Timer: the sale had no shipments yet when they were to be put on hold."""
 

@@ -18,6 +18,7 @@ from flows.model.order import Order
 from flows.model.order_state import OrderState, Status
 from flows.model.sale import SaleSettings, Unmappable, Unmapped, sale_for
 from flows.model.skus import AMBIGUOUS, UNKNOWN
+from flows.order_importer.expiring import watched
 from flows.order_importer.messages import OrderPresented
 from flows.order_importer.parts import CAUTIOUS, Policy, case_of, decision_of, kept
 from flows.order_importer.reviewing import later_of, reopened, shown_again, waits
@@ -45,6 +46,17 @@ def presented(
     if message.version < state.version:
         stale = Fact(kind="stale", values={"version": message.version, "known": state.version})
         return Decision(state=state, facts=(stale,), keeps=kept(state))
+    return watched(state, _shown(state, message, now, settings, gated, policy), message.order, now)
+
+
+def _shown(
+    state: OrderState,
+    message: OrderPresented,
+    now: datetime,
+    settings: SaleSettings,
+    gated: GateSettings,
+    policy: Policy,
+) -> Decision:
     match state.status:
         case Status.IMPORTED:
             return shown_again(state, message, now, settings, gated, policy)

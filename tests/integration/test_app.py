@@ -246,7 +246,7 @@ def files() -> Iterator[tuple[str, bytes]]:
 
 @pytest.mark.skipif(not DATA.is_dir(), reason="published payloads are not here; SEAMLINE_PUBLISHED_DATA names them")
 async def test_published_orders_are_sales_or_holds_never_a_crash(tmp_path: Path) -> None:
-    """Consistent ones become sales with exact figures, or wait; contradictory ones are held, the difference in money."""
+    """Consistent ones become sales with exact figures, or wait; contradictory ones are held, with the difference."""
     bodies = list(published())
     skus = {line.sku for body in bodies if isinstance(made := read("web", body), Order) for line in made.lines}
     async with running(tmp_path, skus=sorted(sku for sku in skus if sku)) as at:

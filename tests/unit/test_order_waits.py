@@ -9,12 +9,12 @@ import pytest
 
 from flows.model.gate import GateRule, GateSettings
 from flows.model.messages import MISSING_ORDERS, FindOrder, Recheck
-from flows.model.order import FinancialStatus
+from flows.model.order import FinancialStatus, PaymentKind
 from flows.model.order_state import OrderState, Status
 from flows.order_importer import OrderUnreadable, decide, presented
 from runtime.clock import to_instant
 from tests.unit.made_orders import SETTINGS, payment
-from tests.unit.order_messages import LATER, NOW, V1, V2, V3, kinds, only_case, shown, told, weighed
+from tests.unit.order_messages import LATER, NOW, V1, V2, V3, done, kinds, only_case, shown, told, weighed
 
 PENDING = {"financial_status": FinancialStatus.PENDING, "payments": ()}
 DAY = timedelta(days=1)
@@ -124,3 +124,46 @@ def test_a_payment_that_is_expected_is_never_sent() -> None:
     sent = msgspec.json.decode(presented(OrderState(), shown(V1, **of), NOW, SETTINGS, gate).effects[0].body)[1]
     assert "payments" not in sent
     assert payment("1.00").gateway == "card"
+
+
+# -- authorisations that end -------------------------------------------------------------------------------------------
+
+ENDS = NOW + 6 * DAY
+RESERVED = {
+    "financial_status": FinancialStatus.AUTHORISED,
+    "payments": (payment("10.00", kind=PaymentKind.AUTHORISATION, expires_at=ENDS),),
+}
+CAPTURED = {"payments": (*RESERVED["payments"], payment("10.00", id="T2", kind=PaymentKind.CAPTURE, parent_id="T1"))}
+
+
+def test_an_authorisation_that_nobody_captures_becomes_a_case_a_day_before_it_ends() -> None:
+    """Rule 2: the order has been imported meanwhile, and goes on."""
+    decision = weighed(OrderState(), shown(V1, **RESERVED))
+    (timer,) = decision.timers
+    assert (timer.due, decision.state.status) == (ENDS - DAY, Status.CREATING)
+    imported = decide(decision.state, done(), NOW).state
+    late = decide(imported, timer.message, timer.due)
+    assert (only_case(late).kind, late.state.status) == ("payment.expiring", Status.IMPORTED)
+    seen = weighed(late.state, shown(V2, delivery=2, tags=("echo",), **RESERVED), timer.due)
+    assert (only_case(seen).opened_at, seen.timers) == (timer.due, ())
+    captured = weighed(seen.state, shown(V3, delivery=3, **CAPTURED), timer.due)
+    assert (captured.state.cases, captured.state.authorised_until) == ((), "")
+
+
+def test_an_authorisation_that_was_captured_in_time_is_nobodys_business() -> None:
+    """The timer finds that nothing is reserved any more; so it does for a cancelled order."""
+    reserved = weighed(OrderState(), shown(V1, **RESERVED))
+    timer = reserved.timers[0]
+    imported = decide(reserved.state, done(), NOW).state
+    for of in (CAPTURED, {**RESERVED, "cancelled_at": NOW}):
+        state = weighed(imported, shown(V2, delivery=2, **of), LATER).state
+        assert "payment.expiring" not in kinds(decide(state, timer.message, timer.due).state)
+
+
+def test_an_authorisation_that_is_renewed_is_waited_for_anew() -> None:
+    """The old timer is late news."""
+    first = weighed(OrderState(), shown(V1, missing=("NEW",), **RESERVED))
+    renewed = {**RESERVED, "payments": (payment("10.00", kind=PaymentKind.AUTHORISATION, expires_at=ENDS + DAY),)}
+    second = weighed(first.state, shown(V2, missing=("NEW",), **renewed), LATER)
+    assert [timer.due for timer in second.timers] == [ENDS]
+    assert kinds(decide(second.state, first.timers[0].message, LATER).state) == ["sku.unknown"]
