@@ -277,3 +277,53 @@ GROUP BY known, undecided;
 SELECT key, run, sales_channel, began_at, ended_at, is_dry, status, sentence, asked_at, changed_at, read_to, known, new,
   shipments, invoices, payments, undecided, taken
 FROM backfill WHERE key = ?1;
+
+-- name: put_outgoing
+-- A line for a flow; a later form takes the place of one that waits, or is under way.
+INSERT INTO outgoing (flow, line, producer, body, digest, since) VALUES :rows(6)
+ON CONFLICT (flow, line) DO UPDATE SET
+  producer = excluded.producer, body = excluded.body, digest = excluded.digest, tries = 0, batch = '', stuck = 0,
+  since = CASE WHEN batch = '' AND stuck = 0 THEN since ELSE excluded.since END;
+
+-- name: take_outgoing
+-- A start takes a line, unless a later form has come meanwhile: (batch, flow, line, digest).
+UPDATE outgoing SET batch = ?1 WHERE flow = ?2 AND line = ?3 AND digest = ?4 AND batch = '';
+
+-- name: end_outgoing
+-- The run that took these lines has ended well: (flow, batch).
+DELETE FROM outgoing WHERE flow = ?1 AND batch = ?2;
+
+-- name: give_back_outgoing
+-- Nothing became of a start, or its run failed: its lines wait again: (flow, batch, 1 when a run failed with them).
+UPDATE outgoing SET batch = '', tries = tries + ?3 WHERE flow = ?1 AND batch = ?2;
+
+-- name: stick_outgoing
+-- A line that failed alone waits for somebody: (flow, batch).
+UPDATE outgoing SET batch = '', stuck = 1 WHERE flow = ?1 AND batch = ?2;
+
+-- name: unstick_outgoing
+-- Somebody has looked: the lines of a flow that were set aside wait again: (flow).
+UPDATE outgoing SET stuck = 0, tries = 0 WHERE flow = ?1 AND stuck = 1;
+
+-- name: outgoing_waiting
+-- What waits for a flow: (flow); the fewest tries, how many lines have them, their bytes, since when.
+SELECT tries, count(*), sum(length(body)), min(since) FROM outgoing
+WHERE flow = ?1 AND batch = '' AND stuck = 0 GROUP BY tries ORDER BY tries LIMIT 1;
+
+-- name: outgoing_next
+-- The lines that wait longest, of those that failed so often: (flow, tries, limit).
+SELECT line, body, digest FROM outgoing WHERE flow = ?1 AND tries = ?2 AND batch = '' AND stuck = 0
+ORDER BY since, line LIMIT ?3;
+
+-- name: outgoing_of_batch
+-- The lines that a start took, and that no later form has replaced, and how often they failed: (flow, batch).
+SELECT line, producer, tries FROM outgoing WHERE flow = ?1 AND batch = ?2 ORDER BY line;
+
+-- name: outgoing_stuck
+-- Lines that were set aside: (flow, limit).
+SELECT line FROM outgoing WHERE flow = ?1 AND stuck = 1 ORDER BY line LIMIT ?2;
+
+-- name: outgoing_depths
+-- What waits, is under way and is set aside, by flow; and since when the oldest waits.
+SELECT flow, sum(batch = '' AND stuck = 0), sum(batch <> ''), sum(stuck), min(CASE WHEN batch = '' AND stuck = 0 THEN since END)
+FROM outgoing GROUP BY flow;
