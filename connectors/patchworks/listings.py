@@ -26,6 +26,8 @@ from connectors.patchworks.manifest_pages import Head, Page, bare_rows, check_pa
 from connectors.patchworks.triggers import CallbackReply
 from runtime.delivery import digest
 
+LISTINGS_PER_PAGE_MAX: Final = 1_000
+"""Of one page, so that taking it never holds up an order for long."""
 LISTING_ID_LENGTH_MAX: Final = 200
 _SKU_LENGTH_MAX: Final = 200
 _BARCODE_LENGTH_MAX: Final = 100
@@ -86,7 +88,7 @@ async def read_listings(sales_channel: str, body: bytes, query: Mapping[str, str
     listed_at = in_utc(offer.listed_at, "`listed_at` needs") if offer.listed_at is not None else None
     if listed_at is not None and listed_at > now + _AHEAD:
         raise never(422, "listed_ahead", "`listed_at` has not come yet; check its time zone.")
-    check_page(offer, len(rows), "listings")
+    check_page(offer, len(rows), rows_max=LISTINGS_PER_PAGE_MAX)
     listings = await _listings(rows, offer.currency)
     content = digest(msgspec.json.encode((offer.pages, listings))).hex()
     return ListingPage(

@@ -24,7 +24,6 @@ from runtime.clock import Clock, to_datetime
 from runtime.errors import Stop, StoreFull
 from runtime.telemetry.events import RequestRefused
 
-ROWS_PER_PAGE_MAX: Final = 5_000
 PAGES_MAX: Final = 1_000
 _BODIES_MAX: Final = 2
 """Bodies that may arrive at once; a manifest can wait."""
@@ -163,14 +162,14 @@ def bare_rows(body: bytes, row: Any) -> list[Any]:
     return [msgspec.json.Decoder(row, float_hook=str).decode(body)]
 
 
-def check_page(head: Head, rows: int, what: str) -> None:
+def check_page(head: Head, rows: int, *, rows_max: int) -> None:
     """Refuse a number that cannot be, pages without a name, and a page that is too long."""
     if head.page > head.pages:
         raise never(422, "page_invalid", "`page` must not be above `pages`.")
     if head.pages > 1 and not head.manifest:
         raise never(422, "manifest_missing", "Pages of one manifest must have the same `manifest`: the run's id, say.")
-    if rows > ROWS_PER_PAGE_MAX:
-        raise never(413, "items_too_many", f"A page has at most {ROWS_PER_PAGE_MAX} {what}; send more pages.")
+    if rows > rows_max:
+        raise never(413, "items_too_many", f"A page has at most {rows_max} rows; send more pages.")
 
 
 def in_utc(moment: datetime, what: str) -> datetime:

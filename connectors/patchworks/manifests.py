@@ -11,12 +11,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from typing import Final
 
 import msgspec
 
 from connectors.patchworks.items import ORDER_ID_LENGTH_MAX, never
 from connectors.patchworks.manifest_pages import Head, Page, bare_rows, check_page, decoded, head_in, in_utc
 from runtime.delivery import digest
+
+ORDERS_PER_PAGE_MAX: Final = 5_000
 
 
 class Listed(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -65,7 +68,7 @@ def read_page(sales_channel: str, body: bytes, query: Mapping[str, str], now: da
         raise never(422, "window_empty", "`from` must be before `to`.")
     if began > now:
         raise never(422, "window_ahead", "The window has not begun; check the time zone of `from`.")
-    check_page(window, len(rows), "orders")
+    check_page(window, len(rows), rows_max=ORDERS_PER_PAGE_MAX)
     orders = tuple(_listed(row, index) for index, row in enumerate(rows))
     content = digest(msgspec.json.encode((window.pages, orders))).hex()
     return ManifestPage(

@@ -28,7 +28,7 @@ class ListingSettings(msgspec.Struct, frozen=True, kw_only=True):
 
     callback: str = ""
     """The flow that reads the listings, by its name under `[patchworks.callbacks]`. Empty: they are posted."""
-    page_size: Annotated[int, Meta(ge=1, le=5_000)] = 250
+    page_size: Annotated[int, Meta(ge=1, le=1_000)] = 250
     """Listings per page: what that flow keeps to. A page with fewer is the last one."""
     every_s: Annotated[float, Meta(ge=600, le=604_800)] = 86_400.0
     """How often the flow is asked."""

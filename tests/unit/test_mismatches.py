@@ -20,6 +20,8 @@ from runtime.rule import RuleBroken
 
 NOW = datetime(2026, 11, 20, 6, tzinfo=UTC)
 EUR = PriceRule(currency="EUR")
+TOLERANT = PriceRule(currency="EUR", tolerance=Decimal("0.5"))
+GROSS = PriceRule(currency="EUR", tax_rate=Decimal("0.19"))
 MUG = Offered("MUG", barcode="36000291452", list_price=Decimal("24.50"))
 
 
@@ -115,9 +117,9 @@ def test_barcodes_are_compared_where_both_sides_tell_one(
         pytest.param("24.50", "EUR", None, EUR, False, None, id="no list price"),
         pytest.param("0", "EUR", "9", EUR, True, ("0.00 EUR", "9.00 EUR", "9.00"), id="given away"),
         pytest.param("20.00", "EUR", "24.50", None, False, None, id="prices are not compared"),
-        pytest.param("25", "EUR", "24.50", PriceRule(currency="EUR", tolerance=Decimal("0.5")), True, None, id="tolerated"),
-        pytest.param("23.80", "EUR", "20", PriceRule(currency="EUR", tax_rate=Decimal("0.19")), True, None, id="with tax"),
-        pytest.param("11.89", "EUR", "9.99", PriceRule(currency="EUR", tax_rate=Decimal("0.19")), True, None, id="rounded"),
+        pytest.param("25", "EUR", "24.50", TOLERANT, True, None, id="tolerated"),
+        pytest.param("23.80", "EUR", "20", GROSS, True, None, id="with tax"),
+        pytest.param("11.89", "EUR", "9.99", GROSS, True, None, id="rounded"),
         pytest.param("500", "JPY", "500.4", PriceRule(currency="JPY"), True, None, id="a currency without cents"),
     ],
 )  # fmt: skip
@@ -179,7 +181,8 @@ def test_a_single_listing_is_named_with_what_may_be_meant() -> None:
     found = compare(ChannelListing("7", "mug"), products(MUG), {})
     (case,) = cases_of("web", counted(Tally(), [ChannelListing("7", "mug")], [found]), (), NOW)
     assert case.sentence == (
-        "1 active listing of web has a SKU that is not in Fulfil: 'mug' (perhaps 'MUG'); `seamline listings web` lists them"
+        "1 active listing of web has a SKU that is not in Fulfil: 'mug' (perhaps 'MUG'); "
+        "`seamline listings web` lists them"
     )
 
 
