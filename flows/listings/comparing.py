@@ -36,10 +36,9 @@ _REMEMBERED_MAX: Final = 5
 
 def received(state: ListingsState, page: ListingPage, now: datetime) -> Decision:
     """Take a page that was posted, unless it was before, or is of a list from before."""
-    same = state.manifest == page.manifest and state.pages == page.pages
-    is_old = page.listed_at is not None and state.listed_at is not None and page.listed_at < state.listed_at
-    if is_old or page.manifest in state.recent:
+    if page.manifest in state.recent or _is_older(state, page):
         return Decision(state=state)
+    same = state.manifest == page.manifest and state.pages == page.pages
     if same and state.have.get(str(page.page)) == page.digest:
         is_anew = page.pages == 1 and state.received is not None and now - state.received >= _ANEW_AFTER
         if state.checked is None or not is_anew:
@@ -47,6 +46,14 @@ def received(state: ListingsState, page: ListingPage, now: datetime) -> Decision
     if not same or state.checked is not None:  # once compared, a page that changes begins another list
         state = other_list(state, page.manifest, page.pages, page.listed_at)
     return taken(state, page.page, page.listings, page.digest, now)
+
+
+def _is_older(state: ListingsState, page: ListingPage) -> bool:
+    """Whether the page is of another list, made before this one. Pages of one list may each say their time."""
+    moments = page.listed_at, state.listed_at
+    if page.manifest == state.manifest or moments[0] is None or moments[1] is None:
+        return False
+    return moments[0] < moments[1]
 
 
 def other_list(state: ListingsState, manifest: str, pages: int, listed_at: datetime | None) -> ListingsState:

@@ -202,12 +202,16 @@ def test_repeats_and_lists_from_before_change_nothing(tmp_path: Path) -> None:
     async def main() -> None:
         async with process(tmp_path / "s.db", Counter(), None, World) as world:
             now = to_datetime(world.journal.clock.now())
-            await world.send([offer(1)], page=1, pages=2, manifest="a", listed_at=now - timedelta(hours=2))
+            await world.send([offer(1)], page=3, pages=3, manifest="a", listed_at=now - timedelta(hours=2))
+            await world.send([offer(0)], page=2, pages=3, manifest="a", listed_at=now - timedelta(hours=3))
+            assert (await world.left())[0] == 2
+            await world.send([offer(5), offer(6)], page=2, pages=3, manifest="a")
+            assert (await world.left())[0] == 3
             await world.send([offer(2)], manifest="b", listed_at=now - timedelta(hours=1))
             said, rows = await world.said(), await world.left()
             assert (said["list"], said["listings"]) == (2, 1)
             await world.send([offer(2)], manifest="b", listed_at=now - timedelta(hours=1))
-            await world.send([offer(3)], page=2, pages=2, manifest="a")
+            await world.send([offer(3)], page=1, pages=3, manifest="a")
             await world.send([offer(4)], manifest="c", listed_at=now - timedelta(hours=3))
             assert (await world.said(), await world.left()) == (said, rows)
             await anyio.sleep(HOUR)

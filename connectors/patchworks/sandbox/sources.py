@@ -32,9 +32,9 @@ def orders_item(channel: SalesChannel, since: Instant, *, skip: int = 0, limit: 
 def read_channel(flow: Flow, channel: SalesChannel, asked: dict[str, Any], now: Instant) -> Item:
     """The first payload of a flow that reads a sales channel.
 
-    `asked` are the variables of whoever called: `since` (ISO 8601), `page` (from 1) and `limit` for orders, the last two
-    for what is offered, `id` for one order. Without `since`, `orders_updated` goes on where the flow's last run ended.
-    Raises ValueError.
+    `asked` are the variables of whoever called: `since` (ISO 8601), `page` (from 1) and `limit` for orders, the last
+    two for what is offered, `id` for one order. Without `since`, `orders_updated` goes on where the flow's last run
+    ended. Raises ValueError.
     """
     match flow.seed.source:
         case "orders_updated":
