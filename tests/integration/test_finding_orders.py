@@ -1,4 +1,4 @@
-"""What never arrived, and what is offered, against both sandboxes: found by callback flows of Patchworks."""
+"""What never arrived, against both sandboxes: the composed product finds it by the callback flow of Patchworks."""
 
 from __future__ import annotations
 
