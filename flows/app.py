@@ -30,7 +30,9 @@ from connectors.patchworks.admission import admission_of
 from connectors.patchworks.config import PatchworksConfig
 from connectors.patchworks.intake import intake_routes
 from connectors.patchworks.items import Items
-from connectors.patchworks.manifests import ManifestPage, manifest_routes
+from connectors.patchworks.listings import ListingPage, read_listings
+from connectors.patchworks.manifest_pages import ManifestDoor
+from connectors.patchworks.manifests import ManifestPage, read_orders
 from connectors.patchworks.replies import Replies
 from connectors.patchworks.tokens import Tokens, token_routes
 from flows import events as business_events
@@ -51,6 +53,10 @@ from flows.desk import Desk
 from flows.formats import FORMATS
 from flows.gauges import register_gauges
 from flows.hints import Hints
+from flows.listings import NAME as LISTINGS
+from flows.listings import Expect, Listings
+from flows.listings import PageReceived as ListingPageReceived
+from flows.listings import key_of as listings_key_of
 from flows.manifests import NAME as MANIFESTS
 from flows.manifests import Manifests, PageReceived
 from flows.manifests import key_of as manifest_key_of
@@ -101,7 +107,7 @@ busy event loop than for the disk, several times a commit, and every order waits
 """
 _GC_THRESHOLDS = (50_000, 20, 50)
 """An order makes hundreds of short-lived objects and no cycles: looking for those less often saves CPU."""
-_RELEASING = (ORDER_IMPORTER, RUN_RECOVERY, ORDER_POLL, MANIFESTS, MISSING_ORDERS)
+_RELEASING = (ORDER_IMPORTER, RUN_RECOVERY, ORDER_POLL, MANIFESTS, MISSING_ORDERS, LISTINGS)
 """Actors with something that a person can have decided on again, the one that comes first for a key."""
 
 
@@ -123,6 +129,10 @@ class App:
     async def take_manifest(self, page: ManifestPage) -> None:
         """What the manifests' route calls: durable, then compared."""
         await self.engine.post(MANIFESTS, manifest_key_of(page), PageReceived(page=page))
+
+    async def take_listings(self, page: ListingPage) -> None:
+        """The same for what a sales channel offers."""
+        await self.engine.post(LISTINGS, listings_key_of(page.sales_channel), ListingPageReceived(page=page))
 
     def pressure(self) -> float | None:
         """Seconds that a sender should wait before it tries again; None when there is room."""
@@ -218,7 +228,7 @@ def telemetry_of(config: Config, clock: Clock) -> Telemetry:
             "api": ("fulfil", "patchworks", "patchworks_callbacks"),
             "actor": (
                 *(ORDER_IMPORTER, CATALOGUE, CATALOGUE_REFRESH, SKU_ALIASES, DESK),
-                *(RUN_RECOVERY, ORDER_POLL, MANIFESTS, MISSING_ORDERS, BACKFILL),
+                *(RUN_RECOVERY, ORDER_POLL, MANIFESTS, MISSING_ORDERS, BACKFILL, LISTINGS),
             ),
         },
     )
@@ -274,6 +284,8 @@ async def composed(config: Config, clock: Clock, telemetry: Telemetry) -> AsyncI
             await engine.post(RUN_RECOVERY, SWEEP_KEY, Sweep())
         for name in polled(config):
             await engine.post(ORDER_POLL, poll_key_of(name), Poll())
+        for name in config.listings:
+            await engine.post(LISTINGS, listings_key_of(name), Expect())
         engine.supervise(supervisor)
         supervisor.add("hints", app.hints.run)
         supervisor.add("upkeep", lambda: run_upkeep(journal, path, config.store.room, emit))
@@ -307,7 +319,8 @@ async def _outsides(config: Config, stack: AsyncExitStack, clock: Clock, emit: C
     outsides = [outside.fulfil(config.fulfil, await session(config.fulfil.api), clock, emit)]
     if config.patchworks is not None and config.recovery is not None:  # without its actor, nobody takes the outcomes
         outsides.append(outside.patchworks(config.patchworks, await session(config.patchworks), clock, emit))
-    if config.patchworks is not None and config.on_demand:
+    asks = config.on_demand or any(settings.callback for settings in config.listings.values())
+    if config.patchworks is not None and asks:
         called = await session(config.patchworks)
         outsides.append(outside.patchworks_callbacks(config.patchworks, called, clock, emit))
     return outsides
@@ -338,6 +351,7 @@ def _engine(
     items = Items(partial(identify, config), items_max=config.intake.items_max)
     replies = Replies(items, accept, journal.clock)
     actors += [Manifests(journal, emit), MissingOrders(config.on_demand, replies, journal, emit)]
+    actors.append(Listings(config.listings, catalogue.index, journal, emit))
     if config.on_demand:
         later = Replies(items, partial(accept, priority=BULK), journal.clock)
         actors.append(OrderPoll(polled(config), replies, journal, emit))
@@ -402,15 +416,16 @@ async def _listening(app: App, stack: AsyncExitStack) -> None:
         emit=emit,
         pressure=app.pressure,
     )
-    routes += manifest_routes(
+    manifests = ManifestDoor(
         config.intake,
         sales_channels=config.sales_channels,
         admission=admission,
-        take=app.take_manifest,
         clock=clock,
         emit=emit,
         pressure=app.pressure,
     )
+    routes.append(manifests.route("orders", read_orders, app.take_manifest))
+    routes.append(manifests.route("listings", read_listings, app.take_listings))
     if tokens is not None:
         routes += token_routes(tokens, emit=emit)
     if config.fulfil.webhooks is not None:
