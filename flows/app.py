@@ -7,7 +7,6 @@ written down in `runtime/docs/spec/shutdown.md`.
 from __future__ import annotations
 
 import gc
-import random
 import signal
 import sys
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
@@ -22,61 +21,50 @@ from typing import Any, cast
 import aiohttp
 import anyio
 
-from connectors.contract import Identification
-from connectors.fulfil.config import FulfilConfig
-from connectors.fulfil.hints import hint_routes
 from connectors.http import Session, outgoing
-from connectors.patchworks.admission import admission_of
-from connectors.patchworks.config import PatchworksConfig
-from connectors.patchworks.intake import intake_routes
-from connectors.patchworks.items import Items
-from connectors.patchworks.manifests import ManifestPage, manifest_routes
-from connectors.patchworks.replies import Replies
-from connectors.patchworks.tokens import Tokens, token_routes
+from connectors.patchworks.listings import ListingPage
+from connectors.patchworks.manifests import ManifestPage
 from flows import events as business_events
-from flows import outside
+from flows.actors import engine_of, polled
 from flows.backfill import NAME as BACKFILL
-from flows.backfill import Backfill
 from flows.backfill import ask as ask_for_backfill
-from flows.capabilities import fulfil_capabilities
 from flows.catalogue import KEY as CATALOGUE_KEY
 from flows.catalogue import NAME as CATALOGUE
 from flows.catalogue import Catalogue, Sync
 from flows.catalogue_refresh import KEY as REFRESH_KEY
 from flows.catalogue_refresh import NAME as CATALOGUE_REFRESH
-from flows.catalogue_refresh import CatalogueRefresh, Refresh, RefreshPolicy
-from flows.config import Config, FulfilSettings
+from flows.catalogue_refresh import Refresh
+from flows.config import Config
 from flows.desk import NAME as DESK
-from flows.desk import Desk
-from flows.formats import FORMATS
+from flows.doors import Doors, public_routes
 from flows.gauges import register_gauges
 from flows.hints import Hints
+from flows.listings import NAME as LISTINGS
+from flows.listings import Expect
+from flows.listings import PageReceived as ListingPageReceived
+from flows.listings import key_of as listings_key_of
 from flows.manifests import NAME as MANIFESTS
-from flows.manifests import Manifests, PageReceived
+from flows.manifests import PageReceived
 from flows.manifests import key_of as manifest_key_of
-from flows.missing_orders import MissingOrders
 from flows.model.messages import MISSING_ORDERS
-from flows.model.on_demand import OnDemandSettings
 from flows.model.schema import ORDERS
 from flows.model.skus import SkuIndex
 from flows.order_importer import NAME as ORDER_IMPORTER
-from flows.order_importer import RESENDS_MAX, OrderImporter, Policy
 from flows.order_poll import NAME as ORDER_POLL
-from flows.order_poll import OrderPoll, Poll
+from flows.order_poll import Poll
 from flows.order_poll import key_of as poll_key_of
+from flows.outside import outsides_of
 from flows.release import release
 from flows.run_recovery import NAME as RUN_RECOVERY
-from flows.run_recovery import SWEEP_KEY, RunRecovery, Sweep, recovery_policy
+from flows.run_recovery import SWEEP_KEY, Sweep
 from flows.sku_aliases import KEY as ALIASES_KEY
 from flows.sku_aliases import NAME as SKU_ALIASES
-from flows.sku_aliases import CheckAliases, SkuAliases, decide_on_alias
+from flows.sku_aliases import CheckAliases, decide_on_alias
 from flows.standing import Standing
-from runtime.actor import Actor
-from runtime.channel import BULK, LIVE
 from runtime.clock import Clock, SystemClock
 from runtime.config import fingerprint, load
 from runtime.delivery import Delivery, Receipt
-from runtime.engine import Engine, Outside, Scope
+from runtime.engine import Engine, Scope
 from runtime.errors import SeamlineError, Stop, told
 from runtime.exporter import Exporter
 from runtime.http import Control, Limits, Listener, application, ops_app
@@ -89,7 +77,6 @@ from runtime.telemetry.event import declared_in
 from runtime.telemetry.export import Post
 from runtime.telemetry.logs import LogLines, libraries_bridged, to_stream
 from runtime.telemetry.metrics import Telemetry
-from runtime.telemetry.tracing import sampled
 
 VERSION = version_of("seamline")
 _RETRY_AFTER_WHILE_STOPPING_S = 10.0
@@ -101,7 +88,7 @@ busy event loop than for the disk, several times a commit, and every order waits
 """
 _GC_THRESHOLDS = (50_000, 20, 50)
 """An order makes hundreds of short-lived objects and no cycles: looking for those less often saves CPU."""
-_RELEASING = (ORDER_IMPORTER, RUN_RECOVERY, ORDER_POLL, MANIFESTS, MISSING_ORDERS)
+_RELEASING = (ORDER_IMPORTER, RUN_RECOVERY, ORDER_POLL, MANIFESTS, MISSING_ORDERS, LISTINGS)
 """Actors with something that a person can have decided on again, the one that comes first for a key."""
 
 
@@ -123,6 +110,10 @@ class App:
     async def take_manifest(self, page: ManifestPage) -> None:
         """What the manifests' route calls: durable, then compared."""
         await self.engine.post(MANIFESTS, manifest_key_of(page), PageReceived(page=page))
+
+    async def take_listings(self, page: ListingPage) -> None:
+        """The same for what a sales channel offers."""
+        await self.engine.post(LISTINGS, listings_key_of(page.sales_channel), ListingPageReceived(page=page))
 
     def pressure(self) -> float | None:
         """Seconds that a sender should wait before it tries again; None when there is room."""
@@ -156,16 +147,6 @@ class App:
         await (self.engine.pause if command == "pause" else self.engine.resume)(scope, name, "operator")
         await self.standing.look()
         return f"{name} is {'paused' if command == 'pause' else 'going on'}"
-
-
-def identify(config: Config, sales_channel: str, item: bytes) -> Identification:
-    """Name an item with the format of its sales channel."""
-    return FORMATS[config.sales_channels[sales_channel].format].identify(item)
-
-
-def polled(config: Config) -> Mapping[str, OnDemandSettings]:
-    """The sales channels that are polled."""
-    return {name: settings for name, settings in config.on_demand.items() if settings.poll is not None}
 
 
 def run_process(path: Path) -> None:
@@ -218,7 +199,7 @@ def telemetry_of(config: Config, clock: Clock) -> Telemetry:
             "api": ("fulfil", "patchworks", "patchworks_callbacks"),
             "actor": (
                 *(ORDER_IMPORTER, CATALOGUE, CATALOGUE_REFRESH, SKU_ALIASES, DESK),
-                *(RUN_RECOVERY, ORDER_POLL, MANIFESTS, MISSING_ORDERS, BACKFILL),
+                *(RUN_RECOVERY, ORDER_POLL, MANIFESTS, MISSING_ORDERS, BACKFILL, LISTINGS),
             ),
         },
     )
@@ -247,8 +228,8 @@ async def composed(config: Config, clock: Clock, telemetry: Telemetry) -> AsyncI
             overlap=timedelta(seconds=config.fulfil.catalogue_overlap_s),
             emit=emit,
         )
-        outsides = await _outsides(config, stack, clock, emit)
-        engine = _engine(config, journal, catalogue, outsides, emit)
+        outsides = await outsides_of(config, stack, clock, emit)
+        engine = engine_of(config, journal, catalogue, outsides, emit)
         app = App(config, journal, engine, catalogue.index, telemetry)
         register_gauges(telemetry.register_gauge, engine, app.standing)
         supervisor = Supervisor(
@@ -274,6 +255,8 @@ async def composed(config: Config, clock: Clock, telemetry: Telemetry) -> AsyncI
             await engine.post(RUN_RECOVERY, SWEEP_KEY, Sweep())
         for name in polled(config):
             await engine.post(ORDER_POLL, poll_key_of(name), Poll())
+        for name in config.listings:
+            await engine.post(LISTINGS, listings_key_of(name), Expect())
         engine.supervise(supervisor)
         supervisor.add("hints", app.hints.run)
         supervisor.add("upkeep", lambda: run_upkeep(journal, path, config.store.room, emit))
@@ -292,91 +275,6 @@ async def composed(config: Config, clock: Clock, telemetry: Telemetry) -> AsyncI
                 await engine.drain()
 
 
-async def _outsides(config: Config, stack: AsyncExitStack, clock: Clock, emit: Callable[[Any], None]) -> list[Outside]:
-    """The outside systems that are configured, each over a session of its own."""
-
-    async def session(settings: FulfilConfig | PatchworksConfig) -> Session:
-        return await stack.enter_async_context(
-            outgoing(
-                connections_max=settings.concurrency_max,
-                connect_timeout_s=settings.connect_timeout_s,
-                request_timeout_s=settings.request_timeout_s,
-            )
-        )
-
-    outsides = [outside.fulfil(config.fulfil, await session(config.fulfil.api), clock, emit)]
-    if config.patchworks is not None and config.recovery is not None:  # without its actor, nobody takes the outcomes
-        outsides.append(outside.patchworks(config.patchworks, await session(config.patchworks), clock, emit))
-    if config.patchworks is not None and config.on_demand:
-        called = await session(config.patchworks)
-        outsides.append(outside.patchworks_callbacks(config.patchworks, called, clock, emit))
-    return outsides
-
-
-def _engine(
-    config: Config, journal: Journal, catalogue: Catalogue, outsides: Sequence[Outside], emit: Callable[[Any], None]
-) -> Engine:
-    """The engine with every actor there is."""
-    actors: list[Actor] = [
-        OrderImporter(
-            config.sales_channels,
-            catalogue.index,
-            journal,
-            emit,
-            policy=order_policy(config.fulfil),
-            fetches=config.on_demand,
-        ),
-        catalogue,
-        CatalogueRefresh(catalogue.index, journal, _refresh_policy(config.fulfil), emit),
-        SkuAliases(catalogue.index, check_every=timedelta(seconds=config.fulfil.catalogue_every_s), emit=emit),
-        Desk(emit),
-    ]
-
-    async def accept(deliveries: Sequence[Delivery], priority: int = LIVE) -> Sequence[Receipt]:
-        return await engine.accept(deliveries, ORDER_IMPORTER, priority)
-
-    items = Items(partial(identify, config), items_max=config.intake.items_max)
-    replies = Replies(items, accept, journal.clock)
-    actors += [Manifests(journal, emit), MissingOrders(config.on_demand, replies, journal, emit)]
-    if config.on_demand:
-        later = Replies(items, partial(accept, priority=BULK), journal.clock)
-        actors.append(OrderPoll(polled(config), replies, journal, emit))
-        actors.append(Backfill(config.on_demand, config.sales_channels, later, journal, emit))
-    if config.recovery is not None:
-        actors.append(RunRecovery(recovery_policy(config.recovery), items, accept, journal, emit))
-    share = config.telemetry.trace_share if config.telemetry.otlp_url else 0.0
-    engine = Engine(
-        journal,
-        actors,
-        outsides,
-        config.engine,
-        signals_to=DESK,
-        sampled=lambda key: sampled(key, share),
-        emit=emit,
-        rng=random.Random(),  # noqa: S311 - spreads retries
-    )
-    return engine
-
-
-def order_policy(settings: FulfilSettings) -> Policy:
-    """What orders may ask of the tenant, by what is known of it."""
-    known = fulfil_capabilities(settings)
-    return Policy(
-        attempts_max=RESENDS_MAX if known.repeats_create else 1,
-        amends=known.amending,
-        cancels=known.cancel_after_confirm == "accepted",
-    )
-
-
-def _refresh_policy(settings: FulfilSettings) -> RefreshPolicy:
-    return RefreshPolicy(
-        page_size=settings.api.page_size,
-        schedule=Interval(settings.catalogue_refresh_every_s),
-        page_every=timedelta(seconds=settings.catalogue_refresh_page_every_s),
-        gone_max=settings.catalogue_gone_max,
-    )
-
-
 async def _listening(app: App, stack: AsyncExitStack) -> None:
     """Open the private listener first, so that a start can be watched, then the public one."""
     config, emit = app.config, cast("Callable[[object], None]", app.telemetry.emit)
@@ -389,32 +287,14 @@ async def _listening(app: App, stack: AsyncExitStack) -> None:
         control=Control(key=key, commands=commands) if key is not None else None,
     )
     ops_listener = await stack.enter_async_context(Listener("ops", config.ops.host, config.ops.port, ops))
-    clock = app.journal.clock
-    tokens = Tokens(config.intake.oauth, clock, life_s=config.intake.oauth_token_s) if config.intake.oauth else None
-    admission = admission_of(config.intake, tokens)
-    routes = intake_routes(
-        config.intake,
-        sales_channels=config.sales_channels,
-        admission=admission,
-        identify=partial(identify, config),
+    doors = Doors(
         accept=app.accept,
-        clock=clock,
-        emit=emit,
+        take_manifest=app.take_manifest,
+        take_listings=app.take_listings,
+        hint=app.hints.take,
         pressure=app.pressure,
     )
-    routes += manifest_routes(
-        config.intake,
-        sales_channels=config.sales_channels,
-        admission=admission,
-        take=app.take_manifest,
-        clock=clock,
-        emit=emit,
-        pressure=app.pressure,
-    )
-    if tokens is not None:
-        routes += token_routes(tokens, emit=emit)
-    if config.fulfil.webhooks is not None:
-        routes += hint_routes(config.fulfil.webhooks, hint=app.hints.take, emit=emit)
+    routes = public_routes(config, doors, app.journal.clock, emit)
     intake = Listener(
         "intake",
         config.intake.host,

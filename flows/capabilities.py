@@ -94,12 +94,22 @@ def remarks(config: Config) -> tuple[list[Problem], list[str]]:
             notes += _contradictions(config.fulfil)
         except ConfigInvalid as error:
             problems.append(_problem("fulfil.capabilities", error))
+    notes += _prices_unread(config)
     if config.patchworks is not None and config.patchworks.capabilities:
         try:
             notes += _notes("patchworks", PatchworksCapabilities, _patchworks_file(config.patchworks))
         except ConfigInvalid as error:
             problems.append(_problem("patchworks.capabilities", error))
     return problems, notes
+
+
+def _prices_unread(config: Config) -> list[str]:
+    """Prices that are to be compared with list prices that nobody reads."""
+    asked = sorted(name for name, settings in config.listings.items() if settings.compare_prices)
+    if not asked or config.fulfil.api.names.get("product.product.list_price"):
+        return []
+    unnamed = "fulfil.api.names does not say what product.product.list_price is called"
+    return [f"listings.{asked[0]}.compare_prices compares nothing: {unnamed}"]
 
 
 def _contradictions(settings: FulfilSettings) -> list[str]:

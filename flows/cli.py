@@ -13,6 +13,7 @@ import msgspec
 from cyclopts import App, Parameter
 from cyclopts.validators import Number
 
+from flows.cli_listings import listings
 from flows.cli_missing import backfill, manifests
 from flows.cli_parts import (
     CONFIG,
@@ -49,6 +50,7 @@ schema = App(name="schema", help="Published schemas.")
 for part in (orders, holds, manifests, alias, sku, schema):
     app.command(part)
 app.command(backfill)
+app.command(listings)
 
 
 # -- running -----------------------------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Annotated, Final, Literal
 
@@ -15,8 +16,11 @@ from connectors.patchworks.config import IntakeSettings, PatchworksConfig
 from connectors.patchworks.requests import Id
 from flows.formats import FORMATS
 from flows.model.gate import OPEN_GATE, GateSettings
+from flows.model.listings import ListingSettings
+from flows.model.fulfilments import FulfilmentSettings
 from flows.model.on_demand import OnDemandSettings
 from flows.model.sale import SaleSettings
+from flows.model.stock import StockSettings
 from runtime.config import Secret
 from runtime.engine import EngineConfig
 from runtime.journal.upkeep import Room
@@ -107,6 +111,10 @@ class SalesChannelSettings(msgspec.Struct, frozen=True, kw_only=True):
     """By how much the figures of an order may contradict each other, in its currency. Finance owns this figure."""
     sale: SaleSettings
     """How an order becomes a sale in Fulfil."""
+    stock: StockSettings | None = None
+    """How its stock is published; needs `[patchworks]`. Not set: it is not."""
+    fulfilments: FulfilmentSettings | None = None
+    """How it hears of shipments; needs `[patchworks]`. Not set: it does not."""
     gate: GateSettings = OPEN_GATE
     """Which orders are imported, wait, or never are."""
 
@@ -146,6 +154,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     """Which failed runs of Patchworks are recovered. Not set: none."""
     on_demand: dict[str, OnDemandSettings] = {}
     """Callback flows of Patchworks that read the orders of a sales channel, by its name."""
+    listings: dict[str, ListingSettings] = {}
+    """Sales channels whose listings are checked daily, by name."""
     store: StoreSettings = StoreSettings()
     """The journal."""
     ops: OpsSettings = OpsSettings()
@@ -159,7 +169,12 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
         """Refuse two listeners at one address, and reads that could call nobody, or are for a sales channel that is not
         there.
         """
-        found = {**self._listeners_clash(), **self._on_demand_lost(), **self._recovery_lost()}
+        found = {
+            **self._listeners_clash(),
+            **self._callbacks_lost("on_demand", self.on_demand),
+            **self._callbacks_lost("listings", self.listings),
+            **self._recovery_lost(),
+        }
         if found:
             raise RuleBroken(found)
 
@@ -173,14 +188,16 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
         sentence = f"intake.port and ops.port are both {ops.port} on {ops.host}; give one of them another port"
         return {place: sentence}
 
-    def _on_demand_lost(self) -> dict[tuple[str, ...], str]:
+    def _callbacks_lost(
+        self, section: str, asked: Mapping[str, OnDemandSettings | ListingSettings]
+    ) -> dict[tuple[str, ...], str]:
         callbacks = self.patchworks.callbacks if self.patchworks is not None else {}
         found: dict[tuple[str, ...], str] = {}
-        for name, settings in self.on_demand.items():
+        for name, settings in asked.items():
             if name not in self.sales_channels:
-                found["on_demand", name] = f"on_demand names a sales channel that is not configured: {name}"
-            elif settings.callback not in callbacks:
-                found["on_demand", name, "callback"] = f"there is no [patchworks.callbacks.{settings.callback}]"
+                found[section, name] = f"{section} names a sales channel that is not configured: {name}"
+            elif settings.callback not in callbacks and (settings.callback or section == "on_demand"):
+                found[section, name, "callback"] = f"there is no [patchworks.callbacks.{settings.callback}]"
         return found
 
     def _recovery_lost(self) -> dict[tuple[str, ...], str]:

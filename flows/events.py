@@ -178,6 +178,40 @@ class ManifestCompared(Event, frozen=True):
     key: Key
 
 
+class ListingsCompared(Event, frozen=True):
+    """What a sales channel offers was compared with Fulfil's products: with so many mismatches, several at one listing
+    counted each.
+    """
+
+    event = "listings.compared"
+    level = "info"
+    metrics = (
+        Counter("seamline_listing_checks_total", "Comparisons of what sales channels offer.", ("sales_channel",)),
+        Gauge("seamline_listings_checked", "Listings that were compared last.", ("sales_channel",), value="listings"),
+    )
+    sales_channel: str
+    listings: int
+    mismatches: int
+    key: Key
+
+
+class ListingsMismatched(Event, frozen=True):
+    """So many listings of a sales channel have this wrong with them, says its last comparison."""
+
+    event = "listings.mismatched"
+    metrics = (
+        Gauge(
+            "seamline_listing_mismatches",
+            "Active listings with this wrong, as of the last comparison.",
+            ("sales_channel", "cause"),
+            value="listings",
+        ),
+    )
+    sales_channel: str
+    cause: str
+    listings: int
+
+
 class BackfillEnded(Event, frozen=True):
     """A back-fill ended: done, refused or stopped; so many orders were accepted by it, and so many were known."""
 

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import AsyncExitStack
 from typing import Any
 
 from connectors.fulfil.client import FulfilApi
-from connectors.http import Session
+from connectors.fulfil.config import FulfilConfig
+from connectors.http import Session, outgoing
 from connectors.patchworks.auth import credentials_of
 from connectors.patchworks.client import PatchworksApi
 from connectors.patchworks.config import PatchworksConfig
 from connectors.patchworks.triggers import CallbackApi
 from flows.capabilities import fulfil_api
-from flows.config import FulfilSettings
+from flows.config import Config, FulfilSettings
 from runtime.api import Api, ObserveRate, RateReading
 from runtime.breaker import Breaker
 from runtime.budget import Budget
@@ -29,6 +31,28 @@ _CALLBACK_ATTEMPTS_MAX = 6
 """About half a minute; a poll comes again by itself."""
 
 Emit = Callable[[Any], None]
+
+
+async def outsides_of(config: Config, stack: AsyncExitStack, clock: Clock, emit: Emit) -> list[Outside]:
+    """The outside systems that are configured, each over a session of its own."""
+
+    async def session(settings: FulfilConfig | PatchworksConfig) -> Session:
+        return await stack.enter_async_context(
+            outgoing(
+                connections_max=settings.concurrency_max,
+                connect_timeout_s=settings.connect_timeout_s,
+                request_timeout_s=settings.request_timeout_s,
+            )
+        )
+
+    outsides = [fulfil(config.fulfil, await session(config.fulfil.api), clock, emit)]
+    if config.patchworks is not None and config.recovery is not None:  # without its actor, nobody takes the outcomes
+        outsides.append(patchworks(config.patchworks, await session(config.patchworks), clock, emit))
+    asks = config.on_demand or any(settings.callback for settings in config.listings.values())
+    if config.patchworks is not None and asks:
+        called = await session(config.patchworks)
+        outsides.append(patchworks_callbacks(config.patchworks, called, clock, emit))
+    return outsides
 
 
 def fulfil(settings: FulfilSettings, session: Session, clock: Clock, emit: Emit) -> Outside:

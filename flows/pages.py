@@ -32,3 +32,21 @@ def place_in(text: str) -> Place:
         return Place(to_instant(at if at.tzinfo else at.replace(tzinfo=UTC)), unquote(name) if named else None)
     except ValueError:
         raise ValueError(f"{moment!r} is no instant; write it as 2026-11-25T09:30:00Z") from None
+
+
+class NamedPlace(msgspec.Struct, frozen=True):
+    """A place in a list that is sorted by a group and then by a name. As text it is `GROUP@NAME`, both as in a URL."""
+
+    group: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{quote(self.group)}@{quote(self.name)}"
+
+
+def named_place_in(text: str) -> NamedPlace:
+    """What `str(place)` was made of. Raises ValueError that says what is right."""
+    group, named, name = text.partition("@")
+    if not named:
+        raise ValueError(f"{text!r} is no place in the list; copy it from the line that says where more is")
+    return NamedPlace(unquote(group), unquote(name))

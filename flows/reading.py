@@ -15,7 +15,7 @@ import msgspec
 from flows.model.audit import AuditEntry
 from flows.model.candidates import Candidate, candidates
 from flows.model.schema import ORDERS
-from flows.pages import Place
+from flows.pages import NamedPlace, Place
 from runtime.clock import Instant, to_datetime, to_instant
 from runtime.errors import StoreUnreadable
 from runtime.journal.connection import Connection, open_reader
@@ -126,6 +126,42 @@ class ManifestRow(msgspec.Struct, frozen=True, kw_only=True):
     unlisted: int
     open: int
     digest: str
+
+
+class ListingCheckRow(msgspec.Struct, frozen=True, kw_only=True):
+    """The statement about a list of what a sales channel offers, as of `checked_at`; None while pages are missing, or
+    it is compared. Of the `active` ones so many `barcodes` and `prices` could be compared. `mismatches`: by cause.
+    """
+
+    sales_channel: str
+    list: int
+    manifest: str
+    listed_at: datetime | None
+    received_at: datetime
+    checked_at: datetime | None
+    comparison: int | None
+    listings: int
+    active: int
+    barcodes: int
+    prices: int
+    mismatches: dict[str, int]
+    digest: str
+
+
+class MismatchRow(msgspec.Struct, frozen=True, kw_only=True):
+    """Something wrong with one listing: what the sales channel says, and what Fulfil says ('' for nothing)."""
+
+    cause: str
+    listing: str
+    sku: str
+    title: str
+    listed: str
+    expected: str
+
+    @property
+    def place(self) -> NamedPlace:
+        """Its place in the list of mismatches."""
+        return NamedPlace(self.cause, self.listing)
 
 
 class BackfillRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -272,6 +308,20 @@ class Reading:
         rows = await self._query("manifest_by_key", key)
         return _manifest(rows[0]) if rows else None
 
+    async def listing_checks(self, *, sales_channel: str = "", limit: int = 50) -> list[ListingCheckRow]:
+        """Statements about lists of what sales channels offer, the latest first."""
+        return [_listing_check(row) for row in await self._query("listing_checks", sales_channel, limit)]
+
+    async def mismatches(
+        self, sales_channel: str, *, cause: str = "", after: NamedPlace | None = None, limit: int = 200
+    ) -> list[MismatchRow]:
+        """What the last complete comparison of a sales channel's listings found, by cause and listing; the next page
+        begins `after` the `place` of the last one.
+        """
+        place = ("", "") if after is None else (after.group, after.name)
+        rows = await self._query("listing_mismatches", sales_channel, cause, *place, limit)
+        return [MismatchRow(**dict(zip(MismatchRow.__struct_fields__, row, strict=True))) for row in rows]
+
     async def backfill(self, sales_channel: str) -> BackfillRow | None:
         """The back-fill of a sales channel that is under way, or was last; None when there was none."""
         for row in await self._query("backfill_by_key", f"backfill/{sales_channel}"):
@@ -333,6 +383,13 @@ def _manifest(row: Sequence[Any]) -> ManifestRow:
         received_at=to_datetime(received), checked_at=_moment(checked), listed=listed, missing=missing,
         outdated=outdated, unlisted=unlisted, open=opened, digest=digest,
     )  # fmt: skip
+
+
+def _listing_check(row: Sequence[Any]) -> ListingCheckRow:
+    fields = dict(zip(ListingCheckRow.__struct_fields__, row, strict=True))
+    moments = {name: _moment(fields[name]) for name in ("listed_at", "received_at", "checked_at")}
+    mismatches = msgspec.json.decode(fields["mismatches"], type=dict[str, int])
+    return ListingCheckRow(**{**fields, **moments, "mismatches": mismatches})
 
 
 def _fact(row: Sequence[Any]) -> FactRow:

@@ -4,6 +4,7 @@ out, never obeyed by a terminal.
 
 from __future__ import annotations
 
+import csv
 import re
 import shlex
 import sys
@@ -14,6 +15,8 @@ import msgspec
 
 _COMMANDS_A_TERMINAL = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 """Control characters, line breaks and reversals of the direction of text."""
+_COMMANDS_A_SPREADSHEET = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+"""What a formula begins with; the last four are wide forms that some spreadsheets take for it, too."""
 
 
 def harmless(cell: object) -> str:
@@ -50,6 +53,19 @@ def print_table(head: tuple[str, ...], rows: list[tuple[Any, ...]], *, empty: st
     for row in rows:
         table.add_row(*(Text(harmless(cell)) for cell in row))  # Text: brackets in a SKU are no markup
     Console().print(table if rows else empty)
+
+
+def print_csv(head: tuple[str, ...], rows: list[tuple[Any, ...]]) -> None:
+    """Comma-separated values. What a spreadsheet would take for a formula begins with an apostrophe: whoever names a
+    product is not to run anything at whoever opens the list.
+    """
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    for row in (head, *rows):
+        writer.writerow([_inert(harmless(cell)) for cell in row])
+
+
+def _inert(text: str) -> str:
+    return f"'{text}" if text.lstrip().startswith(_COMMANDS_A_SPREADSHEET) else text
 
 
 def tell_more(command: str, options: dict[str, Any], begins: str, rows: list[Any], limit: int, *, json: bool) -> None:

@@ -323,6 +323,8 @@ class Product(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """None: the tenant does not say."""
     barcode: str | None = None
     """None: it has none, or the tenant does not say."""
+    list_price: Decimal | None = None
+    """In the company's currency, exact. None: the tenant does not say."""
     create_date: datetime | None = None
     write_date: datetime | None = None
 
@@ -359,22 +361,26 @@ class _ProductRow(msgspec.Struct, frozen=True, gc=False):
     create_date: Any = None
     write_date: Any = None
     barcode: Any = None
+    list_price: Any = None
 
 
 @functools.cache
-def _product_rows(barcode_field: str) -> Callable[[bytes], list[_ProductRow]]:
-    """Reads rows of a tenant that has barcodes under this name; empty: it does not tell them."""
-    named = msgspec.field(default=None, name=barcode_field or "barcode")
-    row = msgspec.defstruct("_ProductRow", [("barcode", Any, named)], bases=(_ProductRow,), frozen=True, gc=False)
+def _product_rows(barcode_field: str, price_field: str) -> Callable[[bytes], list[_ProductRow]]:
+    """Reads rows of a tenant that has barcodes and list prices under these names; empty: it does not tell them."""
+    named = {"barcode": barcode_field, "list_price": price_field}
+    fields = [(name, Any, msgspec.field(default=None, name=own or name)) for name, own in named.items()]
+    row = msgspec.defstruct("_ProductRow", fields, bases=(_ProductRow,), frozen=True, gc=False)
     return msgspec.json.Decoder(list[row]).decode  # type: ignore[valid-type]
 
 
 PRODUCT_FIELDS: Final = ("code", "rec_name", "active", "create_date", "write_date")
 
 
-def decode_product_page(body: bytes, request: ProductPageRequest, barcode_field: str = "") -> ProductPage:
+def decode_product_page(
+    body: bytes, request: ProductPageRequest, barcode_field: str = "", price_field: str = ""
+) -> ProductPage:
     """The answer to `request`, whose `limit` is what was asked of Fulfil. Raises msgspec.DecodeError."""
-    rows = _product_rows(barcode_field)(body)
+    rows = _product_rows(barcode_field, price_field)(body)
     return ProductPage(
         products=tuple([_product(row) for row in rows if isinstance(row.code, str) and row.code]),
         uncoded=tuple([row.id for row in rows if not (isinstance(row.code, str) and row.code)]),
@@ -394,7 +400,16 @@ def _product(row: _ProductRow) -> Product:
         create_date=_instant(row.create_date),
         write_date=_instant(row.write_date),
         barcode=row.barcode if isinstance(row.barcode, str) and row.barcode else None,
+        list_price=_price(row.list_price),
     )
+
+
+def _price(value: Any) -> Decimal | None:
+    """A price that cannot be read is one that was not told: it must not stop the sync."""
+    try:
+        return decimal_of(value)
+    except Undecodable:
+        return None
 
 
 def _instant(value: Any) -> datetime | None:

@@ -152,7 +152,7 @@ class _Intake:
 
     def _check_now(self, request: web.Request, sales_channel: str) -> None:
         """Refuse what the headers already rule out, and everything while nothing can be taken."""
-        _check_content(request)
+        check_content(request)
         gate = self._gates[sales_channel]
         wait_s = gate.wait_s(self._clock.monotonic()) if gate is not None else 0.0
         if wait_s > 0:
@@ -215,7 +215,7 @@ class _RateGate:
 # -- small pure parts --------------------------------------------------------------------------------------------------
 
 
-def _check_content(request: web.Request) -> None:
+def check_content(request: web.Request) -> None:
     """Refuse what is compressed or is not JSON.
 
     A missing Content-Type is taken as JSON: headers are typed by hand in the connector builder of Patchworks, and the

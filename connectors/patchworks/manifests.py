@@ -1,40 +1,25 @@
-"""Where a sales channel says which orders it has: `POST /v1/manifests/orders/{sales_channel}`, in bounded pages.
+"""Where a sales channel says which orders it has: `POST /v1/manifests/orders/{sales_channel}`.
 
     {"from": "2026-11-20T00:00:00Z", "to": "2026-11-21T00:00:00Z", "orders": ["1001", {"id": 1002, "version": "..."}]}
 
 The window is over the time of purchase: `from` is in it, `to` is not. An order is its id, or an object with `id` and,
-if it is to be compared, `version` (or `updated_at`): its time of change. Of several pages each has the same `manifest`
-(a text of the sender's own, such as the run's id), its number as `page`, from 1, and how many there are as `pages`. A
-flow whose payload is a bare array says the same in the query (`?from=&to=`). A 2xx is given only after the page is on
-disk.
+if it is to be compared, `version` (or `updated_at`): its time of change. Pages, and bare arrays with the rest in the
+query (`?from=&to=`), are as in `manifest_pages`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection, Mapping
-from datetime import UTC, datetime
-from typing import Annotated, Any, Final
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Final
 
 import msgspec
-from aiohttp import web
-from msgspec import Meta
 
-from connectors.patchworks.admission import SignedAdmission
-from connectors.patchworks.config import IntakeSettings
-from connectors.patchworks.intake import Pressure
-from connectors.patchworks.items import BUSY_RETRY_S, JSON, ORDER_ID_LENGTH_MAX, Refusal, body_of, later, never
-from runtime.clock import Clock, to_datetime
+from connectors.patchworks.items import ORDER_ID_LENGTH_MAX, never
+from connectors.patchworks.manifest_pages import Head, Page, bare_rows, check_page, decoded, head_in, in_utc
 from runtime.delivery import digest
-from runtime.errors import Stop, StoreFull
-from runtime.telemetry.events import RequestRefused
 
 ORDERS_PER_PAGE_MAX: Final = 5_000
-PAGES_MAX: Final = 1_000
-_BODIES_MAX: Final = 2
-"""Bodies that may arrive at once; a manifest can wait."""
-_OF_THE_QUERY: Final = ("from", "to", "manifest", "page", "pages")
-_STORE_RETRY_S: Final = 30
-_UNAUTHORISED: Final = "Nothing in the headers proves who is sending; check the authentication of the connector."
 
 
 class Listed(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -44,17 +29,12 @@ class Listed(msgspec.Struct, frozen=True, omit_defaults=True):
     version: str = ""
 
 
-class ManifestPage(msgspec.Struct, frozen=True, kw_only=True):
-    """One page of a manifest. `began` and `ended` are its window, in UTC."""
+class ManifestPage(Page, frozen=True, kw_only=True):
+    """One page of a manifest of orders. `began` and `ended` are its window, in UTC."""
 
-    sales_channel: str
     began: datetime
     ended: datetime
-    manifest: str
-    page: int
-    pages: int
     orders: tuple[Listed, ...]
-    digest: str
 
 
 class _Row(msgspec.Struct):
@@ -63,130 +43,55 @@ class _Row(msgspec.Struct):
     updated_at: str | None = None
 
 
-class _Sent(msgspec.Struct, kw_only=True):
+_AnyRow = str | int | _Row
+
+
+class _Window(Head, kw_only=True):
     from_: datetime = msgspec.field(name="from")
     to: datetime
-    orders: list[str | int | _Row]
-    manifest: Annotated[str, Meta(max_length=100)] = ""
-    page: Annotated[int, Meta(ge=1, le=PAGES_MAX)] = 1
-    pages: Annotated[int, Meta(ge=1, le=PAGES_MAX)] = 1
 
 
-def manifest_routes(
-    settings: IntakeSettings,
-    *,
-    sales_channels: Collection[str],
-    admission: SignedAdmission,
-    take: Callable[[ManifestPage], Awaitable[None]],
-    clock: Clock,
-    emit: Callable[[object], None],
-    pressure: Pressure,
-) -> list[web.RouteDef]:
-    """The route, for `runtime.http.application`; it admits whom the intake admits.
+class _Sent(_Window, kw_only=True):
+    orders: list[_AnyRow]
 
-    `take` makes a page durable, or raises StoreFull. `emit` receives a `RequestRefused` per refusal.
-    """
-    arriving = 0
 
-    async def receive(request: web.Request) -> web.Response:
-        nonlocal arriving
-        partition = ""
-        try:
-            partition = _sender(request, admission, sales_channels)
-            wait_s = pressure() if arriving < _BODIES_MAX else BUSY_RETRY_S
-            if wait_s is not None:
-                raise later(503, "busy", "Nothing can be taken at the moment; nothing was stored.", wait_s)
-            arriving += 1
-            try:
-                body = await body_of(request, settings, instead="send more pages")
-            finally:
-                arriving -= 1
-            if not admission.vouches(request, body):
-                partition = ""
-                raise never(401, "unauthorised", _UNAUTHORISED)
-            page = read_page(partition, body, request.query, to_datetime(clock.now()))
-            await _stored(take, page)
-        except Refusal as refusal:
-            emit(RequestRefused(partition, refusal.body.code))
-            return refusal.response()
-        said = {"status": "accepted", "orders": len(page.orders), "page": page.page, "pages": page.pages}
-        return web.Response(body=msgspec.json.encode(said), headers=JSON)
-
-    return [web.post("/v1/manifests/orders/{sales_channel}", receive)]
+async def read_orders(sales_channel: str, body: bytes, query: Mapping[str, str], now: datetime) -> ManifestPage:
+    """`read_page`, for the route."""
+    return read_page(sales_channel, body, query, now)
 
 
 def read_page(sales_channel: str, body: bytes, query: Mapping[str, str], now: datetime) -> ManifestPage:
     """The page that a request brings. Raises Refusal, which says what is wrong with it."""
-    sent = _decoded(body, query)
-    began, ended = (_utc(moment) for moment in (sent.from_, sent.to))
+    window, rows = decoded(lambda: _sent(body, query))
+    began, ended = (in_utc(moment, "`from` and `to` need") for moment in (window.from_, window.to))
     if not began < ended:
         raise never(422, "window_empty", "`from` must be before `to`.")
     if began > now:
         raise never(422, "window_ahead", "The window has not begun; check the time zone of `from`.")
-    if sent.page > sent.pages:
-        raise never(422, "page_invalid", "`page` must not be above `pages`.")
-    if sent.pages > 1 and not sent.manifest:
-        raise never(422, "manifest_missing", "Pages of one manifest must have the same `manifest`: the run's id, say.")
-    if len(sent.orders) > ORDERS_PER_PAGE_MAX:
-        message = f"A page has at most {ORDERS_PER_PAGE_MAX} orders; send more pages."
-        raise never(413, "items_too_many", message)
-    orders = tuple(_listed(row, index) for index, row in enumerate(sent.orders))
-    content = digest(msgspec.json.encode((sent.pages, orders))).hex()
+    check_page(window, len(rows), rows_max=ORDERS_PER_PAGE_MAX)
+    orders = tuple(_listed(row, index) for index, row in enumerate(rows))
+    content = digest(msgspec.json.encode((window.pages, orders))).hex()
     return ManifestPage(
         sales_channel=sales_channel,
         began=began,
         ended=ended,
-        manifest=sent.manifest or content,
-        page=sent.page,
-        pages=sent.pages,
+        manifest=window.manifest or content,
+        page=window.page,
+        pages=window.pages,
         orders=orders,
         digest=content,
     )
 
 
-# -- the steps of one request ------------------------------------------------------------------------------------------
+def _sent(body: bytes, query: Mapping[str, str]) -> tuple[_Window, list[_AnyRow]]:
+    """What was sent. With a window in the query the body is rows alone."""
+    if "from" in query:
+        return head_in(query, _Window), bare_rows(body, _AnyRow)
+    sent = msgspec.json.decode(body, type=_Sent)
+    return sent, sent.orders
 
 
-def _sender(request: web.Request, admission: SignedAdmission, sales_channels: Collection[str]) -> str:
-    if not admission.admits(request):
-        raise never(401, "unauthorised", _UNAUTHORISED)
-    sales_channel = request.match_info["sales_channel"]
-    if sales_channel not in sales_channels:
-        raise never(404, "sales_channel_unknown", "This sales channel is not configured here; check the path.")
-    return sales_channel
-
-
-async def _stored(take: Callable[[ManifestPage], Awaitable[None]], page: ManifestPage) -> None:
-    try:
-        await take(page)
-    except StoreFull:
-        raise later(503, "store_full", "The store has no room; nothing was stored.", _STORE_RETRY_S) from None
-    except Stop:
-        message = "The store cannot take anything; nothing is promised about this request, so send it again."
-        raise later(503, "stopping", message, _STORE_RETRY_S) from None
-
-
-def _decoded(body: bytes, query: Mapping[str, str]) -> _Sent:
-    """What was sent. With a window in the query the body is rows alone; Patchworks may send an array of one bare."""
-    try:
-        if "from" not in query:
-            return msgspec.json.decode(body, type=_Sent)
-        asked: dict[str, Any] = {name: query[name] for name in _OF_THE_QUERY if name in query}
-        rows = msgspec.json.decode(body)
-        return msgspec.convert({**asked, "orders": rows if isinstance(rows, list) else [rows]}, _Sent, strict=False)
-    except msgspec.ValidationError as error:
-        raise never(422, "manifest_invalid", f"This is no page of a manifest: {error}.") from None
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        raise never(400, "json_malformed", "The body is not valid JSON.") from None
-
-
-def _utc(moment: datetime) -> datetime:
-    if moment.tzinfo is None:
-        raise never(422, "window_without_zone", "`from` and `to` need a time zone (2026-11-20T00:00:00Z).")
-    return moment.astimezone(UTC)
-
-
-def _listed(row: str | int | _Row, index: int) -> Listed:
+def _listed(row: _AnyRow, index: int) -> Listed:
     given = row if isinstance(row, _Row) else _Row(row)
     order_id = str(given.id).strip()
     if not (0 < len(order_id) <= ORDER_ID_LENGTH_MAX and order_id.isprintable()):

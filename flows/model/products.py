@@ -42,6 +42,6 @@ def _row(product: Product) -> Write:
     sellable = None if product.sellable is None else int(product.sellable)
     barcode = barcode_of(product.barcode) if product.barcode else None
     code = product.code
-    return Write(
-        "put_product", (product.id, code, folded(code), product.name or "", int(product.active), sellable, barcode)
-    )
+    price = None if product.list_price is None else str(product.list_price)
+    row = (product.id, code, folded(code), product.name or "", int(product.active), sellable, barcode, price)
+    return Write("put_product", row)

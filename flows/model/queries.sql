@@ -27,10 +27,10 @@ UPDATE exception_case SET closed_at = ?1, closed_how = ?2 WHERE fingerprint = ?3
 
 -- name: put_product
 -- A product as Fulfil has it now.
-INSERT INTO catalogue (product, sku, folded, name, active, sellable, barcode) VALUES :rows(7)
+INSERT INTO catalogue (product, sku, folded, name, active, sellable, barcode, list_price) VALUES :rows(8)
 ON CONFLICT (product) DO UPDATE SET
   sku = excluded.sku, folded = excluded.folded, name = excluded.name, active = excluded.active,
-  sellable = excluded.sellable, barcode = excluded.barcode, gone_at = NULL;
+  sellable = excluded.sellable, barcode = excluded.barcode, list_price = excluded.list_price, gone_at = NULL;
 
 -- name: end_product
 -- A product is no longer in Fulfil, or has no SKU there: (gone at, product).
@@ -277,6 +277,72 @@ GROUP BY known, undecided;
 SELECT key, run, sales_channel, began_at, ended_at, is_dry, status, sentence, asked_at, changed_at, read_to, known, new,
   shipments, invoices, payments, undecided, taken
 FROM backfill WHERE key = ?1;
+
+-- name: drop_listing_page
+-- A page of a list is replaced: (sales channel, list, page).
+DELETE FROM listing WHERE sales_channel = ?1 AND list = ?2 AND page = ?3;
+
+-- name: put_listing
+-- What a page lists; of a listing that is listed twice the last one counts.
+INSERT INTO listing (sales_channel, list, listing, page, sku, barcode, price, currency, title, active) VALUES :rows(10)
+ON CONFLICT (sales_channel, list, listing) DO UPDATE SET
+  page = excluded.page, sku = excluded.sku, barcode = excluded.barcode, price = excluded.price,
+  currency = excluded.currency, title = excluded.title, active = excluded.active;
+
+-- name: drop_listings
+-- Some of the listings of earlier lists: (sales channel, the list that stays, limit).
+DELETE FROM listing WHERE (sales_channel, list, listing) IN (
+  SELECT sales_channel, list, listing FROM listing WHERE sales_channel = ?1 AND list < ?2
+  ORDER BY list, listing LIMIT ?3);
+
+-- name: put_listing_mismatch
+-- Where a listing does not go with its product.
+INSERT INTO listing_mismatch (sales_channel, comparison, cause, listing, sku, title, listed, expected) VALUES :rows(8)
+ON CONFLICT DO NOTHING;
+
+-- name: drop_listing_mismatches
+-- Some of the mismatches of earlier comparisons: (sales channel, the comparison that stays, limit).
+DELETE FROM listing_mismatch WHERE (sales_channel, comparison, cause, listing) IN (
+  SELECT sales_channel, comparison, cause, listing FROM listing_mismatch WHERE sales_channel = ?1 AND comparison < ?2
+  ORDER BY comparison, cause, listing LIMIT ?3);
+
+-- name: put_listing_check
+-- The statement about a list.
+INSERT INTO listing_check (sales_channel, list, manifest, listed_at, received_at, checked_at, comparison, listings, active,
+  barcodes, prices, mismatches, digest) VALUES :rows(13)
+ON CONFLICT (sales_channel, list) DO UPDATE SET
+  listed_at = excluded.listed_at, received_at = excluded.received_at, checked_at = excluded.checked_at,
+  comparison = excluded.comparison, listings = excluded.listings, active = excluded.active,
+  barcodes = excluded.barcodes, prices = excluded.prices, mismatches = excluded.mismatches, digest = excluded.digest;
+
+-- name: listings_after
+-- What a list says, in order of the ids: (sales channel, list, after listing, limit).
+SELECT listing, sku, barcode, price, currency, title, active FROM listing
+WHERE sales_channel = ?1 AND list = ?2 AND listing > ?3 ORDER BY listing LIMIT ?4;
+
+-- name: listings_left
+-- Whether anything of earlier lists or comparisons is left: (sales channel, list, comparison).
+SELECT EXISTS (SELECT 1 FROM listing WHERE sales_channel = ?1 AND list < ?2)
+  OR EXISTS (SELECT 1 FROM listing_mismatch WHERE sales_channel = ?1 AND comparison < ?3);
+
+-- name: products_folded
+-- Products whose SKUs differ from some at most in case and spaces: (:keys, folded).
+SELECT folded, sku, active AND sellable IS NOT 0, active, barcode, list_price, gone_at FROM catalogue
+WHERE folded IN (:keys) ORDER BY gone_at IS NOT NULL, product;
+
+-- name: listing_checks
+-- Statements about lists, the latest first: (sales channel or '', limit).
+SELECT sales_channel, list, manifest, listed_at, received_at, checked_at, comparison, listings, active, barcodes, prices,
+  mismatches, digest
+FROM listing_check WHERE ?1 = '' OR sales_channel = ?1 ORDER BY received_at DESC, sales_channel, list DESC LIMIT ?2;
+
+-- name: listing_mismatches
+-- Mismatches that the last complete comparison of a sales channel found: (sales channel, cause or '', after cause, after
+-- listing, limit).
+SELECT cause, listing, sku, title, listed, expected FROM listing_mismatch
+WHERE sales_channel = ?1 AND comparison = (SELECT max(comparison) FROM listing_check WHERE sales_channel = ?1)
+  AND (?2 = '' OR cause = ?2) AND (cause, listing) > (?3, ?4)
+ORDER BY cause, listing LIMIT ?5;
 
 -- name: put_outgoing
 -- A line for a flow; a later form takes the place of one that waits, or is under way.

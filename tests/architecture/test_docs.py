@@ -130,7 +130,10 @@ def test_defaults_in_the_example_are_the_defaults() -> None:
             seen += 1
             name, _, value = line.removeprefix("# ").partition(" = ")
             value = value.partition("#")[0].strip().replace("_000", "000")
-            default = known.get(f"{section}.{name}", of_name[name])
+            parts = section.split(".")  # one of which may be a name that the operator chooses
+            named = (".".join([*parts[:at], "<name>", *parts[at + 1 :], name]) for at in range(1, len(parts)))
+            path = next((each for each in (f"{section}.{name}", *named) if each in known), "")
+            default = known[path] if path else of_name[name]
             if default not in (None, "none"):
                 assert value.strip('"') == str(default).strip('"'), line
     assert seen > 10

@@ -19,9 +19,13 @@ from connectors.patchworks.admission import admission_of, readers_of
 from connectors.patchworks.config import IntakeSettings, OAuthClient
 from connectors.patchworks.intake import ArrayAccepted, ItemAccepted, intake_routes
 from connectors.patchworks.items import RefusalBody
+from connectors.patchworks.listings import read_listings
+from connectors.patchworks.manifest_pages import ManifestDoor
+from connectors.patchworks.manifests import read_orders
 from connectors.patchworks.pull import pull_routes
 from connectors.patchworks.tokens import Tokens, token_routes
 from flows.formats import FORMATS
+from runtime.clock import SystemClock
 from runtime.config import Secret
 from runtime.delivery import Accept
 from runtime.http import application
@@ -46,6 +50,7 @@ VALUES = {
     "since": "",
 }
 """What an instance of the connector would have."""
+PAGES_OF_MANIFESTS = ("manifest_pages", "items:body_of", "intake:check_content")
 VERBS = {"get", "post", "put", "patch", "delete"}
 
 
@@ -85,7 +90,20 @@ def routes(accept: Accept | None = None) -> list[web.RouteDef]:
         )
         for what in PULLED
     ]
-    return [*intake, *token_routes(tokens, emit=lambda _event: None), *itertools.chain(*pulled)]
+    manifests = ManifestDoor(
+        settings,
+        sales_channels=[VALUES["sales_channel"]],
+        admission=admission_of(settings, tokens),
+        clock=SystemClock(),
+        emit=lambda _event: None,
+        pressure=lambda: None,
+    )
+    listed = [manifests.route("orders", read_orders, forgotten), manifests.route("listings", read_listings, forgotten)]
+    return [*intake, *listed, *token_routes(tokens, emit=lambda _event: None), *itertools.chain(*pulled)]
+
+
+async def forgotten(_page: Any) -> None:
+    """A page that nobody keeps."""
 
 
 async def no_rows(_sales_channel: str, _after: Any, _limit: int) -> list[Any]:
@@ -119,11 +137,12 @@ def test_every_reference_of_the_description_leads_somewhere() -> None:
 
 
 def refusals_in(*modules: str) -> dict[int, set[str]]:
-    """The codes of each status that a module can refuse with, read from its text."""
+    """The codes of each status that a module, or `module:function`, can refuse with, read from its text."""
     found: dict[int, set[str]] = {}
-    for module in modules:
+    for module, _, function in (each.partition(":") for each in modules):
         tree = ast.parse((ROOT / "connectors" / "patchworks" / f"{module}.py").read_text(encoding="utf-8"))
-        for node in ast.walk(tree):
+        parts = [node for node in tree.body if not function or getattr(node, "name", "") == function]
+        for node in itertools.chain(*map(ast.walk, parts)):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and len(node.args) >= 3:
                 status, code = node.args[0], node.args[1]
                 if (
@@ -139,6 +158,8 @@ def refusals_in(*modules: str) -> dict[int, set[str]]:
     ("path", "verb", "modules"),
     [
         ("/v1/orders/{sales_channel}", "post", ("intake", "items")),
+        ("/v1/manifests/orders/{sales_channel}", "post", ("manifests", *PAGES_OF_MANIFESTS)),
+        ("/v1/manifests/listings/{sales_channel}", "post", ("listings", *PAGES_OF_MANIFESTS)),
         *((f"/v1/{what}/{{sales_channel}}", "get", ("pull",)) for what in PULLED),
     ],
 )

@@ -73,3 +73,26 @@ def test_check_names_each_flow_of_an_unknown_sales_channel(seamline: Type, tmp_p
         "line 15, recovery.flows.1201: there is no sales channel 'webb'; there are web",
         "line 17, recovery.flows.1203: there is no sales channel 'shop'; there are web",
     ]
+
+
+def test_check_names_what_is_wrong_with_the_check_of_listings(seamline: Type, tmp_path: Path) -> None:
+    """An unknown sales channel, a callback that is not there, prices without a currency, lists that are always late."""
+    more = (
+        "[listings.webb]\n[listings.web]\ncallback = 'offers'\n",
+        "[listings.web]\ncompare_prices = true\n",
+        "[listings.web]\ncallback = 'offers'\ndue_within_s = 3600\n",
+    )
+    unknown, lost = checked(seamline, tmp_path, more[0])
+    assert "listings.webb: listings names a sales channel that is not configured: webb" in unknown
+    assert "listings.web.callback: there is no [patchworks.callbacks.offers]" in lost
+    (line,) = checked(seamline, tmp_path, more[1])
+    assert "listings.web.price_currency: compare_prices needs price_currency" in line
+    (line,) = checked(seamline, tmp_path, more[2])
+    assert "listings.web.due_within_s: due_within_s must be above every_s" in line
+
+
+def test_check_notes_prices_that_would_not_be_compared(seamline: Type, tmp_path: Path) -> None:
+    """Nothing is wrong, and nothing would be found."""
+    checked(seamline, tmp_path, "[listings.web]\ncompare_prices = true\nprice_currency = 'EUR'\n")
+    said = seamline("check", "--config", str(tmp_path / "seamline.toml"))
+    assert "note: listings.web.compare_prices compares nothing" in said.err

@@ -287,6 +287,26 @@ def test_a_page_of_products_is_read_with_dates_of_every_generation() -> None:
     assert (page.last_id, page.complete) == (7, False)
 
 
+@pytest.mark.parametrize(
+    ("value", "price"),
+    [
+        pytest.param({"__class__": "Decimal", "decimal": "24.50"}, "24.50", id="decimal"),
+        pytest.param("24.5000", "24.5000", id="text"),
+        pytest.param(24.5, "24.5", id="number"),
+        pytest.param(None, None, id="none"),
+        pytest.param("soon", None, id="no price"),
+        pytest.param({"__class__": "Decimal", "decimal": "NaN"}, None, id="not a number"),
+        pytest.param([1], None, id="a list"),
+    ],
+)
+def test_a_list_price_is_read_where_it_is_named_and_never_stops_the_sync(value: Any, price: str | None) -> None:
+    """Exact; what cannot be read is not told. Under the tenant's own name, and not at all where it has none."""
+    body = json.dumps([{"id": 4, "code": "MUG", "price_list": value}]).encode()
+    (product,) = wire.decode_product_page(body, wire.ProductPageRequest(), "", "price_list").products
+    assert product.list_price == (None if price is None else Decimal(price))
+    assert wire.decode_product_page(body, wire.ProductPageRequest()).products[0].list_price is None
+
+
 @pytest.mark.parametrize(("rows", "complete"), [(0, True), (1, True), (2, False)])
 def test_a_page_shorter_than_asked_is_the_last(rows: int, *, complete: bool) -> None:
     """There is no total and no cursor; an empty page leaves the cursor where it was."""

@@ -13,10 +13,12 @@ import msgspec
 from msgspec import Meta
 from yarl import URL
 
-Source = Literal["payload", "order_events", "orders_updated", "order_ids", "stock_levels", "fulfilments", "target"]
+Source = Literal[
+    "payload", "order_events", "orders_updated", "order_ids", "listings", "stock_levels", "fulfilments", "target"
+]
 """Where a run's first payload comes from: from whoever triggers it; a sales channel's webhook (one order per run); the
-orders it changed since the flow's last run; its manifests (ids of orders, stock figures, fulfilments it has); or
-pages that we serve."""
+orders it changed since the flow's last run; its manifests (ids of orders, what it offers, stock figures, fulfilments
+it has); or pages that we serve."""
 
 
 def check_loopback(url: str) -> None:

@@ -32,8 +32,9 @@ def orders_item(channel: SalesChannel, since: Instant, *, skip: int = 0, limit: 
 def read_channel(flow: Flow, channel: SalesChannel, asked: dict[str, Any], now: Instant) -> Item:
     """The first payload of a flow that reads a sales channel.
 
-    `asked` are the variables of whoever called: `since` (ISO 8601), `page` (from 1) and `limit` for orders, `id` for
-    one order. Without `since`, `orders_updated` goes on where the flow's last run ended. Raises ValueError.
+    `asked` are the variables of whoever called: `since` (ISO 8601), `page` (from 1) and `limit` for orders, the last
+    two for what is offered, `id` for one order. Without `since`, `orders_updated` goes on where the flow's last run
+    ended. Raises ValueError.
     """
     match flow.seed.source:
         case "orders_updated":
@@ -49,6 +50,10 @@ def read_channel(flow: Flow, channel: SalesChannel, asked: dict[str, Any], now: 
         case "order_ids":
             since = _instant(asked["since"]) if asked.get("since") else Instant(0)
             rows: list[Any] = [_order_row(each) for each in channel.updated_since(since)]
+        case "listings":
+            limit = int(asked.get("limit", len(channel.goods)))
+            first = (int(asked.get("page", 1)) - 1) * limit
+            rows = [_listing_row(channel, sku) for sku in list(channel.goods)[first : first + limit]]
         case "stock_levels":
             rows = [
                 {"sku": sku, "location": location, "quantity": quantity, "shown": channel.stock.shown(sku)}
@@ -67,6 +72,12 @@ def _order_row(order: Order) -> dict[str, Any]:
         "updated_at": to_datetime(order.updated_at).isoformat(timespec="seconds"),
         "cancelled": order.cancelled_at is not None,
     }
+
+
+def _listing_row(channel: SalesChannel, sku: str) -> dict[str, Any]:
+    product = channel.goods[sku]
+    price = f"{product.price_cents // 100}.{product.price_cents % 100:02}"
+    return {"sku": sku, "price": price, "currency": channel.seed.currency, "title": product.title, "active": True}
 
 
 def _fulfilment_rows(order: Order) -> list[dict[str, Any]]:

@@ -1,0 +1,112 @@
+"""Every actor there is, constructed and wired into the engine: a part of the composition root."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
+from functools import partial
+from typing import Any
+
+from connectors.contract import Identification
+from connectors.patchworks.items import Items
+from connectors.patchworks.replies import Replies
+from flows.backfill import Backfill
+from flows.capabilities import fulfil_capabilities
+from flows.catalogue import Catalogue
+from flows.catalogue_refresh import CatalogueRefresh, RefreshPolicy
+from flows.config import Config, FulfilSettings
+from flows.desk import NAME as DESK
+from flows.desk import Desk
+from flows.formats import FORMATS
+from flows.listings import Listings
+from flows.manifests import Manifests
+from flows.missing_orders import MissingOrders
+from flows.model.on_demand import OnDemandSettings
+from flows.order_importer import NAME as ORDER_IMPORTER
+from flows.order_importer import RESENDS_MAX, OrderImporter, Policy
+from flows.order_poll import OrderPoll
+from flows.run_recovery import RunRecovery, recovery_policy
+from flows.sku_aliases import SkuAliases
+from runtime.actor import Actor
+from runtime.channel import BULK, LIVE
+from runtime.delivery import Delivery, Receipt
+from runtime.engine import Engine, Outside
+from runtime.journal.journal import Journal
+from runtime.schedule import Interval
+from runtime.telemetry.tracing import sampled
+
+
+def engine_of(
+    config: Config, journal: Journal, catalogue: Catalogue, outsides: Sequence[Outside], emit: Callable[[Any], None]
+) -> Engine:
+    """The engine with every actor there is."""
+    actors: list[Actor] = [
+        OrderImporter(
+            config.sales_channels,
+            catalogue.index,
+            journal,
+            emit,
+            policy=order_policy(config.fulfil),
+            fetches=config.on_demand,
+        ),
+        catalogue,
+        CatalogueRefresh(catalogue.index, journal, _refresh_policy(config.fulfil), emit),
+        SkuAliases(catalogue.index, check_every=timedelta(seconds=config.fulfil.catalogue_every_s), emit=emit),
+        Desk(emit),
+    ]
+
+    async def accept(deliveries: Sequence[Delivery], priority: int = LIVE) -> Sequence[Receipt]:
+        return await engine.accept(deliveries, ORDER_IMPORTER, priority)
+
+    items = Items(partial(identify, config), items_max=config.intake.items_max)
+    replies = Replies(items, accept, journal.clock)
+    actors += [Manifests(journal, emit), MissingOrders(config.on_demand, replies, journal, emit)]
+    actors.append(Listings(config.listings, catalogue.index, journal, emit))
+    if config.on_demand:
+        later = Replies(items, partial(accept, priority=BULK), journal.clock)
+        actors.append(OrderPoll(polled(config), replies, journal, emit))
+        actors.append(Backfill(config.on_demand, config.sales_channels, later, journal, emit))
+    if config.recovery is not None:
+        actors.append(RunRecovery(recovery_policy(config.recovery), items, accept, journal, emit))
+    share = config.telemetry.trace_share if config.telemetry.otlp_url else 0.0
+    engine = Engine(
+        journal,
+        actors,
+        outsides,
+        config.engine,
+        signals_to=DESK,
+        sampled=lambda key: sampled(key, share),
+        emit=emit,
+        rng=random.Random(),  # noqa: S311 - spreads retries
+    )
+    return engine
+
+
+def order_policy(settings: FulfilSettings) -> Policy:
+    """What orders may ask of the tenant, by what is known of it."""
+    known = fulfil_capabilities(settings)
+    return Policy(
+        attempts_max=RESENDS_MAX if known.repeats_create else 1,
+        amends=known.amending,
+        cancels=known.cancel_after_confirm == "accepted",
+    )
+
+
+def _refresh_policy(settings: FulfilSettings) -> RefreshPolicy:
+    return RefreshPolicy(
+        page_size=settings.api.page_size,
+        schedule=Interval(settings.catalogue_refresh_every_s),
+        page_every=timedelta(seconds=settings.catalogue_refresh_page_every_s),
+        gone_max=settings.catalogue_gone_max,
+    )
+
+
+def identify(config: Config, sales_channel: str, item: bytes) -> Identification:
+    """Name an item with the format of its sales channel."""
+    return FORMATS[config.sales_channels[sales_channel].format].identify(item)
+
+
+def polled(config: Config) -> Mapping[str, OnDemandSettings]:
+    """The sales channels that are polled."""
+    return {name: settings for name, settings in config.on_demand.items() if settings.poll is not None}

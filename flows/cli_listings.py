@@ -1,0 +1,106 @@
+"""The command about listings: what sales channels offer, against Fulfil's products."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from cyclopts import Parameter
+
+from flows.cli_parts import CONFIG, AsJson, ConfigPath, NotFound, Rows, read_store
+from flows.pages import NamedPlace, named_place_in
+from flows.screen import print_csv, print_json, print_table, short, tell_more
+
+Cause = Literal["no-sku", "unknown", "gone", "inactive", "unsellable", "ambiguous", "barcode", "price"]
+AsCsv = Annotated[bool, Parameter(name="--csv", help="Comma-separated values, for a spreadsheet.", negative="")]
+After = Annotated[
+    NamedPlace | None,
+    Parameter(
+        converter=lambda _type, tokens: named_place_in(tokens[0].value),
+        n_tokens=1,
+        accepts_keys=False,
+        metavar="CAUSE@LISTING",
+    ),
+]
+
+_HEAD = ("cause", "listing", "SKU", "title", "sales channel says", "Fulfil says")
+
+
+def listings(
+    sales_channel: str = "",
+    *,
+    cause: Cause | None = None,
+    checks: Annotated[bool, Parameter(negative="")] = False,
+    after: After = None,
+    limit: Rows = 200,
+    csv: AsCsv = False,
+    config: ConfigPath = CONFIG,
+    json: AsJson = False,
+) -> None:
+    """Listings of a sales channel that do not go with Fulfil's products, as of the last check.
+
+    Without SALES_CHANNEL, or with --checks: the statements about the checks, the latest first.
+
+    Parameters
+    ----------
+    sales_channel
+        The sales channel as configured.
+    cause
+        Only those of one cause.
+    checks
+        When what was compared, and what was found, instead.
+    after
+        Only those behind this one in the list: the cause and the listing's id, as the last line of a page names them.
+    """
+    if checks or not sales_channel:
+        _print_checks(
+            read_store(config, lambda read: read.listing_checks(sales_channel=sales_channel, limit=limit)), json
+        )
+        return
+    rows = _mismatches(config, sales_channel, cause or "", after, limit + 1)
+    shown = [(row.cause, row.listing, row.sku, row.title, row.listed, row.expected) for row in rows[:limit]]
+    if json:
+        print_json(rows[:limit])
+    elif csv:
+        print_csv(_HEAD, shown)
+    else:
+        print_table(_HEAD, shown, empty="every listing that was checked goes with its product")
+    command = f"seamline listings {shlex.quote(sales_channel)}{' --csv' if csv else ''}"
+    options = {"--cause": cause, "--limit": limit, "--config": config}
+    tell_more(command, options, "--after", rows, limit, json=json)
+
+
+def _mismatches(config: Path, sales_channel: str, cause: str, after: NamedPlace | None, limit: int) -> list[Any]:
+    """What the last complete check found. Raises NotFound when there was none: that is not the same as nothing."""
+
+    async def ask(read: Any) -> Any:
+        checks = await read.listing_checks(sales_channel=sales_channel, limit=1_000)
+        found = await read.mismatches(sales_channel, cause=cause, after=after, limit=limit)
+        return any(each.comparison is not None for each in checks), found
+
+    was_checked, found = read_store(config, ask)
+    if not was_checked:
+        raise NotFound(
+            f"no complete list of what {sales_channel!r} offers has been checked; `seamline listings` shows what came"
+        )
+    return list(found)
+
+
+def _print_checks(rows: list[Any], json: bool) -> None:
+    if json:
+        print_json(rows)
+        return
+    print_table(
+        ("received", "sales channel", "checked", "listings", "active", "barcodes", "prices", "mismatches"),
+        [
+            (
+                *(short(row.received_at), row.sales_channel, short(row.checked_at), row.listings, row.active),
+                *(row.barcodes, row.prices, ", ".join(f"{count} {cause}" for cause, count in row.mismatches.items())),
+            )
+            if row.checked_at is not None
+            else (short(row.received_at), row.sales_channel, "not yet", "", "", "", "", "")
+            for row in rows
+        ],
+        empty="no sales channel has said what it offers",
+    )
