@@ -18,14 +18,17 @@ from flows.catalogue_refresh import CatalogueRefresh, RefreshPolicy
 from flows.config import Config, FulfilSettings
 from flows.desk import NAME as DESK
 from flows.desk import Desk
+from flows.flow_starts import FlowStartsActor
 from flows.formats import FORMATS
 from flows.listings import Listings
 from flows.manifests import Manifests
 from flows.missing_orders import MissingOrders
 from flows.model.on_demand import OnDemandSettings
+from flows.model.outgoing import FlowTarget, What
 from flows.order_importer import NAME as ORDER_IMPORTER
 from flows.order_importer import RESENDS_MAX, OrderImporter, Policy
 from flows.order_poll import OrderPoll
+from flows.run_follower import RunFollower
 from flows.run_recovery import RunRecovery, recovery_policy
 from flows.sku_aliases import SkuAliases
 from runtime.actor import Actor
@@ -67,6 +70,8 @@ def engine_of(
         later = Replies(items, partial(accept, priority=BULK), journal.clock)
         actors.append(OrderPoll(polled(config), replies, journal, emit))
         actors.append(Backfill(config.on_demand, config.sales_channels, later, journal, emit))
+    if config.patchworks is not None:
+        actors += [FlowStartsActor(flow_targets(config), journal, emit), RunFollower(emit)]
     if config.recovery is not None:
         actors.append(RunRecovery(recovery_policy(config.recovery), items, accept, journal, emit))
     share = config.telemetry.trace_share if config.telemetry.otlp_url else 0.0
@@ -81,6 +86,17 @@ def engine_of(
         rng=random.Random(),  # noqa: S311 - spreads retries
     )
     return engine
+
+
+def flow_targets(config: Config) -> dict[str, tuple[What, FlowTarget]]:
+    """The flows that are started, by their ids in Patchworks, and what each takes."""
+    found: dict[str, tuple[What, FlowTarget]] = {}
+    for settings in config.sales_channels.values():
+        if settings.stock is not None:
+            found[settings.stock.flow.flow_id] = ("levels", settings.stock.flow)
+        if settings.fulfilments is not None:
+            found[settings.fulfilments.flow.flow_id] = ("fulfilments", settings.fulfilments.flow)
+    return found
 
 
 def order_policy(settings: FulfilSettings) -> Policy:

@@ -25,7 +25,7 @@ from connectors.http import Session, outgoing
 from connectors.patchworks.listings import ListingPage
 from connectors.patchworks.manifests import ManifestPage
 from flows import events as business_events
-from flows.actors import engine_of, polled
+from flows.actors import engine_of, flow_targets, polled
 from flows.backfill import NAME as BACKFILL
 from flows.backfill import ask as ask_for_backfill
 from flows.catalogue import KEY as CATALOGUE_KEY
@@ -47,6 +47,8 @@ from flows.manifests import NAME as MANIFESTS
 from flows.manifests import PageReceived
 from flows.manifests import key_of as manifest_key_of
 from flows.model.messages import MISSING_ORDERS
+from flows.model.outgoing import FLOW_STARTS
+from flows.model.runs import RUN_FOLLOWER
 from flows.model.schema import ORDERS
 from flows.model.skus import SkuIndex
 from flows.order_importer import NAME as ORDER_IMPORTER
@@ -88,7 +90,7 @@ busy event loop than for the disk, several times a commit, and every order waits
 """
 _GC_THRESHOLDS = (50_000, 20, 50)
 """An order makes hundreds of short-lived objects and no cycles: looking for those less often saves CPU."""
-_RELEASING = (ORDER_IMPORTER, RUN_RECOVERY, ORDER_POLL, MANIFESTS, MISSING_ORDERS, LISTINGS)
+_RELEASING = (ORDER_IMPORTER, RUN_RECOVERY, ORDER_POLL, MANIFESTS, MISSING_ORDERS, LISTINGS, FLOW_STARTS)
 """Actors with something that a person can have decided on again, the one that comes first for a key."""
 
 
@@ -200,7 +202,9 @@ def telemetry_of(config: Config, clock: Clock) -> Telemetry:
             "actor": (
                 *(ORDER_IMPORTER, CATALOGUE, CATALOGUE_REFRESH, SKU_ALIASES, DESK),
                 *(RUN_RECOVERY, ORDER_POLL, MANIFESTS, MISSING_ORDERS, BACKFILL, LISTINGS),
+                *(FLOW_STARTS, RUN_FOLLOWER),
             ),
+            "flow": flow_targets(config),
         },
     )
     fingerprinted = fingerprint(config)[:12]

@@ -15,9 +15,9 @@ from connectors.patchworks.capabilities import PatchworksProbeSettings
 from connectors.patchworks.config import IntakeSettings, PatchworksConfig
 from connectors.patchworks.requests import Id
 from flows.formats import FORMATS
+from flows.model.fulfilments import FulfilmentSettings
 from flows.model.gate import OPEN_GATE, GateSettings
 from flows.model.listings import ListingSettings
-from flows.model.fulfilments import FulfilmentSettings
 from flows.model.on_demand import OnDemandSettings
 from flows.model.sale import SaleSettings
 from flows.model.stock import StockSettings
@@ -174,9 +174,25 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
             **self._callbacks_lost("on_demand", self.on_demand),
             **self._callbacks_lost("listings", self.listings),
             **self._recovery_lost(),
+            **self._targets_clash(),
         }
         if found:
             raise RuleBroken(found)
+
+    def _targets_clash(self) -> dict[tuple[str, ...], str]:
+        """A flow takes one kind of lines, and somebody has to start it."""
+        found: dict[tuple[str, ...], str] = {}
+        taken: dict[str, str] = {}
+        for name, settings in self.sales_channels.items():
+            for what, target in (("stock", settings.stock), ("fulfilments", settings.fulfilments)):
+                if target is None:
+                    continue
+                place = ("sales_channels", name, what)
+                if self.patchworks is None:
+                    found[place] = "its flow is started at Patchworks: say under [patchworks] how to call it"
+                elif taken.setdefault(target.flow.flow_id, what) != what:
+                    found[place] = f"the flow {target.flow.flow_id} takes {taken[target.flow.flow_id]} already"
+        return found
 
     def _listeners_clash(self) -> dict[tuple[str, ...], str]:
         intake, ops = self.intake, self.ops
