@@ -72,6 +72,14 @@ class FulfilSettings(msgspec.Struct, frozen=True, kw_only=True):
     """The distance between two pages of that, so that it never takes the calls of orders."""
     catalogue_gone_max: Annotated[int, Meta(ge=0, le=100_000)] = 1_000
     """So many products may be gone at once; when more are, none is believed to be, and it is a case."""
+    stock_every_s: Annotated[float, Meta(gt=0, le=3_600)] = 10.0
+    """How often it is asked which products moved; only where stock is published."""
+    stock_overlap_s: Annotated[float, Meta(ge=0, le=86_400)] = 120.0
+    """How far before the last look each one reads again, because late commits carry earlier times."""
+    stock_sweep_every_s: Annotated[float, Meta(ge=60, le=31_536_000)] = 86_400.0
+    """How often the levels of all products are read again."""
+    stock_sweep_page_every_s: Annotated[float, Meta(ge=0, le=3_600)] = 1.0
+    """The distance between two pages of that, so that it never takes the calls of orders."""
     capabilities: str = ""
     """The file in which `seamline probe fulfil` keeps what this tenant can do. Empty: nothing is known, and the least
     is assumed."""
@@ -107,7 +115,7 @@ class SalesChannelSettings(msgspec.Struct, frozen=True, kw_only=True):
 
     format: str
     """The format of its payloads: shopify, woocommerce, bigcommerce, magento2, magento1, amazon or seamline."""
-    tolerance: Annotated[Decimal, Meta(ge=0)] = Decimal(0)
+    tolerance: Decimal = Decimal(0)
     """By how much the figures of an order may contradict each other, in its currency. Finance owns this figure."""
     sale: SaleSettings
     """How an order becomes a sale in Fulfil."""
@@ -119,9 +127,11 @@ class SalesChannelSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Which orders are imported, wait, or never are."""
 
     def __post_init__(self) -> None:
-        """Refuse a format that nobody reads."""
+        """Refuse a format that nobody reads, and a tolerance that is none."""
         if self.format not in FORMATS:
             raise ValueError(f"format {self.format!r} is not known; there are {', '.join(sorted(FORMATS))}")
+        if not self.tolerance >= 0:
+            raise ValueError(f"tolerance is an amount of zero or more, not {self.tolerance}")
 
 
 class TelemetrySettings(msgspec.Struct, frozen=True, kw_only=True):

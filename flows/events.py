@@ -248,3 +248,14 @@ class PossibleRepeat(Event, frozen=True):
     level = "info"
     metrics = (Counter("seamline_flow_possible_repeats_total", "Starts that may have run twice.", ("flow",)),)
     flow: str
+
+
+class StockPublished(Event, frozen=True):
+    """Levels of a sales channel were decided on, and wait for its flow."""
+
+    event = "stock.published"
+    metrics = (
+        Counter("seamline_stock_levels_total", "Levels that were published.", ("sales_channel",), amount="levels"),
+    )
+    sales_channel: str
+    levels: int
