@@ -104,7 +104,7 @@ class SalesChannelSettings(msgspec.Struct, frozen=True, kw_only=True):
     """One sales channel: how its orders are read, and what their sales look like."""
 
     format: str
-    """The format of its payloads: shopify, woocommerce, bigcommerce, magento2, magento1, amazon or seamline."""
+    """The format of its payloads: shopify, woocommerce, bigcommerce, magento2, magento1, amazon, onx or seamline."""
     tolerance: Annotated[Decimal, Meta(ge=0)] = Decimal(0)
     """By how much the figures of an order may contradict each other, in its currency. Finance owns this figure."""
     sale: SaleSettings
