@@ -112,7 +112,7 @@ def _weigh(
                 kind = _UNMAPPED.get(unmapped.kind, "order.unmapped")
                 cases.append(case_of(kind, unmapped.name, unmapped.sentence, state, now))
             case Unmappable() as unmappable:
-                cases.append(case_of("order.contradiction", "mapping", unmappable.reason, state, now))
+                cases.append(case_of(unmappable.kind, "mapping", unmappable.reason, state, now))
             case sale:
                 return _create(state, settings, sale, message.aliases, verdict)
     held = msgspec.structs.replace(state, status=Status.HELD, cases=tuple(cases))
