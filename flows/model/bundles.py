@@ -25,6 +25,7 @@ from runtime.rule import RuleBroken
 
 _UNIT_PRICE_DIGITS = 6
 _SHARE_DIGITS = 6
+_SHARE_MAX = Decimal(1_000_000)
 _NO_ID = "line"
 _TWO = Decimal(2)
 
@@ -34,7 +35,7 @@ class Component(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
     quantity: Annotated[int, Meta(ge=1, le=10_000)] = 1
     """How many pieces of it one bundle has."""
-    share: Annotated[Decimal, Meta(ge=0, le=1_000_000)] | None = None
+    share: Decimal | None = None
     """What all its pieces bear of the price, in proportion to the other shares: 60 and 40, or 3 and 2. Every component
     of a bundle has one, or none has: then each piece bears the same."""
 
@@ -55,8 +56,10 @@ class Bundle(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         for sku, share in shares.items() if given else ():
             if share is None:
                 found["components", sku] = "has no share of the price, and others have one; give it to all, or to none"
-            elif share != rounded(share, _SHARE_DIGITS):
-                found["components", sku, "share"] = f"has more than {_SHARE_DIGITS} digits after the point"
+            elif not ZERO <= share <= _SHARE_MAX or share != rounded(share, _SHARE_DIGITS):
+                found["components", sku, "share"] = (
+                    f"must be from 0 to {_SHARE_MAX:,}, with up to {_SHARE_DIGITS} digits"
+                )
         if found:
             raise RuleBroken(found)
 

@@ -15,6 +15,7 @@ from flows.model.bundles import (
     Bundle,
     Component,
     bundles_in,
+    bundles_kept,
     divided,
     exploded,
     part_of,
@@ -24,14 +25,16 @@ from flows.model.bundles import (
     told,
 )
 from flows.model.content import content_of
-from flows.model.order import Order
+from flows.model.order import FulfilmentStatus, Order
 from flows.model.order_state import OrderState, Status
 from flows.model.proof import prove
 from flows.model.sale import sale_for
+from flows.order_importer import presented
+from flows.order_importer.parts import Policy
 from runtime.config import check
 from runtime.rule import RuleBroken
 from tests.unit.made_orders import SETTINGS, both, line, order, shipping, usd, vat
-from tests.unit.order_messages import kinds, only_case, shown, weighed
+from tests.unit.order_messages import NOW, V2, kinds, only_case, shown, weighed
 
 replace = msgspec.structs.replace
 
@@ -248,6 +251,47 @@ def test_what_a_sale_cannot_be_made_of_holds_the_bundle() -> None:
         "the SKU 'TEA' is not in Fulfil; 'tea' differs only in case or spaces; it is a part of the bundle 'SET'"
     )
     assert part_of("MUG-BLUE", RULES) == ""
+
+
+OLD, TODAY = bundle(MUG=1), bundle(TEA=3)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "made", "kept"),
+    [
+        (["SET"], ["SET"], {"SET": OLD}, {"SET": OLD}),
+        (["SET"], ["SET"], {}, {}),
+        (["MUG"], ["MUG", "SET"], {}, {"SET": TODAY}),
+        (["SET"], ["MUG"], {"SET": OLD}, {"SET": OLD}),
+        (["MUG"], ["SET"], {"SET": OLD}, {"SET": OLD}),
+        (["MUG"], ["MUG"], {}, {}),
+    ],
+)
+def test_a_sale_stays_divided_as_it_was_made(
+    before: list[str], after: list[str], made: dict[str, Bundle], kept: dict[str, Bundle]
+) -> None:
+    """Whatever the rule has become: only a bundle that an edit adds follows the rule of today."""
+    one, other = (order(lines=tuple(line("10.00", sku=sku) for sku in skus)) for skus in (before, after))
+    assert bundles_kept(one, other, made, {"SET": TODAY}) == kept
+
+
+def test_an_edit_of_a_bundle_changes_the_components_that_the_sale_has() -> None:
+    """Under their own ids; that a part was shipped meanwhile is what we did, and no reason against it."""
+    first = a_set(quantity=Decimal(3))
+    state = weighed(OrderState(), replace(shown(), order=first, proof=prove(first), bundles=RULES)).state
+    assert state.bundles == RULES
+    imported = replace(state, status=Status.IMPORTED, sale=9)
+    second = replace(a_set("20.00", quantity=Decimal(2)), fulfilment_status=FulfilmentStatus.PARTIAL)
+    message = replace(shown(V2), order=second, proof=prove(second), before=first, bundles=RULES)
+    work = presented(imported, message, NOW, SETTINGS, policy=Policy(amends="keyed_upsert")).state.work
+    assert work is not None
+    assert work.amendment is not None
+    sent = msgspec.json.decode(work.amendment.body)[1]["sale_lines"]
+    assert [(each["channel_identifier"], each["quantity"], each["quantity_canceled"]) for each in sent] == [
+        ("L1:MUG", 6, 2),
+        ("L1:TEA", 3, 1),
+    ]
+    assert "6 x MUG became 4 x MUG" in work.told
 
 
 def test_several_bundles_are_told_in_one_sentence() -> None:

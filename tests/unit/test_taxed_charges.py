@@ -12,6 +12,7 @@ import pytest
 from connectors.fulfil.wire import CreateOrder, SaleLine
 from flows.formats import FORMATS
 from flows.model.content import content_of
+from flows.model.left import left_of
 from flows.model.order import Order, Side, Totals
 from flows.model.proof import prove
 from flows.model.sale import SaleSettings, Unmapped, sale_for
@@ -19,7 +20,7 @@ from tests.unit import made_amazon as amazon
 from tests.unit import made_bigcommerce as bigcommerce
 from tests.unit import made_woocommerce as woocommerce
 from tests.unit import magento_orders as magento
-from tests.unit.made_orders import both, line, order, usd, vat
+from tests.unit.made_orders import both, line, order, refund, usd, vat
 
 SETTINGS = SaleSettings(
     channel_id=3,
@@ -214,3 +215,14 @@ def test_another_tax_of_a_fee_is_another_content() -> None:
     taxed = msgspec.structs.replace(plain, fee_taxes=(vat("0.40"),))
     other = msgspec.structs.replace(plain, fee_taxes=(vat("0.30"), vat("0.10")))
     assert len({content_of(each) for each in (plain, taxed, other)}) == 3
+
+
+def test_what_a_refund_leaves_of_an_order_keeps_its_fee_and_the_tax_on_it() -> None:
+    """One of two mugs went back for 10.00: what is left is 12.40, of which 0.40 is tax of the fee."""
+    made = order(
+        "22.40", lines=(line("20.00", quantity=Decimal(2), quantity_left=Decimal(1)),), fees=usd("2.00"),
+        fee_taxes=(vat("0.40"),), refunds=(refund("10.00", "10.00"),), totals={"left": usd("12.40")},
+    )  # fmt: skip
+    left = left_of(made)
+    assert left is not None
+    assert (left.total, of(sale(left), "FEE")) == (usd("12.40").shop, ("2.00", [("VAT", "0.40")]))
