@@ -15,6 +15,7 @@ from connectors.patchworks.capabilities import PatchworksProbeSettings
 from connectors.patchworks.config import IntakeSettings, PatchworksConfig
 from connectors.patchworks.requests import Id
 from flows.formats import FORMATS
+from flows.model.bundles import Bundle, rules_broken
 from flows.model.gate import OPEN_GATE, GateSettings
 from flows.model.listings import ListingSettings
 from flows.model.on_demand import OnDemandSettings
@@ -111,11 +112,16 @@ class SalesChannelSettings(msgspec.Struct, frozen=True, kw_only=True):
     """How an order becomes a sale in Fulfil."""
     gate: GateSettings = OPEN_GATE
     """Which orders are imported, wait, or never are."""
+    bundles: dict[str, Bundle] = {}
+    """What a SKU that it sells as one thing is made of in Fulfil, by that SKU."""
 
     def __post_init__(self) -> None:
-        """Refuse a format that nobody reads."""
+        """Refuse a format that nobody reads, and bundles that cannot be exploded."""
+        found = {("bundles", *path): sentence for path, sentence in rules_broken(self.bundles).items()}
         if self.format not in FORMATS:
-            raise ValueError(f"format {self.format!r} is not known; there are {', '.join(sorted(FORMATS))}")
+            found["format",] = f"{self.format!r} is not known; there are {', '.join(sorted(FORMATS))}"
+        if found:
+            raise RuleBroken(found)
 
 
 class TelemetrySettings(msgspec.Struct, frozen=True, kw_only=True):

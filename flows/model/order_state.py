@@ -16,6 +16,7 @@ import msgspec
 from flows.events import OrderImported, OrderSettled
 from flows.exceptions.kinds import ExceptionCase
 from flows.model.amendment import Amendment
+from flows.model.bundles import Bundle
 from flows.model.cases import announce_cases, case_rows
 from runtime.clock import to_instant
 from runtime.decision import Write
@@ -104,6 +105,8 @@ class OrderState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The shipments in Fulfil that we have put on hold, and not released."""
     sale: int | None = None
     sale_number: str | None = None
+    bundles: dict[str, Bundle] = {}
+    """What the bundles of its sale were exploded into: by this, and no later rule, is a version compared with it."""
     authorised_until: str = ""
     """Until when its payment is reserved, as ISO 8601; empty when nothing is, or nobody says."""
     work: Work | None = None
