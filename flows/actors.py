@@ -79,12 +79,13 @@ def engine_of(
     items = Items(partial(identify, config), items_max=config.intake.items_max)
     replies = Replies(items, accept, journal.clock)
     actors += [Manifests(journal, emit), MissingOrders(config.on_demand, replies, journal, emit)]
-    actors.append(Listings(config.listings, catalogue.index, journal, emit))
+    bundles = {name: settings.bundles for name, settings in config.sales_channels.items()}
+    actors.append(Listings(config.listings, catalogue.index, journal, emit, bundles))
     if config.on_demand:
         later = Replies(items, partial(accept, priority=BULK), journal.clock)
         actors.append(OrderPoll(polled(config), replies, journal, emit))
         actors.append(Backfill(config.on_demand, config.sales_channels, later, journal, emit))
-    unsettled = Unsettled(lambda name: config.sales_channels[name].format, catalogue.index, journal)
+    unsettled = Unsettled(config.sales_channels, catalogue.index, journal)
     if stock:
         actors += _stock_actors(config, stock, unsettled, journal, emit, stock_pulse)
     if config.patchworks is not None:

@@ -15,6 +15,7 @@ from connectors.patchworks.capabilities import PatchworksProbeSettings
 from connectors.patchworks.config import IntakeSettings, PatchworksConfig
 from connectors.patchworks.requests import Id
 from flows.formats import FORMATS
+from flows.model.bundles import Bundle, rules_broken
 from flows.model.fulfilments import FulfilmentSettings
 from flows.model.gate import OPEN_GATE, GateSettings
 from flows.model.listings import ListingSettings
@@ -114,8 +115,8 @@ class SalesChannelSettings(msgspec.Struct, frozen=True, kw_only=True):
     """One sales channel: how its orders are read, and what their sales look like."""
 
     format: str
-    """The format of its payloads: shopify, woocommerce, bigcommerce, magento2, magento1, amazon or seamline."""
-    tolerance: Decimal = Decimal(0)
+    """The format of its payloads: shopify, woocommerce, bigcommerce, magento2, magento1, amazon, onx or seamline."""
+    tolerance: Annotated[Decimal, Meta(ge=0)] = Decimal(0)
     """By how much the figures of an order may contradict each other, in its currency. Finance owns this figure."""
     sale: SaleSettings
     """How an order becomes a sale in Fulfil."""
@@ -125,13 +126,16 @@ class SalesChannelSettings(msgspec.Struct, frozen=True, kw_only=True):
     """How it hears of shipments; needs `[patchworks]`. Not set: it does not."""
     gate: GateSettings = OPEN_GATE
     """Which orders are imported, wait, or never are."""
+    bundles: dict[str, Bundle] = {}
+    """What a SKU that it sells as one thing is made of in Fulfil, by that SKU."""
 
     def __post_init__(self) -> None:
-        """Refuse a format that nobody reads, and a tolerance that is none."""
+        """Refuse a format that nobody reads, and bundles that cannot be exploded."""
+        found = {("bundles", *path): sentence for path, sentence in rules_broken(self.bundles).items()}
         if self.format not in FORMATS:
-            raise ValueError(f"format {self.format!r} is not known; there are {', '.join(sorted(FORMATS))}")
-        if not self.tolerance >= 0:
-            raise ValueError(f"tolerance is an amount of zero or more, not {self.tolerance}")
+            found["format",] = f"{self.format!r} is not known; there are {', '.join(sorted(FORMATS))}"
+        if found:
+            raise RuleBroken(found)
 
 
 class TelemetrySettings(msgspec.Struct, frozen=True, kw_only=True):

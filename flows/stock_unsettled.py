@@ -6,10 +6,12 @@ stands in the table of units; the few payloads that wait for their decision are 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
+from flows.config import SalesChannelSettings
 from flows.formats import FORMATS
 from flows.model.aliases import under_fulfils_skus
+from flows.model.bundles import bundles_in, exploded
 from flows.model.order import Order
 from flows.model.skus import SkuIndex
 from flows.model.units import Units, at_least, units_of
@@ -24,9 +26,8 @@ _DECIDES = "order_importer"
 class Unsettled:
     """Looks at what waits."""
 
-    def __init__(self, format_of: Callable[[str], str], index: SkuIndex, journal: Journal) -> None:
-        """`format_of`: the format of a sales channel's payloads."""
-        self._format_of, self._index, self._journal = format_of, index, journal
+    def __init__(self, sales_channels: Mapping[str, SalesChannelSettings], index: SkuIndex, journal: Journal) -> None:
+        self._sales_channels, self._index, self._journal = sales_channels, index, journal
 
     async def orders(self) -> Mapping[str, Units] | None:
         """By order, the most that any waiting version of it needs of each SKU; None when too many wait."""
@@ -36,9 +37,11 @@ class Unsettled:
         found: dict[str, Units] = {}
         for key, body in rows:
             sales_channel = partition_of(key)
-            order = FORMATS[self._format_of(sales_channel)].read(sales_channel, body)
+            settings = self._sales_channels[sales_channel]
+            order = FORMATS[settings.format].read(sales_channel, body)
             if isinstance(order, Order) and order.cancelled_at is None:
-                found[key] = at_least(found.get(key, {}), units_of(self._under_fulfils_skus(order)))
+                pieces = exploded(order, bundles_in(order, settings.bundles))
+                found[key] = at_least(found.get(key, {}), units_of(self._under_fulfils_skus(pieces)))
         return found
 
     def _under_fulfils_skus(self, order: Order) -> Order:

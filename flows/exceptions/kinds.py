@@ -108,6 +108,15 @@ KINDS: dict[str, Kind] = {
             remedy="configure the carrier service, or the SKU for tips, fees, duties or rounding; restart; release it",
         ),
         Kind(
+            name="order.unshippable",
+            title="The order cannot be shipped as one sale",
+            owner=Owner.OPERATIONS,
+            deadline=timedelta(hours=4),
+            blocks="the import of the order",
+            ends="when the sales channel sends a version that is whole, and goes to one address",
+            remedy="make its sale by hand in Fulfil, of what is left or for each address; or cancel it and order anew",
+        ),
+        Kind(
             name="order.edited",
             title="The order was changed after it went to Fulfil",
             owner=Owner.OPERATIONS,

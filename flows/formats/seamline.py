@@ -177,9 +177,17 @@ class SeamlineOrder(msgspec.Struct, gc=False):
     subtotal: Annotated[_Amount | None, _Meta(description="Lines less their discounts.")] = None
     total_discounts: _Amount | None = None
     total_tax: _Amount | None = None
-    tips: _Amount = "0"
-    duties: _Amount = "0"
-    fees: _Amount = "0"
+    tips: Annotated[_Amount, _Meta(description="With tax when `taxes_included`.")] = "0"
+    tip_taxes: Annotated[list[SeamlineTax], _Meta(description="The taxes on tips, also when tips contain them.")] = []
+    duties: Annotated[_Amount, _Meta(description="With tax when `taxes_included`.")] = "0"
+    duty_taxes: Annotated[
+        list[SeamlineTax], _Meta(description="The taxes on duties, also when duties contain them.")
+    ] = []
+    fees: Annotated[
+        _Amount,
+        _Meta(description="Charges that are neither goods nor shipping, all together; with tax when `taxes_included`."),
+    ] = "0"
+    fee_taxes: Annotated[list[SeamlineTax], _Meta(description="The taxes on fees, also when fees contain them.")] = []
     outstanding: Annotated[_Amount | None, _Meta(description="What nobody has paid yet.")] = None
     total_left: Annotated[_Amount | None, _Meta(description="What edits and refunds left of the total.")] = None
     financial_status: Literal[
@@ -270,9 +278,12 @@ class _Reading:
             shipping_lines=tuple(map(self.shipping_line, source.shipping)),
             discounts=tuple(Discount(each.name, self.amount(each.amount)) for each in source.discounts),
             payments=tuple(map(self.payment, source.payments)),
-            tips=self.charge(source.tips),
-            duties=self.charge(source.duties),
-            fees=self.charge(source.fees),
+            tips=self.charge(source.tips, source.tip_taxes),
+            tip_taxes=self.taxes(source.tip_taxes),
+            duties=self.charge(source.duties, source.duty_taxes),
+            duty_taxes=self.taxes(source.duty_taxes),
+            fees=self.charge(source.fees, source.fee_taxes),
+            fee_taxes=self.taxes(source.fee_taxes),
             financial_status=FinancialStatus(source.financial_status),
             fulfilment_status=FulfilmentStatus(source.fulfilment_status),
             cancelled_at=instant_of(source.cancelled_at, "cancelled_at"),
@@ -308,9 +319,9 @@ class _Reading:
     def maybe(self, value: str | SeamlineBoth | None) -> Amount | None:
         return None if value is None else self.amount(value)
 
-    def charge(self, value: str | SeamlineBoth) -> Amount | None:
+    def charge(self, value: str | SeamlineBoth, taxes: list[SeamlineTax]) -> Amount | None:
         found = self.amount(value)
-        return found if found.shop.amount else None
+        return found if found.shop.amount or taxes else None
 
     def taxes(self, taxes: list[SeamlineTax]) -> tuple[TaxLine, ...]:
         return tuple(

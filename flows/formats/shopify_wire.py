@@ -81,6 +81,7 @@ class LineIn(msgspec.Struct, gc=False):
     duties: list[DutyIn] | None = None
     requires_shipping: bool | None = None
     gift_card: bool | None = None
+    fulfillment_status: str | None = None
 
 
 class ShippingIn(msgspec.Struct, gc=False):

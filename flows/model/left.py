@@ -121,7 +121,8 @@ def _sum(order: Order, kept: Sequence[Line], currency: str) -> Decimal | None:
         result = sum([figure(line.gross) - figure(line.discount) + taxes(line.taxes) for line in kept], ZERO)
         for cost in order.shipping_lines:
             result += figure(cost.gross) - figure(cost.discount) + taxes(cost.taxes)
-        return result + figure(order.duties) + figure(order.fees) + figure(order.tips) + taxes(order.duty_taxes)
+        charged = taxes(order.tip_taxes + order.duty_taxes + order.fee_taxes)
+        return result + figure(order.duties) + figure(order.fees) + figure(order.tips) + charged
     except ValueError:  # a part has no figure in this currency
         return None
 

@@ -266,10 +266,14 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     payment_methods: tuple[str, ...] = ()
     """How the customer chose to pay, by the sales channel's own names of gateways, also while nothing is paid yet."""
     tips: Amount | None = None
+    tip_taxes: tuple[TaxLine, ...] = ()
     duties: Amount | None = None
     """Charged on top of prices; None when there are none, or when prices include them."""
     duty_taxes: tuple[TaxLine, ...] = ()
     fees: Amount | None = None
+    """All charges that are neither goods nor shipping, as wrapping; with their taxes in an inclusive order, as tips and
+    duties are."""
+    fee_taxes: tuple[TaxLine, ...] = ()
     cash_rounding: Amount | None = None
     """What rounding to coins added to the payments; negative when it took away."""
     financial_status: FinancialStatus = FinancialStatus.UNKNOWN
@@ -283,6 +287,8 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     customer: Customer | None = None
     billing_address: Address | None = None
     shipping_address: Address | None = None
+    several_addresses: bool = False
+    """Whether its goods go to more than one place; then `shipping_address` is none of them."""
     tags: tuple[str, ...] = ()
     conflicts: tuple[Conflict, ...] = ()
 

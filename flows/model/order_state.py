@@ -16,6 +16,7 @@ import msgspec
 from flows.events import OrderImported, OrderSettled
 from flows.exceptions.kinds import ExceptionCase
 from flows.model.amendment import Amendment
+from flows.model.bundles import Bundle
 from flows.model.cases import announce_cases, case_rows
 from runtime.clock import to_instant
 from runtime.decision import Write
@@ -110,6 +111,8 @@ class OrderState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What it needs of each SKU in stock; only where stock is published."""
     sold: dict[str, int] = {}
     """What of that the sale has, or will have."""
+    bundles: dict[str, Bundle] = {}
+    """What the bundles of its sale were exploded into: by this, and no later rule, is a version compared with it."""
     authorised_until: str = ""
     """Until when its payment is reserved, as ISO 8601; empty when nothing is, or nobody says."""
     work: Work | None = None

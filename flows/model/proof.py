@@ -163,7 +163,7 @@ class _Parts:
         self.shipping_discounts = _sum([line.discount for line in shipping], currency)
         taxes = [tax for line in lines for tax in line.taxes]
         taxes += [tax for line in shipping for tax in line.taxes]
-        taxes += order.duty_taxes or order.unallocated_taxes
+        taxes += order.duty_taxes + order.fee_taxes + order.tip_taxes + order.unallocated_taxes
         self.taxed = bool(taxes)
         self.withheld = ZERO
         if not taxes:

@@ -10,6 +10,7 @@ import msgspec
 
 from flows.config import SalesChannelSettings
 from flows.formats import FORMATS, Unreadable
+from flows.model.bundles import bundles_in, bundles_kept, part_of, skus_of
 from flows.model.candidates import Hints
 from flows.model.content import content_of
 from flows.model.messages import Recheck
@@ -104,7 +105,11 @@ class OrderImporter:
         """An order with its proof, and what is known of the SKUs that cannot be sold."""
         delivery, version, received_us = _came_as(item)
         settings, sellable = self._sales_channels[order.sales_channel], self._catalogue.sellable
-        doubtful = [line.sku or "" for line in order.lines if not (line.sku and sellable(line.sku))]
+        before = await self._in_fulfil(item, order) if item.state.status is Status.IMPORTED else None
+        bundles = bundles_in(order, settings.bundles)
+        if before is not None:
+            bundles = bundles_kept(before, order, item.state.bundles, bundles)
+        doubtful = [sku for sku in skus_of(order, bundles) if not (sku and sellable(sku))]
         presented = OrderPresented(
             delivery=delivery,
             version=version,
@@ -113,8 +118,9 @@ class OrderImporter:
             proof=prove(order, side=settings.sale.side, tolerance=settings.tolerance),
             missing=(),
             hints={},
-            before=await self._in_fulfil(item, order) if item.state.status is Status.IMPORTED else None,
+            before=before,
             by_person=isinstance(item.message, Recheck) and item.message.because == "person",
+            bundles=bundles,
         )
         return await self._doubted(presented, doubtful) if doubtful else presented
 
@@ -133,7 +139,7 @@ class OrderImporter:
         aliases = {sku: other for sku in skus if (other := self._catalogue.sold_as(sku)) is not None}
         products = {sku: self._catalogue.twins(sku) for sku in skus if sku not in aliases}
         missing = tuple(sku for sku, twins in products.items() if not twins)
-        hints = {sku: await self._hints.of(sku) for sku in missing}
+        hints = {sku: await self._hints.of(sku) + part_of(sku, read.bundles) for sku in missing}
         ambiguous = {sku: await self._named(sku, twins) for sku, twins in products.items() if twins}
         return msgspec.structs.replace(read, missing=missing, hints=hints, ambiguous=ambiguous, aliases=aliases)
 

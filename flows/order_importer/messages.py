@@ -6,6 +6,7 @@ from typing import Literal
 
 import msgspec
 
+from flows.model.bundles import Bundle
 from flows.model.order import Order
 from flows.model.proof import Proof
 from runtime.decision import Message
@@ -26,6 +27,8 @@ class OrderPresented(Message, frozen=True, kw_only=True):
     """SKU of several active products -> each of them, for people: its id in Fulfil and its name."""
     aliases: dict[str, str] = msgspec.field(default_factory=dict)
     """SKU that Fulfil sells under another -> that one, as a person has decided."""
+    bundles: dict[str, Bundle] = msgspec.field(default_factory=dict)
+    """SKU of the order that is a bundle by rule -> what it is exploded into."""
     before: Order | None = None
     """The version that is in Fulfil, when this one differs from it and its payload is still there."""
     by_person: bool = False

@@ -6,23 +6,22 @@ raise it; what a change of the sale takes away is free when that change is made.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import msgspec
 
 from flows.model.aliases import under_fulfils_skus
-from flows.model.order import Order
+from flows.model.bundles import exploded
 from flows.model.order_state import OrderState, Status
 from flows.model.units import at_least, units_of
+from flows.order_importer.messages import OrderPresented
 from runtime.decision import Decision
 
 _NOT_THERE = (Status.HELD, Status.WAITING, Status.NEW)
 
 
-def reserving(before: OrderState, decision: Decision, order: Order, aliases: Mapping[str, str]) -> Decision:
+def reserving(before: OrderState, decision: Decision, message: OrderPresented) -> Decision:
     """The same decision, with the units that this version of the order needs."""
     state: OrderState = decision.state
-    units = units_of(under_fulfils_skus(order, aliases))
+    units = units_of(under_fulfils_skus(exploded(message.order, message.bundles), message.aliases))
     creates = any(effect.kind == "create_order" for effect in decision.effects)
     if creates:
         state = msgspec.structs.replace(state, units=units, sold=units)

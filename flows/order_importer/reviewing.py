@@ -12,11 +12,12 @@ import msgspec
 from connectors.fulfil.wire import CreateOrder
 from flows.model.aliases import under_fulfils_skus
 from flows.model.amendment import Amendment, NotAmendable, amendment_of, differences
+from flows.model.bundles import exploded
 from flows.model.content import content_of
 from flows.model.gate import GateSettings, gate
 from flows.model.left import left_of
 from flows.model.messages import Recheck
-from flows.model.order import Order
+from flows.model.order import FulfilmentStatus, Order
 from flows.model.order_state import Later, OrderState, Status, Work
 from flows.model.sale import SaleSettings, Unmappable, Unmapped, sale_for
 from flows.order_importer.messages import OrderPresented
@@ -65,6 +66,8 @@ def shown_again(
         return _cancel(state, later, now, policy)
     if later.content == state.content:
         return _unchanged(state, later)
+    if message.before is not None and message.bundles:
+        state = msgspec.structs.replace(state, bundles={**state.bundles, **message.bundles})
     before, after = _mapped(message.before, message, sale), _mapped(message.order, message, sale)
     told = differences(before, after) if isinstance(before, CreateOrder) and isinstance(after, CreateOrder) else ""
     change = _change(before, after, message, sale, policy)
@@ -142,10 +145,11 @@ def _cancel(state: OrderState, later: Later, now: datetime, policy: Policy) -> D
 def _mapped(
     order: Order | None, message: OrderPresented, settings: SaleSettings
 ) -> CreateOrder | Unmapped | Unmappable | None:
-    """What the sale of this version is, or would be."""
+    """What the sale of this version is, or would be; what has been shipped of it, we have shipped."""
     if order is None:
         return None
-    return sale_for(under_fulfils_skus(left_of(order) or order, message.aliases), settings)
+    whole = msgspec.structs.replace(left_of(order) or order, fulfilment_status=FulfilmentStatus.UNSHIPPED)
+    return sale_for(under_fulfils_skus(exploded(whole, message.bundles), message.aliases), settings)
 
 
 def _change(
