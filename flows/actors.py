@@ -18,16 +18,26 @@ from flows.catalogue_refresh import CatalogueRefresh, RefreshPolicy
 from flows.config import Config, FulfilSettings
 from flows.desk import NAME as DESK
 from flows.desk import Desk
+from flows.flow_starts import FlowStartsActor
 from flows.formats import FORMATS
 from flows.listings import Listings
 from flows.manifests import Manifests
 from flows.missing_orders import MissingOrders
 from flows.model.on_demand import OnDemandSettings
+from flows.model.outgoing import FlowTarget, What
+from flows.model.stock import StockSettings, place_of
 from flows.order_importer import NAME as ORDER_IMPORTER
 from flows.order_importer import RESENDS_MAX, OrderImporter, Policy
 from flows.order_poll import OrderPoll
+from flows.pulse import Pulse
+from flows.run_follower import RunFollower
 from flows.run_recovery import RunRecovery, recovery_policy
 from flows.sku_aliases import SkuAliases
+from flows.stock_moves import StockMoves
+from flows.stock_publisher import StockPublisher
+from flows.stock_reader import ReadPolicy, StockReader
+from flows.stock_sightings import StockSightings
+from flows.stock_unsettled import Unsettled
 from runtime.actor import Actor
 from runtime.channel import BULK, LIVE
 from runtime.delivery import Delivery, Receipt
@@ -38,17 +48,24 @@ from runtime.telemetry.tracing import sampled
 
 
 def engine_of(
-    config: Config, journal: Journal, catalogue: Catalogue, outsides: Sequence[Outside], emit: Callable[[Any], None]
+    config: Config,
+    journal: Journal,
+    catalogue: Catalogue,
+    outsides: Sequence[Outside],
+    emit: Callable[[Any], None],
+    stock_pulse: Pulse,
 ) -> Engine:
     """The engine with every actor there is."""
+    stock = stock_settings(config)
     actors: list[Actor] = [
         OrderImporter(
             config.sales_channels,
             catalogue.index,
             journal,
             emit,
-            policy=order_policy(config.fulfil),
+            policy=order_policy(config.fulfil, counts_units=bool(stock)),
             fetches=config.on_demand,
+            nudge=stock_pulse.nudge,
         ),
         catalogue,
         CatalogueRefresh(catalogue.index, journal, _refresh_policy(config.fulfil), emit),
@@ -68,6 +85,11 @@ def engine_of(
         later = Replies(items, partial(accept, priority=BULK), journal.clock)
         actors.append(OrderPoll(polled(config), replies, journal, emit))
         actors.append(Backfill(config.on_demand, config.sales_channels, later, journal, emit))
+    unsettled = Unsettled(config.sales_channels, catalogue.index, journal)
+    if stock:
+        actors += _stock_actors(config, stock, unsettled, journal, emit, stock_pulse)
+    if config.patchworks is not None:
+        actors += [FlowStartsActor(flow_targets(config), journal, emit, unsettled=unsettled.skus), RunFollower(emit)]
     if config.recovery is not None:
         actors.append(RunRecovery(recovery_policy(config.recovery), items, accept, journal, emit))
     share = config.telemetry.trace_share if config.telemetry.otlp_url else 0.0
@@ -84,13 +106,63 @@ def engine_of(
     return engine
 
 
-def order_policy(settings: FulfilSettings) -> Policy:
+def flow_targets(config: Config) -> dict[str, tuple[What, FlowTarget]]:
+    """The flows that are started, by their ids in Patchworks, and what each takes."""
+    found: dict[str, tuple[What, FlowTarget]] = {}
+    for settings in config.sales_channels.values():
+        if settings.stock is not None:
+            found[settings.stock.flow.flow_id] = ("levels", settings.stock.flow)
+        if settings.fulfilments is not None:
+            found[settings.fulfilments.flow.flow_id] = ("fulfilments", settings.fulfilments.flow)
+    return found
+
+
+def stock_settings(config: Config) -> dict[str, StockSettings]:
+    """The sales channels whose stock is published."""
+    return {name: each.stock for name, each in config.sales_channels.items() if each.stock is not None}
+
+
+def places_of(stock: Mapping[str, StockSettings]) -> dict[str, tuple[int, ...]]:
+    """The sets of locations that are read, by their names."""
+    return {place_of(each.locations): tuple(sorted(set(each.locations))) for each in stock.values()}
+
+
+def _stock_actors(
+    config: Config,
+    stock: Mapping[str, StockSettings],
+    unsettled: Unsettled,
+    journal: Journal,
+    emit: Callable[[Any], None],
+    pulse: Pulse,
+) -> list[Actor]:
+    """What publishes stock."""
+    fulfil, places = config.fulfil, places_of(stock)
+    policy = ReadPolicy(
+        sweep=Interval(fulfil.stock_sweep_every_s),
+        sweep_page_every=timedelta(seconds=fulfil.stock_sweep_page_every_s),
+        page_size=fulfil.api.page_size,
+    )
+    return [
+        StockMoves(
+            tuple(places),
+            every=timedelta(seconds=fulfil.stock_every_s),
+            overlap=timedelta(seconds=fulfil.stock_overlap_s),
+            page_size=fulfil.api.page_size,
+        ),
+        StockReader(places, journal, policy, nudge=pulse.nudge),
+        StockSightings(tuple(places), journal, page_size=fulfil.api.page_size),
+        StockPublisher(stock, unsettled, journal, emit),
+    ]
+
+
+def order_policy(settings: FulfilSettings, *, counts_units: bool = False) -> Policy:
     """What orders may ask of the tenant, by what is known of it."""
     known = fulfil_capabilities(settings)
     return Policy(
         attempts_max=RESENDS_MAX if known.repeats_create else 1,
         amends=known.amending,
         cancels=known.cancel_after_confirm == "accepted",
+        counts_units=counts_units,
     )
 
 

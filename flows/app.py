@@ -25,7 +25,7 @@ from connectors.http import Session, outgoing
 from connectors.patchworks.listings import ListingPage
 from connectors.patchworks.manifests import ManifestPage
 from flows import events as business_events
-from flows.actors import engine_of, polled
+from flows.actors import engine_of, flow_targets, places_of, polled, stock_settings
 from flows.backfill import NAME as BACKFILL
 from flows.backfill import ask as ask_for_backfill
 from flows.catalogue import KEY as CATALOGUE_KEY
@@ -47,13 +47,17 @@ from flows.manifests import NAME as MANIFESTS
 from flows.manifests import PageReceived
 from flows.manifests import key_of as manifest_key_of
 from flows.model.messages import MISSING_ORDERS
+from flows.model.outgoing import FLOW_STARTS
+from flows.model.runs import RUN_FOLLOWER
 from flows.model.schema import ORDERS
 from flows.model.skus import SkuIndex
+from flows.model.stock import STOCK_READER, LookLevels, StockSettings, place_key
 from flows.order_importer import NAME as ORDER_IMPORTER
 from flows.order_poll import NAME as ORDER_POLL
 from flows.order_poll import Poll
 from flows.order_poll import key_of as poll_key_of
 from flows.outside import outsides_of
+from flows.pulse import Pulse
 from flows.release import release
 from flows.run_recovery import NAME as RUN_RECOVERY
 from flows.run_recovery import SWEEP_KEY, Sweep
@@ -61,6 +65,15 @@ from flows.sku_aliases import KEY as ALIASES_KEY
 from flows.sku_aliases import NAME as SKU_ALIASES
 from flows.sku_aliases import CheckAliases, decide_on_alias
 from flows.standing import Standing
+from flows.stock_moves import KEY as MOVES_KEY
+from flows.stock_moves import NAME as STOCK_MOVES
+from flows.stock_moves import ReadMoves
+from flows.stock_publisher import KEY as PUBLISHER_KEY
+from flows.stock_publisher import NAME as STOCK_PUBLISHER
+from flows.stock_publisher import PublishDue
+from flows.stock_sightings import KEY as SIGHTINGS_KEY
+from flows.stock_sightings import NAME as STOCK_SIGHTINGS
+from flows.stock_sightings import LookForSales
 from runtime.clock import Clock, SystemClock
 from runtime.config import fingerprint, load
 from runtime.delivery import Delivery, Receipt
@@ -82,13 +95,15 @@ VERSION = version_of("seamline")
 _RETRY_AFTER_WHILE_STOPPING_S = 10.0
 _RETRY_AFTER_WHILE_FULL_S = 30.0
 _LAG_EVERY_S = 0.25
+_STOCK_APART_S = 1.0
+"""A SKU that changes a hundred times in a second is published once."""
 _GIL_SWITCH_S = 0.0005
 """How long a thread that has work waits for the interpreter. At Python's 5 ms the journal's thread waits longer for the
 busy event loop than for the disk, several times a commit, and every order waits with it.
 """
 _GC_THRESHOLDS = (50_000, 20, 50)
 """An order makes hundreds of short-lived objects and no cycles: looking for those less often saves CPU."""
-_RELEASING = (ORDER_IMPORTER, RUN_RECOVERY, ORDER_POLL, MANIFESTS, MISSING_ORDERS, LISTINGS)
+_RELEASING = (ORDER_IMPORTER, RUN_RECOVERY, ORDER_POLL, MANIFESTS, MISSING_ORDERS, LISTINGS, FLOW_STARTS)
 """Actors with something that a person can have decided on again, the one that comes first for a key."""
 
 
@@ -99,7 +114,10 @@ class App:
         self.config, self.journal, self.engine, self.telemetry = config, journal, engine, telemetry
         self.index = index
         self.standing = Standing(journal)
-        self.hints = Hints({"product.product": partial(engine.post, CATALOGUE, CATALOGUE_KEY, Sync())})
+        looks = {"product.product": partial(engine.post, CATALOGUE, CATALOGUE_KEY, Sync())}
+        if STOCK_MOVES in engine.channels:
+            looks["stock.move"] = partial(engine.post, STOCK_MOVES, MOVES_KEY, ReadMoves())
+        self.hints = Hints(looks)
         self.accepting = False
         self.intake_url = self.ops_url = ""
 
@@ -200,7 +218,9 @@ def telemetry_of(config: Config, clock: Clock) -> Telemetry:
             "actor": (
                 *(ORDER_IMPORTER, CATALOGUE, CATALOGUE_REFRESH, SKU_ALIASES, DESK),
                 *(RUN_RECOVERY, ORDER_POLL, MANIFESTS, MISSING_ORDERS, BACKFILL, LISTINGS),
+                *(FLOW_STARTS, RUN_FOLLOWER, STOCK_MOVES, STOCK_READER, STOCK_SIGHTINGS, STOCK_PUBLISHER),
             ),
+            "flow": flow_targets(config),
         },
     )
     fingerprinted = fingerprint(config)[:12]
@@ -229,7 +249,8 @@ async def composed(config: Config, clock: Clock, telemetry: Telemetry) -> AsyncI
             emit=emit,
         )
         outsides = await outsides_of(config, stack, clock, emit)
-        engine = engine_of(config, journal, catalogue, outsides, emit)
+        stock_pulse = Pulse(apart_s=_STOCK_APART_S)
+        engine = engine_of(config, journal, catalogue, outsides, emit, stock_pulse)
         app = App(config, journal, engine, catalogue.index, telemetry)
         register_gauges(telemetry.register_gauge, engine, app.standing)
         supervisor = Supervisor(
@@ -257,6 +278,9 @@ async def composed(config: Config, clock: Clock, telemetry: Telemetry) -> AsyncI
             await engine.post(ORDER_POLL, poll_key_of(name), Poll())
         for name in config.listings:
             await engine.post(LISTINGS, listings_key_of(name), Expect())
+        if stock := stock_settings(config):
+            await _begin_stock(engine, stock, stock_pulse)
+            supervisor.add("stock pulse", stock_pulse.run)
         engine.supervise(supervisor)
         supervisor.add("hints", app.hints.run)
         supervisor.add("upkeep", lambda: run_upkeep(journal, path, config.store.room, emit))
@@ -340,6 +364,19 @@ async def _measure_lag(clock: Clock, emit: Callable[[Any], None]) -> None:
         before = clock.monotonic()
         await anyio.sleep(_LAG_EVERY_S)
         emit(runtime_events.LoopLag(seconds=max(0.0, clock.monotonic() - before - _LAG_EVERY_S)))
+
+
+async def _begin_stock(engine: Engine, stock: Mapping[str, StockSettings], pulse: Pulse) -> None:
+    """Have the moves read, and every level once; then figures and sightings are looked at with each beat."""
+    await engine.post(STOCK_MOVES, MOVES_KEY, ReadMoves())
+    for place in places_of(stock):
+        await engine.post(STOCK_READER, place_key(place), LookLevels())
+    pulse.posts(
+        (
+            partial(engine.post, STOCK_PUBLISHER, PUBLISHER_KEY, PublishDue()),
+            partial(engine.post, STOCK_SIGHTINGS, SIGHTINGS_KEY, LookForSales()),
+        )
+    )
 
 
 def _poster(session: Session, url: str) -> Post:

@@ -16,10 +16,12 @@ from connectors.patchworks.config import IntakeSettings, PatchworksConfig
 from connectors.patchworks.requests import Id
 from flows.formats import FORMATS
 from flows.model.bundles import Bundle, rules_broken
+from flows.model.fulfilments import FulfilmentSettings
 from flows.model.gate import OPEN_GATE, GateSettings
 from flows.model.listings import ListingSettings
 from flows.model.on_demand import OnDemandSettings
 from flows.model.sale import SaleSettings
+from flows.model.stock import StockSettings
 from runtime.config import Secret
 from runtime.engine import EngineConfig
 from runtime.journal.upkeep import Room
@@ -71,6 +73,14 @@ class FulfilSettings(msgspec.Struct, frozen=True, kw_only=True):
     """The distance between two pages of that, so that it never takes the calls of orders."""
     catalogue_gone_max: Annotated[int, Meta(ge=0, le=100_000)] = 1_000
     """So many products may be gone at once; when more are, none is believed to be, and it is a case."""
+    stock_every_s: Annotated[float, Meta(gt=0, le=3_600)] = 10.0
+    """How often it is asked which products moved; only where stock is published."""
+    stock_overlap_s: Annotated[float, Meta(ge=0, le=86_400)] = 120.0
+    """How far before the last look each one reads again, because late commits carry earlier times."""
+    stock_sweep_every_s: Annotated[float, Meta(ge=60, le=31_536_000)] = 86_400.0
+    """How often the levels of all products are read again."""
+    stock_sweep_page_every_s: Annotated[float, Meta(ge=0, le=3_600)] = 1.0
+    """The distance between two pages of that, so that it never takes the calls of orders."""
     capabilities: str = ""
     """The file in which `seamline probe fulfil` keeps what this tenant can do. Empty: nothing is known, and the least
     is assumed."""
@@ -110,6 +120,10 @@ class SalesChannelSettings(msgspec.Struct, frozen=True, kw_only=True):
     """By how much the figures of an order may contradict each other, in its currency. Finance owns this figure."""
     sale: SaleSettings
     """How an order becomes a sale in Fulfil."""
+    stock: StockSettings | None = None
+    """How its stock is published; needs `[patchworks]`. Not set: it is not."""
+    fulfilments: FulfilmentSettings | None = None
+    """How it hears of shipments; needs `[patchworks]`. Not set: it does not."""
     gate: GateSettings = OPEN_GATE
     """Which orders are imported, wait, or never are."""
     bundles: dict[str, Bundle] = {}
@@ -174,9 +188,25 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
             **self._callbacks_lost("on_demand", self.on_demand),
             **self._callbacks_lost("listings", self.listings),
             **self._recovery_lost(),
+            **self._targets_clash(),
         }
         if found:
             raise RuleBroken(found)
+
+    def _targets_clash(self) -> dict[tuple[str, ...], str]:
+        """A flow takes one kind of lines, and somebody has to start it."""
+        found: dict[tuple[str, ...], str] = {}
+        taken: dict[str, str] = {}
+        for name, settings in self.sales_channels.items():
+            for what, target in (("stock", settings.stock), ("fulfilments", settings.fulfilments)):
+                if target is None:
+                    continue
+                place = ("sales_channels", name, what)
+                if self.patchworks is None:
+                    found[place] = "its flow is started at Patchworks: say under [patchworks] how to call it"
+                elif taken.setdefault(target.flow.flow_id, what) != what:
+                    found[place] = f"the flow {target.flow.flow_id} takes {taken[target.flow.flow_id]} already"
+        return found
 
     def _listeners_clash(self) -> dict[tuple[str, ...], str]:
         intake, ops = self.intake, self.ops

@@ -231,3 +231,31 @@ class BackfillEnded(Event, frozen=True):
     orders: int
     known: int
     key: Key
+
+
+class FlowStarted(Event, frozen=True):
+    """A flow of Patchworks has taken a start."""
+
+    event = "flow.started"
+    metrics = (Counter("seamline_flow_starts_total", "Starts of flows that Patchworks took.", ("flow",)),)
+    flow: str
+
+
+class PossibleRepeat(Event, frozen=True):
+    """A start whose run could not be found was sent again: its flow may have run twice."""
+
+    event = "flow.possible_repeat"
+    level = "info"
+    metrics = (Counter("seamline_flow_possible_repeats_total", "Starts that may have run twice.", ("flow",)),)
+    flow: str
+
+
+class StockPublished(Event, frozen=True):
+    """Levels of a sales channel were decided on, and wait for its flow."""
+
+    event = "stock.published"
+    metrics = (
+        Counter("seamline_stock_levels_total", "Levels that were published.", ("sales_channel",), amount="levels"),
+    )
+    sales_channel: str
+    levels: int

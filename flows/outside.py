@@ -46,7 +46,7 @@ async def outsides_of(config: Config, stack: AsyncExitStack, clock: Clock, emit:
         )
 
     outsides = [fulfil(config.fulfil, await session(config.fulfil.api), clock, emit)]
-    if config.patchworks is not None and config.recovery is not None:  # without its actor, nobody takes the outcomes
+    if config.patchworks is not None:
         outsides.append(patchworks(config.patchworks, await session(config.patchworks), clock, emit))
     asks = config.on_demand or any(settings.callback for settings in config.listings.values())
     if config.patchworks is not None and asks:
@@ -59,7 +59,7 @@ def fulfil(settings: FulfilSettings, session: Session, clock: Clock, emit: Emit)
     """Fulfil's API."""
     return _outside(
         lambda observe: FulfilApi(fulfil_api(settings), settings.token.reveal(), session, observe=observe),
-        workers={"orders": settings.api.concurrency_max, "rest": 2},
+        workers={"orders": settings.api.concurrency_max, "fulfilments": 2, "stock": 2, "rest": 2},
         concurrency_max=settings.api.concurrency_max,
         limit_per_s=settings.requests_per_s,
         settle_s=settings.lost_answer_wait_s,
@@ -73,7 +73,7 @@ def patchworks(config: PatchworksConfig, session: Session, clock: Clock, emit: E
     credentials = credentials_of(config, session, clock)
     return _outside(
         lambda observe: PatchworksApi(config, credentials, session, observe=observe),
-        workers={"orders": 2},
+        workers={"orders": 2, "fulfilments": 1, "stock": 1, "rest": 1},
         concurrency_max=config.concurrency_max,
         limit_per_s=config.calls_per_s,
         settle_s=config.start_settle_s,

@@ -292,7 +292,9 @@ class Engine:
         )
 
     def _bring_outcome(self, intent: Intent, outcome: Outcome) -> None:
-        self.channels[intent.actor].bring_outcome(Envelope(id=intent.id, key=intent.key, message=outcome, outcome=True))
+        inbox = self.channels.get(intent.actor)
+        if inbox is not None:  # else its actor is configured no longer: the intent stays on disk until it is again
+            inbox.bring_outcome(Envelope(id=intent.id, key=intent.key, message=outcome, outcome=True))
 
     # -- timers --------------------------------------------------------------------------------------------------------
 

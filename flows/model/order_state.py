@@ -63,6 +63,8 @@ class Work(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What has to change for it."""
     told: str = ""
     """The change in words."""
+    units: dict[str, int] = {}
+    """What the order needs of each SKU once it is made."""
     applied: bool = False
     """The change has been made, and is to be proven."""
     tries: int = 0
@@ -105,6 +107,10 @@ class OrderState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The shipments in Fulfil that we have put on hold, and not released."""
     sale: int | None = None
     sale_number: str | None = None
+    units: dict[str, int] = {}
+    """What it needs of each SKU in stock; only where stock is published."""
+    sold: dict[str, int] = {}
+    """What of that the sale has, or will have."""
     bundles: dict[str, Bundle] = {}
     """What the bundles of its sale were exploded into: by this, and no later rule, is a version compared with it."""
     authorised_until: str = ""

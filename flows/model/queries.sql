@@ -343,3 +343,176 @@ SELECT cause, listing, sku, title, listed, expected FROM listing_mismatch
 WHERE sales_channel = ?1 AND comparison = (SELECT max(comparison) FROM listing_check WHERE sales_channel = ?1)
   AND (?2 = '' OR cause = ?2) AND (cause, listing) > (?3, ?4)
 ORDER BY cause, listing LIMIT ?5;
+
+-- name: put_outgoing
+-- A line for a flow; a later form takes the place of one that waits, or is under way.
+INSERT INTO outgoing (flow, line, producer, body, digest, since) VALUES :rows(6)
+ON CONFLICT (flow, line) DO UPDATE SET
+  producer = excluded.producer, body = excluded.body, digest = excluded.digest, tries = 0, batch = '', stuck = 0,
+  since = CASE WHEN batch = '' AND stuck = 0 THEN since ELSE excluded.since END;
+
+-- name: take_outgoing
+-- A start takes a line, unless a later form has come meanwhile: (batch, flow, line, digest).
+UPDATE outgoing SET batch = ?1 WHERE flow = ?2 AND line = ?3 AND digest = ?4 AND batch = '';
+
+-- name: end_outgoing
+-- The run that took these lines has ended well: (flow, batch).
+DELETE FROM outgoing WHERE flow = ?1 AND batch = ?2;
+
+-- name: give_back_outgoing
+-- Nothing became of a start, or its run failed: its lines wait again: (flow, batch, 1 when a run failed with them).
+UPDATE outgoing SET batch = '', tries = tries + ?3 WHERE flow = ?1 AND batch = ?2;
+
+-- name: stick_outgoing
+-- A line that failed alone waits for somebody: (flow, batch).
+UPDATE outgoing SET batch = '', stuck = 1 WHERE flow = ?1 AND batch = ?2;
+
+-- name: unstick_outgoing
+-- Somebody has looked: the lines of a flow that were set aside wait again: (flow).
+UPDATE outgoing SET stuck = 0, tries = 0 WHERE flow = ?1 AND stuck = 1;
+
+-- name: outgoing_waiting
+-- What waits for a flow: (flow); the fewest tries, how many lines have them, their bytes, since when.
+SELECT tries, count(*), sum(length(body)), min(since) FROM outgoing
+WHERE flow = ?1 AND batch = '' AND stuck = 0 GROUP BY tries ORDER BY tries LIMIT 1;
+
+-- name: outgoing_next
+-- The lines that wait longest, of those that failed so often: (flow, tries, limit).
+SELECT line, body, digest FROM outgoing WHERE flow = ?1 AND tries = ?2 AND batch = '' AND stuck = 0
+ORDER BY since, line LIMIT ?3;
+
+-- name: outgoing_of_batch
+-- The lines that a start took, and that no later form has replaced, and how often they failed: (flow, batch).
+SELECT line, producer, tries FROM outgoing WHERE flow = ?1 AND batch = ?2 ORDER BY line;
+
+-- name: outgoing_stuck
+-- Lines that were set aside: (flow, limit).
+SELECT line FROM outgoing WHERE flow = ?1 AND stuck = 1 ORDER BY line LIMIT ?2;
+
+-- name: outgoing_depths
+-- What waits, is under way and is set aside, by flow; and since when the oldest waits.
+SELECT flow, sum(batch = '' AND stuck = 0), sum(batch <> ''), sum(stuck), min(CASE WHEN batch = '' AND stuck = 0 THEN since END)
+FROM outgoing GROUP BY flow;
+
+-- name: see_units
+-- A sale was seen with its goods reserved or gone out, by a read that had ended then: (instant, sale). It stands before
+-- `put_units`, because a commit takes statements in this order, and what is sold with it was not seen yet.
+UPDATE order_units SET seen = sold, seen_at = ?1 WHERE sale = ?2;
+
+-- name: put_units
+-- What an order needs of a SKU, and what of it its sale has. What was seen of it stays.
+INSERT INTO order_units (key, sku, sales_channel, wanted, sold, sale) VALUES :rows(6)
+ON CONFLICT (key, sku) DO UPDATE SET wanted = excluded.wanted, sold = excluded.sold, sale = excluded.sale;
+
+-- name: drop_units
+-- An order needs nothing of a SKU any more: (key, sku).
+DELETE FROM order_units WHERE key = ?1 AND sku = ?2;
+
+-- name: reread_units
+-- The figures of what a sale has change with that: their levels are read again: (instant, sale).
+INSERT INTO stock_unread (place, product, since)
+SELECT l.place, l.product, ?1 FROM order_units u JOIN stock_level l ON l.sku = u.sku WHERE u.sale = ?2
+ON CONFLICT (place, product) DO UPDATE SET changes = changes + 1;
+
+-- name: put_stock_due
+-- The figure of a SKU may have changed: (sku, instant).
+INSERT INTO stock_due (sku, since) VALUES :rows(2) ON CONFLICT (sku) DO UPDATE SET changes = changes + 1;
+
+-- name: end_stock_due
+-- It has been looked at, unless it changed since: (sku, changes as they were read).
+DELETE FROM stock_due WHERE sku = ?1 AND changes = ?2;
+
+-- name: put_stock_unread
+-- The level of a product has to be read again: (place, product, instant).
+INSERT INTO stock_unread (place, product, since) VALUES :rows(3)
+ON CONFLICT (place, product) DO UPDATE SET changes = changes + 1;
+
+-- name: end_stock_unread
+-- It has been read, unless it changed since it was asked for: (place, product, changes as they were read).
+DELETE FROM stock_unread WHERE place = ?1 AND product = ?2 AND changes = ?3;
+
+-- name: put_stock_level
+-- What Fulfil says is there, as of the beginning of the read; an older read changes nothing.
+INSERT INTO stock_level (place, sku, product, available, on_hand, read_at) VALUES :rows(6)
+ON CONFLICT (place, sku) DO UPDATE SET
+  product = excluded.product, available = excluded.available, on_hand = excluded.on_hand, read_at = excluded.read_at
+  WHERE excluded.read_at >= read_at;
+
+-- name: forget_units
+-- Every level of the SKU has been read since its units were seen: they are in Fulfil's figures now: (sku).
+DELETE FROM order_units WHERE sku = ?1 AND wanted <= seen AND seen_at < (
+  SELECT min(read_at) FROM stock_level WHERE sku = ?1);
+
+-- name: put_stock_published
+-- What a sales channel is told about a SKU.
+INSERT INTO stock_published
+  (sales_channel, sku, figure, truth, previous, sequence, read_at, changed_at, decided_at)
+VALUES :rows(9)
+ON CONFLICT (sales_channel, sku) DO UPDATE SET
+  figure = excluded.figure, truth = excluded.truth, previous = excluded.previous, sequence = excluded.sequence,
+  read_at = excluded.read_at, changed_at = excluded.changed_at, decided_at = excluded.decided_at, sent_at = NULL,
+  refused_at = NULL;
+
+-- name: stock_sent
+-- The run that took a level has ended well: (instant, sales channel, sku).
+UPDATE stock_published SET sent_at = ?1 WHERE sales_channel = ?2 AND sku = ?3;
+
+-- name: stock_refused
+-- A level failed alone: (instant, sales channel, sku).
+UPDATE stock_published SET refused_at = ?1 WHERE sales_channel = ?2 AND sku = ?3;
+
+-- name: stock_due_next
+-- SKUs that were due first: (limit).
+SELECT sku, since, changes FROM stock_due ORDER BY since, sku LIMIT ?1;
+
+-- name: stock_due_of
+-- Of these SKUs, those that are due: (:keys).
+SELECT sku FROM stock_due WHERE sku IN (:keys);
+
+-- name: stock_unread_next
+-- Products of a place whose levels have to be read: (place, limit).
+SELECT product, changes FROM stock_unread WHERE place = ?1 ORDER BY since, product LIMIT ?2;
+
+-- name: stock_levels_of
+-- What Fulfil says of some SKUs, at every place: (:keys).
+SELECT place, sku, product, available, on_hand, read_at FROM stock_level WHERE sku IN (:keys);
+
+-- name: stock_levels_of_products
+-- What is known of some products at a place: (place, :ids).
+SELECT product, sku, available, on_hand FROM stock_level WHERE place = ? AND product IN (:ids);
+
+-- name: units_of_skus
+-- What orders need of some SKUs: (:keys).
+SELECT sku, key, sales_channel, wanted, seen, seen_at FROM order_units WHERE sku IN (:keys);
+
+-- name: units_of_orders
+-- What some orders need: (:keys).
+SELECT key, sku, wanted FROM order_units WHERE key IN (:keys);
+
+-- name: sales_unseen
+-- Sales whose goods have not been seen reserved yet: (after sale, limit).
+SELECT DISTINCT sale FROM order_units WHERE sale IS NOT NULL AND seen < sold AND sale > ?1 ORDER BY sale LIMIT ?2;
+
+-- name: stock_published_of
+-- What sales channels were told about some SKUs: (:keys).
+SELECT sales_channel, sku, figure, truth, previous, sequence, read_at, changed_at, decided_at, sent_at, refused_at
+FROM stock_published WHERE sku IN (:keys);
+
+-- name: stock_published_after
+-- What a sales channel was told, in order: (sales channel, after sequence, limit).
+SELECT sku, figure, previous, sequence, decided_at FROM stock_published WHERE sales_channel = ?1 AND sequence > ?2
+ORDER BY sequence LIMIT ?3;
+
+-- name: stock_published_since
+-- The sequence before the first that a sales channel was told at or after an instant: (sales channel, instant).
+SELECT coalesce(min(sequence) - 1, (SELECT coalesce(max(sequence), 0) FROM stock_published WHERE sales_channel = ?1))
+FROM stock_published WHERE sales_channel = ?1 AND decided_at >= ?2;
+
+-- name: orders_unread
+-- Payloads of orders that were received and are not decided on yet: (the actor that decides on orders, limit).
+SELECT m.key, b.bytes FROM message m JOIN body b ON b.delivery = m.delivery WHERE m.channel = ?1 ORDER BY m.id LIMIT ?2;
+
+-- name: stock_freshness
+-- By sales channel: levels that are not sent yet, and since when the oldest of them was due.
+SELECT sales_channel, count(*), min(changed_at) FROM stock_published WHERE sent_at IS NULL AND refused_at IS NULL
+GROUP BY sales_channel;

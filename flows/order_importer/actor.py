@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -18,6 +18,7 @@ from flows.model.order import Order
 from flows.model.order_state import OrderState, Status, announce_order, order_rows
 from flows.model.proof import prove
 from flows.model.skus import SkuIndex, folded
+from flows.model.units import unit_rows
 from flows.order_importer.decision import decide
 from flows.order_importer.messages import (
     AuthorisationEnds,
@@ -51,8 +52,10 @@ class OrderImporter:
         *,
         policy: Policy = CAUTIOUS,
         fetches: Collection[str] = (),
+        nudge: Callable[[], None] = lambda: None,
     ) -> None:
-        """`fetches`: the sales channels of which a single order can be fetched."""
+        """`fetches`: the sales channels of which one order can be fetched. `nudge`: what orders need has changed."""
+        self._nudge = nudge
         self._sales_channels, self._catalogue, self._journal, self._emit = sales_channels, catalogue, journal, emit
         self._policy, self._fetches = policy, frozenset(fetches)
         self._hints = Hints(catalogue, journal)
@@ -154,11 +157,14 @@ class OrderImporter:
 
     def project(self, key: str, before: OrderState, after: OrderState, now: datetime) -> Sequence[Write]:
         """The order's row in the list, and its cases."""
-        return order_rows(key, before, after, now)
+        rows = order_rows(key, before, after, now)
+        return [*rows, *unit_rows(key, before, after, now)] if self._policy.counts_units else rows
 
     def announce(self, key: str, before: OrderState, after: OrderState) -> None:
         """Count what became of the order."""
         announce_order(key, before, after, self._age_s, self._emit)
+        if self._policy.counts_units and (before.units != after.units or before.status is not after.status):
+            self._nudge()
 
     def _age_s(self, state: OrderState) -> float:
         return max(0.0, (self._journal.clock.now() - (state.received_us or 0)) / 1e6)

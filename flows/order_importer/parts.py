@@ -33,6 +33,8 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     """How sales can be changed."""
     cancels: bool = False
     """Whether a sale can be cancelled before anything of it is shipped."""
+    counts_units: bool = False
+    """Whether stock is published, so that what orders need of it has to be known."""
 
 
 CAUTIOUS = Policy()

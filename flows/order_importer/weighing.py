@@ -22,6 +22,7 @@ from flows.model.skus import AMBIGUOUS, UNKNOWN
 from flows.order_importer.expiring import watched
 from flows.order_importer.messages import OrderPresented
 from flows.order_importer.parts import CAUTIOUS, Policy, case_of, decision_of, kept
+from flows.order_importer.reserving import reserving
 from flows.order_importer.reviewing import later_of, reopened, shown_again, waits
 from runtime.clock import Instant
 from runtime.decision import Decision, Effect, Fact, Repeat, Timer
@@ -47,7 +48,8 @@ def presented(
     if message.version < state.version:
         stale = Fact(kind="stale", values={"version": message.version, "known": state.version})
         return Decision(state=state, facts=(stale,), keeps=kept(state))
-    return watched(state, _shown(state, message, now, settings, gated, policy), message.order, now)
+    decision = watched(state, _shown(state, message, now, settings, gated, policy), message.order, now)
+    return reserving(state, decision, message) if policy.counts_units else decision
 
 
 def _shown(

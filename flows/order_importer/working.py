@@ -189,7 +189,8 @@ def _proven(state: OrderState, work: Work, sale: Sale, now: datetime) -> Decisio
         return _failed(state, work, "what has to change is not known", now)
     state = msgspec.structs.replace(
         state, content=target.content, delivery=target.delivery, amount=str(amendment.total), changed_to="",
-        changed_delivery=None, cases=without(state, "order.edited"),
+        changed_delivery=None, units=work.units or state.units, sold=work.units or state.sold,
+        cases=without(state, "order.edited"),
     )  # fmt: skip
     total = sale.total_amount
     if total is not None and total != amendment.total:

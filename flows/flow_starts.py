@@ -1,0 +1,388 @@
+"""Flow starts: lines that wait for a flow of Patchworks are sent in few starts, each looked for before it is repeated.
+
+In: `LinesWaiting` of producers, timers, outcomes of starts, `RunEnded` of the run follower. Out: starts of flows,
+`LinesSent` and `LinesRefused` to producers. Key: `patchworks/flow/<id>`, one for each flow.
+How effects repeat: a start has no idempotency key, so at most one of a flow is unresolved; after a lost answer its run
+is looked for by the batch's key, and what it means that there is none is decided by `connectors.patchworks.starts`.
+What a crash leaves: the start's bytes and the lines it took are one transaction; lines that came since stay apart by
+their digests, and wait. Lines of a run that failed wait again, in smaller starts each time, until one that fails alone
+is set aside with a case: it delays nobody else. When everything fails it is the flow, which is then tried every five
+minutes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+import msgspec
+from msgspec.structs import replace
+
+from connectors.patchworks.batches import payload
+from connectors.patchworks.operations import company_s, cost, month_of
+from connectors.patchworks.requests import StartFlow, effect
+from connectors.patchworks.starts import (
+    FlowStarts,
+    StartPolicy,
+    Waiting,
+    absent,
+    begun,
+    refused,
+    repeated,
+    resolved,
+    wait_s,
+)
+from connectors.patchworks.wire import Started
+from flows.events import FlowStarted, PossibleRepeat
+from flows.exceptions.kinds import ExceptionCase
+from flows.model.cases import announce_cases, case_rows
+from flows.model.messages import Recheck
+from flows.model.outgoing import FLOW_STARTS, FlowTarget, LinesRefused, LinesSent, LinesWaiting, What
+from flows.model.runs import RUN_FOLLOWER, RUNS_KEY, FollowRun, RunEnded
+from runtime.actor import Item
+from runtime.clock import Instant, to_instant
+from runtime.decision import (
+    Decision,
+    EffectAbsent,
+    EffectDone,
+    EffectExhausted,
+    EffectRefused,
+    EffectUnknown,
+    Emit,
+    Message,
+    Timer,
+    Write,
+)
+from runtime.journal.journal import Journal
+
+NAME = FLOW_STARTS
+AGAIN_AFTER = timedelta(minutes=5)
+"""When a flow that refuses to be started is tried again."""
+ALONE_FAILS_MAX = 3
+"""A line that failed so often, at last alone, is set aside."""
+FLOW_FAILS_AFTER = 6
+"""So many failed runs in a row, and it is the flow, not a line."""
+_BLOCKED_S = 0.5
+"""When to look again at lines that may be out of date."""
+_TRIES_SHIFT_MAX = 10
+"""After so many failures a line is alone in its start, whatever the flow takes at once."""
+
+
+class SendDue(Message, frozen=True):
+    """Timer: what waits has waited long enough for company."""
+
+
+class _Ready(Message, frozen=True, kw_only=True):
+    """What waits for the flow now, and when it is due: the lines of the next start with their digests."""
+
+    waiting: Waiting
+    tries: int
+    lines: tuple[tuple[str, bytes, bytes], ...] = ()
+    epoch: int = 0
+
+
+class _Taken(Message, frozen=True, kw_only=True):
+    """A run has ended: the lines that its start took, by producer, and whether there was only one."""
+
+    ended: RunEnded
+    lines: tuple[tuple[str, str, int], ...]
+    """Line, producer, and how often runs failed with it before."""
+
+
+class StartsState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One flow. `batches` are starts whose runs have not ended: batch -> how many lines they took."""
+
+    flow_id: str
+    starts: FlowStarts = FlowStarts()
+    count: int = 0
+    """Starts that were ever decided."""
+    intent: int | None = None
+    """The start that a person has to decide about."""
+    batches: dict[str, int] = {}
+    month: str = ""
+    spent: float = 0.0
+    """Operations of that month."""
+    again_at: datetime | None = None
+    """The flow refuses to be started, or keeps failing: not before then."""
+    failed_in_row: int = 0
+    """Runs that failed since the last one that ended well."""
+    cases: tuple[ExceptionCase, ...] = ()
+
+
+# -- the decision ------------------------------------------------------------------------------------------------------
+
+
+def decide(state: StartsState, message: Any, now: datetime, what: What, target: FlowTarget) -> Decision:
+    """What follows for one flow. Pure."""
+    match message:
+        case _Ready():
+            return _send(state, message, now, what, target)
+        case EffectDone(result=started):
+            return _started(state, started)
+        case EffectUnknown():
+            return Decision(state=state)
+        case EffectAbsent():
+            return _absent(state, message, target.starts, now)
+        case EffectRefused(sentence=sentence) | EffectExhausted(sentence=sentence):
+            return _refused(state, sentence, now)
+        case _Taken():
+            return _ended(state, message, now)
+        case Recheck() if state.intent is not None:
+            again = replace(state, starts=repeated(state.starts), intent=None, cases=_without(state, "flow.unsettled"))
+            return Decision(state=again, resend=(state.intent,))
+        case Recheck():
+            freed = replace(state, cases=(), again_at=None)
+            return Decision(state=freed, writes=(Write("unstick_outgoing", (state.flow_id,)),), emits=(_look(),))
+        case LinesWaiting() | SendDue():
+            return Decision(state=state)  # the flow is no longer configured
+        case _:
+            raise TypeError(f"a flow has no use for a {type(message).__name__}")
+
+
+def _send(state: StartsState, ready: _Ready, now: datetime, what: What, target: FlowTarget) -> Decision:
+    """Start the flow with what waits, or say when."""
+    month = month_of(now)
+    spent = state.spent if state.month == month else 0.0
+    usual = target.starts.company_s
+    patient = replace(
+        target.starts, company_s=min(3_600.0, company_s(target.operations, usual, spent, ready.waiting.lines, now))
+    )
+    now_ms = to_instant(now) // 1000
+    due_s = wait_s(state.starts, patient, ready.waiting, now_ms)
+    if due_s is None:
+        return Decision(state=state)
+    if state.again_at is not None and now < state.again_at:
+        due_s = max(due_s, (state.again_at - now).total_seconds())
+    if due_s > 0 or not ready.lines:
+        timer = Timer(name="send", due=now + timedelta(seconds=max(due_s, _BLOCKED_S)), message=SendDue())
+        return Decision(state=state, timers=(timer,) if ready.waiting.lines else ())
+    count = state.count + 1
+    key = f"seamline-{state.flow_id}-{ready.epoch}-{count}"
+    lines = ready.lines
+    starting = StartFlow(
+        flow_id=state.flow_id,
+        key=key,
+        began_ms=now_ms,
+        payload=payload(key, what, [body for _, body, _ in lines], now),
+        known_run_ids=state.starts.known_run_ids,
+    )
+    sent = replace(
+        state,
+        starts=begun(state.starts, key, len(lines), now_ms),
+        count=count,
+        batches={**state.batches, key: len(lines)},
+        month=month,
+        spent=spent + cost(target.operations, len(lines)),
+    )
+    share = "stock" if what == "levels" else "fulfilments"
+    writes = tuple(Write("take_outgoing", (key, state.flow_id, line, digest)) for line, _, digest in lines)
+    return Decision(state=sent, effects=(effect(starting, share=share),), writes=writes)
+
+
+def _started(state: StartsState, started: Started) -> Decision:
+    """The flow has taken it. Its run is followed; one that nobody has named is taken to have ended well."""
+    opened = state.starts.open
+    if opened is None:
+        return Decision(state=state)
+    state = replace(
+        state, starts=resolved(state.starts, started), intent=None, again_at=None,
+        cases=_without(state, "flow.unsettled", "flow.refused"),
+    )  # fmt: skip
+    ran = RunEnded(flow_id=state.flow_id, batch=opened.key, run_id=started.run_id, outcome="unseen")
+    if started.run_id:
+        follow = FollowRun(flow_id=state.flow_id, batch=opened.key, run_id=started.run_id)
+        return Decision(state=state, emits=(Emit(channel=RUN_FOLLOWER, key=RUNS_KEY, message=follow), _look()))
+    return Decision(state=state, emits=(Emit(channel=NAME, message=ran), _look()))
+
+
+def _absent(state: StartsState, message: EffectAbsent, policy: StartPolicy, now: datetime) -> Decision:
+    """No run of the start was found: the identical bytes again, or a person."""
+    if state.starts.open is None or state.starts.open.asked:
+        return Decision(state=state)
+    starts, then = absent(state.starts, policy)
+    if then == "repeat":
+        return Decision(state=replace(state, starts=starts), resend=(message.intent,))
+    sentence = f"the answer to the start {state.starts.open.key} was lost, and no run of it is found"
+    case_ = _case(state, "flow.unsettled", state.starts.open.key, sentence, now)
+    return Decision(
+        state=replace(state, starts=starts, intent=message.intent, cases=(*_without(state, case_.kind), case_))
+    )
+
+
+def _refused(state: StartsState, sentence: str, now: datetime) -> Decision:
+    """Nothing has begun: the lines wait, and the flow is tried again later."""
+    opened = state.starts.open
+    if opened is None:
+        return Decision(state=state)
+    again_at = now + AGAIN_AFTER
+    case_ = _case(state, "flow.refused", state.flow_id, f"the flow {state.flow_id} cannot be started: {sentence}", now)
+    batches = {key: lines for key, lines in state.batches.items() if key != opened.key}
+    state = replace(
+        state, starts=refused(state.starts), batches=batches, again_at=again_at,
+        cases=(*_without(state, case_.kind), case_),
+    )  # fmt: skip
+    return Decision(
+        state=state,
+        writes=(Write("give_back_outgoing", (state.flow_id, opened.key, 0)),),
+        timers=(Timer(name="send", due=again_at, message=SendDue()),),
+    )
+
+
+def _ended(state: StartsState, taken: _Taken, now: datetime) -> Decision:
+    """A run is over."""
+    ended = taken.ended
+    if ended.batch not in state.batches:
+        return Decision(state=state)
+    batches = {key: lines for key, lines in state.batches.items() if key != ended.batch}
+    state = replace(state, batches=batches)
+    if ended.outcome != "failed":
+        state = replace(state, failed_in_row=0, again_at=None, cases=_without(state, "flow.failing"))
+        told = tuple(
+            _told(producer, LinesSent(flow=state.flow_id, batch=ended.batch, run_id=ended.run_id, lines=lines, at=now))
+            for producer, lines in _by_producer(taken.lines)
+        )
+        return Decision(state=state, writes=(Write("end_outgoing", (state.flow_id, ended.batch)),), emits=told)
+    return _failed(state, taken, now)
+
+
+def _failed(state: StartsState, taken: _Taken, now: datetime) -> Decision:
+    """A run failed. Its lines wait again, in smaller starts, unless it is the flow that fails, whatever it is given."""
+    batch, failed = taken.ended.batch, state.failed_in_row + 1
+    state = replace(state, failed_in_row=failed)
+    if failed >= FLOW_FAILS_AFTER:
+        again_at = now + AGAIN_AFTER
+        sentence = f"the last {failed} runs of the flow {state.flow_id} have failed"
+        case_ = _case(state, "flow.failing", state.flow_id, sentence, now)
+        return Decision(
+            state=replace(state, again_at=again_at, cases=(*_without(state, case_.kind), case_)),
+            writes=(Write("give_back_outgoing", (state.flow_id, batch, 0)),),
+            timers=(Timer(name="send", due=again_at, message=SendDue()),),
+        )
+    if len(taken.lines) != 1 or taken.lines[0][2] < ALONE_FAILS_MAX - 1:
+        return Decision(state=state, writes=(Write("give_back_outgoing", (state.flow_id, batch, 1)),), emits=(_look(),))
+    ((line, producer, _),) = taken.lines
+    case_ = _case(state, "flow.line", line, f"a run of the flow {state.flow_id} failed with {line} alone", now)
+    told = _told(producer, LinesRefused(flow=state.flow_id, lines=(line,), at=now))
+    return Decision(
+        state=replace(state, failed_in_row=0, cases=(*state.cases, case_)),
+        writes=(Write("stick_outgoing", (state.flow_id, batch)),),
+        emits=(told, _look()),
+    )
+
+
+def _by_producer(lines: Sequence[tuple[str, str, int]]) -> list[tuple[str, tuple[str, ...]]]:
+    producers = dict.fromkeys(producer for _, producer, _ in lines)
+    return [(name, tuple(line for line, producer, _ in lines if producer == name)) for name in producers]
+
+
+def _told(producer: str, message: LinesSent | LinesRefused) -> Emit:
+    return Emit(channel=producer, key=f"sent/{message.flow}", message=message)
+
+
+def _look() -> Emit:
+    return Emit(channel=NAME, message=LinesWaiting())
+
+
+def _without(state: StartsState, *kinds: str) -> tuple[ExceptionCase, ...]:
+    return tuple(case for case in state.cases if case.kind not in kinds)
+
+
+def _case(state: StartsState, kind: str, cause: str, sentence: str, now: datetime) -> ExceptionCase:
+    known = next((case for case in state.cases if (case.kind, case.cause) == (kind, cause)), None)
+    return ExceptionCase(
+        kind=kind, cause=cause, sentence=sentence.rstrip("."), opened_at=now if known is None else known.opened_at
+    )
+
+
+# -- the shell ---------------------------------------------------------------------------------------------------------
+
+
+class FlowStartsActor:
+    """The actor. See the module."""
+
+    name = NAME
+    message_type = LinesWaiting | SendDue | RunEnded | Recheck
+    state_type = StartsState
+
+    def __init__(
+        self,
+        targets: Mapping[str, tuple[What, FlowTarget]],
+        journal: Journal,
+        emit: Callable[[Any], None],
+        *,
+        unsettled: Callable[[], Awaitable[Collection[str] | None]],
+    ) -> None:
+        """`unsettled`: the lines of levels that may be out of date this instant; None when that cannot be said."""
+        self._targets, self._journal, self._emit, self._unsettled = targets, journal, emit, unsettled
+
+    def begin(self, key: str) -> StartsState:
+        """A flow that was never started."""
+        return StartsState(flow_id=flow_of(key))
+
+    async def ready(self) -> None:
+        """It can always decide."""
+
+    async def resolve(self, items: Sequence[Item]) -> Sequence[Message | Exception]:
+        """What waits for a flow is read when something has come, or is due."""
+        return [await self._resolved(item) for item in items]
+
+    async def _resolved(self, item: Item) -> Message:
+        flow_id = flow_of(item.key)
+        match item.message:
+            case LinesWaiting() | SendDue() if flow_id in self._targets:
+                return await self._ready(flow_id)
+            case RunEnded() as ended:
+                rows = await self._journal.query("outgoing_of_batch", flow_id, ended.batch)
+                return _Taken(ended=ended, lines=tuple((line, producer, tries) for line, producer, tries in rows))
+            case other:
+                return other
+
+    async def _ready(self, flow_id: str) -> _Ready:
+        """The lines of the next start: those that failed least often first, and fewer at once the oftener they did."""
+        what, target = self._targets[flow_id]
+        policy = target.starts
+        rows = await self._journal.query("outgoing_waiting", flow_id)
+        if not rows:
+            return _Ready(waiting=Waiting(lines=0, payload_bytes=0, since_ms=0), tries=0)
+        tries, count, size, since = rows[0]
+        lines_max = max(1, policy.lines_max >> min(tries * 2, _TRIES_SHIFT_MAX))
+        waiting = Waiting(lines=count, payload_bytes=size, since_ms=Instant(since) // 1000)
+        if tries:  # it has waited before
+            waiting = replace(waiting, since_ms=0)
+        found = await self._journal.query("outgoing_next", flow_id, tries, lines_max)
+        if what == "levels":  # a figure that something received may lower is not sent before it was looked at again
+            unsettled = await self._unsettled()
+            found = [row for row in found if unsettled is not None and row[0] not in unsettled]
+        lines: list[tuple[str, bytes, bytes]] = []
+        used = 0
+        for line, body, digest in found:
+            if lines and used + len(body) + 1 > policy.payload_bytes_max:
+                break
+            lines.append((line, body, digest))
+            used += len(body) + 1
+        return _Ready(waiting=waiting, tries=tries, lines=tuple(lines), epoch=self._journal.epoch)
+
+    def decide(self, state: StartsState, message: Any, now: datetime) -> Decision:
+        """See `decide` above. A flow that is no longer configured keeps its lines, and is not started."""
+        what, target = self._targets.get(state.flow_id, ("levels", FlowTarget(flow_id=state.flow_id)))
+        return decide(state, message, now, what, target)
+
+    def project(self, key: str, before: StartsState, after: StartsState, now: datetime) -> Sequence[Write]:
+        """The cases."""
+        if before.cases is after.cases:
+            return ()
+        return case_rows(key, before.cases, after.cases, now, how="the flow goes on")
+
+    def announce(self, key: str, before: StartsState, after: StartsState) -> None:
+        """Count starts, and those that may have run twice."""
+        announce_cases(key, before.cases, after.cases, self._emit)
+        if after.starts.started > before.starts.started:
+            self._emit(FlowStarted(flow=after.flow_id))
+        if after.starts.possible_repeats > before.starts.possible_repeats:
+            self._emit(PossibleRepeat(flow=after.flow_id))
+
+
+def flow_of(key: str) -> str:
+    """The flow of a key."""
+    return key.rpartition("/")[2]

@@ -1,0 +1,33 @@
+"""Telling a sales channel what was shipped: how its flow is started, and what carriers are called there."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+from flows.model.outgoing import FlowTarget
+
+
+class FulfilmentSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """How one sales channel hears of shipments."""
+
+    flow: FlowTarget
+    """The flow that takes them."""
+    carriers: dict[str, str] = {}
+    """Fulfil's names of carriers = what the sales channel calls them."""
+    services: dict[str, str] = {}
+    """Fulfil's codes or names of carrier services = what the sales channel calls them."""
+    unmapped: Literal["hold", "send"] = "hold"
+    """What becomes of a shipment by a carrier that is not in `carriers`: it is held until it is, or sent under Fulfil's
+    own name with its tracking address."""
+    tracking_urls: dict[str, str] = {}
+    """Fulfil's names of carriers = an address with {number} in it, where Fulfil has no tracking address."""
+    locations: dict[str, str] = {}
+    """Fulfil's ids of warehouses, as text = what the sales channel calls the place."""
+    told_within_s: Annotated[float, Meta(gt=0, le=2_592_000)] = 900.0
+    """How long after it was sent the sales channel may take to say that it was told."""
+    since: datetime | None = None
+    """Shipments done before this instant, with its offset, are known and not told. Not set: since the first start."""
