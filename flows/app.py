@@ -65,6 +65,9 @@ from flows.sku_aliases import KEY as ALIASES_KEY
 from flows.sku_aliases import NAME as SKU_ALIASES
 from flows.sku_aliases import CheckAliases, decide_on_alias
 from flows.standing import Standing
+from flows.stock_backlog import KEY as BACKLOG_KEY
+from flows.stock_backlog import NAME as STOCK_BACKLOG
+from flows.stock_backlog import CountUnits
 from flows.stock_moves import KEY as MOVES_KEY
 from flows.stock_moves import NAME as STOCK_MOVES
 from flows.stock_moves import ReadMoves
@@ -219,6 +222,7 @@ def telemetry_of(config: Config, clock: Clock) -> Telemetry:
                 *(ORDER_IMPORTER, CATALOGUE, CATALOGUE_REFRESH, SKU_ALIASES, DESK),
                 *(RUN_RECOVERY, ORDER_POLL, MANIFESTS, MISSING_ORDERS, BACKFILL, LISTINGS),
                 *(FLOW_STARTS, RUN_FOLLOWER, STOCK_MOVES, STOCK_READER, STOCK_SIGHTINGS, STOCK_PUBLISHER),
+                STOCK_BACKLOG,
             ),
             "flow": flow_targets(config),
         },
@@ -278,6 +282,7 @@ async def composed(config: Config, clock: Clock, telemetry: Telemetry) -> AsyncI
             await engine.post(ORDER_POLL, poll_key_of(name), Poll())
         for name in config.listings:
             await engine.post(LISTINGS, listings_key_of(name), Expect())
+        await engine.post(STOCK_BACKLOG, BACKLOG_KEY, CountUnits())
         if stock := stock_settings(config):
             await _begin_stock(engine, stock, stock_pulse)
             supervisor.add("stock pulse", stock_pulse.run)

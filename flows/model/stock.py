@@ -81,12 +81,16 @@ def in_flight(rows: Iterable[UnitsRow], read_at: int) -> int:
 def figure_of(settings: StockSettings, sales_channel: str, level: Level, rows: Sequence[UnitsRow]) -> Figure:
     """What the sales channel may be told (rules 8 to 11): floored after the share, never below zero on the wire."""
     flying = in_flight(rows, level.read_at)
-    left = level.available - flying - settings.buffer
+    left = max(min(level.available, _MOST), -_MOST) - flying - settings.buffer
     truth = math.floor(left)
     wire = math.floor(max(left, Decimal(0)) * settings.allocation)
     if settings.quantity_semantics != "available":  # it subtracts its own unshipped units itself
         wire += sum(row.wanted for row in rows if row.sales_channel == sales_channel)
     return Figure(truth=truth, wire=max(wire, 0), in_flight=flying)
+
+
+_MOST = Decimal(10**12)
+"""More is no stock, but a mistake in the ERP, and must not stop the figures of others."""
 
 
 class LookLevels(Message, frozen=True):
