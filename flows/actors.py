@@ -34,6 +34,7 @@ from flows.run_follower import RunFollower
 from flows.run_recovery import RunRecovery, recovery_policy
 from flows.sku_aliases import SkuAliases
 from flows.stock_backlog import StockBacklog
+from flows.stock_drift import StockDrift
 from flows.stock_figures import Figures
 from flows.stock_moves import StockMoves
 from flows.stock_publisher import StockPublisher
@@ -91,6 +92,7 @@ def engine_of(
     actors.append(StockBacklog(journal, unsettled.units_in, counts=bool(stock), nudge=stock_pulse.nudge))
     if stock:
         figures = Figures(stock, bundles, catalogue.index, unsettled, journal)
+        actors.append(StockDrift(stock, bundles, figures, journal, emit))
         actors += _stock_actors(config, stock, figures, journal, emit, stock_pulse)
     if config.patchworks is not None:
         actors += [FlowStartsActor(flow_targets(config), journal, emit, unsettled=unsettled.lines), RunFollower(emit)]

@@ -29,6 +29,7 @@ from flows.cli_parts import (
     story_of,
 )
 from flows.cli_skus import alias, sku
+from flows.cli_stock import stock
 from flows.screen import harmless, pairs, print_json, print_table, short, tell_more
 from runtime.clock import SystemClock, to_datetime
 from runtime.errors import ConfigInvalid, SeamlineError, Stop
@@ -51,6 +52,7 @@ for part in (orders, holds, manifests, alias, sku, schema):
     app.command(part)
 app.command(backfill)
 app.command(listings)
+app.command(stock)
 
 
 # -- running -----------------------------------------------------------------------------------------------------------

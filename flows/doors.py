@@ -9,11 +9,13 @@ import msgspec
 from aiohttp import web
 
 from connectors.fulfil.hints import Hint, hint_routes
-from connectors.patchworks.admission import admission_of
+from connectors.patchworks.admission import admission_of, readers_of
 from connectors.patchworks.intake import intake_routes
 from connectors.patchworks.listings import ListingPage, read_listings
 from connectors.patchworks.manifest_pages import ManifestDoor
 from connectors.patchworks.manifests import ManifestPage, read_orders
+from connectors.patchworks.pull import ReadRows, pull_routes
+from connectors.patchworks.stock_manifests import StockPage, read_stock
 from connectors.patchworks.tokens import Tokens, token_routes
 from flows.actors import identify
 from flows.config import Config
@@ -27,6 +29,9 @@ class Doors(msgspec.Struct, frozen=True, kw_only=True):
     accept: Callable[[Sequence[Delivery]], Awaitable[Sequence[Receipt]]]
     take_manifest: Callable[[ManifestPage], Awaitable[None]]
     take_listings: Callable[[ListingPage], Awaitable[None]]
+    take_stock: Callable[[StockPage], Awaitable[None]]
+    read_stock: ReadRows
+    """The levels that a sales channel was told, for those who fetch them."""
     hint: Callable[[Hint], None]
     pressure: Callable[[], float | None]
     """Seconds that a sender should wait before it tries again; None when there is room."""
@@ -56,6 +61,11 @@ def public_routes(config: Config, doors: Doors, clock: Clock, emit: Callable[[ob
     )
     routes.append(manifests.route("orders", read_orders, doors.take_manifest))
     routes.append(manifests.route("listings", read_listings, doors.take_listings))
+    published = [name for name, settings in config.sales_channels.items() if settings.stock is not None]
+    if published:
+        routes.append(manifests.route("stock", read_stock, doors.take_stock))
+        readers = readers_of(config.intake, tokens)
+        routes += pull_routes("stock", sales_channels=published, admission=readers, read=doors.read_stock, emit=emit)
     if tokens is not None:
         routes += token_routes(tokens, emit=emit)
     if config.fulfil.webhooks is not None:

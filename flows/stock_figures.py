@@ -88,7 +88,7 @@ class Figures:
             for part in self._bundles[name][bundle].components
         }
         needed = sorted(skus | parts)
-        units = await self._units(needed, waiting)
+        units = await self.units(needed, waiting)
         levels: dict[tuple[str, str], Level] = {}
         for place, sku, _, available, on_hand, read_at in await self._journal.query_list("stock_levels_of", needed):
             levels[place, sku] = Level(Decimal(available), Decimal(on_hand), read_at)
@@ -141,11 +141,16 @@ class Figures:
         urgency = min((urgencies[sku] for sku in skus if sku in urgencies), default=SWEPT)
         return Shown(Figure(min(truths), min(wires), 0), min(reads), tuple(skus), urgency)
 
+    def skus_of(self, channel: str, name: str) -> tuple[str, ...]:
+        """The SKUs in Fulfil that a name of a sales channel stands for: its product, or its components as a bundle."""
+        rule = self._bundles.get(channel, {}).get(name)
+        return (self._sku_of(name),) if rule is None else tuple(self._sku_of(part) for part in rule.components)
+
     def _sku_of(self, name: str) -> str:
         """The SKU in Fulfil of a component, which a rule may call by an alias."""
         return self._index.sold_as(name) or name
 
-    async def _units(self, skus: Sequence[str], waiting: Mapping[str, Units]) -> dict[str, list[UnitsRow]]:
+    async def units(self, skus: Sequence[str], waiting: Mapping[str, Units]) -> dict[str, list[UnitsRow]]:
         """What orders need of these SKUs: those that were decided on, and what those that wait need beyond that."""
         found: dict[str, dict[str, UnitsRow]] = {sku: {} for sku in skus}
         for sku, key, name, wanted, seen, seen_at in await self._journal.query_list("units_of_skus", skus):

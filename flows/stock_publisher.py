@@ -17,10 +17,10 @@ import msgspec
 from msgspec.structs import replace
 
 from connectors.patchworks.batches import StockLevel, encoded
-from flows.events import StockPublished
+from flows.events import StockPublished, StockSent
 from flows.model.outgoing import LinesRefused, LinesSent, lines_waiting, outgoing_row
-from flows.model.stock import StockSettings, place_of
-from flows.model.units import SWEPT
+from flows.model.stock import STOCK_PUBLISHER, STOCK_PUBLISHER_KEY, PublishAgain, StockSettings, place_of
+from flows.model.units import NOW, SWEPT
 from flows.stock_figures import Figures, Shown
 from runtime.actor import Item
 from runtime.clock import to_instant
@@ -28,8 +28,7 @@ from runtime.decision import Decision, Emit, Message, Timer, Write
 from runtime.delivery import digest
 from runtime.journal.journal import Journal
 
-NAME = "stock_publisher"
-KEY = "stock/publisher"
+NAME, KEY = STOCK_PUBLISHER, STOCK_PUBLISHER_KEY
 SKUS_PER_STEP_MAX = 200
 _AGAIN_AFTER = timedelta(seconds=1)
 
@@ -56,7 +55,16 @@ class _Looked(Message, frozen=True, kw_only=True):
     epoch: int
     more: bool
     blocked: bool = False
-    """Too many orders wait to be decided on: nothing can be said."""
+    """Too many orders wait to be decided on, or are not counted yet: nothing can be said."""
+    again: PublishAgain | None = None
+    """These figures are told whatever was told before."""
+
+
+class _Sent(Message, frozen=True, kw_only=True):
+    """A run has ended well, and how long its changes took: whole seconds -> levels."""
+
+    sent: LinesSent
+    seconds: dict[str, int]
 
 
 class PublisherState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -64,13 +72,15 @@ class PublisherState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
 
     sequences: dict[str, int] = {}
     settings: dict[str, str] = {}
+    sent: dict[str, int] = {}
+    """Of the last run that took levels: whole seconds from a change to its end, and how many levels had them."""
 
 
 class StockPublisher:
     """The actor. See the module."""
 
     name = NAME
-    message_type = PublishDue | LinesSent | LinesRefused
+    message_type = PublishDue | PublishAgain | LinesSent | LinesRefused
     state_type = PublisherState
 
     def __init__(
@@ -89,7 +99,41 @@ class StockPublisher:
 
     async def resolve(self, items: Sequence[Item]) -> Sequence[Message | Exception]:
         """What is due, and everything that its figures follow from."""
-        return [await self._look() if isinstance(item.message, PublishDue) else item.message for item in items]
+        return [await self._resolved(item.message) for item in items]
+
+    async def _resolved(self, message: Message) -> Message:
+        match message:
+            case PublishDue():
+                return await self._look()
+            case LinesSent():
+                return await self._sent(message)
+            case PublishAgain() if message.sales_channel in self._settings:
+                return await self._look_again(message)
+            case other:
+                return other
+
+    async def _sent(self, sent: LinesSent) -> _Sent:
+        """How long each change took; what is published for the first time is no change."""
+        name, at = self._channel_of.get(sent.flow, ""), to_instant(sent.at)
+        seconds: dict[str, int] = {}
+        rows = await self._journal.query_list("stock_published_of", sent.lines)
+        for channel, _, _, _, previous, _, _, changed_at, *_ in rows:
+            if channel == name and previous is not None:
+                took = str(max(0, round((at - changed_at) / 1e6)))
+                seconds[took] = seconds.get(took, 0) + 1
+        return _Sent(sent=sent, seconds=seconds)
+
+    async def _look_again(self, again: PublishAgain) -> _Looked:
+        """The figures of some names as they are now."""
+        waiting = await self._figures.waiting()
+        if waiting is None:
+            return _Looked(
+                skus=(), figures={}, published={}, epoch=self._journal.epoch, more=False, blocked=True, again=again
+            )
+        skus = (sku for name in again.lines for sku in self._figures.skus_of(again.sales_channel, name))
+        found = (await self._figures.of(dict.fromkeys(skus, NOW), waiting)).get(again.sales_channel, {})
+        figures = {again.sales_channel: {name: each for name, each in found.items() if name in again.lines}}
+        return _Looked(skus=(), figures=figures, published={}, epoch=self._journal.epoch, more=False, again=again)
 
     async def _look(self) -> _Looked:
         """Orders that wait are read first: one that is decided on meanwhile is then counted twice, and never not."""
@@ -116,15 +160,14 @@ class StockPublisher:
         """Tell each sales channel what differs from what it was told."""
         at = to_instant(now)
         match message:
-            case _Looked(blocked=True):
-                return Decision(state=state, timers=(_again(now),))
+            case _Looked(blocked=True, again=again):
+                return Decision(state=state, timers=(_again(now, again),))
             case _Looked():
                 return self._publish(state, message, now)
-            case LinesSent(flow=flow, lines=lines, at=sent_at):
-                name, at = self._channel_of.get(flow, ""), to_instant(sent_at)
-                return Decision(
-                    state=state, writes=tuple(Write("stock_sent", (at, name, line, flow)) for line in lines)
-                )
+            case _Sent(sent=sent, seconds=seconds):
+                name, at = self._channel_of.get(sent.flow, ""), to_instant(sent.at)
+                writes = tuple(Write("stock_sent", (at, name, line, sent.flow)) for line in sent.lines)
+                return Decision(state=PublisherState(sequences={name: 0}, sent=seconds), writes=writes)
             case LinesRefused(flow=flow, lines=lines):
                 name = self._channel_of.get(flow, "")
                 return Decision(
@@ -139,6 +182,7 @@ class StockPublisher:
         emits = []
         sequences = dict(state.sequences)
         since_of = {sku: since for sku, since, _ in looked.skus}
+        shows = looked.again.lines if looked.again is not None else {}
         for channel, shown in looked.figures.items():
             settings, told = self._settings[channel], looked.published.get(channel, {})
             sequence = max(sequences.get(channel, 0), looked.epoch << 32)
@@ -147,7 +191,7 @@ class StockPublisher:
             ]
             for name in changed:
                 each, figure = shown[name], shown[name].figure
-                previous = told[name].figure if name in told else None
+                previous = told[name].figure if name in told else shows.get(name)
                 sequence += 1
                 since = min((since_of[sku] for sku in each.because if sku in since_of), default=at)
                 row = (channel, name, figure.wire, figure.truth, previous, sequence, each.read_at, since, at)
@@ -161,7 +205,11 @@ class StockPublisher:
                 sequences[channel] = sequence
                 emits.append(lines_waiting(settings.flow.flow_id))
         writes += [Write("end_stock_due", (sku, changes)) for sku, _, changes in looked.skus]
-        anew = [name for name, told_by in self._digests.items() if state.settings.get(name) != told_by]
+        anew = (
+            []
+            if looked.again is not None
+            else [name for name, told_by in self._digests.items() if state.settings.get(name) != told_by]
+        )
         writes += [Write("due_all_levels", (at, place_of(self._settings[name].locations))) for name in anew]
         if looked.more or anew:
             emits.append(Emit(channel=NAME, message=PublishDue()))
@@ -175,13 +223,22 @@ class StockPublisher:
         """Figures are written as they are decided."""
         return ()
 
-    def announce(self, key: str, before: PublisherState, after: PublisherState) -> None:  # noqa: ARG002
-        """Count the levels that were published."""
+    def announce(self, key: str, before: PublisherState, after: PublisherState) -> None:
+        """Count the levels that were published, and how long those took that were sent."""
+        if key != KEY:
+            for name in after.sequences:
+                for seconds, levels in after.sent.items():
+                    for _ in range(levels):
+                        self._emit(StockSent(sales_channel=name, seconds=float(seconds)))
+            return
         for name, sequence in after.sequences.items():
             told = sequence - max(before.sequences.get(name, 0), sequence >> 32 << 32)
             if told > 0:
                 self._emit(StockPublished(sales_channel=name, levels=told))
 
 
-def _again(now: datetime) -> Timer:
-    return Timer(name="publish", due=now + _AGAIN_AFTER, message=PublishDue())
+def _again(now: datetime, again: PublishAgain | None) -> Timer:
+    message = PublishDue() if again is None else again
+    return Timer(
+        name="publish" if again is None else f"again/{again.sales_channel}", due=now + _AGAIN_AFTER, message=message
+    )

@@ -1,8 +1,9 @@
 """The stock reader: what Fulfil says is there, read again when something may have changed, and all of it once a day.
 
-In: `LookLevels` (of whoever knows that something changed, and by timer), pages of levels. Out: rows of `stock_level`,
-and SKUs whose figures are due. Key: `stock/<place>`, one for each set of locations that is added up. All calls are
-reads and repeat freely; a crash asks again. Products that changed go first, the sweep over all in the gaps.
+In: `LookLevels` (of whoever knows that something changed, and by timer), `ReadProducts` of hints, pages of levels. Out:
+rows of `stock_level`, and SKUs whose figures are due. Key: `stock/<place>`, one for each set of locations that is added
+up. All calls are reads and repeat freely; a crash asks again. Products that changed go first, the sweep over all in the
+gaps.
 A level is as of the beginning of its read: whatever Fulfil reserved later is not in it for certain.
 """
 
@@ -20,7 +21,7 @@ from connectors.fulfil.changes import Page
 from connectors.fulfil.stock import STOCK_LEVELS, StockLevel, StockQuestion
 from flows.exceptions.kinds import ExceptionCase
 from flows.model.cases import announce_cases, case_rows
-from flows.model.stock import STOCK_READER, LookLevels
+from flows.model.stock import STOCK_READER, LookLevels, ReadProducts
 from flows.model.stock_cases import refused
 from flows.model.units import NOW, SWEPT
 from runtime.actor import Item
@@ -115,7 +116,7 @@ class StockReader:
     """The actor. See the module. `nudge` is called when levels have arrived that are news."""
 
     name = NAME
-    message_type = LookLevels
+    message_type = LookLevels | ReadProducts
     state_type = ReaderState
 
     def __init__(
@@ -219,6 +220,11 @@ class StockReader:
                 return Decision(state=replace(state, began=now, asked=()), effects=(STOCK_LEVELS(page).effect("rest"),))
             case _Unread():
                 return _later(state, state.next_at)
+            case ReadProducts(products=products):
+                unread = tuple(
+                    Write("put_stock_unread", (state.place, product, to_instant(now))) for product in products
+                )
+                return Decision(state=state, writes=unread, emits=(Emit(channel=NAME, message=LookLevels()),))
             case _LevelsRead():
                 return self._learn(state, message, now)
             case EffectRefused(sentence=sentence):

@@ -358,15 +358,15 @@ UPDATE outgoing SET batch = ?1 WHERE flow = ?2 AND line = ?3 AND digest = ?4 AND
 
 -- name: end_outgoing
 -- The run that took these lines has ended well: (flow, batch).
-DELETE FROM outgoing WHERE flow = ?1 AND batch = ?2;
+DELETE FROM outgoing WHERE flow = ?1 AND batch = ?2 AND batch <> '';
 
 -- name: give_back_outgoing
 -- Nothing became of a start, or its run failed: its lines wait again: (flow, batch, 1 when a run failed with them).
-UPDATE outgoing SET batch = '', tries = tries + ?3 WHERE flow = ?1 AND batch = ?2;
+UPDATE outgoing SET batch = '', tries = tries + ?3 WHERE flow = ?1 AND batch = ?2 AND batch <> '';
 
 -- name: stick_outgoing
 -- A line that failed alone waits for somebody: (flow, batch).
-UPDATE outgoing SET batch = '', stuck = 1 WHERE flow = ?1 AND batch = ?2;
+UPDATE outgoing SET batch = '', stuck = 1 WHERE flow = ?1 AND batch = ?2 AND batch <> '';
 
 -- name: unstick_outgoing
 -- Somebody has looked: the lines of a flow that were set aside wait again: (flow).
@@ -389,7 +389,7 @@ ORDER BY urgency, since, line LIMIT ?3;
 
 -- name: outgoing_of_batch
 -- The lines that a start took, and that no later form has replaced, and how often they failed: (flow, batch).
-SELECT line, producer, tries FROM outgoing WHERE flow = ?1 AND batch = ?2 ORDER BY line;
+SELECT line, producer, tries FROM outgoing WHERE flow = ?1 AND batch = ?2 AND batch <> '' ORDER BY line;
 
 -- name: outgoing_stuck
 -- Lines that were set aside: (flow, limit).
@@ -547,10 +547,6 @@ SELECT sku, since, changes, urgency FROM stock_due ORDER BY urgency, since, sku 
 -- changes nothing that a move, an order or a sighting has not said already.
 SELECT sku FROM stock_due WHERE urgency = 0;
 
--- name: stock_due_of
--- Of these SKUs, those that are due: (:keys).
-SELECT sku, urgency FROM stock_due WHERE sku IN (:keys);
-
 -- name: stock_unread_next
 -- Products of a place whose levels have to be read: (place, limit).
 SELECT product, changes FROM stock_unread WHERE place = ?1 ORDER BY since, product LIMIT ?2;
@@ -575,13 +571,79 @@ SELECT sku, product FROM stock_level WHERE place = ? AND sku IN (:keys);
 -- What orders need of some SKUs: (:keys).
 SELECT sku, key, sales_channel, wanted, seen, seen_at FROM order_units WHERE sku IN (:keys);
 
--- name: units_of_orders
--- What some orders need: (:keys).
-SELECT key, sku, wanted FROM order_units WHERE key IN (:keys);
-
 -- name: sales_unseen
 -- Sales whose goods have not been seen reserved yet: (after sale, limit).
 SELECT DISTINCT sale FROM order_units WHERE sale IS NOT NULL AND seen < sold AND sale > ?1 ORDER BY sale LIMIT ?2;
+
+-- name: put_stock_drift
+-- What a sales channel shows of a SKU, and what was told it; an older report changes nothing.
+INSERT INTO stock_drift (sales_channel, sku, location, cause, reported, published, expected, units, reported_at, since,
+  corrections, corrected_at) VALUES :rows(12)
+ON CONFLICT (sales_channel, sku, location) DO UPDATE SET
+  cause = excluded.cause, reported = excluded.reported, published = excluded.published, expected = excluded.expected,
+  units = excluded.units, reported_at = excluded.reported_at, since = excluded.since, corrections = excluded.corrections,
+  corrected_at = excluded.corrected_at
+  WHERE excluded.reported_at >= reported_at;
+
+-- name: end_stock_drift
+-- There is no difference, and nothing to be remembered: (sales channel, sku, location).
+DELETE FROM stock_drift WHERE sales_channel = ?1 AND sku = ?2 AND location = ?3;
+
+-- name: forget_corrections
+-- Corrections of long ago, of what shows no difference any more: (sales channel, before).
+DELETE FROM stock_drift WHERE sales_channel = ?1 AND cause = '' AND corrected_at < ?2;
+
+-- name: reset_corrections
+-- Somebody has looked: what was corrected in vain may be corrected again: (sales channel).
+UPDATE stock_drift SET cause = 'changed', corrections = 0 WHERE sales_channel = ?1 AND cause = 'loop';
+
+-- name: stock_drift_of
+-- What is known to be off of some SKUs: (sales channel, :keys).
+SELECT sku, location, cause, reported, published, units, reported_at, since, corrections, corrected_at FROM stock_drift
+WHERE sales_channel = ? AND sku IN (:keys);
+
+-- name: stock_drift_counted
+-- How much is off at a sales channel, by cause: (sales channel).
+SELECT cause, count(*), sum(units) FROM stock_drift WHERE sales_channel = ?1 AND cause <> '' GROUP BY cause;
+
+-- name: stock_drift_worst
+-- What is off most, of one cause: (sales channel, cause, limit).
+SELECT sku, location, reported, published, expected, units FROM stock_drift WHERE sales_channel = ?1 AND cause = ?2
+ORDER BY units DESC, sku LIMIT ?3;
+
+-- name: stock_undersold
+-- What could be sold, and a sales channel shows as sold out, since before an instant: (sales channel, instant, limit).
+SELECT sku, expected, since FROM stock_drift
+WHERE sales_channel = ?1 AND cause NOT IN ('', 'location', 'unknown') AND reported <= 0 AND expected > 0 AND since <= ?2
+ORDER BY expected DESC, sku LIMIT ?3;
+
+-- name: stock_to_correct
+-- What was changed at a sales channel, and has not been corrected: (sales channel, reported before, limit).
+SELECT sku, location, reported, published, reported_at, since, corrections FROM stock_drift
+WHERE sales_channel = ?1 AND cause = 'changed' AND since <= ?2 AND (corrected_at IS NULL OR corrected_at < reported_at)
+ORDER BY sku LIMIT ?3;
+
+-- name: stock_drift_listed
+-- What sales channels show otherwise than they were told: (sales channel or '', cause or '', limit).
+SELECT sales_channel, cause, sku, location, reported, published, expected, units, reported_at, since, corrections
+FROM stock_drift WHERE (?1 = '' OR sales_channel = ?1) AND cause <> '' AND (?2 = '' OR cause = ?2)
+ORDER BY sales_channel, cause, units DESC, sku LIMIT ?3;
+
+-- name: listed_prices
+-- At what price a sales channel lists some SKUs, says its newest list: (sales channel twice, :keys).
+SELECT sku, price, currency FROM listing
+WHERE sales_channel = ? AND list = (SELECT max(list) FROM listing WHERE sales_channel = ?) AND sku IN (:keys) AND price <> '';
+
+-- name: outgoing_of_lines
+-- Which lines of a flow wait, are on their way or are set aside: (flow, :keys).
+SELECT line, batch, stuck, since FROM outgoing WHERE flow = ? AND line IN (:keys);
+
+-- name: stock_listed
+-- What sales channels were told: (sales channel or '', 1 for what waits only, 1 for what failed only, limit).
+SELECT sales_channel, sku, figure, truth, previous, sequence, read_at, changed_at, decided_at, sent_at, refused_at
+FROM stock_published WHERE (?1 = '' OR sales_channel = ?1)
+  AND (?2 = 0 OR sent_at IS NULL AND refused_at IS NULL) AND (?3 = 0 OR refused_at IS NOT NULL)
+ORDER BY changed_at, sales_channel, sku LIMIT ?4;
 
 -- name: stock_published_of
 -- What sales channels were told about some SKUs: (:keys).
@@ -606,6 +668,10 @@ SELECT delivery, key FROM message WHERE channel = ?1 AND delivery IS NOT NULL OR
 -- Orders whose units may not be counted yet, in order: (after key, limit).
 SELECT key, state, sale, changed_at FROM order_view WHERE key > ?1 AND state IN ('held', 'waiting', 'creating', 'unknown',
   'imported') ORDER BY key LIMIT ?2;
+
+-- name: stock_due_oldest
+-- Since when the oldest figure waits to be looked at with which something has happened.
+SELECT min(since) FROM stock_due WHERE urgency = 0;
 
 -- name: stock_freshness
 -- By sales channel: levels that are not sent yet, and since when the oldest of them was due.

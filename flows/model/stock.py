@@ -97,6 +97,26 @@ class LookLevels(Message, frozen=True):
     """To `stock_reader`, with the key of a place: levels wait to be read."""
 
 
+class ReadProducts(Message, frozen=True, kw_only=True):
+    """To `stock_reader`, with the key of a place: read the levels of these products now."""
+
+    products: tuple[int, ...]
+
+
+class PublishAgain(Message, frozen=True, kw_only=True):
+    """To `stock_publisher`: the sales channel shows these figures otherwise; tell it once more what they are.
+
+    `lines`: the name of each figure, and what the sales channel shows.
+    """
+
+    sales_channel: str
+    lines: dict[str, int]
+
+
+STOCK_PUBLISHER: Final = "stock_publisher"
+"""The actor that publishes levels."""
+STOCK_PUBLISHER_KEY: Final = "stock/publisher"
+"""Its one key."""
 STOCK_READER: Final = "stock_reader"
 """The actor that reads levels."""
 

@@ -15,38 +15,21 @@ CREATE TABLE stock_counting (              -- whether orders are counted that we
   complete_at INTEGER                      -- when those before that had been counted, too
 ) STRICT;
 
-CREATE TABLE stock_reported (              -- what a sales channel says that it shows
+CREATE TABLE stock_drift (                 -- levels that a sales channel shows otherwise than it was told
   sales_channel TEXT    NOT NULL,
-  list          INTEGER NOT NULL,          -- the number of the manifest
-  sku           TEXT    NOT NULL,          -- as the sales channel writes it
+  sku           TEXT    NOT NULL,          -- the name of the figure, as the sales channel writes it
   location      TEXT    NOT NULL,          -- the sales channel's; '': not told
-  page          INTEGER NOT NULL,
-  quantity      INTEGER NOT NULL,
-  at            INTEGER NOT NULL,          -- as of when
-  PRIMARY KEY (sales_channel, list, sku, location)
-) STRICT, WITHOUT ROWID;
-
-CREATE TABLE stock_drift (                 -- SKUs that a sales channel shows otherwise than was published
-  sales_channel TEXT    NOT NULL,
-  sku           TEXT    NOT NULL,
-  location      TEXT    NOT NULL,
-  cause         TEXT    NOT NULL,
+  cause         TEXT    NOT NULL,          -- '': no difference any more; it stays while corrections are remembered
   reported      INTEGER NOT NULL,
   published     INTEGER,                   -- NULL: nothing was
   expected      INTEGER,                   -- as it should be now; NULL: nobody can say
+  units         INTEGER NOT NULL,          -- how much it is off
   reported_at   INTEGER NOT NULL,
-  since         INTEGER NOT NULL,          -- since when it has been found with this cause
-  corrections   INTEGER NOT NULL DEFAULT 0,-- how often the same figure was sent again for it
-  list          INTEGER NOT NULL,
+  since         INTEGER NOT NULL,          -- since when it has been off for this cause
+  corrections   INTEGER NOT NULL,          -- how often the same difference was corrected
+  corrected_at  INTEGER,
   PRIMARY KEY (sales_channel, sku, location)
 ) STRICT, WITHOUT ROWID;
-
-CREATE TABLE stock_check (                 -- the last comparison of each sales channel
-  sales_channel TEXT PRIMARY KEY,
-  list          INTEGER NOT NULL,
-  reported_at   INTEGER NOT NULL,
-  checked_at    INTEGER NOT NULL,
-  levels        INTEGER NOT NULL,
-  equal         INTEGER NOT NULL,
-  units         TEXT    NOT NULL           -- JSON: cause -> units
-) STRICT, WITHOUT ROWID;
+CREATE INDEX stock_drift_by_cause ON stock_drift (sales_channel, cause, units);
+CREATE INDEX stock_published_unsent ON stock_published (sales_channel, changed_at)
+  WHERE sent_at IS NULL AND refused_at IS NULL;
