@@ -3,7 +3,7 @@
 In: `CountUnits` at each start, its own pages. Out: rows of units, and the mark that all are counted, before which
 nothing is published. Key: `stock/backlog`. It calls nobody.
 From the beginning of the count every decision of the order importer counts, too; so each order of before is looked at
-once, in order of the keys, and a row is written only if the order has not changed since it was read. What it needs is
+once, in order of the keys, and is counted unless it is over, or was counted by a decision meanwhile. What it needs is
 read from the payload that was decided on. Of orders that were imported so long ago that their payload is gone (30 days,
 unless `store.room` says otherwise) nothing is counted: Fulfil has had the time to reserve them. A crash goes on with
 the page that was not written. When stock is not published any more, nobody counts, and a later start begins anew.
@@ -41,12 +41,10 @@ class CountMore(Message, frozen=True):
 
 
 class _Open(msgspec.Struct, frozen=True):
-    """An order that may not be counted: its key, what it needs, its sale, and when it had changed last."""
+    """An order that may not be counted, and what it needs."""
 
     key: str
     units: Units
-    sale: int | None
-    changed_at: int
 
 
 class _Page(Message, frozen=True, kw_only=True):
@@ -97,13 +95,13 @@ class StockBacklog:
         versions = {key: _versions(state) for key, state in of.items()}
         bodies = dict(await self._journal.query_list("bodies", [id_ for ids in versions.values() for id_ in ids]))
         orders = []
-        for key, _, sale, changed_at in rows:
+        for key in keys:
             units: Units = {}
             for delivery in versions.get(key, ()):
                 if delivery in bodies:
                     units = at_least(units, self._units_in(key, bodies[delivery]))
             if units:
-                orders.append(_Open(key, units, sale, changed_at))
+                orders.append(_Open(key, units))
         return _Page(orders=tuple(orders), last=keys[-1] if keys else "", complete=len(rows) < ORDERS_PER_STEP)
 
     async def _states(self, keys: Sequence[str]) -> Sequence[Any]:
@@ -128,7 +126,7 @@ class StockBacklog:
 
     def _count(self, state: BacklogState, page: _Page, at: int) -> Decision:
         writes = [
-            Write("fill_units", (each.key, sku, partition_of(each.key), wanted, each.sale, at, each.changed_at))
+            Write("fill_units", (each.key, sku, partition_of(each.key), wanted, at))
             for each in page.orders
             for sku, wanted in each.units.items()
         ]

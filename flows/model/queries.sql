@@ -436,10 +436,12 @@ ON CONFLICT (one) DO UPDATE SET since = excluded.since, complete_at = NULL;
 DELETE FROM order_units WHERE ?1 > 0;
 
 -- name: fill_units
--- What an order needs that was decided on before anybody counted, unless it has changed since it was looked at: (key, sku,
--- sales channel, units, its sale, instant, when it had changed last).
+-- What an order needs that was decided on before anybody counted, unless it is over or counted by now: (key, sku, sales
+-- channel, units, instant).
 INSERT INTO order_units (key, sku, sales_channel, wanted, sold, sale, sold_at)
-SELECT ?1, ?2, ?3, ?4, CASE WHEN ?5 IS NULL THEN 0 ELSE ?4 END, ?5, ?6 FROM order_view WHERE key = ?1 AND changed_at = ?7
+SELECT ?1, ?2, ?3, ?4, CASE WHEN o.sale IS NULL THEN 0 ELSE ?4 END, o.sale, ?5 FROM order_view o
+WHERE o.key = ?1 AND o.state NOT IN ('cancelled', 'excluded')
+  AND NOT EXISTS (SELECT 1 FROM order_units u WHERE u.key = ?1 AND u.sold_at <> ?5)
 ON CONFLICT (key, sku) DO NOTHING;
 
 -- name: drop_units
@@ -510,8 +512,8 @@ ON CONFLICT (place, sku) DO UPDATE SET
   WHERE excluded.read_at >= read_at;
 
 -- name: forget_units
--- Every level of the SKU has been read since its units were seen: they are in Fulfil's figures now: (sku).
-DELETE FROM order_units WHERE sku = ?1 AND wanted <= seen AND seen_at < (
+-- Every level of the SKU has been read from when its units had been seen: they are in Fulfil's figures now: (sku).
+DELETE FROM order_units WHERE sku = ?1 AND wanted <= seen AND seen_at <= (
   SELECT min(read_at) FROM stock_level WHERE sku = ?1);
 
 -- name: put_stock_published
@@ -666,7 +668,7 @@ SELECT delivery, key FROM message WHERE channel = ?1 AND delivery IS NOT NULL OR
 
 -- name: orders_to_count
 -- Orders whose units may not be counted yet, in order: (after key, limit).
-SELECT key, state, sale, changed_at FROM order_view WHERE key > ?1 AND state IN ('held', 'waiting', 'creating', 'unknown',
+SELECT key FROM order_view WHERE key > ?1 AND state IN ('held', 'waiting', 'creating', 'unknown',
   'imported') ORDER BY key LIMIT ?2;
 
 -- name: stock_due_oldest

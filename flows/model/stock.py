@@ -68,12 +68,13 @@ class Figure(msgspec.Struct, frozen=True):
 def in_flight(rows: Iterable[UnitsRow], read_at: int) -> int:
     """The units that a read of Fulfil which began at `read_at` cannot have left out of its figure yet.
 
-    Units are in the figure only when they were seen reserved, or gone out, and the read began after that was seen
-    (rule 8). One that was lost, is waiting, or is on its way counts in full.
+    Units are in the figure only when they were seen reserved, or gone out, and the read began when that had been seen
+    (rule 8): `seen_at` is when the read that saw it had ended. One that was lost, is waiting, or is on its way counts in
+    full.
     """
     units = 0
     for row in rows:
-        is_in_figure = row.seen_at is not None and row.seen_at < read_at
+        is_in_figure = row.seen_at is not None and row.seen_at <= read_at
         units += max(row.wanted - row.seen, 0) if is_in_figure else row.wanted
     return units
 
