@@ -131,8 +131,7 @@ def _compared(state: DriftState, levels: Sequence[Level], now: datetime) -> Deci
             writes.append(Write("put_stock_drift", (*place, *figures, *times)))
         elif level.known is not None:
             writes.append(Write("end_stock_drift", place))
-    later = Timer(name="sum", due=now + SETTLE, message=SumUp())
-    return Decision(state=state, writes=tuple(writes), emits=(_sum_up(),), timers=(later,))
+    return Decision(state=state, writes=tuple(writes), emits=(_sum_up(),))
 
 
 def _summed(state: DriftState, sum_: _Sum, now: datetime) -> Decision:
@@ -157,8 +156,8 @@ def _summed(state: DriftState, sum_: _Sum, now: datetime) -> Decision:
     emits = (Emit(channel=STOCK_PUBLISHER, key=STOCK_PUBLISHER_KEY, message=again),) if lines else ()
     units_by_cause = {cause: units for cause, (_, units) in sum_.units.items()}
     state = replace(state, units=units_by_cause, summed=state.summed + 1, cases=tuple(cases))
-    looks = UNDERSOLD_AFTER if len(lines) < _CORRECTED_AT_ONCE else SETTLE
-    timers = (Timer(name="sum", due=now + looks, message=SumUp()),) if sum_.units else ()
+    looks_after = SETTLE if Cause.CHANGED in sum_.units else UNDERSOLD_AFTER
+    timers = (Timer(name="sum", due=now + looks_after, message=SumUp()),) if sum_.units else ()
     return Decision(state=state, writes=tuple(writes), emits=emits, timers=timers)
 
 

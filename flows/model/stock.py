@@ -69,8 +69,7 @@ def in_flight(rows: Iterable[UnitsRow], read_at: int) -> int:
     """The units that a read of Fulfil which began at `read_at` cannot have left out of its figure yet.
 
     Units are in the figure only when they were seen reserved, or gone out, and the read began when that had been seen
-    (rule 8): `seen_at` is when the read that saw it had ended. One that was lost, is waiting, or is on its way counts in
-    full.
+    (rule 8): `seen_at` is when the read that saw it had ended. What was lost, waits, or is on its way counts in full.
     """
     units = 0
     for row in rows:

@@ -331,6 +331,7 @@ def config_of(
     bundles: dict[str, Bundle] | None = None,
     lines_max: int = 1_000,
     sweep_every_s: float = 86_400.0,
+    moves_every_s: float = 10.0,
     **settings: Any,
 ) -> Config:
     """A configuration in which these sales channels have their stock published, each by a flow of its own."""
@@ -345,6 +346,7 @@ def config_of(
             api=FulfilConfig(base_url="https://acme.fulfil.io"),
             token=Secret("token"),
             stock_sweep_every_s=sweep_every_s,
+            stock_every_s=moves_every_s,
         ),
         intake=IntakeSettings(keys=(Secret("intake-key-0123456789"),)),
         patchworks=PatchworksSettings(token=Secret("token")),
