@@ -82,12 +82,12 @@ async def moves(store: Path, *, moved: int, skus: int, spread_s: int = 0) -> dic
         }
 
 
-async def sweep(store: Path, *, skus: int) -> dict[str, Any]:
+async def sweep(store: Path, *, skus: int, every_s: float = 3_600.0) -> dict[str, Any]:
     """All levels, once they are known: what a daily sweep costs, and the first one before it."""
     fulfil, _ = products(skus)
     gc.collect()
     empty = rss_mib()
-    config = config_of(("web",), sweep_every_s=3_600.0, moves_every_s=3_600.0)
+    config = config_of(("web",), sweep_every_s=every_s, moves_every_s=3_600.0)
     async with process(store, fulfil, config=config) as at:
         first_s = await told(at, skus)
         first = fulfil.calls["stock_levels"]
