@@ -25,6 +25,7 @@ from flows.exceptions.kinds import ExceptionCase
 from flows.model.audit import recorded
 from flows.model.money import Money
 from flows.model.order_state import Linking, OrderState, Status
+from flows.order_importer.expiring import KIND as EXPIRING
 from flows.order_importer.messages import LinkOrder, SaleLookedUp
 from flows.order_importer.parts import (
     CAUTIOUS,
@@ -58,6 +59,8 @@ LOOK_UPS = (SALES.find.kind, SALES.read.kind)
 """Kinds of the calls by which a sale is looked up."""
 _LINKABLE = (Status.HELD, Status.WAITING, Status.EXCLUDED, Status.CANCELLED)
 """Nothing of the order is in Fulfil, as long as it has no sale."""
+_LASTING = ("order.unreadable", EXPIRING)
+"""Kinds of cases that a link does not end, unless the order was made by hand because it could not be read."""
 _SHARE = "orders"
 _SEVERAL = 2
 _ID_DIGITS_MAX = 15
@@ -195,7 +198,8 @@ def _linked(
 ) -> Decision:
     sale, difference = found.sale, found.difference
     assert sale is not None  # noqa: S101 - what is refused is not linked
-    cases = () if linking.unread else unreadable_cases(state)
+    lasting = _LASTING[1:] if linking.unread else _LASTING
+    cases = tuple(case for case in state.cases if case.kind in lasting)
     name = sale.number or str(sale.id)
     if difference:
         cases = (*cases, _mismatch(state, sale, difference, now))

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+import shlex
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -222,6 +223,12 @@ def test_holds_are_listed_by_cause_and_released_together(seamline: Type, app: Ap
         each for each in seamline(*beside("holds", "--by", "cause", "--json")).data if each["cause"] == "LATE-LAMP"
     ]
     assert (data["cases"], data["amounts"]) == (3, {"USD": "192.00"})
+    causes, words = list[str](), beside("holds", "--by", "cause", "--limit", "1", "--json")
+    while words:
+        page = seamline(*words)
+        causes += [each["cause"] for each in page.data]
+        words = shlex.split(page.err.removeprefix("more: seamline "))
+    assert causes == [each["cause"] for each in seamline(*beside("holds", "--by", "cause", "--json")).data]
     cause = ("--kind", "sku.unknown", "--cause", "LATE-LAMP")
     assert seamline(*beside("holds", "release", *cause, "--dry-run")).out == (
         "3 orders held for sku.unknown 'LATE-LAMP', 192.00 USD at stake, would be decided on again.\n"
