@@ -209,7 +209,7 @@ def _linked(
     imported = replace(
         state, status=Status.IMPORTED, channel=message.channel, order_id=parts_of(message.key)[1], rule="", waits="",
         sale=sale.id, sale_number=sale.number, by_hand=not sale.channel_identifier, linking=None, later=None,
-        cases=cases,
+        sold=state.units, cases=cases,
     )  # fmt: skip
     fact = Fact(kind="linked", values={"sale": name, "equal": not difference})
     decision = decision_of(imported, fact, closes=not cases, trace=bool(cases))

@@ -197,9 +197,12 @@ def linking(state: OrderState | None = None) -> OrderState:
 
 
 def test_a_link_is_made_on_record_and_ends_what_the_order_was_held_for() -> None:
-    """Imported as that sale, which was made by hand; nothing is called, and nothing is left open."""
-    decision = answered(linking(), found(SALE))
+    """Imported as that sale, which was made by hand, and has what the order needs of the stock; nothing is called, and
+    nothing is left open.
+    """
+    decision = answered(linking(msgspec.structs.replace(held(), units={"A": 2})), found(SALE))
     state = decision.state
+    assert (state.units, state.sold) == ({"A": 2}, {"A": 2})
     assert (state.status, state.sale, state.sale_number, state.by_hand) == (Status.IMPORTED, 9, "SO9", True)
     assert (state.cases, state.linking, decision.effects, decision.closes) == ((), None, (), True)
     assert decision.writes == (Write("put_sale_link", (9, KEY)),)
