@@ -11,6 +11,7 @@ from typing import Any
 from connectors.contract import Identification
 from connectors.patchworks.items import Items
 from connectors.patchworks.replies import Replies
+from flows.audit_log import AuditLog
 from flows.backfill import Backfill
 from flows.capabilities import fulfil_capabilities
 from flows.catalogue import Catalogue
@@ -30,6 +31,7 @@ from flows.order_importer import NAME as ORDER_IMPORTER
 from flows.order_importer import RESENDS_MAX, OrderImporter, Policy
 from flows.order_poll import OrderPoll
 from flows.pulse import Pulse
+from flows.release import CauseReleases
 from flows.run_follower import RunFollower
 from flows.run_recovery import RunRecovery, recovery_policy
 from flows.sku_aliases import SkuAliases
@@ -70,6 +72,8 @@ def engine_of(
         catalogue,
         CatalogueRefresh(catalogue.index, journal, _refresh_policy(config.fulfil), emit),
         SkuAliases(catalogue.index, check_every=timedelta(seconds=config.fulfil.catalogue_every_s), emit=emit),
+        AuditLog(journal, emit),
+        CauseReleases(journal),
         Desk(emit),
     ]
 

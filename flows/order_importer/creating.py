@@ -12,6 +12,7 @@ from flows.exceptions.kinds import ExceptionCase
 from flows.model.money import Money
 from flows.model.order_state import Later, OrderState, Status, Work
 from flows.order_importer.parts import (
+    LATER_VERSION,
     Policy,
     called,
     case_of,
@@ -153,6 +154,6 @@ def not_created(state: OrderState, message: EffectRefused | EffectExhausted, now
     held = held_with_latest(state, case_)
     emits: tuple[Emit, ...] = ()
     if state.later is not None:  # a newer version waits: it is weighed at once, and may well be accepted
-        emits = (look_again("later version"),)
+        emits = (look_again(LATER_VERSION),)
     decision = decision_of(held, called(kind, message, {"cause": case_.cause}), trace=True)
     return msgspec.structs.replace(decision, emits=emits)

@@ -20,6 +20,10 @@ from runtime.decision import Decision, EffectDone, EffectExhausted, EffectRefuse
 NAME = "order_importer"
 RESENDS_MAX = 8
 """How often an absent create is sent again before somebody has to look."""
+LATER_VERSION = "later version"
+"""`Recheck.because`, of an order's own: a version came while nothing could be decided, and is to be read now."""
+LATER_VERSION = "later version"
+"""`Recheck.because`, of an order's own: a version came while nothing could be decided, and is to be read now."""
 CONFIRM_AFTER = timedelta(minutes=10)
 """When to look again for a create that was given up as absent: a slow server may still have been at it."""
 
