@@ -421,15 +421,15 @@ UPDATE outgoing SET batch = ?1 WHERE flow = ?2 AND line = ?3 AND digest = ?4 AND
 
 -- name: end_outgoing
 -- The run that took these lines has ended well: (flow, batch).
-DELETE FROM outgoing WHERE flow = ?1 AND batch = ?2;
+DELETE FROM outgoing WHERE flow = ?1 AND batch = ?2 AND batch <> '';
 
 -- name: give_back_outgoing
 -- Nothing became of a start, or its run failed: its lines wait again: (flow, batch, 1 when a run failed with them).
-UPDATE outgoing SET batch = '', tries = tries + ?3 WHERE flow = ?1 AND batch = ?2;
+UPDATE outgoing SET batch = '', tries = tries + ?3 WHERE flow = ?1 AND batch = ?2 AND batch <> '';
 
 -- name: stick_outgoing
 -- A line that failed alone waits for somebody: (flow, batch).
-UPDATE outgoing SET batch = '', stuck = 1 WHERE flow = ?1 AND batch = ?2;
+UPDATE outgoing SET batch = '', stuck = 1 WHERE flow = ?1 AND batch = ?2 AND batch <> '';
 
 -- name: unstick_outgoing
 -- Somebody has looked: the lines of a flow that were set aside wait again: (flow).
@@ -447,7 +447,7 @@ ORDER BY since, line LIMIT ?3;
 
 -- name: outgoing_of_batch
 -- The lines that a start took, and that no later form has replaced, and how often they failed: (flow, batch).
-SELECT line, producer, tries FROM outgoing WHERE flow = ?1 AND batch = ?2 ORDER BY line;
+SELECT line, producer, tries FROM outgoing WHERE flow = ?1 AND batch = ?2 AND batch <> '' ORDER BY line;
 
 -- name: outgoing_stuck
 -- Lines that were set aside: (flow, limit).

@@ -21,6 +21,7 @@ from flows.order_importer.parts import (
     held_with_latest,
     kept,
     look_again,
+    outlasting_cases,
     unreadable_cases,
     with_facts,
 )
@@ -48,7 +49,7 @@ def look_up(channel: int, identifier: str) -> Effect:
 
 def created(state: OrderState, done: EffectDone, sale: CreatedSale, now: datetime, policy: Policy) -> Decision:
     """The sale is there; a version that came meanwhile is compared with it."""
-    cases = unreadable_cases(state)
+    cases = outlasting_cases(state)
     if sale.total is not None and sale.total != Decimal(state.amount):
         cases = (*cases, _mismatch(state, sale.id, sale.total, now))
     imported = msgspec.structs.replace(
@@ -115,7 +116,7 @@ def confirmed(state: OrderState, done: EffectDone, now: datetime, policy: Policy
         sale_number=sale.number,
         content=state.given_up or state.content,
         given_up="",
-        cases=unreadable_cases(state),
+        cases=outlasting_cases(state),
     )
     if state.status is Status.CANCELLED:
         sentence = f"the order was cancelled, but Fulfil has made sale {sale.number or sale.id} of it after all"

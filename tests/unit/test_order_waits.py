@@ -167,3 +167,10 @@ def test_an_authorisation_that_is_renewed_is_waited_for_anew() -> None:
     second = weighed(first.state, shown(V2, missing=("NEW",), **renewed), LATER)
     assert [timer.due for timer in second.timers] == [ENDS]
     assert kinds(decide(second.state, first.timers[0].message, LATER).state) == ["sku.unknown"]
+
+
+def test_a_sale_that_is_made_does_not_end_the_worry_about_its_payment() -> None:
+    """The case began while the create was under way."""
+    reserved = weighed(OrderState(), shown(V1, **RESERVED))
+    late = decide(reserved.state, reserved.timers[0].message, ENDS)
+    assert kinds(decide(late.state, done(), ENDS).state) == ["payment.expiring"]
