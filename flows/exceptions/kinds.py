@@ -136,7 +136,7 @@ KINDS: dict[str, Kind] = {
         ),
         Kind(
             name="order.unpaid",
-            title="The order has waited too long for its payment",
+            title="The order has waited too long",
             owner=Owner.OPERATIONS,
             deadline=timedelta(hours=24),
             blocks="the import of the order",

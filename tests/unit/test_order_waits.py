@@ -119,7 +119,7 @@ def test_a_notice_about_a_held_order_fetches_it_and_ends_nothing() -> None:
 
 def test_a_payment_that_is_expected_is_never_sent() -> None:
     """Rule 5: only captured money is sent as success."""
-    gate = GateSettings(rules=(GateRule(name="terms", then="import"),))
+    gate = GateSettings(rules=(GateRule(name="terms", then="import", payment=("pending",)),))
     of = {"financial_status": FinancialStatus.PENDING, "payments": ()}
     sent = msgspec.json.decode(presented(OrderState(), shown(V1, **of), NOW, SETTINGS, gate).effects[0].body)[1]
     assert "payments" not in sent
