@@ -88,7 +88,7 @@ class Reading:
             financial_status=tenders.status(),
             fulfilment_status=fulfilment_of(entries, self.state),
             cancelled_at=self.cancelled_at(placed_at),
-            refunds=tenders.refunds(order_id),
+            refunds=tenders.refunds(order_id, entries),
             customer=self.customer(),
             billing_address=_address(source.billing_address),
             shipping_address=_address(self.shipping().address) or _address(source.shipping_address),
