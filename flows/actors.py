@@ -23,8 +23,8 @@ from flows.listings import Listings
 from flows.manifests import Manifests
 from flows.missing_orders import MissingOrders
 from flows.model.on_demand import OnDemandSettings
+from flows.order_importer import CAUTIOUS, RESENDS_MAX, OrderImporter, Policy
 from flows.order_importer import NAME as ORDER_IMPORTER
-from flows.order_importer import RESENDS_MAX, OrderImporter, Policy
 from flows.order_poll import OrderPoll
 from flows.run_recovery import RunRecovery, recovery_policy
 from flows.sku_aliases import SkuAliases
@@ -90,6 +90,7 @@ def order_policy(settings: FulfilSettings) -> Policy:
         attempts_max=RESENDS_MAX if known.repeats_create else 1,
         amends=known.amending,
         cancels=known.cancel_after_confirm == "accepted",
+        no_returns="" if known.returns == "readable" else CAUTIOUS.no_returns,
     )
 
 

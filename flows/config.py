@@ -111,6 +111,9 @@ class SalesChannelSettings(msgspec.Struct, frozen=True, kw_only=True):
     """How an order becomes a sale in Fulfil."""
     gate: GateSettings = OPEN_GATE
     """Which orders are imported, wait, or never are."""
+    returns: Literal["create", "case"] = "case"
+    """Goods that come back after they were shipped: `create` makes their returns in Fulfil, which needs the capability
+    `returns`; `case` leaves them to operations. A return that is in Fulfil already is recognised by either."""
 
     def __post_init__(self) -> None:
         """Refuse a format that nobody reads."""

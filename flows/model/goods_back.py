@@ -66,6 +66,22 @@ class GoodsBack(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         return ", ".join(f"{each.quantity:f} x {each.sku or each.line}" for each in self.lines)
 
 
+class SoldLine(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What Fulfil has of a line of the order: units that were sold, shipped, and are on returns already."""
+
+    id: int
+    quantity: Decimal
+    moves: tuple[int, ...] = ()
+    shipped: Decimal = ZERO
+    returns: tuple[tuple[int, Decimal], ...] = ()
+    """Each return (a sale of its own) that has units of it, and how many."""
+
+    @property
+    def returned(self) -> Decimal:
+        """Units on returns."""
+        return sum((units for _, units in self.returns), ZERO)
+
+
 def goods_back(order: Order, currency: str) -> tuple[GoodsBack, ...]:
     """All goods that come back by this version of the order."""
     if not order.refunds and not order.returns:

@@ -25,6 +25,8 @@ _WORDS = {
     RefundKind.EXCHANGE: "an exchange",
 }
 
+_UNSAID = "what the sales channel does not say"
+
 
 def untold(order: Order, told: Mapping[str, str]) -> tuple[Refund, ...]:
     """The refunds that the story does not have in the status that they are in now."""
@@ -62,7 +64,7 @@ def fact_of(refund: Refund) -> Fact:
         "refund": refund.id,
         "status": refund.status.value,
         "amount": amounts_of(refund),
-        "for": " and ".join(_WORDS[kind] for kind in kinds) or "what the sales channel does not say",
+        "for": " and ".join(_WORDS[kind] for kind in kinds) or _UNSAID,
     }
     if refund.summed:
         values["so_far"] = True
@@ -74,17 +76,30 @@ def fact_of(refund: Refund) -> Fact:
 # -- money that no document in Fulfil answers for ----------------------------------------------------------------------
 
 
-def uncredited(order: Order, refund: Refund, currency: str) -> tuple[Money, str]:
-    """What of a refund is for nothing that comes back or leaves the sale, and for what it is; negative: kept back."""
-    loose = [part for part in refund.parts if _is_loose(order, part)]
-    what = " and ".join(dict.fromkeys(_WORDS[part.kind] for part in loose))
+def uncredited(order: Order, refund: Refund, currency: str) -> tuple[Money | None, str] | None:
+    """What of a refund is for nothing that comes back or leaves the sale, and for what it is; None when all of it is.
+
+    The money is negative where some of what the goods were worth was kept back, and None when nobody says how much.
+    """
     if not refund.parts:
-        return _sum(refund.refunded, currency), "what the sales channel does not say"
+        return _only(refund.refunded), _UNSAID
+    loose = [part for part in refund.parts if _is_loose(order, part)]
+    if not loose:
+        return None
+    what = " and ".join(dict.fromkeys(_WORDS[part.kind] for part in loose))
+    amounts = [part.amount for part in loose if part.amount is not None]
+    whole = _only(refund.refunded) if len(loose) == len(refund.parts) else None
+    if len(amounts) < len(loose):
+        return whole, what
     try:
-        amounts = [part.amount.on(currency) for part in loose if part.amount is not None]
+        total = _sum([amount.on(currency) for amount in amounts], currency)
     except MixedCurrencies:
-        return Money(ZERO, currency), what
-    return _sum(amounts, currency), what
+        return whole, what
+    return (total, what) if total else None
+
+
+def _only(money: tuple[Money, ...]) -> Money | None:
+    return money[0] if len(money) == 1 else None
 
 
 def _is_loose(order: Order, part: RefundPart) -> bool:

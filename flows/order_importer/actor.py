@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -22,6 +22,7 @@ from flows.order_importer.messages import (
     AuthorisationEnds,
     ConfirmAbsence,
     LookAtShipments,
+    LookForReturns,
     OrderPresented,
     OrderUnreadable,
 )
@@ -33,12 +34,14 @@ from runtime.delivery import DeliveryReceived
 from runtime.journal.journal import Journal
 from runtime.key import partition_of
 
+_BY_SETTING = "this sales channel's setting `returns` says that none is made"
+
 
 class OrderImporter:
     """The actor: reads deliveries for the decision, a whole batch at once, and derives the rows that people list."""
 
     name = NAME
-    message_type = DeliveryReceived | Recheck | ConfirmAbsence | LookAtShipments | AuthorisationEnds
+    message_type = DeliveryReceived | Recheck | ConfirmAbsence | LookAtShipments | LookForReturns | AuthorisationEnds
     state_type = OrderState
 
     def __init__(
@@ -54,6 +57,10 @@ class OrderImporter:
         """`fetches`: the sales channels of which a single order can be fetched."""
         self._sales_channels, self._catalogue, self._journal, self._emit = sales_channels, catalogue, journal, emit
         self._policy, self._fetches = policy, frozenset(fetches)
+        self._policies = {
+            name: policy if settings.returns == "create" else msgspec.structs.replace(policy, no_returns=_BY_SETTING)
+            for name, settings in sales_channels.items()
+        }
         self._hints = Hints(catalogue, journal)
 
     def begin(self, key: str) -> OrderState:  # noqa: ARG002 - every order begins alike
@@ -80,6 +87,8 @@ class OrderImporter:
         match item.message:
             case DeliveryReceived():
                 body = item.attachment
+            case LookForReturns():
+                return self._for_returns(item)
             case Recheck() if (again := bodies.get(_asked_again(item) or 0)) is not None:
                 body = again
             case other:
@@ -112,6 +121,7 @@ class OrderImporter:
             hints={},
             before=await self._in_fulfil(item, order) if item.state.status is Status.IMPORTED else None,
             by_person=isinstance(item.message, Recheck) and item.message.because == "person",
+            products=self._exchanged(order) if order.refunds or order.returns else {},
         )
         return await self._doubted(presented, doubtful) if doubtful else presented
 
@@ -124,6 +134,22 @@ class OrderImporter:
             before = self._read_as(order.sales_channel, body)
             return before if isinstance(before, Order) else None
         return None
+
+    def _exchanged(self, order: Order) -> dict[str, int]:
+        """The products that are shipped in exchange for what comes back."""
+        units = [part.units for refund in order.refunds or () for part in refund.parts]
+        units += [each for back in order.returns for each in back.units]
+        return self._products_of(each.exchange.sku for each in units if each is not None and each.exchange is not None)
+
+    def _products_of(self, skus: Iterable[str]) -> dict[str, int]:
+        found = {sku: self._catalogue.product(sku) for sku in skus}
+        return {sku: product for sku, product in found.items() if product is not None}
+
+    def _for_returns(self, item: Item) -> LookForReturns:
+        """What may be done about open returns by now: by the settings, and by the products that there are."""
+        lines = (line for goods in item.state.returned for line in goods.lines if line.exchange is not None)
+        products = self._products_of(line.exchange.sku for line in lines)
+        return LookForReturns(no_returns=self._policies[partition_of(item.key)].no_returns, products=products)
 
     async def _doubted(self, read: OrderPresented, skus: Sequence[str]) -> OrderPresented:
         """With what is known of SKUs that cannot be sold."""
@@ -142,8 +168,9 @@ class OrderImporter:
     def decide(self, state: OrderState, message: Any, now: datetime) -> Decision:
         """See `decide` of the package; the settings are those of the order's sales channel."""
         if isinstance(message, OrderPresented):
-            settings = self._sales_channels[message.order.sales_channel]
-            return presented(state, message, now, settings.sale, settings.gate, self._policy)
+            name = message.order.sales_channel
+            settings = self._sales_channels[name]
+            return presented(state, message, now, settings.sale, settings.gate, self._policies[name])
         return decide(state, message, now, self._policy)
 
     def project(self, key: str, before: OrderState, after: OrderState, now: datetime) -> Sequence[Write]:

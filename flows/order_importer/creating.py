@@ -19,6 +19,7 @@ from flows.order_importer.parts import (
     decision_of,
     held_with_latest,
     kept,
+    lasting_cases,
     look_again,
     unreadable_cases,
     with_facts,
@@ -47,7 +48,7 @@ def look_up(channel: int, identifier: str) -> Effect:
 
 def created(state: OrderState, done: EffectDone, sale: CreatedSale, now: datetime, policy: Policy) -> Decision:
     """The sale is there; a version that came meanwhile is compared with it."""
-    cases = unreadable_cases(state)
+    cases = lasting_cases(state)
     if sale.total is not None and sale.total != Decimal(state.amount):
         cases = (*cases, _mismatch(state, sale.id, sale.total, now))
     imported = msgspec.structs.replace(

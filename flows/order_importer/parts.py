@@ -33,6 +33,8 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     """How sales can be changed."""
     cancels: bool = False
     """Whether a sale can be cancelled before anything of it is shipped."""
+    no_returns: str = "what this tenant does with returns is not known (`seamline probe fulfil`)"
+    """Why no return is made of goods that come back; empty: it is."""
 
 
 CAUTIOUS = Policy()
@@ -52,6 +54,11 @@ def kept(state: OrderState) -> int | None:
 def unreadable_cases(state: OrderState) -> tuple[ExceptionCase, ...]:
     """That a newer version cannot be read stays open, whatever becomes of the one before it."""
     return tuple(case for case in state.cases if case.kind == "order.unreadable")
+
+
+def lasting_cases(state: OrderState) -> tuple[ExceptionCase, ...]:
+    """Cases that the sale does not end: a newer version that cannot be read, and what is to be said of refunds."""
+    return tuple(case for case in state.cases if case.kind == "order.unreadable" or case.kind.startswith("refund."))
 
 
 def held_with_latest(state: OrderState, case_: ExceptionCase) -> OrderState:

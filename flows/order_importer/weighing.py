@@ -11,6 +11,7 @@ from connectors.fulfil.wire import CreateOrder, encode_create_order
 from flows.model.aliases import under_fulfils_skus
 from flows.model.content import content_of
 from flows.model.gate import OPEN_GATE, GateSettings, Verdict, gate
+from flows.model.goods_back import goods_back
 from flows.model.left import left_of
 from flows.model.messages import Recheck
 from flows.model.money import MixedCurrencies, Money
@@ -21,6 +22,7 @@ from flows.model.skus import AMBIGUOUS, UNKNOWN
 from flows.order_importer.expiring import watched
 from flows.order_importer.messages import OrderPresented
 from flows.order_importer.parts import CAUTIOUS, Policy, case_of, decision_of, kept
+from flows.order_importer.refunding import told
 from flows.order_importer.reviewing import later_of, reopened, shown_again, waits
 from runtime.clock import Instant
 from runtime.decision import Decision, Effect, Fact, Repeat, Timer
@@ -46,7 +48,8 @@ def presented(
     if message.version < state.version:
         stale = Fact(kind="stale", values={"version": message.version, "known": state.version})
         return Decision(state=state, facts=(stale,), keeps=kept(state))
-    return watched(state, _shown(state, message, now, settings, gated, policy), message.order, now)
+    decision = watched(state, _shown(state, message, now, settings, gated, policy), message.order, now)
+    return told(state, decision, message, now)
 
 
 def _shown(
@@ -88,6 +91,7 @@ def _weigh(
         order_id=state.order_id,
         given_up=state.given_up,
         waived=state.waived or (message.by_person and state.status is Status.WAITING),
+        returned=goods_back(message.order, total.currency),
         cases=state.cases,
     )
     if order.cancelled_at is not None:
