@@ -87,7 +87,7 @@ class RefundKind(enum.StrEnum):
     AMOUNT = "amount"
     """Money for nothing that was sold: goodwill, a difference, a fee that is given back or (negative) kept."""
     EXCHANGE = "exchange"
-    """Units that come back for another thing."""
+    """Units that come back for another thing; without units (negative) what that thing costs."""
 
 
 class RefundStatus(enum.StrEnum):

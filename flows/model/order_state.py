@@ -9,6 +9,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from decimal import Decimal
 from typing import Any, Literal
 
 import msgspec
@@ -55,6 +56,14 @@ class Later(msgspec.Struct, frozen=True, kw_only=True):
     """It has refunds or returns, which have to be looked at with its payload."""
 
 
+class Proving(msgspec.Struct, frozen=True, kw_only=True):
+    """A return that was made, and is to come to `worth`, as far as roundings allow."""
+
+    sale: int
+    worth: Decimal
+    within: Decimal
+
+
 class Work(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What is being done to the sale, one call after the other. Versions that arrive meanwhile wait as `later`."""
 
@@ -79,6 +88,8 @@ class Work(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Fulfil's ids of what is shipped in exchange, by SKU."""
     found: dict[str, SoldLine] = {}
     """What Fulfil has of the lines that come back, as far as it was read."""
+    proving: Proving | None = None
+    """The return that was made last, until its sum is proven."""
 
 
 class OrderState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

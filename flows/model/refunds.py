@@ -105,7 +105,9 @@ def _only(money: tuple[Money, ...]) -> Money | None:
 def _is_loose(order: Order, part: RefundPart) -> bool:
     """Whether no goods move for it: shipping, goodwill, a lower price of a line, or what is not shipped at all."""
     if part.units is None:
-        return part.kind is not RefundKind.LINE or bool(part.line)
+        return part.kind in (RefundKind.SHIPPING, RefundKind.AMOUNT) or (
+            part.kind is RefundKind.LINE and bool(part.line)
+        )
     line = next((line for line in order.lines if line.id == part.units.line), None)
     return line is not None and (line.gift_card or not line.requires_shipping)
 

@@ -15,6 +15,7 @@ from decimal import Decimal
 import msgspec
 
 from connectors.fulfil import wire
+from flows.model.left import units_unsaid
 from flows.model.money import EXACT, ZERO, MixedCurrencies, Money, digits_of, quotient, rounded
 from flows.model.order import (
     BY_CHANNEL,
@@ -343,6 +344,10 @@ class _Mapping:
 
 def _refunded_units_are_known(order: Order) -> None:
     """Stop for an order of which something was refunded while nothing says what is left: all of it would be shipped."""
+    gone = units_unsaid(order)
+    if gone:
+        reason = f"Units of the order ({gone:f}) were given back before it was imported, and nothing says what is left."
+        raise _Stop(Unmappable(reason))
     if order.totals.left is not None:
         return
     back = [money for refund in order.refunds or () for money in (*refund.refunded, *refund.pending)]

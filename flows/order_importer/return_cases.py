@@ -8,10 +8,11 @@ from typing import Final
 
 import msgspec
 
+from connectors.fulfil.sales import Sale
 from connectors.fulfil.wire import CreatedSale
 from flows.model.goods_back import GoodsBack, LineBack, replaced
 from flows.model.money import EXACT, ZERO, Money, digits_of
-from flows.model.order_state import OrderState
+from flows.model.order_state import OrderState, Proving
 from flows.model.return_rules import Weighed
 from flows.order_importer.parts import case_of
 from runtime.decision import Fact
@@ -60,24 +61,29 @@ def with_kept(state: OrderState, goods: GoodsBack, answer: Weighed, now: datetim
     ]
 
 
-def with_difference(
-    state: OrderState, goods: GoodsBack, answer: Weighed, sale: CreatedSale, now: datetime
-) -> OrderState:
-    """The sum of the return in Fulfil against what was given back, where both are known and nothing is exchanged."""
-    made = {each.order_line_id: each for each in answer.make}
+def to_prove(state: OrderState, goods: GoodsBack, answer: Weighed, sale: CreatedSale) -> Proving | None:
+    """What the return has to come to; None when the sales channel does not say, or something is shipped in exchange."""
     lines = [line for line in goods.lines if line not in answer.kept]
     worth = _worth(state, lines)
-    if worth is None or sale.total is None or sale.id == state.sale or len(made) < len(lines):
-        return state
+    if worth is None or sale.id == state.sale or len(answer.make) < len(lines):
+        return None
     if any(line.exchange is not None for line in lines):
-        return state
-    off = EXACT.add(sale.total, worth.amount)  # the total of a return is negative
+        return None
     units = sum((line.quantity for line in lines), ZERO)
-    if off.copy_abs() <= units.scaleb(-digits_of(state.currency)):
+    return Proving(sale=sale.id, worth=worth.amount, within=units.scaleb(-digits_of(state.currency)))
+
+
+def with_difference(state: OrderState, proving: Proving, sale: Sale, now: datetime) -> OrderState:
+    """The sum of the return in Fulfil against what was given back for its units."""
+    if sale.total_amount is None:
         return state
+    off = EXACT.add(sale.total_amount, proving.worth)  # the total of a return is negative
+    if off.copy_abs() <= proving.within:
+        return state
+    made, worth = (Money(amount, state.currency) for amount in (-sale.total_amount, proving.worth))
     sentence = (
-        f"return {sale.number or sale.id} in Fulfil comes to {-sale.total} {state.currency}, and the sales channel "
-        f"gave {worth} back for its units"
+        f"return {sale.number or sale.id} in Fulfil comes to {made}, and the sales channel gave {worth} back for its "
+        "units"
     )
     difference = Money(off, state.currency)
     case_ = case_of("sale.mismatch", str(sale.id), sentence, state, now, amount=difference)

@@ -1,6 +1,6 @@
 """Goods of a sale that come back after they were shipped: a return in Fulfil, or somebody's case (rule 17). Pure.
 
-    read the sale's lines > what was shipped of them > which returns of them there are > make what is missing
+    read the sale's lines > what was shipped of them > which returns of them there are > make what is missing, prove it
 
 A return that is there is the one that is meant, whoever made it. One that is made has a key of its own, so that it is
 looked for after a lost answer, and is made once; the goods go back to the stock when Fulfil receives them, never here.
@@ -18,19 +18,19 @@ import msgspec
 
 from connectors.fulfil.models import Find, Ids
 from connectors.fulfil.returns import RETURN_ORDER, ReturnOrder, return_order
-from connectors.fulfil.sales import SALE_LINES, SALES, SaleLine
+from connectors.fulfil.sales import SALE_LINES, SALES, Sale, SaleLine
 from connectors.fulfil.stock import STOCK_MOVES, StockMove
 from connectors.fulfil.wire import RECORDS_MAX, CreatedSale
 from connectors.fulfil.workflow import UNHOLD_SHIPMENT
 from flows.model.goods_back import GoodsBack, SoldLine
 from flows.model.money import EXACT, ZERO
-from flows.model.order_state import OrderState, Status, Work
+from flows.model.order_state import OrderState, Proving, Status, Work
 from flows.model.return_rules import parted, weighed
 from flows.model.sale_gate import CANCELLED
 from flows.order_importer.ending import ended, failed, sale_of
 from flows.order_importer.messages import LookForReturns
 from flows.order_importer.parts import Policy, called, decision_of, with_facts
-from flows.order_importer.return_cases import open_returns, settled, with_case, with_difference, with_kept
+from flows.order_importer.return_cases import open_returns, settled, to_prove, with_case, with_difference, with_kept
 from runtime.decision import (
     Decision,
     Effect,
@@ -92,6 +92,8 @@ def goes_on(state: OrderState, work: Work, outcome: Any, now: datetime, policy: 
             return _first_fails(state, work, f"Fulfil refused it: {sentence.rstrip('.')}", now)
         case EffectExhausted(sentence=sentence) if outcome.kind == RETURN_ORDER.kind:
             return _first_fails(state, work, sentence.rstrip("."), now)
+        case EffectRefused() | EffectExhausted() if work.proving is not None:  # made, and not proven
+            return _next(state, _replace(work, proving=None), now)
         case EffectRefused(sentence=sentence) | EffectExhausted(sentence=sentence):
             return _all_fail(state, work, f"Fulfil does not say what was shipped: {sentence.rstrip('.')}", now)
         case EffectDone():
@@ -110,6 +112,8 @@ def _done(state: OrderState, work: Work, done: EffectDone, now: datetime) -> Dec
             return _returns_read(state, work, done.result.rows, now)
         case STOCK_MOVES.read.kind:
             return _moves_read(state, work, done.result)
+        case SALES.read.kind if work.proving is not None:
+            return _proven(state, work, work.proving, done.result, now)
         case SALES.read.kind:
             return _next(state, _standing(work, done.result), now)
         case _:
@@ -171,7 +175,7 @@ def _returns_read(state: OrderState, work: Work, rows: Sequence[SaleLine], now: 
     return _read(_replace(state, work=work), SALES.read(Ids(tuple(sales[:RECORDS_MAX]))))
 
 
-def _standing(work: Work, sales: Sequence[Any]) -> Work:
+def _standing(work: Work, sales: Sequence[Sale]) -> Work:
     """Without the returns that were cancelled, or are gone."""
     standing = {sale.id for sale in sales if sale.state not in CANCELLED}
     found = {
@@ -225,14 +229,22 @@ def _made(state: OrderState, work: Work, done: EffectDone, now: datetime) -> Dec
     answer = weighed(goods, work.found, state.returned, work.products)
     state = settled(state, goods, sale.id)
     state, kept = with_kept(state, goods, answer, now)
-    state = with_difference(state, goods, answer, sale, now)
     units = {each.order_line_id: each.return_quantity or ZERO for each in answer.make}
     found = {
         name: _replace(sold, returns=(*sold.returns, (sale.id, units[sold.id]))) if sold.id in units else sold
         for name, sold in work.found.items()
     }
     made = called("return_made", done, {"return": goods.name, "units": goods.units, "sale": sale.number or sale.id})
-    return _next(state, _replace(work, back=tuple(rest), found=found), now, made, *kept)
+    work = _replace(work, back=tuple(rest), found=found, proving=to_prove(state, goods, answer, sale))
+    if work.proving is None:
+        return _next(state, work, now, made, *kept)
+    return with_facts(_read(_replace(state, work=work), SALES.read(Ids((sale.id,)))), made, *kept)
+
+
+def _proven(state: OrderState, work: Work, proving: Proving, sales: Sequence[Sale], now: datetime) -> Decision:
+    for sale in sales:
+        state = with_difference(state, proving, sale, now)
+    return _next(state, _replace(work, proving=None), now)
 
 
 def _fact(kind: str, goods: GoodsBack, sale: int | None = None) -> Fact:
