@@ -108,8 +108,8 @@ class SeamlineRefundPart(msgspec.Struct, gc=False):
     kind: Annotated[
         Literal["line", "shipping", "amount", "exchange"],
         _Meta(
-            description="`amount`: for nothing that was sold, as goodwill; negative for a fee that was kept. `exchange`: "
-            "units that come back for another thing; negative and without units for what that costs."
+            description="`amount`: for nothing that was sold, as goodwill; negative for a fee that was kept. "
+            "`exchange`: units that come back for another thing; negative and without units for what that costs."
         ),
     ]
     amount: Annotated[_Amount | None, _Meta(description="What it was worth, with tax.")] = None
