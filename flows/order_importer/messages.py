@@ -34,6 +34,8 @@ class OrderPresented(Message, frozen=True, kw_only=True):
     """The version that is in Fulfil, when this one differs from it and its payload is still there."""
     by_person: bool = False
     """A person has asked to look at it again."""
+    products: dict[str, int] = msgspec.field(default_factory=dict)
+    """SKU of what is shipped in exchange for what comes back -> the product, where it is exactly one."""
 
 
 class OrderUnreadable(Message, frozen=True, kw_only=True):
@@ -54,6 +56,16 @@ class AuthorisationEnds(Message, frozen=True, kw_only=True):
 
 class LookAtShipments(Message, frozen=True, kw_only=True):
     """Timer: the sale had no shipments yet when they were to be put on hold."""
+
+
+class LookForReturns(Message, frozen=True, kw_only=True):
+    """Timer: goods came back of which Fulfil had no return; perhaps somebody has made it since.
+
+    What the sales channel may do by now, and its products, is looked up when the time has come.
+    """
+
+    no_returns: str = ""
+    products: dict[str, int] = msgspec.field(default_factory=dict)
 
 
 class ConfirmAbsence(Message, frozen=True, kw_only=True):
