@@ -97,7 +97,7 @@ def _weigh(
         given_up=state.given_up,
         bundles=state.bundles,
         waived=state.waived or (message.by_person and state.status is Status.WAITING),
-        returned=goods_back(message.order, total.currency),
+        returned=goods_back(message.order, total.currency, message.bundles),
         cases=state.cases,
     )
     if order.cancelled_at is not None:
