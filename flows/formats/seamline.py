@@ -135,6 +135,9 @@ class SeamlineCustomer(msgspec.Struct, gc=False):
     """Who ordered."""
 
     id: Annotated[str | None, _Meta(description="The sales channel's own; absent for a guest.")] = None
+    company_id: Annotated[
+        str | None, _Meta(description="Of the company that they buy for (B2B): it is the customer then.")
+    ] = None
     name: str | None = None
     email: str | None = None
     phone: str | None = None
@@ -383,6 +386,7 @@ def _customer(customer: SeamlineCustomer | None) -> Customer | None:
         return None
     return Customer(
         id=text_of(customer.id),
+        company_id=text_of(customer.company_id),
         name=text_of(customer.name),
         email=text_of(customer.email),
         phone=text_of(customer.phone),

@@ -20,6 +20,7 @@ from flows.model.proof import prove
 from flows.model.skus import SkuIndex, folded
 from flows.model.units import unit_rows
 from flows.order_importer.decision import decide
+from flows.order_importer.first_orders import FirstOrders, customer_rows
 from flows.order_importer.messages import (
     AuthorisationEnds,
     ConfirmAbsence,
@@ -30,6 +31,7 @@ from flows.order_importer.messages import (
 from flows.order_importer.parts import CAUTIOUS, NAME, Policy
 from flows.order_importer.weighing import presented
 from runtime.actor import Item
+from runtime.clock import to_instant
 from runtime.decision import Decision, Message, Write
 from runtime.delivery import DeliveryReceived
 from runtime.journal.journal import Journal
@@ -59,13 +61,15 @@ class OrderImporter:
         self._sales_channels, self._catalogue, self._journal, self._emit = sales_channels, catalogue, journal, emit
         self._policy, self._fetches = policy, frozenset(fetches)
         self._hints = Hints(catalogue, journal)
+        self._first_orders = FirstOrders(sales_channels, journal, self._read_as)
 
     def begin(self, key: str) -> OrderState:  # noqa: ARG002 - every order begins alike
         """An order that was never met."""
         return OrderState()
 
     async def ready(self) -> None:
-        """No order is judged before Fulfil's products are known at all."""
+        """No order is judged before Fulfil's products are known at all, and which customers have one on its way."""
+        await self._first_orders.load()
         await self._catalogue.ready.wait()
 
     async def resolve(self, items: Sequence[Item]) -> Sequence[Message | Exception]:
@@ -105,6 +109,8 @@ class OrderImporter:
         """An order with its proof, and what is known of the SKUs that cannot be sold."""
         delivery, version, received_us = _came_as(item)
         settings, sellable = self._sales_channels[order.sales_channel], self._catalogue.sellable
+        waited = isinstance(item.message, Recheck) and item.message.because == "customer"
+        buyer = await self._first_orders.buyer(order, waited=waited)
         before = await self._in_fulfil(item, order) if item.state.status is Status.IMPORTED else None
         bundles = bundles_in(order, settings.bundles)
         if before is not None:
@@ -121,6 +127,7 @@ class OrderImporter:
             before=before,
             by_person=isinstance(item.message, Recheck) and item.message.because == "person",
             bundles=bundles,
+            buyer=buyer,
         )
         return await self._doubted(presented, doubtful) if doubtful else presented
 
@@ -149,16 +156,24 @@ class OrderImporter:
         return tuple(f"{id_} ({names[id_]})" if names.get(id_) else str(id_) for id_ in products)
 
     def decide(self, state: OrderState, message: Any, now: datetime) -> Decision:
-        """See `decide` of the package; the settings are those of the order's sales channel."""
+        """See `decide` of the package; the settings are those of the order's sales channel. First orders of a customer
+        wait for each other.
+        """
         if isinstance(message, OrderPresented):
             settings = self._sales_channels[message.order.sales_channel]
-            return presented(state, message, now, settings.sale, settings.gate, self._policy)
-        return decide(state, message, now, self._policy)
+            decision = presented(state, message, now, settings.sale, settings.gate, self._policy)
+        else:
+            decision = decide(state, message, now, self._policy)
+        return self._first_orders.admitted(state, decision)
 
     def project(self, key: str, before: OrderState, after: OrderState, now: datetime) -> Sequence[Write]:
-        """The order's row in the list, and its cases."""
+        """The rows of the order: in the list, its cases, what it needs of the stock, and its customer."""
         rows = order_rows(key, before, after, now)
-        return [*rows, *unit_rows(key, before, after, now)] if self._policy.counts_units else rows
+        if self._policy.counts_units:
+            rows = [*rows, *unit_rows(key, before, after, now)]
+        if after.customer or before.customer:
+            rows = [*rows, *customer_rows(key, before, after, to_instant(now))]
+        return rows
 
     def announce(self, key: str, before: OrderState, after: OrderState) -> None:
         """Count what became of the order."""

@@ -7,6 +7,7 @@ from typing import Literal
 import msgspec
 
 from flows.model.bundles import Bundle
+from flows.model.customer import Buyer
 from flows.model.order import Order
 from flows.model.proof import Proof
 from runtime.decision import Message
@@ -33,6 +34,8 @@ class OrderPresented(Message, frozen=True, kw_only=True):
     """The version that is in Fulfil, when this one differs from it and its payload is still there."""
     by_person: bool = False
     """A person has asked to look at it again."""
+    buyer: Buyer | None = None
+    """How Fulfil is to know the customer; None: by the address that stands on the order."""
 
 
 class OrderUnreadable(Message, frozen=True, kw_only=True):
