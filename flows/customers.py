@@ -27,7 +27,7 @@ from flows.model.customer_links import AtParty, Link, SaleOfCustomer, compared, 
 from flows.model.messages import CUSTOMERS, CustomerFree, Recheck
 from runtime.actor import Item
 from runtime.channel import BULK
-from runtime.clock import to_instant
+from runtime.clock import Instant, to_instant
 from runtime.decision import (
     Decision,
     Effect,
@@ -51,7 +51,7 @@ ENOUGH = 100
 ASKED_MAX = 3
 """A sale that Fulfil does not tell so often is not asked about any more: it is gone."""
 AGAIN_AFTER = timedelta(hours=1)
-"""When both sides of a conflict are read again."""
+"""When both sides of a conflict are read again, and it is looked who waits."""
 FREED_MAX = 500
 """Orders that one step sends on."""
 _EVERY = timedelta(seconds=60)
@@ -131,7 +131,7 @@ class Customers:
     def __init__(self, journal: Journal, *, read_after: timedelta, emit: Callable[[Any], None]) -> None:
         self._journal, self._read_after, self._emit = journal, read_after, emit
         self._every = min(_EVERY, read_after)
-        self._looked_who_waits = False
+        self._looks_who_waits_at = Instant(0)
 
     def begin(self, key: str) -> CustomersState:  # noqa: ARG002 - every key begins alike
         """Nothing is asked, and nothing wrong."""
@@ -199,12 +199,14 @@ class Customers:
         return [Link(*row) for row in await self._journal.query_list("customers", others)]
 
     async def _awaited(self) -> tuple[str, ...]:
-        """Once after a start: every claim for which orders wait. Whoever would wait for nobody is found by that."""
+        """After a start, and every hour: every claim for which orders wait, so that nobody waits for nobody."""
+        now = self._journal.clock.now()
+        if now < self._looks_who_waits_at:
+            return ()
+        self._looks_who_waits_at = Instant(now + _us(AGAIN_AFTER))
         claims: list[str] = []
-        while not self._looked_who_waits:
-            rows = await self._journal.query("claims_awaited", claims[-1] if claims else "", FREED_MAX)
+        while rows := await self._journal.query("claims_awaited", claims[-1] if claims else "", FREED_MAX):
             claims += [claim for (claim,) in rows]
-            self._looked_who_waits = len(rows) < FREED_MAX
         return tuple(claims)
 
     async def _freed(self, free: CustomerFree) -> _Freed:
