@@ -58,6 +58,7 @@ _EVERY = timedelta(seconds=60)
 _AFTER_REFUSAL = timedelta(minutes=10)
 _CONFLICTS_MAX = 100
 """Conflicts that are looked at again in one step."""
+_ALL = (1 << 63) - 1
 _IMPORTER = "order_importer"
 
 
@@ -86,6 +87,8 @@ class _Known(Message, frozen=True, kw_only=True):
     """Whether this is an answer of Fulfil."""
     ask: tuple[SaleOfCustomer, ...] = ()
     """Of one sales channel, to be asked about now."""
+    since: int = 0
+    """See the state."""
     doubted: tuple[Link, ...] = ()
     """Whose conflict is to be looked at again."""
     again: tuple[SaleOfCustomer, ...] = ()
@@ -116,6 +119,8 @@ class CustomersState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     """Fulfil's id of the sales channel that is being asked about; None when nothing is."""
     up_to: int = 0
     """The last of the sales that are asked about."""
+    since: int = 0
+    """Of those that were asked about before, such as have waited since then (microseconds since 1970 UTC)."""
     compared: int = 0
     """Sales that were ever compared."""
     cases: tuple[ExceptionCase, ...] = ()
@@ -167,21 +172,21 @@ class Customers:
         now = self._journal.clock.now()
         told = await self._sales("customer_sales_told", RECORDS_MAX)
         ask: tuple[SaleOfCustomer, ...] = ()
+        since = now - _us(self._read_after)
         if state.channel is None:
-            counted = await self._journal.query("customer_sales_counted")
-            since = now - _us(self._read_after)
+            counted = await self._journal.query("customer_sales_counted", since)
             due = [(oldest, channel) for channel, count, oldest in counted if count >= ENOUGH or oldest <= since]
             if due:
-                ask = await self._sales("customer_sales_to_ask", min(due)[1], RECORDS_MAX)
+                ask = await self._sales("customer_sales_to_ask", min(due)[1], since, _ALL, RECORDS_MAX)
         doubted = await self._links("customers_in_conflict", now - _us(AGAIN_AFTER), _CONFLICTS_MAX)
         again = [sale for link in (*doubted, *await self._sharing(doubted)) for sale in sales_of(link, now)]
         known, awaited = await self._compared_with(told), await self._awaited()
-        return replace(known, ask=ask, doubted=doubted, again=tuple(again), awaited=awaited)
+        return replace(known, ask=ask, since=since, doubted=doubted, again=tuple(again), awaited=awaited)
 
     async def _answered(self, state: CustomersState, found: Sequence[SaleParty]) -> _Known:
         """What Fulfil has told, and what it has not."""
         parties = {(sale.id, sale.channel_identifier): sale.party for sale in found}
-        asked = await self._sales("customer_sales_asked", state.channel, state.up_to)
+        asked = await self._sales("customer_sales_to_ask", state.channel, state.since, state.up_to, _ALL)
         told = [replace(sale, party=parties.get((sale.sale, parts_of(sale.order)[1]))) for sale in asked]
         known = await self._compared_with([sale for sale in told if sale.party is not None])
         return replace(known, absent=tuple([sale for sale in told if sale.party is None]), answered=True)
@@ -252,9 +257,11 @@ class Customers:
             case EffectRefused() | EffectExhausted():
                 sentence = f"Fulfil refused to tell whose its sales are: {message.sentence}".rstrip(".")
                 case_ = _case("customers.refused", "sales", sentence, state, now)
-                refused = replace(state, channel=None, up_to=0, cases=(case_,))
+                refused = replace(state, channel=None, up_to=0, since=0, cases=(case_,))
                 return Decision(state=refused, timers=(_look(now + _AFTER_REFUSAL),))
-            case EffectUnknown() | Recheck():
+            case Recheck():
+                return Decision(state=state, timers=(_look(now),))
+            case EffectUnknown():
                 return Decision(state=state)
             case _:
                 assert_never(message)
@@ -266,17 +273,18 @@ class Customers:
         changed = compared(before, known.sales, known.at_party, now_us)
         looked_at = [replace(link, checked_at=now_us) for link in known.doubted if link.id not in changed]
         gone = [sale.sale for sale in known.absent if sale.asked + 1 >= ASKED_MAX]
-        again = [replace(sale, asked=sale.asked + 1) for sale in known.absent if sale.asked + 1 < ASKED_MAX]
+        later = [(now_us, sale.asked + 1, sale.sale) for sale in known.absent if sale.asked + 1 < ASKED_MAX]
         writes = [Write("put_customer", link.row) for link in (*changed.values(), *looked_at)]
         writes += [Write("drop_customer_sale", (sale,)) for sale in (*(each.sale for each in known.sales), *gone)]
-        writes += [Write("put_customer_sale", sale.row) for sale in (*again, *known.again)]
+        writes += [Write("put_off_customer_sale", row) for row in later]
+        writes += [Write("put_customer_sale", sale.row) for sale in known.again]
         emits = [*_told(changed.values(), before), *_freed(known.awaited)]
         state = replace(state, compared=state.compared + len(known.sales))
         if known.answered:
-            state = replace(state, channel=None, up_to=0, cases=())
+            state = replace(state, channel=None, up_to=0, since=0, cases=())
         effects: tuple[Effect, ...] = ()
         if known.ask:
-            state = replace(state, channel=known.ask[0].channel, up_to=known.ask[-1].sale)
+            state = replace(state, channel=known.ask[0].channel, up_to=known.ask[-1].sale, since=known.since)
             effects = (_asked(known.ask),)
         more = known.answered or len(known.sales) >= RECORDS_MAX
         timer = _look(now if more else now + self._every)

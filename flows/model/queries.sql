@@ -65,7 +65,11 @@ DELETE FROM customer_sale WHERE sale IN (:ids);
 -- name: put_customer_sale
 -- A sale of which it is still to be compared whose it is.
 INSERT INTO customer_sale (sale, "order", channel, customer, own, party, since, asked) VALUES :rows(8)
-ON CONFLICT (sale) DO UPDATE SET party = excluded.party, since = excluded.since, asked = excluded.asked;
+ON CONFLICT DO NOTHING;
+
+-- name: put_off_customer_sale
+-- Fulfil did not tell whose a sale is, and is asked again later: (since when it waits, how often asked, sale).
+UPDATE customer_sale SET since = ?1, asked = ?2 WHERE sale = ?3;
 
 -- name: put_customer
 -- Whose party a customer is, as far as it is known.
@@ -584,18 +588,15 @@ SELECT sale, customer FROM customer_sale WHERE own = 1 AND sale > ?1 ORDER BY sa
 SELECT "order" FROM customer WHERE id = ?1 UNION SELECT "order" FROM customer_sale WHERE customer = ?1 LIMIT 2;
 
 -- name: customer_sales_counted
--- Sales of which Fulfil is still to be asked whose they are, and since when the oldest waits, by its sales channel.
-SELECT channel, count(*), min(since) FROM customer_sale WHERE party IS NULL GROUP BY channel;
+-- Sales of which Fulfil is still to be asked whose they are, and since when the oldest waits, by its sales channel; those
+-- that were asked about in vain count only when they have waited since then: (since).
+SELECT channel, count(*), min(since) FROM customer_sale WHERE party IS NULL AND (asked = 0 OR since <= ?1)
+GROUP BY channel;
 
 -- name: customer_sales_to_ask
--- The oldest of them: (Fulfil's sales channel, limit).
+-- The oldest of them: (Fulfil's sales channel, since, up to sale, limit).
 SELECT sale, "order", channel, customer, own, party, since, asked FROM customer_sale
-WHERE party IS NULL AND channel = ?1 ORDER BY sale LIMIT ?2;
-
--- name: customer_sales_asked
--- Those that were asked about: (Fulfil's sales channel, up to sale).
-SELECT sale, "order", channel, customer, own, party, since, asked FROM customer_sale
-WHERE party IS NULL AND channel = ?1 AND sale <= ?2 ORDER BY sale;
+WHERE party IS NULL AND channel = ?1 AND (asked = 0 OR since <= ?2) AND sale <= ?3 ORDER BY sale LIMIT ?4;
 
 -- name: customer_sales_told
 -- Sales whose party is known, and not compared yet: (limit).

@@ -36,8 +36,19 @@ FOR_ITS_CUSTOMER = "for the first order of its customer"
 """`OrderState.waits` of an order that waits here."""
 KNOWN_MAX = 10_000
 """Claims that are remembered as known, at least: more than may be on their way at one time. Twice as many at most."""
-_PAGE = 5_000
+_PAGE = 1_000
 _decode = msgspec.json.Decoder(OrderState).decode
+
+
+class _Claims(msgspec.Struct, frozen=True):
+    """What of an order's state is needed to know what it claims."""
+
+    status: Status
+    delivery: int | None = None
+    customer: tuple[str, ...] = ()
+
+
+_decode_claims = msgspec.json.Decoder(_Claims).decode
 
 Read = Callable[[str, bytes], Order | Unreadable]
 """(sales channel, body of a delivery) -> what it says."""
@@ -103,7 +114,7 @@ class FirstOrders:
         while rows := await self._journal.query("orders_on_their_way", NAME, after, _PAGE):
             after = rows[-1][0]
             for _, body in rows:
-                state = _decode(body)
+                state = _decode_claims(body)
                 if state.status in ON_ITS_WAY:
                     self._claim(state)
         claim, customer, sale = "", "", 0
@@ -187,7 +198,7 @@ class FirstOrders:
                 found = holder
         return found
 
-    def _claim(self, state: OrderState) -> None:
+    def _claim(self, state: OrderState | _Claims) -> None:
         for claim in state.customer:
             if not self._is_known(claim):
                 self._on_their_way.put(claim, state.delivery or 0)
