@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import anyio
 import msgspec
 import pytest
 
+from flows.config import SalesChannelSettings
 from flows.model.messages import CustomerFree
+from flows.model.order import Customer
 from flows.model.order_state import OrderState, Status
+from flows.model.schema import ORDERS
 from flows.order_importer import first_orders
 from flows.order_importer.first_orders import FOR_ITS_CUSTOMER, FirstOrders, customer_rows
+from runtime.clock import SystemClock
 from runtime.decision import Decision
-from runtime.journal.journal import Journal
+from runtime.journal.journal import Journal, opened
+from tests.unit.made_orders import SETTINGS, order
 
 SEVEN = ("web/customer/7", "h7")
 replace = msgspec.structs.replace
@@ -169,3 +179,58 @@ def test_rows_follow_what_became_of_the_order() -> None:
         "was there": [],
         "is nobody's": [],
     }
+
+
+# -- what the disk says ------------------------------------------------------------------------------------------------
+
+OWN = ("web/customer/9", "web/customer/9@own")
+CHANNELS = {"web": SalesChannelSettings(format="seamline", sale=SETTINGS)}
+
+
+@contextlib.asynccontextmanager
+async def left_behind(store: Path) -> AsyncIterator[Journal]:
+    """An order of customer 7 on its way, another one that waits for it, and customer 9 who has no address."""
+    async with opened(store, SystemClock(), lambda _event: None, (ORDERS,), threads=False) as journal:
+        state = OrderState(status=Status.CREATING, delivery=1, customer=SEVEN)
+        intent = (5, "order_importer", "web/1", "fulfil", "orders", "create_order", "keyed", b"", b"", 0, 0, 0)
+        link = ("web/customer/8", 5, 8, "web/8", 3, 1, None, None, None, None, None, 0)
+        writing = journal.submit(
+            [
+                ("put_state", ("order_importer", "web/1", msgspec.json.encode(state), None, 1, None)),
+                ("put_intent", intent),
+                ("put_customer_wait", ("h7", 1, "web/2")),
+                ("put_customer", link),
+                ("put_customer_sale", (9, "web/9", 3, OWN[0], 1, None, 0, 0)),
+            ]
+        )
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(journal.writer.run)
+            await writing.durable()
+            tasks.cancel_scope.cancel()
+        yield journal
+
+
+@pytest.mark.anyio
+async def test_after_a_start_it_is_known_who_is_on_its_way_and_who_waits(tmp_path: Path) -> None:
+    """A new order of the customer waits; the first one coming to rest lets who has waited before go."""
+    async with left_behind(tmp_path / "store.db") as journal:
+        one, other = (FirstOrders(CHANNELS, journal, lambda *_: pytest.fail("nothing is to be read")) for _ in range(2))
+        await one.load()
+        assert met(one, goes(3)).status is Status.WAITING
+        await other.load()
+        first = OrderState(status=Status.CREATING, delivery=1, customer=SEVEN)
+        assert freed(other.admitted(first, ends(first, Status.IMPORTED))) == [(("h7",), True)]
+
+
+@pytest.mark.anyio
+async def test_after_a_start_it_is_known_whom_fulfil_knows_by_an_own_address(tmp_path: Path) -> None:
+    """Compared or not, such a customer is named by it first; so is one who has just got theirs."""
+    async with left_behind(tmp_path / "store.db") as journal:
+        at = FirstOrders(CHANNELS, journal, lambda _sales_channel, _body: pytest.fail("nothing is to be read"))
+        await at.load()
+        state = met(at, goes(4, ("web/customer/6", "web/customer/6@own")))
+        at.admitted(state, ends(state, Status.IMPORTED))
+        for number, own in (("6", True), ("7", False), ("8", True), ("9", True)):
+            buyer = await at.buyer(order(customer=Customer(id=number, email="ada@example.com")), waited=False)
+            first = f"customer-{number}@web.seamline.invalid" if own else "ada@example.com"
+            assert buyer.emails[0] == first
