@@ -11,6 +11,7 @@ from typing import Any
 from connectors.contract import Identification
 from connectors.patchworks.items import Items
 from connectors.patchworks.replies import Replies
+from flows.audit_log import AuditLog
 from flows.backfill import Backfill
 from flows.capabilities import fulfil_capabilities
 from flows.catalogue import Catalogue
@@ -31,6 +32,7 @@ from flows.order_importer import NAME as ORDER_IMPORTER
 from flows.order_importer import RESENDS_MAX, OrderImporter, Policy
 from flows.order_poll import OrderPoll
 from flows.pulse import Pulse
+from flows.release import CauseReleases
 from flows.run_follower import RunFollower
 from flows.run_recovery import RunRecovery, recovery_policy
 from flows.sku_aliases import SkuAliases
@@ -72,6 +74,8 @@ def engine_of(
         CatalogueRefresh(catalogue.index, journal, _refresh_policy(config.fulfil), emit),
         SkuAliases(catalogue.index, check_every=timedelta(seconds=config.fulfil.catalogue_every_s), emit=emit),
         Customers(journal, read_after=timedelta(seconds=config.fulfil.customers_read_after_s), emit=emit),
+        AuditLog(journal, emit),
+        CauseReleases(journal),
         Desk(emit),
     ]
 

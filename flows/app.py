@@ -49,19 +49,22 @@ from flows.listings import key_of as listings_key_of
 from flows.manifests import NAME as MANIFESTS
 from flows.manifests import PageReceived
 from flows.manifests import key_of as manifest_key_of
-from flows.model.messages import MISSING_ORDERS
+from flows.model.messages import AUDIT_LOG, MISSING_ORDERS
 from flows.model.outgoing import FLOW_STARTS
 from flows.model.runs import RUN_FOLLOWER
 from flows.model.schema import ORDERS
 from flows.model.skus import SkuIndex
 from flows.model.stock import STOCK_READER, LookLevels, StockSettings, place_key
 from flows.order_importer import NAME as ORDER_IMPORTER
+from flows.order_importer import OrderImporter
+from flows.order_importer.asking import link_order, patch_order
 from flows.order_poll import NAME as ORDER_POLL
 from flows.order_poll import Poll
 from flows.order_poll import key_of as poll_key_of
 from flows.outside import outsides_of
 from flows.pulse import Pulse
-from flows.release import release
+from flows.release import NAME as CAUSE_RELEASES
+from flows.release import paused, release, release_cause
 from flows.run_recovery import NAME as RUN_RECOVERY
 from flows.run_recovery import SWEEP_KEY, Sweep
 from flows.sku_aliases import KEY as ALIASES_KEY
@@ -108,6 +111,7 @@ _GC_THRESHOLDS = (50_000, 20, 50)
 """An order makes hundreds of short-lived objects and no cycles: looking for those less often saves CPU."""
 _RELEASING = (ORDER_IMPORTER, RUN_RECOVERY, ORDER_POLL, MANIFESTS, MISSING_ORDERS, LISTINGS, FLOW_STARTS, CUSTOMERS)
 """Actors with something that a person can have decided on again, the one that comes first for a key."""
+_COMMANDS = ("pause", "resume", "release", "release_cause", "alias", "patch", "link", "backfill")
 
 
 class App:
@@ -154,7 +158,11 @@ class App:
         name = parameters.get("name", "")
         scope: Scope = "actor" if parameters.get("scope") == "actor" else "partition"
         if command == "release":
-            return await release(parameters.get("key", ""), self.engine, self.journal, _RELEASING)
+            return await release(parameters, self.engine, self.journal, _RELEASING)
+        if command == "release_cause":
+            return await release_cause(parameters, self.engine, self.journal, ORDER_IMPORTER)
+        if command in ("patch", "link"):
+            return await self._ask_of_order(command, parameters)
         if command == "alias":
             to_aliases = partial(self.engine.post, SKU_ALIASES, ALIASES_KEY)
             return await decide_on_alias(parameters, self.index, self.journal, to_aliases)
@@ -168,6 +176,18 @@ class App:
         await (self.engine.pause if command == "pause" else self.engine.resume)(scope, name, "operator")
         await self.standing.look()
         return f"{name} is {'paused' if command == 'pause' else 'going on'}"
+
+    async def _ask_of_order(self, command: str, parameters: Mapping[str, str]) -> str:
+        """What a person asks of one order; while it is paused, it waits like everything else of that order."""
+        key = parameters.get("key", "")
+        importer = cast("OrderImporter", self.engine.loops[ORDER_IMPORTER].actor)
+        post = partial(self.engine.post, ORDER_IMPORTER, key)
+        if command == "patch":
+            said = await patch_order(parameters, importer, self.journal, post)
+        else:
+            said = await link_order(parameters, importer, post)
+        when = paused(key, self.engine, ORDER_IMPORTER)
+        return f"{said} ({when})" if when and not parameters.get("dry_run") else said
 
 
 def run_process(path: Path) -> None:
@@ -219,7 +239,16 @@ def telemetry_of(config: Config, clock: Clock) -> Telemetry:
             "sales_channel": config.sales_channels,
             "api": ("fulfil", "patchworks", "patchworks_callbacks"),
             "actor": (
-                *(ORDER_IMPORTER, CATALOGUE, CATALOGUE_REFRESH, SKU_ALIASES, DESK, CUSTOMERS),
+                *(
+                    ORDER_IMPORTER,
+                    CATALOGUE,
+                    CATALOGUE_REFRESH,
+                    SKU_ALIASES,
+                    AUDIT_LOG,
+                    CAUSE_RELEASES,
+                    DESK,
+                    CUSTOMERS,
+                ),
                 *(RUN_RECOVERY, ORDER_POLL, MANIFESTS, MISSING_ORDERS, BACKFILL, LISTINGS),
                 *(FLOW_STARTS, RUN_FOLLOWER, STOCK_MOVES, STOCK_READER, STOCK_SIGHTINGS, STOCK_PUBLISHER),
             ),
@@ -307,7 +336,7 @@ async def _listening(app: App, stack: AsyncExitStack) -> None:
     """Open the private listener first, so that a start can be watched, then the public one."""
     config, emit = app.config, cast("Callable[[object], None]", app.telemetry.emit)
     key = config.ops.control_key
-    commands = {name: partial(app.control, name) for name in ("pause", "resume", "release", "alias", "backfill")}
+    commands = {name: partial(app.control, name) for name in _COMMANDS}
     ops = ops_app(
         checks=app.checks(),
         notes=app.standing.pauses,

@@ -104,6 +104,15 @@ class AliasDecided(Event, frozen=True):
     action: str
 
 
+class PersonDecided(Event, frozen=True):
+    """A decision of a person was written into the audit log. Who it was stands there, and nowhere else."""
+
+    event = "person.decided"
+    level = "info"
+    metrics = (Counter("seamline_decisions_recorded_total", "Decisions of people on record.", ("action",)),)
+    action: str
+
+
 class RunRecovered(Event, frozen=True):
     """A failed Patchworks run was dealt with: these orders came only by it, those were known. `lost`: not all of it."""
 

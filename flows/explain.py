@@ -8,7 +8,7 @@ from typing import Any
 
 from flows.exceptions.kinds import KINDS, NEVER
 from flows.model.candidates import Candidate
-from flows.reading import AliasRow, CaseRow, FactRow, PauseRow, Story
+from flows.reading import AliasRow, CaseRow, FactRow, PatchRow, PauseRow, Story
 
 
 def explain(story: Story, now: datetime) -> str:
@@ -18,8 +18,19 @@ def explain(story: Story, now: datetime) -> str:
     if story.order is None and not story.timeline and not missed:
         return _no_order(story, opened, now)
     parts = [_standing(story, opened), *(_case(case, now) for case in opened)]
+    if story.patch is not None:
+        parts.insert(1, _patched(story.patch, story.key))
     parts.append("\n".join(["What happened:", *_lines(story.timeline)]))
     return "\n\n".join(parts)
+
+
+def _patched(patch: PatchRow, key: str) -> str:
+    """That a person changed something of it: who, when, why and where; never to what."""
+    why, where = patch.reason.rstrip("."), ", ".join(patch.fields)
+    return (
+        f"It is read with a patch, by {patch.decided_by} on {_time(patch.decided_at)}: {why}. It changes {where}, in "
+        f"each later version, too, until `seamline orders patch {key} --remove --reason WHY`."
+    )
 
 
 def _no_order(story: Story, opened: Sequence[CaseRow], now: datetime) -> str:
@@ -187,6 +198,13 @@ _TOLD = {
     "sale_cancelled": "sale {sale} is cancelled in Fulfil",
     "authorisation_ends": "its payment is reserved until {until}, and not captured",
     "not_done": "could not be done in Fulfil: {goal}",
+    "patched": "a person patched it, at {fields}",
+    "patch_removed": "a person removed its patch",
+    "patch_refused": "a patch was not put in: {why}",
+    "link_asked": "a person said that it is sale {sale}: that is looked up in Fulfil",
+    "linked": "linked to sale {sale}",
+    "link_refused": "not linked to sale {sale}: {why}",
+    "second_sale": "a second sale of it was found in Fulfil, {sale}",
     "parked": "could not be decided on ({error}), a defect of ours: set aside until a restart",
     "tried_again": "what was set aside is tried again after a restart",
 }

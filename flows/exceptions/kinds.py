@@ -69,7 +69,7 @@ KINDS: dict[str, Kind] = {
             deadline=timedelta(hours=24),
             blocks="the import of the order",
             ends="when the sales channel sends a version whose figures add up",
-            remedy="look at the named difference in the sales channel, correct the order there and resend it",
+            remedy="correct the named difference in the sales channel and resend the order, or patch it here",
         ),
         Kind(
             name="order.unreadable",
@@ -78,7 +78,7 @@ KINDS: dict[str, Kind] = {
             deadline=timedelta(hours=4),
             blocks="the import of the order",
             ends="when the sales channel sends a version that can be read",
-            remedy="check the mapping of the Patchworks flow, or the format that is configured, and resend",
+            remedy="check the mapping of the Patchworks flow, or the configured format, and resend; or patch the order",
         ),
         Kind(
             name="tax.unmapped",
@@ -136,7 +136,7 @@ KINDS: dict[str, Kind] = {
         ),
         Kind(
             name="order.unpaid",
-            title="The order has waited too long for its payment",
+            title="The order has waited too long",
             owner=Owner.OPERATIONS,
             deadline=timedelta(hours=24),
             blocks="the import of the order",

@@ -71,6 +71,19 @@ class Work(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """How often the sale was found without shipments."""
 
 
+class Linking(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A person wants the order linked to a sale that exists, and Fulfil is being asked for it."""
+
+    sale: str
+    """Its number, or its id, as it was said."""
+    by: str
+    reason: str
+    by_id: bool = False
+    """No sale has this number; it is looked up as an id."""
+    unread: bool = False
+    """The order could not be read when it was asked for, so there is no total to compare."""
+
+
 class OrderState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """See the module. `content` is the digest of what a sale is made of: as it was sent to Fulfil, or would be."""
 
@@ -119,14 +132,26 @@ class OrderState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What the bundles of its sale were exploded into: by this, and no later rule, is a version compared with it."""
     authorised_until: str = ""
     """Until when its payment is reserved, as ISO 8601; empty when nothing is, or nobody says."""
+    by_hand: bool = False
+    """A person has made the sale, and Fulfil does not know it by this order's identifier."""
     work: Work | None = None
     later: Later | None = None
+    linking: Linking | None = None
+    """Set while a sale is looked up that a person wants it linked to. Until then nothing is created."""
     cases: tuple[ExceptionCase, ...] = ()
 
     @property
     def open(self) -> bool:
         """Whether the received body may still be needed."""
-        return bool(self.cases) or self.work is not None or self.status not in _AT_REST
+        under_way = self.work is not None or self.linking is not None
+        return bool(self.cases) or under_way or self.status not in _AT_REST
+
+    @property
+    def newest(self) -> int | None:
+        """The delivery of the newest version that could be read; None before the first one."""
+        if self.later is not None:
+            return self.later.delivery
+        return self.delivery if self.changed_delivery is None else self.changed_delivery
 
 
 def order_rows(key: str, before: OrderState, after: OrderState, now: datetime) -> Sequence[Write]:

@@ -50,6 +50,20 @@ DELETE FROM sku_alias WHERE alias = ?1;
 -- A link of the chain of what people decided.
 INSERT INTO audit (seq, at, by, action, subject, "values", reason, previous, digest) VALUES :rows(9);
 
+-- name: put_order_patch
+-- An order is read with this patch in its payload from now on.
+INSERT INTO order_patch (key, patch, decided_at, decided_by, reason) VALUES :rows(5)
+ON CONFLICT (key) DO UPDATE SET
+  patch = excluded.patch, decided_at = excluded.decided_at, decided_by = excluded.decided_by, reason = excluded.reason;
+
+-- name: end_order_patch
+-- It is read as it is received again: (key).
+DELETE FROM order_patch WHERE key = ?1;
+
+-- name: put_sale_link
+-- A person has linked a sale that was made by hand to an order.
+INSERT INTO sale_link (sale, key) VALUES :rows(2) ON CONFLICT (sale) DO UPDATE SET key = excluded.key;
+
 -- name: end_customer_wait
 -- An order waits for its customer no longer: (order).
 DELETE FROM customer_wait WHERE "order" = ?1;
@@ -130,6 +144,26 @@ SELECT sku, decided_at, decided_by, reason FROM sku_alias WHERE alias = ?1;
 -- What people decided, in order: (after seq, limit).
 SELECT seq, at, by, action, subject, "values", reason, previous, digest FROM audit WHERE seq > ?1 ORDER BY seq LIMIT ?2;
 
+-- name: audit_end
+-- The last link of the chain.
+SELECT seq, digest FROM audit ORDER BY seq DESC LIMIT 1;
+
+-- name: keys_patched
+-- The orders that have a patch.
+SELECT key FROM order_patch;
+
+-- name: patches
+-- The patches of some orders: (:keys).
+SELECT key, patch FROM order_patch WHERE key IN (:keys);
+
+-- name: patch
+-- The patch of one order, if it has one: (key).
+SELECT patch, decided_at, decided_by, reason FROM order_patch WHERE key = ?1;
+
+-- name: order_linked
+-- The order that a person has linked a sale to: (sale).
+SELECT key FROM sale_link WHERE sale = ?1;
+
 -- name: causes_open
 -- What the open cases of a kind wait for: (kind).
 SELECT DISTINCT cause FROM exception_case WHERE kind = ?1 AND closed_at IS NULL;
@@ -140,6 +174,36 @@ SELECT DISTINCT cause FROM exception_case WHERE kind = ?1 AND closed_at IS NULL;
 SELECT coalesce(o.placed_at, 0), c.subject FROM exception_case c LEFT JOIN order_view o ON o.key = c.subject
 WHERE c.kind = ?1 AND c.cause = ?2 AND c.closed_at IS NULL AND (coalesce(o.placed_at, 0), c.subject) > (?3, ?4)
 ORDER BY 1, 2 LIMIT ?5;
+
+-- name: orders_held_for
+-- Orders of which nothing is in Fulfil, and that wait for one cause, in order of purchase: (kind, cause, and of those
+-- after an instant of purchase and an order, limit).
+SELECT coalesce(o.placed_at, 0), c.subject FROM exception_case c JOIN order_view o ON o.key = c.subject
+WHERE c.kind = ?1 AND c.cause = ?2 AND c.closed_at IS NULL AND o.state IN ('held', 'waiting')
+  AND (coalesce(o.placed_at, 0), c.subject) > (?3, ?4)
+ORDER BY 1, 2 LIMIT ?5;
+
+-- name: cause_size
+-- How many orders those are, and how many other cases of that cause are open: (kind, cause).
+SELECT count(o.key), count(*) - count(o.key) FROM exception_case c
+LEFT JOIN order_view o ON o.key = c.subject AND o.state IN ('held', 'waiting')
+WHERE c.kind = ?1 AND c.cause = ?2 AND c.closed_at IS NULL;
+
+-- name: causes_listed
+-- What is open, by cause, the nearest deadline first: (owner or '', kind or '', after deadline, limit, and of that
+-- deadline those after this kind and cause, joined by a slash; NULL: none).
+SELECT kind, cause, owner, count(*), min(opened_at), min(deadline_at) AS deadline FROM exception_case
+WHERE closed_at IS NULL AND (?1 = '' OR owner = ?1) AND (?2 = '' OR kind = ?2)
+GROUP BY kind, cause, owner
+HAVING deadline > ?3 OR deadline = ?3 AND kind || '/' || cause > ?5
+ORDER BY deadline, kind || '/' || cause LIMIT ?4;
+
+-- name: cause_amounts
+-- What is at stake in one cause: currency, amount, and how many cases have it, whether of a held order: (kind, cause).
+-- Amounts are decimal text, which SQLite would add up as binary floats: they are added by whoever asks.
+SELECT c.currency, c.amount, count(*), o.key IS NOT NULL FROM exception_case c
+LEFT JOIN order_view o ON o.key = c.subject AND o.state IN ('held', 'waiting')
+WHERE c.kind = ?1 AND c.cause = ?2 AND c.closed_at IS NULL GROUP BY 1, 2, 4;
 
 -- name: subjects_cured
 -- Who waits for a SKU, in order of purchase, and how many other things each waits for: (SKU).
@@ -396,15 +460,15 @@ UPDATE outgoing SET batch = ?1 WHERE flow = ?2 AND line = ?3 AND digest = ?4 AND
 
 -- name: end_outgoing
 -- The run that took these lines has ended well: (flow, batch).
-DELETE FROM outgoing WHERE flow = ?1 AND batch = ?2;
+DELETE FROM outgoing WHERE flow = ?1 AND batch = ?2 AND batch <> '';
 
 -- name: give_back_outgoing
 -- Nothing became of a start, or its run failed: its lines wait again: (flow, batch, 1 when a run failed with them).
-UPDATE outgoing SET batch = '', tries = tries + ?3 WHERE flow = ?1 AND batch = ?2;
+UPDATE outgoing SET batch = '', tries = tries + ?3 WHERE flow = ?1 AND batch = ?2 AND batch <> '';
 
 -- name: stick_outgoing
 -- A line that failed alone waits for somebody: (flow, batch).
-UPDATE outgoing SET batch = '', stuck = 1 WHERE flow = ?1 AND batch = ?2;
+UPDATE outgoing SET batch = '', stuck = 1 WHERE flow = ?1 AND batch = ?2 AND batch <> '';
 
 -- name: unstick_outgoing
 -- Somebody has looked: the lines of a flow that were set aside wait again: (flow).
@@ -422,7 +486,7 @@ ORDER BY since, line LIMIT ?3;
 
 -- name: outgoing_of_batch
 -- The lines that a start took, and that no later form has replaced, and how often they failed: (flow, batch).
-SELECT line, producer, tries FROM outgoing WHERE flow = ?1 AND batch = ?2 ORDER BY line;
+SELECT line, producer, tries FROM outgoing WHERE flow = ?1 AND batch = ?2 AND batch <> '' ORDER BY line;
 
 -- name: outgoing_stuck
 -- Lines that were set aside: (flow, limit).

@@ -409,7 +409,9 @@ def _whole(order: Order) -> None:
         raise _Stop(Unmappable(reason, UNSHIPPABLE))
     if any(line.quantity_left is not None and line.quantity_left < line.quantity for line in order.lines):
         gone = sum((line.quantity - line.quantity_left for line in order.lines if line.quantity_left is not None), ZERO)
-        reason = f"Units of the order ({gone:f}) were removed or refunded in the sales channel before it was imported."
+        reason = (
+            f"Units of the order ({gone:f}) were removed or refunded, and what is left of it cannot be told exactly."
+        )
         raise _Stop(Unmappable(reason))
     _refunded_units_are_known(order)
     if order.totals.left is not None and order.refunds is not None:
@@ -418,7 +420,9 @@ def _whole(order: Order) -> None:
         unpaid = _subtract(removed, returned(order, shop.currency))
         if unpaid > ZERO:
             money = Money(unpaid, shop.currency)
-            raise _Stop(Unmappable(f"{money} of the order were removed in the sales channel before it was imported."))
+            raise _Stop(
+                Unmappable(f"{money} of the order were removed, and what is left of it cannot be told exactly.")
+            )
     _taxes_have_a_line(order)
     if order.unallocated_discount is not None:
         money = order.unallocated_discount.shop

@@ -13,13 +13,13 @@ is on disk before the release that follows.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 
 import anyio
 import msgspec
 
 from flows.config import SalesChannelSettings
-from flows.model.customer import Buyer, also_known, buyer_of, own_claim, with_own_address
+from flows.model.customer import NOBODY, Buyer, also_known, buyer_of, own_claim, with_own_address
 from flows.model.messages import CUSTOMERS, CustomerFree
 from flows.model.numbers import NumberMap
 from flows.model.order import Order, Unreadable
@@ -37,7 +37,6 @@ FOR_ITS_CUSTOMER = "for the first order of its customer"
 KNOWN_MAX = 10_000
 """Claims that are remembered as known, at least: more than may be on their way at one time. Twice as many at most."""
 _PAGE = 1_000
-_decode = msgspec.json.Decoder(OrderState).decode
 
 
 class _Claims(msgspec.Struct, frozen=True):
@@ -50,8 +49,8 @@ class _Claims(msgspec.Struct, frozen=True):
 
 _decode_claims = msgspec.json.Decoder(_Claims).decode
 
-Read = Callable[[str, bytes], Order | Unreadable]
-"""(sales channel, body of a delivery) -> what it says."""
+Read = Callable[[str, bytes], Awaitable[Order | Unreadable]]
+"""(key of an order, body of its delivery) -> what it says."""
 
 
 class _OnTheirWay:
@@ -153,14 +152,14 @@ class FirstOrders:
     async def _earlier(self, buyer: Buyer) -> Buyer | None:
         """The same customer as an order of theirs names them that is in Fulfil; None when none can be read any more."""
         keys = [key for (key,) in await self._journal.query("orders_of_customer", buyer.id)]
-        for _, body, *_ in await self._journal.query_list("states", keys, NAME):
-            state = _decode(body)
+        settings = self._sales_channels[partition_of(buyer.id)].customers
+        for key, body, *_ in await self._journal.query_list("states", keys, NAME):
+            state = _decode_claims(body)
             for _, content in await self._journal.query_list("bodies", [state.delivery]):
-                sales_channel = partition_of(buyer.id)
-                order = self._read(sales_channel, content)
-                if isinstance(order, Order):
-                    earlier = buyer_of(order, self._sales_channels[sales_channel].customers)
-                    return earlier if earlier.id == buyer.id else None
+                order = await self._read(key, content)
+                earlier = buyer_of(order, settings) if isinstance(order, Order) else NOBODY
+                if earlier.id == buyer.id and set(earlier.claims).issubset(state.customer):
+                    return earlier
         return None
 
     # -- one after another ---------------------------------------------------------------------------------------------
@@ -266,6 +265,8 @@ def customer_rows(key: str, before: OrderState, after: OrderState, now_us: int) 
     """The rows that follow: a sale whose party is to be compared, and who waits for what."""
     customer = after.customer
     if after.status is Status.IMPORTED and before.status is not Status.IMPORTED and customer:
+        if after.channel is None:  # a sale that somebody has made by hand
+            return ()
         own = 1 if own_claim(customer[0]) in customer else 0
         return (Write("put_customer_sale", (after.sale, key, after.channel, customer[0], own, after.party, now_us, 0)),)
     rows: tuple[Write, ...] = ()

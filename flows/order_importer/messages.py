@@ -6,6 +6,7 @@ from typing import Literal
 
 import msgspec
 
+from connectors.fulfil.sales import Sale
 from flows.model.bundles import Bundle
 from flows.model.customer import Buyer
 from flows.model.order import Order
@@ -63,3 +64,48 @@ class ConfirmAbsence(Message, frozen=True, kw_only=True):
 
     channel: int
     identifier: str
+
+
+class PatchOrder(Message, frozen=True, kw_only=True):
+    """A person changes what is read of the order, in this version and in each later one."""
+
+    patch: str
+    """JSON Merge Patch, RFC 7396."""
+    by: str
+    reason: str
+
+
+class RemovePatch(Message, frozen=True, kw_only=True):
+    """A person wants the order read as it is received again."""
+
+    by: str
+    reason: str
+
+
+class OrderPatched(Message, frozen=True, kw_only=True):
+    """What a person asks for, and the order as it is read then. `told` is None while there is nothing to read."""
+
+    key: str
+    asked: PatchOrder | RemovePatch
+    told: OrderPresented | OrderUnreadable | None
+    refused: str = ""
+    """Why it is not done; a sentence for people."""
+
+
+class LinkOrder(Message, frozen=True, kw_only=True):
+    """A person says that the order was made by hand: it is this sale, by number or by id."""
+
+    sale: str
+    by: str
+    reason: str
+
+
+class SaleLookedUp(Message, frozen=True, kw_only=True):
+    """What Fulfil says of a sale that an order is to be linked to, and whose it is."""
+
+    key: str
+    sales: tuple[Sale, ...]
+    channel: int
+    """Fulfil's id of the order's sales channel."""
+    taken_by: str = ""
+    """Another order that the sale was linked to."""

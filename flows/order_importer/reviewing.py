@@ -21,10 +21,21 @@ from flows.model.order import FulfilmentStatus, Order
 from flows.model.order_state import Later, OrderState, Status, Work
 from flows.model.sale import SaleSettings, Unmappable, Unmapped, sale_for
 from flows.order_importer.messages import OrderPresented
-from flows.order_importer.parts import Policy, case_of, decision_of, kept, look_again, with_facts, without
+from flows.order_importer.parts import (
+    LATER_VERSION,
+    Policy,
+    case_of,
+    decision_of,
+    kept,
+    look_again,
+    with_facts,
+    without,
+)
 from flows.order_importer.working import begin, changed_sentence, with_edit
 from runtime.clock import Instant
 from runtime.decision import Decision, Fact
+
+_BY_HAND = "its sale was made by hand, so Fulfil does not know its lines by those of the order"
 
 
 def later_of(message: OrderPresented) -> Later:
@@ -49,7 +60,7 @@ def reviewed(state: OrderState, later: Later, now: datetime, policy: Policy) -> 
     if later.cancelled:
         return _cancel(state, later, now, policy)
     if later.content != state.content:
-        again = look_again("later version")
+        again = look_again(LATER_VERSION)
         return msgspec.structs.replace(decision_of(msgspec.structs.replace(state, later=later)), emits=(again,))
     return _unchanged(state, later)
 
@@ -70,7 +81,7 @@ def shown_again(
         state = msgspec.structs.replace(state, bundles={**state.bundles, **message.bundles})
     before, after = _mapped(message.before, message, sale), _mapped(message.order, message, sale)
     told = differences(before, after) if isinstance(before, CreateOrder) and isinstance(after, CreateOrder) else ""
-    change = _change(before, after, message, sale, policy)
+    change = NotAmendable(_BY_HAND) if state.by_hand else _change(before, after, message, sale, policy)
     if isinstance(change, NotAmendable):
         sentence = f"{changed_sentence(state, told)}. It cannot be changed there by Seamline: {change.reason}"
         state = with_edit(_met(state, later), later, sentence, now)

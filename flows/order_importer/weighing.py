@@ -60,6 +60,8 @@ def _shown(
     gated: GateSettings,
     policy: Policy,
 ) -> Decision:
+    if state.linking is not None:
+        return waits(state, later_of(message))
     match state.status:
         case Status.IMPORTED:
             return shown_again(state, message, now, settings, gated, policy)

@@ -27,7 +27,16 @@ from flows.model.money import Money
 from flows.model.order_state import Later, OrderState, Status, Work
 from flows.model.sale_gate import CANCELLED, open_ones, sale_begun, shipments_begun
 from flows.order_importer.messages import LookAtShipments
-from flows.order_importer.parts import Policy, called, case_of, decision_of, look_again, with_facts, without
+from flows.order_importer.parts import (
+    LATER_VERSION,
+    Policy,
+    called,
+    case_of,
+    decision_of,
+    look_again,
+    with_facts,
+    without,
+)
 from runtime.decision import (
     Decision,
     Effect,
@@ -231,7 +240,7 @@ def _ended(state: OrderState, *facts: Fact, trace: bool = False) -> Decision:
     state = msgspec.structs.replace(state, work=None)
     later = state.later
     decision = decision_of(state, *facts, closes=not state.open, trace=trace)
-    return decision if later is None else msgspec.structs.replace(decision, emits=(look_again("later version"),))
+    return decision if later is None else msgspec.structs.replace(decision, emits=(look_again(LATER_VERSION),))
 
 
 def _failed(state: OrderState, work: Work, reason: str, now: datetime) -> Decision:

@@ -12,7 +12,7 @@ import pytest
 
 from flows.config import SalesChannelSettings
 from flows.model.messages import CustomerFree
-from flows.model.order import Customer
+from flows.model.order import Customer, Order
 from flows.model.order_state import OrderState, Status
 from flows.model.schema import ORDERS
 from flows.order_importer import first_orders
@@ -31,8 +31,12 @@ class _NoJournal(Journal):
         """Nothing of what is asked here is on disk."""
 
 
+async def not_read(key: str, _body: bytes) -> Order:
+    pytest.fail(f"{key} is not to be read")
+
+
 def firsts() -> FirstOrders:
-    return FirstOrders({}, _NoJournal(), lambda _sales_channel, _body: pytest.fail("nothing is to be read"))
+    return FirstOrders({}, _NoJournal(), not_read)
 
 
 def goes(delivery: int, customer: tuple[str, ...] = SEVEN) -> Decision:
@@ -214,7 +218,7 @@ async def left_behind(store: Path) -> AsyncIterator[Journal]:
 async def test_after_a_start_it_is_known_who_is_on_its_way_and_who_waits(tmp_path: Path) -> None:
     """A new order of the customer waits; the first one coming to rest lets who has waited before go."""
     async with left_behind(tmp_path / "store.db") as journal:
-        one, other = (FirstOrders(CHANNELS, journal, lambda *_: pytest.fail("nothing is to be read")) for _ in range(2))
+        one, other = (FirstOrders(CHANNELS, journal, not_read) for _ in range(2))
         await one.load()
         assert met(one, goes(3)).status is Status.WAITING
         await other.load()
@@ -226,7 +230,7 @@ async def test_after_a_start_it_is_known_who_is_on_its_way_and_who_waits(tmp_pat
 async def test_after_a_start_it_is_known_whom_fulfil_knows_by_an_own_address(tmp_path: Path) -> None:
     """Compared or not, such a customer is named by it first; so is one who has just got theirs."""
     async with left_behind(tmp_path / "store.db") as journal:
-        at = FirstOrders(CHANNELS, journal, lambda _sales_channel, _body: pytest.fail("nothing is to be read"))
+        at = FirstOrders(CHANNELS, journal, not_read)
         await at.load()
         state = met(at, goes(4, ("web/customer/6", "web/customer/6@own")))
         at.admitted(state, ends(state, Status.IMPORTED))
