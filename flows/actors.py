@@ -28,8 +28,8 @@ from flows.missing_orders import MissingOrders
 from flows.model.on_demand import OnDemandSettings
 from flows.model.outgoing import FlowTarget, What
 from flows.model.stock import StockSettings, place_of
+from flows.order_importer import CAUTIOUS, RESENDS_MAX, OrderImporter, Policy
 from flows.order_importer import NAME as ORDER_IMPORTER
-from flows.order_importer import RESENDS_MAX, OrderImporter, Policy
 from flows.order_poll import OrderPoll
 from flows.pulse import Pulse
 from flows.release import CauseReleases
@@ -169,6 +169,7 @@ def order_policy(settings: FulfilSettings, *, counts_units: bool = False) -> Pol
         amends=known.amending,
         cancels=known.cancel_after_confirm == "accepted",
         counts_units=counts_units,
+        no_returns="" if known.returns == "readable" else CAUTIOUS.no_returns,
     )
 
 

@@ -134,6 +134,9 @@ class SalesChannelSettings(msgspec.Struct, frozen=True, kw_only=True):
     """What a SKU that it sells as one thing is made of in Fulfil, by that SKU."""
     customers: CustomerSettings = CustomerSettings()
     """How its customers become parties in Fulfil."""
+    returns: Literal["create", "case"] = "case"
+    """Goods that come back after they were shipped: `create` makes their returns in Fulfil, which needs the capability
+    `returns`; `case` leaves them to operations. A return that is in Fulfil already is recognised by either."""
 
     def __post_init__(self) -> None:
         """Refuse a format that nobody reads, and bundles that cannot be exploded."""

@@ -195,6 +195,11 @@ _TOLD = {
     "hold_released": "{shipments} shipments released from hold in Fulfil",
     "amended": "sale {sale} was changed in Fulfil",
     "edit_proven": "the sale is what the version of {version} says",
+    "given_back": "units were given back: {units}",
+    "return_found": "return {return} ({units}) is in Fulfil already, as sale {sale}",
+    "return_made": "return {return} ({units}) was made in Fulfil, as sale {sale}",
+    "return_open": "return {return} ({units}) is not in Fulfil, and was not made",
+    "not_back": "refunded, and not to come back: {units}",
     "sale_cancelled": "sale {sale} is cancelled in Fulfil",
     "authorisation_ends": "its payment is reserved until {until}, and not captured",
     "not_done": "could not be done in Fulfil: {goal}",
@@ -223,11 +228,29 @@ def _fact(fact: FactRow) -> str:
     if fact.kind == "created":
         how = "found in Fulfil after the answer was lost" if values.get("found_by_look") else "created in Fulfil"
         return f"{how} as sale {values.get('sale')}, attempt {values.get('attempts')}"
+    if fact.kind == "refund":
+        return _refund(values)
     told = _TOLD.get(fact.kind)
     if told is not None:
         return told.format_map(_Values(values))
     shown = ", ".join(f"{name} {value}" for name, value in values.items())
     return fact.kind.replace("_", " ") + (f" ({shown})" if shown else "")
+
+
+def _refund(values: Mapping[str, Any]) -> str:
+    """One refund in one status: its money, and what it is for."""
+    named = "all refunds so far" if values.get("so_far") else f"refund {values.get('refund')}"
+    of_return = f" (return {values['return']})" if "return" in values else ""
+    status = _REFUND_STATUS.get(str(values.get("status")), "{amount}")
+    return f"{named}{of_return} for {values.get('for')}: {status.format(amount=values.get('amount'))}"
+
+
+_REFUND_STATUS = {
+    "success": "{amount} went back",
+    "pending": "{amount} are on their way back",
+    "failed": "{amount} did not go back",
+    "no_money": "no money moves",
+}
 
 
 def _time(moment: datetime) -> str:

@@ -89,7 +89,7 @@ class Reading:
             financial_status=tenders.status(),
             fulfilment_status=fulfilment_of(entries, self.state),
             cancelled_at=self.cancelled_at(placed_at),
-            refunds=tenders.refunds(order_id),
+            refunds=tenders.refunds(order_id, entries),
             customer=self.customer(),
             billing_address=_address(source.billing_address),
             shipping_address=places[0] if len(places) == 1 else None,

@@ -26,7 +26,8 @@ from flows.formats.parts import (
     unreadable,
     version_of,
 )
-from flows.formats.shopify_payments import payments_of, refunds_of
+from flows.formats.shopify_payments import payments_of
+from flows.formats.shopify_refunds import refunds_of, returns_of
 from flows.formats.shopify_wire import (
     AddressIn,
     AllocationIn,
@@ -188,6 +189,7 @@ class _Reading:
             cancelled_at=instant_of(source.cancelled_at, "cancelled_at"),
             test=source.test is True,
             refunds=refunds,
+            returns=returns_of(source),
             customer=self.customer(),
             billing_address=billing,
             shipping_address=billing if same else _address(source.shipping_address),

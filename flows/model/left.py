@@ -41,6 +41,8 @@ def left_of(order: Order) -> Order | None:
         return None
     if any(refund.pending for refund in order.refunds or ()):
         return None  # nobody knows yet whether it goes back
+    if units_unsaid(order):
+        return None
     lines = [_line(line) for line in order.lines]
     if any(line is None for line in lines):
         return None
@@ -60,6 +62,18 @@ def left_of(order: Order) -> Order | None:
         financial_status=_STATUS.get(order.financial_status, order.financial_status),
     )
     return reduced if prove(reduced).holds else None
+
+
+def units_unsaid(order: Order) -> Decimal:
+    """Units that refunds have taken from lines of which nothing says what is left."""
+    if not order.refunds:
+        return ZERO
+    silent = {line.id for line in order.lines if line.quantity_left is None}
+    gone = ZERO
+    for part in (part for refund in order.refunds for part in refund.parts):
+        if part.units is not None and part.units.line in silent:
+            gone = EXACT.add(gone, part.units.quantity)
+    return gone
 
 
 _STATUS = {FinancialStatus.PARTIALLY_REFUNDED: FinancialStatus.PAID}

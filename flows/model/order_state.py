@@ -9,6 +9,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from decimal import Decimal
 from typing import Any, Literal
 
 import msgspec
@@ -18,6 +19,7 @@ from flows.exceptions.kinds import ExceptionCase
 from flows.model.amendment import Amendment
 from flows.model.bundles import Bundle
 from flows.model.cases import announce_cases, case_rows
+from flows.model.goods_back import GoodsBack, SoldLine
 from runtime.clock import to_instant
 from runtime.decision import Write
 from runtime.key import partition_of, parts_of
@@ -51,12 +53,22 @@ class Later(msgspec.Struct, frozen=True, kw_only=True):
     version: str
     content: str
     cancelled: bool
+    refunded: bool = False
+    """It has refunds or returns, which have to be looked at with its payload."""
+
+
+class Proving(msgspec.Struct, frozen=True, kw_only=True):
+    """A return that was made, and is to come to `worth`, as far as roundings allow."""
+
+    sale: int
+    worth: Decimal
+    within: Decimal
 
 
 class Work(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What is being done to the sale, one call after the other. Versions that arrive meanwhile wait as `later`."""
 
-    goal: Literal["hold", "release", "edit", "cancel"]
+    goal: Literal["hold", "release", "edit", "cancel", "return"]
     target: Later | None = None
     """The version that is being applied."""
     amendment: Amendment | None = None
@@ -69,6 +81,18 @@ class Work(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The change has been made, and is to be proven."""
     tries: int = 0
     """How often the sale was found without shipments."""
+    refused: str = ""
+    """Why the change cannot be made, where that is known."""
+    back: tuple[GoodsBack, ...] = ()
+    """Goods that are given back: all of the change, if it is one."""
+    no_returns: str = ""
+    """Why no return is made in Fulfil; empty: it is."""
+    products: dict[str, int] = {}
+    """Fulfil's ids of what is shipped in exchange, by SKU."""
+    found: dict[str, SoldLine] = {}
+    """What Fulfil has of the lines that come back, as far as it was read."""
+    proving: Proving | None = None
+    """The return that was made last, until its sum is proven."""
 
 
 class Linking(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -134,11 +158,22 @@ class OrderState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Until when its payment is reserved, as ISO 8601; empty when nothing is, or nobody says."""
     by_hand: bool = False
     """A person has made the sale, and Fulfil does not know it by this order's identifier."""
+    refunds: dict[str, str] = {}
+    """Each refund that the story tells of, and the statuses that it has been told in, a letter each."""
+    returned: tuple[GoodsBack, ...] = ()
+    """The goods that came back, or never went, and were dealt with."""
     work: Work | None = None
     later: Later | None = None
     linking: Linking | None = None
     """Set while a sale is looked up that a person wants it linked to. Until then nothing is created."""
     cases: tuple[ExceptionCase, ...] = ()
+
+    @property
+    def dealt_with(self) -> tuple[GoodsBack, ...]:
+        """Goods that nobody has to look at again; an edit that could not be made is tried while its case is open."""
+        if not any(case.kind == "order.edited" for case in self.cases):
+            return self.returned
+        return tuple(each for each in self.returned if not each.edited)
 
     @property
     def open(self) -> bool:

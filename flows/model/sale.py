@@ -16,6 +16,7 @@ import msgspec
 
 from connectors.fulfil import wire
 from flows.model.customer import Buyer
+from flows.model.left import units_unsaid
 from flows.model.money import EXACT, ZERO, MixedCurrencies, Money, digits_of, quotient, rounded
 from flows.model.order import (
     BY_CHANNEL,
@@ -367,6 +368,10 @@ class _Mapping:
 
 def _refunded_units_are_known(order: Order) -> None:
     """Stop for an order of which something was refunded while nothing says what is left: all of it would be shipped."""
+    gone = units_unsaid(order)
+    if gone:
+        reason = f"Units of the order ({gone:f}) were given back before it was imported, and nothing says what is left."
+        raise _Stop(Unmappable(reason))
     if order.totals.left is not None:
         return
     back = [money for refund in order.refunds or () for money in (*refund.refunded, *refund.pending)]
@@ -409,9 +414,7 @@ def _whole(order: Order) -> None:
         raise _Stop(Unmappable(reason, UNSHIPPABLE))
     if any(line.quantity_left is not None and line.quantity_left < line.quantity for line in order.lines):
         gone = sum((line.quantity - line.quantity_left for line in order.lines if line.quantity_left is not None), ZERO)
-        reason = (
-            f"Units of the order ({gone:f}) were removed or refunded, and what is left of it cannot be told exactly."
-        )
+        reason = f"Units of the order ({gone:f}) were removed or refunded; what is left of it cannot be told exactly."
         raise _Stop(Unmappable(reason))
     _refunded_units_are_known(order)
     if order.totals.left is not None and order.refunds is not None:
@@ -420,9 +423,8 @@ def _whole(order: Order) -> None:
         unpaid = _subtract(removed, returned(order, shop.currency))
         if unpaid > ZERO:
             money = Money(unpaid, shop.currency)
-            raise _Stop(
-                Unmappable(f"{money} of the order were removed, and what is left of it cannot be told exactly.")
-            )
+            reason = f"{money} of the order were removed, and what is left of it cannot be told exactly."
+            raise _Stop(Unmappable(reason))
     _taxes_have_a_line(order)
     if order.unallocated_discount is not None:
         money = order.unallocated_discount.shop

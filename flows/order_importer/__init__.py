@@ -17,10 +17,11 @@ people do to one order, `asking` how they are answered, `actor` the shell around
 from flows.order_importer.actor import OrderImporter
 from flows.order_importer.decision import decide
 from flows.order_importer.messages import ConfirmAbsence, OrderPresented, OrderUnreadable
-from flows.order_importer.parts import CONFIRM_AFTER, NAME, RESENDS_MAX, Policy
+from flows.order_importer.parts import CAUTIOUS, CONFIRM_AFTER, NAME, RESENDS_MAX, Policy
 from flows.order_importer.weighing import presented
 
 __all__ = [
+    "CAUTIOUS",
     "CONFIRM_AFTER",
     "NAME",
     "RESENDS_MAX",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -27,6 +27,7 @@ from flows.order_importer.messages import (
     ConfirmAbsence,
     LinkOrder,
     LookAtShipments,
+    LookForReturns,
     OrderPatched,
     OrderPresented,
     OrderUnreadable,
@@ -43,6 +44,8 @@ from runtime.delivery import DeliveryReceived
 from runtime.journal.journal import Journal
 from runtime.key import partition_of
 
+_BY_SETTING = "this sales channel's setting `returns` says that none is made"
+
 
 class OrderImporter:
     """The actor: reads deliveries for the decision, a whole batch at once, and derives the rows that people list."""
@@ -53,6 +56,7 @@ class OrderImporter:
         | Recheck
         | ConfirmAbsence
         | LookAtShipments
+        | LookForReturns
         | AuthorisationEnds
         | PatchOrder
         | RemovePatch
@@ -75,6 +79,10 @@ class OrderImporter:
         self._nudge = nudge
         self._sales_channels, self._catalogue, self._journal, self._emit = sales_channels, catalogue, journal, emit
         self._policy, self._fetches = policy, frozenset(fetches)
+        self._policies = {
+            name: policy if settings.returns == "create" else msgspec.structs.replace(policy, no_returns=_BY_SETTING)
+            for name, settings in sales_channels.items()
+        }
         self._hints = Hints(catalogue, journal)
         self._patches, self._links = Patches(journal), Links(journal)
         self._first_orders = FirstOrders(sales_channels, journal, self._read_again)
@@ -125,6 +133,8 @@ class OrderImporter:
         match item.message:
             case DeliveryReceived():
                 body = item.attachment
+            case LookForReturns():
+                return self._for_returns(item)
             case Recheck() | PatchOrder() | RemovePatch() if (again := bodies.get(_asked_again(item) or 0)) is not None:
                 body = again
             case other:
@@ -173,6 +183,7 @@ class OrderImporter:
             by_person=isinstance(item.message, Recheck) and item.message.because in ("person", "cause"),
             bundles=bundles,
             buyer=buyer,
+            products=self._exchanged(order) if order.refunds or order.returns else {},
         )
         return await self._doubted(presented, doubtful) if doubtful else presented
 
@@ -190,6 +201,22 @@ class OrderImporter:
                 if isinstance(before, Order) and content_of(before) == state.content:
                     return before
         return None
+
+    def _exchanged(self, order: Order) -> dict[str, int]:
+        """The products that are shipped in exchange for what comes back."""
+        units = [part.units for refund in order.refunds or () for part in refund.parts]
+        units += [each for back in order.returns for each in back.units]
+        return self._products_of(each.exchange.sku for each in units if each is not None and each.exchange is not None)
+
+    def _products_of(self, skus: Iterable[str]) -> dict[str, int]:
+        found = {sku: self._catalogue.product(sku) for sku in skus}
+        return {sku: product for sku, product in found.items() if product is not None}
+
+    def _for_returns(self, item: Item) -> LookForReturns:
+        """What may be done about open returns by now: by the settings, and by the products that there are."""
+        lines = (line for goods in item.state.returned for line in goods.lines if line.exchange is not None)
+        products = self._products_of(line.exchange.sku for line in lines)
+        return LookForReturns(no_returns=self._policies[partition_of(item.key)].no_returns, products=products)
 
     async def _doubted(self, read: OrderPresented, skus: Sequence[str]) -> OrderPresented:
         """With what is known of SKUs that cannot be sold."""
@@ -214,8 +241,9 @@ class OrderImporter:
         order's sales channel. Pure.
         """
         if isinstance(message, OrderPresented):
-            settings = self._sales_channels[message.order.sales_channel]
-            return presented(state, message, now, settings.sale, settings.gate, self._policy)
+            name = message.order.sales_channel
+            settings = self._sales_channels[name]
+            return presented(state, message, now, settings.sale, settings.gate, self._policies[name])
         if isinstance(message, OrderPatched):
             return patched_by_person(state, message, now, self._decided)
         if state.linking is not None or state.given_up or isinstance(message, LinkOrder):

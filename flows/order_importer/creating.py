@@ -20,8 +20,8 @@ from flows.order_importer.parts import (
     decision_of,
     held_with_latest,
     kept,
+    lasting_cases,
     look_again,
-    outlasting_cases,
     unreadable_cases,
     with_facts,
 )
@@ -49,7 +49,7 @@ def look_up(channel: int, identifier: str) -> Effect:
 
 def created(state: OrderState, done: EffectDone, sale: CreatedSale, now: datetime, policy: Policy) -> Decision:
     """The sale is there; a version that came meanwhile is compared with it."""
-    cases = outlasting_cases(state)
+    cases = lasting_cases(state)
     if sale.total is not None and sale.total != Decimal(state.amount):
         cases = (*cases, _mismatch(state, sale.id, sale.total, now))
     imported = msgspec.structs.replace(
@@ -123,7 +123,7 @@ def confirmed(state: OrderState, done: EffectDone, now: datetime, policy: Policy
         sale_number=sale.number,
         content=state.given_up or state.content,
         given_up="",
-        cases=outlasting_cases(state),
+        cases=lasting_cases(state),
     )
     if state.status is Status.CANCELLED:
         sentence = f"the order was cancelled, but Fulfil has made sale {sale.number or sale.id} of it after all"

@@ -37,6 +37,8 @@ class OrderPresented(Message, frozen=True, kw_only=True):
     """A person has asked to look at it again."""
     buyer: Buyer | None = None
     """How Fulfil is to know the customer; None: by the address that stands on the order."""
+    products: dict[str, int] = msgspec.field(default_factory=dict)
+    """SKU of what is shipped in exchange for what comes back -> the product, where it is exactly one."""
 
 
 class OrderUnreadable(Message, frozen=True, kw_only=True):
@@ -57,6 +59,16 @@ class AuthorisationEnds(Message, frozen=True, kw_only=True):
 
 class LookAtShipments(Message, frozen=True, kw_only=True):
     """Timer: the sale had no shipments yet when they were to be put on hold."""
+
+
+class LookForReturns(Message, frozen=True, kw_only=True):
+    """Timer: goods came back of which Fulfil had no return; perhaps somebody has made it since.
+
+    What the sales channel may do by now, and its products, is looked up when the time has come.
+    """
+
+    no_returns: str = ""
+    products: dict[str, int] = msgspec.field(default_factory=dict)
 
 
 class ConfirmAbsence(Message, frozen=True, kw_only=True):

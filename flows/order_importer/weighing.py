@@ -12,6 +12,7 @@ from flows.model.aliases import under_fulfils_skus
 from flows.model.bundles import Bundle, exploded, told
 from flows.model.content import content_of
 from flows.model.gate import OPEN_GATE, GateSettings, Verdict, gate
+from flows.model.goods_back import goods_back
 from flows.model.left import left_of
 from flows.model.messages import Recheck
 from flows.model.money import MixedCurrencies, Money
@@ -22,6 +23,7 @@ from flows.model.skus import AMBIGUOUS, UNKNOWN
 from flows.order_importer.expiring import watched
 from flows.order_importer.messages import OrderPresented
 from flows.order_importer.parts import CAUTIOUS, Policy, case_of, decision_of, kept
+from flows.order_importer.refunding import told as told_of_refunds
 from flows.order_importer.reserving import reserving
 from flows.order_importer.reviewing import later_of, reopened, shown_again, waits
 from runtime.clock import Instant
@@ -49,6 +51,7 @@ def presented(
         stale = Fact(kind="stale", values={"version": message.version, "known": state.version})
         return Decision(state=state, facts=(stale,), keeps=kept(state))
     decision = watched(state, _shown(state, message, now, settings, gated, policy), message.order, now)
+    decision = told_of_refunds(state, decision, message, now)
     return reserving(state, decision, message) if policy.counts_units else decision
 
 
@@ -95,6 +98,7 @@ def _weigh(
         bundles=state.bundles,
         waived=state.waived or (message.by_person and state.status is Status.WAITING),
         customer=message.buyer.claims if message.buyer is not None else (),
+        returned=goods_back(message.order, total.currency),
         cases=state.cases,
     )
     if order.cancelled_at is not None:

@@ -264,7 +264,7 @@ def test_a_side_that_is_not_published_cannot_be_sold_in() -> None:
         ({"lines": (line("10.00", quantity=Decimal(-1)),)}, "The line of MUG-BLUE has a quantity of -1."),
         (
             {"lines": (line("10.00", quantity=Decimal(3), quantity_left=Decimal(1)),)},
-            "Units of the order (2) were removed or refunded, and what is left of it cannot be told exactly.",
+            "Units of the order (2) were removed or refunded; what is left of it cannot be told exactly.",
         ),
         (
             {"refunds": (refund("1.00"),), "totals": {"left": usd("7.00")}},
