@@ -181,7 +181,7 @@ def _mapped(
     if order is None:
         return None
     whole = msgspec.structs.replace(left_of(order) or order, fulfilment_status=FulfilmentStatus.UNSHIPPED)
-    return sale_for(under_fulfils_skus(exploded(whole, message.bundles), message.aliases), settings)
+    return sale_for(under_fulfils_skus(exploded(whole, message.bundles), message.aliases), settings, message.buyer)
 
 
 def _change(
