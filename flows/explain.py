@@ -192,6 +192,7 @@ _TOLD = {
     "edited_after_import": "the sales channel changed it after the import (version {version})",
     "cancelled_after_import": "the sales channel cancelled it after the import",
     "on_hold": "{shipments} shipments put on hold in Fulfil",
+    "nothing_to_hold": "nothing is left in the warehouse that could be put on hold",
     "hold_released": "{shipments} shipments released from hold in Fulfil",
     "amended": "sale {sale} was changed in Fulfil",
     "edit_proven": "the sale is what the version of {version} says",

@@ -86,6 +86,16 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     waits: str = ""
     until: datetime | None = None
 
+    @property
+    def told(self) -> str:
+        """The verdict in one text, without its instant: an order is judged anew only when this changes."""
+        return " ".join(filter(None, (self.then, self.rule, self.waits)))
+
+    @property
+    def ships(self) -> bool:
+        """Whether the goods may go out."""
+        return self.then in ("import", "import_completed")
+
 
 BUILT_IN: Final = (
     GateRule(name="test orders", then="exclude", kinds=("test",)),

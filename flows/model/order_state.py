@@ -65,10 +65,13 @@ class Proving(msgspec.Struct, frozen=True, kw_only=True):
     within: Decimal
 
 
+Goal = Literal["hold", "release", "edit", "cancel", "return"]
+
+
 class Work(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What is being done to the sale, one call after the other. Versions that arrive meanwhile wait as `later`."""
 
-    goal: Literal["hold", "release", "edit", "cancel", "return"]
+    goal: Goal
     target: Later | None = None
     """The version that is being applied."""
     amendment: Amendment | None = None
@@ -81,6 +84,10 @@ class Work(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The change has been made, and is to be proven."""
     tries: int = 0
     """How often the sale was found without shipments."""
+    idle: bool = False
+    """It waits for shipments, and no call is under way: anything else goes before it."""
+    put: tuple[int, ...] = ()
+    """The shipments that this very work has put on hold."""
     refused: str = ""
     """Why the change cannot be made, where that is known."""
     back: tuple[GoodsBack, ...] = ()
@@ -128,6 +135,8 @@ class OrderState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The sale's channel_identifier, once a sale was asked for."""
     given_up: str = ""
     """`content` of a create that was given up as absent, and may yet turn out to be applied. Empty: there is none."""
+    given_up_delivery: int | None = None
+    """The delivery that brought that version."""
     changed_to: str = ""
     """`content` of the version that was edited or cancelled after the sale was made, while a case of it is open."""
     changed_delivery: int | None = None
@@ -136,8 +145,10 @@ class OrderState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The rule of the import gate by which it waits, is excluded, or has its shipment on hold."""
     waits: str = ""
     """For what it waits, in words that complete "it waits": `for its payment`."""
+    gated: str = ""
+    """The gate's last verdict; what was done about it, or not done because a person wants it so, stands with it."""
     waived: bool = False
-    """A person has let it pass the gate."""
+    """A person has let it pass the gate, in spite of that verdict."""
     on_hold: bool = False
     """The gate wants its shipments on hold in Fulfil until a person has looked."""
     held: tuple[int, ...] = ()

@@ -312,7 +312,7 @@ def _asked_again(item: Item) -> int | None:
         return state.newest
     if state.status is Status.CANCELLED and state.sale is None:
         return state.newest if message.because == LATER_VERSION else None
-    is_free = state.status is Status.IMPORTED and state.work is None
+    is_free = state.status in (Status.IMPORTED, Status.CANCELLED) and state.work is None
     return state.later.delivery if is_free and state.later is not None else None
 
 

@@ -25,7 +25,7 @@ from flows.exceptions.kinds import ExceptionCase
 from flows.model.audit import recorded
 from flows.model.money import Money
 from flows.model.order_state import Linking, OrderState, Status
-from flows.order_importer.expiring import KIND as EXPIRING
+from flows.model.sale_gate import CANCELLED
 from flows.order_importer.messages import LinkOrder, SaleLookedUp
 from flows.order_importer.parts import (
     CAUTIOUS,
@@ -35,6 +35,7 @@ from flows.order_importer.parts import (
     case_of,
     decision_of,
     kept,
+    lasting_cases,
     look_again,
     unreadable_cases,
     with_facts,
@@ -59,8 +60,6 @@ LOOK_UPS = (SALES.find.kind, SALES.read.kind)
 """Kinds of the calls by which a sale is looked up."""
 _LINKABLE = (Status.HELD, Status.WAITING, Status.EXCLUDED, Status.CANCELLED)
 """Nothing of the order is in Fulfil, as long as it has no sale."""
-_LASTING = ("order.unreadable", EXPIRING)
-"""Kinds of cases that a link does not end, unless the order was made by hand because it could not be read."""
 _SHARE = "orders"
 _SEVERAL = 2
 _ID_DIGITS_MAX = 15
@@ -109,7 +108,7 @@ def compared(looked_up: SaleLookedUp, called_it: str, *, total: str, currency: s
         return Comparison(refused=f"several sales have the number {called_it}; name one by its id: {ids}")
     (sale,) = looked_up.sales
     name = sale.number or str(sale.id)
-    if sale.state == "cancel":
+    if sale.state in CANCELLED:
         return Comparison(refused=f"sale {name} is cancelled in Fulfil")
     if looked_up.taken_by:
         return Comparison(refused=f"sale {name} is linked to order {looked_up.taken_by} already")
@@ -198,8 +197,7 @@ def _linked(
 ) -> Decision:
     sale, difference = found.sale, found.difference
     assert sale is not None  # noqa: S101 - what is refused is not linked
-    lasting = _LASTING[1:] if linking.unread else _LASTING
-    cases = tuple(case for case in state.cases if case.kind in lasting)
+    cases = tuple(case for case in lasting_cases(state) if not (linking.unread and case.kind == "order.unreadable"))
     name = sale.number or str(sale.id)
     if difference:
         cases = (*cases, _mismatch(state, sale, difference, now))

@@ -76,6 +76,18 @@ def held_with_latest(state: OrderState, case_: ExceptionCase) -> OrderState:
     return msgspec.structs.replace(state, status=Status.HELD, delivery=latest, later=None, cases=cases)
 
 
+def kept_back(state: OrderState, now: datetime) -> OrderState:
+    """The gate lets it into Fulfil, and not, or no longer, out of the warehouse."""
+    case_ = case_of("order.on_hold", "gate", f"{kept_back_by(state)} is to be shipped yet", state, now)
+    return msgspec.structs.replace(state, on_hold=True, cases=(*without(state, "order.on_hold"), case_))
+
+
+def kept_back_by(state: OrderState) -> str:
+    """Why, and of what, nothing ... : the sentence goes on with what is not to happen."""
+    why = f"by the rule {state.rule!r}" if state.rule else f"it waits {state.waits or 'for its payment'}"
+    return f"{why}, and nothing of sale {state.sale_number or state.sale}"
+
+
 def confirm_later(state: OrderState, now: datetime) -> Timer:
     """The second look at a create that was given up as absent."""
     again = ConfirmAbsence(channel=state.channel or 0, identifier=state.order_id)

@@ -21,13 +21,12 @@ from connectors.fulfil.returns import RETURN_ORDER, ReturnOrder, return_order
 from connectors.fulfil.sales import SALE_LINES, SALES, Sale, SaleLine
 from connectors.fulfil.stock import STOCK_MOVES, StockMove
 from connectors.fulfil.wire import RECORDS_MAX, CreatedSale
-from connectors.fulfil.workflow import UNHOLD_SHIPMENT
 from flows.model.goods_back import GoodsBack, SoldLine
 from flows.model.money import EXACT, ZERO
 from flows.model.order_state import OrderState, Proving, Status, Work
 from flows.model.return_rules import parted, weighed
 from flows.model.sale_gate import CANCELLED
-from flows.order_importer.ending import ended, failed, sale_of
+from flows.order_importer.ending import concluded, failed, sale_of
 from flows.order_importer.messages import LookForReturns
 from flows.order_importer.parts import Policy, called, decision_of, with_facts
 from flows.order_importer.return_cases import open_returns, settled, to_prove, with_case, with_difference, with_kept
@@ -286,11 +285,7 @@ def _over(
         state = _replace(
             state, content=target.content, delivery=target.delivery, changed_to="", changed_delivery=None, cases=cases
         )
-    if state.held and not state.on_hold:
-        state = _replace(state, work=Work(goal="release"))
-        decision = _replace(decision_of(state, *facts), effects=(UNHOLD_SHIPMENT(state.held).effect("orders"),))
-    else:
-        decision = ended(state, *facts, trace=bool(state.cases))
+    decision = concluded(state, *facts, trace=bool(state.cases))
     return _replace(decision, timers=timers)
 
 

@@ -1,9 +1,9 @@
 """Work on a sale that stands, one call after the other: shipments on hold, an edit applied and proven, a cancel. Pure.
 
-    hold     read the sale > read its shipments > hold them
-    release  release what we hold
+    hold     read the sale > read its shipments > hold those that could still go out
+    release  read the sale > read what we hold > release what could still go out
     edit     read the sale > read its shipments > hold them > read them again > change the sale > read it, prove the
-             total > release the hold
+             total; then hold or release, as it should be
     cancel   read the sale > read its shipments > hold them > read them again > cancel the sale
     return   see `returning`: where an edit meets goods that have been shipped, and they are what was given back
 
@@ -14,6 +14,7 @@ leaves the state and the next call on disk together. What fails after its hold l
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -21,7 +22,7 @@ import msgspec
 
 from connectors.fulfil.models import Find, Ids
 from connectors.fulfil.sales import SALE_LINES, SALES, Sale
-from connectors.fulfil.shipments import SHIPMENTS
+from connectors.fulfil.shipments import SHIPMENTS, Shipment
 from connectors.fulfil.workflow import CANCEL_SALE, HOLD_SHIPMENT, UNHOLD_SHIPMENT
 from flows.model.amendment import NotAmendable, line_write
 from flows.model.goods_back import replaced
@@ -29,7 +30,7 @@ from flows.model.money import Money
 from flows.model.order_state import OrderState, Status, Work
 from flows.model.sale_gate import CANCELLED, open_ones, sale_begun, shipments_begun
 from flows.order_importer import returning
-from flows.order_importer.ending import call, ended, failed, sale_of, still_held
+from flows.order_importer.ending import begin, call, concluded, ended, failed, sale_of, still_held
 from flows.order_importer.messages import LookAtShipments
 from flows.order_importer.parts import Policy, called, case_of, decision_of, with_facts, without
 from runtime.decision import (
@@ -53,17 +54,10 @@ CALLS: Final = frozenset(
 )
 """The kinds of calls whose outcomes belong here."""
 SHIPMENTS_AFTER = timedelta(seconds=10)
-"""How long to wait for the shipments of a sale that Fulfil processes in its own time."""
-_TRIES_MAX = 12
+"""How long to wait for the shipments of a sale that Fulfil processes in its own time; twice as long each time."""
+_SHIPMENTS_AFTER_MAX = timedelta(hours=1)
+_TRIES_MAX = 30
 _NOTE = "Seamline: the order is looked at; do not ship before it is released"
-
-
-def begin(state: OrderState, work: Work) -> Decision:
-    """The first step."""
-    state = msgspec.structs.replace(state, work=work)
-    if work.goal == "release":
-        return call(state, UNHOLD_SHIPMENT(state.held).effect("orders"))
-    return call(state, _read_sale(state))
 
 
 def goes_on(state: OrderState, outcome: Any, now: datetime, policy: Policy) -> Decision:
@@ -82,22 +76,23 @@ def goes_on(state: OrderState, outcome: Any, now: datetime, policy: Policy) -> D
                 return msgspec.structs.replace(decision_of(state, looked), resend=(intent,))
             given_up = failed(state, work, f"Fulfil lost the answer {attempts} times, and it was not done", now)
             return msgspec.structs.replace(with_facts(given_up, looked), settle=(intent,))
-        case EffectRefused(sentence=sentence):
-            return failed(state, work, f"Fulfil refused: {sentence}", now)
-        case EffectExhausted(sentence=sentence):
-            return failed(state, work, sentence, now)
+        case EffectRefused(sentence=sentence) | EffectExhausted(sentence=sentence):
+            reason = f"Fulfil refused: {sentence}" if isinstance(outcome, EffectRefused) else sentence
+            return _unproven(state, work, reason, now) if work.applied else failed(state, work, reason, now)
         case EffectDone():
             return _done(state, work, outcome, now)
         case LookAtShipments():
-            waits = work.goal == "hold" and work.tries
-            return call(state, _read_sale(state)) if waits else decision_of(state)
+            return begin(state, msgspec.structs.replace(work, idle=False)) if work.idle else decision_of(state)
     raise TypeError(f"{type(outcome).__name__} is no outcome of a call")
 
 
 def _done(state: OrderState, work: Work, done: EffectDone, now: datetime) -> Decision:
+    if work.goal == "hold" and not state.on_hold and done.kind != HOLD_SHIPMENT.kind:
+        return concluded(state)  # a person has looked at it meanwhile
     match done.kind:
         case SALES.read.kind if not done.result:
-            return failed(state, work, "the sale is no longer in Fulfil", now)
+            reason = "the sale is no longer in Fulfil"
+            return _unproven(state, work, reason, now) if work.applied else failed(state, work, reason, now)
         case SALES.read.kind if work.applied:
             return _proven(state, work, done.result[0], now)
         case SALES.read.kind:
@@ -109,12 +104,12 @@ def _done(state: OrderState, work: Work, done: EffectDone, now: datetime) -> Dec
         case HOLD_SHIPMENT.kind:
             return _held(state, work, done)
         case UNHOLD_SHIPMENT.kind:
-            return _released(state, done)
+            return _released(state, work, done, now)
         case CANCEL_SALE.kind:
-            return _cancelled(state, called("sale_cancelled", done, {"sale": state.sale}))
+            return _cancelled(state, work, called("sale_cancelled", done, {"sale": state.sale}))
         case _:
-            applied = msgspec.structs.replace(state, work=msgspec.structs.replace(work, applied=True))
-            return with_facts(call(applied, _read_sale(state)), called("amended", done, {"sale": state.sale}))
+            applied = begin(state, msgspec.structs.replace(work, applied=True))
+            return with_facts(applied, called("amended", done, {"sale": state.sale}))
 
 
 # -- steps -------------------------------------------------------------------------------------------------------------
@@ -122,58 +117,106 @@ def _done(state: OrderState, work: Work, done: EffectDone, now: datetime) -> Dec
 
 def _sale_read(state: OrderState, work: Work, sale: Sale, now: datetime) -> Decision:
     if sale.state in CANCELLED:
-        if work.goal == "cancel":
-            return _cancelled(state, Fact(kind="sale_cancelled", values={"sale": state.sale}))
-        return failed(state, work, "the sale is cancelled in Fulfil", now)
+        return _sale_is_cancelled(state, work, now)
+    if work.goal == "release":
+        return call(state, SHIPMENTS.read(Ids(state.held)).effect("orders"))
+    if work.goal == "hold":
+        return _to_hold(state, work, sale, now)
     begun = sale_begun(sale)
-    if begun and work.goal != "hold":
+    if begun:
         return _stands(state, work, begun, now)
     if sale.shipments:
         return call(state, SHIPMENTS.read(Ids(sale.shipments)).effect("orders"))
-    if work.goal == "hold":
-        return _no_shipments_yet(state, work, now)
     return _change(state, work, now)
+
+
+def _sale_is_cancelled(state: OrderState, work: Work, now: datetime) -> Decision:
+    """Somebody has cancelled it in Fulfil: there is nothing left that could go out."""
+    if work.goal == "cancel":
+        return _cancelled(state, work, Fact(kind="sale_cancelled", values={"sale": state.sale}))
+    if work.goal == "release":
+        return ended(msgspec.structs.replace(state, held=(), cases=without(state, "order.on_hold")))
+    return failed(state, work, "the sale is cancelled in Fulfil", now)
+
+
+def _to_hold(state: OrderState, work: Work, sale: Sale, now: datetime) -> Decision:
+    """Fulfil may process a sale in its own time."""
+    if sale.shipments:
+        return call(state, SHIPMENTS.read(Ids(sale.shipments)).effect("orders"))
+    if sale.state == "done":
+        return _all_gone(state)
+    if work.tries >= _TRIES_MAX:
+        return failed(state, work, "it has no shipments that could be", now)
+    after = min(SHIPMENTS_AFTER * 2**work.tries, _SHIPMENTS_AFTER_MAX)
+    waiting = msgspec.structs.replace(state, work=msgspec.structs.replace(work, tries=work.tries + 1, idle=True))
+    timer = Timer(name="shipments", due=now + after, message=LookAtShipments())
+    return msgspec.structs.replace(decision_of(waiting), timers=(timer,))
+
+
+def _all_gone(state: OrderState) -> Decision:
+    """Nothing is left in the warehouse that could be kept back."""
+    state = msgspec.structs.replace(state, on_hold=False, cases=without(state, "order.on_hold"))
+    return ended(state, Fact(kind="nothing_to_hold", values={"sale": state.sale}))
 
 
 def _stands(state: OrderState, work: Work, begun: str, now: datetime) -> Decision:
     """What has begun stands. Units that were given back may be some that have been shipped: then they are a return."""
-    if work.goal == "edit" and work.back:
+    if work.back:
         return returning.begin(state, msgspec.structs.replace(work, refused=begun))
     return failed(state, work, begun, now)
 
 
-def _no_shipments_yet(state: OrderState, work: Work, now: datetime) -> Decision:
-    """Fulfil may process a sale in its own time."""
-    if work.tries >= _TRIES_MAX:
-        return failed(state, work, "the sale has no shipments that could be put on hold", now)
-    waiting = msgspec.structs.replace(state, work=msgspec.structs.replace(work, tries=work.tries + 1))
-    timer = Timer(name="shipments", due=now + SHIPMENTS_AFTER, message=LookAtShipments())
-    return msgspec.structs.replace(decision_of(waiting), timers=(timer,))
-
-
-def _shipments_read(state: OrderState, work: Work, shipments: Any, now: datetime) -> Decision:
-    begun = shipments_begun(shipments)
+def _shipments_read(state: OrderState, work: Work, shipments: Sequence[Shipment], now: datetime) -> Decision:
+    if work.goal == "release":
+        return _to_release(state, work, shipments, now)
+    still_there = open_ones(shipments)
+    if work.goal == "hold" and not still_there:
+        return _all_gone(state)
+    begun = "" if work.goal == "hold" else shipments_begun(shipments)
     if begun:
         return _stands(state, work, begun, now)
     if work.refused:
         return failed(state, work, work.refused, now)
-    held = {*state.held, *(each.id for each in shipments if each.on_hold)}
-    free = [id_ for id_ in open_ones(shipments) if id_ not in held]
+    held = {*work.put, *(each.id for each in shipments if each.on_hold)}
+    free = [id_ for id_ in still_there if id_ not in held]
     if free:
         return call(state, HOLD_SHIPMENT(free, _NOTE).effect("orders"))
     if work.goal == "hold":
-        return ended(state, Fact(kind="on_hold", values={"shipments": len(shipments)}))
+        return ended(state, Fact(kind="on_hold", values={"shipments": len(still_there)}))
     return _change(state, work, now)
+
+
+def _to_release(state: OrderState, work: Work, shipments: Sequence[Shipment], now: datetime) -> Decision:
+    """What has gone, or was released by somebody, is not ours any more. What carries another order's goods is for
+    people, because that order may have to wait.
+    """
+    ours = [each for each in shipments if each.id in open_ones(shipments) and each.on_hold is not False]
+    shared = [each for each in ours if each.sales is not None and len(each.sales) > 1]
+    free = tuple(each.id for each in ours if each not in shared)
+    if free:
+        return call(
+            msgspec.structs.replace(state, held=tuple(each.id for each in ours)), UNHOLD_SHIPMENT(free).effect("orders")
+        )
+    return _none_left(state, work, [each.number or str(each.id) for each in shared], now)
+
+
+def _none_left(state: OrderState, work: Work, shared: Sequence[str], now: datetime) -> Decision:
+    state = msgspec.structs.replace(state, held=())
+    if shared:
+        names = f"shipment {shared[0]} carries" if len(shared) == 1 else f"shipments {' and '.join(shared)} carry"
+        return failed(state, work, f"{names} another order's goods, too; release it there when both may go", now)
+    return ended(msgspec.structs.replace(state, cases=without(state, "order.on_hold")))
 
 
 def _held(state: OrderState, work: Work, done: EffectDone) -> Decision:
     """What has been put on hold is ours to release. A change looks again, because the hold may have come too late."""
-    ids = tuple(dict.fromkeys((*state.held, *done.result.ids)))
-    state = msgspec.structs.replace(state, held=ids)
+    put = tuple(dict.fromkeys((*work.put, *done.result.ids)))
+    held = tuple(dict.fromkeys((*state.held, *put)))
+    state = msgspec.structs.replace(state, held=held, work=msgspec.structs.replace(work, put=put))
     fact = called("on_hold", done, {"shipments": len(done.result.ids)})
     if work.goal == "hold":
-        return ended(state, fact)
-    return with_facts(call(state, SHIPMENTS.read(Ids(ids)).effect("orders")), fact)
+        return ended(state, fact) if state.on_hold else concluded(state, fact)
+    return with_facts(call(state, SHIPMENTS.read(Ids(held)).effect("orders")), fact)
 
 
 def _change(state: OrderState, work: Work, now: datetime) -> Decision:
@@ -202,11 +245,7 @@ def _proven(state: OrderState, work: Work, sale: Sale, now: datetime) -> Decisio
     target, amendment = work.target, work.amendment
     if target is None or amendment is None:
         return failed(state, work, "what has to change is not known", now)
-    state = msgspec.structs.replace(
-        state, content=target.content, delivery=target.delivery, amount=str(amendment.total), changed_to="",
-        changed_delivery=None, units=work.units or state.units, sold=work.units or state.sold,
-        cases=without(state, "order.edited"), returned=replaced(state.returned, *work.back),
-    )  # fmt: skip
+    state = _with_change(state, work)
     total = sale.total_amount
     if total is not None and total != amendment.total:
         off = Money(total - amendment.total, state.currency)
@@ -216,27 +255,46 @@ def _proven(state: OrderState, work: Work, sale: Sale, now: datetime) -> Decisio
         )
         case_ = case_of("sale.mismatch", str(state.sale), sentence, state, now, amount=off)
         state = msgspec.structs.replace(state, cases=(*without(state, "sale.mismatch"), case_))
-        return ended(state, Fact(kind="mismatch", values={"version": target.version}), trace=True)
-    fact = Fact(kind="edit_proven", values={"version": target.version})
-    if state.held and not state.on_hold:
-        return with_facts(call(state, UNHOLD_SHIPMENT(state.held).effect("orders")), fact)
-    return ended(state, fact)
+        return concluded(state, Fact(kind="mismatch", values={"version": target.version}), trace=True)
+    state = msgspec.structs.replace(state, cases=without(state, "sale.mismatch"))
+    return concluded(state, Fact(kind="edit_proven", values={"version": target.version}))
 
 
-def _released(state: OrderState, done: EffectDone) -> Decision:
-    left = tuple(id_ for id_ in state.held if id_ not in done.result.ids)
-    state = msgspec.structs.replace(state, held=left, cases=without(state, "order.on_hold"))
-    return ended(state, called("hold_released", done, {"shipments": len(done.result.ids)}))
+def _unproven(state: OrderState, work: Work, reason: str, now: datetime) -> Decision:
+    """The change is made, and nobody knows what the sale comes to."""
+    state = _with_change(state, work)
+    sentence = (
+        f"the sale in Fulfil was changed, and whether it comes to {state.amount} {state.currency} is not known: "
+        f"{reason.rstrip('.')}{still_held(state)}"
+    )
+    case_ = case_of("sale.mismatch", str(state.sale), sentence, state, now)
+    state = msgspec.structs.replace(state, cases=(*without(state, "sale.mismatch"), case_))
+    return concluded(state, Fact(kind="not_done", values={"goal": "proof"}), trace=True)
 
 
-def _cancelled(state: OrderState, fact: Fact) -> Decision:
-    """The sale is cancelled in Fulfil, as the order is in the sales channel."""
+def _with_change(state: OrderState, work: Work) -> OrderState:
+    """What the sale is made of since the change."""
+    target, amendment = work.target, work.amendment
+    if target is None or amendment is None:
+        return state
+    return msgspec.structs.replace(
+        state, content=target.content, delivery=target.delivery, amount=str(amendment.total), changed_to="",
+        changed_delivery=None, units=work.units or state.units, sold=work.units or state.sold,
+        cases=without(state, "order.edited"), returned=replaced(state.returned, *work.back),
+    )  # fmt: skip
+
+
+def _released(state: OrderState, work: Work, done: EffectDone, now: datetime) -> Decision:
+    left = [str(id_) for id_ in state.held if id_ not in done.result.ids]
+    released = called("hold_released", done, {"shipments": len(done.result.ids)})
+    return with_facts(_none_left(state, work, left, now), released)
+
+
+def _cancelled(state: OrderState, work: Work, fact: Fact) -> Decision:
+    """The sale is cancelled in Fulfil, as the order is in the sales channel: nothing of it is there any more."""
     state = msgspec.structs.replace(
-        state, status=Status.CANCELLED, on_hold=False, held=(),
-        cases=without(state, "order.cancelled", "order.edited", "order.on_hold"),
+        state, status=Status.CANCELLED, content="", on_hold=False, held=(), changed_to="", changed_delivery=None,
+        returned=replaced(state.returned, *work.back),
+        cases=without(state, "order.cancelled", "order.edited", "order.on_hold", "sale.mismatch", "sale.failed"),
     )  # fmt: skip
     return ended(state, fact)
-
-
-def _read_sale(state: OrderState) -> Effect:
-    return SALES.read(Ids((sale_of(state),))).effect("orders")
