@@ -58,7 +58,7 @@ class Erp:
         return Warehouse(
             shipped=await self._count("stock.shipment.out", ["state", "=", "done"]),
             packed=await self._count("stock.shipment.out", ["state", "=", "packed"]),
-            on_hold=await self._count("stock.shipment.out", ["on_hold", "=", True]),
+            on_hold=await self._count("stock.shipment.out", ["on_hold", "=", True], ["state", "!=", "cancel"]),
             parcels=await self._count("shipment.tracking"),
             moves=await self._count("stock.move", ["state", "=", "done"]),
             ledger_difference=ledger.difference,

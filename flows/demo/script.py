@@ -14,11 +14,13 @@ import anyio
 import msgspec
 
 from flows.demo.erp import Erp
-from flows.demo.figures import figures, reference
+from flows.demo.figures import Figures, figures, reference
 from flows.demo.hub import Hub, OrderName
 from flows.demo.observer import Expected
 from flows.demo.settings import POLLS, WEB_EVENTS, WEB_MISTAKEN, hub_faults, stalled
 from flows.demo.stories import (
+    AMENDED,
+    BEGUN,
     NEVER_SOLD,
     OF_THE_MAP,
     OF_THE_STALL,
@@ -44,7 +46,7 @@ _LEVELS_SET = 50
 
 
 class Live(msgspec.Struct, kw_only=True):
-    """An order as it is lived. `first` is its first version, where that is the one that is sold."""
+    """An order as it is lived. `first` is its first version, where the sale is made of it and a later one comes."""
 
     planned: Planned
     order_id: str
@@ -129,14 +131,23 @@ class Script:
         await self._hub.retry(self._stuck)
         await self._hub.settle_and_retry()
 
+    async def begin(self) -> None:
+        """The warehouse begins: it has exactly those orders in its hands whose edits and cancels come too late.
+
+        No sales channel may hear of these shipments before `change`: it would refuse the cancel. A watcher of shipments
+        tells only after its next look and some seconds of company, or else is to be kept waiting here.
+        """
+        begun = [each for each in self.live if each.planned.story in BEGUN]
+        await self._handle(begun, [BEGUN[each.planned.story] for each in begun])
+
     async def change(self) -> None:
         """What comes late: edits, cancels and refunds of orders long imported, mere touches, corrections."""
         await self._hub.wait(_BETWEEN_VERSIONS_S)
-        await self._edit(Story.EDITED_AFTER)
-        await self._cancel(Story.CANCELLED_AFTER, Story.SKU_CANCELLED)
+        await self._cancel(Story.CANCELLED_SHIPPED, Story.CANCELLED_AFTER, Story.SKU_CANCELLED)
+        await self._edit(Story.EDITED_PICKED, Story.EDITED_AFTER)
         for each in await self._of(Story.REFUNDED):
-            line = msgspec.json.decode(each.first)["line_items"][0]
-            await self._changed(each, "refund", lines=[{"sku": line["sku"], "quantity": 1}])
+            line = each.planned.lines[0]
+            await self._changed(each, "refund", lines=[{"sku": line.sku, "quantity": line.quantity}])
         for each in await self._of(Story.TOUCHED, Story.CORRECTED):
             await self._changed(each, "touch")
         for place, sales_channel in enumerate(SALES_CHANNELS):
@@ -147,14 +158,7 @@ class Script:
     async def ship(self) -> None:
         """The warehouse picks, packs and ships a part of what was sold."""
         handled = [each for each in self.live if each.planned.handling is not Handling.NONE]
-        bodies = await self._bodies(handled)
-        played, self.due = events(
-            [
-                Handled(each.order_id, each.planned.handling, figures(each.planned.sales_channel.format, body))
-                for each, body in zip(handled, bodies, strict=True)
-            ]
-        )
-        await self._erp.play(played)
+        await self._handle(handled, [each.planned.handling for each in handled])
 
     # -- evening -------------------------------------------------------------------------------------------------------
 
@@ -165,7 +169,7 @@ class Script:
     async def expected(self) -> list[Expected]:
         """What must have come of each order, from the sales channels' own JSON."""
         bodies = await self._bodies(self.live)
-        return [_expected(each, each.first or body) for each, body in zip(self.live, bodies, strict=True)]
+        return [_expected(each, body) for each, body in zip(self.live, bodies, strict=True)]
 
     # -- single acts ---------------------------------------------------------------------------------------------------
 
@@ -204,10 +208,20 @@ class Script:
         for each in await self._of(*stories):
             await self._changed(each, "cancel")
 
+    async def _handle(self, some: Sequence[Live], handlings: Sequence[Handling]) -> None:
+        """Play what the warehouse does with these orders, and note what must come of it."""
+        handled = [
+            Handled(each.order_id, handling, figures(each.planned.sales_channel.format, body))
+            for each, handling, body in zip(some, handlings, await self._bodies(some), strict=True)
+        ]
+        played, due = events(handled)
+        self.due += due
+        await self._erp.play(played)
+
     async def _of(self, *stories: Story) -> list[Live]:
-        """The orders with these stories; where the first version is the one that is sold, it is kept."""
+        """The orders with these stories; where a later version meets a sale of the first one, that is kept."""
         found = [each for each in self.live if each.planned.story in stories]
-        kept = [each for each in found if each.planned.story in SOLD_AS_FIRST]
+        kept = [each for each in found if each.planned.story in SOLD_AS_FIRST | AMENDED]
         for each, body in zip(kept, await self._bodies(kept), strict=True):
             each.first = body
         return found
@@ -235,12 +249,21 @@ class Script:
 
 def _expected(live: Live, body: bytes) -> Expected:
     planned = live.planned
-    format_ = planned.sales_channel.format
     return Expected(
         sales_channel=planned.sales_channel.name,
         order_id=live.order_id,
-        reference=reference(format_, body),
+        reference=reference(planned.sales_channel.format, body),
         story=planned.story,
         versions=planned.versions,
-        sale=None if planned.story in NEVER_SOLD else figures(format_, body),
+        sale=None if planned.story in NEVER_SOLD else _sale(live, body),
+        cancelled=planned.story is Story.CANCELLED_AFTER,
     )
+
+
+def _sale(live: Live, body: bytes) -> Figures:
+    """What the sale of an order must say, by its story. `body`: the order as it is now."""
+    format_ = live.planned.sales_channel.format
+    if not live.first:
+        return figures(format_, body)
+    first = figures(format_, live.first)
+    return msgspec.structs.replace(figures(format_, body), paid=first.paid) if live.planned.amended else first

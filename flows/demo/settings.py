@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import string
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 
 import msgspec
 
+from connectors.capability import CapabilityFile, Finding, write_file
 from connectors.fulfil.sandbox import FaultRule as ErpFault
 from connectors.fulfil.sandbox import ProductSeed as ErpProduct
 from connectors.fulfil.sandbox import SalesChannel as ErpChannel
@@ -71,6 +73,7 @@ requests_per_s = $requests_per_s
 lost_answer_wait_s = 0.3
 catalogue_every_s = 1.0
 catalogue_overlap_s = 5.0
+capabilities = "$directory/fulfil.capabilities.toml"
 
 [fulfil.api]
 base_url = "$erp_url"
@@ -112,6 +115,25 @@ def configuration(directory: Path, erp_url: str, intake_port: int, ops_port: int
     )
 
 
+def write_capabilities(directory: Path, erp_url: str) -> None:
+    """What `seamline probe fulfil` would have found out about the demo's tenant, and where the configuration names it.
+
+    Only what a probe that may write finds is in it: that is what decides how edits and cancels are applied.
+    """
+    found = {
+        "same_key_changed": Finding(
+            value="updated", how="written", evidence="a second create with other lines changed the sale"
+        ),
+        "cancel_after_confirm": Finding(
+            value="accepted", how="written", evidence="a sale that was processing was cancelled"
+        ),
+    }
+    file = CapabilityFile(
+        vendor="fulfil", tenant=erp_url, found_at=datetime.now(UTC), seamline="demo", capabilities=found
+    )
+    write_file(directory / "fulfil.capabilities.toml", file)
+
+
 def _sales_channel(sales_channel: SalesChannel) -> str:
     taxes = ", ".join(f'"{name}" = "{name}"' for name in sales_channel.taxes)
     return string.Template(_SALES_CHANNEL).substitute(
@@ -134,7 +156,7 @@ def erp_products(products: Sequence[Product]) -> list[ErpProduct]:
 def erp_config(today: Day, keys: Keys, products_file: Path) -> ErpConfig:
     """The ERP of the demo: 100 requests a second, and faults that the seed decides.
 
-    A repeated create with another body would change the sale, so that the observer would see it.
+    Its sales can be changed and cancelled until the warehouse begins: a create with another body changes the sale.
     """
     channels = tuple(
         ErpChannel(
@@ -156,6 +178,7 @@ def erp_config(today: Day, keys: Keys, products_file: Path) -> ErpConfig:
         channels=channels,
         products_file=str(products_file),
         repeat_with_change="update",
+        cancel_after_confirm="unshipped",
         faults=erp_faults(len(today.planned)),
         seed=today.seed,
     )

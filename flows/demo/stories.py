@@ -16,7 +16,7 @@ import msgspec
 
 from flows.demo.orders import Product, catalogue
 
-ORDERS_MIN, ORDERS_MAX = 50, 10_000
+ORDERS_MIN, ORDERS_MAX = 100, 10_000
 PRODUCTS = 500
 
 
@@ -83,18 +83,22 @@ class Story(enum.StrEnum):
     STUCK = "stuck"
     """The hub cannot reach Seamline; the failed run is retried in the afternoon."""
     EDITED_BEHIND = "edited_behind"
-    """An edit follows at once. The sale is of the first version; the edit is an exception for a person."""
+    """An edit follows at once, while the create may still wait. The sale is what the edit says."""
     EDITED_FIRST = "edited_first"
     """The first version is stuck and the edit overtakes it; what comes last must change nothing."""
     EDITED_AFTER = "edited_after"
-    """An edit comes when the sale is there. The sale stands."""
+    """An edit comes when the sale is there, and nobody has picked it. The sale is what the edit says."""
+    EDITED_PICKED = "edited_picked"
+    """An edit comes when the goods are picked. The sale stands as it was, for a person to see to."""
     CANCELLED_FIRST = "cancelled_first"
     """The order is stuck and its cancel overtakes it; it must never become a sale."""
     CANCELLED_AFTER = "cancelled_after"
-    """A cancel comes when the sale is there. The sale stands, for a person to cancel."""
+    """A cancel comes when the sale is there, and nobody has picked it. The sale is cancelled."""
+    CANCELLED_SHIPPED = "cancelled_shipped"
+    """A cancel comes when the goods have left. The sale stands, for a person to see to."""
     REFUNDED = "refunded"
-    """A unit is refunded when the sale is there. The sale stands; operations is told where the format says which unit,
-    finance of the money where it does not."""
+    """One of two lines is refunded before it is shipped. The sale is what is left, where the format says which line;
+    finance is told of the money where it does not."""
     TOUCHED = "touched"
     """A later version comes in which nothing is changed but its time."""
     SKU_ARRIVES = "sku_arrives"
@@ -115,8 +119,10 @@ SHARES: Mapping[Story, float] = {
     Story.EDITED_BEHIND: 0.02,
     Story.EDITED_FIRST: 0.02,
     Story.EDITED_AFTER: 0.03,
+    Story.EDITED_PICKED: 0.01,
     Story.CANCELLED_FIRST: 0.01,
     Story.CANCELLED_AFTER: 0.02,
+    Story.CANCELLED_SHIPPED: 0.01,
     Story.REFUNDED: 0.02,
     Story.TOUCHED: 0.02,
     Story.SKU_ARRIVES: 0.03,
@@ -135,16 +141,22 @@ OF_A_NEW_SKU = frozenset({Story.SKU_ARRIVES, Story.SKU_MISSING, Story.SKU_CANCEL
 ARRIVING = frozenset({Story.SKU_ARRIVES, Story.SKU_CANCELLED})
 """Stories whose missing product the evening adds."""
 NEVER_SOLD = frozenset({Story.CANCELLED_FIRST, Story.SKU_MISSING, Story.SKU_CANCELLED, Story.CONTRADICTORY})
-SOLD_AS_FIRST = frozenset(
-    {Story.EDITED_BEHIND, Story.EDITED_AFTER, Story.CANCELLED_AFTER, Story.REFUNDED, Story.TOUCHED}
-)
+AMENDED = frozenset({Story.EDITED_BEHIND, Story.EDITED_AFTER, Story.REFUNDED})
+"""Stories whose sale is made of the first version and changed to what the later one says. What was paid for it in the
+meantime is not in Fulfil: a payment is told with the create alone.
+"""
+SOLD_AS_FIRST = frozenset({Story.EDITED_PICKED, Story.CANCELLED_AFTER, Story.CANCELLED_SHIPPED, Story.TOUCHED})
 """Stories whose sale is of the first version, although a later one comes."""
-TWO_VERSIONS = SOLD_AS_FIRST | {
-    Story.EDITED_FIRST,
-    Story.CANCELLED_FIRST,
-    Story.SKU_CANCELLED,
-    Story.CORRECTED,
-}
+TWO_VERSIONS = (
+    AMENDED
+    | SOLD_AS_FIRST
+    | {
+        Story.EDITED_FIRST,
+        Story.CANCELLED_FIRST,
+        Story.SKU_CANCELLED,
+        Story.CORRECTED,
+    }
+)
 
 
 class Handling(enum.StrEnum):
@@ -161,6 +173,8 @@ class Handling(enum.StrEnum):
     """Put on hold."""
     PACKED = "packed"
     """Packed, and not shipped today."""
+    PICKED = "picked"
+    """Picked, and left standing."""
 
 
 HANDLED: Mapping[Handling, float] = {
@@ -171,6 +185,8 @@ HANDLED: Mapping[Handling, float] = {
     Handling.PACKED: 0.02,
 }
 """The share of all plain orders, at least one."""
+BEGUN: Mapping[Story, Handling] = {Story.EDITED_PICKED: Handling.PICKED, Story.CANCELLED_SHIPPED: Handling.WHOLE}
+"""What the warehouse has done with the orders of these stories when their edit or cancel comes."""
 
 
 class Wanted(msgspec.Struct, frozen=True):
@@ -195,6 +211,11 @@ class Planned(msgspec.Struct, frozen=True, kw_only=True):
         """How many versions of it the sales channel makes."""
         return 2 if self.story in TWO_VERSIONS else 1
 
+    @property
+    def amended(self) -> bool:
+        """Whether its sale is changed after it was made. WooCommerce does not say which line a refund is of."""
+        return self.story in AMENDED and not (self.story is Story.REFUNDED and self.sales_channel.mapped)
+
 
 class Day(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that is planned."""
@@ -212,7 +233,7 @@ class Day(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def sold(self) -> int:
-        """How many orders must be sales in the end."""
+        """How many orders must be sales in the end, cancelled ones among them."""
         return sum(each.story not in NEVER_SOLD for each in self.planned)
 
     @property
@@ -222,7 +243,7 @@ class Day(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def day(seed: int, count: int) -> Day:
-    """The day of `count` orders (50 to 10,000); the same seed gives the same day. ValueError for other counts."""
+    """The day of `count` orders (100 to 10,000); the same seed gives the same day. ValueError for other counts."""
     if not ORDERS_MIN <= count <= ORDERS_MAX:
         raise ValueError(f"a day has {ORDERS_MIN} to {ORDERS_MAX} orders, not {count}")
     products = catalogue(seed, PRODUCTS)
@@ -232,8 +253,10 @@ def day(seed: int, count: int) -> Day:
     handled = iter(_handled(draw, sum(story is Story.PLAIN for _, story in told)))
     planned = []
     for place, (sales_channel, story) in enumerate(told):
-        one, other, extra = (Wanted(draw.choice(products).sku, draw.choice((1, 1, 2))) for _ in range(3))
-        lines = (Wanted(f"NEW-{seed % 1000:03d}-{place:06d}", 1), one, other) if story in OF_A_NEW_SKU else ()
+        one, other, extra = (Wanted(each.sku, draw.choice((1, 1, 2))) for each in draw.sample(products, 3))
+        lines: tuple[Wanted, ...] = (one, other) if story is Story.REFUNDED else ()
+        if story in OF_A_NEW_SKU:
+            lines = (Wanted(f"NEW-{seed % 1000:03d}-{place:06d}", 1), one, other)
         planned.append(
             Planned(
                 sales_channel=sales_channel,

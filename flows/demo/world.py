@@ -21,7 +21,7 @@ import msgspec
 
 from connectors.http import Session
 from flows.demo.scrape import Metrics
-from flows.demo.settings import Keys, configuration, erp_config, erp_products, hub_config
+from flows.demo.settings import Keys, configuration, erp_config, erp_products, hub_config, write_capabilities
 from flows.demo.stories import Day
 from runtime.errors import SeamlineError
 
@@ -154,6 +154,7 @@ class World:
         self.erp_url = await self._sandbox(stack, "the Fulfil sandbox", "fulfil", erp)
         hub = hub_config(today, self.keys, self.intake_url)
         self.hub_url = await self._sandbox(stack, "the Patchworks sandbox", "patchworks", hub)
+        write_capabilities(directory, self.erp_url)
         self.config.write_text(configuration(directory, self.erp_url, self._intake_port, self._ops_port))
         keys = self.keys
         for name, secret in (("intake.key", keys.intake), ("control.key", keys.control), ("fulfil.token", keys.fulfil)):

@@ -101,7 +101,7 @@ def _summary() -> Summary:
         digests={"fulfil": "d" * 64},
     )
     morning = Pace(orders_per_s=1.0, import_p50_s=None, import_p99_s=None)
-    summary = summarised(day(1, 50), asked, findings=(), morning=morning, wall_s=1.0)
+    summary = summarised(day(1, 100), asked, findings=(), morning=morning, wall_s=1.0)
     return msgspec.structs.replace(summary, ended={"it": Stopped(0, 0.1, in_time=True)})
 
 
@@ -126,7 +126,7 @@ def test_the_table_says_in_words_what_happened(capsys: pytest.CaptureFixture[str
     show_summary(_summary())
     shown = " ".join(capsys.readouterr().out.split())
     for words in (
-        "50 orders of the sales channels web 30",
+        "100 orders of the sales channels web 30",
         "3 held, 1 imported",
         "order.contradiction, for finance: 1 order, 10.50 USD",
         "sku.unknown, for ecommerce: 2 orders, 4.00 GBP + 0.25 USD",
