@@ -99,15 +99,28 @@ class Hub:
     # -- at a sales channel --------------------------------------------------------------------------------------------
 
     async def place(
-        self, sales_channel: str, count: int = 1, lines: Sequence[Wanted] = (), *, announce: bool = True
+        self,
+        sales_channel: str,
+        count: int = 1,
+        lines: Sequence[Wanted] = (),
+        *,
+        announce: bool = True,
+        payment: str | None = None,
+        is_test: bool = False,
     ) -> Sequence[Placed]:
-        """So many orders of what the sales channel draws, or one of these lines."""
-        wish = {"count": count, "lines": msgspec.to_builtins(lines), "announce": announce}
+        """So many orders of what the sales channel draws, or one of these lines. Without a payment, they are paid."""
+        wish = {
+            "count": count,
+            "lines": msgspec.to_builtins(lines),
+            "announce": announce,
+            "payment": payment or "paid",
+            "is_test": is_test,
+        }
         answer = await self._control(f"sales-channels/{sales_channel}/orders", wish)
         return msgspec.json.decode(answer, type=_Placed).orders
 
     async def change(self, sales_channel: str, order_id: str, what: str, **change: Any) -> None:
-        """`edit`, `cancel`, `refund` or `touch` an order; its flow is told."""
+        """`edit`, `cancel`, `refund`, `pay` or `touch` an order; its flow is told."""
         path = f"sales-channels/{sales_channel}/orders/{order_id}/{what}"
         await self._control(path, msgspec.to_builtins(change))
 

@@ -141,13 +141,15 @@ class Script:
         await self._handle(begun, [BEGUN[each.planned.story] for each in begun])
 
     async def change(self) -> None:
-        """What comes late: edits, cancels and refunds of orders long imported, mere touches, corrections."""
+        """What comes late: edits, cancels and refunds of orders long imported, payments, mere touches, corrections."""
         await self._hub.wait(_BETWEEN_VERSIONS_S)
         await self._cancel(Story.CANCELLED_SHIPPED, Story.CANCELLED_AFTER, Story.SKU_CANCELLED)
         await self._edit(Story.EDITED_PICKED, Story.EDITED_AFTER)
         for each in await self._of(Story.REFUNDED):
             line = each.planned.lines[0]
             await self._changed(each, "refund", lines=[{"sku": line.sku, "quantity": line.quantity}])
+        for each in await self._of(Story.PAID_LATER):
+            await self._changed(each, "pay")
         for each in await self._of(Story.TOUCHED, Story.CORRECTED):
             await self._changed(each, "touch")
         for place, sales_channel in enumerate(SALES_CHANNELS):
@@ -177,18 +179,20 @@ class Script:
         """Place these orders, as many together as a sales channel takes in one call."""
         for sales_channel in SALES_CHANNELS:
             own = [each for each in planned if each.sales_channel is sales_channel]
-            for (announce, drawn), group in groupby(
-                own, key=lambda each: (each.story is not Story.LATE, not each.lines)
-            ):
+            for (_, drawn), group in groupby(own, key=lambda each: (each.placed_as, not each.lines)):
                 some = list(group)
                 if drawn:
-                    await self._placed(sales_channel, some, announce=announce)
+                    await self._placed(sales_channel, some)
                 else:
                     for each in some:
-                        await self._placed(sales_channel, [each], announce=announce)
+                        await self._placed(sales_channel, [each])
 
-    async def _placed(self, sales_channel: SalesChannel, some: Sequence[Planned], *, announce: bool) -> None:
-        placed = await self._hub.place(sales_channel.name, len(some), some[0].lines, announce=announce)
+    async def _placed(self, sales_channel: SalesChannel, some: Sequence[Planned]) -> None:
+        """These orders, which come into being in the same way; those with lines of their own one by one."""
+        announce, payment, is_test = some[0].placed_as
+        placed = await self._hub.place(
+            sales_channel.name, len(some), some[0].lines, announce=announce, payment=payment, is_test=is_test
+        )
         live = [Live(planned=each, order_id=order.id) for each, order in zip(some, placed, strict=True)]
         self.live += live
         if not sales_channel.mapped:

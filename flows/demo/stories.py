@@ -109,6 +109,12 @@ class Story(enum.StrEnum):
     """Held for an unknown SKU, then cancelled; the product comes too late and must release nothing."""
     CONTRADICTORY = "contradictory"
     """Held: somebody has deployed a map that writes the subtotal where the total belongs."""
+    PAID_LATER = "paid_later"
+    """Placed and not paid; it is imported when its money arrives."""
+    UNPAID = "unpaid"
+    """Placed and never paid; it waits, and its goods are kept for it."""
+    TEST = "test"
+    """Somebody tries the sales channel out; it must never become a sale. WooCommerce does not mark such orders."""
     CORRECTED = "corrected"
     """Held for the same mistake, until it comes again by the right flow."""
 
@@ -128,6 +134,9 @@ SHARES: Mapping[Story, float] = {
     Story.SKU_ARRIVES: 0.03,
     Story.SKU_MISSING: 0.02,
     Story.SKU_CANCELLED: 0.01,
+    Story.PAID_LATER: 0.02,
+    Story.UNPAID: 0.01,
+    Story.TEST: 0.01,
     Story.CONTRADICTORY: 0.03,
     Story.CORRECTED: 0.03,
 }
@@ -140,7 +149,18 @@ OF_THE_STALL = frozenset({Story.STUCK, Story.EDITED_FIRST, Story.CANCELLED_FIRST
 OF_A_NEW_SKU = frozenset({Story.SKU_ARRIVES, Story.SKU_MISSING, Story.SKU_CANCELLED})
 ARRIVING = frozenset({Story.SKU_ARRIVES, Story.SKU_CANCELLED})
 """Stories whose missing product the evening adds."""
-NEVER_SOLD = frozenset({Story.CANCELLED_FIRST, Story.SKU_MISSING, Story.SKU_CANCELLED, Story.CONTRADICTORY})
+PENDING = frozenset({Story.PAID_LATER, Story.UNPAID})
+"""Stories that begin without a payment."""
+NEVER_SOLD = frozenset(
+    {
+        Story.CANCELLED_FIRST,
+        Story.SKU_MISSING,
+        Story.SKU_CANCELLED,
+        Story.CONTRADICTORY,
+        Story.UNPAID,
+        Story.TEST,
+    }
+)
 AMENDED = frozenset({Story.EDITED_BEHIND, Story.EDITED_AFTER, Story.REFUNDED})
 """Stories whose sale is made of the first version and changed to what the later one says. What was paid for it in the
 meantime is not in Fulfil: a payment is told with the create alone.
@@ -154,6 +174,7 @@ TWO_VERSIONS = (
         Story.EDITED_FIRST,
         Story.CANCELLED_FIRST,
         Story.SKU_CANCELLED,
+        Story.PAID_LATER,
         Story.CORRECTED,
     }
 )
@@ -210,6 +231,12 @@ class Planned(msgspec.Struct, frozen=True, kw_only=True):
     def versions(self) -> int:
         """How many versions of it the sales channel makes."""
         return 2 if self.story in TWO_VERSIONS else 1
+
+    @property
+    def placed_as(self) -> tuple[bool, str | None, bool]:
+        """How it comes into being: whether its flow is told, its payment (None: the usual one), if it is a test."""
+        pending = "pending" if self.story in PENDING else None
+        return self.story is not Story.LATE, pending, self.story is Story.TEST
 
     @property
     def amended(self) -> bool:
@@ -269,6 +296,13 @@ def day(seed: int, count: int) -> Day:
     return Day(seed=seed, products=products, planned=tuple(planned))
 
 
+def is_told_by(sales_channel: SalesChannel, story: Story) -> bool:
+    """Whether this story can happen to orders of this sales channel."""
+    if story in OF_THE_MAP:
+        return sales_channel is WEB
+    return not (story is Story.TEST and sales_channel.mapped)
+
+
 def _told(seed: int, count: int) -> Iterator[tuple[SalesChannel, Story]]:
     """Every order's sales channel and story."""
     left = count
@@ -278,7 +312,7 @@ def _told(seed: int, count: int) -> Iterator[tuple[SalesChannel, Story]]:
         stories = [
             story
             for story, share in SHARES.items()
-            if sales_channel is WEB or story not in OF_THE_MAP
+            if is_told_by(sales_channel, story)
             for _ in range(max(1, round(share * part)))
         ]
         stories += [Story.PLAIN] * (part - len(stories))

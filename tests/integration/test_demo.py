@@ -94,6 +94,8 @@ def test_what_is_not_sold_is_held_or_cancelled_in_sight(summaries: list[dict[str
             ("order.contradiction", "finance"): stories[Story.CONTRADICTORY],
             ("sku.unknown", "ecommerce"): stories[Story.SKU_MISSING],
         }
+        assert summary["orders_by_state"]["waiting"] == stories[Story.UNPAID]
+        assert summary["orders_by_state"]["excluded"] == stories[Story.TEST]
         assert summary["orders_by_state"]["cancelled"] == sum(
             stories[story] for story in (Story.CANCELLED_FIRST, Story.CANCELLED_AFTER, Story.SKU_CANCELLED)
         )
