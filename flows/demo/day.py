@@ -11,6 +11,7 @@ import shutil
 import signal
 import sys
 import tempfile
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import anyio
@@ -19,10 +20,11 @@ import msgspec
 from connectors.http import outgoing
 from flows.demo.erp import Erp
 from flows.demo.hub import Hub
-from flows.demo.observer import canonical_digest, judge, judge_surroundings
+from flows.demo.observer import Expected, canonical_digest, judge, judge_surroundings
 from flows.demo.screen import View, show_addresses, show_summary, view
 from flows.demo.script import Script
 from flows.demo.settings import Keys
+from flows.demo.shelves import judge_stock, oversold, told_wrong
 from flows.demo.stories import ORDERS_MAX, SALES_CHANNELS, Day, day
 from flows.demo.summary import Asked, Pace, Summary, pace, summarised
 from flows.demo.world import DemoFailed, World, running_world
@@ -35,6 +37,7 @@ _CONNECTIONS_MAX = 24
 _POLL_S = 0.15
 _WATCH_EVERY_S = 0.5
 _QUIET_LOOKS = 3
+_TOLD_WITHIN_S = 60.0
 _REST_WITHIN_S, _REST_WITHIN_S_PER_ORDER = 60.0, 0.05
 _BUSY = (
     "seamline_channel_depth",
@@ -141,6 +144,7 @@ class _Living:
         self._hub = Hub(world.asked, world.hub_url, world.keys)
         self._erp = Erp(world.asked, world.erp_url, world.keys.fulfil)
         self._script = Script(today, self._hub, self._erp)
+        self._expected: Sequence[Expected] = ()
         self._rest_within_s = _REST_WITHIN_S + _REST_WITHIN_S_PER_ORDER * len(today.planned)
 
     async def day(self) -> Summary:
@@ -158,9 +162,13 @@ class _Living:
         """What everybody says of the day that is over, and what the observer finds."""
         world, script = self._world, self._script
         books, hub_books = await self._erp.books(sales=True), await self._hub.books(full=True)
+        available = await self._erp.available()
         metrics, warehouse = await world.metrics(), await self._erp.warehouse()
         screen.shows(hub_books.deliveries.distinct, books.sales_count)
-        expected = await script.expected()
+        expected = self._expected
+        figures = {name: of.figures for name, of in hub_books.sales_channels.items()}
+        beyond = {name: of.sold_beyond_units for name, of in hub_books.sales_channels.items()}
+        units = oversold(expected, available, beyond)
         names = {each.id: each.name for each in SALES_CHANNELS}
         placed = {name: [each.id for each in of.orders] for name, of in hub_books.sales_channels.items()}
         asked = Asked(
@@ -170,6 +178,7 @@ class _Living:
             hub=hub_books,
             warehouse=warehouse,
             metrics=metrics,
+            oversold=units,
             digests={
                 "fulfil": canonical_digest(books),
                 "fulfil_with_dates": await self._erp.digest(),
@@ -182,6 +191,7 @@ class _Living:
             findings=(
                 *judge(expected, self._hub.acknowledged(hub_books), books, names),
                 *judge_surroundings(expected, placed, msgspec.structs.asdict(script.due), warehouse),
+                *judge_stock(expected, available, figures, units),
             ),
             morning=morning,
             wall_s=anyio.current_time() - began,
@@ -208,9 +218,30 @@ class _Living:
         await self._rest("the afternoon")
         screen.says(f"evening: {len(self._today.arriving_skus)} of the missing products appear in the ERP")
         await script.arrive()
+        await script.race()
         await self._synced()
         await self._rest("the evening")
+        await self._told(self._today.scarce_skus)
+        screen.says("evening: one sales channel sells what it shows none of; a last delivery; every figure is compared")
+        await script.oversell()
+        await script.deliver()
+        self._expected = await script.expected()
+        await self._rest("the end of the day")
+        await self._told(None)
         return morning
+
+    async def _told(self, skus: Collection[str] | None) -> None:
+        """Return when every sales channel shows what it may sell of these SKUs (None: of all), or that takes too long:
+        then the observer says so.
+        """
+        with anyio.move_on_after(_TOLD_WITHIN_S):
+            while True:
+                available = await self._erp.available()
+                some = {sku: left for sku, left in available.items() if skus is None or sku in skus}
+                figures = {each.name: await self._hub.figures(each.name) for each in SALES_CHANNELS}
+                if not any(told_wrong(self._expected, some, figures)):
+                    return
+                await anyio.sleep(_POLL_S)
 
     async def _watch(self, screen: View) -> None:
         """Keep the view up to date, and notice a process that has gone."""

@@ -46,6 +46,11 @@ def reference(format_: Literal["shopify", "woocommerce"], body: bytes) -> str:
     return str(order["name"] if format_ == "shopify" else order["number"])
 
 
+def skus(body: bytes) -> set[str]:
+    """Everything that was ever on an order, in either format."""
+    return {line["sku"] for line in msgspec.json.decode(body)["line_items"]}
+
+
 def _of_shopify(order: Mapping[str, Any]) -> Figures:
     included = order["taxes_included"]
     items = [line for line in order["line_items"] if line["current_quantity"]]

@@ -15,7 +15,7 @@ from decimal import Decimal
 import msgspec
 
 from flows.demo.figures import Figures, Line
-from flows.demo.stories import Story
+from flows.demo.stories import Story, Wanted
 
 OrderName = tuple[str, str]
 """Sales channel and order id."""
@@ -35,6 +35,8 @@ class Expected(msgspec.Struct, frozen=True, kw_only=True):
     """None: there must never be a sale."""
     cancelled: bool = False
     """Whether that sale must be cancelled."""
+    reserved: tuple[Wanted, ...] = ()
+    """Units that it needs and that are not in the ERP."""
 
 
 class SaleLine(msgspec.Struct, frozen=True):
@@ -107,6 +109,8 @@ class Fault(enum.StrEnum):
     """A sale whose figures are not those of the order."""
     UNEXPECTED = "unexpected"
     """A sale of an order that must have none, or of no order that was placed."""
+    MISTOLD = "mistold"
+    """A sales channel was told of more, or of less, than it may sell."""
     DISTURBED = "disturbed"
     """What people did in the warehouse or at a sales channel is not what its books say."""
 

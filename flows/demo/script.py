@@ -14,7 +14,7 @@ import anyio
 import msgspec
 
 from flows.demo.erp import Erp
-from flows.demo.figures import Figures, figures, reference
+from flows.demo.figures import Figures, figures, reference, skus
 from flows.demo.hub import Hub, OrderName
 from flows.demo.observer import Expected
 from flows.demo.settings import POLLS, WEB_EVENTS, WEB_MISTAKEN, hub_faults, stalled
@@ -23,6 +23,7 @@ from flows.demo.stories import (
     BEGUN,
     NEVER_SOLD,
     OF_THE_MAP,
+    OF_THE_SHELF,
     OF_THE_STALL,
     OUTLET,
     SALES_CHANNELS,
@@ -32,8 +33,9 @@ from flows.demo.stories import (
     Planned,
     SalesChannel,
     Story,
+    Wanted,
 )
-from flows.demo.warehouse import Due, Handled, arrivals, events
+from flows.demo.warehouse import Due, Handled, arrivals, delivery, events
 
 ORDERS_PER_S = 80
 """How fast new orders arrive in the morning: a little below what the ERP takes."""
@@ -42,7 +44,8 @@ _TICK = 20
 _BETWEEN_VERSIONS_S = 2.0
 """Sales channels tell versions of an order apart by whole seconds."""
 _AT_ONCE_MAX = 8
-_LEVELS_SET = 50
+_LATER = OF_THE_MAP | OF_THE_STALL | OF_THE_SHELF
+"""Stories of the orders that are not placed in the rush."""
 
 
 class Live(msgspec.Struct, kw_only=True):
@@ -75,7 +78,7 @@ class Script:
 
         The last read is before anything goes wrong, so that no read undoes what the next steps need.
         """
-        ordinary = [each for each in self._today.planned if each.story not in OF_THE_MAP | OF_THE_STALL]
+        ordinary = [each for each in self._today.planned if each.story not in _LATER]
         ticks = [ordinary[start : start + _TICK] for start in range(0, len(ordinary), _TICK)]
         read_after = {len(ticks) // 3, 2 * len(ticks) // 3, len(ticks) - 1}
         began = anyio.current_time()
@@ -152,9 +155,6 @@ class Script:
             await self._changed(each, "pay")
         for each in await self._of(Story.TOUCHED, Story.CORRECTED):
             await self._changed(each, "touch")
-        for place, sales_channel in enumerate(SALES_CHANNELS):
-            some = self._today.products[place * _LEVELS_SET : (place + 1) * _LEVELS_SET]
-            await self._hub.put_levels(sales_channel.name, [{"sku": each.sku, "quantity": 20} for each in some])
         await self._hub.settle_and_retry()
 
     async def ship(self) -> None:
@@ -167,6 +167,26 @@ class Script:
     async def arrive(self) -> None:
         """Some of the missing products appear in the ERP."""
         await self._erp.add_products(self._today.arriving_skus)
+
+    async def race(self) -> None:
+        """Two sales channels sell the last pieces before either can be told of the other: no run gets through."""
+        await self._hub.pause(on=True)
+        await self._place([each for each in self._today.planned if each.story is Story.RACED])
+        await self._hub.pause(on=False)
+        await self._hub.settle_and_retry()
+
+    async def oversell(self) -> None:
+        """A sales channel that shows none of these products any more sells on."""
+        await self._place([each for each in self._today.planned if each.story is Story.OVERSOLD])
+        await self._hub.settle_and_retry()
+
+    async def deliver(self) -> None:
+        """The last delivery of the day has what sales channels have moved the figures of for reasons of their own.
+
+        What they show of it is right again with the next level, which is told when the ERP's figure changes, too.
+        """
+        moved = [each for each in self.live if each.planned.moves_figures_alone]
+        await self._erp.play(delivery(set().union(*map(skus, await self._bodies(moved)))))
 
     async def expected(self) -> list[Expected]:
         """What must have come of each order, from the sales channels' own JSON."""
@@ -261,7 +281,18 @@ def _expected(live: Live, body: bytes) -> Expected:
         versions=planned.versions,
         sale=None if planned.story in NEVER_SOLD else _sale(live, body),
         cancelled=planned.story is Story.CANCELLED_AFTER,
+        reserved=_reserved(planned, body),
     )
+
+
+def _reserved(planned: Planned, body: bytes) -> tuple[Wanted, ...]:
+    """What an order needs that is not in the ERP: all that waits, and what an edit added to a sale that stands."""
+    if planned.story is Story.EDITED_PICKED:
+        return (planned.extra,)
+    if planned.story not in (Story.SKU_MISSING, Story.CONTRADICTORY, Story.UNPAID):
+        return ()
+    lines = figures(planned.sales_channel.format, body).lines
+    return tuple(Wanted(line.sku, int(line.quantity)) for line in lines)
 
 
 def _sale(live: Live, body: bytes) -> Figures:

@@ -18,6 +18,8 @@ from flows.demo.orders import Product, catalogue
 
 ORDERS_MIN, ORDERS_MAX = 100, 10_000
 PRODUCTS = 500
+SCARCE, SCARCE_STOCK = 3, 2
+"""Products of which the ERP has next to nothing, and how many pieces of each."""
 
 
 class SalesChannel(msgspec.Struct, frozen=True, kw_only=True):
@@ -115,6 +117,10 @@ class Story(enum.StrEnum):
     """Placed and never paid; it waits, and its goods are kept for it."""
     TEST = "test"
     """Somebody tries the sales channel out; it must never become a sale. WooCommerce does not mark such orders."""
+    RACED = "raced"
+    """The last pieces of a product are sold by two sales channels at the same moment. Both orders are sales."""
+    OVERSOLD = "oversold"
+    """One piece more is sold by a sales channel that shows none and sells on. The order is a sale."""
     CORRECTED = "corrected"
     """Held for the same mistake, until it comes again by the right flow."""
 
@@ -141,6 +147,9 @@ SHARES: Mapping[Story, float] = {
     Story.CORRECTED: 0.03,
 }
 """The share of each sales channel's orders, met to the nearest order but at least one; the rest is plain."""
+LAST_PIECES: Mapping[str, Story] = {EUROPE.name: Story.RACED, OUTLET.name: Story.RACED, WEB.name: Story.OVERSOLD}
+"""What each sales channel does with the scarce products: one order of each."""
+OF_THE_SHELF = frozenset(LAST_PIECES.values())
 
 OF_THE_MAP = frozenset({Story.CONTRADICTORY, Story.CORRECTED})
 """Stories about the map with the mistake, which only the flow of `WEB` has."""
@@ -233,6 +242,16 @@ class Planned(msgspec.Struct, frozen=True, kw_only=True):
         return 2 if self.story in TWO_VERSIONS else 1
 
     @property
+    def moves_figures_alone(self) -> bool:
+        """Whether its sales channel counts pieces as sold, or as back, for which the ERP's figure does not move.
+
+        Pieces of an order that was cancelled before anybody was told of it come back on top of a level in which they
+        are still there, when that arrives between its purchase and its cancel.
+        """
+        refunded_there = self.story is Story.REFUNDED and not self.amended
+        return refunded_there or self.story in (Story.TEST, Story.CANCELLED_FIRST, Story.CANCELLED_SHIPPED)
+
+    @property
     def placed_as(self) -> tuple[bool, str | None, bool]:
         """How it comes into being: whether its flow is told, its payment (None: the usual one), if it is a test."""
         pending = "pending" if self.story in PENDING else None
@@ -252,6 +271,8 @@ class Day(msgspec.Struct, frozen=True, kw_only=True):
     """Known to the ERP from the start."""
     planned: tuple[Planned, ...]
     """In the order of their purchase."""
+    scarce_skus: tuple[str, ...] = ()
+    """Products of which the ERP has only `SCARCE_STOCK` pieces; no ordinary order is of them."""
 
     @property
     def versions(self) -> int:
@@ -278,10 +299,14 @@ def day(seed: int, count: int) -> Day:
     draw = random.Random(f"{seed}/arrivals")  # noqa: S311 - an invented day, no secret
     draw.shuffle(told)
     handled = iter(_handled(draw, sum(story is Story.PLAIN for _, story in told)))
+    scarce = tuple(f"LAST-{seed % 1000:03d}-{place}" for place in range(SCARCE))
+    last = {name: iter(scarce) for name in LAST_PIECES}
     planned = []
     for place, (sales_channel, story) in enumerate(told):
         one, other, extra = (Wanted(each.sku, draw.choice((1, 1, 2))) for each in draw.sample(products, 3))
         lines: tuple[Wanted, ...] = (one, other) if story is Story.REFUNDED else ()
+        if story in OF_THE_SHELF:
+            lines = (Wanted(next(last[sales_channel.name]), SCARCE_STOCK if story is Story.RACED else 1),)
         if story in OF_A_NEW_SKU:
             lines = (Wanted(f"NEW-{seed % 1000:03d}-{place:06d}", 1), one, other)
         planned.append(
@@ -293,13 +318,15 @@ def day(seed: int, count: int) -> Day:
                 handling=next(handled) if story is Story.PLAIN else Handling.NONE,
             )
         )
-    return Day(seed=seed, products=products, planned=tuple(planned))
+    return Day(seed=seed, products=products, planned=tuple(planned), scarce_skus=scarce)
 
 
 def is_told_by(sales_channel: SalesChannel, story: Story) -> bool:
     """Whether this story can happen to orders of this sales channel."""
     if story in OF_THE_MAP:
         return sales_channel is WEB
+    if story in OF_THE_SHELF:
+        return LAST_PIECES[sales_channel.name] is story
     return not (story is Story.TEST and sales_channel.mapped)
 
 
@@ -315,6 +342,7 @@ def _told(seed: int, count: int) -> Iterator[tuple[SalesChannel, Story]]:
             if is_told_by(sales_channel, story)
             for _ in range(max(1, round(share * part)))
         ]
+        stories += [LAST_PIECES[sales_channel.name]] * SCARCE
         stories += [Story.PLAIN] * (part - len(stories))
         random.Random(f"{seed}/{sales_channel.name}/stories").shuffle(stories)  # noqa: S311
         yield from ((sales_channel, story) for story in stories)

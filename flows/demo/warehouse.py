@@ -5,7 +5,7 @@ Pure. The names of the events are those of `POST /sandbox/play`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import msgspec
@@ -53,6 +53,11 @@ def arrivals(products: Sequence[Product]) -> list[Event]:
         for place, each in enumerate(products[:_COUNTED])
     ]
     return [{"event": "receive", "goods": goods}, *counts]
+
+
+def delivery(skus: Iterable[str]) -> list[Event]:
+    """A last delivery of the day: a piece of each of these products."""
+    return [{"event": "receive", "goods": [{"sku": sku, "quantity": "1"} for sku in sorted(skus)]}]
 
 
 def events(handled: Sequence[Handled]) -> tuple[list[Event], Due]:

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from flows.demo.stories import HANDLED, OF_THE_STALL, Handling, Story, counted, day
+from flows.demo.stories import HANDLED, OF_THE_STALL, SCARCE, SCARCE_STOCK, Handling, Story, counted, day
 
 _ROOT = Path(__file__).resolve().parents[2]
 _SEED, _ORDERS = 7, 200
@@ -127,6 +127,23 @@ def test_what_the_warehouse_does_disturbs_nothing(summaries: list[dict[str, Any]
         assert warehouse["parcels"] == warehouse["shipped"] + handled.count(Handling.TWO_PARCELS)
         assert warehouse["moves"] > 1_000
         assert float(warehouse["ledger_difference"]) == 0
+
+
+def test_every_sales_channel_shows_what_it_may_sell_and_what_is_oversold_has_another_cause(
+    summaries: list[dict[str, Any]],
+) -> None:
+    """Figures are told by flows whose answers are lost now and then; only a race and a channel's policy oversell."""
+    today = day(_SEED, _ORDERS)
+    for summary in summaries:
+        stock = summary["stock"]
+        assert stock["figures"] == 3 * len({*today.arriving_skus, *today.scarce_skus, *(p.sku for p in today.products)})
+        assert stock["levels_received"] - stock["levels_repeated"] <= stock["levels_published"]
+        assert stock["starts"] > 3
+        assert stock["oversold"] == {
+            "beyond_told": {"web": SCARCE, "europe": 0, "outlet": 0},
+            "raced": SCARCE * SCARCE_STOCK,
+            "told_too_much": 0,
+        }
 
 
 def test_the_same_seed_gives_the_same_books(summaries: list[dict[str, Any]]) -> None:

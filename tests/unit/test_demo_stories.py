@@ -80,7 +80,7 @@ def test_the_warehouse_handles_only_orders_that_nothing_else_happens_to(today: D
 
 def test_the_evening_adds_exactly_the_products_that_its_stories_need(today: Day) -> None:
     """The missing SKUs of orders that wait for them, and of those cancelled meanwhile; each order misses its own."""
-    known = {product.sku for product in today.products}
+    known = {*(product.sku for product in today.products), *today.scarce_skus}
     missing = {each.story: set[str]() for each in today.planned}
     for each in today.planned:
         new = {line.sku for line in each.lines} - known
