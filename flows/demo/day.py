@@ -13,6 +13,7 @@ import sys
 import tempfile
 from collections.abc import Collection, Sequence
 from pathlib import Path
+from typing import Any
 
 import anyio
 import msgspec
@@ -37,7 +38,7 @@ _CONNECTIONS_MAX = 24
 _POLL_S = 0.15
 _WATCH_EVERY_S = 0.5
 _QUIET_LOOKS = 3
-_TOLD_WITHIN_S = 60.0
+_TOLD_WITHIN_S, _TOLD_EVERY_S = 60.0, 0.5
 _REST_WITHIN_S, _REST_WITHIN_S_PER_ORDER = 60.0, 0.05
 _BUSY = (
     "seamline_channel_depth",
@@ -161,6 +162,14 @@ class _Living:
     async def _judged(self, screen: View, morning: Pace, began: float) -> Summary:
         """What everybody says of the day that is over, and what the observer finds."""
         world, script = self._world, self._script
+        listed: dict[str, Any] = {}
+
+        async def ask(name: str, *command: str) -> None:
+            listed[name] = await world.command(*command, "--limit", str(ORDERS_MAX))
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(ask, "orders", "orders", "list")
+            tasks.start_soon(ask, "holds", "holds")
         books, hub_books = await self._erp.books(sales=True), await self._hub.books(full=True)
         available = await self._erp.available()
         metrics, warehouse = await world.metrics(), await self._erp.warehouse()
@@ -172,8 +181,8 @@ class _Living:
         names = {each.id: each.name for each in SALES_CHANNELS}
         placed = {name: [each.id for each in of.orders] for name, of in hub_books.sales_channels.items()}
         asked = Asked(
-            orders=await world.command("orders", "list", "--limit", str(ORDERS_MAX)),
-            holds=await world.command("holds", "--limit", str(ORDERS_MAX)),
+            orders=listed["orders"],
+            holds=listed["holds"],
             books=books,
             hub=hub_books,
             warehouse=warehouse,
@@ -213,20 +222,22 @@ class _Living:
         await script.recover()
         await script.begin()
         await script.change()
-        screen.says("afternoon: the warehouse picks, packs and ships")
+        screen.says("afternoon: the warehouse picks, packs and ships; two sales channels sell the same last pieces")
         await script.ship()
-        await self._rest("the afternoon")
-        screen.says(f"evening: {len(self._today.arriving_skus)} of the missing products appear in the ERP")
-        await script.arrive()
         await script.race()
-        await self._synced()
-        await self._rest("the evening")
+        await self._rest("the afternoon")
         await self._told(self._today.scarce_skus)
-        screen.says("evening: one sales channel sells what it shows none of; a last delivery; every figure is compared")
+        arriving = len(self._today.arriving_skus)
+        screen.says(
+            f"evening: {arriving} of the missing products appear; somebody sells what nobody has; a last delivery"
+        )
+        await script.arrive()
         await script.oversell()
         await script.deliver()
         self._expected = await script.expected()
-        await self._rest("the end of the day")
+        await self._synced()
+        await self._rest("the evening")
+        screen.says("evening: every sales channel's figures are compared with the ERP's")
         await self._told(None)
         return morning
 
@@ -241,7 +252,7 @@ class _Living:
                 figures = {each.name: await self._hub.figures(each.name) for each in SALES_CHANNELS}
                 if not any(told_wrong(self._expected, some, figures)):
                     return
-                await anyio.sleep(_POLL_S)
+                await anyio.sleep(_TOLD_EVERY_S)
 
     async def _watch(self, screen: View) -> None:
         """Keep the view up to date, and notice a process that has gone."""

@@ -162,18 +162,18 @@ class Script:
         handled = [each for each in self.live if each.planned.handling is not Handling.NONE]
         await self._handle(handled, [each.planned.handling for each in handled])
 
-    # -- evening -------------------------------------------------------------------------------------------------------
-
-    async def arrive(self) -> None:
-        """Some of the missing products appear in the ERP."""
-        await self._erp.add_products(self._today.arriving_skus)
-
     async def race(self) -> None:
         """Two sales channels sell the last pieces before either can be told of the other: no run gets through."""
         await self._hub.pause(on=True)
         await self._place([each for each in self._today.planned if each.story is Story.RACED])
         await self._hub.pause(on=False)
         await self._hub.settle_and_retry()
+
+    # -- evening -------------------------------------------------------------------------------------------------------
+
+    async def arrive(self) -> None:
+        """Some of the missing products appear in the ERP."""
+        await self._erp.add_products(self._today.arriving_skus)
 
     async def oversell(self) -> None:
         """A sales channel that shows none of these products any more sells on."""
