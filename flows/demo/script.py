@@ -44,6 +44,8 @@ _TICK = 20
 _BETWEEN_VERSIONS_S = 2.0
 """Sales channels tell versions of an order apart by whole seconds."""
 _AT_ONCE_MAX = 8
+_ARRIVING_EVERY = 4
+"""Goods arrive of every fourth product."""
 _LATER = OF_THE_MAP | OF_THE_STALL | OF_THE_SHELF
 """Stories of the orders that are not placed in the rush."""
 
@@ -88,7 +90,7 @@ class Script:
             if place in read_after:
                 await self._read()
             if place == len(ticks) // 2:
-                await self._erp.play(arrivals(self._today.products))
+                await self._erp.play(arrivals(self._today.products[::_ARRIVING_EVERY]))
         await self._hub.settle_and_retry()
 
     async def _read(self) -> None:

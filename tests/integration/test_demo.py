@@ -125,7 +125,7 @@ def test_what_the_warehouse_does_disturbs_nothing(summaries: list[dict[str, Any]
         assert warehouse["on_hold"] == handled.count(Handling.HELD)
         assert warehouse["shipped"] == len(handled) - warehouse["packed"] - warehouse["on_hold"]
         assert warehouse["parcels"] == warehouse["shipped"] + handled.count(Handling.TWO_PARCELS)
-        assert warehouse["moves"] > 1_000
+        assert warehouse["moves"] > 600
         assert float(warehouse["ledger_difference"]) == 0
 
 
