@@ -201,7 +201,7 @@ def demo(
     seed
         The same seed gives the same day and the same books.
     orders
-        How many orders the day has: 50 to 10000.
+        How many orders the day has: 100 to 10000.
     keep
         Stay up afterwards, to look around.
     """
