@@ -207,6 +207,15 @@ KINDS: dict[str, Kind] = {
             remedy="look at the named refunds there, claim back what was refunded twice, then release the order",
         ),
         Kind(
+            name="sale.stalled",
+            title="Fulfil made the sale, and does not go on with it",
+            owner=Owner.OPERATIONS,
+            deadline=timedelta(hours=4),
+            blocks="shipping and invoicing: the sale exists, and stands still",
+            ends=NEVER,
+            remedy="open the sale in Fulfil, settle what its exceptions say there, then release the order",
+        ),
+        Kind(
             name="fulfil.refused",
             title="Fulfil refused the order",
             owner=Owner.OPERATIONS,

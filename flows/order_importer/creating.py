@@ -26,6 +26,7 @@ from flows.order_importer.parts import (
     with_facts,
 )
 from flows.order_importer.reviewing import reviewed
+from flows.order_importer.stalled import stalled
 from flows.order_importer.working import begin
 from runtime.decision import (
     Decision,
@@ -52,6 +53,7 @@ def created(state: OrderState, done: EffectDone, sale: CreatedSale, now: datetim
     cases = lasting_cases(state)
     if sale.total is not None and sale.total != Decimal(state.amount):
         cases = (*cases, _mismatch(state, sale.id, sale.total, now))
+    cases = (*cases, *stalled(state, sale, now))
     imported = msgspec.structs.replace(
         state,
         status=Status.IMPORTED,
@@ -144,6 +146,7 @@ def _appeared(
         cases = imported.cases
         if sale.total_amount is not None and sale.total_amount != Decimal(held.amount):
             cases = (*cases, _mismatch(held, sale.id, sale.total_amount, now))
+        cases = (*cases, *stalled(held, sale, now))
         return decision_of(msgspec.structs.replace(imported, cases=cases), fact, closes=not cases, trace=True)
     if imported.cases:  # the newest version cannot be read; the next one that can is compared
         return decision_of(imported, fact, trace=True)
