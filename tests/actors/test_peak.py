@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import anyio
+import msgspec
 import pytest
 
 from flows.forecast import Forecast
@@ -21,7 +22,7 @@ from runtime.api import RateReading
 from runtime.breaker import Breaker
 from runtime.engine import EngineConfig, Outside
 from runtime.errors import Failure, Throttled
-from tests.actors.world import SHARES, Fulfil, World, orders, process, story
+from tests.actors.world import SHARES, Fulfil, World, process, story
 
 ARRIVING_PER_S, ALLOWED_PER_S, WINDOW = 50, 10, 64
 MOMENT_S = 0.1
@@ -46,13 +47,21 @@ class Metered(Fulfil):
         return None
 
 
-def bodies(count: int) -> Iterator[tuple[str, bytes]]:
-    """So many orders with ids of their own, made of one."""
-    (order,) = orders(1)
-    known = order.order_id.encode()
-    for number in range(count):
-        new = str(int(order.order_id) + 7 * number)
-        yield new, order.body.replace(known, new.encode())
+def bodies(sku: str, count: int) -> Iterator[tuple[str, bytes]]:
+    """So many small orders of one line: what is played is how many they are, not how large."""
+    for number in range(1_000_000, 1_000_000 + count):
+        yield (
+            str(number),
+            msgspec.json.encode(
+                {
+                    "id": number, "name": f"#{number}", "created_at": "2026-11-27T08:00:00Z",
+                    "updated_at": "2026-11-27T08:00:00Z", "currency": "USD", "total_price": "10.00",
+                    "financial_status": "paid", "payment_gateway_names": ["shopify_payments"],
+                    "line_items": [{"id": 1, "sku": sku, "title": "Mug", "quantity": 1, "price": "10.00"}],
+                    "billing_address": {"name": "Ada Moss", "address1": "1 Elm Street", "country_code": "US"},
+                }
+            ),
+        )  # fmt: skip
 
 
 async def others(world: World, fulfil: Metered, served: Counter[str]) -> None:
@@ -117,13 +126,13 @@ def test_fifty_orders_a_second_against_ten_calls_a_second_lose_nothing_and_starv
             # Thousands of commits; whether they survive a loss of power is asked elsewhere.
             await world.journal.writer._connection.run(lambda store: store.execute("PRAGMA synchronous = OFF"))
             await world.until_catalogue()
-            seen, wanted = Seen(world, fulfil), set()
+            seen, wanted, sku = Seen(world, fulfil), set(), fulfil.products[1].code
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(forecast.run)
                 tasks.start_soon(others, world, fulfil, served)
                 began, calls_before = world.clock.monotonic(), fulfil.calls["create_order"]
                 together: list[bytes] = []
-                for number, (id_, body) in enumerate(bodies(count), start=1):
+                for number, (id_, body) in enumerate(bodies(sku, count), start=1):
                     wanted.add(id_)
                     together.append(body)
                     if number % (ARRIVING_PER_S * MOMENT_S) == 0:
@@ -162,5 +171,5 @@ def test_fifty_orders_a_second_against_ten_calls_a_second_lose_nothing_and_starv
 
 def in_order(fulfil: Fulfil) -> bool:
     """Sales were made in the order of arrival, but for what is under way at once."""
-    numbers: list[Any] = [int(identifier) // 7 for identifier in fulfil.began]
+    numbers: list[Any] = [int(identifier) for identifier in fulfil.began]
     return all(earlier - later < 32 for earlier, later in pairwise(numbers))

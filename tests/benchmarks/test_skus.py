@@ -30,9 +30,9 @@ def holds(said: Cost) -> None:
 
 
 @pytest.mark.anyio
-async def test_twenty_thousand_skus_meet_every_goal(tmp_path: Path) -> None:
+async def test_five_thousand_skus_meet_every_goal(tmp_path: Path) -> None:
     """A small one by default; half a million is measured by `python -m tests.benchmarks.skus`, and below."""
-    holds(await cost(tmp_path / "store.db", 20_000))
+    holds(await cost(tmp_path / "store.db", 5_000))
 
 
 @pytest.mark.anyio
@@ -51,7 +51,7 @@ def test_the_index_never_takes_more_than_the_published_formula() -> None:
     assert published <= MIB_PER_100_000_MAX
     index = filled(0)
     worst = 0.0
-    for number in range(1, 90_001):
+    for number in range(1, 50_001):
         index.learn(f"SKU-{number}", number, active=True)
         if number > 20_000 and number % 1_000 == 0:
             worst = max(worst, index_bytes(index) / 2**20 / (number / 100_000))
