@@ -311,16 +311,7 @@ async def composed(config: Config, clock: Clock, telemetry: Telemetry) -> AsyncI
         await stack.enter_async_context(_running(supervisor))
         await engine.prepare()
         await catalogue.load()
-        await engine.post(CATALOGUE, CATALOGUE_KEY, Sync())
-        await engine.post(CATALOGUE_REFRESH, REFRESH_KEY, Refresh())
-        await engine.post(SKU_ALIASES, ALIASES_KEY, CheckAliases())
-        await engine.post(CUSTOMERS, CUSTOMERS_KEY, ReadBack())
-        if config.recovery is not None:
-            await engine.post(RUN_RECOVERY, SWEEP_KEY, Sweep())
-        for name in polled(config):
-            await engine.post(ORDER_POLL, poll_key_of(name), Poll())
-        for name in config.listings:
-            await engine.post(LISTINGS, listings_key_of(name), Expect())
+        await _begin(engine, config)
         if stock := stock_settings(config):
             await _begin_stock(engine, stock, stock_pulse)
             supervisor.add("stock pulse", stock_pulse.run)
@@ -409,6 +400,20 @@ async def _measure_lag(clock: Clock, emit: Callable[[Any], None]) -> None:
         before = clock.monotonic()
         await anyio.sleep(_LAG_EVERY_S)
         emit(runtime_events.LoopLag(seconds=max(0.0, clock.monotonic() - before - _LAG_EVERY_S)))
+
+
+async def _begin(engine: Engine, config: Config) -> None:
+    """The first messages, to those who then work on schedule."""
+    await engine.post(CATALOGUE, CATALOGUE_KEY, Sync())
+    await engine.post(CATALOGUE_REFRESH, REFRESH_KEY, Refresh())
+    await engine.post(SKU_ALIASES, ALIASES_KEY, CheckAliases())
+    await engine.post(CUSTOMERS, CUSTOMERS_KEY, ReadBack())
+    if config.recovery is not None:
+        await engine.post(RUN_RECOVERY, SWEEP_KEY, Sweep())
+    for name in polled(config):
+        await engine.post(ORDER_POLL, poll_key_of(name), Poll())
+    for name in config.listings:
+        await engine.post(LISTINGS, listings_key_of(name), Expect())
 
 
 async def _begin_stock(engine: Engine, stock: Mapping[str, StockSettings], pulse: Pulse) -> None:
