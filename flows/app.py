@@ -40,6 +40,7 @@ from flows.customers import NAME as CUSTOMERS
 from flows.customers import ReadBack
 from flows.desk import NAME as DESK
 from flows.doors import Doors, public_routes
+from flows.forecast import Forecast
 from flows.gauges import register_gauges
 from flows.hints import Hints
 from flows.listings import NAME as LISTINGS
@@ -117,9 +118,17 @@ _COMMANDS = ("pause", "resume", "release", "release_cause", "alias", "patch", "l
 class App:
     """One running Seamline. `accepting` is what readiness and intake look at."""
 
-    def __init__(self, config: Config, journal: Journal, engine: Engine, index: SkuIndex, telemetry: Telemetry) -> None:
+    def __init__(
+        self,
+        config: Config,
+        journal: Journal,
+        engine: Engine,
+        index: SkuIndex,
+        forecast: Forecast,
+        telemetry: Telemetry,
+    ) -> None:
         self.config, self.journal, self.engine, self.telemetry = config, journal, engine, telemetry
-        self.index = index
+        self.index, self.forecast = index, forecast
         self.standing = Standing(journal)
         looks = {"product.product": partial(engine.post, CATALOGUE, CATALOGUE_KEY, Sync())}
         if STOCK_MOVES in engine.channels:
@@ -281,10 +290,11 @@ async def composed(config: Config, clock: Clock, telemetry: Telemetry) -> AsyncI
             emit=emit,
         )
         outsides = await outsides_of(config, stack, clock, emit)
+        forecast = Forecast(journal, ORDER_IMPORTER, outsides[0])
         stock_pulse = Pulse(apart_s=_STOCK_APART_S)
-        engine = engine_of(config, journal, catalogue, outsides, emit, stock_pulse)
-        app = App(config, journal, engine, catalogue.index, telemetry)
-        register_gauges(telemetry.register_gauge, engine, app.standing)
+        engine = engine_of(config, journal, catalogue, outsides, forecast.counting(emit), stock_pulse)
+        app = App(config, journal, engine, catalogue.index, forecast, telemetry)
+        register_gauges(telemetry.register_gauge, engine, app.standing, forecast)
         supervisor = Supervisor(
             clock,
             on_restart=lambda part, error: emit(runtime_events.Restarted(part=part, reason=told(error))),
@@ -301,16 +311,7 @@ async def composed(config: Config, clock: Clock, telemetry: Telemetry) -> AsyncI
         await stack.enter_async_context(_running(supervisor))
         await engine.prepare()
         await catalogue.load()
-        await engine.post(CATALOGUE, CATALOGUE_KEY, Sync())
-        await engine.post(CATALOGUE_REFRESH, REFRESH_KEY, Refresh())
-        await engine.post(SKU_ALIASES, ALIASES_KEY, CheckAliases())
-        await engine.post(CUSTOMERS, CUSTOMERS_KEY, ReadBack())
-        if config.recovery is not None:
-            await engine.post(RUN_RECOVERY, SWEEP_KEY, Sweep())
-        for name in polled(config):
-            await engine.post(ORDER_POLL, poll_key_of(name), Poll())
-        for name in config.listings:
-            await engine.post(LISTINGS, listings_key_of(name), Expect())
+        await _begin(engine, config)
         if stock := stock_settings(config):
             await _begin_stock(engine, stock, stock_pulse)
             supervisor.add("stock pulse", stock_pulse.run)
@@ -318,6 +319,7 @@ async def composed(config: Config, clock: Clock, telemetry: Telemetry) -> AsyncI
         supervisor.add("hints", app.hints.run)
         supervisor.add("upkeep", lambda: run_upkeep(journal, path, config.store.room, emit))
         supervisor.add("standing", app.standing.run)
+        supervisor.add("forecast", forecast.run)
         supervisor.add("loop lag", lambda: _measure_lag(clock, emit))
         await _listening(app, stack)
         gc.collect()
@@ -339,7 +341,8 @@ async def _listening(app: App, stack: AsyncExitStack) -> None:
     commands = {name: partial(app.control, name) for name in _COMMANDS}
     ops = ops_app(
         checks=app.checks(),
-        notes=app.standing.pauses,
+        notes=lambda: [*app.standing.pauses(), *app.forecast.notes()],
+        status=app.forecast.report,
         metrics=app.telemetry.render,
         control=Control(key=key, commands=commands) if key is not None else None,
     )
@@ -397,6 +400,20 @@ async def _measure_lag(clock: Clock, emit: Callable[[Any], None]) -> None:
         before = clock.monotonic()
         await anyio.sleep(_LAG_EVERY_S)
         emit(runtime_events.LoopLag(seconds=max(0.0, clock.monotonic() - before - _LAG_EVERY_S)))
+
+
+async def _begin(engine: Engine, config: Config) -> None:
+    """The first messages, to those who then work on schedule."""
+    await engine.post(CATALOGUE, CATALOGUE_KEY, Sync())
+    await engine.post(CATALOGUE_REFRESH, REFRESH_KEY, Refresh())
+    await engine.post(SKU_ALIASES, ALIASES_KEY, CheckAliases())
+    await engine.post(CUSTOMERS, CUSTOMERS_KEY, ReadBack())
+    if config.recovery is not None:
+        await engine.post(RUN_RECOVERY, SWEEP_KEY, Sweep())
+    for name in polled(config):
+        await engine.post(ORDER_POLL, poll_key_of(name), Poll())
+    for name in config.listings:
+        await engine.post(LISTINGS, listings_key_of(name), Expect())
 
 
 async def _begin_stock(engine: Engine, stock: Mapping[str, StockSettings], pulse: Pulse) -> None:

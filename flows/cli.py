@@ -31,6 +31,7 @@ from flows.cli_parts import (
 )
 from flows.cli_people import audit, link, patch
 from flows.cli_skus import alias, sku
+from flows.cli_status import status
 from flows.screen import harmless, pairs, print_json, print_table, short, tell_more
 from runtime.clock import SystemClock, to_datetime
 from runtime.errors import ConfigInvalid, SeamlineError, Stop
@@ -50,6 +51,7 @@ schema = App(name="schema", help="Published schemas.")
 for part in (orders, holds, manifests, alias, sku, schema):
     app.command(part)
 app.command(backfill)
+app.command(status)
 app.command(listings)
 app.command(audit)
 orders.command(patch)

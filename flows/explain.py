@@ -58,7 +58,8 @@ def _standing(story: Story, opened: Sequence[CaseRow]) -> str:
     order, asks = story.order, bool(opened)
     if order is None:
         return _undecided(story, opened)
-    name = f"Order {order.reference} of {order.sales_channel} ({order.amount} {order.currency})"
+    amount = f" ({order.amount} {order.currency})" if order.currency else ""  # one that cannot be read has none
+    name = f"Order {order.reference} of {order.sales_channel}{amount}"
     match order.state:
         case "imported":
             rest = "" if asks else " Nothing is left to do here; shipping and invoicing are Fulfil's."
@@ -141,7 +142,8 @@ def _case(case: CaseRow, now: datetime) -> str:
     due = f"{'should have been done' if late else 'to be done'} by {_time(case.deadline_at)}"
     stake = f" At stake: {case.amount} {case.currency}." if case.amount and case.currency else ""
     ends = "It never ends by itself" if kind.ends == NEVER else f"It ends by itself {kind.ends}"
-    return f"{kind.title}: {case.sentence}.{stake}\nNext step, by {case.owner}, {due}: {kind.remedy}. {ends}."
+    why = case.sentence.removeprefix(f"{kind.title}: ")
+    return f"{kind.title}: {why}.{stake}\nNext step, by {case.owner}, {due}: {kind.remedy}. {ends}."
 
 
 def explain_sku(text: str, found: Sequence[Candidate], aliases: Sequence[AliasRow]) -> list[str]:

@@ -306,6 +306,10 @@ class Reading:
         rows = await self._query("order_on_its_way", _DECIDES, waits[-1].values["delivery"])
         return str(rows[0][0]) if rows else ""
 
+    async def in_queue(self) -> int:
+        """How many orders wait to be decided on, or for their calls to Fulfil; not those that are paused or parked."""
+        return int((await self._query("orders_in_queue", _DECIDES, "fulfil", "orders"))[0][0])
+
     async def undecided(self) -> int:
         """How many orders were received, and have not been decided on yet."""
         return int((await self._query("orders_undecided", _DECIDES))[0][0])

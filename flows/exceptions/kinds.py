@@ -162,15 +162,6 @@ KINDS: dict[str, Kind] = {
             remedy="look at the order in the sales channel, then release it, or cancel it there",
         ),
         Kind(
-            name="sale.failed",
-            title="Fulfil has made the sale, and does not go on with it",
-            owner=Owner.OPERATIONS,
-            deadline=timedelta(hours=4),
-            blocks="the shipping of the order",
-            ends=NEVER,
-            remedy="open the sale in Fulfil, mend what its exception says, then release the order",
-        ),
-        Kind(
             name="sale.mismatch",
             title="The sale in Fulfil has another total than the order",
             owner=Owner.FINANCE,
@@ -214,6 +205,15 @@ KINDS: dict[str, Kind] = {
             blocks="nothing: the money is on its way or gone",
             ends="when the sales channel sends a version whose refunds add up",
             remedy="look at the named refunds there, claim back what was refunded twice, then release the order",
+        ),
+        Kind(
+            name="sale.stalled",
+            title="Fulfil made the sale, and does not go on with it",
+            owner=Owner.OPERATIONS,
+            deadline=timedelta(hours=4),
+            blocks="shipping and invoicing: the sale exists, and stands still",
+            ends=NEVER,
+            remedy="open the sale in Fulfil, settle what its exceptions say there, then release the order",
         ),
         Kind(
             name="fulfil.refused",

@@ -257,6 +257,17 @@ FROM pause u ORDER BY u.scope DESC, u.name;
 SELECT count(DISTINCT m.key) FROM message m
 WHERE m.channel = ?1 AND NOT EXISTS (SELECT 1 FROM state s WHERE s.actor = ?1 AND s.key = m.key);
 
+-- name: orders_in_queue
+-- How many orders wait to be decided on or for their calls, but for parked ones and those of paused sales channels:
+-- (the actor that decides on orders, API, share). Counted in indexes alone.
+SELECT
+  (SELECT count(DISTINCT key) FROM message WHERE channel = ?1)
+  - (SELECT count(*) FROM parked WHERE channel = ?1)
+  - (SELECT count(DISTINCT m.key) FROM pause u
+     CROSS JOIN message m ON m.channel = ?1 AND m.key > u.name || '/' AND m.key < u.name || '0'
+     WHERE u.scope = 'partition')
+  + (SELECT count(*) FROM intent WHERE api = ?2 AND share = ?3);
+
 -- name: orders_by_state
 -- How many orders there are, by sales channel and state.
 SELECT sales_channel, state, count(*) FROM order_view GROUP BY sales_channel, state;
