@@ -11,11 +11,13 @@ from typing import Any
 from connectors.contract import Identification
 from connectors.patchworks.items import Items
 from connectors.patchworks.replies import Replies
+from flows.audit_log import AuditLog
 from flows.backfill import Backfill
 from flows.capabilities import fulfil_capabilities
 from flows.catalogue import Catalogue
 from flows.catalogue_refresh import CatalogueRefresh, RefreshPolicy
 from flows.config import Config, FulfilSettings
+from flows.customers import Customers
 from flows.desk import NAME as DESK
 from flows.desk import Desk
 from flows.flow_starts import FlowStartsActor
@@ -26,10 +28,11 @@ from flows.missing_orders import MissingOrders
 from flows.model.on_demand import OnDemandSettings
 from flows.model.outgoing import FlowTarget, What
 from flows.model.stock import StockSettings, place_of
+from flows.order_importer import CAUTIOUS, RESENDS_MAX, OrderImporter, Policy
 from flows.order_importer import NAME as ORDER_IMPORTER
-from flows.order_importer import RESENDS_MAX, OrderImporter, Policy
 from flows.order_poll import OrderPoll
 from flows.pulse import Pulse
+from flows.release import CauseReleases
 from flows.run_follower import RunFollower
 from flows.run_recovery import RunRecovery, recovery_policy
 from flows.sku_aliases import SkuAliases
@@ -73,6 +76,9 @@ def engine_of(
         catalogue,
         CatalogueRefresh(catalogue.index, journal, _refresh_policy(config.fulfil), emit),
         SkuAliases(catalogue.index, check_every=timedelta(seconds=config.fulfil.catalogue_every_s), emit=emit),
+        Customers(journal, read_after=timedelta(seconds=config.fulfil.customers_read_after_s), emit=emit),
+        AuditLog(journal, emit),
+        CauseReleases(journal),
         Desk(emit),
     ]
 
@@ -170,6 +176,7 @@ def order_policy(settings: FulfilSettings, *, counts_units: bool = False) -> Pol
         amends=known.amending,
         cancels=known.cancel_after_confirm == "accepted",
         counts_units=counts_units,
+        no_returns="" if known.returns == "readable" else CAUTIOUS.no_returns,
     )
 
 

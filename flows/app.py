@@ -36,8 +36,12 @@ from flows.catalogue_refresh import KEY as REFRESH_KEY
 from flows.catalogue_refresh import NAME as CATALOGUE_REFRESH
 from flows.catalogue_refresh import Refresh
 from flows.config import Config
+from flows.customers import KEY as CUSTOMERS_KEY
+from flows.customers import NAME as CUSTOMERS
+from flows.customers import ReadBack
 from flows.desk import NAME as DESK
 from flows.doors import Doors, public_routes
+from flows.forecast import Forecast
 from flows.gauges import register_gauges
 from flows.hints import Hints
 from flows.listings import NAME as LISTINGS
@@ -47,19 +51,22 @@ from flows.listings import key_of as listings_key_of
 from flows.manifests import NAME as MANIFESTS
 from flows.manifests import PageReceived
 from flows.manifests import key_of as manifest_key_of
-from flows.model.messages import MISSING_ORDERS
+from flows.model.messages import AUDIT_LOG, MISSING_ORDERS
 from flows.model.outgoing import FLOW_STARTS
 from flows.model.runs import RUN_FOLLOWER
 from flows.model.schema import ORDERS
 from flows.model.skus import SkuIndex
 from flows.model.stock import STOCK_READER, LookLevels, ReadProducts, StockSettings, place_key
 from flows.order_importer import NAME as ORDER_IMPORTER
+from flows.order_importer import OrderImporter
+from flows.order_importer.asking import link_order, patch_order
 from flows.order_poll import NAME as ORDER_POLL
 from flows.order_poll import Poll
 from flows.order_poll import key_of as poll_key_of
 from flows.outside import outsides_of
 from flows.pulse import Pulse
-from flows.release import release
+from flows.release import NAME as CAUSE_RELEASES
+from flows.release import paused, release, release_cause
 from flows.run_recovery import NAME as RUN_RECOVERY
 from flows.run_recovery import SWEEP_KEY, Sweep
 from flows.sku_aliases import KEY as ALIASES_KEY
@@ -113,16 +120,28 @@ busy event loop than for the disk, several times a commit, and every order waits
 """
 _GC_THRESHOLDS = (50_000, 20, 50)
 """An order makes hundreds of short-lived objects and no cycles: looking for those less often saves CPU."""
-_RELEASING = (ORDER_IMPORTER, RUN_RECOVERY, ORDER_POLL, MANIFESTS, MISSING_ORDERS, LISTINGS, FLOW_STARTS, STOCK_DRIFT)
+_RELEASING = (
+    *(ORDER_IMPORTER, RUN_RECOVERY, ORDER_POLL, MANIFESTS, MISSING_ORDERS, LISTINGS, FLOW_STARTS),
+    *(CUSTOMERS, STOCK_DRIFT),
+)
 """Actors with something that a person can have decided on again, the one that comes first for a key."""
+_COMMANDS = ("pause", "resume", "release", "release_cause", "alias", "patch", "link", "backfill")
 
 
 class App:
     """One running Seamline. `accepting` is what readiness and intake look at."""
 
-    def __init__(self, config: Config, journal: Journal, engine: Engine, index: SkuIndex, telemetry: Telemetry) -> None:
+    def __init__(
+        self,
+        config: Config,
+        journal: Journal,
+        engine: Engine,
+        index: SkuIndex,
+        forecast: Forecast,
+        telemetry: Telemetry,
+    ) -> None:
         self.config, self.journal, self.engine, self.telemetry = config, journal, engine, telemetry
-        self.index = index
+        self.index, self.forecast = index, forecast
         self.standing = Standing(journal)
         self.stock_standing = StockStanding(list(stock_settings(config)), journal)
         unsettled = Unsettled(config.sales_channels, index, journal)
@@ -174,7 +193,11 @@ class App:
         name = parameters.get("name", "")
         scope: Scope = "actor" if parameters.get("scope") == "actor" else "partition"
         if command == "release":
-            return await release(parameters.get("key", ""), self.engine, self.journal, _RELEASING)
+            return await release(parameters, self.engine, self.journal, _RELEASING)
+        if command == "release_cause":
+            return await release_cause(parameters, self.engine, self.journal, ORDER_IMPORTER)
+        if command in ("patch", "link"):
+            return await self._ask_of_order(command, parameters)
         if command == "alias":
             to_aliases = partial(self.engine.post, SKU_ALIASES, ALIASES_KEY)
             return await decide_on_alias(parameters, self.index, self.journal, to_aliases)
@@ -188,6 +211,18 @@ class App:
         await (self.engine.pause if command == "pause" else self.engine.resume)(scope, name, "operator")
         await self.standing.look()
         return f"{name} is {'paused' if command == 'pause' else 'going on'}"
+
+    async def _ask_of_order(self, command: str, parameters: Mapping[str, str]) -> str:
+        """What a person asks of one order; while it is paused, it waits like everything else of that order."""
+        key = parameters.get("key", "")
+        importer = cast("OrderImporter", self.engine.loops[ORDER_IMPORTER].actor)
+        post = partial(self.engine.post, ORDER_IMPORTER, key)
+        if command == "patch":
+            said = await patch_order(parameters, importer, self.journal, post)
+        else:
+            said = await link_order(parameters, importer, post)
+        when = paused(key, self.engine, ORDER_IMPORTER)
+        return f"{said} ({when})" if when and not parameters.get("dry_run") else said
 
 
 def run_process(path: Path) -> None:
@@ -239,7 +274,16 @@ def telemetry_of(config: Config, clock: Clock) -> Telemetry:
             "sales_channel": config.sales_channels,
             "api": ("fulfil", "patchworks", "patchworks_callbacks"),
             "actor": (
-                *(ORDER_IMPORTER, CATALOGUE, CATALOGUE_REFRESH, SKU_ALIASES, DESK),
+                *(
+                    ORDER_IMPORTER,
+                    CATALOGUE,
+                    CATALOGUE_REFRESH,
+                    SKU_ALIASES,
+                    AUDIT_LOG,
+                    CAUSE_RELEASES,
+                    DESK,
+                    CUSTOMERS,
+                ),
                 *(RUN_RECOVERY, ORDER_POLL, MANIFESTS, MISSING_ORDERS, BACKFILL, LISTINGS),
                 *(FLOW_STARTS, RUN_FOLLOWER, STOCK_MOVES, STOCK_READER, STOCK_SIGHTINGS, STOCK_PUBLISHER),
                 *(STOCK_BACKLOG, STOCK_DRIFT),
@@ -273,10 +317,11 @@ async def composed(config: Config, clock: Clock, telemetry: Telemetry) -> AsyncI
             emit=emit,
         )
         outsides = await outsides_of(config, stack, clock, emit)
+        forecast = Forecast(journal, ORDER_IMPORTER, outsides[0])
         stock_pulse = Pulse(apart_s=_STOCK_APART_S)
-        engine = engine_of(config, journal, catalogue, outsides, emit, stock_pulse)
-        app = App(config, journal, engine, catalogue.index, telemetry)
-        register_gauges(telemetry.register_gauge, engine, app.standing, app.stock_standing)
+        engine = engine_of(config, journal, catalogue, outsides, forecast.counting(emit), stock_pulse)
+        app = App(config, journal, engine, catalogue.index, forecast, telemetry)
+        register_gauges(telemetry.register_gauge, engine, app.standing, forecast, app.stock_standing)
         supervisor = Supervisor(
             clock,
             on_restart=lambda part, error: emit(runtime_events.Restarted(part=part, reason=told(error))),
@@ -302,6 +347,7 @@ async def composed(config: Config, clock: Clock, telemetry: Telemetry) -> AsyncI
             supervisor.add("stock standing", app.stock_standing.run)
         supervisor.add("upkeep", lambda: run_upkeep(journal, path, config.store.room, emit))
         supervisor.add("standing", app.standing.run)
+        supervisor.add("forecast", forecast.run)
         supervisor.add("loop lag", lambda: _measure_lag(clock, emit))
         await _listening(app, stack)
         gc.collect()
@@ -320,10 +366,11 @@ async def _listening(app: App, stack: AsyncExitStack) -> None:
     """Open the private listener first, so that a start can be watched, then the public one."""
     config, emit = app.config, cast("Callable[[object], None]", app.telemetry.emit)
     key = config.ops.control_key
-    commands = {name: partial(app.control, name) for name in ("pause", "resume", "release", "alias", "backfill")}
+    commands = {name: partial(app.control, name) for name in _COMMANDS}
     ops = ops_app(
         checks=app.checks(),
-        notes=app.standing.pauses,
+        notes=lambda: [*app.standing.pauses(), *app.forecast.notes()],
+        status=app.forecast.report,
         metrics=app.telemetry.render,
         control=Control(key=key, commands=commands) if key is not None else None,
     )
@@ -386,10 +433,11 @@ async def _measure_lag(clock: Clock, emit: Callable[[Any], None]) -> None:
 
 
 async def _begin(engine: Engine, config: Config, stock_pulse: Pulse) -> None:
-    """Have everything looked at that may have changed while no process ran."""
+    """The first messages, to those who then work on schedule."""
     await engine.post(CATALOGUE, CATALOGUE_KEY, Sync())
     await engine.post(CATALOGUE_REFRESH, REFRESH_KEY, Refresh())
     await engine.post(SKU_ALIASES, ALIASES_KEY, CheckAliases())
+    await engine.post(CUSTOMERS, CUSTOMERS_KEY, ReadBack())
     if config.recovery is not None:
         await engine.post(RUN_RECOVERY, SWEEP_KEY, Sweep())
     for name in polled(config):

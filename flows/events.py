@@ -39,6 +39,16 @@ class OrderImported(Event, frozen=True):
     seconds: float
 
 
+class CustomersCompared(Event, frozen=True):
+    """It was compared whose party these sales have with what was known of their customers."""
+
+    event = "customers.compared"
+    metrics = (
+        Counter("seamline_customer_sales_compared_total", "Sales whose party in Fulfil was compared.", amount="sales"),
+    )
+    sales: int
+
+
 class CaseOpened(Event, frozen=True):
     """An exception began, and waits for its owner."""
 
@@ -91,6 +101,15 @@ class AliasDecided(Event, frozen=True):
     event = "alias.decided"
     level = "info"
     metrics = (Counter("seamline_aliases_decided_total", "Decisions on aliases of SKUs.", ("action",)),)
+    action: str
+
+
+class PersonDecided(Event, frozen=True):
+    """A decision of a person was written into the audit log. Who it was stands there, and nowhere else."""
+
+    event = "person.decided"
+    level = "info"
+    metrics = (Counter("seamline_decisions_recorded_total", "Decisions of people on record.", ("action",)),)
     action: str
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from flows.forecast import Forecast
 from flows.standing import Standing
 from flows.stock_standing import StockStanding
 from runtime.engine import Engine
@@ -13,7 +14,9 @@ RegisterGauge = Callable[[str, str, Sequence[str], Read], None]
 """(name, help, labels, read), as `Telemetry.register_gauge`."""
 
 
-def register_gauges(gauge: RegisterGauge, engine: Engine, standing: Standing, stock: StockStanding) -> None:
+def register_gauges(
+    gauge: RegisterGauge, engine: Engine, standing: Standing, forecast: Forecast, stock: StockStanding
+) -> None:
     """Register them all."""
 
     def of_channels(field: str) -> Callable[[], list[tuple[list[str], float]]]:
@@ -38,6 +41,18 @@ def register_gauges(gauge: RegisterGauge, engine: Engine, standing: Standing, st
         "How long the oldest change of stock waits to be sent.",
         ["sales_channel"],
         lambda: stock.oldest_s(),  # noqa: PLW0108 - see above
+    )
+    gauge(
+        "seamline_orders_waiting",
+        "Orders that were received, and wait to be decided on or for their call to Fulfil.",
+        [],
+        lambda: forecast.waiting(),  # noqa: PLW0108 - see above
+    )
+    gauge(
+        "seamline_orders_drain_seconds",
+        "Until the orders that wait now are done, at the rate they go in (absent: it is not known).",
+        [],
+        lambda: forecast.seconds(),  # noqa: PLW0108 - see above
     )
     gauge(
         "seamline_calls_in_flight",

@@ -11,7 +11,9 @@ import shutil
 import signal
 import sys
 import tempfile
+from collections.abc import Collection, Sequence
 from pathlib import Path
+from typing import Any
 
 import anyio
 import msgspec
@@ -19,10 +21,11 @@ import msgspec
 from connectors.http import outgoing
 from flows.demo.erp import Erp
 from flows.demo.hub import Hub
-from flows.demo.observer import canonical_digest, judge, judge_surroundings
+from flows.demo.observer import Expected, canonical_digest, judge, judge_surroundings
 from flows.demo.screen import View, show_addresses, show_summary, view
 from flows.demo.script import Script
 from flows.demo.settings import Keys
+from flows.demo.shelves import judge_stock, oversold, told_wrong
 from flows.demo.stories import ORDERS_MAX, SALES_CHANNELS, Day, day
 from flows.demo.summary import Asked, Pace, Summary, pace, summarised
 from flows.demo.world import DemoFailed, World, running_world
@@ -35,6 +38,7 @@ _CONNECTIONS_MAX = 24
 _POLL_S = 0.15
 _WATCH_EVERY_S = 0.5
 _QUIET_LOOKS = 3
+_TOLD_WITHIN_S, _TOLD_EVERY_S = 60.0, 0.5
 _REST_WITHIN_S, _REST_WITHIN_S_PER_ORDER = 60.0, 0.05
 _BUSY = (
     "seamline_channel_depth",
@@ -141,6 +145,7 @@ class _Living:
         self._hub = Hub(world.asked, world.hub_url, world.keys)
         self._erp = Erp(world.asked, world.erp_url, world.keys.fulfil)
         self._script = Script(today, self._hub, self._erp)
+        self._expected: Sequence[Expected] = ()
         self._rest_within_s = _REST_WITHIN_S + _REST_WITHIN_S_PER_ORDER * len(today.planned)
 
     async def day(self) -> Summary:
@@ -157,19 +162,32 @@ class _Living:
     async def _judged(self, screen: View, morning: Pace, began: float) -> Summary:
         """What everybody says of the day that is over, and what the observer finds."""
         world, script = self._world, self._script
+        listed: dict[str, Any] = {}
+
+        async def ask(name: str, *command: str) -> None:
+            listed[name] = await world.command(*command, "--limit", str(ORDERS_MAX))
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(ask, "orders", "orders", "list")
+            tasks.start_soon(ask, "holds", "holds")
         books, hub_books = await self._erp.books(sales=True), await self._hub.books(full=True)
+        available = await self._erp.available()
         metrics, warehouse = await world.metrics(), await self._erp.warehouse()
         screen.shows(hub_books.deliveries.distinct, books.sales_count)
-        expected = await script.expected()
+        expected = self._expected
+        figures = {name: of.figures for name, of in hub_books.sales_channels.items()}
+        beyond = {name: of.sold_beyond_units for name, of in hub_books.sales_channels.items()}
+        units = oversold(expected, available, beyond)
         names = {each.id: each.name for each in SALES_CHANNELS}
         placed = {name: [each.id for each in of.orders] for name, of in hub_books.sales_channels.items()}
         asked = Asked(
-            orders=await world.command("orders", "list", "--limit", str(ORDERS_MAX)),
-            holds=await world.command("holds", "--limit", str(ORDERS_MAX)),
+            orders=listed["orders"],
+            holds=listed["holds"],
             books=books,
             hub=hub_books,
             warehouse=warehouse,
             metrics=metrics,
+            oversold=units,
             digests={
                 "fulfil": canonical_digest(books),
                 "fulfil_with_dates": await self._erp.digest(),
@@ -182,6 +200,7 @@ class _Living:
             findings=(
                 *judge(expected, self._hub.acknowledged(hub_books), books, names),
                 *judge_surroundings(expected, placed, msgspec.structs.asdict(script.due), warehouse),
+                *judge_stock(expected, available, figures, units),
             ),
             morning=morning,
             wall_s=anyio.current_time() - began,
@@ -199,17 +218,41 @@ class _Living:
         await script.edit_behind()
         rested = await self._rest("the morning")
         morning = pace((await self._erp.books(sales=False)).sales_count, rested - began, await self._world.metrics())
-        screen.says("afternoon: failed runs are recovered; edits, cancels and refunds of orders long imported")
+        screen.says("afternoon: failed runs are recovered; edits, cancels and refunds before the pick, and after it")
         await script.recover()
+        await script.begin()
         await script.change()
-        screen.says("afternoon: the warehouse picks, packs and ships")
+        screen.says("afternoon: the warehouse picks, packs and ships; two sales channels sell the same last pieces")
         await script.ship()
+        await script.race()
         await self._rest("the afternoon")
-        screen.says(f"evening: {len(self._today.arriving_skus)} of the missing products appear in the ERP")
+        await self._told(self._today.scarce_skus)
+        arriving = len(self._today.arriving_skus)
+        screen.says(
+            f"evening: {arriving} of the missing products appear; somebody sells what nobody has; a last delivery"
+        )
         await script.arrive()
+        await script.oversell()
+        await script.deliver()
+        self._expected = await script.expected()
         await self._synced()
         await self._rest("the evening")
+        screen.says("evening: every sales channel's figures are compared with the ERP's")
+        await self._told(None)
         return morning
+
+    async def _told(self, skus: Collection[str] | None) -> None:
+        """Return when every sales channel shows what it may sell of these SKUs (None: of all), or that takes too long:
+        then the observer says so.
+        """
+        with anyio.move_on_after(_TOLD_WITHIN_S):
+            while True:
+                available = await self._erp.available()
+                some = {sku: left for sku, left in available.items() if skus is None or sku in skus}
+                figures = {each.name: await self._hub.figures(each.name) for each in SALES_CHANNELS}
+                if not any(told_wrong(self._expected, some, figures)):
+                    return
+                await anyio.sleep(_TOLD_EVERY_S)
 
     async def _watch(self, screen: View) -> None:
         """Keep the view up to date, and notice a process that has gone."""

@@ -33,7 +33,9 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def figures(format_: Literal["shopify", "woocommerce"], body: bytes) -> Figures:
-    """The figures of an order that is paid in full, from its sales channel's own JSON."""
+    """The figures of an order that is paid in full, from its sales channel's own JSON: of what is left of it, where
+    the sales channel says which whole lines were taken away.
+    """
     order = msgspec.json.decode(body)
     return _of_shopify(order) if format_ == "shopify" else _of_woocommerce(order)
 
@@ -44,10 +46,18 @@ def reference(format_: Literal["shopify", "woocommerce"], body: bytes) -> str:
     return str(order["name"] if format_ == "shopify" else order["number"])
 
 
+def skus(body: bytes) -> set[str]:
+    """Everything that was ever on an order, in either format."""
+    return {line["sku"] for line in msgspec.json.decode(body)["line_items"]}
+
+
 def _of_shopify(order: Mapping[str, Any]) -> Figures:
     included = order["taxes_included"]
+    items = [line for line in order["line_items"] if line["current_quantity"]]
+    if any(line["current_quantity"] != line["quantity"] for line in items):
+        raise ValueError("a line has lost some of its pieces; the demo's orders lose whole lines")
     lines = []
-    for line in order["line_items"]:
+    for line in items:
         gross = Decimal(line["price"]) * line["quantity"]
         discount = _sum(each["amount"] for each in line["discount_allocations"])
         net = gross - discount - (_tax(line) if included else 0)
@@ -55,11 +65,11 @@ def _of_shopify(order: Mapping[str, Any]) -> Figures:
     costs = order["shipping_lines"]
     return Figures(
         currency=order["currency"],
-        total=Decimal(order["total_price"]),
+        total=Decimal(order["current_total_price"]),
         goods=sum((line.amount for line in lines), Decimal(0)),
-        tax=sum((_tax(taxed) for taxed in (*order["line_items"], *costs)), Decimal(0)),
+        tax=sum((_tax(taxed) for taxed in (*items, *costs)), Decimal(0)),
         shipping=sum((Decimal(cost["price"]) - (_tax(cost) if included else 0) for cost in costs), Decimal(0)),
-        paid=Decimal(order["total_price"]),
+        paid=Decimal(order["current_total_price"]),
         lines=tuple(sorted(lines)),
     )
 

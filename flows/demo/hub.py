@@ -7,7 +7,7 @@ webhook trigger, mapped; the others are announced by the sales channel itself.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import anyio
@@ -56,12 +56,33 @@ class ChannelOrder(msgspec.Struct, frozen=True):
     revision: int
 
 
+class ChannelLevel(msgspec.Struct, frozen=True):
+    """What a sales channel shows of a SKU."""
+
+    sku: str
+    shown: int
+
+
+class LevelsTaken(msgspec.Struct, frozen=True):
+    """Stock levels that flows brought to a sales channel: all, and different ones."""
+
+    received: int = 0
+    distinct: int = 0
+
+
 class ChannelBooks(msgspec.Struct, frozen=True, kw_only=True):
     """A sales channel's books, as far as the observer reads them."""
 
     orders_count: int
     sold_beyond_units: int
+    stock: LevelsTaken = LevelsTaken()
     orders: tuple[ChannelOrder, ...] = ()
+    levels: tuple[ChannelLevel, ...] = ()
+
+    @property
+    def figures(self) -> dict[str, int]:
+        """What it shows, by SKU."""
+        return {level.sku: level.shown for level in self.levels}
 
 
 class HubBooks(msgspec.Struct, frozen=True, kw_only=True):
@@ -71,6 +92,15 @@ class HubBooks(msgspec.Struct, frozen=True, kw_only=True):
     flows: dict[str, dict[str, int]]
     deliveries: Deliveries
     operations: int
+
+
+class _DigestedChannel(msgspec.Struct, frozen=True):
+    orders: msgspec.Raw
+    levels: tuple[ChannelLevel, ...]
+
+
+class _DigestedBooks(msgspec.Struct, frozen=True):
+    sales_channels: dict[str, _DigestedChannel]
 
 
 class _Run(msgspec.Struct, frozen=True):
@@ -99,15 +129,28 @@ class Hub:
     # -- at a sales channel --------------------------------------------------------------------------------------------
 
     async def place(
-        self, sales_channel: str, count: int = 1, lines: Sequence[Wanted] = (), *, announce: bool = True
+        self,
+        sales_channel: str,
+        count: int = 1,
+        lines: Sequence[Wanted] = (),
+        *,
+        announce: bool = True,
+        payment: str | None = None,
+        is_test: bool = False,
     ) -> Sequence[Placed]:
-        """So many orders of what the sales channel draws, or one of these lines."""
-        wish = {"count": count, "lines": msgspec.to_builtins(lines), "announce": announce}
+        """So many orders of what the sales channel draws, or one of these lines. Without a payment, they are paid."""
+        wish = {
+            "count": count,
+            "lines": msgspec.to_builtins(lines),
+            "announce": announce,
+            "payment": payment or "paid",
+            "is_test": is_test,
+        }
         answer = await self._control(f"sales-channels/{sales_channel}/orders", wish)
         return msgspec.json.decode(answer, type=_Placed).orders
 
     async def change(self, sales_channel: str, order_id: str, what: str, **change: Any) -> None:
-        """`edit`, `cancel`, `refund` or `touch` an order; its flow is told."""
+        """`edit`, `cancel`, `refund`, `pay` or `touch` an order; its flow is told."""
         path = f"sales-channels/{sales_channel}/orders/{order_id}/{what}"
         await self._control(path, msgspec.to_builtins(change))
 
@@ -115,9 +158,10 @@ class Hub:
         """The order as it is now, in the sales channel's own JSON."""
         return await self._ask(f"{self._url}/sandbox/sales-channels/{sales_channel}/orders/{order_id}")
 
-    async def put_levels(self, sales_channel: str, levels: Sequence[Mapping[str, Any]]) -> None:
-        """Somebody sets stock figures by hand."""
-        await self._control(f"sales-channels/{sales_channel}/stock", levels)
+    async def figures(self, sales_channel: str) -> dict[str, int]:
+        """What the sales channel shows of each SKU."""
+        content = await self._ask(f"{self._url}/sandbox/sales-channels/{sales_channel}/stock")
+        return {level.sku: level.shown for level in msgspec.json.decode(content, type=list[ChannelLevel])}
 
     async def push(self, sales_channel: str, order_ids: Sequence[str]) -> None:
         """Map the orders as they are now and hand them to their flow: one as it is, several together."""
@@ -148,6 +192,10 @@ class Hub:
     async def run(self, flow: int) -> None:
         """The schedule of a flow is due."""
         await self._control(f"flows/{flow}/run", {})
+
+    async def pause(self, *, on: bool) -> None:
+        """Every run waits, or goes on."""
+        await self._control("queue", {"paused": on})
 
     async def misbehave(self, rules: Sequence[FaultRule]) -> None:
         """Deliver by this plan of faults from now on."""
@@ -204,10 +252,13 @@ class Hub:
         return msgspec.json.decode(content, type=HubBooks)
 
     async def digest(self) -> str:
-        """One text for everything that the sales channels have, but times."""
-        content = await self._ask(f"{self._url}/sandbox/books/digest")
-        digest: str = msgspec.json.decode(content)["digest"]
-        return digest
+        """One text for what the sales channels have sold and show; not for how often they were told of it."""
+        books = msgspec.json.decode(await self._ask(f"{self._url}/sandbox/books?full=1"), type=_DigestedBooks)
+        rows = [
+            [name, of.orders, [(level.sku, max(0, level.shown)) for level in of.levels]]
+            for name, of in sorted(books.sales_channels.items())
+        ]
+        return hashlib.sha256(msgspec.json.encode(rows)).hexdigest()
 
     def acknowledged(self, books: HubBooks) -> dict[OrderName, int]:
         """Of each order, how many versions of it were answered with 2xx at least once."""

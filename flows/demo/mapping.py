@@ -13,6 +13,8 @@ from typing import Any
 import msgspec
 
 Json = dict[str, Any]
+_PAYMENTS = {"refunded": "refunded", "on-hold": "pending", "pending": "pending"}
+"""What an order's status says of its payment, where it is not paid."""
 _PRICE_DIGITS = Decimal("0.000001")
 
 
@@ -42,7 +44,7 @@ def _mapped(order: Mapping[str, Any]) -> Json:
         ],
         "total": order["total"],
         "total_tax": order["total_tax"],
-        "financial_status": "refunded" if order["status"] == "refunded" else "paid",
+        "financial_status": _PAYMENTS.get(order["status"], "paid"),
         "cancelled_at": _utc(order["date_modified_gmt"]) if cancelled else None,
         "customer": {
             "id": str(order["customer_id"]),

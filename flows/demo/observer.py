@@ -15,10 +15,12 @@ from decimal import Decimal
 import msgspec
 
 from flows.demo.figures import Figures, Line
-from flows.demo.stories import Story
+from flows.demo.stories import Story, Wanted
 
 OrderName = tuple[str, str]
 """Sales channel and order id."""
+_CANCELLED = "cancel"
+"""The state of a sale that is cancelled."""
 
 
 class Expected(msgspec.Struct, frozen=True, kw_only=True):
@@ -31,6 +33,10 @@ class Expected(msgspec.Struct, frozen=True, kw_only=True):
     versions: int
     sale: Figures | None
     """None: there must never be a sale."""
+    cancelled: bool = False
+    """Whether that sale must be cancelled."""
+    reserved: tuple[Wanted, ...] = ()
+    """Units that it needs and that are not in the ERP."""
 
 
 class SaleLine(msgspec.Struct, frozen=True):
@@ -103,6 +109,8 @@ class Fault(enum.StrEnum):
     """A sale whose figures are not those of the order."""
     UNEXPECTED = "unexpected"
     """A sale of an order that must have none, or of no order that was placed."""
+    MISTOLD = "mistold"
+    """A sales channel was told of more, or of less, than it may sell."""
     DISTURBED = "disturbed"
     """What people did in the warehouse or at a sales channel is not what its books say."""
 
@@ -196,6 +204,8 @@ def _of_order(expected: Expected, acknowledged: int, sales: list[Sale]) -> Itera
         yield Finding(Fault.LOST, order, f"acknowledged ({expected.story}), and not in the books")
     for sale in sales:
         differing = list(_differences(expected.sale, sale))
+        if expected.cancelled != (sale.state == _CANCELLED):
+            differing.append("it is not cancelled" if expected.cancelled else "it is cancelled")
         if differing:
             sentence = f"sale {sale.id} ({expected.story}): {'; '.join(differing)}"
             yield Finding(Fault.WRONG, order, sentence)
@@ -214,7 +224,8 @@ def _differences(expected: Figures, sale: Sale) -> Iterator[str]:
     for name, right, found in pairs:
         if right != found:
             yield f"its {name} is {found}, not {right}"
-    if expected.lines != tuple(sorted(Line(line.sku or "", line.quantity, line.amount) for line in sale.lines)):
+    there = [Line(line.sku or "", line.quantity, line.amount) for line in sale.lines if line.quantity or line.amount]
+    if expected.lines != tuple(sorted(there)):
         yield "its lines are not those of the order"
 
 

@@ -149,7 +149,14 @@ def _of_the_erp(summary: Summary) -> Iterator[tuple[str, str]]:
     yield "ERP calls per sale", f"{erp.calls_per_sale:.3f}"
     shipments = f"{warehouse.shipped} shipments done, {warehouse.packed} packed, {warehouse.on_hold} on hold"
     yield "warehouse", f"{shipments}; {warehouse.parcels} parcels, {warehouse.moves} stock moves"
-    yield "units oversold", _listed(summary.oversold_units)
+    stock, units = summary.stock, summary.stock.oversold
+    told = f"{stock.levels_published} levels published in {stock.starts} starts of flows"
+    yield "stock", f"{told}, {stock.possible_repeats} of them possible repeats; {stock.figures} figures compared"
+    beyond = ", ".join(f"{name} {number}" for name, number in units.beyond_told.items() if number) or "none"
+    yield (
+        "units oversold",
+        f"beyond what was shown: {beyond}; sold twice at once: {units.raced}; told too much: {units.told_too_much}",
+    )
 
 
 def _listed(counts: Mapping[str, int]) -> str:

@@ -14,13 +14,16 @@ import anyio
 import msgspec
 
 from flows.demo.erp import Erp
-from flows.demo.figures import figures, reference
+from flows.demo.figures import Figures, figures, reference, skus
 from flows.demo.hub import Hub, OrderName
 from flows.demo.observer import Expected
 from flows.demo.settings import POLLS, WEB_EVENTS, WEB_MISTAKEN, hub_faults, stalled
 from flows.demo.stories import (
+    AMENDED,
+    BEGUN,
     NEVER_SOLD,
     OF_THE_MAP,
+    OF_THE_SHELF,
     OF_THE_STALL,
     OUTLET,
     SALES_CHANNELS,
@@ -30,8 +33,9 @@ from flows.demo.stories import (
     Planned,
     SalesChannel,
     Story,
+    Wanted,
 )
-from flows.demo.warehouse import Due, Handled, arrivals, events
+from flows.demo.warehouse import Due, Handled, arrivals, delivery, events
 
 ORDERS_PER_S = 80
 """How fast new orders arrive in the morning: a little below what the ERP takes."""
@@ -40,11 +44,14 @@ _TICK = 20
 _BETWEEN_VERSIONS_S = 2.0
 """Sales channels tell versions of an order apart by whole seconds."""
 _AT_ONCE_MAX = 8
-_LEVELS_SET = 50
+_ARRIVING_EVERY = 4
+"""Goods arrive of every fourth product."""
+_LATER = OF_THE_MAP | OF_THE_STALL | OF_THE_SHELF
+"""Stories of the orders that are not placed in the rush."""
 
 
 class Live(msgspec.Struct, kw_only=True):
-    """An order as it is lived. `first` is its first version, where that is the one that is sold."""
+    """An order as it is lived. `first` is its first version, where the sale is made of it and a later one comes."""
 
     planned: Planned
     order_id: str
@@ -73,7 +80,7 @@ class Script:
 
         The last read is before anything goes wrong, so that no read undoes what the next steps need.
         """
-        ordinary = [each for each in self._today.planned if each.story not in OF_THE_MAP | OF_THE_STALL]
+        ordinary = [each for each in self._today.planned if each.story not in _LATER]
         ticks = [ordinary[start : start + _TICK] for start in range(0, len(ordinary), _TICK)]
         read_after = {len(ticks) // 3, 2 * len(ticks) // 3, len(ticks) - 1}
         began = anyio.current_time()
@@ -83,7 +90,7 @@ class Script:
             if place in read_after:
                 await self._read()
             if place == len(ticks) // 2:
-                await self._erp.play(arrivals(self._today.products))
+                await self._erp.play(arrivals(self._today.products[::_ARRIVING_EVERY]))
         await self._hub.settle_and_retry()
 
     async def _read(self) -> None:
@@ -129,32 +136,40 @@ class Script:
         await self._hub.retry(self._stuck)
         await self._hub.settle_and_retry()
 
+    async def begin(self) -> None:
+        """The warehouse begins: it has exactly those orders in its hands whose edits and cancels come too late.
+
+        No sales channel may hear of these shipments before `change`: it would refuse the cancel. A watcher of shipments
+        tells only after its next look and some seconds of company, or else is to be kept waiting here.
+        """
+        begun = [each for each in self.live if each.planned.story in BEGUN]
+        await self._handle(begun, [BEGUN[each.planned.story] for each in begun])
+
     async def change(self) -> None:
-        """What comes late: edits, cancels and refunds of orders long imported, mere touches, corrections."""
+        """What comes late: edits, cancels and refunds of orders long imported, payments, mere touches, corrections."""
         await self._hub.wait(_BETWEEN_VERSIONS_S)
-        await self._edit(Story.EDITED_AFTER)
-        await self._cancel(Story.CANCELLED_AFTER, Story.SKU_CANCELLED)
+        await self._cancel(Story.CANCELLED_SHIPPED, Story.CANCELLED_AFTER, Story.SKU_CANCELLED)
+        await self._edit(Story.EDITED_PICKED, Story.EDITED_AFTER)
         for each in await self._of(Story.REFUNDED):
-            line = msgspec.json.decode(each.first)["line_items"][0]
-            await self._changed(each, "refund", lines=[{"sku": line["sku"], "quantity": 1}])
+            line = each.planned.lines[0]
+            await self._changed(each, "refund", lines=[{"sku": line.sku, "quantity": line.quantity}])
+        for each in await self._of(Story.PAID_LATER):
+            await self._changed(each, "pay")
         for each in await self._of(Story.TOUCHED, Story.CORRECTED):
             await self._changed(each, "touch")
-        for place, sales_channel in enumerate(SALES_CHANNELS):
-            some = self._today.products[place * _LEVELS_SET : (place + 1) * _LEVELS_SET]
-            await self._hub.put_levels(sales_channel.name, [{"sku": each.sku, "quantity": 20} for each in some])
         await self._hub.settle_and_retry()
 
     async def ship(self) -> None:
         """The warehouse picks, packs and ships a part of what was sold."""
         handled = [each for each in self.live if each.planned.handling is not Handling.NONE]
-        bodies = await self._bodies(handled)
-        played, self.due = events(
-            [
-                Handled(each.order_id, each.planned.handling, figures(each.planned.sales_channel.format, body))
-                for each, body in zip(handled, bodies, strict=True)
-            ]
-        )
-        await self._erp.play(played)
+        await self._handle(handled, [each.planned.handling for each in handled])
+
+    async def race(self) -> None:
+        """Two sales channels sell the last pieces before either can be told of the other: no run gets through."""
+        await self._hub.pause(on=True)
+        await self._place([each for each in self._today.planned if each.story is Story.RACED])
+        await self._hub.pause(on=False)
+        await self._hub.settle_and_retry()
 
     # -- evening -------------------------------------------------------------------------------------------------------
 
@@ -162,10 +177,23 @@ class Script:
         """Some of the missing products appear in the ERP."""
         await self._erp.add_products(self._today.arriving_skus)
 
+    async def oversell(self) -> None:
+        """A sales channel that shows none of these products any more sells on."""
+        await self._place([each for each in self._today.planned if each.story is Story.OVERSOLD])
+        await self._hub.settle_and_retry()
+
+    async def deliver(self) -> None:
+        """The last delivery of the day has what sales channels have moved the figures of for reasons of their own.
+
+        What they show of it is right again with the next level, which is told when the ERP's figure changes, too.
+        """
+        moved = [each for each in self.live if each.planned.moves_figures_alone]
+        await self._erp.play(delivery(set().union(*map(skus, await self._bodies(moved)))))
+
     async def expected(self) -> list[Expected]:
         """What must have come of each order, from the sales channels' own JSON."""
         bodies = await self._bodies(self.live)
-        return [_expected(each, each.first or body) for each, body in zip(self.live, bodies, strict=True)]
+        return [_expected(each, body) for each, body in zip(self.live, bodies, strict=True)]
 
     # -- single acts ---------------------------------------------------------------------------------------------------
 
@@ -173,18 +201,20 @@ class Script:
         """Place these orders, as many together as a sales channel takes in one call."""
         for sales_channel in SALES_CHANNELS:
             own = [each for each in planned if each.sales_channel is sales_channel]
-            for (announce, drawn), group in groupby(
-                own, key=lambda each: (each.story is not Story.LATE, not each.lines)
-            ):
+            for (_, drawn), group in groupby(own, key=lambda each: (each.placed_as, not each.lines)):
                 some = list(group)
                 if drawn:
-                    await self._placed(sales_channel, some, announce=announce)
+                    await self._placed(sales_channel, some)
                 else:
                     for each in some:
-                        await self._placed(sales_channel, [each], announce=announce)
+                        await self._placed(sales_channel, [each])
 
-    async def _placed(self, sales_channel: SalesChannel, some: Sequence[Planned], *, announce: bool) -> None:
-        placed = await self._hub.place(sales_channel.name, len(some), some[0].lines, announce=announce)
+    async def _placed(self, sales_channel: SalesChannel, some: Sequence[Planned]) -> None:
+        """These orders, which come into being in the same way; those with lines of their own one by one."""
+        announce, payment, is_test = some[0].placed_as
+        placed = await self._hub.place(
+            sales_channel.name, len(some), some[0].lines, announce=announce, payment=payment, is_test=is_test
+        )
         live = [Live(planned=each, order_id=order.id) for each, order in zip(some, placed, strict=True)]
         self.live += live
         if not sales_channel.mapped:
@@ -204,10 +234,20 @@ class Script:
         for each in await self._of(*stories):
             await self._changed(each, "cancel")
 
+    async def _handle(self, some: Sequence[Live], handlings: Sequence[Handling]) -> None:
+        """Play what the warehouse does with these orders, and note what must come of it."""
+        handled = [
+            Handled(each.order_id, handling, figures(each.planned.sales_channel.format, body))
+            for each, handling, body in zip(some, handlings, await self._bodies(some), strict=True)
+        ]
+        played, due = events(handled)
+        self.due += due
+        await self._erp.play(played)
+
     async def _of(self, *stories: Story) -> list[Live]:
-        """The orders with these stories; where the first version is the one that is sold, it is kept."""
+        """The orders with these stories; where a later version meets a sale of the first one, that is kept."""
         found = [each for each in self.live if each.planned.story in stories]
-        kept = [each for each in found if each.planned.story in SOLD_AS_FIRST]
+        kept = [each for each in found if each.planned.story in SOLD_AS_FIRST | AMENDED]
         for each, body in zip(kept, await self._bodies(kept), strict=True):
             each.first = body
         return found
@@ -235,12 +275,32 @@ class Script:
 
 def _expected(live: Live, body: bytes) -> Expected:
     planned = live.planned
-    format_ = planned.sales_channel.format
     return Expected(
         sales_channel=planned.sales_channel.name,
         order_id=live.order_id,
-        reference=reference(format_, body),
+        reference=reference(planned.sales_channel.format, body),
         story=planned.story,
         versions=planned.versions,
-        sale=None if planned.story in NEVER_SOLD else figures(format_, body),
+        sale=None if planned.story in NEVER_SOLD else _sale(live, body),
+        cancelled=planned.story is Story.CANCELLED_AFTER,
+        reserved=_reserved(planned, body),
     )
+
+
+def _reserved(planned: Planned, body: bytes) -> tuple[Wanted, ...]:
+    """What an order needs that is not in the ERP: all that waits, and what an edit added to a sale that stands."""
+    if planned.story is Story.EDITED_PICKED:
+        return (planned.extra,)
+    if planned.story not in (Story.SKU_MISSING, Story.CONTRADICTORY, Story.UNPAID):
+        return ()
+    lines = figures(planned.sales_channel.format, body).lines
+    return tuple(Wanted(line.sku, int(line.quantity)) for line in lines)
+
+
+def _sale(live: Live, body: bytes) -> Figures:
+    """What the sale of an order must say, by its story. `body`: the order as it is now."""
+    format_ = live.planned.sales_channel.format
+    if not live.first:
+        return figures(format_, body)
+    first = figures(format_, live.first)
+    return msgspec.structs.replace(figures(format_, body), paid=first.paid) if live.planned.amended else first

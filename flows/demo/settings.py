@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import string
-from collections.abc import Sequence
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 
 import msgspec
 
+from connectors.capability import CapabilityFile, Finding, write_file
 from connectors.fulfil.sandbox import FaultRule as ErpFault
 from connectors.fulfil.sandbox import ProductSeed as ErpProduct
 from connectors.fulfil.sandbox import SalesChannel as ErpChannel
@@ -29,12 +30,13 @@ from connectors.patchworks.sandbox import (
     TaxSeed,
     Webhook,
 )
-from flows.demo.orders import Product
-from flows.demo.stories import EUROPE, OUTLET, SALES_CHANNELS, WEB, Day, SalesChannel
+from flows.demo.stories import EUROPE, OUTLET, SALES_CHANNELS, SCARCE_STOCK, WEB, Day, SalesChannel
 from runtime.testing.faults import FaultRule
 
 ERP_REQUESTS_PER_S = 100
 ERP_STOCK, CHANNEL_STOCK = 200, 100
+WAREHOUSE = 4
+"""The ERP's number for the place whose stock the sales channels sell."""
 CARRIER_SERVICES = ("ups_ground", "dhl_express")
 COMPANY = "acme"
 _CREATE, _LOOK = "sale.channel/create_order", "sale.sale/search_read"
@@ -48,9 +50,11 @@ EUROPE_EVENTS, EUROPE_POLL = 4410, 4411
 OUTLET_ORDERS = 4510
 POLLS = (WEB_POLL, EUROPE_POLL)
 EVENTS = (WEB_EVENTS, EUROPE_EVENTS, OUTLET_ORDERS)
+STOCK_FLOWS = {WEB.name: 4320, EUROPE.name: 4420, OUTLET.name: 4520}
+"""The flow of each sales channel that takes stock levels."""
 OUTLET_TRIGGER = "01k44sv2tq9j7m3r5w8x6z4y1a"
-_POLL_BATCH, _OUTLET_BATCH = 25, 5
-"""Orders in one delivery, at most, when a flow has several at once."""
+_POLL_BATCH, _OUTLET_BATCH, _LEVELS_BATCH = 25, 5, 100
+"""Orders, or levels, in one delivery, at most, when a flow has several at once."""
 
 _CONFIG = """\
 # Written by `seamline demo`. Everything that is not here has its default.
@@ -71,10 +75,21 @@ requests_per_s = $requests_per_s
 lost_answer_wait_s = 0.3
 catalogue_every_s = 1.0
 catalogue_overlap_s = 5.0
+stock_every_s = 1.0
+stock_overlap_s = 5.0
+stock_sweep_page_every_s = 0.2
+capabilities = "$directory/fulfil.capabilities.toml"
 
 [fulfil.api]
 base_url = "$erp_url"
 request_timeout_s = $request_timeout_s
+
+[patchworks]
+token = "file:patchworks.key"
+core_url = "$hub_url/core/api/v1"
+start_url = "$hub_url/start/api/v1"
+calls_per_min = 60000.0
+start_settle_s = 0.3
 $sales_channels"""
 
 _SALES_CHANNEL = """
@@ -85,6 +100,15 @@ format = "$format"
 channel_id = $id
 gateways = { "$gateway" = "$gateway" }
 taxes = { $taxes }
+
+[sales_channels.$name.stock]
+locations = [$warehouse]
+
+[sales_channels.$name.stock.flow]
+flow_id = "$stock_flow"
+
+[sales_channels.$name.stock.flow.starts]
+company_s = 0.3
 """
 
 
@@ -99,17 +123,37 @@ class Keys(msgspec.Struct, frozen=True, kw_only=True):
     """The signature in the URL of the outlet's trigger."""
 
 
-def configuration(directory: Path, erp_url: str, intake_port: int, ops_port: int) -> str:
+def configuration(directory: Path, erp_url: str, hub_url: str, intake_port: int, ops_port: int) -> str:
     """Seamline's own configuration, as TOML. Relative paths of secrets start at its directory."""
     return string.Template(_CONFIG).substitute(
         directory=directory,
         intake_port=intake_port,
         ops_port=ops_port,
         erp_url=erp_url,
+        hub_url=hub_url,
         requests_per_s=ERP_REQUESTS_PER_S,
         request_timeout_s=_REQUEST_TIMEOUT_S,
         sales_channels="".join(map(_sales_channel, SALES_CHANNELS)),
     )
+
+
+def write_capabilities(directory: Path, erp_url: str) -> None:
+    """What `seamline probe fulfil` would have found out about the demo's tenant, and where the configuration names it.
+
+    Only what a probe that may write finds is in it: that is what decides how edits and cancels are applied.
+    """
+    found = {
+        "same_key_changed": Finding(
+            value="updated", how="written", evidence="a second create with other lines changed the sale"
+        ),
+        "cancel_after_confirm": Finding(
+            value="accepted", how="written", evidence="a sale that was processing was cancelled"
+        ),
+    }
+    file = CapabilityFile(
+        vendor="fulfil", tenant=erp_url, found_at=datetime.now(UTC), seamline="demo", capabilities=found
+    )
+    write_file(directory / "fulfil.capabilities.toml", file)
 
 
 def _sales_channel(sales_channel: SalesChannel) -> str:
@@ -120,21 +164,24 @@ def _sales_channel(sales_channel: SalesChannel) -> str:
         id=sales_channel.id,
         gateway=sales_channel.gateway,
         taxes=taxes,
+        warehouse=WAREHOUSE,
+        stock_flow=STOCK_FLOWS[sales_channel.name],
     )
 
 
 # -- the ERP -----------------------------------------------------------------------------------------------------------
 
 
-def erp_products(products: Sequence[Product]) -> list[ErpProduct]:
+def erp_products(today: Day) -> list[ErpProduct]:
     """What the ERP knows, and has in stock, when the day begins."""
-    return [ErpProduct(sku=each.sku, name=each.name, stock=Decimal(ERP_STOCK)) for each in products]
+    known = [ErpProduct(sku=each.sku, name=each.name, stock=Decimal(ERP_STOCK)) for each in today.products]
+    return known + [ErpProduct(sku=sku, name=sku, stock=Decimal(SCARCE_STOCK)) for sku in today.scarce_skus]
 
 
 def erp_config(today: Day, keys: Keys, products_file: Path) -> ErpConfig:
     """The ERP of the demo: 100 requests a second, and faults that the seed decides.
 
-    A repeated create with another body would change the sale, so that the observer would see it.
+    Its sales can be changed and cancelled until the warehouse begins: a create with another body changes the sale.
     """
     channels = tuple(
         ErpChannel(
@@ -156,6 +203,7 @@ def erp_config(today: Day, keys: Keys, products_file: Path) -> ErpConfig:
         channels=channels,
         products_file=str(products_file),
         repeat_with_change="update",
+        cancel_after_confirm="unshipped",
         faults=erp_faults(len(today.planned)),
         seed=today.seed,
     )
@@ -247,6 +295,16 @@ def _flows(keys: Keys) -> tuple[FlowSeed, ...]:
             batch=Batch(path="orders", size=_OUTLET_BATCH),
             send=Send(),
         ),
+        *(
+            FlowSeed(
+                id=flow,
+                name="Stock out",
+                sales_channel=name,
+                batch=Batch(path="levels", size=_LEVELS_BATCH),
+                send=Send(to="stock"),
+            )
+            for name, flow in STOCK_FLOWS.items()
+        ),
     )
 
 
@@ -283,7 +341,10 @@ def _behind(sales_channel: SalesChannel, today: Day) -> SalesChannelSeed:
 
 
 def hub_faults() -> tuple[FaultRule, ...]:
-    """How deliveries misbehave: late, cut, answered with 503 on the way, repeated, and arrived without its knowing."""
+    """How deliveries misbehave: late, cut, answered with 503 on the way, repeated, and arrived without its knowing.
+
+    The answers to starts of flows are lost now and then.
+    """
     rules = []
     for flow in EVENTS:
         route = f"deliver/{flow}"
@@ -299,6 +360,7 @@ def hub_faults() -> tuple[FaultRule, ...]:
             FaultRule(route=f"deliver/{flow}", kind="answer_lost", probability=0.05),
             FaultRule(route=f"deliver/{flow}", kind="duplicate", probability=0.05),
         ]
+    rules.append(FaultRule(route="start/raw", kind="answer_lost", probability=0.1))
     return tuple(rules)
 
 

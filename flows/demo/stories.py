@@ -16,8 +16,10 @@ import msgspec
 
 from flows.demo.orders import Product, catalogue
 
-ORDERS_MIN, ORDERS_MAX = 50, 10_000
+ORDERS_MIN, ORDERS_MAX = 100, 10_000
 PRODUCTS = 500
+SCARCE, SCARCE_STOCK = 3, 2
+"""Products of which the ERP has next to nothing, and how many pieces of each."""
 
 
 class SalesChannel(msgspec.Struct, frozen=True, kw_only=True):
@@ -83,17 +85,22 @@ class Story(enum.StrEnum):
     STUCK = "stuck"
     """The hub cannot reach Seamline; the failed run is retried in the afternoon."""
     EDITED_BEHIND = "edited_behind"
-    """An edit follows at once. The sale is of the first version; the edit is an exception for a person."""
+    """An edit follows at once, while the create may still wait. The sale is what the edit says."""
     EDITED_FIRST = "edited_first"
     """The first version is stuck and the edit overtakes it; what comes last must change nothing."""
     EDITED_AFTER = "edited_after"
-    """An edit comes when the sale is there. The sale stands."""
+    """An edit comes when the sale is there, and nobody has picked it. The sale is what the edit says."""
+    EDITED_PICKED = "edited_picked"
+    """An edit comes when the goods are picked. The sale stands as it was, for a person to see to."""
     CANCELLED_FIRST = "cancelled_first"
     """The order is stuck and its cancel overtakes it; it must never become a sale."""
     CANCELLED_AFTER = "cancelled_after"
-    """A cancel comes when the sale is there. The sale stands, for a person to cancel."""
+    """A cancel comes when the sale is there, and nobody has picked it. The sale is cancelled."""
+    CANCELLED_SHIPPED = "cancelled_shipped"
+    """A cancel comes when the goods have left. The sale stands, for a person to see to."""
     REFUNDED = "refunded"
-    """A unit is refunded when the sale is there. The sale stands; a person is told where the format says which unit."""
+    """One of two lines is refunded before it is shipped. The sale is what is left, where the format says which line;
+    finance is told of the money where it does not."""
     TOUCHED = "touched"
     """A later version comes in which nothing is changed but its time."""
     SKU_ARRIVES = "sku_arrives"
@@ -104,6 +111,16 @@ class Story(enum.StrEnum):
     """Held for an unknown SKU, then cancelled; the product comes too late and must release nothing."""
     CONTRADICTORY = "contradictory"
     """Held: somebody has deployed a map that writes the subtotal where the total belongs."""
+    PAID_LATER = "paid_later"
+    """Placed and not paid; it is imported when its money arrives."""
+    UNPAID = "unpaid"
+    """Placed and never paid; it waits, and its goods are kept for it."""
+    TEST = "test"
+    """Somebody tries the sales channel out; it must never become a sale. WooCommerce does not mark such orders."""
+    RACED = "raced"
+    """The last pieces of a product are sold by two sales channels at the same moment. Both orders are sales."""
+    OVERSOLD = "oversold"
+    """One piece more is sold by a sales channel that shows none and sells on. The order is a sale."""
     CORRECTED = "corrected"
     """Held for the same mistake, until it comes again by the right flow."""
 
@@ -114,17 +131,25 @@ SHARES: Mapping[Story, float] = {
     Story.EDITED_BEHIND: 0.02,
     Story.EDITED_FIRST: 0.02,
     Story.EDITED_AFTER: 0.03,
+    Story.EDITED_PICKED: 0.01,
     Story.CANCELLED_FIRST: 0.01,
     Story.CANCELLED_AFTER: 0.02,
+    Story.CANCELLED_SHIPPED: 0.01,
     Story.REFUNDED: 0.02,
     Story.TOUCHED: 0.02,
     Story.SKU_ARRIVES: 0.03,
     Story.SKU_MISSING: 0.02,
     Story.SKU_CANCELLED: 0.01,
+    Story.PAID_LATER: 0.02,
+    Story.UNPAID: 0.01,
+    Story.TEST: 0.01,
     Story.CONTRADICTORY: 0.03,
     Story.CORRECTED: 0.03,
 }
 """The share of each sales channel's orders, met to the nearest order but at least one; the rest is plain."""
+LAST_PIECES: Mapping[str, Story] = {EUROPE.name: Story.RACED, OUTLET.name: Story.RACED, WEB.name: Story.OVERSOLD}
+"""What each sales channel does with the scarce products: one order of each."""
+OF_THE_SHELF = frozenset(LAST_PIECES.values())
 
 OF_THE_MAP = frozenset({Story.CONTRADICTORY, Story.CORRECTED})
 """Stories about the map with the mistake, which only the flow of `WEB` has."""
@@ -133,17 +158,35 @@ OF_THE_STALL = frozenset({Story.STUCK, Story.EDITED_FIRST, Story.CANCELLED_FIRST
 OF_A_NEW_SKU = frozenset({Story.SKU_ARRIVES, Story.SKU_MISSING, Story.SKU_CANCELLED})
 ARRIVING = frozenset({Story.SKU_ARRIVES, Story.SKU_CANCELLED})
 """Stories whose missing product the evening adds."""
-NEVER_SOLD = frozenset({Story.CANCELLED_FIRST, Story.SKU_MISSING, Story.SKU_CANCELLED, Story.CONTRADICTORY})
-SOLD_AS_FIRST = frozenset(
-    {Story.EDITED_BEHIND, Story.EDITED_AFTER, Story.CANCELLED_AFTER, Story.REFUNDED, Story.TOUCHED}
+PENDING = frozenset({Story.PAID_LATER, Story.UNPAID})
+"""Stories that begin without a payment."""
+NEVER_SOLD = frozenset(
+    {
+        Story.CANCELLED_FIRST,
+        Story.SKU_MISSING,
+        Story.SKU_CANCELLED,
+        Story.CONTRADICTORY,
+        Story.UNPAID,
+        Story.TEST,
+    }
 )
+AMENDED = frozenset({Story.EDITED_BEHIND, Story.EDITED_AFTER, Story.REFUNDED})
+"""Stories whose sale is made of the first version and changed to what the later one says. What was paid for it in the
+meantime is not in Fulfil: a payment is told with the create alone.
+"""
+SOLD_AS_FIRST = frozenset({Story.EDITED_PICKED, Story.CANCELLED_AFTER, Story.CANCELLED_SHIPPED, Story.TOUCHED})
 """Stories whose sale is of the first version, although a later one comes."""
-TWO_VERSIONS = SOLD_AS_FIRST | {
-    Story.EDITED_FIRST,
-    Story.CANCELLED_FIRST,
-    Story.SKU_CANCELLED,
-    Story.CORRECTED,
-}
+TWO_VERSIONS = (
+    AMENDED
+    | SOLD_AS_FIRST
+    | {
+        Story.EDITED_FIRST,
+        Story.CANCELLED_FIRST,
+        Story.SKU_CANCELLED,
+        Story.PAID_LATER,
+        Story.CORRECTED,
+    }
+)
 
 
 class Handling(enum.StrEnum):
@@ -160,6 +203,8 @@ class Handling(enum.StrEnum):
     """Put on hold."""
     PACKED = "packed"
     """Packed, and not shipped today."""
+    PICKED = "picked"
+    """Picked, and left standing."""
 
 
 HANDLED: Mapping[Handling, float] = {
@@ -170,6 +215,8 @@ HANDLED: Mapping[Handling, float] = {
     Handling.PACKED: 0.02,
 }
 """The share of all plain orders, at least one."""
+BEGUN: Mapping[Story, Handling] = {Story.EDITED_PICKED: Handling.PICKED, Story.CANCELLED_SHIPPED: Handling.WHOLE}
+"""What the warehouse has done with the orders of these stories when their edit or cancel comes."""
 
 
 class Wanted(msgspec.Struct, frozen=True):
@@ -194,6 +241,27 @@ class Planned(msgspec.Struct, frozen=True, kw_only=True):
         """How many versions of it the sales channel makes."""
         return 2 if self.story in TWO_VERSIONS else 1
 
+    @property
+    def moves_figures_alone(self) -> bool:
+        """Whether its sales channel counts pieces as sold, or as back, for which the ERP's figure does not move.
+
+        Pieces of an order that was cancelled before anybody was told of it come back on top of a level in which they
+        are still there, when that arrives between its purchase and its cancel.
+        """
+        refunded_there = self.story is Story.REFUNDED and not self.amended
+        return refunded_there or self.story in (Story.TEST, Story.CANCELLED_FIRST, Story.CANCELLED_SHIPPED)
+
+    @property
+    def placed_as(self) -> tuple[bool, str | None, bool]:
+        """How it comes into being: whether its flow is told, its payment (None: the usual one), if it is a test."""
+        pending = "pending" if self.story in PENDING else None
+        return self.story is not Story.LATE, pending, self.story is Story.TEST
+
+    @property
+    def amended(self) -> bool:
+        """Whether its sale is changed after it was made. WooCommerce does not say which line a refund is of."""
+        return self.story in AMENDED and not (self.story is Story.REFUNDED and self.sales_channel.mapped)
+
 
 class Day(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that is planned."""
@@ -203,6 +271,8 @@ class Day(msgspec.Struct, frozen=True, kw_only=True):
     """Known to the ERP from the start."""
     planned: tuple[Planned, ...]
     """In the order of their purchase."""
+    scarce_skus: tuple[str, ...] = ()
+    """Products of which the ERP has only `SCARCE_STOCK` pieces; no ordinary order is of them."""
 
     @property
     def versions(self) -> int:
@@ -211,7 +281,7 @@ class Day(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def sold(self) -> int:
-        """How many orders must be sales in the end."""
+        """How many orders must be sales in the end, cancelled ones among them."""
         return sum(each.story not in NEVER_SOLD for each in self.planned)
 
     @property
@@ -221,7 +291,7 @@ class Day(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def day(seed: int, count: int) -> Day:
-    """The day of `count` orders (50 to 10,000); the same seed gives the same day. ValueError for other counts."""
+    """The day of `count` orders (100 to 10,000); the same seed gives the same day. ValueError for other counts."""
     if not ORDERS_MIN <= count <= ORDERS_MAX:
         raise ValueError(f"a day has {ORDERS_MIN} to {ORDERS_MAX} orders, not {count}")
     products = catalogue(seed, PRODUCTS)
@@ -229,10 +299,16 @@ def day(seed: int, count: int) -> Day:
     draw = random.Random(f"{seed}/arrivals")  # noqa: S311 - an invented day, no secret
     draw.shuffle(told)
     handled = iter(_handled(draw, sum(story is Story.PLAIN for _, story in told)))
+    scarce = tuple(f"LAST-{seed % 1000:03d}-{place}" for place in range(SCARCE))
+    last = {name: iter(scarce) for name in LAST_PIECES}
     planned = []
     for place, (sales_channel, story) in enumerate(told):
-        one, other, extra = (Wanted(draw.choice(products).sku, draw.choice((1, 1, 2))) for _ in range(3))
-        lines = (Wanted(f"NEW-{seed % 1000:03d}-{place:06d}", 1), one, other) if story in OF_A_NEW_SKU else ()
+        one, other, extra = (Wanted(each.sku, draw.choice((1, 1, 2))) for each in draw.sample(products, 3))
+        lines: tuple[Wanted, ...] = (one, other) if story is Story.REFUNDED else ()
+        if story in OF_THE_SHELF:
+            lines = (Wanted(next(last[sales_channel.name]), SCARCE_STOCK if story is Story.RACED else 1),)
+        if story in OF_A_NEW_SKU:
+            lines = (Wanted(f"NEW-{seed % 1000:03d}-{place:06d}", 1), one, other)
         planned.append(
             Planned(
                 sales_channel=sales_channel,
@@ -242,7 +318,16 @@ def day(seed: int, count: int) -> Day:
                 handling=next(handled) if story is Story.PLAIN else Handling.NONE,
             )
         )
-    return Day(seed=seed, products=products, planned=tuple(planned))
+    return Day(seed=seed, products=products, planned=tuple(planned), scarce_skus=scarce)
+
+
+def is_told_by(sales_channel: SalesChannel, story: Story) -> bool:
+    """Whether this story can happen to orders of this sales channel."""
+    if story in OF_THE_MAP:
+        return sales_channel is WEB
+    if story in OF_THE_SHELF:
+        return LAST_PIECES[sales_channel.name] is story
+    return not (story is Story.TEST and sales_channel.mapped)
 
 
 def _told(seed: int, count: int) -> Iterator[tuple[SalesChannel, Story]]:
@@ -254,9 +339,10 @@ def _told(seed: int, count: int) -> Iterator[tuple[SalesChannel, Story]]:
         stories = [
             story
             for story, share in SHARES.items()
-            if sales_channel is WEB or story not in OF_THE_MAP
+            if is_told_by(sales_channel, story)
             for _ in range(max(1, round(share * part)))
         ]
+        stories += [LAST_PIECES[sales_channel.name]] * SCARCE
         stories += [Story.PLAIN] * (part - len(stories))
         random.Random(f"{seed}/{sales_channel.name}/stories").shuffle(stories)  # noqa: S311
         yield from ((sales_channel, story) for story in stories)

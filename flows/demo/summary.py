@@ -12,6 +12,8 @@ import msgspec
 from flows.demo.hub import HubBooks
 from flows.demo.observer import Books, Finding, Warehouse
 from flows.demo.scrape import Metrics
+from flows.demo.settings import STOCK_FLOWS
+from flows.demo.shelves import Oversold
 from flows.demo.stories import Day, counted
 from flows.demo.world import Stopped
 
@@ -77,6 +79,22 @@ class Erp(msgspec.Struct, frozen=True, kw_only=True):
     calls_per_sale: float
 
 
+class Stock(msgspec.Struct, frozen=True, kw_only=True):
+    """How the sales channels were told what they may sell."""
+
+    levels_published: int
+    """Figures that changed, each for one sales channel."""
+    levels_received: int
+    levels_repeated: int
+    """Those of them that had been there before."""
+    starts: int
+    possible_repeats: int
+    """Starts of flows that may have run twice, because their answer was lost and no run of them was found."""
+    figures: int
+    """What was compared with the ERP in the end."""
+    oversold: Oversold
+
+
 class Summary(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that is shown, and printed as JSON. Times are seconds."""
 
@@ -93,8 +111,7 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     erp: Erp
     outcomes_unknown: int
     warehouse: Warehouse
-    oversold_units: Mapping[str, int]
-    """Units that each sales channel sold beyond what it showed."""
+    stock: Stock
     morning: Pace
     wall_s: float
     digests: Mapping[str, str]
@@ -118,6 +135,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     hub: HubBooks
     warehouse: Warehouse
     metrics: Metrics
+    oversold: Oversold
     digests: Mapping[str, str]
 
 
@@ -157,9 +175,9 @@ def summarised(today: Day, asked: Asked, *, findings: Sequence[Finding], morning
         held=held,
         after_import=after,
         erp=_erp(asked.books),
-        outcomes_unknown=round(asked.metrics.total("seamline_api_outcomes_unknown_total")),
+        outcomes_unknown=round(asked.metrics.total("seamline_api_outcomes_unknown_total", api="fulfil")),
         warehouse=asked.warehouse,
-        oversold_units={name: of.sold_beyond_units for name, of in asked.hub.sales_channels.items()},
+        stock=_stock(asked),
         morning=morning,
         wall_s=round(wall_s, 1),
         digests=asked.digests,
@@ -172,13 +190,33 @@ def _deliveries(hub: HubBooks) -> Deliveries:
     for name, number in hub.deliveries.attempts.items():
         answers[name.partition(" ")[2]] += number
     runs: Counter[str] = Counter()
-    for counts in hub.flows.values():
-        runs.update(counts)
+    for flow, counts in hub.flows.items():
+        if int(flow) not in STOCK_FLOWS.values():
+            runs.update(counts)
     return Deliveries(
         versions=hub.deliveries.distinct,
         accepted=hub.deliveries.accepted,
         answers=dict(sorted(answers.items())),
         runs=dict(sorted(runs.items())),
+    )
+
+
+def _stock(asked: Asked) -> Stock:
+    taken = [of.stock for of in asked.hub.sales_channels.values()]
+    received, distinct = sum(each.received for each in taken), sum(each.distinct for each in taken)
+    flows = [str(flow) for flow in STOCK_FLOWS.values()]
+
+    def total(name: str) -> int:
+        return round(sum(asked.metrics.total(name, flow=flow) for flow in flows))
+
+    return Stock(
+        levels_published=round(asked.metrics.total("seamline_stock_levels_total")),
+        levels_received=received,
+        levels_repeated=received - distinct,
+        starts=total("seamline_flow_starts_total"),
+        possible_repeats=total("seamline_flow_possible_repeats_total"),
+        figures=sum(len(of.levels) for of in asked.hub.sales_channels.values()),
+        oversold=asked.oversold,
     )
 
 

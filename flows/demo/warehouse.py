@@ -5,7 +5,7 @@ Pure. The names of the events are those of `POST /sandbox/play`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import msgspec
@@ -35,6 +35,15 @@ class Due(msgspec.Struct, frozen=True):
     on_hold: int = 0
     parcels: int = 0
 
+    def __add__(self, other: Due) -> Due:
+        """What both make due."""
+        return Due(
+            self.shipped + other.shipped,
+            self.packed + other.packed,
+            self.on_hold + other.on_hold,
+            self.parcels + other.parcels,
+        )
+
 
 def arrivals(products: Sequence[Product]) -> list[Event]:
     """Goods arrive while orders do, and somebody counts a few products."""
@@ -46,33 +55,40 @@ def arrivals(products: Sequence[Product]) -> list[Event]:
     return [{"event": "receive", "goods": goods}, *counts]
 
 
+def delivery(skus: Iterable[str]) -> list[Event]:
+    """A last delivery of the day: a piece of each of these products."""
+    return [{"event": "receive", "goods": [{"sku": sku, "quantity": "1"} for sku in sorted(skus)]}]
+
+
 def events(handled: Sequence[Handled]) -> tuple[list[Event], Due]:
     """Everything that is done with these orders' shipments, and what must come of it."""
     played: list[Event] = []
-    due = [0, 0, 0, 0]
+    due = Due()
     for place, each in enumerate(handled):
         some, made = _of(each, place)
         played += some
-        due = [one + other for one, other in zip(due, made, strict=True)]
-    return played, Due(*due)
+        due += made
+    return played, due
 
 
-def _of(handled: Handled, place: int) -> tuple[list[Event], tuple[int, int, int, int]]:
+def _of(handled: Handled, place: int) -> tuple[list[Event], Due]:
     """The events of one order, and what they add to `Due`."""
     order = {"order": handled.order_id}
     match handled.handling:
         case Handling.HELD:
-            return [{"event": "hold", "note": "address to be checked", **order}], (0, 0, 1, 0)
+            return [{"event": "hold", "note": "address to be checked", **order}], Due(on_hold=1)
         case Handling.PACKED:
-            return [{"event": "pick", **order}, {"event": "pack", **order}], (0, 1, 0, 0)
+            return [{"event": "pick", **order}, {"event": "pack", **order}], Due(packed=1)
+        case Handling.PICKED:
+            return [{"event": "pick", **order}], Due()
         case Handling.TWO_PARCELS:
-            return [{"event": "pick", **order}, _ship(handled, place, parcels=2)], (1, 0, 0, 2)
+            return [{"event": "pick", **order}, _ship(handled, place, parcels=2)], Due(shipped=1, parcels=2)
         case Handling.SHORT if len({line.sku for line in handled.figures.lines}) > 1:
             sku = handled.figures.lines[0].sku
             short = {"event": "short_pick", "sku": sku, "found": "0", "rest": "cancel", **order}
-            return [short, _ship(handled, place)], (1, 0, 0, 1)
+            return [short, _ship(handled, place)], Due(shipped=1, parcels=1)
         case _:
-            return [_ship(handled, place)], (1, 0, 0, 1)
+            return [_ship(handled, place)], Due(shipped=1, parcels=1)
 
 
 def _ship(handled: Handled, place: int, *, parcels: int = 1) -> Event:

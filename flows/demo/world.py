@@ -21,7 +21,7 @@ import msgspec
 
 from connectors.http import Session
 from flows.demo.scrape import Metrics
-from flows.demo.settings import Keys, configuration, erp_config, erp_products, hub_config
+from flows.demo.settings import Keys, configuration, erp_config, erp_products, hub_config, write_capabilities
 from flows.demo.stories import Day
 from runtime.errors import SeamlineError
 
@@ -149,14 +149,20 @@ class World:
     async def start(self, stack: AsyncExitStack, today: Day) -> None:
         """Start all three, each when it can; they end with the stack."""
         directory = self.directory
-        (directory / "products.json").write_bytes(msgspec.json.encode(erp_products(today.products)))
+        (directory / "products.json").write_bytes(msgspec.json.encode(erp_products(today)))
         erp = erp_config(today, self.keys, directory / "products.json")
         self.erp_url = await self._sandbox(stack, "the Fulfil sandbox", "fulfil", erp)
         hub = hub_config(today, self.keys, self.intake_url)
         self.hub_url = await self._sandbox(stack, "the Patchworks sandbox", "patchworks", hub)
-        self.config.write_text(configuration(directory, self.erp_url, self._intake_port, self._ops_port))
+        write_capabilities(directory, self.erp_url)
+        self.config.write_text(configuration(directory, self.erp_url, self.hub_url, self._intake_port, self._ops_port))
         keys = self.keys
-        for name, secret in (("intake.key", keys.intake), ("control.key", keys.control), ("fulfil.token", keys.fulfil)):
+        for name, secret in (
+            ("intake.key", keys.intake),
+            ("control.key", keys.control),
+            ("fulfil.token", keys.fulfil),
+            ("patchworks.key", keys.patchworks),
+        ):
             (directory / name).touch(mode=0o600)
             (directory / name).write_text(secret)
         module = ["-m", "flows.cli", "run", "--config", str(self.config)]

@@ -26,7 +26,8 @@ from flows.formats.parts import (
     unreadable,
     version_of,
 )
-from flows.formats.shopify_payments import payments_of, refunds_of
+from flows.formats.shopify_payments import payments_of
+from flows.formats.shopify_refunds import refunds_of, returns_of
 from flows.formats.shopify_wire import (
     AddressIn,
     AllocationIn,
@@ -188,6 +189,7 @@ class _Reading:
             cancelled_at=instant_of(source.cancelled_at, "cancelled_at"),
             test=source.test is True,
             refunds=refunds,
+            returns=returns_of(source),
             customer=self.customer(),
             billing_address=billing,
             shipping_address=billing if same else _address(source.shipping_address),
@@ -365,10 +367,13 @@ class _Reading:
         source, who = self.source, self.source.customer
         email = text_of(source.email) or text_of(source.contact_email)
         phone = text_of(source.phone)
+        company_id = id_text(source.company.get("id")) if isinstance(source.company, dict) else None
         if who is None:
-            return Customer(email=email, phone=phone) if email or phone else None
+            known = email or phone or company_id
+            return Customer(company_id=company_id, email=email, phone=phone) if known else None
         return Customer(
             id=id_text(who.id),
+            company_id=company_id,
             name=_joined(who.first_name, who.last_name),
             email=email or text_of(who.email),
             phone=phone or text_of(who.phone),

@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from operator import attrgetter
 
 import msgspec
 
 from flows.model.order import Line, Order, ShippingLine
 from runtime.delivery import digest
 
+_id = attrgetter("id")
+
 
 def content_of(order: Order) -> str:
     """The digest of what a sale is made of, without statuses, payments and shipments: they change by themselves.
 
     Units that an edit or a refund took away are a change, though the sales channel leaves quantity and total as sold.
+    Another order of the same lines is none.
     """
     parts: tuple[object, ...] = (
         order.totals.total.shop.amount,
-        [(line.id, line.sku, line.quantity, *_figures(line), *_left(line)) for line in order.lines],
-        [(line.service, *_figures(line)) for line in order.shipping_lines],
+        [(line.id, line.sku, line.quantity, *_figures(line), *_left(line)) for line in sorted(order.lines, key=_id)],
+        [(line.service, *_figures(line)) for line in sorted(order.shipping_lines, key=_id)],
         [each.shop.amount for each in (order.tips, order.duties, order.fees) if each is not None],
         order.shipping_address,
         order.billing_address,

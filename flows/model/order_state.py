@@ -9,6 +9,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from decimal import Decimal
 from typing import Any, Literal
 
 import msgspec
@@ -18,6 +19,7 @@ from flows.exceptions.kinds import ExceptionCase
 from flows.model.amendment import Amendment
 from flows.model.bundles import Bundle
 from flows.model.cases import announce_cases, case_rows
+from flows.model.goods_back import GoodsBack, SoldLine
 from runtime.clock import to_instant
 from runtime.decision import Write
 from runtime.key import partition_of, parts_of
@@ -51,12 +53,25 @@ class Later(msgspec.Struct, frozen=True, kw_only=True):
     version: str
     content: str
     cancelled: bool
+    refunded: bool = False
+    """It has refunds or returns, which have to be looked at with its payload."""
+
+
+class Proving(msgspec.Struct, frozen=True, kw_only=True):
+    """A return that was made, and is to come to `worth`, as far as roundings allow."""
+
+    sale: int
+    worth: Decimal
+    within: Decimal
+
+
+Goal = Literal["hold", "release", "edit", "cancel", "return"]
 
 
 class Work(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What is being done to the sale, one call after the other. Versions that arrive meanwhile wait as `later`."""
 
-    goal: Literal["hold", "release", "edit", "cancel"]
+    goal: Goal
     target: Later | None = None
     """The version that is being applied."""
     amendment: Amendment | None = None
@@ -69,6 +84,35 @@ class Work(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The change has been made, and is to be proven."""
     tries: int = 0
     """How often the sale was found without shipments."""
+    idle: bool = False
+    """It waits for shipments, and no call is under way: anything else goes before it."""
+    put: tuple[int, ...] = ()
+    """The shipments that this very work has put on hold."""
+    refused: str = ""
+    """Why the change cannot be made, where that is known."""
+    back: tuple[GoodsBack, ...] = ()
+    """Goods that are given back: all of the change, if it is one."""
+    no_returns: str = ""
+    """Why no return is made in Fulfil; empty: it is."""
+    products: dict[str, int] = {}
+    """Fulfil's ids of what is shipped in exchange, by SKU."""
+    found: dict[str, SoldLine] = {}
+    """What Fulfil has of the lines that come back, as far as it was read."""
+    proving: Proving | None = None
+    """The return that was made last, until its sum is proven."""
+
+
+class Linking(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A person wants the order linked to a sale that exists, and Fulfil is being asked for it."""
+
+    sale: str
+    """Its number, or its id, as it was said."""
+    by: str
+    reason: str
+    by_id: bool = False
+    """No sale has this number; it is looked up as an id."""
+    unread: bool = False
+    """The order could not be read when it was asked for, so there is no total to compare."""
 
 
 class OrderState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -91,6 +135,8 @@ class OrderState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The sale's channel_identifier, once a sale was asked for."""
     given_up: str = ""
     """`content` of a create that was given up as absent, and may yet turn out to be applied. Empty: there is none."""
+    given_up_delivery: int | None = None
+    """The delivery that brought that version."""
     changed_to: str = ""
     """`content` of the version that was edited or cancelled after the sale was made, while a case of it is open."""
     changed_delivery: int | None = None
@@ -99,12 +145,18 @@ class OrderState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The rule of the import gate by which it waits, is excluded, or has its shipment on hold."""
     waits: str = ""
     """For what it waits, in words that complete "it waits": `for its payment`."""
+    gated: str = ""
+    """The gate's last verdict; what was done about it, or not done because a person wants it so, stands with it."""
     waived: bool = False
-    """A person has let it pass the gate."""
+    """A person has let it pass the gate, in spite of that verdict."""
     on_hold: bool = False
     """The gate wants its shipments on hold in Fulfil until a person has looked."""
     held: tuple[int, ...] = ()
     """The shipments in Fulfil that we have put on hold, and not released."""
+    customer: tuple[str, ...] = ()
+    """Whose it is, and hashes of what Fulfil knows them by: `Buyer.claims`. Empty: its party is its own."""
+    party: int | None = None
+    """Whose sale it is in Fulfil, when the answer to the create has said so."""
     sale: int | None = None
     sale_number: str | None = None
     units: dict[str, int] = {}
@@ -115,14 +167,37 @@ class OrderState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What the bundles of its sale were exploded into: by this, and no later rule, is a version compared with it."""
     authorised_until: str = ""
     """Until when its payment is reserved, as ISO 8601; empty when nothing is, or nobody says."""
+    by_hand: bool = False
+    """A person has made the sale, and Fulfil does not know it by this order's identifier."""
+    refunds: dict[str, str] = {}
+    """Each refund that the story tells of, and the statuses that it has been told in, a letter each."""
+    returned: tuple[GoodsBack, ...] = ()
+    """The goods that came back, or never went, and were dealt with."""
     work: Work | None = None
     later: Later | None = None
+    linking: Linking | None = None
+    """Set while a sale is looked up that a person wants it linked to. Until then nothing is created."""
     cases: tuple[ExceptionCase, ...] = ()
+
+    @property
+    def dealt_with(self) -> tuple[GoodsBack, ...]:
+        """Goods that nobody has to look at again; an edit that could not be made is tried while its case is open."""
+        if not any(case.kind == "order.edited" for case in self.cases):
+            return self.returned
+        return tuple(each for each in self.returned if not each.edited)
 
     @property
     def open(self) -> bool:
         """Whether the received body may still be needed."""
-        return bool(self.cases) or self.work is not None or self.status not in _AT_REST
+        under_way = self.work is not None or self.linking is not None
+        return bool(self.cases) or under_way or self.status not in _AT_REST
+
+    @property
+    def newest(self) -> int | None:
+        """The delivery of the newest version that could be read; None before the first one."""
+        if self.later is not None:
+            return self.later.delivery
+        return self.delivery if self.changed_delivery is None else self.changed_delivery
 
 
 def order_rows(key: str, before: OrderState, after: OrderState, now: datetime) -> Sequence[Write]:

@@ -23,6 +23,7 @@ from flows.model.order import (
     Side,
     Tender,
 )
+from flows.model.refunds import excesses
 
 _add, _subtract = EXACT.add, EXACT.subtract
 _UNPAID = (FinancialStatus.PENDING, FinancialStatus.AUTHORISED)
@@ -352,6 +353,8 @@ def _remarks(order: Order) -> Iterator[Contradiction]:
         if difference:
             sentence = f"Refund {refund.id} gave {back} back for parts worth {refund.worth}: {_off(difference)}."
             yield Contradiction("refund", sentence, abs(difference))
+    for sentence, excess in excesses(order) if order.refunds else ():
+        yield Contradiction("refund", sentence, excess)
 
 
 # -- sums --------------------------------------------------------------------------------------------------------------

@@ -15,6 +15,8 @@ from decimal import Decimal
 import msgspec
 
 from connectors.fulfil import wire
+from flows.model.customer import Buyer
+from flows.model.left import units_unsaid
 from flows.model.money import EXACT, ZERO, MixedCurrencies, Money, digits_of, quotient, rounded
 from flows.model.order import (
     BY_CHANNEL,
@@ -113,10 +115,15 @@ class _Stop(Exception):
         self.answer = answer
 
 
-def sale_for(order: Order, settings: SaleSettings) -> wire.CreateOrder | Unmapped | Unmappable:
-    """The sale of this order, exactly; or the first thing that stands against it. Never raises."""
+def sale_for(
+    order: Order, settings: SaleSettings, buyer: Buyer | None = None
+) -> wire.CreateOrder | Unmapped | Unmappable:
+    """The sale of this order, exactly; or the first thing that stands against it. Never raises.
+
+    `buyer` is how Fulfil is to know the customer; None: by the address that stands on the order.
+    """
     try:
-        return _Mapping(order, settings).sale()
+        return _Mapping(order, settings, buyer).sale()
     except _Stop as stop:
         return stop.answer
     except MixedCurrencies as error:
@@ -126,8 +133,8 @@ def sale_for(order: Order, settings: SaleSettings) -> wire.CreateOrder | Unmappe
 class _Mapping:
     """One order on its way: the currency of the sale, and the sum of all parts so far."""
 
-    def __init__(self, order: Order, settings: SaleSettings) -> None:
-        self.order, self.settings = order, settings
+    def __init__(self, order: Order, settings: SaleSettings, buyer: Buyer | None) -> None:
+        self.order, self.settings, self.buyer = order, settings, buyer
         self.currency = order.currency_on(settings.side)
         self.digits = digits_of(self.currency)
         self.included = order.taxes_included
@@ -320,13 +327,15 @@ class _Mapping:
         raise _Stop(Unmappable(reason))
 
     def customer(self) -> wire.Customer:
-        order, who = self.order, self.order.customer
+        order, who, buyer = self.order, self.order.customer, self.buyer
         names = [
             address.name or address.company for address in (order.billing_address, order.shipping_address) if address
         ]
-        contacts = [] if who is None else [("email", who.email), ("phone", who.phone)]
+        emails = (who.email if who else None,) if buyer is None else buyer.emails
+        contacts = [*(("email", email) for email in emails), ("phone", who.phone if who else None)]
+        company = buyer.company if buyer is not None else None
         return wire.Customer(
-            name=next(filter(None, [who.name if who else None, *names]), _GUEST),
+            name=next(filter(None, [company, who.name if who else None, *names]), _GUEST),
             contacts=tuple((kind, value) for kind, value in contacts if value),
         )
 
@@ -359,6 +368,10 @@ class _Mapping:
 
 def _refunded_units_are_known(order: Order) -> None:
     """Stop for an order of which something was refunded while nothing says what is left: all of it would be shipped."""
+    gone = units_unsaid(order)
+    if gone:
+        reason = f"Units of the order ({gone:f}) were given back before it was imported, and nothing says what is left."
+        raise _Stop(Unmappable(reason))
     if order.totals.left is not None:
         return
     back = [money for refund in order.refunds or () for money in (*refund.refunded, *refund.pending)]
@@ -401,7 +414,7 @@ def _whole(order: Order) -> None:
         raise _Stop(Unmappable(reason, UNSHIPPABLE))
     if any(line.quantity_left is not None and line.quantity_left < line.quantity for line in order.lines):
         gone = sum((line.quantity - line.quantity_left for line in order.lines if line.quantity_left is not None), ZERO)
-        reason = f"Units of the order ({gone:f}) were removed or refunded in the sales channel before it was imported."
+        reason = f"Units of the order ({gone:f}) were removed or refunded; what is left of it cannot be told exactly."
         raise _Stop(Unmappable(reason))
     _refunded_units_are_known(order)
     if order.totals.left is not None and order.refunds is not None:
@@ -410,7 +423,8 @@ def _whole(order: Order) -> None:
         unpaid = _subtract(removed, returned(order, shop.currency))
         if unpaid > ZERO:
             money = Money(unpaid, shop.currency)
-            raise _Stop(Unmappable(f"{money} of the order were removed in the sales channel before it was imported."))
+            reason = f"{money} of the order were removed, and what is left of it cannot be told exactly."
+            raise _Stop(Unmappable(reason))
     _taxes_have_a_line(order)
     if order.unallocated_discount is not None:
         money = order.unallocated_discount.shop

@@ -9,9 +9,15 @@ import msgspec
 
 from flows.model.messages import MISSING_ORDERS, FindOrder, Recheck
 from flows.model.order_state import OrderState, Status
-from flows.order_importer import expiring
+from flows.order_importer import expiring, returning
 from flows.order_importer.creating import absent, confirmed, created, look_up, not_created, unknown
-from flows.order_importer.messages import AuthorisationEnds, ConfirmAbsence, LookAtShipments, OrderUnreadable
+from flows.order_importer.messages import (
+    AuthorisationEnds,
+    ConfirmAbsence,
+    LookAtShipments,
+    LookForReturns,
+    OrderUnreadable,
+)
 from flows.order_importer.parts import CAUTIOUS, Policy, case_of, confirm_later, decision_of, kept, without
 from flows.order_importer.reviewing import rechecked
 from flows.order_importer.working import CALLS, goes_on
@@ -42,11 +48,13 @@ def decide(state: OrderState, message: Any, now: datetime, policy: Policy = CAUT
         case OrderUnreadable():
             return unreadable(state, message, now)
         case Recheck():
-            return rechecked(state, message, now)
+            return rechecked(state, message, now, policy)
         case ConfirmAbsence(channel=channel, identifier=identifier):
             return Decision(state=state, effects=(look_up(channel, identifier),), keeps=kept(state))
         case AuthorisationEnds():
             return expiring.ends(state, message, now)
+        case LookForReturns():
+            return returning.looked_for(state, message, now)
         case LookAtShipments():
             return goes_on(state, message, now, policy)
         case _ if message.kind in CALLS:
@@ -79,14 +87,17 @@ def unreadable(state: OrderState, message: OrderUnreadable, now: datetime) -> De
 
     One that only names the order, or is published in full later, is waited for.
     """
-    if message.version < state.version:
+    waited = state.later is not None and state.later.delivery == message.delivery
+    if message.version < state.version and not waited:
         stale = Fact(kind="stale", values={"version": message.version, "known": state.version})
         return Decision(state=state, facts=(stale,), keeps=kept(state))
     nothing_there = state.status in (Status.NEW, Status.HELD, Status.WAITING)
     if message.awaits == "fetch" or (message.awaits and nothing_there):
         return _awaited(state, message, nothing_there=nothing_there)
     case_ = case_of("order.unreadable", "format", message.reason, state, now)
-    state = msgspec.structs.replace(state, version=message.version)
+    state = msgspec.structs.replace(
+        state, version=max(message.version, state.version), later=None if waited else state.later
+    )
     if nothing_there:
         state = msgspec.structs.replace(
             state, status=Status.HELD, delivery=message.delivery, rule="", waits="", cases=(case_,)

@@ -20,6 +20,8 @@ from runtime.decision import Decision, EffectDone, EffectExhausted, EffectRefuse
 NAME = "order_importer"
 RESENDS_MAX = 8
 """How often an absent create is sent again before somebody has to look."""
+LATER_VERSION = "later version"
+"""`Recheck.because`, of an order's own: a version came while nothing could be decided, and is to be read now."""
 CONFIRM_AFTER = timedelta(minutes=10)
 """When to look again for a create that was given up as absent: a slow server may still have been at it."""
 
@@ -35,6 +37,8 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     """Whether a sale can be cancelled before anything of it is shipped."""
     counts_units: bool = False
     """Whether stock is published, so that what orders need of it has to be known."""
+    no_returns: str = "what this tenant does with returns is not known (`seamline probe fulfil`)"
+    """Why no return is made of goods that come back; empty: it is."""
 
 
 CAUTIOUS = Policy()
@@ -56,11 +60,32 @@ def unreadable_cases(state: OrderState) -> tuple[ExceptionCase, ...]:
     return tuple(case for case in state.cases if case.kind == "order.unreadable")
 
 
+def lasting_cases(state: OrderState) -> tuple[ExceptionCase, ...]:
+    """What stays open whatever becomes of a create: an unreadable version, a payment that is about to end, refunds."""
+    return tuple(
+        case
+        for case in state.cases
+        if case.kind in ("order.unreadable", "payment.expiring") or case.kind.startswith("refund.")
+    )
+
+
 def held_with_latest(state: OrderState, case_: ExceptionCase) -> OrderState:
     """Held, and released with the newest version that could be read."""
     latest = state.delivery if state.later is None else state.later.delivery
-    cases = (*unreadable_cases(state), case_)
+    cases = (*lasting_cases(state), case_)
     return msgspec.structs.replace(state, status=Status.HELD, delivery=latest, later=None, cases=cases)
+
+
+def kept_back(state: OrderState, now: datetime) -> OrderState:
+    """The gate lets it into Fulfil, and not, or no longer, out of the warehouse."""
+    case_ = case_of("order.on_hold", "gate", f"{kept_back_by(state)} is to be shipped yet", state, now)
+    return msgspec.structs.replace(state, on_hold=True, cases=(*without(state, "order.on_hold"), case_))
+
+
+def kept_back_by(state: OrderState) -> str:
+    """Why, and of what, nothing ... : the sentence goes on with what is not to happen."""
+    why = f"by the rule {state.rule!r}" if state.rule else f"it waits {state.waits or 'for its payment'}"
+    return f"{why}, and nothing of sale {state.sale_number or state.sale}"
 
 
 def confirm_later(state: OrderState, now: datetime) -> Timer:

@@ -29,6 +29,6 @@ def reserving(before: OrderState, decision: Decision, message: OrderPresented) -
         state = msgspec.structs.replace(state, units=units)
     elif state.status in (Status.CREATING, Status.UNKNOWN, Status.IMPORTED):
         state = msgspec.structs.replace(state, units=at_least(before.units, units), sold=before.sold)
-        if state.work is not None and before.work is None:
+        if state.work is not None and state.work is not before.work and state.work.goal == "edit":
             state = msgspec.structs.replace(state, work=msgspec.structs.replace(state.work, units=units))
     return msgspec.structs.replace(decision, state=state)

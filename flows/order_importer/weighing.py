@@ -12,7 +12,8 @@ from flows.model.aliases import under_fulfils_skus
 from flows.model.bundles import Bundle, exploded, told
 from flows.model.content import content_of
 from flows.model.gate import OPEN_GATE, GateSettings, Verdict, gate
-from flows.model.left import left_of
+from flows.model.goods_back import goods_back
+from flows.model.left import is_gone, left_of
 from flows.model.messages import Recheck
 from flows.model.money import MixedCurrencies, Money
 from flows.model.order import Order
@@ -22,6 +23,7 @@ from flows.model.skus import AMBIGUOUS, UNKNOWN
 from flows.order_importer.expiring import watched
 from flows.order_importer.messages import OrderPresented
 from flows.order_importer.parts import CAUTIOUS, Policy, case_of, decision_of, kept
+from flows.order_importer.refunding import told as told_of_refunds
 from flows.order_importer.reserving import reserving
 from flows.order_importer.reviewing import later_of, reopened, shown_again, waits
 from runtime.clock import Instant
@@ -45,10 +47,12 @@ def presented(
     policy: Policy = CAUTIOUS,
 ) -> Decision:
     """What becomes of an order when a version of it arrives, or is looked at again. Pure."""
-    if message.version < state.version:
+    waited = state.later is not None and state.later.delivery == message.delivery
+    if message.version < state.version and not waited:
         stale = Fact(kind="stale", values={"version": message.version, "known": state.version})
         return Decision(state=state, facts=(stale,), keeps=kept(state))
     decision = watched(state, _shown(state, message, now, settings, gated, policy), message.order, now)
+    decision = told_of_refunds(state, decision, message, now)
     return reserving(state, decision, message) if policy.counts_units else decision
 
 
@@ -60,6 +64,8 @@ def _shown(
     gated: GateSettings,
     policy: Policy,
 ) -> Decision:
+    if state.linking is not None:
+        return waits(state, later_of(message))
     match state.status:
         case Status.IMPORTED:
             return shown_again(state, message, now, settings, gated, policy)
@@ -76,7 +82,7 @@ def _weigh(
 ) -> Decision:
     """Nothing of this order is in Fulfil: it is imported, waits, is held, excluded, or closed as cancelled."""
     order = left_of(message.order) or message.order
-    total = _total(order, settings)
+    total, before = _total(order, settings), state
     state = OrderState(
         version=message.version,
         received_us=state.received_us or message.received_us,
@@ -90,17 +96,25 @@ def _weigh(
         channel=state.channel,
         order_id=state.order_id,
         given_up=state.given_up,
+        given_up_delivery=state.given_up_delivery,
         bundles=state.bundles,
-        waived=state.waived or (message.by_person and state.status is Status.WAITING),
+        gated=state.gated,
+        waived=state.waived,
+        customer=message.buyer.claims if message.buyer is not None else (),
+        returned=goods_back(message.order, total.currency, message.bundles),
         cases=state.cases,
     )
     if order.cancelled_at is not None:
-        closed = msgspec.structs.replace(state, status=Status.CANCELLED, cases=())
-        return decision_of(closed, Fact(kind="cancelled_before_import"), closes=True)
+        return _closed(state)
     verdict = gate(message.order, message.proof, gated, Instant(state.received_us or 0), now)
+    lets_pass = state.waived and state.gated == verdict.told  # a person's word is about this verdict, and no other
+    lets_pass = lets_pass or (message.by_person and before.status is Status.WAITING)
+    state = msgspec.structs.replace(state, gated=verdict.told, waived=lets_pass)
     if verdict.then == "exclude":
         excluded = msgspec.structs.replace(state, status=Status.EXCLUDED, rule=verdict.rule, cases=())
         return decision_of(excluded, Fact(kind="excluded", values={"rule": verdict.rule}), closes=True)
+    if is_gone(message.order):
+        return _closed(state)
     cases = [
         case_of("order.contradiction", failing.name, failing.sentence, state, now, amount=failing.amount)
         for failing in message.proof.failing
@@ -110,7 +124,7 @@ def _weigh(
     cases += [case_of(UNKNOWN, sku, _missing(sku, message.hints), state, now) for sku in message.missing]
     cases += [case_of(AMBIGUOUS, sku, _shared(sku, of), state, now) for sku, of in message.ambiguous.items()]
     if not cases:
-        sold = sale_for(under_fulfils_skus(exploded(order, message.bundles), message.aliases), settings)
+        sold = sale_for(under_fulfils_skus(exploded(order, message.bundles), message.aliases), settings, message.buyer)
         match sold:
             case Unmapped() as unmapped:
                 kind = _UNMAPPED.get(unmapped.kind, "order.unmapped")
@@ -121,6 +135,12 @@ def _weigh(
                 return _create(state, settings, sale, message, verdict)
     held = msgspec.structs.replace(state, status=Status.HELD, cases=tuple(cases))
     return decision_of(held, Fact(kind="held", values={"causes": ", ".join(case.kind for case in cases)}), trace=True)
+
+
+def _closed(state: OrderState) -> Decision:
+    """It is cancelled, or nothing is left of it, and nothing of it is in Fulfil."""
+    closed = msgspec.structs.replace(state, status=Status.CANCELLED, cases=())
+    return decision_of(closed, Fact(kind="cancelled_before_import"), closes=True)
 
 
 def _waits(state: OrderState, verdict: Verdict, now: datetime) -> Decision:

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from flows.demo.stories import HANDLED, OF_THE_STALL, Handling, Story, counted, day
+from flows.demo.stories import HANDLED, OF_THE_STALL, SCARCE, SCARCE_STOCK, Handling, Story, counted, day
 
 _ROOT = Path(__file__).resolve().parents[2]
 _SEED, _ORDERS = 7, 200
@@ -56,8 +56,11 @@ def test_the_observer_finds_nothing_although_both_vendors_misbehave(summaries: l
         assert summary["good"]
         assert summary["findings"] == []
         erp = summary["erp"]
-        assert erp["sales"] == erp["creates_applied"] == summary["orders_by_state"]["imported"] == today.sold
-        assert erp["creates_changed"] == 0
+        cancelled = counted(today.planned)[Story.CANCELLED_AFTER]
+        assert (
+            erp["sales"] == erp["creates_applied"] == summary["orders_by_state"]["imported"] + cancelled == today.sold
+        )
+        assert erp["creates_changed"] >= sum(each.amended for each in today.planned) > 0
         for trouble in ("answers_lost", "lookups", "throttled", "server_errors"):
             assert erp[trouble] > 0, trouble
         assert summary["outcomes_unknown"] > 0
@@ -84,18 +87,23 @@ def test_what_is_not_sold_is_held_or_cancelled_in_sight(summaries: list[dict[str
     """Seamline's own lists account for every order: those that wait, by cause, and those that a person must look at."""
     planned = day(_SEED, _ORDERS).planned
     stories = counted(planned)
-    taken_away = sum(each.story is Story.REFUNDED and each.sales_channel.format == "shopify" for each in planned)
+    unexplained = sum(each.story is Story.REFUNDED and not each.amended for each in planned)
     for summary in summaries:
         assert sum(summary["orders_by_state"].values()) == _ORDERS
         assert _counted(summary["held"]) == {
             ("order.contradiction", "finance"): stories[Story.CONTRADICTORY],
             ("sku.unknown", "ecommerce"): stories[Story.SKU_MISSING],
         }
-        assert summary["orders_by_state"]["cancelled"] == stories[Story.CANCELLED_FIRST] + stories[Story.SKU_CANCELLED]
+        assert summary["orders_by_state"]["waiting"] == stories[Story.UNPAID]
+        assert summary["orders_by_state"]["excluded"] == stories[Story.TEST]
+        assert summary["orders_by_state"]["cancelled"] == sum(
+            stories[story] for story in (Story.CANCELLED_FIRST, Story.CANCELLED_AFTER, Story.SKU_CANCELLED)
+        )
         assert _counted(summary["after_import"]) == {
-            ("order.cancelled", "operations"): stories[Story.CANCELLED_AFTER],
-            ("order.edited", "operations"): stories[Story.EDITED_BEHIND] + stories[Story.EDITED_AFTER] + taken_away,
-        }
+            ("order.cancelled", "operations"): stories[Story.CANCELLED_SHIPPED],
+            ("order.edited", "operations"): stories[Story.EDITED_PICKED],
+            ("refund.uncredited", "finance"): unexplained,
+        }, "what came before the pick was applied, and needs nobody"
         for row in (*summary["held"], *summary["after_import"]):
             assert all(float(amount) > 0 for amount in row["amounts"].values())
             assert row["amounts"]
@@ -107,16 +115,35 @@ def _counted(rows: list[dict[str, Any]]) -> dict[tuple[str, str], int]:
 
 def test_what_the_warehouse_does_disturbs_nothing(summaries: list[dict[str, Any]]) -> None:
     """Shipments, parcels, holds and stock moves are in the ERP as they were played, and its ledger balances."""
-    handled = [each.handling for each in day(_SEED, _ORDERS).planned if each.handling is not Handling.NONE]
+    planned = day(_SEED, _ORDERS).planned
+    handled = [each.handling for each in planned if each.handling is not Handling.NONE]
     assert set(handled) == set(HANDLED)
+    handled += [Handling.WHOLE for each in planned if each.story is Story.CANCELLED_SHIPPED]
     for summary in summaries:
         warehouse = summary["warehouse"]
         assert warehouse["packed"] == handled.count(Handling.PACKED)
         assert warehouse["on_hold"] == handled.count(Handling.HELD)
         assert warehouse["shipped"] == len(handled) - warehouse["packed"] - warehouse["on_hold"]
         assert warehouse["parcels"] == warehouse["shipped"] + handled.count(Handling.TWO_PARCELS)
-        assert warehouse["moves"] > 1_000
+        assert warehouse["moves"] > 600
         assert float(warehouse["ledger_difference"]) == 0
+
+
+def test_every_sales_channel_shows_what_it_may_sell_and_what_is_oversold_has_another_cause(
+    summaries: list[dict[str, Any]],
+) -> None:
+    """Figures are told by flows whose answers are lost now and then; only a race and a channel's policy oversell."""
+    today = day(_SEED, _ORDERS)
+    for summary in summaries:
+        stock = summary["stock"]
+        assert stock["figures"] == 3 * len({*today.arriving_skus, *today.scarce_skus, *(p.sku for p in today.products)})
+        assert stock["levels_received"] - stock["levels_repeated"] <= stock["levels_published"]
+        assert stock["starts"] > 3
+        assert stock["oversold"] == {
+            "beyond_told": {"web": SCARCE, "europe": 0, "outlet": 0},
+            "raced": SCARCE * SCARCE_STOCK,
+            "told_too_much": 0,
+        }
 
 
 def test_the_same_seed_gives_the_same_books(summaries: list[dict[str, Any]]) -> None:
@@ -149,5 +176,5 @@ def test_a_day_that_is_too_small_is_refused_with_a_sentence(tmp_path: Path) -> N
         check=False,
     )
     assert run.returncode == 1
-    assert b"50 to 10000 orders" in run.stderr
+    assert b"100 to 10000 orders" in run.stderr
     assert not list(tmp_path.iterdir())

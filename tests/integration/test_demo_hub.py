@@ -26,7 +26,7 @@ from flows.model.proof import prove
 
 pytestmark = pytest.mark.anyio
 KEYS = Keys(intake="i", control="c", fulfil="f", patchworks="p", webhook="w")
-TODAY = day(3, 50)
+TODAY = day(3, 100)
 SKU = TODAY.products[0].sku
 
 

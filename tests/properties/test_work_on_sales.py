@@ -136,7 +136,7 @@ class World:
             by_person = message.because == "person"
             if state.status in (Status.HELD, Status.WAITING, Status.EXCLUDED):
                 message = self.bodies[state.delivery or 0]
-            elif state.status is Status.IMPORTED and state.work is None and state.later is not None:
+            elif state.sale is not None and state.work is None and state.later is not None:
                 message = self.bodies[state.later.delivery]
         if not isinstance(message, Version):
             return message

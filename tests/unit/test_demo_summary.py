@@ -7,10 +7,11 @@ from decimal import Decimal
 import msgspec
 import pytest
 
-from flows.demo.hub import ChannelBooks, Deliveries, HubBooks
+from flows.demo.hub import ChannelBooks, ChannelLevel, Deliveries, HubBooks, LevelsTaken
 from flows.demo.observer import Books, Creates, Fault, Finding, Warehouse
 from flows.demo.scrape import Metrics
 from flows.demo.screen import show_summary
+from flows.demo.shelves import Oversold
 from flows.demo.stories import day
 from flows.demo.summary import Asked, Pace, Summary, Waiting, pace, summarised, waiting
 from flows.demo.world import Stopped
@@ -27,6 +28,18 @@ wait_seconds_bucket{part="b",le="+Inf"} 100
 calls_total{api="x",kind="read"} 3
 calls_total{api="x",kind="write"} 4
 calls_total{api="y",kind="write"} 5
+"""
+_COUNTED = """\
+# TYPE seamline_api_outcomes_unknown counter
+seamline_api_outcomes_unknown_total{api="fulfil"} 4
+seamline_api_outcomes_unknown_total{api="patchworks"} 2
+# TYPE seamline_stock_levels counter
+seamline_stock_levels_total{sales_channel="web"} 11
+# TYPE seamline_flow_starts counter
+seamline_flow_starts_total{flow="4320"} 5
+seamline_flow_starts_total{flow="77"} 3
+# TYPE seamline_flow_possible_repeats counter
+seamline_flow_possible_repeats_total{flow="4320"} 1
 """
 _ORDERS = [
     {"key": "web/1", "state": "held", "amount": "10.50", "currency": "USD"},
@@ -84,8 +97,13 @@ def _summary() -> Summary:
     deliveries = Deliveries(
         attempts={"4310 201": 5, "4410 201": 2, "4310 503": 1, "4310 lost": 3}, accepted=9, distinct=7, keys={}
     )
-    channels = {"web": ChannelBooks(orders_count=30, sold_beyond_units=4)}
-    runs = {"4310": {"success": 3, "failure": 1, "retries": 1}, "4410": {"success": 2, "retries": 0}}
+    levels = (ChannelLevel("MUG", 3), ChannelLevel("LAMP", 0))
+    channels = {"web": ChannelBooks(orders_count=30, sold_beyond_units=4, stock=LevelsTaken(12, 10), levels=levels)}
+    runs = {
+        "4310": {"success": 3, "failure": 1, "retries": 1},
+        "4410": {"success": 2, "retries": 0},
+        "4320": {"success": 9},
+    }
     asked = Asked(
         orders=_ORDERS,
         holds=_HOLDS,
@@ -97,11 +115,12 @@ def _summary() -> Summary:
         ),
         hub=HubBooks(sales_channels=channels, flows=runs, deliveries=deliveries, operations=11),
         warehouse=Warehouse(shipped=1, packed=0, on_hold=0, parcels=2, moves=9, ledger_difference=Decimal(0)),
-        metrics=Metrics("# TYPE seamline_api_outcomes_unknown counter\nseamline_api_outcomes_unknown_total 4\n"),
+        metrics=Metrics(_COUNTED),
+        oversold=Oversold(beyond_told={"web": 4, "outlet": 0}, raced=6, told_too_much=0),
         digests={"fulfil": "d" * 64},
     )
     morning = Pace(orders_per_s=1.0, import_p50_s=None, import_p99_s=None)
-    summary = summarised(day(1, 50), asked, findings=(), morning=morning, wall_s=1.0)
+    summary = summarised(day(1, 100), asked, findings=(), morning=morning, wall_s=1.0)
     return msgspec.structs.replace(summary, ended={"it": Stopped(0, 0.1, in_time=True)})
 
 
@@ -114,7 +133,7 @@ def test_trouble_is_counted_over_all_routes() -> None:
 
 
 def test_deliveries_are_counted_over_all_flows() -> None:
-    """Answers by status, runs by their end, and how often a version came again."""
+    """Answers by status, runs by their end, and how often a version came again. Flows that take stock bring none."""
     deliveries = _summary().deliveries
     assert deliveries.answers == {"201": 7, "503": 1, "lost": 3}
     assert deliveries.runs == {"success": 5, "failure": 1, "retries": 1}
@@ -126,7 +145,7 @@ def test_the_table_says_in_words_what_happened(capsys: pytest.CaptureFixture[str
     show_summary(_summary())
     shown = " ".join(capsys.readouterr().out.split())
     for words in (
-        "50 orders of the sales channels web 30",
+        "100 orders of the sales channels web 30",
         "3 held, 1 imported",
         "order.contradiction, for finance: 1 order, 10.50 USD",
         "sku.unknown, for ecommerce: 2 orders, 4.00 GBP + 0.25 USD",
@@ -135,6 +154,8 @@ def test_the_table_says_in_words_what_happened(capsys: pytest.CaptureFixture[str
         "7 acknowledged; 2 times one came again",
         "7 x 201, 1 x 503, 3 answers lost",
         "4, settled by 1 look-ups; 1 answers were lost after the sale was made",
+        "11 levels published in 5 starts of flows, 1 of them possible repeats; 2 figures compared",
+        "beyond what was shown: web 4; sold twice at once: 6; told too much: 0",
         "1 shipments done, 0 packed, 0 on hold; 2 parcels, 9 stock moves",
         "KEEP=1 make demo",
         "nothing lost, nothing doubled, every figure right",

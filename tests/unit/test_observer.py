@@ -33,8 +33,8 @@ IDS = {each.name: each.id for each in SALES_CHANNELS}
 
 def _expectations() -> list[Expected]:
     """A small day's plan, with generated orders in place of those that the sales channels would draw."""
-    planned = day(3, 60).planned
-    orders = {each.name: generate(3, 60, sales_channel=each.name) for each in SALES_CHANNELS}
+    planned = day(3, 110).planned
+    orders = {each.name: generate(3, 110, sales_channel=each.name) for each in SALES_CHANNELS}
     expected = []
     for each in planned:
         order = next(orders[each.sales_channel.name])
@@ -46,6 +46,7 @@ def _expectations() -> list[Expected]:
                 story=each.story,
                 versions=each.versions,
                 sale=None if each.story in NEVER_SOLD else figures("shopify", order.body),
+                cancelled=each.story is Story.CANCELLED_AFTER,
             )
         )
     assert set(counted(planned)) == set(Story)
@@ -63,7 +64,7 @@ def _sale(id_: int, expected: Expected) -> Sale:
         channel=IDS[expected.sales_channel],
         channel_identifier=expected.order_id,
         reference=expected.reference,
-        state="processing",
+        state="cancel" if expected.cancelled else "processing",
         currency=figures.currency,
         total=figures.total,
         stated_amount=figures.total,
@@ -179,7 +180,34 @@ def test_the_first_version_sold_after_its_edit_had_overtaken_it_is_wrong() -> No
     assert (finding.fault, finding.order) == (Fault.WRONG, _named(each))
 
 
-@pytest.mark.parametrize("story", [Story.SKU_MISSING, Story.SKU_CANCELLED, Story.CONTRADICTORY, Story.CANCELLED_FIRST])
+@pytest.mark.parametrize(("story", "sentence"), [(Story.CANCELLED_AFTER, "not cancelled"), (Story.PLAIN, "cancelled")])
+def test_a_sale_is_cancelled_exactly_when_its_order_was_in_time(story: Story, sentence: str) -> None:
+    """One that should be and is not, and one that should not be and is."""
+    each = _of(story)
+    sales = _right()
+    place = next(place for place, sale in enumerate(sales) if sale.channel_identifier == each.order_id)
+    other = "processing" if each.cancelled else "cancel"
+    sales[place] = msgspec.structs.replace(sales[place], state=other)
+    (finding,) = _found(sales)
+    assert (finding.fault, finding.order) == (Fault.WRONG, _named(each))
+    assert finding.sentence.endswith(f"it is {sentence}")
+
+
+def test_what_an_edit_has_emptied_is_no_line_of_the_sale() -> None:
+    """A line that was taken away stays in the ERP with nothing left of it; with anything left of it, it is wrong."""
+    sales = _right()
+    emptied = SaleLine("GONE", Decimal(0), Decimal(0))
+    sales[4] = msgspec.structs.replace(sales[4], lines=(*sales[4].lines, emptied))
+    assert _found(sales) == ()
+    left = msgspec.structs.replace(emptied, quantity=Decimal(1))
+    sales[4] = msgspec.structs.replace(sales[4], lines=(*sales[4].lines, left))
+    assert [finding.fault for finding in _found(sales)] == [Fault.WRONG]
+
+
+@pytest.mark.parametrize(
+    "story",
+    [Story.TEST, Story.UNPAID, Story.SKU_MISSING, Story.SKU_CANCELLED, Story.CONTRADICTORY, Story.CANCELLED_FIRST],
+)
 def test_a_sale_of_an_order_that_must_be_held_or_cancelled_is_unexpected(story: Story) -> None:
     """Such an order in the books is found, whatever its figures."""
     each = _of(story)

@@ -28,6 +28,7 @@ from tests.unit.order_messages import (
     INTENT,
     LATER,
     NOW,
+    V1,
     V2,
     V3,
     absent,
@@ -134,8 +135,11 @@ def looked(*found: SaleFound) -> EffectDone:
 
 def test_a_sale_that_appears_after_the_cancel_is_a_case_for_operations() -> None:
     """It may be shipped: somebody has to cancel it in Fulfil."""
-    closed = OrderState(status=Status.CANCELLED, version=V2, channel=3, order_id="1001", amount="10.00", currency="USD")
-    decision = decide(closed, looked(SaleFound(id=9, channel_identifier="1001", number="SO9")), NOW)
+    closed = OrderState(
+        status=Status.CANCELLED, version=V2, channel=3, order_id="1001", amount="10.00", currency="USD", given_up="1"
+    )
+    found = looked(SaleFound(id=9, channel_identifier="1001", number="SO9"))
+    decision = decide(closed, found, NOW)
     assert (only_case(decision).kind, decision.state.status, decision.state.sale) == (
         "order.cancelled",
         Status.IMPORTED,
@@ -154,8 +158,17 @@ def test_a_sale_that_appears_after_it_was_given_up_imports_the_order(total: str 
     decision = decide(given_up(), looked(sold(total)), LATER)
     state = decision.state
     assert (state.status, state.sale, state.sale_number, state.cases) == (Status.IMPORTED, 9, "SO9", ())
-    assert (decision.effects, decision.keeps, decision.closes, told(decision)) == ((), None, True, ["created"])
+    assert (decision.effects, told(decision)) == ((), ["created"])
     assert decision.facts[0].values["found_by_look"] is True
+    again = weighed(state, shown(V1, delivery=1), LATER)  # what it is by now is looked at, and what the gate says of it
+    assert (again.effects, again.keeps, again.closes, again.state.cases) == ((), None, True, ())
+
+
+def test_a_second_look_at_an_order_that_was_made_since_changes_nothing() -> None:
+    """Its sale may be cancelled by then."""
+    closed = OrderState(status=Status.CANCELLED, version=V2, channel=3, order_id="1001", sale=9)
+    decision = decide(closed, looked(sold()), NOW)
+    assert (decision.state, decision.effects, decision.facts) == (closed, (), ())
 
 
 def test_a_sale_that_appears_with_another_total_is_a_mismatch() -> None:
@@ -182,7 +195,7 @@ def test_a_sale_that_appears_is_compared_with_the_version_that_came_meanwhile(ca
             assert [emit.message for emit in decision.emits] == [Recheck(because="later version")]
             decision = weighed(decision.state, newer, LATER)
         assert (decision.state.status, kinds(decision.state)) == (Status.IMPORTED, kinds_then)
-        assert (decision.state.version, decision.keeps) == (V2, 2 if kinds_then else None)
+        assert (decision.state.version, decision.keeps) == (V2, 1 if kinds_then else None)
         again = weighed(decision.state, shown(V3, delivery=3), LATER)
         assert again.state.cases == (), "the version that is in Fulfil ends the case"
 

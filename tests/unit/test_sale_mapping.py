@@ -264,11 +264,11 @@ def test_a_side_that_is_not_published_cannot_be_sold_in() -> None:
         ({"lines": (line("10.00", quantity=Decimal(-1)),)}, "The line of MUG-BLUE has a quantity of -1."),
         (
             {"lines": (line("10.00", quantity=Decimal(3), quantity_left=Decimal(1)),)},
-            "Units of the order (2) were removed or refunded in the sales channel before it was imported.",
+            "Units of the order (2) were removed or refunded; what is left of it cannot be told exactly.",
         ),
         (
             {"refunds": (refund("1.00"),), "totals": {"left": usd("7.00")}},
-            "2.00 USD of the order were removed in the sales channel before it was imported.",
+            "2.00 USD of the order were removed, and what is left of it cannot be told exactly.",
         ),
         (
             {"unallocated_taxes": (vat("1.00"),)},
