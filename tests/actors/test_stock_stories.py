@@ -6,10 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import anyio
+import pytest
 
 from flows.demo.orders import catalogue, generate
 from flows.model.bundles import Bundle, Component
 from flows.model.stock import STOCK_READER, ReadProducts, place_key
+from runtime.errors import StoreFull
 from tests.actors.stock_world import Hub, StockFulfil, StockWorld, config_of, place, process, units_in
 from tests.actors.world import story
 
@@ -239,5 +241,22 @@ def test_one_sku_that_its_flow_fails_with_delays_no_other(tmp_path: Path) -> Non
             await at.until(lambda: len(hub.shows["web"]) == 42, within_s=1_800)
             await at.until(lambda: at.sql("SELECT 1 FROM stock_published WHERE refused_at IS NOT NULL"))
             assert await at.cases() == [("flow.line", "SKU-07")]
+
+    story(main)
+
+
+def test_nothing_is_posted_and_no_timer_fires_while_a_process_stops(tmp_path: Path) -> None:
+    """A commit would come when the writer has ended, and make an orderly end look like a failed disk."""
+
+    async def main() -> None:
+        fulfil, first, *_ = warehouse()
+        async with process(tmp_path / "store.db", fulfil) as at:
+            await at.until_shown(**{A: 10})
+            await at.engine.drain()
+            messages = await at.sql("SELECT count(*) FROM message")
+            await anyio.sleep(600)
+            assert await at.sql("SELECT count(*) FROM message") == messages
+            with pytest.raises(StoreFull):
+                await at.engine.post(STOCK_READER, place_key(place()), ReadProducts(products=(first,)))
 
     story(main)
