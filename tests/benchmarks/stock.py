@@ -42,6 +42,7 @@ def products(count: int) -> tuple[StockFulfil, list[str]]:
     fulfil, skus = StockFulfil(), [f"SKU-{number:06}" for number in range(count)]
     for sku in skus:
         fulfil.stock(sku, "10")
+    fulfil.unchanged_to = count  # else the twin tells all products anew whenever it is asked what changed
     return fulfil, skus
 
 
