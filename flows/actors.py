@@ -20,9 +20,11 @@ from flows.desk import NAME as DESK
 from flows.desk import Desk
 from flows.flow_starts import FlowStartsActor
 from flows.formats import FORMATS
+from flows.fulfilment_watcher import FulfilmentWatcher, OrderFulfilments, WatchPolicy
 from flows.listings import Listings
 from flows.manifests import Manifests
 from flows.missing_orders import MissingOrders
+from flows.model.fulfilments import FulfilmentSettings
 from flows.model.on_demand import OnDemandSettings
 from flows.model.outgoing import FlowTarget, What
 from flows.order_importer import NAME as ORDER_IMPORTER
@@ -72,6 +74,11 @@ def engine_of(
         actors.append(Backfill(config.on_demand, config.sales_channels, later, journal, emit))
     if config.patchworks is not None:
         actors += [FlowStartsActor(flow_targets(config), journal, emit), RunFollower(emit)]
+    told, formats = told_channels(config), {name: each.format for name, each in config.sales_channels.items()}
+    actors += [
+        FulfilmentWatcher(watch_policy(config), journal, emit),
+        OrderFulfilments(told, formats, journal, emit),
+    ]
     if config.recovery is not None:
         actors.append(RunRecovery(recovery_policy(config.recovery), items, accept, journal, emit))
     share = config.telemetry.trace_share if config.telemetry.otlp_url else 0.0
@@ -97,6 +104,21 @@ def flow_targets(config: Config) -> dict[str, tuple[What, FlowTarget]]:
         if settings.fulfilments is not None:
             found[settings.fulfilments.flow.flow_id] = ("fulfilments", settings.fulfilments.flow)
     return found
+
+
+def told_channels(config: Config) -> dict[str, FulfilmentSettings]:
+    """The sales channels that hear of shipments."""
+    return {name: each.fulfilments for name, each in config.sales_channels.items() if each.fulfilments is not None}
+
+
+def watch_policy(config: Config) -> WatchPolicy:
+    """How shipments are watched, and for whom."""
+    told = told_channels(config)
+    return WatchPolicy(
+        every=timedelta(seconds=config.fulfil.fulfilments_every_s),
+        overlap=timedelta(seconds=config.fulfil.fulfilments_overlap_s),
+        sales_channels={config.sales_channels[name].sale.channel_id: (name, each.since) for name, each in told.items()},
+    )
 
 
 def order_policy(settings: FulfilSettings) -> Policy:

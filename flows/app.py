@@ -22,10 +22,11 @@ import aiohttp
 import anyio
 
 from connectors.http import Session, outgoing
+from connectors.patchworks.fulfilments import FulfilmentPage
 from connectors.patchworks.listings import ListingPage
 from connectors.patchworks.manifests import ManifestPage
 from flows import events as business_events
-from flows.actors import engine_of, flow_targets, polled
+from flows.actors import engine_of, flow_targets, polled, told_channels
 from flows.backfill import NAME as BACKFILL
 from flows.backfill import ask as ask_for_backfill
 from flows.catalogue import KEY as CATALOGUE_KEY
@@ -37,6 +38,17 @@ from flows.catalogue_refresh import Refresh
 from flows.config import Config
 from flows.desk import NAME as DESK
 from flows.doors import Doors, public_routes
+from flows.fulfilment_watcher import NAME as FULFILMENT_WATCHER
+from flows.fulfilment_watcher import ORDERS as ORDER_FULFILMENTS
+from flows.fulfilment_watcher import (
+    FulfilmentPageReceived,
+    LookAtHeld,
+    Watch,
+    held_key,
+    told_key,
+    watch_key,
+    watched_models,
+)
 from flows.gauges import register_gauges
 from flows.hints import Hints
 from flows.listings import NAME as LISTINGS
@@ -56,6 +68,7 @@ from flows.order_poll import NAME as ORDER_POLL
 from flows.order_poll import Poll
 from flows.order_poll import key_of as poll_key_of
 from flows.outside import outsides_of
+from flows.pulling import fulfilments_read_by
 from flows.release import release
 from flows.run_recovery import NAME as RUN_RECOVERY
 from flows.run_recovery import SWEEP_KEY, Sweep
@@ -90,7 +103,10 @@ busy event loop than for the disk, several times a commit, and every order waits
 """
 _GC_THRESHOLDS = (50_000, 20, 50)
 """An order makes hundreds of short-lived objects and no cycles: looking for those less often saves CPU."""
-_RELEASING = (ORDER_IMPORTER, RUN_RECOVERY, ORDER_POLL, MANIFESTS, MISSING_ORDERS, LISTINGS, FLOW_STARTS)
+_RELEASING = (
+    *(ORDER_IMPORTER, RUN_RECOVERY, ORDER_POLL, MANIFESTS, MISSING_ORDERS, LISTINGS, FLOW_STARTS),
+    *(FULFILMENT_WATCHER, ORDER_FULFILMENTS),
+)
 """Actors with something that a person can have decided on again, the one that comes first for a key."""
 
 
@@ -101,7 +117,11 @@ class App:
         self.config, self.journal, self.engine, self.telemetry = config, journal, engine, telemetry
         self.index = index
         self.standing = Standing(journal)
-        self.hints = Hints({"product.product": partial(engine.post, CATALOGUE, CATALOGUE_KEY, Sync())})
+        looks = {"product.product": partial(engine.post, CATALOGUE, CATALOGUE_KEY, Sync())}
+        if told_channels(config):
+            for model, kind in watched_models().items():
+                looks[model] = partial(engine.post, FULFILMENT_WATCHER, watch_key(kind), Watch())
+        self.hints = Hints(looks)
         self.accepting = False
         self.intake_url = self.ops_url = ""
 
@@ -116,6 +136,10 @@ class App:
     async def take_listings(self, page: ListingPage) -> None:
         """The same for what a sales channel offers."""
         await self.engine.post(LISTINGS, listings_key_of(page.sales_channel), ListingPageReceived(page=page))
+
+    async def take_fulfilments(self, page: FulfilmentPage) -> None:
+        """The same for what a sales channel was told."""
+        await self.engine.post(FULFILMENT_WATCHER, told_key(page.sales_channel), FulfilmentPageReceived(page=page))
 
     def pressure(self) -> float | None:
         """Seconds that a sender should wait before it tries again; None when there is room."""
@@ -202,7 +226,7 @@ def telemetry_of(config: Config, clock: Clock) -> Telemetry:
             "actor": (
                 *(ORDER_IMPORTER, CATALOGUE, CATALOGUE_REFRESH, SKU_ALIASES, DESK),
                 *(RUN_RECOVERY, ORDER_POLL, MANIFESTS, MISSING_ORDERS, BACKFILL, LISTINGS),
-                *(FLOW_STARTS, RUN_FOLLOWER),
+                *(FLOW_STARTS, RUN_FOLLOWER, FULFILMENT_WATCHER, ORDER_FULFILMENTS),
             ),
             "flow": flow_targets(config),
         },
@@ -261,6 +285,9 @@ async def composed(config: Config, clock: Clock, telemetry: Telemetry) -> AsyncI
             await engine.post(ORDER_POLL, poll_key_of(name), Poll())
         for name in config.listings:
             await engine.post(LISTINGS, listings_key_of(name), Expect())
+        for kind in watched_models().values() if told_channels(config) else ():
+            await engine.post(FULFILMENT_WATCHER, watch_key(kind), Watch())
+        await engine.post(FULFILMENT_WATCHER, held_key(), LookAtHeld())
         engine.supervise(supervisor)
         supervisor.add("hints", app.hints.run)
         supervisor.add("upkeep", lambda: run_upkeep(journal, path, config.store.room, emit))
@@ -295,6 +322,8 @@ async def _listening(app: App, stack: AsyncExitStack) -> None:
         accept=app.accept,
         take_manifest=app.take_manifest,
         take_listings=app.take_listings,
+        take_fulfilments=app.take_fulfilments,
+        read_fulfilments=fulfilments_read_by(app.journal),
         hint=app.hints.take,
         pressure=app.pressure,
     )

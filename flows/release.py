@@ -10,6 +10,8 @@ from runtime.errors import SeamlineError
 from runtime.journal.journal import Journal
 from runtime.key import partition_of
 
+SHIPPING = "order_fulfilments"
+"""The actor of an order's shipments; its cases may be open beside those of the order itself."""
 _STANDS = {
     "creating": "it is on its way to Fulfil",
     "unknown": "it was sent to Fulfil, and the answer is being looked for",
@@ -27,6 +29,8 @@ async def release(key: str, engine: Engine, journal: Journal, actors: Sequence[s
         if await journal.query("oldest_message_of_key", actors[0], key):
             raise SeamlineError(f"{key} is not held: it was received and waits to be decided on")
         raise SeamlineError(f"nothing is known as {key!r}; `seamline holds` shows what waits")
+    if await _ships(key, journal) and SHIPPING in holders:
+        return await _release_shipments(key, engine, journal, actors[0] if actors[0] in holders else "")
     holder = holders[0]
     if any((channel, parked) == (holder, key) for channel, parked, *_ in await journal.query("parked")):
         raise SeamlineError(f"a message of {key} is parked as a defect of ours; a restart tries it again")
@@ -36,6 +40,25 @@ async def release(key: str, engine: Engine, journal: Journal, actors: Sequence[s
     if ended:
         return f"the cases of {key} {f'are closed {paused}' if paused else 'are closed'}: {ended}"
     return f"{key} will be decided on again{f' {paused}' if paused else ''}"
+
+
+async def _ships(key: str, journal: Journal) -> bool:
+    """Whether something about shipments of an order is open."""
+    return any(row[10] is None and _is_of_shipments(row[1]) for row in await journal.query("cases_of", key))
+
+
+def _is_of_shipments(kind: str) -> bool:
+    return kind.startswith(("fulfilment.", "carrier."))
+
+
+async def _release_shipments(key: str, engine: Engine, journal: Journal, importer: str) -> str:
+    """Have the shipments looked at again, and the order too, when something else about it is open."""
+    await engine.post(SHIPPING, key, Recheck(because="person"))
+    others = [row for row in await journal.query("cases_of", key) if row[10] is None and not _is_of_shipments(row[1])]
+    if importer and others:
+        await engine.post(importer, key, Recheck(because="person"))
+    paused = _paused(key, engine, SHIPPING)
+    return f"the shipments of {key} will be looked at again{f' {paused}' if paused else ''}"
 
 
 async def _cases_of_its_sale(key: str, journal: Journal) -> str:

@@ -36,7 +36,7 @@ class ListedFulfilment(msgspec.Struct, frozen=True, omit_defaults=True, gc=False
 
 
 class FulfilmentPage(Page, frozen=True, kw_only=True):
-    """One page of what a sales channel was told. `listed_at`: when it was asked, in UTC; None when that was not said."""
+    """One page of what a sales channel was told. `listed_at`: when it was asked, in UTC; None: not said."""
 
     fulfilments: tuple[ListedFulfilment, ...]
     listed_at: datetime | None = None

@@ -17,7 +17,17 @@ mapped, an order that nobody knows.
 """
 
 from flows.fulfilment_watcher.orders import OrderFulfilments
-from flows.fulfilment_watcher.parts import NAME, ORDERS, FulfilmentPageReceived, Watch, told_key, watch_key
+from flows.fulfilment_watcher.parts import (
+    NAME,
+    ORDERS,
+    FulfilmentPageReceived,
+    LookAtHeld,
+    Watch,
+    held_key,
+    told_key,
+    watch_key,
+    watched_models,
+)
 from flows.fulfilment_watcher.watcher import FulfilmentWatcher, WatchPolicy
 
 __all__ = [
@@ -25,9 +35,12 @@ __all__ = [
     "ORDERS",
     "FulfilmentPageReceived",
     "FulfilmentWatcher",
+    "LookAtHeld",
     "OrderFulfilments",
     "Watch",
     "WatchPolicy",
+    "held_key",
     "told_key",
     "watch_key",
+    "watched_models",
 ]

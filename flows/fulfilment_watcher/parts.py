@@ -29,8 +29,14 @@ def told_key(sales_channel: str) -> str:
     return f"told/{sales_channel}"
 
 
-HELD_KEY: Final = "shipments/held"
-"""The key under which held notices are looked at again."""
+def watched_models() -> dict[str, Kind]:
+    """Fulfil's models of the kinds of shipments."""
+    return {"stock.shipment.out": "out", "stock.shipment.drop": "drop"}
+
+
+def held_key() -> str:
+    """The key under which held notices are looked at again."""
+    return "shipments/held"
 
 
 def notice_id(shipment: str, order_id: str) -> str:
@@ -122,9 +128,9 @@ class Watch(Message, frozen=True):
 
 
 class LookAtHeld(Message, frozen=True, kw_only=True):
-    """To the watcher: have held notices looked at again, those behind this one first."""
+    """To the watcher: have held notices looked at again, those behind this row."""
 
-    after: str = ""
+    after: int = 0
 
 
 class FulfilmentPageReceived(Message, frozen=True, kw_only=True):

@@ -128,18 +128,18 @@ def notice(
     settings: FulfilmentSettings,
 ) -> Fulfilment:
     """What the sales channel is told. The same facts give the same notice."""
-    skus = {each.line_id: each.sku for each in (*part.ordered, *part.lines)}
-    lines = tuple(FulfilmentLine(each, skus[each], plain(units[each])) for each in sorted(units))
+    skus = {line.line_id: line.sku for line in part.ordered} | {line.line_id: line.sku for line in part.lines}
+    lines = [FulfilmentLine(order_line_id=each, sku=skus[each], quantity=plain(units[each])) for each in sorted(units)]
     place = str(part.warehouse) if part.warehouse is not None else ""
     return Fulfilment(
         fulfilment_id=id_,
-        order=OrderOfFulfilment(sales_channel, order_id, part.reference),
+        order=OrderOfFulfilment(source=sales_channel, id=order_id, name=part.reference),
         shipped_at=shipped_at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
         location=settings.locations.get(place, place),
         carrier=called.carrier,
-        lines=lines,
+        lines=tuple(lines),
         service=called.service,
-        tracking=tuple(Tracking(each.number, _url(each, part, settings)) for each in part.parcels),
+        tracking=tuple(Tracking(number=each.number, url=_url(each, part, settings)) for each in part.parcels),
         notify_customer=settings.notify_customer,
     )
 

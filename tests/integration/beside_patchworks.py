@@ -71,8 +71,12 @@ class Both:
         runs_max: int = 50,
         page_size: int = 100,
         clock: Clock | None = None,
+        also: str = "",
+        fulfil: str = "",
     ) -> AsyncIterator[Running]:
-        """One life of the product. `flows`: whose failed runs are recovered, and for which sales channel."""
+        """One life of the product. `flows`: whose failed runs are recovered, and for which sales channel; `also`: further
+        sections of its configuration; `fulfil`: further settings of the section.
+        """
         (self.directory / "hub.key").write_text(token)
         (self.directory / "hub.key").chmod(0o600)
         of = {4310: "web"} if flows is None else flows
@@ -80,7 +84,8 @@ class Both:
         if recovery:
             rows = "\n".join(f'{flow} = "{sales_channel}"' for flow, sales_channel in of.items())
             more += _RECOVERY.format(runs_max=runs_max, flows=rows)
-        config, clock = configuration(self.directory, self.erp.url, more=more), clock or SystemClock()
+        more += also
+        config, clock = configuration(self.directory, self.erp.url, more=more, refresh=fulfil), clock or SystemClock()
         async with composed(config, clock, telemetry_of(config, clock)) as app:
             yield Running(app, self.erp, self.session, self.directory)
 
