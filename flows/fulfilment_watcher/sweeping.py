@@ -37,6 +37,7 @@ class WatchPolicy(msgspec.Struct, frozen=True, kw_only=True):
     every: timedelta
     overlap: timedelta
     sales_channels: Mapping[int, tuple[str, datetime | None]]
+    page_size: int = SHIPMENTS_PER_PAGE
 
 
 class Gone(msgspec.Struct, frozen=True):
@@ -105,12 +106,12 @@ def _begin(state: SweepState, now: datetime, policy: WatchPolicy) -> Decision:
     mark = state.mark
     if mark.since is None:  # before the first sweep nothing is told, so nothing of it needs to be read
         mark = replace(mark, since=min(since or started for _, since in policy.sales_channels.values()))
-    mark, effect = _ask_page(mark, state.kind, now)
+    mark, effect = _ask_page(mark, state.kind, now, policy)
     return Decision(state=replace(state, mark=mark, started=started, again=False), effects=(effect,))
 
 
-def _ask_page(mark: Watermark, kind: Kind, now: datetime) -> tuple[Watermark, Effect]:
-    mark, changes = begin_or_go_on(mark, now, limit=SHIPMENTS_PER_PAGE)
+def _ask_page(mark: Watermark, kind: Kind, now: datetime, policy: WatchPolicy) -> tuple[Watermark, Effect]:
+    mark, changes = begin_or_go_on(mark, now, limit=policy.page_size)
     model = SHIPMENTS if kind == "out" else DROP_SHIPMENTS
     return mark, model.changed(replace(changes, states=_READ[kind])).effect(SHARE)
 
@@ -151,7 +152,7 @@ def _go_on(state: SweepState, now: datetime, policy: WatchPolicy) -> Decision:
         state, mark=mark, gathering=None, marks=(), known={}, gone=(), last_id=0, answered_at=None, cases=()
     )  # fmt: skip
     if mark.began is not None:
-        mark, effect = _ask_page(mark, kind, now)
+        mark, effect = _ask_page(mark, kind, now, policy)
         return Decision(state=replace(state, mark=mark), emits=emits, writes=tuple(writes), effects=(effect,))
     if mark.since is not None:
         writes.append(Write("drop_shipments_seen", (kind, to_instant(mark.since))))

@@ -74,8 +74,8 @@ class Both:
         also: str = "",
         fulfil: str = "",
     ) -> AsyncIterator[Running]:
-        """One life of the product. `flows`: whose failed runs are recovered, and for which sales channel; `also`: further
-        sections of its configuration; `fulfil`: further settings of the section.
+        """One life of the product. `flows`: whose failed runs are recovered, and for which sales channel;
+        `also`: further sections of its configuration; `fulfil`: further settings of that section.
         """
         (self.directory / "hub.key").write_text(token)
         (self.directory / "hub.key").chmod(0o600)
