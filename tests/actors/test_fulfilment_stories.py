@@ -62,15 +62,15 @@ def test_an_idle_poll_costs_one_call_for_each_kind(tmp_path: Path) -> None:
 
 
 def test_failure_case_8_a_late_commit_inside_the_overlap_is_seen(tmp_path: Path) -> None:
-    """Written now, visible two minutes later, when many polls have gone by."""
+    """Written now, visible 40 seconds later, when several polls have gone by."""
 
     async def main() -> None:
         depot, hub = Depot(), Hub()
         async with process(tmp_path / "s.db", depot, hub) as world:
             await world.knows("1001")
             (line,) = depot.sale("1001", 3)
-            depot.ships([(line, 3)], late_s=120)
-            await anyio.sleep(100)
+            depot.ships([(line, 3)], late_s=40)
+            await anyio.sleep(35)
             assert hub.arrived == []
             await world.until(sent=1)
 
@@ -92,7 +92,7 @@ def test_every_page_is_read_and_an_old_shipment_that_changes_is_seen(tmp_path: P
             assert len({each["fulfilment_id"] for _, each in hub.arrived}) == len(hub.arrived) == 25
             calls = sum(depot.calls.values()) - depot.calls["changed_drop_shipments"]
             assert calls <= 3 * 6 + 4
-            await anyio.sleep(400)
+            await anyio.sleep(90)
             depot.retracks(shipments[0], "T-new")
             await anyio.sleep(30)
             assert hub.books()[f"out-{shipments[0]}-0"]["tracking"][0]["number"] == "T-new"
@@ -201,12 +201,13 @@ def test_what_is_sent_and_not_told_becomes_a_case_that_the_sales_channel_ends(tm
 
     async def main() -> None:
         depot, hub = Depot(), Hub()
-        async with process(tmp_path / "s.db", depot, hub) as world:
+        quick = msgspec.structs.replace(TOLD, told_within_s=60.0)
+        async with process(tmp_path / "s.db", depot, hub, quick) as world:
             await world.knows("1001")
             shipment = depot.ships([(depot.sale("1001", 1)[0], 1)], parcels=2)
             await world.until(sent=1)
-        async with process(tmp_path / "s.db", depot, hub) as world:
-            await anyio.sleep(1_000)
+        async with process(tmp_path / "s.db", depot, hub, quick) as world:
+            await anyio.sleep(70)
             assert await world.cases() == [("fulfilment.untold", "web/1001")]
             numbers = [f"T{shipment}-{parcel}" for parcel in (0, 1)]
             await world.says({"order_id": "1001", "tracking": numbers[:1]}, "out-9-9", {"fulfilment_id": "?"})
