@@ -282,7 +282,7 @@ class World:
         emit = self.events.append
         policy = WatchPolicy(
             every=timedelta(seconds=10),
-            overlap=timedelta(minutes=5),
+            overlap=timedelta(minutes=1),
             sales_channels={CHANNEL: ("web", settings.since)},
             page_size=10,
         )
