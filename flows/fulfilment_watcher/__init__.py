@@ -13,7 +13,7 @@ twice changes nothing, because a notice knows its content. What is held rather t
 mapped, an order that nobody knows.
 
 `parts` is what is remembered of shipments, `sweeping` how they are read, `translating` what a sales channel is told,
-`notices` the decision for one order, `watcher` and `orders` the two shells.
+`keeping` what is kept of an order, `settling` and `notices` the decision for it, `watcher` and `orders` the shells.
 """
 
 from flows.fulfilment_watcher.orders import OrderFulfilments

@@ -11,7 +11,8 @@ import msgspec
 
 from flows.events import FulfilmentHeld, FulfilmentSent, FulfilmentTold, TrackingSuspect
 from flows.formats import FORMATS
-from flows.fulfilment_watcher.notices import Notice, OrderShipments, Seen, decide, progress
+from flows.fulfilment_watcher.keeping import Notice, OrderShipments, Seen, Withdrawal, progress
+from flows.fulfilment_watcher.notices import decide
 from flows.fulfilment_watcher.parts import (
     ORDERS,
     NoticeRefused,
@@ -20,6 +21,8 @@ from flows.fulfilment_watcher.parts import (
     Overdue,
     ShipmentCancelled,
     ShipmentSeen,
+    Withdraw,
+    line_of,
 )
 from flows.model.cases import announce_cases, case_rows
 from flows.model.fulfilments import FulfilmentSettings
@@ -36,7 +39,9 @@ class OrderFulfilments:
     """See the package. `sales_channels` are those that hear of shipments; `formats`: what each one's orders are."""
 
     name = ORDERS
-    message_type = ShipmentSeen | ShipmentCancelled | NoticeSent | NoticeRefused | NoticeTold | Overdue | Recheck
+    message_type = (
+        ShipmentSeen | ShipmentCancelled | NoticeSent | NoticeRefused | NoticeTold | Overdue | Withdraw | Recheck
+    )
     state_type = OrderShipments
 
     def __init__(
@@ -57,6 +62,19 @@ class OrderFulfilments:
 
     async def resolve(self, items: Sequence[Item]) -> Sequence[Message | Exception]:
         """Whether the orders were ever received, and what is left of them: one read each for the whole batch."""
+        found = await self._looked_up(items)
+        return [
+            await self._withdrawal(item.key, item.message.notice) if isinstance(item.message, Withdraw) else message
+            for item, message in zip(items, found, strict=True)
+        ]
+
+    async def _withdrawal(self, key: str, notice: str) -> Message:
+        settings = self._sales_channels.get(partition_of(key))
+        flow = "" if settings is None else settings.flow.flow_id
+        rows = await self._journal.query("outgoing_line", flow, line_of(key, notice))
+        return Withdrawal(notice=notice, place=rows[0][0] if rows else None)
+
+    async def _looked_up(self, items: Sequence[Item]) -> list[Message]:
         keys = [item.key for item in items if isinstance(item.message, ShipmentSeen | Recheck)]
         if not keys:
             return [item.message for item in items]

@@ -10,6 +10,7 @@ import msgspec
 
 from connectors.patchworks.fulfilments import FulfilmentPage
 from runtime.decision import Message
+from runtime.key import partition_of, parts_of
 
 NAME: Final = "fulfilment_watcher"
 ORDERS: Final = "order_fulfilments"
@@ -53,13 +54,13 @@ def order_of(notice: str) -> str:
 
 def line_of(order_key: str, notice: str) -> str:
     """What a notice is called among the lines of a flow. `order_key_of` finds its order again."""
-    return f"{order_key}#{notice}"
+    return f"{partition_of(order_key)}/{notice}"
 
 
 def order_key_of(line: str) -> tuple[str, str]:
     """The order's key and the notice's id of a line of a flow."""
-    key, _, notice = line.rpartition("#")
-    return key, notice
+    sales_channel, notice = parts_of(line)
+    return f"{sales_channel}/{order_of(notice)}", notice
 
 
 # -- what was shipped of one order -------------------------------------------------------------------------------------
@@ -173,6 +174,12 @@ class NoticeTold(Message, frozen=True, kw_only=True):
     notice: str
     numbers: tuple[str, ...] = ()
     at: datetime
+
+
+class Withdraw(Message, frozen=True, kw_only=True):
+    """An order to itself, and by timer: see what became of taking a notice back from its flow."""
+
+    notice: str
 
 
 class Overdue(Message, frozen=True):

@@ -14,12 +14,13 @@ import msgspec
 from msgspec.structs import replace
 
 from connectors.fulfil.changes import Page, Watermark, advance, begin_or_go_on
-from connectors.fulfil.shipments import DROP_SHIPMENTS, SHIPMENTS
+from connectors.fulfil.shipments import DROP_SHIPMENTS, SHIPMENTS, DropShipment, Shipment
 from flows.exceptions.kinds import ExceptionCase
-from flows.fulfilment_watcher.gathering import Gathering, Ship, asked, begun, learned, parts_of
+from flows.fulfilment_watcher.gathering import Gathering, Ship, asked, begun, learned, parts_of, ship_of
 from flows.fulfilment_watcher.parts import ORDERS, Kind, ShipmentCancelled, ShipmentPart, ShipmentSeen, Watch
 from runtime.clock import to_instant
 from runtime.decision import Decision, Effect, EffectDone, EffectExhausted, EffectRefused, Emit, Message, Timer, Write
+from runtime.delivery import digest
 
 SHIPMENTS_PER_PAGE: Final = 200
 SHARE: Final = "fulfilments"
@@ -60,7 +61,7 @@ class SweepState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     marks: tuple[tuple[int, bytes, int], ...] = ()
     """Of its shipments: id, digest and when it was changed (microseconds), to be written down when it is over."""
     known: dict[str, tuple[str, ...]] = {}
-    """Shipments of the page that orders know, and which: `out-55310` -> keys."""
+    """Orders that shipments of the page were handed to before: `out-55310` -> keys."""
     gone: tuple[Gone, ...] = ()
     last_id: int = 0
     complete: bool = False
@@ -80,6 +81,31 @@ class PageSeen(Message, frozen=True, kw_only=True):
     last_id: int
     complete: bool
     answered_at: datetime | None = None
+
+
+def page_seen(
+    kind: Kind,
+    page: Page[Shipment | DropShipment],
+    seen: Mapping[int, bytes],
+    known: Mapping[str, tuple[str, ...]],
+) -> PageSeen:
+    """What is new of a page, by content, so that what an overlap brings again costs one read and nothing more.
+
+    `seen` has the marks of shipments that were read before, `known` the orders that shipments were handed to before.
+    """
+    marks = {row.id: digest(msgspec.json.encode(row)) for row in page.rows}
+    fresh = [row for row in page.rows if seen.get(row.id) != marks[row.id] and row.changed_at is not None]
+    has_left = SHIPPED[kind]
+    names = {f"{kind}-{row.id}" for row in fresh}
+    return PageSeen(
+        ships=tuple(ship_of(row) for row in fresh if row.state in has_left),
+        cancelled=tuple(ship_of(row) for row in fresh if row.state not in has_left),
+        marks=tuple((row.id, marks[row.id], to_instant(row.changed_at)) for row in fresh if row.changed_at is not None),
+        known={name: keys for name, keys in known.items() if name in names},
+        last_id=page.last_id,
+        complete=page.complete,
+        answered_at=page.answered_at,
+    )
 
 
 def watched(state: SweepState, message: Any, now: datetime, policy: WatchPolicy) -> Decision:
@@ -145,7 +171,9 @@ def _go_on(state: SweepState, now: datetime, policy: WatchPolicy) -> Decision:
     if ask is not None:
         return Decision(state=state, effects=(ask.effect(SHARE),))
     emits = _handed_on(state, gathering, policy)
-    writes = [Write("put_shipment_seen", (kind, id_, mark, at)) for id_, mark, at in state.marks]
+    handed = [(each.message.part.shipment, each.key) for each in emits if isinstance(each.message, ShipmentSeen)]
+    writes = [Write("put_shipment_order", row) for row in handed]
+    writes += [Write("put_shipment_seen", (kind, id_, mark, at)) for id_, mark, at in state.marks]
     page: Page[Any] = Page(rows=(), last_id=state.last_id, complete=state.complete, answered_at=state.answered_at)
     mark = advance(state.mark, page, overlap=policy.overlap)
     state = replace(

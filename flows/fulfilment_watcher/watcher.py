@@ -11,7 +11,6 @@ import msgspec
 from connectors.fulfil.changes import Page
 from connectors.fulfil.shipments import DropShipment, Shipment
 from connectors.patchworks.fulfilments import FulfilmentPage
-from flows.fulfilment_watcher.gathering import ship_of
 from flows.fulfilment_watcher.parts import (
     NAME,
     ORDERS,
@@ -26,15 +25,13 @@ from flows.fulfilment_watcher.parts import (
     order_key_of,
     watch_key,
 )
-from flows.fulfilment_watcher.sweeping import SHIPPED, PageSeen, SweepState, WatchPolicy, watched
+from flows.fulfilment_watcher.sweeping import SweepState, WatchPolicy, page_seen, watched
 from flows.model.cases import announce_cases, case_rows
 from flows.model.messages import Recheck
 from flows.model.outgoing import LinesRefused, LinesSent
 from runtime.actor import Item
 from runtime.channel import BULK
-from runtime.clock import Instant, to_instant
 from runtime.decision import Decision, EffectDone, Emit, Message, Write
-from runtime.delivery import digest
 from runtime.journal.journal import Journal
 
 __all__ = ["FulfilmentWatcher", "WatchPolicy"]
@@ -127,25 +124,13 @@ class FulfilmentWatcher:
                 return other
 
     async def _page(self, kind: Kind, page: Page[Shipment | DropShipment]) -> Message:
-        """What is new of a page: by content, so that what an overlap brings again costs one read and nothing more."""
+        """What is new of a page."""
         rows = await self._journal.query_list("shipments_seen", [row.id for row in page.rows], kind)
-        seen: dict[int, bytes] = {id_: bytes(mark) for id_, mark in rows}
-        marks = {row.id: digest(msgspec.json.encode(row)) for row in page.rows}
-        fresh = [row for row in page.rows if seen.get(row.id) != marks[row.id] and row.changed_at is not None]
-        names = [f"{kind}-{row.id}" for row in fresh]
         known: dict[str, tuple[str, ...]] = {}
-        for shipment, key in await self._journal.query_list("fulfilments_of_shipments", names):
+        names = [f"{kind}-{row.id}" for row in page.rows]
+        for shipment, key in await self._journal.query_list("orders_of_shipments", names):
             known[shipment] = (*known.get(shipment, ()), key)
-        has_left = SHIPPED[kind]
-        return PageSeen(
-            ships=tuple(ship_of(row) for row in fresh if row.state in has_left),
-            cancelled=tuple(ship_of(row) for row in fresh if row.state not in has_left),
-            marks=tuple((row.id, marks[row.id], _us(row.changed_at)) for row in fresh),
-            known=known,
-            last_id=page.last_id,
-            complete=page.complete,
-            answered_at=page.answered_at,
-        )
+        return page_seen(kind, page, {id_: bytes(mark) for id_, mark in rows}, known)
 
     async def _listed(self, page: FulfilmentPage) -> Message:
         """The notices that a page of a manifest means, and that are not known to be told."""
@@ -175,7 +160,3 @@ class FulfilmentWatcher:
     def announce(self, key: str, before: SweepState, after: SweepState) -> None:
         """Count the case."""
         announce_cases(key, before.cases, after.cases, self._emit)
-
-
-def _us(moment: datetime | None) -> Instant:
-    return Instant(0) if moment is None else to_instant(moment)

@@ -394,9 +394,18 @@ SELECT line FROM outgoing WHERE flow = ?1 AND stuck = 1 ORDER BY line LIMIT ?2;
 SELECT flow, sum(batch = '' AND stuck = 0), sum(batch <> ''), sum(stuck), min(CASE WHEN batch = '' AND stuck = 0 THEN since END)
 FROM outgoing GROUP BY flow;
 
+-- name: keep_back_outgoing
+-- A line is not to be sent after all, unless a start has taken it: (flow, line). Whether it was, its row says then.
+UPDATE outgoing SET stuck = 2 WHERE flow = ?1 AND line = ?2 AND batch = '';
+
 -- name: drop_outgoing
--- A line is not to be sent after all, unless a start has taken it: (flow, line).
-DELETE FROM outgoing WHERE flow = ?1 AND line = ?2 AND batch = '';
+-- A line that was kept back is gone: (flow, line).
+DELETE FROM outgoing WHERE flow = ?1 AND line = ?2 AND stuck = 2;
+
+-- name: outgoing_line
+-- Where a line is: 2 kept back, 1 set aside, 0 waiting, -1 taken by a start; no row: a run has taken it, or nobody put
+-- it: (flow, line).
+SELECT CASE WHEN batch <> '' THEN -1 ELSE stuck END FROM outgoing WHERE flow = ?1 AND line = ?2;
 
 -- name: put_shipment_seen
 -- A shipment as it was read.
@@ -437,9 +446,13 @@ ON CONFLICT (key) DO UPDATE SET
 -- Held notices: (after row, limit); row and order.
 SELECT rowid, key FROM fulfilment WHERE state = 'held' AND rowid > ?1 ORDER BY rowid LIMIT ?2;
 
--- name: fulfilments_of_shipments
--- Which orders know these shipments: (:keys).
-SELECT shipment, key FROM fulfilment WHERE shipment IN (:keys) AND state <> 'withdrawn' ORDER BY shipment, key;
+-- name: put_shipment_order
+-- A shipment is handed to an order.
+INSERT INTO shipment_order (shipment, key) VALUES :rows(2) ON CONFLICT DO NOTHING;
+
+-- name: orders_of_shipments
+-- Which orders these shipments were handed to: (:keys).
+SELECT shipment, key FROM shipment_order WHERE shipment IN (:keys) ORDER BY shipment, key;
 
 -- name: fulfilments_named
 -- Notices by their ids, those that are not known to be told: (sales channel, :keys).

@@ -9,7 +9,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from flows.fulfilment_watcher.notices import Notice, OrderShipments, Seen, decide, progress
+from flows.fulfilment_watcher.keeping import Notice, OrderShipments, Seen, Withdrawal, progress
+from flows.fulfilment_watcher.notices import decide
 from flows.fulfilment_watcher.parts import (
     Component,
     NoticeRefused,
@@ -344,9 +345,14 @@ def test_a_notice_that_its_flow_fails_with_waits_for_somebody() -> None:
 def test_a_shipment_that_is_cancelled_before_it_was_sent_is_withdrawn() -> None:
     """Its units are free for another one."""
     order = Order().sees(part()).takes(ShipmentCancelled(shipment="out-1"))
-    assert ([write.statement for write in order.last.writes], order.status) == (["drop_outgoing"], "withdrawn")
+    assert ([write.statement for write in order.last.writes], order.status) == (["keep_back_outgoing"], "withdrawing")
     order.sees(part(2))
-    assert (order.told_units, order.cases) == ([{"11": 3}, {"11": 3}], [])
+    assert (order.told_units, order.cases) == ([{"11": 3}], [("fulfilment.residual", "out-2-1001")])
+    order.takes(Withdrawal(notice="out-1-1001", place=-1))
+    assert ([timer.name for timer in order.last.timers], order.status) == (["withdraw out-1-1001"], "withdrawing")
+    order.takes(Withdrawal(notice="out-1-1001", place=0)).takes(Withdrawal(notice="out-1-1001", place=2))
+    assert "drop_outgoing" in [write.statement for write in order.last.writes]
+    assert (order.told_units, order.cases, order.status) == ([{"11": 3}, {"11": 3}], [], "withdrawn")
 
 
 def test_a_shipment_that_is_cancelled_after_it_was_sent_is_a_case() -> None:

@@ -24,7 +24,6 @@ CREATE TABLE fulfilment (
   PRIMARY KEY (sales_channel, notice)
 ) STRICT;
 CREATE INDEX fulfilment_by_change ON fulfilment (sales_channel, changed_at, notice) WHERE body IS NOT NULL;
-CREATE INDEX fulfilment_by_shipment ON fulfilment (shipment);
 CREATE INDEX fulfilment_by_key ON fulfilment (key);
 CREATE INDEX fulfilment_held ON fulfilment (cause) WHERE state = 'held';
 CREATE INDEX fulfilment_untold ON fulfilment (sales_channel, sent_at) WHERE state = 'sent';
@@ -39,6 +38,13 @@ CREATE TABLE shipment_seen (
   PRIMARY KEY (kind, shipment)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX shipment_seen_by_change ON shipment_seen (kind, changed_at);
+
+-- Which orders a shipment was handed to, written as it is: so that a cancel that is seen at once finds them, too.
+CREATE TABLE shipment_order (
+  shipment TEXT NOT NULL,                     -- kind and id in Fulfil: out-55310
+  key      TEXT NOT NULL,
+  PRIMARY KEY (shipment, key)
+) STRICT, WITHOUT ROWID;
 
 -- How far each order is that anything was shipped of.
 CREATE TABLE order_shipping (
