@@ -116,7 +116,7 @@ class App:
     def __init__(self, config: Config, journal: Journal, engine: Engine, index: SkuIndex, telemetry: Telemetry) -> None:
         self.config, self.journal, self.engine, self.telemetry = config, journal, engine, telemetry
         self.index = index
-        self.standing = Standing(journal)
+        self.standing = Standing(journal, told_channels(config))
         looks = {"product.product": partial(engine.post, CATALOGUE, CATALOGUE_KEY, Sync())}
         if told_channels(config):
             for model, kind in watched_models().items():

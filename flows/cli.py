@@ -28,6 +28,7 @@ from flows.cli_parts import (
     read_store,
     story_of,
 )
+from flows.cli_shipments import carriers, shipments
 from flows.cli_skus import alias, sku
 from flows.screen import harmless, pairs, print_json, print_table, short, tell_more
 from runtime.clock import SystemClock, to_datetime
@@ -47,7 +48,7 @@ app = App(
 orders = App(name="orders", help="What became of the orders.")
 holds = App(name="holds", help="What is held, why, whose it is, and until when.")
 schema = App(name="schema", help="Published schemas.")
-for part in (orders, holds, manifests, alias, sku, schema):
+for part in (orders, holds, shipments, carriers, manifests, alias, sku, schema):
     app.command(part)
 app.command(backfill)
 app.command(listings)
@@ -288,10 +289,10 @@ def list_orders(
         print_json(rows[:limit])
     else:
         print_table(
-            ("changed", "order", "number", "state", "proof", "amount", "sale"),
+            ("changed", "order", "number", "state", "proof", "amount", "sale", "shipping"),
             [
                 (short(row.changed_at), row.key, row.reference, row.state, row.proof, f"{row.amount} {row.currency}",
-                 row.sale_number or row.sale or "")
+                 row.sale_number or row.sale or "", row.shipping)
                 for row in rows[:limit]
             ],
             empty="no orders like that" if state or sales_channel or before else "no orders",

@@ -50,7 +50,7 @@ def _standing(story: Story, opened: Sequence[CaseRow]) -> str:
     name = f"Order {order.reference} of {order.sales_channel} ({order.amount} {order.currency})"
     match order.state:
         case "imported":
-            rest = "" if asks else " Nothing is left to do here; shipping and invoicing are Fulfil's."
+            rest = "" if asks else f" {_SHIPPING.get(order.shipping, _SHIPPING[''])}"
             sale = order.sale_number or order.sale
             return f"{name} is in Fulfil as sale {sale}. Its figures are {order.proof}.{rest}"
         case "held":
@@ -81,6 +81,15 @@ def _standing(story: Story, opened: Sequence[CaseRow]) -> str:
             return f"{name} was cancelled by the sales channel {how}." + ("" if asks else " There is nothing to do.")
         case other:
             return f"{name} is {other}."
+
+
+_SHIPPING = {
+    "": "Nothing is left to do here; shipping and invoicing are Fulfil's.",
+    "partially shipped": "It is partially shipped; the rest is Fulfil's.",
+    "shipped": "It is shipped. Next step, by the sales channel: say that it knows of it.",
+    "told": "It is shipped, and the sales channel says that it knows of all of it.",
+}
+"""How far the shipments of an order are, as a sentence."""
 
 
 def _waiting(timeline: Sequence[FactRow], *, asks: bool) -> str:
@@ -181,6 +190,13 @@ _TOLD = {
     "sale_cancelled": "sale {sale} is cancelled in Fulfil",
     "authorisation_ends": "its payment is reserved until {until}, and not captured",
     "not_done": "could not be done in Fulfil: {goal}",
+    "shipped": "shipment {shipment} left with {units} units in {parcels} parcels by {carrier}",
+    "shipment_changed": "what is told of shipment {shipment} was changed (version {version})",
+    "notice_held": "shipment {shipment} left; telling it is held, because {carrier} is not mapped",
+    "notice_refused": "the flow fails with shipment {shipment} alone",
+    "fulfilment_sent": "shipment {shipment} was sent to the sales channel",
+    "told": "the sales channel says that it knows of shipment {shipment}",
+    "shipment_cancelled": "shipment {shipment} was cancelled in Fulfil",
     "parked": "could not be decided on ({error}), a defect of ours: set aside until a restart",
     "tried_again": "what was set aside is tried again after a restart",
 }

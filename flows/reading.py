@@ -44,6 +44,8 @@ class OrderRow(msgspec.Struct, frozen=True, kw_only=True):
     sale: int | None
     sale_number: str | None
     changed_at: datetime
+    shipping: str = ""
+    """How far its shipments are: `partially shipped`, `shipped`, `told` (all of it, proven), or empty."""
 
     @property
     def place(self) -> Place:
@@ -71,6 +73,50 @@ class CaseRow(msgspec.Struct, frozen=True, kw_only=True):
     def place(self) -> Place:
         """Its place in the list of open exceptions."""
         return Place(to_instant(self.deadline_at), self.fingerprint)
+
+
+class ShipmentRow(msgspec.Struct, frozen=True, kw_only=True):
+    """What a sales channel is told of one shipment of an order. `cause`: why it is held."""
+
+    sales_channel: str
+    notice: str
+    key: str
+    shipment: str
+    number: str
+    version: int
+    state: str
+    cause: str
+    carrier: str
+    service_code: str
+    service: str
+    mapped: bool
+    tracking: tuple[str, ...]
+    units: str
+    seen_at: datetime | None
+    shipped_at: datetime | None
+    sent_at: datetime | None
+    told_at: datetime | None
+    changed_at: datetime
+
+    @property
+    def place(self) -> Place:
+        """Its place in the list of shipments."""
+        return Place(Instant(0) if self.shipped_at is None else to_instant(self.shipped_at), self.notice)
+
+    @property
+    def untold_place(self) -> Place:
+        """Its place in the list of those that are not told."""
+        return Place(Instant(0) if self.seen_at is None else to_instant(self.seen_at), self.notice)
+
+
+class CarrierRow(msgspec.Struct, frozen=True, kw_only=True):
+    """How many shipments went by a carrier and its service, as Fulfil calls them."""
+
+    sales_channel: str
+    carrier: str
+    service_code: str
+    service: str
+    shipments: int
 
 
 class PauseRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -322,6 +368,28 @@ class Reading:
         rows = await self._query("listing_mismatches", sales_channel, cause, *place, limit)
         return [MismatchRow(**dict(zip(MismatchRow.__struct_fields__, row, strict=True))) for row in rows]
 
+    async def shipments(
+        self,
+        *,
+        state: str = "",
+        sales_channel: str = "",
+        untold: bool = False,
+        place: Place | None = None,
+        limit: int = 50,
+    ) -> list[ShipmentRow]:
+        """Shipments of which sales channels are told, the latest first; `untold`: those that are not, the oldest first.
+
+        The next page begins behind the `place` (`untold_place`) of the last one.
+        """
+        at, notice = ((0 if untold else _FOREVER), None) if place is None else (place.at, place.name)
+        statement = "fulfilments_untold_listed" if untold else "fulfilments_listed"
+        return [_shipment(row) for row in await self._query(statement, state, sales_channel, at, limit, notice)]
+
+    async def carriers(self, since: datetime) -> list[CarrierRow]:
+        """Carriers and services of the shipments since an instant, by sales channel, the most used first."""
+        rows = await self._query("carriers_used", to_instant(since))
+        return [CarrierRow(**dict(zip(CarrierRow.__struct_fields__, row, strict=True))) for row in rows]
+
     async def backfill(self, sales_channel: str) -> BackfillRow | None:
         """The back-fill of a sales channel that is under way, or was last; None when there was none."""
         for row in await self._query("backfill_by_key", f"backfill/{sales_channel}"):
@@ -358,12 +426,19 @@ def _moment(instant: int | None) -> datetime | None:
     return None if instant is None else to_datetime(Instant(instant))
 
 
+def _shipment(row: Sequence[Any]) -> ShipmentRow:
+    fields = dict(zip(ShipmentRow.__struct_fields__, row, strict=True))
+    moments = {name: _moment(fields[name]) for name in ("seen_at", "shipped_at", "sent_at", "told_at", "changed_at")}
+    tracking = msgspec.json.decode(fields["tracking"], type=tuple[str, ...])
+    return ShipmentRow(**{**fields, **moments, "mapped": bool(fields["mapped"]), "tracking": tracking})
+
+
 def _order(row: Sequence[Any]) -> OrderRow:
-    key, sales_channel, order_id, reference, state, proof, amount, currency, placed, sale, number, changed = row
+    key, sales_channel, order_id, reference, state, proof, amount, currency, placed, sale, number, changed, ships = row
     return OrderRow(
         key=key, sales_channel=sales_channel, order_id=order_id, reference=reference, state=state, proof=proof,
         amount=amount, currency=currency, placed_at=_moment(placed), sale=sale, sale_number=number,
-        changed_at=to_datetime(changed),
+        changed_at=to_datetime(changed), shipping=ships or "",
     )  # fmt: skip
 
 

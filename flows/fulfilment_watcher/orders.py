@@ -109,7 +109,9 @@ class OrderFulfilments:
         if after.notices is before.notices and after.ordered is before.ordered:
             return rows
         changed = [each for shipment, each in after.notices.items() if before.notices.get(shipment) is not each]
-        rows += [_notice_row(key, each) for each in changed]
+        settings = self._sales_channels.get(partition_of(key))
+        awaits = settings is None or settings.evidence != "none"
+        rows += [_notice_row(key, each, awaits=awaits) for each in changed]
         was, is_ = progress(before), progress(after)
         if is_ != was:
             sales_channel = partition_of(key)
@@ -152,14 +154,14 @@ def _news(sales_channel: str, was: Notice | None, now: Notice) -> list[Any]:
     return events
 
 
-def _notice_row(key: str, each: Notice) -> Write:
+def _notice_row(key: str, each: Notice, *, awaits: bool) -> Write:
     part, sales_channel = each.part, parts_of(key)[0]
     numbers = msgspec.json.encode([parcel.number for parcel in part.parcels]).decode()
     row = (
         sales_channel, each.id, key, part.shipment, part.number, each.version, each.status, each.cause,
         part.carrier, part.service_code, part.service, int(each.mapped), numbers,
         str(sum(each.units.values(), Decimal(0))), _us(each.seen_at), _us(each.shipped_at), _us(each.sent_at),
-        _us(each.told_at), _us(each.changed_at), each.body.encode() or None,
+        _us(each.told_at), _us(each.changed_at), int(awaits), each.body.encode() or None,
     )  # fmt: skip
     return Write("put_fulfilment", row)
 

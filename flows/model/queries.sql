@@ -112,7 +112,8 @@ ORDER BY coalesce(o.placed_at, 0), c.subject;
 -- name: orders_listed
 -- Orders, latest change first: (state or '', sales channel or '', changed before, limit, and of that instant those after
 -- this key; NULL: none).
-SELECT key, sales_channel, order_id, reference, state, proof, amount, currency, placed_at, sale, sale_number, changed_at
+SELECT key, sales_channel, order_id, reference, state, proof, amount, currency, placed_at, sale, sale_number, changed_at,
+  (SELECT s.state FROM order_shipping s WHERE s.key = order_view.key)
 FROM order_view
 WHERE (?1 = '' OR state = ?1) AND (?2 = '' OR sales_channel = ?2)
   AND (changed_at < ?3 OR changed_at = ?3 AND key > ?5)
@@ -120,7 +121,8 @@ ORDER BY changed_at DESC, key LIMIT ?4;
 
 -- name: order_by_key
 -- One order: (key).
-SELECT key, sales_channel, order_id, reference, state, proof, amount, currency, placed_at, sale, sale_number, changed_at
+SELECT key, sales_channel, order_id, reference, state, proof, amount, currency, placed_at, sale, sale_number, changed_at,
+  (SELECT s.state FROM order_shipping s WHERE s.key = order_view.key)
 FROM order_view WHERE key = ?1;
 
 -- name: orders_by_reference
@@ -429,12 +431,13 @@ WHERE d.key IN (:keys) AND d.id = (
 -- name: put_fulfilment
 -- What a sales channel is told of a shipment.
 INSERT INTO fulfilment (sales_channel, notice, key, shipment, number, version, state, cause, carrier, service_code,
-  service, mapped, tracking, units, seen_at, shipped_at, sent_at, told_at, changed_at, body) VALUES :rows(20)
+  service, mapped, tracking, units, seen_at, shipped_at, sent_at, told_at, changed_at, awaits, body) VALUES :rows(21)
 ON CONFLICT (sales_channel, notice) DO UPDATE SET
   number = excluded.number, version = excluded.version, state = excluded.state, cause = excluded.cause,
   carrier = excluded.carrier, service_code = excluded.service_code, service = excluded.service,
   mapped = excluded.mapped, tracking = excluded.tracking, units = excluded.units, shipped_at = excluded.shipped_at,
-  sent_at = excluded.sent_at, told_at = excluded.told_at, changed_at = excluded.changed_at, body = excluded.body;
+  sent_at = excluded.sent_at, told_at = excluded.told_at, changed_at = excluded.changed_at, awaits = excluded.awaits,
+  body = excluded.body;
 
 -- name: put_order_shipping
 -- How far an order is.
@@ -471,25 +474,36 @@ WHERE sales_channel = ?1 AND body IS NOT NULL AND state <> 'withdrawn' AND (chan
 ORDER BY changed_at, notice LIMIT ?4;
 
 -- name: fulfilments_listed
--- Notices as people list them, the latest shipped first; those that are untold the oldest sent first: (state or '',
--- sales channel or '', 1 for those that should be told and are not, shipped before, limit).
+-- Notices as people list them, the latest shipped first: (state or '', sales channel or '', shipped before, limit, and of
+-- that instant those after this notice; NULL: none).
 SELECT sales_channel, notice, key, shipment, number, version, state, cause, carrier, service_code, service, mapped,
   tracking, units, seen_at, shipped_at, sent_at, told_at, changed_at
 FROM fulfilment
 WHERE (?1 = '' OR state = ?1) AND (?2 = '' OR sales_channel = ?2)
-  AND (?3 = 0 OR state IN ('held', 'waiting', 'sent', 'refused')) AND coalesce(shipped_at, 0) < ?4
-ORDER BY CASE WHEN ?3 = 1 THEN seen_at ELSE -coalesce(shipped_at, 0) END, sales_channel, notice LIMIT ?5;
+  AND (coalesce(shipped_at, 0) < ?3 OR coalesce(shipped_at, 0) = ?3 AND notice > ?5)
+ORDER BY coalesce(shipped_at, 0) DESC, notice LIMIT ?4;
+
+-- name: fulfilments_untold_listed
+-- What was shipped and is not told, the oldest first: (state or '', sales channel or '', seen after, limit, and of that
+-- instant those after this notice; NULL: none).
+SELECT sales_channel, notice, key, shipment, number, version, state, cause, carrier, service_code, service, mapped,
+  tracking, units, seen_at, shipped_at, sent_at, told_at, changed_at
+FROM fulfilment
+WHERE state IN ('held', 'waiting', 'sent', 'refused') AND (awaits = 1 OR state <> 'sent')
+  AND (?1 = '' OR state = ?1) AND (?2 = '' OR sales_channel = ?2) AND (seen_at > ?3 OR seen_at = ?3 AND notice > ?5)
+ORDER BY seen_at, notice LIMIT ?4;
 
 -- name: fulfilments_untold
--- What was shipped and is not told, by sales channel: how many, and since when the oldest was seen.
-SELECT sales_channel, count(*), min(seen_at) FROM fulfilment
-WHERE state IN ('held', 'waiting', 'sent', 'refused') GROUP BY sales_channel;
+-- What was shipped and is not told, by sales channel: how many, since when the oldest was seen, and how many were seen
+-- before an instant: (instant).
+SELECT sales_channel, count(*), min(seen_at), sum(seen_at < ?1) FROM fulfilment
+WHERE state IN ('held', 'waiting', 'sent', 'refused') AND (awaits = 1 OR state <> 'sent') GROUP BY sales_channel;
+
+-- name: fulfilments_mapped
+-- Shipments since an instant, and how many of them went by carriers and services that are mapped: (since).
+SELECT sales_channel, count(*), sum(mapped) FROM fulfilment WHERE shipped_at >= ?1 GROUP BY sales_channel;
 
 -- name: carriers_used
 -- Carriers and services of shipments since an instant, and how many of them: (since).
 SELECT sales_channel, carrier, service_code, service, count(*) FROM fulfilment WHERE shipped_at >= ?1
 GROUP BY sales_channel, carrier, service_code, service ORDER BY sales_channel, count(*) DESC, carrier, service;
-
--- name: order_shipping
--- How far these orders are: (:keys).
-SELECT key, state, ordered, shipped FROM order_shipping WHERE key IN (:keys);

@@ -20,14 +20,16 @@ CREATE TABLE fulfilment (
   sent_at       INTEGER,                      -- a run took it; that it was sent is all that this says
   told_at       INTEGER,                      -- the sales channel says that it has it
   changed_at    INTEGER NOT NULL,
+  awaits        INTEGER NOT NULL,             -- whether the sales channel can say that it was told
   body          BLOB,                         -- as it stands in a payload; NULL: there is nothing to tell
   PRIMARY KEY (sales_channel, notice)
 ) STRICT;
 CREATE INDEX fulfilment_by_change ON fulfilment (sales_channel, changed_at, notice) WHERE body IS NOT NULL;
 CREATE INDEX fulfilment_by_key ON fulfilment (key);
 CREATE INDEX fulfilment_held ON fulfilment (cause) WHERE state = 'held';
-CREATE INDEX fulfilment_untold ON fulfilment (sales_channel, sent_at) WHERE state = 'sent';
-CREATE INDEX fulfilment_by_shipping ON fulfilment (shipped_at);
+CREATE INDEX fulfilment_untold ON fulfilment (seen_at, notice, sales_channel, state, awaits)
+  WHERE state IN ('held', 'waiting', 'sent', 'refused');
+CREATE INDEX fulfilment_by_shipping ON fulfilment (shipped_at, sales_channel, mapped);
 
 -- Shipments as they were read last, so that an overlap costs nothing; forgotten when no sweep brings them again.
 CREATE TABLE shipment_seen (
