@@ -359,15 +359,15 @@ UPDATE outgoing SET batch = ?1 WHERE flow = ?2 AND line = ?3 AND digest = ?4 AND
 
 -- name: end_outgoing
 -- The run that took these lines has ended well: (flow, batch).
-DELETE FROM outgoing WHERE flow = ?1 AND batch = ?2;
+DELETE FROM outgoing WHERE flow = ?1 AND batch = ?2 AND batch <> '';
 
 -- name: give_back_outgoing
 -- Nothing became of a start, or its run failed: its lines wait again: (flow, batch, 1 when a run failed with them).
-UPDATE outgoing SET batch = '', tries = tries + ?3 WHERE flow = ?1 AND batch = ?2;
+UPDATE outgoing SET batch = '', tries = tries + ?3 WHERE flow = ?1 AND batch = ?2 AND batch <> '';
 
 -- name: stick_outgoing
 -- A line that failed alone waits for somebody: (flow, batch).
-UPDATE outgoing SET batch = '', stuck = 1 WHERE flow = ?1 AND batch = ?2;
+UPDATE outgoing SET batch = '', stuck = 1 WHERE flow = ?1 AND batch = ?2 AND batch <> '';
 
 -- name: unstick_outgoing
 -- Somebody has looked: the lines of a flow that were set aside wait again: (flow).
@@ -385,7 +385,7 @@ ORDER BY since, line LIMIT ?3;
 
 -- name: outgoing_of_batch
 -- The lines that a start took, and that no later form has replaced, and how often they failed: (flow, batch).
-SELECT line, producer, tries FROM outgoing WHERE flow = ?1 AND batch = ?2 ORDER BY line;
+SELECT line, producer, tries FROM outgoing WHERE flow = ?1 AND batch = ?2 AND batch <> '' ORDER BY line;
 
 -- name: outgoing_stuck
 -- Lines that were set aside: (flow, limit).
@@ -480,8 +480,8 @@ SELECT sales_channel, notice, key, shipment, number, version, state, cause, carr
   tracking, units, seen_at, shipped_at, sent_at, told_at, changed_at
 FROM fulfilment
 WHERE (?1 = '' OR state = ?1) AND (?2 = '' OR sales_channel = ?2)
-  AND (coalesce(shipped_at, 0) < ?3 OR coalesce(shipped_at, 0) = ?3 AND notice > ?5)
-ORDER BY coalesce(shipped_at, 0) DESC, notice LIMIT ?4;
+  AND (shipped_at < ?3 OR shipped_at = ?3 AND notice > ?5)
+ORDER BY shipped_at DESC, notice LIMIT ?4;
 
 -- name: fulfilments_untold_listed
 -- What was shipped and is not told, the oldest first: (state or '', sales channel or '', seen after, limit, and of that
@@ -501,7 +501,7 @@ WHERE state IN ('held', 'waiting', 'sent', 'refused') AND (awaits = 1 OR state <
 
 -- name: fulfilments_mapped
 -- Shipments since an instant, and how many of them went by carriers and services that are mapped: (since).
-SELECT sales_channel, count(*), sum(mapped) FROM fulfilment WHERE shipped_at >= ?1 GROUP BY sales_channel;
+SELECT sales_channel, count(*), sum(mapped) FROM fulfilment WHERE shipped_at >= ?1 GROUP BY +sales_channel;
 
 -- name: carriers_used
 -- Carriers and services of shipments since an instant, and how many of them: (since).

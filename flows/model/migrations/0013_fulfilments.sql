@@ -15,8 +15,8 @@ CREATE TABLE fulfilment (
   mapped        INTEGER NOT NULL,
   tracking      TEXT    NOT NULL,             -- the numbers, a JSON array
   units         TEXT    NOT NULL,             -- how many the sales channel is told of
-  seen_at       INTEGER,
-  shipped_at    INTEGER,
+  seen_at       INTEGER NOT NULL,
+  shipped_at    INTEGER NOT NULL,
   sent_at       INTEGER,                      -- a run took it; that it was sent is all that this says
   told_at       INTEGER,                      -- the sales channel says that it has it
   changed_at    INTEGER NOT NULL,
@@ -26,8 +26,8 @@ CREATE TABLE fulfilment (
 ) STRICT;
 CREATE INDEX fulfilment_by_change ON fulfilment (sales_channel, changed_at, notice) WHERE body IS NOT NULL;
 CREATE INDEX fulfilment_by_key ON fulfilment (key);
-CREATE INDEX fulfilment_held ON fulfilment (cause) WHERE state = 'held';
-CREATE INDEX fulfilment_untold ON fulfilment (seen_at, notice, sales_channel, state, awaits)
+CREATE INDEX fulfilment_held ON fulfilment (state) WHERE state = 'held';
+CREATE INDEX fulfilment_untold ON fulfilment (sales_channel, seen_at, notice, state, awaits)
   WHERE state IN ('held', 'waiting', 'sent', 'refused');
 CREATE INDEX fulfilment_by_shipping ON fulfilment (shipped_at, sales_channel, mapped);
 
