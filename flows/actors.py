@@ -117,6 +117,7 @@ def watch_policy(config: Config) -> WatchPolicy:
     return WatchPolicy(
         every=timedelta(seconds=config.fulfil.fulfilments_every_s),
         overlap=timedelta(seconds=config.fulfil.fulfilments_overlap_s),
+        kinds=("out", "drop") if config.fulfil.drop_shipments else ("out",),
         sales_channels={config.sales_channels[name].sale.channel_id: (name, each.since) for name, each in told.items()},
     )
 

@@ -285,7 +285,7 @@ async def composed(config: Config, clock: Clock, telemetry: Telemetry) -> AsyncI
             await engine.post(ORDER_POLL, poll_key_of(name), Poll())
         for name in config.listings:
             await engine.post(LISTINGS, listings_key_of(name), Expect())
-        for kind in watched_models().values() if told_channels(config) else ():
+        for kind in watched_models().values():
             await engine.post(FULFILMENT_WATCHER, watch_key(kind), Watch())
         await engine.post(FULFILMENT_WATCHER, held_key(), LookAtHeld())
         engine.supervise(supervisor)

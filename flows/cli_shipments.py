@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal
 
 from cyclopts import App, Parameter
@@ -56,8 +56,8 @@ def list_shipments(
         print_table(
             ("shipped", "shipment", "order", "state", "carrier", "units", "parcels", "sent", "told"),
             [
-                (short(row.shipped_at), row.number, row.key, f"{row.state} ({row.cause})" if row.cause else row.state,
-                 row.carrier, row.units, len(row.tracking), short(row.sent_at), short(row.told_at))
+                (_short(row.shipped_at), row.number, row.key, f"{row.state} ({row.cause})" if row.cause else row.state,
+                 row.carrier, row.units, len(row.tracking), _short(row.sent_at), _short(row.told_at))
                 for row in rows[:limit]
             ],
             empty="everything that was shipped is told" if untold else "nothing was shipped",
@@ -99,6 +99,10 @@ def coverage(
     )
     for each in report:
         print(f"{each['sales_channel']}: {each['mapped']} of {each['shipments']} shipments map ({each['share']:.1%})")
+
+
+def _short(moment: datetime | None) -> str:
+    return "" if moment is None else short(moment)
 
 
 def covered(used: Sequence[Any], sales_channels: Mapping[str, Any]) -> list[dict[str, Any]]:

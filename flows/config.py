@@ -76,6 +76,8 @@ class FulfilSettings(msgspec.Struct, frozen=True, kw_only=True):
     """How often shipments that changed are read, where a sales channel hears of them."""
     fulfilments_overlap_s: Annotated[float, Meta(ge=0, le=86_400)] = 300.0
     """How far before the last look each look at shipments reads again, because late commits carry earlier times."""
+    drop_shipments: bool = True
+    """Whether shipments that suppliers make are watched, too; false for a tenant that has none, and refuses to tell."""
     capabilities: str = ""
     """The file in which `seamline probe fulfil` keeps what this tenant can do. Empty: nothing is known, and the least
     is assumed."""

@@ -17,7 +17,7 @@ from connectors.fulfil.changes import Page, Watermark, advance, begin_or_go_on
 from connectors.fulfil.shipments import DROP_SHIPMENTS, SHIPMENTS, DropShipment, Shipment
 from flows.exceptions.kinds import ExceptionCase
 from flows.fulfilment_watcher.gathering import Gathering, Ship, asked, begun, learned, parts_of, ship_of
-from flows.fulfilment_watcher.parts import ORDERS, Kind, ShipmentCancelled, ShipmentPart, ShipmentSeen, Watch
+from flows.fulfilment_watcher.parts import KINDS, ORDERS, Kind, ShipmentCancelled, ShipmentPart, ShipmentSeen, Watch
 from runtime.clock import to_instant
 from runtime.decision import Decision, Effect, EffectDone, EffectExhausted, EffectRefused, Emit, Message, Timer, Write
 from runtime.delivery import digest
@@ -38,6 +38,7 @@ class WatchPolicy(msgspec.Struct, frozen=True, kw_only=True):
     every: timedelta
     overlap: timedelta
     sales_channels: Mapping[int, tuple[str, datetime | None]]
+    kinds: tuple[Kind, ...] = KINDS
     page_size: int = SHIPMENTS_PER_PAGE
 
 
@@ -111,8 +112,8 @@ def page_seen(
 def watched(state: SweepState, message: Any, now: datetime, policy: WatchPolicy) -> Decision:
     """What follows for the shipments of one kind."""
     match message:
-        case Watch() if not policy.sales_channels:
-            return Decision(state=state, cancels=("watch",))
+        case Watch() if not policy.sales_channels or state.kind not in policy.kinds:
+            return Decision(state=replace(state, cases=()), cancels=("watch",))
         case Watch() if state.mark.began is not None:
             return Decision(state=replace(state, again=True))
         case Watch():

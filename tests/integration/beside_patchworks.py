@@ -15,6 +15,7 @@ import aiohttp
 import anyio
 
 from connectors.fulfil.sandbox import RunningSandbox as RunningErp
+from connectors.fulfil.sandbox import SandboxConfig as ErpConfig
 from connectors.fulfil.sandbox import open_sandbox as open_erp
 from connectors.patchworks.sandbox import (
     Auth,
@@ -169,7 +170,12 @@ async def _left(at: Running) -> bool:
 
 @contextlib.asynccontextmanager
 async def both(
-    directory: Path, *, flows: tuple[FlowSeed, ...] = (ORDERS,), switches: Switches | None = None, **settings: Any
+    directory: Path,
+    *,
+    flows: tuple[FlowSeed, ...] = (ORDERS,),
+    switches: Switches | None = None,
+    erp: ErpConfig | None = None,
+    **settings: Any,
 ) -> AsyncIterator[Both]:
     """Both sandboxes; Patchworks' sales channel `web` sells a mug and a lamp that Fulfil knows."""
     config = SandboxConfig(
@@ -181,6 +187,10 @@ async def both(
         limits=settings.pop("limits", Limits(api_per_min=0, webhooks_per_min=0, callbacks_per_min=0)),
         **settings,
     )
-    async with open_sandbox(config) as hub, open_erp(sandbox_config()) as erp, aiohttp.ClientSession() as session:
-        await add_products(session, erp, [MUG.sku, LAMP.sku])
-        yield Both(hub, erp, session, directory)
+    async with (
+        open_sandbox(config) as hub,
+        open_erp(erp or sandbox_config()) as running_erp,
+        aiohttp.ClientSession() as session,
+    ):
+        await add_products(session, running_erp, [MUG.sku, LAMP.sku])
+        yield Both(hub, running_erp, session, directory)
