@@ -11,6 +11,7 @@ from typing import Any
 from connectors.contract import Identification
 from connectors.patchworks.items import Items
 from connectors.patchworks.replies import Replies
+from flows.audit_log import AuditLog
 from flows.backfill import Backfill
 from flows.capabilities import fulfil_capabilities
 from flows.catalogue import Catalogue
@@ -24,15 +25,24 @@ from flows.fulfilment_watcher import FulfilmentWatcher, OrderFulfilments, WatchP
 from flows.listings import Listings
 from flows.manifests import Manifests
 from flows.missing_orders import MissingOrders
+from flows.model.bundles import Bundle
 from flows.model.fulfilments import FulfilmentSettings
 from flows.model.on_demand import OnDemandSettings
 from flows.model.outgoing import FlowTarget, What
+from flows.model.stock import StockSettings, place_of
+from flows.order_importer import CAUTIOUS, RESENDS_MAX, OrderImporter, Policy
 from flows.order_importer import NAME as ORDER_IMPORTER
-from flows.order_importer import RESENDS_MAX, OrderImporter, Policy
 from flows.order_poll import OrderPoll
+from flows.pulse import Pulse
+from flows.release import CauseReleases
 from flows.run_follower import RunFollower
 from flows.run_recovery import RunRecovery, recovery_policy
 from flows.sku_aliases import SkuAliases
+from flows.stock_moves import StockMoves
+from flows.stock_publisher import StockPublisher
+from flows.stock_reader import ReadPolicy, StockReader
+from flows.stock_sightings import StockSightings
+from flows.stock_unsettled import Unsettled
 from runtime.actor import Actor
 from runtime.channel import BULK, LIVE
 from runtime.delivery import Delivery, Receipt
@@ -43,21 +53,30 @@ from runtime.telemetry.tracing import sampled
 
 
 def engine_of(
-    config: Config, journal: Journal, catalogue: Catalogue, outsides: Sequence[Outside], emit: Callable[[Any], None]
+    config: Config,
+    journal: Journal,
+    catalogue: Catalogue,
+    outsides: Sequence[Outside],
+    emit: Callable[[Any], None],
+    stock_pulse: Pulse,
 ) -> Engine:
     """The engine with every actor there is."""
+    stock = stock_settings(config)
     actors: list[Actor] = [
         OrderImporter(
             config.sales_channels,
             catalogue.index,
             journal,
             emit,
-            policy=order_policy(config.fulfil),
+            policy=order_policy(config.fulfil, counts_units=bool(stock)),
             fetches=config.on_demand,
+            nudge=stock_pulse.nudge,
         ),
         catalogue,
         CatalogueRefresh(catalogue.index, journal, _refresh_policy(config.fulfil), emit),
         SkuAliases(catalogue.index, check_every=timedelta(seconds=config.fulfil.catalogue_every_s), emit=emit),
+        AuditLog(journal, emit),
+        CauseReleases(journal),
         Desk(emit),
     ]
 
@@ -67,13 +86,17 @@ def engine_of(
     items = Items(partial(identify, config), items_max=config.intake.items_max)
     replies = Replies(items, accept, journal.clock)
     actors += [Manifests(journal, emit), MissingOrders(config.on_demand, replies, journal, emit)]
-    actors.append(Listings(config.listings, catalogue.index, journal, emit))
+    bundles = {name: settings.bundles for name, settings in config.sales_channels.items()}
+    actors.append(Listings(config.listings, catalogue.index, journal, emit, bundles))
     if config.on_demand:
         later = Replies(items, partial(accept, priority=BULK), journal.clock)
         actors.append(OrderPoll(polled(config), replies, journal, emit))
         actors.append(Backfill(config.on_demand, config.sales_channels, later, journal, emit))
+    unsettled = Unsettled(config.sales_channels, catalogue.index, journal)
+    if stock:
+        actors += _stock_actors(config, stock, unsettled, journal, emit, stock_pulse)
     if config.patchworks is not None:
-        actors += [FlowStartsActor(flow_targets(config), journal, emit), RunFollower(emit)]
+        actors += [FlowStartsActor(flow_targets(config), journal, emit, unsettled=unsettled.skus), RunFollower(emit)]
     told, formats = told_channels(config), {name: each.format for name, each in config.sales_channels.items()}
     actors += [
         FulfilmentWatcher(watch_policy(config), journal, emit),
@@ -118,17 +141,62 @@ def watch_policy(config: Config) -> WatchPolicy:
         every=timedelta(seconds=config.fulfil.fulfilments_every_s),
         overlap=timedelta(seconds=config.fulfil.fulfilments_overlap_s),
         kinds=("out", "drop") if config.fulfil.drop_shipments else ("out",),
+        bundles={name: _bundles(config.sales_channels[name].bundles) for name in told},
         sales_channels={config.sales_channels[name].sale.channel_id: (name, each.since) for name, each in told.items()},
     )
 
 
-def order_policy(settings: FulfilSettings) -> Policy:
+def _bundles(rules: Mapping[str, Bundle]) -> dict[str, dict[str, int]]:
+    return {sku: {name: part.quantity for name, part in rule.components.items()} for sku, rule in rules.items()}
+
+
+def stock_settings(config: Config) -> dict[str, StockSettings]:
+    """The sales channels whose stock is published."""
+    return {name: each.stock for name, each in config.sales_channels.items() if each.stock is not None}
+
+
+def places_of(stock: Mapping[str, StockSettings]) -> dict[str, tuple[int, ...]]:
+    """The sets of locations that are read, by their names."""
+    return {place_of(each.locations): tuple(sorted(set(each.locations))) for each in stock.values()}
+
+
+def _stock_actors(
+    config: Config,
+    stock: Mapping[str, StockSettings],
+    unsettled: Unsettled,
+    journal: Journal,
+    emit: Callable[[Any], None],
+    pulse: Pulse,
+) -> list[Actor]:
+    """What publishes stock."""
+    fulfil, places = config.fulfil, places_of(stock)
+    policy = ReadPolicy(
+        sweep=Interval(fulfil.stock_sweep_every_s),
+        sweep_page_every=timedelta(seconds=fulfil.stock_sweep_page_every_s),
+        page_size=fulfil.api.page_size,
+    )
+    return [
+        StockMoves(
+            tuple(places),
+            every=timedelta(seconds=fulfil.stock_every_s),
+            overlap=timedelta(seconds=fulfil.stock_overlap_s),
+            page_size=fulfil.api.page_size,
+        ),
+        StockReader(places, journal, policy, nudge=pulse.nudge),
+        StockSightings(tuple(places), journal, page_size=fulfil.api.page_size),
+        StockPublisher(stock, unsettled, journal, emit),
+    ]
+
+
+def order_policy(settings: FulfilSettings, *, counts_units: bool = False) -> Policy:
     """What orders may ask of the tenant, by what is known of it."""
     known = fulfil_capabilities(settings)
     return Policy(
         attempts_max=RESENDS_MAX if known.repeats_create else 1,
         amends=known.amending,
         cancels=known.cancel_after_confirm == "accepted",
+        counts_units=counts_units,
+        no_returns="" if known.returns == "readable" else CAUTIOUS.no_returns,
     )
 
 

@@ -26,7 +26,7 @@ from connectors.patchworks.fulfilments import FulfilmentPage
 from connectors.patchworks.listings import ListingPage
 from connectors.patchworks.manifests import ManifestPage
 from flows import events as business_events
-from flows.actors import engine_of, flow_targets, polled, told_channels
+from flows.actors import engine_of, flow_targets, places_of, polled, stock_settings, told_channels
 from flows.backfill import NAME as BACKFILL
 from flows.backfill import ask as ask_for_backfill
 from flows.catalogue import KEY as CATALOGUE_KEY
@@ -58,24 +58,38 @@ from flows.listings import key_of as listings_key_of
 from flows.manifests import NAME as MANIFESTS
 from flows.manifests import PageReceived
 from flows.manifests import key_of as manifest_key_of
-from flows.model.messages import MISSING_ORDERS
+from flows.model.messages import AUDIT_LOG, MISSING_ORDERS
 from flows.model.outgoing import FLOW_STARTS
 from flows.model.runs import RUN_FOLLOWER
 from flows.model.schema import ORDERS
 from flows.model.skus import SkuIndex
+from flows.model.stock import STOCK_READER, LookLevels, StockSettings, place_key
 from flows.order_importer import NAME as ORDER_IMPORTER
+from flows.order_importer import OrderImporter
+from flows.order_importer.asking import link_order, patch_order
 from flows.order_poll import NAME as ORDER_POLL
 from flows.order_poll import Poll
 from flows.order_poll import key_of as poll_key_of
 from flows.outside import outsides_of
 from flows.pulling import fulfilments_read_by
-from flows.release import release
+from flows.pulse import Pulse
+from flows.release import NAME as CAUSE_RELEASES
+from flows.release import paused, release, release_cause
 from flows.run_recovery import NAME as RUN_RECOVERY
 from flows.run_recovery import SWEEP_KEY, Sweep
 from flows.sku_aliases import KEY as ALIASES_KEY
 from flows.sku_aliases import NAME as SKU_ALIASES
 from flows.sku_aliases import CheckAliases, decide_on_alias
 from flows.standing import Standing
+from flows.stock_moves import KEY as MOVES_KEY
+from flows.stock_moves import NAME as STOCK_MOVES
+from flows.stock_moves import ReadMoves
+from flows.stock_publisher import KEY as PUBLISHER_KEY
+from flows.stock_publisher import NAME as STOCK_PUBLISHER
+from flows.stock_publisher import PublishDue
+from flows.stock_sightings import KEY as SIGHTINGS_KEY
+from flows.stock_sightings import NAME as STOCK_SIGHTINGS
+from flows.stock_sightings import LookForSales
 from runtime.clock import Clock, SystemClock
 from runtime.config import fingerprint, load
 from runtime.delivery import Delivery, Receipt
@@ -97,6 +111,8 @@ VERSION = version_of("seamline")
 _RETRY_AFTER_WHILE_STOPPING_S = 10.0
 _RETRY_AFTER_WHILE_FULL_S = 30.0
 _LAG_EVERY_S = 0.25
+_STOCK_APART_S = 1.0
+"""A SKU that changes a hundred times in a second is published once."""
 _GIL_SWITCH_S = 0.0005
 """How long a thread that has work waits for the interpreter. At Python's 5 ms the journal's thread waits longer for the
 busy event loop than for the disk, several times a commit, and every order waits with it.
@@ -108,6 +124,7 @@ _RELEASING = (
     *(FULFILMENT_WATCHER, ORDER_FULFILMENTS),
 )
 """Actors with something that a person can have decided on again, the one that comes first for a key."""
+_COMMANDS = ("pause", "resume", "release", "release_cause", "alias", "patch", "link", "backfill")
 
 
 class App:
@@ -121,6 +138,8 @@ class App:
         if told_channels(config):
             for model, kind in watched_models().items():
                 looks[model] = partial(engine.post, FULFILMENT_WATCHER, watch_key(kind), Watch())
+        if STOCK_MOVES in engine.channels:
+            looks["stock.move"] = partial(engine.post, STOCK_MOVES, MOVES_KEY, ReadMoves())
         self.hints = Hints(looks)
         self.accepting = False
         self.intake_url = self.ops_url = ""
@@ -159,7 +178,11 @@ class App:
         name = parameters.get("name", "")
         scope: Scope = "actor" if parameters.get("scope") == "actor" else "partition"
         if command == "release":
-            return await release(parameters.get("key", ""), self.engine, self.journal, _RELEASING)
+            return await release(parameters, self.engine, self.journal, _RELEASING)
+        if command == "release_cause":
+            return await release_cause(parameters, self.engine, self.journal, ORDER_IMPORTER)
+        if command in ("patch", "link"):
+            return await self._ask_of_order(command, parameters)
         if command == "alias":
             to_aliases = partial(self.engine.post, SKU_ALIASES, ALIASES_KEY)
             return await decide_on_alias(parameters, self.index, self.journal, to_aliases)
@@ -173,6 +196,18 @@ class App:
         await (self.engine.pause if command == "pause" else self.engine.resume)(scope, name, "operator")
         await self.standing.look()
         return f"{name} is {'paused' if command == 'pause' else 'going on'}"
+
+    async def _ask_of_order(self, command: str, parameters: Mapping[str, str]) -> str:
+        """What a person asks of one order; while it is paused, it waits like everything else of that order."""
+        key = parameters.get("key", "")
+        importer = cast("OrderImporter", self.engine.loops[ORDER_IMPORTER].actor)
+        post = partial(self.engine.post, ORDER_IMPORTER, key)
+        if command == "patch":
+            said = await patch_order(parameters, importer, self.journal, post)
+        else:
+            said = await link_order(parameters, importer, post)
+        when = paused(key, self.engine, ORDER_IMPORTER)
+        return f"{said} ({when})" if when and not parameters.get("dry_run") else said
 
 
 def run_process(path: Path) -> None:
@@ -224,9 +259,10 @@ def telemetry_of(config: Config, clock: Clock) -> Telemetry:
             "sales_channel": config.sales_channels,
             "api": ("fulfil", "patchworks", "patchworks_callbacks"),
             "actor": (
-                *(ORDER_IMPORTER, CATALOGUE, CATALOGUE_REFRESH, SKU_ALIASES, DESK),
+                *(ORDER_IMPORTER, CATALOGUE, CATALOGUE_REFRESH, SKU_ALIASES, AUDIT_LOG, CAUSE_RELEASES, DESK),
                 *(RUN_RECOVERY, ORDER_POLL, MANIFESTS, MISSING_ORDERS, BACKFILL, LISTINGS),
                 *(FLOW_STARTS, RUN_FOLLOWER, FULFILMENT_WATCHER, ORDER_FULFILMENTS),
+                *(STOCK_MOVES, STOCK_READER, STOCK_SIGHTINGS, STOCK_PUBLISHER),
             ),
             "flow": flow_targets(config),
         },
@@ -257,7 +293,8 @@ async def composed(config: Config, clock: Clock, telemetry: Telemetry) -> AsyncI
             emit=emit,
         )
         outsides = await outsides_of(config, stack, clock, emit)
-        engine = engine_of(config, journal, catalogue, outsides, emit)
+        stock_pulse = Pulse(apart_s=_STOCK_APART_S)
+        engine = engine_of(config, journal, catalogue, outsides, emit, stock_pulse)
         app = App(config, journal, engine, catalogue.index, telemetry)
         register_gauges(telemetry.register_gauge, engine, app.standing)
         supervisor = Supervisor(
@@ -288,6 +325,9 @@ async def composed(config: Config, clock: Clock, telemetry: Telemetry) -> AsyncI
         for kind in watched_models().values():
             await engine.post(FULFILMENT_WATCHER, watch_key(kind), Watch())
         await engine.post(FULFILMENT_WATCHER, held_key(), LookAtHeld())
+        if stock := stock_settings(config):
+            await _begin_stock(engine, stock, stock_pulse)
+            supervisor.add("stock pulse", stock_pulse.run)
         engine.supervise(supervisor)
         supervisor.add("hints", app.hints.run)
         supervisor.add("upkeep", lambda: run_upkeep(journal, path, config.store.room, emit))
@@ -310,7 +350,7 @@ async def _listening(app: App, stack: AsyncExitStack) -> None:
     """Open the private listener first, so that a start can be watched, then the public one."""
     config, emit = app.config, cast("Callable[[object], None]", app.telemetry.emit)
     key = config.ops.control_key
-    commands = {name: partial(app.control, name) for name in ("pause", "resume", "release", "alias", "backfill")}
+    commands = {name: partial(app.control, name) for name in _COMMANDS}
     ops = ops_app(
         checks=app.checks(),
         notes=app.standing.pauses,
@@ -373,6 +413,19 @@ async def _measure_lag(clock: Clock, emit: Callable[[Any], None]) -> None:
         before = clock.monotonic()
         await anyio.sleep(_LAG_EVERY_S)
         emit(runtime_events.LoopLag(seconds=max(0.0, clock.monotonic() - before - _LAG_EVERY_S)))
+
+
+async def _begin_stock(engine: Engine, stock: Mapping[str, StockSettings], pulse: Pulse) -> None:
+    """Have the moves read, and every level once; then figures and sightings are looked at with each beat."""
+    await engine.post(STOCK_MOVES, MOVES_KEY, ReadMoves())
+    for place in places_of(stock):
+        await engine.post(STOCK_READER, place_key(place), LookLevels())
+    pulse.posts(
+        (
+            partial(engine.post, STOCK_PUBLISHER, PUBLISHER_KEY, PublishDue()),
+            partial(engine.post, STOCK_SIGHTINGS, SIGHTINGS_KEY, LookForSales()),
+        )
+    )
 
 
 def _poster(session: Session, url: str) -> Post:

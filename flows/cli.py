@@ -13,6 +13,7 @@ import msgspec
 from cyclopts import App, Parameter
 from cyclopts.validators import Number
 
+from flows.cli_holds import holds
 from flows.cli_listings import listings
 from flows.cli_missing import backfill, manifests
 from flows.cli_parts import (
@@ -28,6 +29,7 @@ from flows.cli_parts import (
     read_store,
     story_of,
 )
+from flows.cli_people import audit, link, patch
 from flows.cli_shipments import carriers, shipments
 from flows.cli_skus import alias, sku
 from flows.screen import harmless, pairs, print_json, print_table, short, tell_more
@@ -37,7 +39,6 @@ from runtime.errors import ConfigInvalid, SeamlineError, Stop
 Named = Annotated[str, Parameter(help="The sales channel as configured; with --actor, the actor.")]
 IsActor = Annotated[bool, Parameter(name="--actor", help="NAME is an actor, such as order_importer.", negative="")]
 State = Literal["new", "held", "creating", "unknown", "imported", "cancelled", "waiting", "excluded"]
-Owner = Literal["operations", "finance", "ecommerce", "sre"]
 Vendor = Literal["fulfil", "patchworks"]
 
 app = App(
@@ -46,12 +47,14 @@ app = App(
     version=lambda: f"seamline {version_of('seamline')}",
 )
 orders = App(name="orders", help="What became of the orders.")
-holds = App(name="holds", help="What is held, why, whose it is, and until when.")
 schema = App(name="schema", help="Published schemas.")
 for part in (orders, holds, shipments, carriers, manifests, alias, sku, schema):
     app.command(part)
 app.command(backfill)
 app.command(listings)
+app.command(audit)
+orders.command(patch)
+orders.command(link)
 
 
 # -- running -----------------------------------------------------------------------------------------------------------
@@ -310,6 +313,9 @@ def show(order: OrderName, *, config: ConfigPath = CONFIG, json: AsJson = False)
         return
     if story.order is not None:
         print_table(("field", "value"), [(name, value) for name, value in msgspec.structs.asdict(story.order).items()])
+    if story.patch is not None:
+        fields, by, at = ", ".join(story.patch.fields), story.patch.decided_by, short(story.patch.decided_at)
+        print(harmless(f"patched by {by} on {at} ({story.patch.reason}): {fields}"))
     if story.cases:
         print()
     for case in story.cases:
@@ -332,59 +338,6 @@ def explain(order: OrderName, *, config: ConfigPath = CONFIG, json: AsJson = Fal
         print_json({"order": order, "explanation": text})
     else:
         print("\n".join(map(harmless, text.split("\n"))))
-
-
-@holds.default
-def list_holds(
-    *,
-    owner: Owner | None = None,
-    kind: str = "",
-    after: PlaceInList = None,
-    limit: Rows = 200,
-    config: ConfigPath = CONFIG,
-    json: AsJson = False,
-) -> None:
-    """Open exceptions, the nearest deadline first.
-
-    Parameters
-    ----------
-    owner
-        Only those of one team.
-    kind
-        Only those of one kind, for example sku.unknown; deploy/reference/exceptions.md lists the kinds.
-    after
-        Only those with a deadline after an instant (without an offset it is UTC); INSTANT@FINGERPRINT, the
-        `deadline_at` and `fingerprint` of the last row of a page, is where the next page begins.
-    """
-    from flows.exceptions.kinds import KINDS  # noqa: PLC0415
-
-    if kind and kind not in KINDS:
-        raise NotFound(f"there is no kind of exception {kind!r}; there are {', '.join(KINDS)}")
-    rows = read_store(config, lambda read: read.cases(owner=owner or "", kind=kind, after=after, limit=limit + 1))
-    if json:
-        print_json(rows[:limit])
-    else:
-        print_table(
-            ("deadline", "owner", "kind", "subject", "at stake", "why"),
-            [
-                (short(row.deadline_at), row.owner, row.kind, row.subject, f"{row.amount or ''} {row.currency or ''}",
-                 row.sentence)
-                for row in rows[:limit]
-            ],
-            empty="nothing like that is held" if owner or kind or after else "nothing is held",
-        )  # fmt: skip
-    options = {"--owner": owner, "--kind": kind, "--limit": limit, "--config": config}
-    tell_more("seamline holds", options, "--after", rows, limit, json=json)
-
-
-@holds.command
-def release(order: OrderName, *, config: ConfigPath = CONFIG) -> None:
-    """Let a held order be decided on again, now. If its cause is still there, it stays held.
-
-    For an order that is in Fulfil it says that a person has dealt with its sale: its cases (order.edited,
-    order.cancelled, sale.mismatch) are closed.
-    """
-    control(config, "release", key=story_of(config, order, "holds release").key)
 
 
 @schema.command(name="order")

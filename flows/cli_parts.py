@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import shlex
 from collections.abc import Iterable
 from pathlib import Path
@@ -13,7 +14,8 @@ from cyclopts import Parameter
 from cyclopts.validators import Number
 
 from flows.pages import Place, place_in
-from flows.screen import harmless, print_json
+from flows.screen import harmless, pairs, print_json, print_table, short
+from runtime.clock import to_datetime
 from runtime.errors import SeamlineError
 
 CONFIG = Path("seamline.toml")
@@ -31,6 +33,8 @@ PlaceInList = Annotated[Place | None, Parameter(**INSTANT)]
 OrderName = Annotated[
     str, Parameter(help="Sales-channel/id, or the id alone, or the number that people say; it must mean one order.")
 ]
+Reason = Annotated[str, Parameter(help="Why, for whoever looks at it in a year. It stays on record.")]
+Who = Annotated[str, Parameter(help="Who decides; by default whoever is logged in here.")]
 DryRun = Annotated[bool, Parameter(name="--dry-run", help="Only say what would follow.", negative="")]
 
 
@@ -78,6 +82,11 @@ def story_of(config: Path, order: str, command: str) -> Any:
     return read_store(config, lambda read: read.story(keys[0]))
 
 
+def who(by: str) -> str:
+    """The person who decides: as said, or else whoever is logged in here."""
+    return by or getpass.getuser()
+
+
 def control(config: Path, command: str, *, json: bool = False, **parameters: str) -> None:
     """Give the running process a command, and print what it says."""
     from flows.control import send_control  # noqa: PLC0415
@@ -87,6 +96,22 @@ def control(config: Path, command: str, *, json: bool = False, **parameters: str
         print_json({"message": said})
     else:
         print(harmless(said))
+
+
+def print_audit(config: Path, *, subject: str = "", json: bool) -> None:
+    """The chain of what people decided, as it is kept; raises SeamlineError when it does not hold together."""
+    entries, broken = read_store(config, lambda read: read.audited(subject))
+    if json:
+        print_json(entries)
+    else:
+        rows = [
+            (each.seq, short(to_datetime(each.at)), each.by, each.action, each.subject, pairs(each.values),
+             each.reason, each.digest[:12])
+            for each in entries
+        ]  # fmt: skip
+        print_table(("no", "at", "by", "did", "to", "with", "why", "digest"), rows, empty="nobody decided anything")
+    if broken is not None:
+        raise SeamlineError(f"the chain is broken at entry {broken}: it, or one before it, was changed or taken out")
 
 
 class NotFound(SeamlineError):

@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import getpass
 from typing import Annotated, Any
 
 from cyclopts import App, Parameter
 
-from flows.cli_parts import CONFIG, AsJson, ConfigPath, DryRun, control, read_store
-from flows.screen import harmless, pairs, print_json, print_table, short
-from runtime.clock import to_datetime
-from runtime.errors import SeamlineError
+from flows.cli_parts import CONFIG, AsJson, ConfigPath, DryRun, Reason, Who, control, print_audit, read_store, who
+from flows.screen import harmless, print_json, print_table, short
 
 alias = App(name="alias", help="What sales channels call a product that Fulfil calls otherwise.")
 sku = App(name="sku", help="What is known of a SKU.")
 
 SkuText = Annotated[str, Parameter(help="A SKU, exactly as it is written; quote one that has spaces.")]
 AliasName = Annotated[str, Parameter(help="What sales channels call the product, exactly as a case quotes it.")]
-Reason = Annotated[str, Parameter(help="Why, for whoever looks at it in a year. It stays on record.")]
-Who = Annotated[str, Parameter(help="Who decides; by default whoever is logged in here.")]
 
 
 @sku.command(name="explain")
@@ -48,7 +43,7 @@ def list_aliases(
         The chain of all decisions instead, checked from its beginning; exit status 1 when it was changed.
     """
     if audit:
-        _print_audit(read_store(config, lambda read: read.audit()), json=json)
+        print_audit(config, json=json)
         return
     rows = read_store(config, lambda read: read.aliases())
     if json:
@@ -73,7 +68,7 @@ def add_alias(
 ) -> None:
     """Let NAME, as sales channels call it, stand for the SKU in Fulfil. The orders that this cures are released."""
     control(
-        config, "alias", action="add", alias=name, sku=to_sku, reason=reason, by=by or getpass.getuser(),
+        config, "alias", action="add", alias=name, sku=to_sku, reason=reason, by=who(by),
         dry_run="yes" if dry_run else "",
     )  # fmt: skip
 
@@ -84,24 +79,6 @@ def remove_alias(
 ) -> None:
     """Let NAME stand for nothing but itself again. What was imported under it stays."""
     control(
-        config, "alias", action="remove", alias=name, reason=reason, by=by or getpass.getuser(),
+        config, "alias", action="remove", alias=name, reason=reason, by=who(by),
         dry_run="yes" if dry_run else "",
     )  # fmt: skip
-
-
-def _print_audit(entries: list[Any], *, json: bool) -> None:
-    """The chain, as it is kept; raises when it does not hold together."""
-    from flows.model.audit import first_broken  # noqa: PLC0415
-
-    if json:
-        print_json(entries)
-    else:
-        rows = [
-            (each.seq, short(to_datetime(each.at)), each.by, each.action, each.subject, pairs(each.values),
-             each.reason, each.digest[:12])
-            for each in entries
-        ]  # fmt: skip
-        print_table(("no", "at", "by", "did", "to", "with", "why", "digest"), rows, empty="nobody decided anything")
-    broken = first_broken(entries)
-    if broken is not None:
-        raise SeamlineError(f"the chain is broken at entry {broken}: it, or one before it, was changed or taken out")

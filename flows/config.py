@@ -15,6 +15,7 @@ from connectors.patchworks.capabilities import PatchworksProbeSettings
 from connectors.patchworks.config import IntakeSettings, PatchworksConfig
 from connectors.patchworks.requests import Id
 from flows.formats import FORMATS
+from flows.model.bundles import Bundle, rules_broken
 from flows.model.fulfilments import FulfilmentSettings
 from flows.model.gate import OPEN_GATE, GateSettings
 from flows.model.listings import ListingSettings
@@ -78,6 +79,14 @@ class FulfilSettings(msgspec.Struct, frozen=True, kw_only=True):
     """How far before the last look each look at shipments reads again, because late commits carry earlier times."""
     drop_shipments: bool = True
     """Whether shipments that suppliers make are watched, too; false for a tenant that has none, and refuses to tell."""
+    stock_every_s: Annotated[float, Meta(gt=0, le=3_600)] = 10.0
+    """How often it is asked which products moved; only where stock is published."""
+    stock_overlap_s: Annotated[float, Meta(ge=0, le=86_400)] = 120.0
+    """How far before the last look each one reads again, because late commits carry earlier times."""
+    stock_sweep_every_s: Annotated[float, Meta(ge=60, le=31_536_000)] = 86_400.0
+    """How often the levels of all products are read again."""
+    stock_sweep_page_every_s: Annotated[float, Meta(ge=0, le=3_600)] = 1.0
+    """The distance between two pages of that, so that it never takes the calls of orders."""
     capabilities: str = ""
     """The file in which `seamline probe fulfil` keeps what this tenant can do. Empty: nothing is known, and the least
     is assumed."""
@@ -112,7 +121,7 @@ class SalesChannelSettings(msgspec.Struct, frozen=True, kw_only=True):
     """One sales channel: how its orders are read, and what their sales look like."""
 
     format: str
-    """The format of its payloads: shopify, woocommerce, bigcommerce, magento2, magento1, amazon or seamline."""
+    """The format of its payloads: shopify, woocommerce, bigcommerce, magento2, magento1, amazon, onx or seamline."""
     tolerance: Annotated[Decimal, Meta(ge=0)] = Decimal(0)
     """By how much the figures of an order may contradict each other, in its currency. Finance owns this figure."""
     sale: SaleSettings
@@ -123,11 +132,19 @@ class SalesChannelSettings(msgspec.Struct, frozen=True, kw_only=True):
     """How it hears of shipments; needs `[patchworks]`. Not set: it does not."""
     gate: GateSettings = OPEN_GATE
     """Which orders are imported, wait, or never are."""
+    bundles: dict[str, Bundle] = {}
+    """What a SKU that it sells as one thing is made of in Fulfil, by that SKU."""
+    returns: Literal["create", "case"] = "case"
+    """Goods that come back after they were shipped: `create` makes their returns in Fulfil, which needs the capability
+    `returns`; `case` leaves them to operations. A return that is in Fulfil already is recognised by either."""
 
     def __post_init__(self) -> None:
-        """Refuse a format that nobody reads."""
+        """Refuse a format that nobody reads, and bundles that cannot be exploded."""
+        found = {("bundles", *path): sentence for path, sentence in rules_broken(self.bundles).items()}
         if self.format not in FORMATS:
-            raise ValueError(f"format {self.format!r} is not known; there are {', '.join(sorted(FORMATS))}")
+            found["format",] = f"{self.format!r} is not known; there are {', '.join(sorted(FORMATS))}"
+        if found:
+            raise RuleBroken(found)
 
 
 class TelemetrySettings(msgspec.Struct, frozen=True, kw_only=True):

@@ -95,6 +95,15 @@ class AliasDecided(Event, frozen=True):
     action: str
 
 
+class PersonDecided(Event, frozen=True):
+    """A decision of a person was written into the audit log. Who it was stands there, and nowhere else."""
+
+    event = "person.decided"
+    level = "info"
+    metrics = (Counter("seamline_decisions_recorded_total", "Decisions of people on record.", ("action",)),)
+    action: str
+
+
 class RunRecovered(Event, frozen=True):
     """A failed Patchworks run was dealt with: these orders came only by it, those were known. `lost`: not all of it."""
 
@@ -310,3 +319,14 @@ class TrackingSuspect(Event, frozen=True):
     )
     sales_channel: str
     numbers: int
+
+
+class StockPublished(Event, frozen=True):
+    """Levels of a sales channel were decided on, and wait for its flow."""
+
+    event = "stock.published"
+    metrics = (
+        Counter("seamline_stock_levels_total", "Levels that were published.", ("sales_channel",), amount="levels"),
+    )
+    sales_channel: str
+    levels: int

@@ -8,7 +8,7 @@ from typing import Any
 
 from flows.exceptions.kinds import KINDS, NEVER
 from flows.model.candidates import Candidate
-from flows.reading import AliasRow, CaseRow, FactRow, PauseRow, Story
+from flows.reading import AliasRow, CaseRow, FactRow, PatchRow, PauseRow, Story
 
 
 def explain(story: Story, now: datetime) -> str:
@@ -18,8 +18,19 @@ def explain(story: Story, now: datetime) -> str:
     if story.order is None and not story.timeline and not missed:
         return _no_order(story, opened, now)
     parts = [_standing(story, opened), *(_case(case, now) for case in opened)]
+    if story.patch is not None:
+        parts.insert(1, _patched(story.patch, story.key))
     parts.append("\n".join(["What happened:", *_lines(story.timeline)]))
     return "\n\n".join(parts)
+
+
+def _patched(patch: PatchRow, key: str) -> str:
+    """That a person changed something of it: who, when, why and where; never to what."""
+    why, where = patch.reason.rstrip("."), ", ".join(patch.fields)
+    return (
+        f"It is read with a patch, by {patch.decided_by} on {_time(patch.decided_at)}: {why}. It changes {where}, in "
+        f"each later version, too, until `seamline orders patch {key} --remove --reason WHY`."
+    )
 
 
 def _no_order(story: Story, opened: Sequence[CaseRow], now: datetime) -> str:
@@ -187,6 +198,11 @@ _TOLD = {
     "hold_released": "{shipments} shipments released from hold in Fulfil",
     "amended": "sale {sale} was changed in Fulfil",
     "edit_proven": "the sale is what the version of {version} says",
+    "given_back": "units were given back: {units}",
+    "return_found": "return {return} ({units}) is in Fulfil already, as sale {sale}",
+    "return_made": "return {return} ({units}) was made in Fulfil, as sale {sale}",
+    "return_open": "return {return} ({units}) is not in Fulfil, and was not made",
+    "not_back": "refunded, and not to come back: {units}",
     "sale_cancelled": "sale {sale} is cancelled in Fulfil",
     "authorisation_ends": "its payment is reserved until {until}, and not captured",
     "not_done": "could not be done in Fulfil: {goal}",
@@ -197,6 +213,13 @@ _TOLD = {
     "fulfilment_sent": "shipment {shipment} was sent to the sales channel",
     "told": "the sales channel says that it knows of shipment {shipment}",
     "shipment_cancelled": "shipment {shipment} was cancelled in Fulfil",
+    "patched": "a person patched it, at {fields}",
+    "patch_removed": "a person removed its patch",
+    "patch_refused": "a patch was not put in: {why}",
+    "link_asked": "a person said that it is sale {sale}: that is looked up in Fulfil",
+    "linked": "linked to sale {sale}",
+    "link_refused": "not linked to sale {sale}: {why}",
+    "second_sale": "a second sale of it was found in Fulfil, {sale}",
     "parked": "could not be decided on ({error}), a defect of ours: set aside until a restart",
     "tried_again": "what was set aside is tried again after a restart",
 }
@@ -215,11 +238,29 @@ def _fact(fact: FactRow) -> str:
     if fact.kind == "created":
         how = "found in Fulfil after the answer was lost" if values.get("found_by_look") else "created in Fulfil"
         return f"{how} as sale {values.get('sale')}, attempt {values.get('attempts')}"
+    if fact.kind == "refund":
+        return _refund(values)
     told = _TOLD.get(fact.kind)
     if told is not None:
         return told.format_map(_Values(values))
     shown = ", ".join(f"{name} {value}" for name, value in values.items())
     return fact.kind.replace("_", " ") + (f" ({shown})" if shown else "")
+
+
+def _refund(values: Mapping[str, Any]) -> str:
+    """One refund in one status: its money, and what it is for."""
+    named = "all refunds so far" if values.get("so_far") else f"refund {values.get('refund')}"
+    of_return = f" (return {values['return']})" if "return" in values else ""
+    status = _REFUND_STATUS.get(str(values.get("status")), "{amount}")
+    return f"{named}{of_return} for {values.get('for')}: {status.format(amount=values.get('amount'))}"
+
+
+_REFUND_STATUS = {
+    "success": "{amount} went back",
+    "pending": "{amount} are on their way back",
+    "failed": "{amount} did not go back",
+    "no_money": "no money moves",
+}
 
 
 def _time(moment: datetime) -> str:

@@ -12,7 +12,7 @@ minutes.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -63,6 +63,8 @@ ALONE_FAILS_MAX = 3
 """A line that failed so often, at last alone, is set aside."""
 FLOW_FAILS_AFTER = 6
 """So many failed runs in a row, and it is the flow, not a line."""
+_BLOCKED_S = 0.5
+"""When to look again at lines that may be out of date."""
 _TRIES_SHIFT_MAX = 10
 """After so many failures a line is alone in its start, whatever the flow takes at once."""
 
@@ -153,7 +155,7 @@ def _send(state: StartsState, ready: _Ready, now: datetime, what: What, target: 
     if state.again_at is not None and now < state.again_at:
         due_s = max(due_s, (state.again_at - now).total_seconds())
     if due_s > 0 or not ready.lines:
-        timer = Timer(name="send", due=now + timedelta(seconds=max(due_s, 0.05)), message=SendDue())
+        timer = Timer(name="send", due=now + timedelta(seconds=max(due_s, _BLOCKED_S)), message=SendDue())
         return Decision(state=state, timers=(timer,) if ready.waiting.lines else ())
     count = state.count + 1
     key = f"seamline-{state.flow_id}-{ready.epoch}-{count}"
@@ -304,9 +306,15 @@ class FlowStartsActor:
     state_type = StartsState
 
     def __init__(
-        self, targets: Mapping[str, tuple[What, FlowTarget]], journal: Journal, emit: Callable[[Any], None]
+        self,
+        targets: Mapping[str, tuple[What, FlowTarget]],
+        journal: Journal,
+        emit: Callable[[Any], None],
+        *,
+        unsettled: Callable[[], Awaitable[Collection[str] | None]],
     ) -> None:
-        self._targets, self._journal, self._emit = targets, journal, emit
+        """`unsettled`: the lines of levels that may be out of date this instant; None when that cannot be said."""
+        self._targets, self._journal, self._emit, self._unsettled = targets, journal, emit, unsettled
 
     def begin(self, key: str) -> StartsState:
         """A flow that was never started."""
@@ -332,7 +340,8 @@ class FlowStartsActor:
 
     async def _ready(self, flow_id: str) -> _Ready:
         """The lines of the next start: those that failed least often first, and fewer at once the oftener they did."""
-        policy = self._targets[flow_id][1].starts
+        what, target = self._targets[flow_id]
+        policy = target.starts
         rows = await self._journal.query("outgoing_waiting", flow_id)
         if not rows:
             return _Ready(waiting=Waiting(lines=0, payload_bytes=0, since_ms=0), tries=0)
@@ -342,6 +351,9 @@ class FlowStartsActor:
         if tries:  # it has waited before
             waiting = replace(waiting, since_ms=0)
         found = await self._journal.query("outgoing_next", flow_id, tries, lines_max)
+        if what == "levels":  # a figure that something received may lower is not sent before it was looked at again
+            unsettled = await self._unsettled()
+            found = [row for row in found if unsettled is not None and row[0] not in unsettled]
         lines: list[tuple[str, bytes, bytes]] = []
         used = 0
         for line, body, digest in found:

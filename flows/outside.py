@@ -59,7 +59,7 @@ def fulfil(settings: FulfilSettings, session: Session, clock: Clock, emit: Emit)
     """Fulfil's API."""
     return _outside(
         lambda observe: FulfilApi(fulfil_api(settings), settings.token.reveal(), session, observe=observe),
-        workers={"orders": settings.api.concurrency_max, "fulfilments": 2, "rest": 2},
+        workers={"orders": settings.api.concurrency_max, "fulfilments": 2, "stock": 2, "rest": 2},
         concurrency_max=settings.api.concurrency_max,
         limit_per_s=settings.requests_per_s,
         settle_s=settings.lost_answer_wait_s,

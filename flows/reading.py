@@ -7,13 +7,17 @@ from __future__ import annotations
 import contextlib
 from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, Literal
 
 import msgspec
 
-from flows.model.audit import AuditEntry
+from flows.model.audit import AuditEntry, ChainEnd, first_broken
 from flows.model.candidates import Candidate, candidates
+from flows.model.messages import AUDIT_LOG, AUDIT_LOG_KEY
+from flows.model.money import EXACT, ZERO
+from flows.model.patch import fields_of
 from flows.model.schema import ORDERS
 from flows.pages import NamedPlace, Place
 from runtime.clock import Instant, to_datetime, to_instant
@@ -144,6 +148,41 @@ class AliasRow(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
 
 
+class CauseRow(msgspec.Struct, frozen=True, kw_only=True):
+    """Open exceptions of one kind that one remedy ends. `amounts` is what is at stake, exact, by currency."""
+
+    kind: str
+    cause: str
+    owner: str
+    cases: int
+    amounts: dict[str, Decimal]
+    oldest_at: datetime
+    deadline_at: datetime
+    """The nearest one."""
+
+    @property
+    def place(self) -> Place:
+        """Its place in the list of causes."""
+        return Place(to_instant(self.deadline_at), f"{self.kind}/{self.cause}")
+
+
+class CauseSize(msgspec.Struct, frozen=True, kw_only=True):
+    """What releasing a cause would do: so many orders with so much at stake; `others` are cases of no held order."""
+
+    orders: int = 0
+    amounts: dict[str, Decimal] = {}
+    others: int = 0
+
+
+class PatchRow(msgspec.Struct, frozen=True, kw_only=True):
+    """What a person changed of an order, never to what: `fields` are JSON pointers into the payload."""
+
+    decided_at: datetime
+    decided_by: str
+    reason: str
+    fields: tuple[str, ...]
+
+
 class FactRow(msgspec.Struct, frozen=True, kw_only=True):
     """One line of a timeline."""
 
@@ -244,6 +283,12 @@ class Story(msgspec.Struct, frozen=True, kw_only=True):
     timeline: tuple[FactRow, ...]
     pauses: tuple[PauseRow, ...] = ()
     """What is stopped now, and keeps it from going on."""
+    patch: PatchRow | None = None
+    """What a person changed of it."""
+
+
+class _AuditEnd(msgspec.Struct):
+    end: ChainEnd | None = None
 
 
 class Reading:
@@ -287,7 +332,13 @@ class Reading:
                 for pause in await self.pauses()
                 if (pause.scope, pause.name) in (("sales channel", partition_of(key)), ("actor", _DECIDES))
             ),
+            patch=next((_patch(row) for row in await self._query("patch", key)), None),
         )
+
+    async def patch(self, key: str) -> bytes | None:
+        """The patch of an order itself, which may be personal; None when it has none."""
+        rows = await self._query("patch", key)
+        return rows[0][0] if rows else None
 
     async def undecided(self) -> int:
         """How many orders were received, and have not been decided on yet."""
@@ -301,6 +352,33 @@ class Reading:
         """
         at, fingerprint = (0, None) if after is None else (after.at, after.name)
         return [_case(row) for row in await self._query("cases_open", owner, kind, at, limit, fingerprint)]
+
+    async def causes(
+        self, *, owner: str = "", kind: str = "", after: Place | None = None, limit: int = 200
+    ) -> list[CauseRow]:
+        """Open exceptions by cause, the nearest deadline first; the next page begins `after` the last one's `place`."""
+        at, name = (0, None) if after is None else (after.at, after.name)
+        return [
+            CauseRow(
+                kind=kind_, cause=cause, owner=owner_, cases=count, oldest_at=to_datetime(oldest),
+                deadline_at=to_datetime(deadline),
+                amounts=_added(await self._query("cause_amounts", kind_, cause)),
+            )
+            for kind_, cause, owner_, count, oldest, deadline in await self._query(
+                "causes_listed", owner, kind, at, limit, name
+            )
+        ]  # fmt: skip
+
+    async def cause_size(self, kind: str, cause: str) -> CauseSize:
+        """What releasing all orders of one cause would do."""
+        ((orders, others),) = await self._query("cause_size", kind, cause)
+        rows = [row for row in await self._query("cause_amounts", kind, cause) if row[3]]
+        return CauseSize(orders=orders, amounts=_added(rows), others=others)
+
+    async def link_of(self, sale: int) -> str:
+        """The order that a person has linked a sale to; empty when there is none."""
+        rows = await self._query("order_linked", sale)
+        return str(rows[0][0]) if rows else ""
 
     async def cases_counted(self) -> list[tuple[str, str, str | None, int, datetime]]:
         """Open exceptions: (kind, owner, currency, count, opened first)."""
@@ -334,6 +412,26 @@ class Reading:
                 "audit", after, limit
             )
         ]  # fmt: skip
+
+    async def audited(self, subject: str = "") -> tuple[list[AuditEntry], int | None]:
+        """What people decided (on one subject; '' for all), and the number of the first entry that does not follow from
+        those before it, be it that it is missing; None when the chain is whole.
+        """
+        known = await self._chain_end()  # first: entries that are written meanwhile follow it
+        shown: list[AuditEntry] = []
+        end, broken = ChainEnd(), None
+        while entries := await self.audit(after=end.seq):
+            shown += [entry for entry in entries if subject in ("", entry.subject)]
+            broken = first_broken(entries, end) if broken is None else broken
+            end = entries[-1].end
+        if broken is None and end.seq < known.seq:
+            broken = end.seq + 1
+        return shown, broken
+
+    async def _chain_end(self) -> ChainEnd:
+        """The end of the chain, as the actor that writes it remembers it."""
+        rows = await self._query_list("states", [AUDIT_LOG_KEY], AUDIT_LOG)
+        return (msgspec.json.decode(rows[0][1], type=_AuditEnd).end if rows else None) or ChainEnd()
 
     async def pauses(self) -> list[PauseRow]:
         """What is stopped, sales channels first."""
@@ -449,6 +547,20 @@ def _case(row: Sequence[Any]) -> CaseRow:
         amount=amount, currency=currency, opened_at=to_datetime(opened), deadline_at=to_datetime(deadline),
         closed_at=_moment(closed), closed_how=how,
     )  # fmt: skip
+
+
+def _patch(row: Sequence[Any]) -> PatchRow:
+    patch, at, by, reason = row
+    return PatchRow(decided_at=to_datetime(at), decided_by=by, reason=reason, fields=fields_of(patch))
+
+
+def _added(rows: Sequence[Sequence[Any]]) -> dict[str, Decimal]:
+    """Amounts in rows of `cause_amounts`, added up exactly by currency."""
+    sums: dict[str, Decimal] = {}
+    for currency, amount, count, *_ in rows:
+        if currency is not None and amount is not None:
+            sums[currency] = EXACT.add(sums.get(currency, ZERO), EXACT.multiply(Decimal(amount), Decimal(count)))
+    return dict(sorted(sums.items()))
 
 
 def _manifest(row: Sequence[Any]) -> ManifestRow:

@@ -1,10 +1,21 @@
-"""What a person releases: a hold is decided on again, and the cases of a sale that stands are closed."""
+"""What a person releases: a hold is decided on again, and the cases of a sale that stands are closed; one by its name,
+or all orders of one cause.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
 
+import msgspec
+
+from flows.exceptions.kinds import KINDS
+from flows.model.audit import TEXT_MAX, recorded
 from flows.model.messages import Recheck
+from runtime.actor import Item
+from runtime.channel import BULK
+from runtime.decision import Decision, Emit, Message, Write
 from runtime.engine import Engine
 from runtime.errors import SeamlineError
 from runtime.journal.journal import Journal
@@ -12,6 +23,10 @@ from runtime.key import partition_of
 
 SHIPPING = "order_fulfilments"
 """The actor of an order's shipments; its cases may be open beside those of the order itself."""
+NAME = "cause_releases"
+KEY = "system/releases"
+RELEASED_PER_STEP_MAX = 500
+
 _STANDS = {
     "creating": "it is on its way to Fulfil",
     "unknown": "it was sent to Fulfil, and the answer is being looked for",
@@ -19,27 +34,37 @@ _STANDS = {
 }
 
 
-async def release(key: str, engine: Engine, journal: Journal, actors: Sequence[str]) -> str:
-    """Have the first of these actors that knows the key look at it again; answers what follows from that.
+# -- one ---------------------------------------------------------------------------------------------------------------
 
-    The first actor is the one of orders. Raises SeamlineError when there is nothing to release, and says why.
+
+async def release(parameters: Mapping[str, str], engine: Engine, journal: Journal, actors: Sequence[str]) -> str:
+    """Have the first of these actors that knows `key` look at it again; answers what follows from that.
+
+    The first actor is the one of orders. `parameters`: key, by, and reason, which may be empty. Message and record are
+    durable together. Raises SeamlineError when there is nothing to release, and says why.
     """
+    key = parameters.get("key", "")
+    by, reason = _who_and_why(parameters)
     holders = [name for name in actors if name in engine.channels and await journal.query_list("states", [key], name)]
     if not holders:
         if await journal.query("oldest_message_of_key", actors[0], key):
             raise SeamlineError(f"{key} is not held: it was received and waits to be decided on")
         raise SeamlineError(f"nothing is known as {key!r}; `seamline holds` shows what waits")
-    if await _ships(key, journal) and SHIPPING in holders:
-        return await _release_shipments(key, engine, journal, actors[0] if actors[0] in holders else "")
-    holder = holders[0]
+    holder, ships = holders[0], SHIPPING in holders and await _ships(key, journal)
     if any((channel, parked) == (holder, key) for channel, parked, *_ in await journal.query("parked")):
         raise SeamlineError(f"a message of {key} is parked as a defect of ours; a restart tries it again")
-    ended = await _cases_of_its_sale(key, journal) if holder == actors[0] else ""
-    await engine.post(holder, key, Recheck(because="person"))
-    paused = _paused(key, engine, holder)
+    ended = await _cases_of_its_sale(key, journal) if holder == actors[0] and not ships else ""
+    causes = ", ".join(sorted({row[1] for row in await journal.query("cases_of", key) if row[10] is None}))
+    record = recorded(
+        journal.clock.now(), by=by, action="hold.release", subject=key, values={"kinds": causes}, reason=reason
+    )
+    if ships:
+        return await _release_shipments(key, engine, journal, record, actors[0] if holder == actors[0] else "")
+    await engine.post_all((Emit(channel=holder, key=key, message=Recheck(because="person")), record))
+    when = paused(key, engine, holder)
     if ended:
-        return f"the cases of {key} {f'are closed {paused}' if paused else 'are closed'}: {ended}"
-    return f"{key} will be decided on again{f' {paused}' if paused else ''}"
+        return f"the cases of {key} {f'are closed {when}' if when else 'are closed'}: {ended}"
+    return f"{key} will be decided on again{f' {when}' if when else ''}"
 
 
 async def _ships(key: str, journal: Journal) -> bool:
@@ -51,14 +76,14 @@ def _is_of_shipments(kind: str) -> bool:
     return kind.startswith(("fulfilment.", "carrier."))
 
 
-async def _release_shipments(key: str, engine: Engine, journal: Journal, importer: str) -> str:
+async def _release_shipments(key: str, engine: Engine, journal: Journal, record: Emit, importer: str) -> str:
     """Have the shipments looked at again, and the order too, when something else about it is open."""
-    await engine.post(SHIPPING, key, Recheck(because="person"))
     others = [row for row in await journal.query("cases_of", key) if row[10] is None and not _is_of_shipments(row[1])]
-    if importer and others:
-        await engine.post(importer, key, Recheck(because="person"))
-    paused = _paused(key, engine, SHIPPING)
-    return f"the shipments of {key} will be looked at again{f' {paused}' if paused else ''}"
+    to = (SHIPPING, importer) if importer and others else (SHIPPING,)
+    looks = [Emit(channel=actor, key=key, message=Recheck(because="person")) for actor in to]
+    await engine.post_all((*looks, record))
+    when = paused(key, engine, SHIPPING)
+    return f"the shipments of {key} will be looked at again{f' {when}' if when else ''}"
 
 
 async def _cases_of_its_sale(key: str, journal: Journal) -> str:
@@ -74,9 +99,114 @@ async def _cases_of_its_sale(key: str, journal: Journal) -> str:
     return ", ".join(kinds)
 
 
-def _paused(key: str, engine: Engine, actor: str) -> str:
-    """When it happens, if not at once."""
+def paused(key: str, engine: Engine, actor: str) -> str:
+    """When the actor comes to the key, if not at once: after which command."""
     channel, partition = engine.channels[actor], partition_of(key)
     if channel.paused:
         return f"after `seamline resume --actor {actor}`"
     return f"after `seamline resume {partition}`" if partition in channel.paused_partitions else ""
+
+
+def _who_and_why(parameters: Mapping[str, str]) -> tuple[str, str]:
+    """Who releases, and why if it is said: that a cause is over is told by its kind already."""
+    by, reason = parameters.get("by", "").strip(), parameters.get("reason", "").strip()
+    if len(by) > TEXT_MAX or len(reason) > TEXT_MAX:
+        raise SeamlineError(f"a name and a reason have at most {TEXT_MAX} characters")
+    return by or "operator", reason
+
+
+# -- all of one cause --------------------------------------------------------------------------------------------------
+
+
+async def release_cause(parameters: Mapping[str, str], engine: Engine, journal: Journal, orders: str) -> str:
+    """Have all orders that are held for one cause decided on again, the oldest purchase first; answers how many.
+
+    `parameters`: kind, cause, by, and reason, which may be empty. `orders` is the actor of orders. Raises SeamlineError
+    when no order waits for that.
+    """
+    kind, cause = parameters.get("kind", ""), parameters.get("cause", "")
+    by, reason = _who_and_why(parameters)
+    if kind not in KINDS:
+        raise SeamlineError(f"there is no kind of exception {kind!r}; there are {', '.join(KINDS)}")
+    ((count, others),) = await journal.query("cause_size", kind, cause)
+    if not count:
+        why = f"; {others} case{'s' if others > 1 else ''} of it are to be released by name" if others else ""
+        raise SeamlineError(f"no order is held for {kind} {cause!r}{why}")
+    values = {"cause": cause, "orders": str(count)}
+    record = recorded(
+        journal.clock.now(), by=by, action="hold.release_cause", subject=kind, values=values, reason=reason
+    )
+    begin = Emit(channel=NAME, key=KEY, message=ReleaseCause(kind=kind, cause=cause, to=orders), priority=BULK)
+    await engine.post_all((begin, record))
+    several = f"{count} orders" if count > 1 else "1 order"
+    return f"{several} held for {kind} {cause!r} will be decided on again, the oldest purchase first"
+
+
+class ReleaseCause(Message, frozen=True, kw_only=True):
+    """Release the orders that are held for this, those bought later than this one first.
+
+    `placed_us` is an instant of purchase (microseconds since 1970 UTC), `subject` an order of that instant; without
+    them it begins with the oldest purchase.
+    """
+
+    kind: str
+    cause: str
+    to: str
+    """The actor of orders."""
+    placed_us: int = -(1 << 62)
+    subject: str = ""
+
+
+class _Found(Message, frozen=True, kw_only=True):
+    asked: ReleaseCause
+    rows: tuple[tuple[int, str], ...]
+    """(instant of purchase, order)."""
+
+
+class ReleaseState(msgspec.Struct, frozen=True):
+    """Nothing has to be remembered: where to go on is in the message."""
+
+
+class CauseReleases:
+    """The actor: at most so many orders in one transaction, which also says where to go on. A crash repeats none."""
+
+    name = NAME
+    message_type = ReleaseCause
+    state_type = ReleaseState
+
+    def __init__(self, journal: Journal) -> None:
+        self._journal = journal
+
+    def begin(self, key: str) -> ReleaseState:  # noqa: ARG002 - there is one key
+        """Nothing is remembered."""
+        return ReleaseState()
+
+    async def ready(self) -> None:
+        """There is nothing to wait for."""
+
+    async def resolve(self, items: Sequence[Item]) -> Sequence[Message | Exception]:
+        """The next orders that are held for the cause."""
+        return [await self._found(item.message) for item in items]
+
+    async def _found(self, asked: Any) -> Message:
+        after = (asked.kind, asked.cause, asked.placed_us, asked.subject)
+        return _Found(
+            asked=asked, rows=tuple(await self._journal.query("orders_held_for", *after, RELEASED_PER_STEP_MAX))
+        )
+
+    def decide(self, state: ReleaseState, message: Any, now: datetime) -> Decision:  # noqa: ARG002 - no time in it
+        """Send them on, and go on behind the last of them while there may be more."""
+        asked, rows = message.asked, message.rows
+        emits = [Emit(channel=asked.to, key=key, message=Recheck(because="cause"), priority=BULK) for _, key in rows]
+        if len(rows) == RELEASED_PER_STEP_MAX:
+            placed_us, subject = rows[-1]
+            further = msgspec.structs.replace(asked, placed_us=placed_us, subject=subject)
+            emits.append(Emit(channel=NAME, message=further, priority=BULK))
+        return Decision(state=state, emits=tuple(emits))
+
+    def project(self, key: str, before: ReleaseState, after: ReleaseState, now: datetime) -> Sequence[Write]:  # noqa: ARG002
+        """There is nothing to list."""
+        return ()
+
+    def announce(self, key: str, before: ReleaseState, after: ReleaseState) -> None:
+        """What becomes of the orders, they announce themselves."""

@@ -1,9 +1,9 @@
-"""Aliases of SKUs, decided by people: who, when and why, in a chain that shows every later change.
+"""Aliases of SKUs, decided by people: who, when and why is on record, in a chain that shows every later change.
 
 In: `AddAlias`, `RemoveAlias` (a person, by the control listener), `CheckAliases` (by timer). Out: the alias in the
-journal and in the index, an entry of the audit chain in the same transaction; `Release` to the catalogue, which sends
-the orders on that the alias cures. One key, so the chain has one end. No effects. A crash leaves the message queued, or
-alias and entry together. An alias whose SKU Fulfil does not sell any more is a case.
+journal and in the index; in the same transaction a `Record` to the audit log, and `Release` to the catalogue, which
+sends the orders on that the alias cures. One key. No effects. A crash leaves the message queued, or alias and record
+together. An alias whose SKU Fulfil does not sell any more is a case.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import msgspec
 from flows.events import AliasDecided
 from flows.exceptions.kinds import ExceptionCase
 from flows.formats.parts import text_of
-from flows.model.audit import ChainEnd, entry_after
+from flows.model.audit import TEXT_MAX, person_and_reason, recorded
 from flows.model.cases import announce_cases, case_rows
 from flows.model.messages import Release
 from flows.model.skus import AMBIGUOUS, SkuIndex
@@ -30,8 +30,6 @@ from runtime.journal.journal import Journal
 
 KEY = "system/aliases"
 NAME = "sku_aliases"
-_TEXT_MAX = 200
-_REASON_MIN = 3
 _NAMED_MAX = 5
 
 
@@ -62,11 +60,11 @@ class _Checked(Message, frozen=True, kw_only=True):
 
 
 class AliasState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """The end of the audit chain, the last change, and the aliases that are broken."""
+    """How many decisions there were, the last one, and the aliases that are broken."""
 
-    end: ChainEnd = ChainEnd()
+    decisions: int = 0
     changed: tuple[str, str | None] | None = None
-    """(alias, its SKU or None) of the last entry."""
+    """(alias, its SKU or None) of the last decision."""
     cases: tuple[ExceptionCase, ...] = ()
 
 
@@ -102,26 +100,23 @@ class SkuAliases:
         match message:
             case AddAlias(alias=alias, sku=sku):
                 at = to_instant(now)
-                entry = entry_after(
-                    state.end, at=at, by=message.by, action="alias.add", subject=alias, values={"sku": sku},
-                    reason=message.reason,
-                )  # fmt: skip
-                cases = tuple(case for case in state.cases if case.cause != alias)
+                record = recorded(
+                    at, by=message.by, action="alias.add", subject=alias, values={"sku": sku}, reason=message.reason
+                )
+                release = Emit(channel="catalogue", key="system/catalogue", message=Release(), priority=BULK)
                 return Decision(
-                    state=AliasState(end=entry.end, changed=(alias, sku), cases=cases),
-                    writes=(Write("put_alias", (alias, sku, at, message.by, message.reason)), entry.row),
-                    emits=(Emit(channel="catalogue", key="system/catalogue", message=Release(), priority=BULK),),
+                    state=_changed(state, alias, sku),
+                    writes=(Write("put_alias", (alias, sku, at, message.by, message.reason)),),
+                    emits=(record, release),
                     timers=(self._again(now),),
                 )
             case RemoveAlias(alias=alias):
-                entry = entry_after(
-                    state.end, at=to_instant(now), by=message.by, action="alias.remove", subject=alias, values={},
+                record = recorded(
+                    to_instant(now), by=message.by, action="alias.remove", subject=alias, values={},
                     reason=message.reason,
                 )  # fmt: skip
-                cases = tuple(case for case in state.cases if case.cause != alias)
                 return Decision(
-                    state=AliasState(end=entry.end, changed=(alias, None), cases=cases),
-                    writes=(Write("end_alias", (alias,)), entry.row),
+                    state=_changed(state, alias, None), writes=(Write("end_alias", (alias,)),), emits=(record,)
                 )
             case _Checked(broken=broken):
                 known = {case.cause: case for case in state.cases}
@@ -139,11 +134,16 @@ class SkuAliases:
 
     def announce(self, key: str, before: AliasState, after: AliasState) -> None:
         """The decision is durable: orders are read with it from now on, before any that it releases."""
-        if after.changed is not None and after.end != before.end:
+        if after.changed is not None and after.decisions != before.decisions:
             alias, sku = after.changed
             self._index.rename({alias: sku})
             self._emit(AliasDecided(action="add" if sku is not None else "remove"))
         announce_cases(key, before.cases, after.cases, self._emit)
+
+
+def _changed(state: AliasState, alias: str, sku: str | None) -> AliasState:
+    cases = tuple(case for case in state.cases if case.cause != alias)
+    return AliasState(decisions=state.decisions + 1, changed=(alias, sku), cases=cases)
 
 
 def _broken(alias: str, sku: str, several: bool, known: ExceptionCase | None, now: datetime) -> ExceptionCase:
@@ -165,15 +165,13 @@ async def decide_on_alias(
     `parameters`: action (add or remove), alias, sku (of add), by, reason, dry_run. Raises SeamlineError with what is
     wrong when it makes no sense; nothing has changed then.
     """
-    by, reason = parameters.get("by", "").strip(), parameters.get("reason", "").strip()
     alias = text_of(parameters.get("alias")) or ""  # as every format reads it
-    for name, text in (("alias", alias), ("by", by), ("reason", reason), ("sku", parameters.get("sku", ""))):
-        if len(text) > _TEXT_MAX:
-            raise SeamlineError(f"the {name} is longer than {_TEXT_MAX} characters")
-    if not alias or not by:
-        raise SeamlineError("say which alias, and who decides on it")
-    if len(reason) < _REASON_MIN:
-        raise SeamlineError("say why, with --reason: whoever looks at the alias in a year will ask")
+    for name, text in (("alias", alias), ("sku", parameters.get("sku", ""))):
+        if len(text) > TEXT_MAX:
+            raise SeamlineError(f"the {name} is longer than {TEXT_MAX} characters")
+    if not alias:
+        raise SeamlineError("say which alias")
+    by, reason = person_and_reason(parameters, what="the alias")
     message, sentence = _asked_for(parameters, index, alias, by, reason)
     if isinstance(message, AddAlias):
         sentence += await _cured(journal, alias)

@@ -30,13 +30,13 @@ import msgspec
 
 from runtime.errors import ConfigInvalid
 from runtime.rule import RuleBroken
+from runtime.toml_lines import lines_of
 
 T = TypeVar("T", bound=msgspec.Struct)
 
 ENVIRONMENT_PREFIX: Final = "SEAMLINE__"
 FILE_BYTES_MAX: Final = 1_048_576
 SECRET_BYTES_MAX: Final = 65_536
-_STATEMENT_LINES_MAX: Final = 200
 _NAMES_SHOWN_MAX: Final = 12
 _INVALID: Final = object()
 _TABLES: Final = (dict, Mapping)
@@ -197,7 +197,7 @@ def _read(
         last = text.count("\n") + 1
         sentence = f"the text is not TOML: {error}"
         return _INVALID, [Problem("", int(at[1]) if at else last, sentence)]
-    reader = _Reader(os.environ if env is None else env, directory, _lines(text))
+    reader = _Reader(os.environ if env is None else env, directory, lines_of(text))
     reader.override(document)
     config = reader.section(root_type, document, ())
     problems = sorted(reader.problems, key=lambda problem: (problem.line is None, problem.line or 0))
@@ -316,7 +316,7 @@ class _Reader:
     def _leaf(self, base: Any, metas: list[msgspec.Meta], raw: Any, path: tuple[str, ...]) -> Any:
         """A plain value, converted and checked by msgspec."""
         type_: Any = base
-        for meta in metas:
+        for meta in metas if base is not Decimal else ():  # msgspec bounds numbers, and no decimals
             type_ = Annotated[type_, meta]
         lax = isinstance(raw, _Override)
         try:
@@ -325,6 +325,8 @@ class _Reader:
             return self.problem(path, _sentence(str(error), base), raw)
         if isinstance(value, float | Decimal) and not math.isfinite(value):
             return self.problem(path, "must be a finite number", raw)
+        if isinstance(value, Decimal) and not _within(value, metas):
+            return self.problem(path, f"must be {_spell(base, metas)}", raw)
         return value
 
     def _secret(self, raw: Any, path: tuple[str, ...]) -> Any:
@@ -395,6 +397,17 @@ def _shown_leaf(value: Any) -> Any:
     if isinstance(value, Path):
         return str(value)
     raise TypeError(f"{type(value)!r} is no type for a setting")
+
+
+def _within(value: Decimal, metas: list[msgspec.Meta]) -> bool:
+    """Whether a decimal keeps its bounds."""
+    return all(
+        (meta.ge is None or value >= meta.ge)
+        and (meta.gt is None or value > meta.gt)
+        and (meta.le is None or value <= meta.le)
+        and (meta.lt is None or value < meta.lt)
+        for meta in metas
+    )
 
 
 def _sentence(message: str, base: Any) -> str:
@@ -468,55 +481,6 @@ def _choices(base: Any) -> list[str]:
     if isinstance(base, type) and issubclass(base, enum.Enum):
         return [f"`{choice.value}`" for choice in base]
     return []
-
-
-def _lines(text: str) -> dict[tuple[str, ...], int]:
-    """The line of every key and section header. Best effort: it asks tomllib statement by statement."""
-    found: dict[tuple[str, ...], int] = {}
-    counts: dict[tuple[str, ...], int] = {}
-    section: tuple[str, ...] = ()
-    lines = text.splitlines()
-    n = 0
-    while n < len(lines):
-        start = n
-        for n in range(start, min(start + _STATEMENT_LINES_MAX, len(lines))):
-            try:
-                statement = tomllib.loads("\n".join(lines[start : n + 1]))
-            except tomllib.TOMLDecodeError:
-                continue
-            break
-        else:
-            return found
-        n += 1
-        header = lines[start].lstrip().startswith("[")
-        if header:
-            section = _header(statement, counts)
-            found.setdefault(section, start + 1)
-        for path in [] if header else _paths(statement):
-            found.setdefault((*section, *path), start + 1)
-    return found
-
-
-def _header(statement: dict[str, Any], counts: dict[tuple[str, ...], int]) -> tuple[str, ...]:
-    """The path that a section header opens; `counts` numbers the items of arrays of tables."""
-    path: tuple[str, ...] = ()
-    inner: Any = statement
-    while inner:
-        key = next(iter(inner))
-        inner = inner[key]
-        here = (*path, key)
-        if isinstance(inner, list):
-            counts[here] = counts.get(here, -1) + 1
-            inner = {}
-        path = (*path, f"{key}[{counts[here]}]") if here in counts else here
-    return path
-
-
-def _paths(table: dict[str, Any]) -> Iterator[tuple[str, ...]]:
-    for key, value in table.items():
-        yield (key,)
-        if isinstance(value, dict):
-            yield from ((key, *path) for path in _paths(value))
 
 
 # -- the settings reference --------------------------------------------------------------------------------------------

@@ -22,7 +22,7 @@ from runtime.breaker import Breaker
 from runtime.budget import Budget
 from runtime.channel import LIVE, Channel, Envelope
 from runtime.clock import Instant
-from runtime.decision import Message, Outcome
+from runtime.decision import Emit, Message, Outcome
 from runtime.delivery import Delivery, DeliveryReceived, Receipt
 from runtime.journal.journal import Journal
 from runtime.journal.writer import Row
@@ -118,9 +118,23 @@ class Engine:
 
     async def post(self, channel: str, key: str, message: Message, priority: int = LIVE) -> None:
         """Send a message to an actor; returns when it is durable. Raises StoreFull."""
-        id_, inbox = self.journal.new_id(), self.channels[channel]
-        row = (id_, channel, priority, key, _encode(message), None)
-        await self.journal.submit([("put_message", row)], on_durable=lambda: inbox.nudge(id_, priority)).durable()
+        await self.post_all((Emit(channel=channel, key=key, message=message, priority=priority),))
+
+    async def post_all(self, messages: Sequence[Emit]) -> None:
+        """Send messages to actors, all of them or none, each with its key; returns when they are durable. Raises
+        StoreFull.
+        """
+        sent = [(self.journal.new_id(), each) for each in messages]
+
+        def nudge() -> None:
+            for id_, each in sent:
+                self.channels[each.channel].nudge(id_, each.priority)
+
+        rows: list[tuple[str, Row]] = [
+            ("put_message", (id_, each.channel, each.priority, each.key, _encode(each.message), None))
+            for id_, each in sent
+        ]
+        await self.journal.submit(rows, on_durable=nudge).durable()
 
     def signal(self, key: str, message: SignalRaised | SignalCleared) -> None:
         """Tell the actor that deals with trouble, as soon as the disk takes it."""

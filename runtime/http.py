@@ -24,9 +24,12 @@ from aiohttp.http_exceptions import HttpProcessingError
 from runtime.config import Secret
 from runtime.errors import ConfigInvalid, SeamlineError
 
+CONTROL_BODY_BYTES_MAX: Final = 1_048_576
+"""The longest body of a command."""
 READ_BUFFER_BYTES: Final = 65_536
 """What aiohttp buffers of a body before it stops reading from the socket (twice this, at most)."""
 
+_decode_parameters: Final = msgspec.json.Decoder(dict[str, str]).decode
 _log = logging.getLogger("seamline.http")
 _protocol_log = logging.getLogger("seamline.http.protocol")
 
@@ -40,7 +43,7 @@ RenderMetrics = Callable[[str], tuple[bytes, str]]
 """The metrics, for the value of an Accept header: body and content type."""
 
 Command = Callable[[Mapping[str, str]], Awaitable[str]]
-"""Does what an operator asks, with the query's parameters, and answers a sentence; or raises SeamlineError."""
+"""Does what an operator asks, with the request's parameters, and answers a sentence; or raises SeamlineError."""
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
@@ -58,8 +61,9 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
 class Control(msgspec.Struct, frozen=True, kw_only=True):
     """The commands that an operator gives over HTTP, by name, and the key that guards them.
 
-    A command gets the query's parameters and answers with a sentence; it raises SeamlineError with the reason when what
-    was asked makes no sense.
+    A command gets the parameters (of the query, and of a body that is a JSON object of texts: what may be long, or
+    should stand in no access log) and answers with a sentence; it raises SeamlineError with the reason when what was
+    asked makes no sense.
     """
 
     key: Secret
@@ -312,7 +316,7 @@ def ops_app(
     ]
     if control is not None:
         routes.append(web.post("/v1/control/{command}", _control(control)))
-    return application(routes)
+    return application(routes, body_bytes_max=CONTROL_BODY_BYTES_MAX)
 
 
 async def _livez(_request: web.Request) -> web.Response:
@@ -365,7 +369,11 @@ def _control(control: Control) -> Callable[[web.Request], Awaitable[web.Response
         if command is None:
             raise web.HTTPNotFound
         try:
-            return web.json_response({"message": await command(dict(request.query))})
+            given = _decode_parameters(await request.read() or b"{}")
+        except msgspec.DecodeError:
+            raise web.HTTPBadRequest from None
+        try:
+            return web.json_response({"message": await command({**request.query, **given})})
         except SeamlineError as error:
             return web.json_response({"error": {"code": "refused", "message": str(error)}}, status=409)
 

@@ -93,7 +93,8 @@ class Story(enum.StrEnum):
     CANCELLED_AFTER = "cancelled_after"
     """A cancel comes when the sale is there. The sale stands, for a person to cancel."""
     REFUNDED = "refunded"
-    """A unit is refunded when the sale is there. The sale stands; a person is told where the format says which unit."""
+    """A unit is refunded when the sale is there. The sale stands; operations is told where the format says which unit,
+    finance of the money where it does not."""
     TOUCHED = "touched"
     """A later version comes in which nothing is changed but its time."""
     SKU_ARRIVES = "sku_arrives"

@@ -11,7 +11,7 @@ from types import MappingProxyType
 import msgspec
 
 from connectors.contract import Identification
-from flows.formats import amazon, bigcommerce, magento1, magento2, seamline, shopify, woocommerce
+from flows.formats import amazon, bigcommerce, magento1, magento2, onx, seamline, shopify, woocommerce
 from flows.model.order import Order, Unreadable
 
 __all__ = ["FORMATS", "Format", "Unreadable"]
@@ -37,6 +37,7 @@ FORMATS: Mapping[str, Format] = MappingProxyType(
         "woocommerce": Format(woocommerce.identify, woocommerce.read),
         "amazon": Format(amazon.identify, amazon.read),
         "bigcommerce": Format(bigcommerce.identify, bigcommerce.read),
+        "onx": Format(onx.identify, onx.read),
         "seamline": Format(seamline.identify, seamline.read),
     }
 )

@@ -24,6 +24,7 @@ from flows.formats.bigcommerce_status import (
     tags_of,
 )
 from flows.formats.bigcommerce_wire import (
+    AddressIn,
     OrderIn,
     ProductIn,
     TaxIn,
@@ -37,7 +38,6 @@ from flows.formats.parts import Json, Misread, id_text, text_of, texts_in, versi
 from flows.formats.texts import plain_of
 from flows.model.money import EXACT, ZERO, Money, amount_of, amount_of_text, currency_of, digits_of, rounded, total_of
 from flows.model.order import (
-    Address,
     Amount,
     Conflict,
     Discount,
@@ -91,6 +91,7 @@ class _Reading:
         shipping_lines = self.shipping_lines()
         lines = tuple(map(self.line, self.products, self.borne))
         fees, fee_taxes = self.fees()
+        places = self.places(cancelled=gone)
         return Order(
             sales_channel=sales_channel,
             order_id=order_id,
@@ -103,12 +104,12 @@ class _Reading:
             lines=lines,
             totals=totals,
             shipping_lines=shipping_lines,
-            unallocated_taxes=fee_taxes,
             unallocated_discount=self.unallocated_discount(),
             discounts=self.discounts(),
             payments=payments_of(source, order_id, status, totals.total.shop, self.conflicts),
             payment_methods=texts_in(source.payment_method),
             fees=fees,
+            fee_taxes=fee_taxes,
             financial_status=status,
             fulfilment_status=fulfilment_status_of(source),
             cancelled_at=(modified_at or placed_at) if gone else None,
@@ -116,7 +117,8 @@ class _Reading:
             refunds=refunds_of(source, order_id, self.currency, self.conflicts),
             customer=customer_of(source),
             billing_address=address_of(source.billing_address),
-            shipping_address=self.destination(cancelled=gone),
+            shipping_address=address_of(places[0]) if len(places) == 1 else None,
+            several_addresses=len(places) > 1,
             risk=risk_of(source),
             tags=tags_of(source),
             conflicts=tuple(self.conflicts),
@@ -339,19 +341,20 @@ class _Reading:
             taxes.append(self.money(fee.cost_tax))
         total = self.sum(amounts)
         found = tuple(TaxLine(self.taxes.name, self.taxes.rate, tax) for tax in taxes if tax.shop)
-        return total if total.shop else None, found
+        return total if total.shop or found else None, found
 
-    def destination(self, *, cancelled: bool) -> Address | None:
-        """Where the goods go. Raises Misread for several places: a sale has one, and the rest must not follow it."""
+    def places(self, *, cancelled: bool) -> list[AddressIn]:
+        """Where goods go; an address that nothing goes to does not count. Raises Misread where that is not said."""
         if len(self.addresses) <= 1:
-            return address_of(self.addresses[0]) if self.addresses else None
+            return self.addresses
         used = {id_text(each.order_address_id) for each in self.products if each.type in {"physical", None}}
         found = [each for each in self.addresses if id_text(each.id) in used]
-        if len(found) != 1 or len(used) != 1:
-            if cancelled:
-                return None
-            raise Misread("it ships to several addresses, and a sale has one; split it into an order for each")
-        return address_of(found[0])
+        if len(found) < len(used) and not cancelled:
+            raise Misread(
+                "it has several shipping addresses, and does not say of every product which of them is its own; "
+                "the flow must gather /v2/orders/{id}/products and /v2/orders/{id}/shippingaddresses whole"
+            )
+        return found
 
 
 @lru_cache(maxsize=8_192)

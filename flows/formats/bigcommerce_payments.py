@@ -11,9 +11,21 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from flows.formats.bigcommerce_wire import OrderIn, RefundIn, TransactionIn, amount_or_zero, gathered
-from flows.formats.parts import id_text, text_of
+from flows.formats.parts import id_text, known_instant, text_of
 from flows.model.money import ZERO, Money, amount_of, currency_of, total_of
-from flows.model.order import Conflict, FinancialStatus, Payment, PaymentKind, PaymentStatus, Refund, Tender
+from flows.model.order import (
+    Amount,
+    Conflict,
+    FinancialStatus,
+    Payment,
+    PaymentKind,
+    PaymentStatus,
+    Refund,
+    RefundKind,
+    RefundPart,
+    Tender,
+    Units,
+)
 
 _KINDS = {
     "purchase": PaymentKind.SALE,
@@ -119,7 +131,7 @@ def refunds_of(order: OrderIn, order_id: str, currency: str, conflicts: list[Con
     """
     known, amount = gathered(order.refunds), Money(amount_or_zero(order.refunded_amount), currency)
     if known is None:
-        return (Refund(id=f"{order_id}-refunded", refunded=(amount,)),) if amount else None
+        return (Refund(id=f"{order_id}-refunded", refunded=(amount,), summed=True),) if amount else None
     refunds = tuple(_refund(each, currency) for each in known)
     if amount and total_of((money for each in refunds for money in each.refunded), currency) != amount:
         back = total_of((money for each in refunds for money in each.refunded), currency)
@@ -129,7 +141,41 @@ def refunds_of(order: OrderIn, order_id: str, currency: str, conflicts: list[Con
 
 def _refund(refund: RefundIn, currency: str) -> Refund:
     """A payment that was declined gave nothing back."""
-    good = [amount_or_zero(each.amount) for each in refund.payments or () if each.is_declined is not True]
+    payments = refund.payments or ()
+    good = [amount_or_zero(each.amount) for each in payments if each.is_declined is not True]
     back = total_of((Money(amount, currency) for amount in good), currency)
+    declined = tuple(Money(amount_or_zero(each.amount), currency) for each in payments if each.is_declined is True)
     worth = None if refund.total_amount is None or not back else Money(amount_of(refund.total_amount), currency)
-    return Refund(id=id_text(refund.id) or "", refunded=(back,) if back else (), worth=worth)
+    return Refund(
+        id=id_text(refund.id) or "",
+        refunded=(back,) if back else (),
+        failed=declined,
+        worth=worth,
+        parts=tuple(_parts(refund, currency, back)),
+        at=known_instant(refund.created),
+    )
+
+
+def _parts(refund: RefundIn, currency: str, back: Money) -> Iterator[RefundPart]:
+    """What it is for. Amounts are published only where somebody chose them; of the only part it is all there is.
+
+    What becomes of the goods BigCommerce does not say. A refund of tax alone has no items.
+    """
+    items = refund.items or ()
+    for item in items:
+        kind = _PARTS.get(item.item_type or "", RefundKind.AMOUNT)
+        amount = None if item.requested_amount is None else Amount(Money(amount_of(item.requested_amount), currency))
+        if amount is None and len(items) == 1 and back:
+            amount = Amount(back)
+        line = id_text(item.item_id) or "" if kind is RefundKind.LINE else ""
+        quantity = ZERO if item.quantity is None else amount_of(item.quantity)
+        units = Units(line=line, quantity=quantity) if item.item_type == "PRODUCT" and line and quantity else None
+        yield RefundPart(kind=kind, amount=amount, units=units, line=line)
+
+
+_PARTS = {
+    "PRODUCT": RefundKind.LINE,
+    "GIFT_WRAPPING": RefundKind.LINE,
+    "SHIPPING": RefundKind.SHIPPING,
+    "HANDLING": RefundKind.SHIPPING,
+}

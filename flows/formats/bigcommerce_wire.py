@@ -148,12 +148,26 @@ class RefundPaymentIn(msgspec.Struct, gc=False):
     is_declined: bool | None = None
 
 
+class RefundItemIn(msgspec.Struct, gc=False):
+    """What a refund is for. `item_id` of a product (or its wrapping) is that of the order's product.
+
+    `item_type`: PRODUCT, GIFT_WRAPPING, SHIPPING, HANDLING, ORDER or FEE. Only products have a quantity.
+    """
+
+    item_type: str | None = None
+    item_id: Json = None
+    quantity: Json = None
+    requested_amount: Json = None
+
+
 class RefundIn(msgspec.Struct, gc=False):
     """An entry of `refunds` (V3)."""
 
     id: Json = None
+    created: Json = None
     total_amount: Json = None
     payments: list[RefundPaymentIn] | None = None
+    items: list[RefundItemIn] | None = None
 
 
 class OrderIn(msgspec.Struct, gc=False):

@@ -9,7 +9,7 @@ configuration, so the order is read as one whose prices exclude tax:
 
 `discount_tax_compensation_amount` (version 1: `hidden_tax_amount`) is the tax inside a discount that was computed on
 prices with tax; a line's discount here is its `discount_amount` less that. Fixed product taxes (`weee`) and gift
-wrapping are fees of the order: Magento counts them in neither lines nor shipping.
+wrapping are fees of the order, with taxes of their own: Magento counts them in neither lines nor shipping.
 Times are UTC without a zone: Magento stores and publishes UTC, whatever the store's time zone (Adobe Commerce developer
 documentation; the same in version 1).
 """
@@ -66,7 +66,7 @@ class Reading:
             raise Misread("it has no items")
         entries = sold(source.items)
         reading = Lines(entries, self.amounts, self.taxes)
-        lines = reading.lines()
+        lines, places = reading.lines(), self.places()
         return Order(
             sales_channel=sales_channel,
             order_id=order_id,
@@ -79,19 +79,21 @@ class Reading:
             lines=lines,
             totals=self.totals(reading.goods(self.amounts.read(source, "subtotal"), lines)),
             shipping_lines=self.shipping_lines(),
-            unallocated_taxes=self.taxes.unallocated(self.extras),
+            unallocated_taxes=self.taxes.unallocated(),
             unallocated_discount=self.reward if self.reward.shop else None,
             discounts=self.discounts(),
             payments=tenders.payments(),
             payment_methods=texts_in(tenders.payment.method),
             fees=reading.fees(self.extras),
+            fee_taxes=self.taxes.of_fees(self.extras),
             financial_status=tenders.status(),
             fulfilment_status=fulfilment_of(entries, self.state),
             cancelled_at=self.cancelled_at(placed_at),
-            refunds=tenders.refunds(order_id),
+            refunds=tenders.refunds(order_id, entries),
             customer=self.customer(),
             billing_address=_address(source.billing_address),
-            shipping_address=_address(self.shipping().address) or _address(source.shipping_address),
+            shipping_address=places[0] if len(places) == 1 else None,
+            several_addresses=len(places) > 1,
             risk=Risk.HIGH if text_of(source.status) == "fraud" else None,
             tags=tuple(dict.fromkeys(filter(None, (self.state, text_of(source.status))))),
             conflicts=tuple(dict.fromkeys(self.amounts.conflicts)),
@@ -135,6 +137,14 @@ class Reading:
             if isinstance(assignment.shipping, ShippingIn):
                 return assignment.shipping
         return ShippingIn()
+
+    def places(self) -> list[Address]:
+        """Where it goes: one address, unless a module assigns several; Magento's checkout makes an order for each."""
+        assigned = [each.shipping for each in self.extension.shipping_assignments or ()]
+        found = [_address(each.address) for each in assigned if isinstance(each, ShippingIn)]
+        places = list(dict.fromkeys(filter(None, found)))
+        alone = None if places else _address(self.source.shipping_address)
+        return places if alone is None else [alone]
 
     def shipping_compensation(self) -> Amount:
         """The tax inside shipping's discount; its columns have a name in each version, one of them cut short."""

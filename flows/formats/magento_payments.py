@@ -10,13 +10,25 @@ cards, store credit and reward points (all three are given back when an order is
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from flows.formats.magento_amounts import Amounts, minus, plus, positive
+from flows.formats.magento_amounts import Amounts, minus, number, plus, positive
+from flows.formats.magento_items import Sold
 from flows.formats.magento_wire import Extras, GiftCardIn, OrderIn, PaymentIn
 from flows.formats.parts import id_text, text_of
 from flows.model.money import Money
-from flows.model.order import Amount, FinancialStatus, Payment, PaymentKind, PaymentStatus, Refund, Tender
+from flows.model.order import (
+    Amount,
+    FinancialStatus,
+    Payment,
+    PaymentKind,
+    PaymentStatus,
+    Refund,
+    RefundKind,
+    RefundPart,
+    Tender,
+    Units,
+)
 
 GIFT_CARD, STORE_CREDIT = "giftcardaccount", "customerbalance"
 """Magento's own codes of these totals: the names of their gateways."""
@@ -120,11 +132,23 @@ class Tenders:
 
     # -- what went back ------------------------------------------------------------------------------------------------
 
-    def refunds(self, order_id: str) -> tuple[Refund, ...]:
+    def refunds(self, order_id: str, entries: Sequence[Sold]) -> tuple[Refund, ...]:
         """All credit memos as one refund; none where nothing went back, for Magento leaves out what is null."""
         if not self.refunded.shop:
             return ()
-        return (Refund(id=order_id, refunded=(self.refunded.shop,), worth=self._worth()),)
+        refunded, parts = (self.refunded.shop,), (*self._parts(), *_units(entries))
+        return (Refund(id=order_id, refunded=refunded, worth=self._worth(), parts=parts, summed=True),)
+
+    def _parts(self) -> Iterator[RefundPart]:
+        """The sums: goods with all taxes, shipping, and what was added or kept back."""
+        source, sure = self.source, self.amounts.sure
+        if self.amounts.read(source, "subtotal_refunded") is None:
+            return
+        shipping = sure(source, "shipping_refunded")
+        loose = minus(sure(source, "adjustment_positive"), sure(source, "adjustment_negative"))
+        goods = minus(minus(self.refunded, shipping), loose)
+        kinds = (RefundKind.LINE, goods), (RefundKind.SHIPPING, shipping), (RefundKind.AMOUNT, loose)
+        yield from (RefundPart(kind=kind, amount=amount) for kind, amount in kinds if amount.shop)
 
     def _worth(self) -> Money | None:
         """Goods, shipping and tax that were refunded, less their discounts, and what was added or kept back."""
@@ -147,6 +171,14 @@ class Tenders:
         """The total less what was cancelled and refunded; None where nothing was cancelled."""
         cancelled = self.amounts.sure(self.source, "total_canceled")
         return minus(minus(total, cancelled), self.refunded) if cancelled.shop else None
+
+
+def _units(entries: Sequence[Sold]) -> Iterator[RefundPart]:
+    """The units of each line on all credit memos so far. Whether they went back to the stock Magento does not say."""
+    for entry in entries:
+        quantity = number(entry.item.qty_refunded)
+        if quantity:
+            yield RefundPart(kind=RefundKind.LINE, units=Units(line=entry.item_id, quantity=quantity))
 
 
 def _card_id(card: GiftCardIn) -> str:

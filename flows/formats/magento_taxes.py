@@ -25,7 +25,8 @@ from flows.formats.parts import Json, id_text, text_of
 from flows.model.money import amount_of
 from flows.model.order import Amount, Conflict, TaxLine
 
-_WRAPPINGS = frozenset(("quote_gw", "item_gw", "printed_card_gw"))
+_WRAPPINGS = ("quote_gw", "item_gw", "printed_card_gw")
+_FEES = (*_WRAPPINGS, "weee")
 
 
 class Taxes:
@@ -61,11 +62,17 @@ class Taxes:
         """The taxes of shipping."""
         return self._taxes(list(map(self._share, self.of_shipping)), tax, None, "the tax of shipping")
 
-    def unallocated(self, extras: Extras) -> tuple[TaxLine, ...]:
+    def of_fees(self, extras: Extras) -> tuple[TaxLine, ...]:
         """Taxes on gift wrapping and on fixed product taxes: part of the order's tax, of no line's."""
-        found = [self._share(tax) for each in self.others for tax in each.applied_taxes or ()]
-        if not any(text_of(each.type) in _WRAPPINGS for each in self.others):
+        found = [self._share(tax) for each in self.others if each.type in _FEES for tax in each.applied_taxes or ()]
+        if not any(each.type in _WRAPPINGS for each in self.others):
             found += [TaxLine("gift wrapping", None, part) for part in wrapping(self.amounts, extras, "tax_amount")]
+        return tuple(_merged(tax for tax in found if tax.amount.shop))
+
+    def unallocated(self) -> tuple[TaxLine, ...]:
+        """Taxes on something that is neither a line, shipping nor a fee."""
+        rest = [each for each in self.others if each.type not in _FEES]
+        found = [self._share(tax) for each in rest for tax in each.applied_taxes or ()]
         return tuple(_merged(tax for tax in found if tax.amount.shop))
 
     # -- names and shares ----------------------------------------------------------------------------------------------

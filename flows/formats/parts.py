@@ -77,6 +77,18 @@ def instant_of(value: object, field: str = "a date") -> datetime | None:
     return utc
 
 
+def known_instant(*values: object) -> datetime | None:
+    """The first of these that is a date and time with a zone: for dates that are no reason to refuse an order."""
+    for value in values:
+        try:
+            moment = instant_of(value)
+        except Misread:
+            continue
+        if moment is not None:
+            return moment
+    return None
+
+
 def text_of(value: object) -> str | None:
     """Text without NUL characters and outer spaces, also of a number; None when nothing is left."""
     if value is None:

@@ -1,18 +1,18 @@
 """Seamline's own order schema: simple, complete, and published as JSON Schema in `seamline.schema.json`.
 
 For sales channels whose own format Seamline does not read: a Patchworks flow maps the order to this. Amounts are text,
-so that no script on the way turns them into binary floats. Unknown fields are ignored.
+so that no script on the way turns them into binary floats. The schema itself is in `seamline_wire`.
 """
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from decimal import Decimal
+from typing import Any
 
 import msgspec
 
 from connectors.contract import Identification, NotAnOrder, Unidentifiable
 from flows.formats.parts import (
-    Json,
     Misread,
     id_text,
     identified,
@@ -23,12 +23,29 @@ from flows.formats.parts import (
     unreadable,
     version_of,
 )
-from flows.model.money import ZERO, Money, amount_of_text
+from flows.formats.seamline_wire import (
+    SeamlineAddress,
+    SeamlineBoth,
+    SeamlineCustomer,
+    SeamlineExchange,
+    SeamlineLine,
+    SeamlineOrder,
+    SeamlinePayment,
+    SeamlineRefund,
+    SeamlineRefundPart,
+    SeamlineReturn,
+    SeamlineShipping,
+    SeamlineTax,
+    decode_head,
+    decode_order,
+)
+from flows.model.money import EXACT, ZERO, Money, amount_of_text, total_of
 from flows.model.order import (
     Address,
     Amount,
     Customer,
     Discount,
+    Exchange,
     FinancialStatus,
     FulfilmentStatus,
     Line,
@@ -37,178 +54,18 @@ from flows.model.order import (
     PaymentKind,
     PaymentStatus,
     Refund,
+    RefundKind,
+    RefundPart,
+    Restock,
+    Return,
     Risk,
     ShippingLine,
     TaxLine,
     Tender,
     Totals,
+    Units,
     Unreadable,
 )
-
-_Meta = msgspec.Meta
-_Decimal = Annotated[str, _Meta(pattern=r"^-?[0-9]{1,18}(\.[0-9]{1,18})?$", max_length=24)]
-_Currency = Annotated[str, _Meta(pattern="^[A-Z]{3}$", description="ISO 4217 code.")]
-_Id = Annotated[str, _Meta(min_length=1, max_length=100)]
-_When = Annotated[str, _Meta(description="ISO 8601 date and time with an offset, as 2026-11-20T14:03:11+01:00.")]
-
-
-class SeamlineBoth(msgspec.Struct, gc=False):
-    """An amount in the shop's and in the customer's currency."""
-
-    shop: _Decimal
-    presentment: _Decimal
-
-
-_Amount = Annotated[
-    _Decimal | SeamlineBoth,
-    _Meta(description="Decimal text in the shop's currency, or both sides when the customer paid in another currency."),
-]
-
-
-class SeamlineTax(msgspec.Struct, gc=False):
-    """One tax of one jurisdiction."""
-
-    name: Annotated[str, _Meta(min_length=1, description="The tax as the sales channel names it.")]
-    amount: _Amount
-    rate: Annotated[_Decimal | None, _Meta(description="0.20 is 20 %.")] = None
-    withheld: Annotated[bool, _Meta(description="A marketplace collects and remits it.")] = False
-
-
-class SeamlineLine(msgspec.Struct, gc=False):
-    """Goods or anything else that was sold."""
-
-    id: Annotated[_Id, _Meta(description="Unique in the order, and stable over its versions.")]
-    sku: Annotated[str | None, _Meta(description="Exactly as in Fulfil.")]
-    quantity: _Decimal
-    unit_price: Annotated[_Amount, _Meta(description="Before discounts; with tax when `taxes_included`.")]
-    title: str = ""
-    gross: Annotated[_Amount | None, _Meta(description="Unit price times quantity when absent.")] = None
-    discount: Annotated[_Amount, _Meta(description="All discounts on this line, positive.")] = "0"
-    taxes: list[SeamlineTax] = []
-    quantity_left: Annotated[_Decimal | None, _Meta(description="What edits and refunds left of the quantity.")] = None
-    requires_shipping: bool = True
-    gift_card: Annotated[bool, _Meta(description="The line sells a gift card.")] = False
-
-
-class SeamlineShipping(msgspec.Struct, gc=False):
-    """A shipping cost."""
-
-    service: Annotated[str, _Meta(description="The sales channel's code of the carrier service.")]
-    amount: Annotated[_Amount, _Meta(description="Before its discount; with tax when `taxes_included`.")]
-    id: str = ""
-    title: str = ""
-    discount: _Amount = "0"
-    taxes: list[SeamlineTax] = []
-
-
-class SeamlineDiscount(msgspec.Struct, gc=False):
-    """A discount code or campaign; its amount must also be on the lines that it lowers."""
-
-    name: str
-    amount: _Amount
-
-
-class SeamlinePayment(msgspec.Struct, gc=False):
-    """One payment."""
-
-    id: Annotated[_Id, _Meta(description="The gateway's or the sales channel's own id of the transaction.")]
-    gateway: str
-    amount: _Decimal
-    kind: Literal["sale", "authorisation", "capture", "void"] = "sale"
-    status: Literal["success", "pending", "failed"] = "success"
-    tender: Literal["money", "gift_card", "store_credit"] = "money"
-    currency: Annotated[_Currency | None, _Meta(description="The order's currency when absent.")] = None
-    parent_id: Annotated[str | None, _Meta(description="The authorisation that a capture or void belongs to.")] = None
-    expires_at: Annotated[_When | None, _Meta(description="When an authorisation ends by itself.")] = None
-
-
-class SeamlineRefund(msgspec.Struct, gc=False):
-    """Money given back."""
-
-    id: _Id
-    amount: _Decimal
-    status: Literal["success", "pending", "failed"] = "success"
-    worth: Annotated[_Decimal | None, _Meta(description="What the returned parts were worth, with tax.")] = None
-
-
-class SeamlineCustomer(msgspec.Struct, gc=False):
-    """Who ordered."""
-
-    id: Annotated[str | None, _Meta(description="The sales channel's own; absent for a guest.")] = None
-    name: str | None = None
-    email: str | None = None
-    phone: str | None = None
-
-
-class SeamlineAddress(msgspec.Struct, gc=False):
-    """A postal address."""
-
-    country_code: Annotated[str, _Meta(pattern="^[A-Z]{2}$", description="ISO 3166-1 alpha-2.")]
-    name: str | None = None
-    company: str | None = None
-    address1: str | None = None
-    address2: str | None = None
-    city: str | None = None
-    zip: str | None = None
-    subdivision_code: Annotated[str | None, _Meta(description="State or province, as CA or US-CA.")] = None
-    phone: str | None = None
-    email: str | None = None
-
-
-class SeamlineOrder(msgspec.Struct, gc=False):
-    """An order. Totals are before refunds; every total that is given is checked against the parts."""
-
-    order_id: Annotated[_Id, _Meta(description="The sales channel's own id; one order has one id for ever.")]
-    placed_at: _When
-    currency: Annotated[_Currency, _Meta(description="ISO 4217; the shop's own currency.")]
-    taxes_included: Annotated[bool, _Meta(description="Whether prices contain their taxes.")]
-    lines: list[SeamlineLine]
-    total: Annotated[_Amount, _Meta(description="What the customer owes in all, with tax and shipping.")]
-    kind: Annotated[Literal["order", "draft"], _Meta(description="Drafts are refused.")] = "order"
-    reference: Annotated[str | None, _Meta(description="The number that people say.")] = None
-    updated_at: Annotated[
-        str | None, _Meta(description="Time of this version, ISO 8601 with an offset; later versions win.")
-    ] = None
-    presentment_currency: Annotated[_Currency | None, _Meta(description="The customer's, when it is another.")] = None
-    shipping: list[SeamlineShipping] = []
-    discounts: list[SeamlineDiscount] = []
-    payments: list[SeamlinePayment] = []
-    refunds: list[SeamlineRefund] = []
-    subtotal: Annotated[_Amount | None, _Meta(description="Lines less their discounts.")] = None
-    total_discounts: _Amount | None = None
-    total_tax: _Amount | None = None
-    tips: _Amount = "0"
-    duties: _Amount = "0"
-    fees: _Amount = "0"
-    outstanding: Annotated[_Amount | None, _Meta(description="What nobody has paid yet.")] = None
-    total_left: Annotated[_Amount | None, _Meta(description="What edits and refunds left of the total.")] = None
-    financial_status: Literal[
-        "pending", "authorised", "partially_paid", "paid", "partially_refunded", "refunded", "voided"
-    ] = "pending"
-    fulfilment_status: Literal["unshipped", "partial", "shipped"] = "unshipped"
-    cancelled_at: _When | None = None
-    test: bool = False
-    risk: Annotated[
-        Literal["low", "medium", "high"] | None, _Meta(description="How the sales channel judges the risk of fraud.")
-    ] = None
-    payment_methods: Annotated[
-        list[str], _Meta(description="How the customer chose to pay, also while nothing is paid: names of gateways.")
-    ] = []
-    customer: SeamlineCustomer | None = None
-    billing_address: SeamlineAddress | None = None
-    shipping_address: SeamlineAddress | None = None
-    tags: list[str] = []
-
-
-class _Head(msgspec.Struct, gc=False):
-    order_id: Json = None
-    updated_at: Json = None
-    kind: Json = None
-    order: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
-
-
-_decode_head = msgspec.json.Decoder(_Head).decode
-_decode_order = msgspec.json.Decoder(SeamlineOrder).decode
 
 
 def order_json_schema() -> dict[str, Any]:
@@ -220,7 +77,7 @@ def order_json_schema() -> dict[str, Any]:
 def identify(raw: bytes) -> Identification:
     """Name one item by `order_id` and `updated_at`. Never raises."""
     try:
-        head = _decode_head(_opened(raw))
+        head = decode_head(_opened(raw))
     except (msgspec.DecodeError, ValueError, RecursionError) as error:
         return Unidentifiable(misread(error))
     if head.kind == "draft":
@@ -230,13 +87,13 @@ def identify(raw: bytes) -> Identification:
 
 def _opened(raw: bytes) -> bytes:
     """The order itself, out of `{order: {...}}` if need be."""
-    return object_in(_decode_head(raw).order) or raw
+    return object_in(decode_head(raw).order) or raw
 
 
 def read(sales_channel: str, raw: bytes) -> Order | Unreadable:
     """Read one order; whatever is wrong with the payload is the reason of an `Unreadable`. Never raises."""
     try:
-        return _Reading(_decode_order(_opened(raw))).order(sales_channel)
+        return _Reading(decode_order(_opened(raw))).order(sales_channel)
     except (msgspec.DecodeError, ValueError, RecursionError) as error:
         return unreadable(error)
 
@@ -249,6 +106,7 @@ class _Reading:
         self.currency = source.currency
         self.presentment = source.presentment_currency or source.currency
         self.single = self.presentment == self.currency
+        self.given_back = _given_back(source.refunds) if source.refunds else {}
 
     def order(self, sales_channel: str) -> Order:
         source = self.source
@@ -270,9 +128,12 @@ class _Reading:
             shipping_lines=tuple(map(self.shipping_line, source.shipping)),
             discounts=tuple(Discount(each.name, self.amount(each.amount)) for each in source.discounts),
             payments=tuple(map(self.payment, source.payments)),
-            tips=self.charge(source.tips),
-            duties=self.charge(source.duties),
-            fees=self.charge(source.fees),
+            tips=self.charge(source.tips, source.tip_taxes),
+            tip_taxes=self.taxes(source.tip_taxes),
+            duties=self.charge(source.duties, source.duty_taxes),
+            duty_taxes=self.taxes(source.duty_taxes),
+            fees=self.charge(source.fees, source.fee_taxes),
+            fee_taxes=self.taxes(source.fee_taxes),
             financial_status=FinancialStatus(source.financial_status),
             fulfilment_status=FulfilmentStatus(source.fulfilment_status),
             cancelled_at=instant_of(source.cancelled_at, "cancelled_at"),
@@ -280,6 +141,7 @@ class _Reading:
             risk=None if source.risk is None else Risk(source.risk),
             payment_methods=tuple(source.payment_methods),
             refunds=tuple(map(self.refund, source.refunds)),
+            returns=tuple(map(self.returned, source.returns)),
             customer=_customer(source.customer),
             billing_address=_address(source.billing_address),
             shipping_address=_address(source.shipping_address),
@@ -308,9 +170,9 @@ class _Reading:
     def maybe(self, value: str | SeamlineBoth | None) -> Amount | None:
         return None if value is None else self.amount(value)
 
-    def charge(self, value: str | SeamlineBoth) -> Amount | None:
+    def charge(self, value: str | SeamlineBoth, taxes: list[SeamlineTax]) -> Amount | None:
         found = self.amount(value)
-        return found if found.shop.amount else None
+        return found if found.shop.amount or taxes else None
 
     def taxes(self, taxes: list[SeamlineTax]) -> tuple[TaxLine, ...]:
         return tuple(
@@ -336,7 +198,7 @@ class _Reading:
             gross,
             self.amount(line.discount),
             self.taxes(line.taxes),
-            None if line.quantity_left is None else amount_of_text(line.quantity_left),
+            self.quantity_left(line, quantity),
             line.requires_shipping,
             line.gift_card,
         )
@@ -357,14 +219,70 @@ class _Reading:
             expires_at=instant_of(payment.expires_at, "expires_at"),
         )
 
+    def quantity_left(self, line: SeamlineLine, quantity: Decimal) -> Decimal | None:
+        """As published; else what the refunds that name units of it have left."""
+        if line.quantity_left is not None:
+            return amount_of_text(line.quantity_left)
+        back = self.given_back.get(line.id)
+        return None if back is None else EXACT.subtract(quantity, back)
+
     def refund(self, refund: SeamlineRefund) -> Refund:
-        money = Money(amount_of_text(refund.amount), self.currency)
+        money = (Money(amount_of_text(refund.amount), refund.currency or self.currency),)
+        parts = tuple(map(self.part, refund.parts))
         return Refund(
             id=refund.id,
-            refunded=(money,) if refund.status == "success" else (),
-            pending=(money,) if refund.status == "pending" else (),
-            worth=None if refund.worth is None else Money(amount_of_text(refund.worth), self.currency),
+            refunded=money if refund.status == "success" else (),
+            pending=money if refund.status == "pending" else (),
+            failed=money if refund.status == "failed" else (),
+            worth=self.worth(refund, parts),
+            parts=parts,
+            return_id=text_of(refund.return_id),
+            at=instant_of(refund.refunded_at, "refunded_at"),
         )
+
+    def worth(self, refund: SeamlineRefund, parts: tuple[RefundPart, ...]) -> Money | None:
+        """As published; else what the parts come to, when each of them says."""
+        if refund.worth is not None:
+            return Money(amount_of_text(refund.worth), self.currency)
+        amounts = [part.amount.shop for part in parts if part.amount is not None]
+        if not amounts or len(amounts) < len(parts) or refund.status != "success":
+            return None
+        return total_of(amounts, self.currency)
+
+    def part(self, part: SeamlineRefundPart) -> RefundPart:
+        units = None
+        if part.line_id is not None and part.quantity is not None and amount_of_text(part.quantity):
+            restock = Restock.UNKNOWN if part.restock is None else Restock(part.restock)
+            units = self.units(part.line_id, part.quantity, restock, part.reason, part.exchange)
+        return RefundPart(
+            kind=RefundKind(part.kind), amount=self.maybe(part.amount), units=units, line=text_of(part.line_id) or ""
+        )
+
+    def units(
+        self, line_id: str, quantity: str, restock: Restock, reason: str, exchange: SeamlineExchange | None
+    ) -> Units:
+        instead = None
+        if exchange is not None:
+            price = self.maybe(exchange.unit_price)
+            instead = Exchange(sku=exchange.sku, quantity=amount_of_text(exchange.quantity), unit_price=price)
+        return Units(
+            line=line_id, quantity=amount_of_text(quantity), restock=restock, reason=reason.strip(), exchange=instead
+        )
+
+    def returned(self, source: SeamlineReturn) -> Return:
+        units = tuple(
+            self.units(line.line_id, line.quantity, Restock.RETURN, line.reason, line.exchange) for line in source.lines
+        )
+        return Return(id=source.id, units=units, expected=source.status in {"open", "closed"})
+
+
+def _given_back(refunds: list[SeamlineRefund]) -> dict[str, Decimal]:
+    """The units that refunds name, by line; what failed has given nothing back."""
+    units: dict[str, Decimal] = {}
+    for part in (part for refund in refunds if refund.status != "failed" for part in refund.parts):
+        if part.line_id is not None and part.quantity is not None:
+            units[part.line_id] = EXACT.add(units.get(part.line_id, ZERO), amount_of_text(part.quantity))
+    return units
 
 
 def _customer(customer: SeamlineCustomer | None) -> Customer | None:

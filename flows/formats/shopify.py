@@ -26,7 +26,8 @@ from flows.formats.parts import (
     unreadable,
     version_of,
 )
-from flows.formats.shopify_payments import payments_of, refunds_of
+from flows.formats.shopify_payments import payments_of
+from flows.formats.shopify_refunds import refunds_of, returns_of
 from flows.formats.shopify_wire import (
     AddressIn,
     AllocationIn,
@@ -184,10 +185,11 @@ class _Reading:
             fees=self.charge(None, source.original_total_additional_fees_set, "original_total_additional_fees"),
             cash_rounding=self.charge(None, source.total_cash_rounding_payment_adjustment_set, "cash rounding"),
             financial_status=status,
-            fulfilment_status=_FULFILMENT.get(source.fulfillment_status or "", FulfilmentStatus.UNSHIPPED),
+            fulfilment_status=self.fulfilment(),
             cancelled_at=instant_of(source.cancelled_at, "cancelled_at"),
             test=source.test is True,
             refunds=refunds,
+            returns=returns_of(source),
             customer=self.customer(),
             billing_address=billing,
             shipping_address=billing if same else _address(source.shipping_address),
@@ -351,6 +353,15 @@ class _Reading:
             for duty in line.duties
             for tax in self.taxes(duty.tax_lines)
         )
+
+    def fulfilment(self) -> FulfilmentStatus:
+        """What was shipped of the goods: gift cards and downloads fulfil themselves, and are no part of a shipment."""
+        status = _FULFILMENT.get(self.source.fulfillment_status or "", FulfilmentStatus.UNSHIPPED)
+        if status is FulfilmentStatus.PARTIAL:
+            done = [line for line in self.source.line_items or () if line.fulfillment_status is not None]
+            if done and all(line.requires_shipping is False for line in done):
+                return FulfilmentStatus.UNSHIPPED
+        return status
 
     def customer(self) -> Customer | None:
         source, who = self.source, self.source.customer

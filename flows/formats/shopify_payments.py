@@ -1,16 +1,14 @@
-"""Payments and refunds of a Shopify order.
+"""Payments of a Shopify order; its refunds are in `shopify_refunds`.
 
 Payloads of webhooks carry no transactions. Then the status is the only witness of what was paid: the payments are
 derived from `financial_status`, `total_outstanding` and the gateways' names, and say that they are.
-Source: Shopify Admin REST reference 2025-01, Transaction (`kind`, `status`), Refund (`order_adjustments`), Order.
+Source: Shopify Admin REST reference 2025-01, Transaction (`kind`, `status`), Order.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
-from flows.formats.parts import Json, id_text, instant_of, text_of
-from flows.formats.shopify_wire import MoneySet, OrderIn, RefundIn, TransactionIn
+from flows.formats.parts import id_text, instant_of, text_of
+from flows.formats.shopify_wire import OrderIn, TransactionIn
 from flows.model.money import ZERO, Money, amount_of, currency_of, total_of
 from flows.model.order import FinancialStatus, Payment, PaymentKind, PaymentStatus, Refund, Tender, Totals
 
@@ -55,7 +53,7 @@ def _payment(transaction: TransactionIn, currency: str) -> Payment:
         gateway=gateway,
         kind=_KINDS.get(transaction.kind or "", PaymentKind.OTHER),
         status=_STATUSES.get(transaction.status or "", PaymentStatus.FAILED),
-        amount=_money(transaction, currency),
+        amount=money_of(transaction, currency),
         tender=_TENDERS.get(gateway, Tender.MONEY),
         parent_id=id_text(transaction.parent_id),
         expires_at=instant_of(transaction.authorization_expires_at, "authorization_expires_at"),
@@ -104,55 +102,8 @@ def _unpaid(totals: Totals, currency: str, refunds: tuple[Refund, ...] | None) -
     return unpaid + max(totals.total.shop - totals.left.shop - returned, nothing)
 
 
-def refunds_of(order: OrderIn, currency: str) -> tuple[Refund, ...] | None:
-    """The refunds, summarised; None when the payload does not speak of them."""
-    if order.refunds is None:
-        return None
-    return tuple(_refund(refund, currency, included=bool(order.taxes_included)) for refund in order.refunds)
-
-
-def _refund(refund: RefundIn, currency: str, *, included: bool) -> Refund:
-    transactions = [each for each in refund.transactions or () if each.kind == "refund"]
-    refunded = _sums((each for each in transactions if each.status == "success"), currency)
-    return Refund(
-        id=id_text(refund.id) or "",
-        refunded=refunded,
-        pending=_sums((each for each in transactions if each.status == "pending"), currency),
-        worth=_worth(refund, currency, included=included) if refunded else None,
-    )
-
-
-def _sums(transactions: Iterable[TransactionIn], currency: str) -> tuple[Money, ...]:
-    sums: dict[str, Money] = {}
-    for transaction in transactions:
-        money = _money(transaction, currency)
-        sums[money.currency] = sums[money.currency] + money if money.currency in sums else money
-    return tuple(sums.values())
-
-
-def _worth(refund: RefundIn, currency: str, *, included: bool) -> Money | None:
-    """Lines with their tax, less the adjustments: a refunded shipping cost is a negative one."""
-    if not refund.refund_line_items and not refund.order_adjustments:
-        return None
-    worth = Money(ZERO, currency)
-    for line in refund.refund_line_items or ():
-        worth += _shop(line.subtotal_set, line.subtotal, currency)
-        if not included:
-            worth += _shop(line.total_tax_set, line.total_tax, currency)
-    for adjustment in refund.order_adjustments or ():
-        worth -= _shop(adjustment.amount_set, adjustment.amount, currency)
-        worth -= _shop(adjustment.tax_amount_set, adjustment.tax_amount, currency)
-    return worth
-
-
-def _shop(both: MoneySet | None, plain: Json, currency: str) -> Money:
-    shop = None if both is None else both.shop_money
-    if shop is not None:
-        return Money(amount_of(shop.amount), currency_of(shop.currency_code or currency))
-    return Money(ZERO if plain is None else amount_of(plain), currency)
-
-
-def _money(transaction: TransactionIn, currency: str) -> Money:
+def money_of(transaction: TransactionIn, currency: str) -> Money:
+    """The amount of a transaction, in its own currency."""
     code = text_of(transaction.currency)
     return Money(
         ZERO if transaction.amount is None else amount_of(transaction.amount),

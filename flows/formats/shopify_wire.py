@@ -2,7 +2,7 @@
 
 Amounts, ids and quantities are `Json`: they come as text, as numbers and as null, and are judged one by one. Everything
 else in a payload is skipped. A repeated key counts with its last value, as in every JSON reader of the field.
-Source of names: Shopify Admin REST reference 2025-01, resource Order.
+Source of names: Shopify Admin REST reference 2025-01, resources Order and Refund; webhooks of returns.
 """
 
 from __future__ import annotations
@@ -81,6 +81,7 @@ class LineIn(msgspec.Struct, gc=False):
     duties: list[DutyIn] | None = None
     requires_shipping: bool | None = None
     gift_card: bool | None = None
+    fulfillment_status: str | None = None
 
 
 class ShippingIn(msgspec.Struct, gc=False):
@@ -118,30 +119,75 @@ class TransactionIn(msgspec.Struct, gc=False):
 
 
 class RefundLineIn(msgspec.Struct, gc=False):
-    """A line given back."""
+    """Units of a line given back. `restock_type`: return, cancel, no_restock, or (long ago) legacy_restock."""
 
+    line_item_id: Json = None
+    quantity: Json = None
+    restock_type: str | None = None
     subtotal: Json = None
     subtotal_set: MoneySet | None = None
     total_tax: Json = None
     total_tax_set: MoneySet | None = None
 
 
-class AdjustmentIn(msgspec.Struct, gc=False):
-    """What a refund adds (negative) or keeps back (positive): shipping, or a discrepancy."""
+class RefundShippingIn(msgspec.Struct, gc=False):
+    """Shipping given back, from 2024-10 on; many payloads have the same as an adjustment, too."""
 
+    subtotal_amount_set: MoneySet | None = None
+    tax_amount_set: MoneySet | None = None
+
+
+class AdjustmentIn(msgspec.Struct, gc=False):
+    """What a refund adds (negative) or keeps back (positive): shipping (`shipping_refund`), or a discrepancy."""
+
+    kind: str | None = None
     amount: Json = None
     amount_set: MoneySet | None = None
     tax_amount: Json = None
     tax_amount_set: MoneySet | None = None
 
 
+class ReturnNamedIn(msgspec.Struct, gc=False):
+    """The return of a refund."""
+
+    id: Json = None
+
+
 class RefundIn(msgspec.Struct, gc=False):
     """An entry of `refunds`."""
 
     id: Json = None
+    created_at: Json = None
+    processed_at: Json = None
     transactions: list[TransactionIn] | None = None
     refund_line_items: list[RefundLineIn] | None = None
+    refund_shipping_lines: list[RefundShippingIn] | None = None
     order_adjustments: list[AdjustmentIn] | None = None
+    return_: ReturnNamedIn | None = msgspec.field(default=None, name="return")
+
+
+class ReturnItemIn(msgspec.Struct, gc=False):
+    """What a returned line stands on: the line of a fulfilment, which names the line of the order."""
+
+    line_item: ReturnNamedIn | None = None
+
+
+class ReturnLineIn(msgspec.Struct, gc=False):
+    """An entry of `return_line_items`. Notes of the customer are not read."""
+
+    line_item_id: Json = None
+    fulfillment_line_item: ReturnItemIn | None = None
+    quantity: Json = None
+    return_reason: str | None = None
+
+
+class ReturnIn(msgspec.Struct, gc=False):
+    """An entry of `returns`, which a flow has gathered: as the webhook `returns/approve` publishes it."""
+
+    id: Json = None
+    status: str | None = None
+    return_line_items: list[ReturnLineIn] | None = None
+    exchange_line_items: list[Json] | None = None
 
 
 class AddressIn(msgspec.Struct, gc=False):
@@ -211,6 +257,7 @@ class OrderIn(msgspec.Struct, gc=False):
     discount_codes: list[DiscountCodeIn] | None = None
     transactions: list[TransactionIn] | None = None
     refunds: list[RefundIn] | None = None
+    returns: list[ReturnIn] | None = None
     payment_gateway_names: list[str] | None = None
     gateway: str | None = None
     customer: CustomerIn | None = None

@@ -5,7 +5,8 @@ Amounts of lines, shipping and fees are without tax whatever `prices_include_tax
 shop's prices were entered. Instants are the `_gmt` fields, which carry no zone and are UTC; the fields beside them are
 in a local time that the payload does not name. There is no instant of a cancel: an order that is cancelled, or in the
 trash, is so since its last change. A coupon's amount is on the lines already; gift cards lowered the `total`, and are
-counted back. The taxes of fees, for which an `Order` has no place, are among its unallocated ones.
+counted back. A plug-in that ships an order to several addresses leaves the order's own one empty, and says so in
+`meta_data` (WooCommerce Ship to Multiple Addresses): its goods must not follow the billing address.
 """
 
 from __future__ import annotations
@@ -65,7 +66,7 @@ _DRAFTS = frozenset(("auto-draft", "checkout-draft", "draft"))
 _DRAFT = NotAnOrder("A draft or an open checkout is not an order yet; send it when its status is that of an order.")
 _REFUND = NotAnOrder("A refund is not an order; send the order with its refunds.")
 _SUBSCRIPTION = NotAnOrder("A subscription is not an order; send the orders that renew it.")
-_SIGNS = ("_stripe_charge_captured", "_intention_status", "_wcpay_mode", "_subscription_renewal")
+_SIGNS = ("_stripe_charge_captured", "_intention_status", "_wcpay_mode", "_subscription_renewal", "_multiple_shipping")
 _GIFT_CARD = "wc_gc_giftcard"
 """What the `meta_data` keys of a line that sells a gift card begin with (WooCommerce Gift Cards)."""
 _UNIT_PRICE_DIGITS = 6
@@ -147,8 +148,8 @@ class _Reading:
         taxes = self.charge(lines, shipping, fees)
         placed_at = self.placed_at()
         standing = standing_of(source, order_id, self.money(self.asked), self.signs)
-        status = status_of(source.status)
-        fee = sum_of(part.net for part in fees)
+        status, several = status_of(source.status), self.signs.get("_multiple_shipping") == "yes"
+        fee, fee_taxes = sum_of(part.net for part in fees), [cell for part in fees for cell in part.cells]
         changed_at = instant_of(gmt(source.date_modified_gmt), "date_modified_gmt") if status in GONE else None
         return Order(
             sales_channel=sales_channel,
@@ -162,13 +163,12 @@ class _Reading:
             lines=self.lines(lines, [*shipping, *fees], taxes),
             totals=self.totals(standing.outstanding),
             shipping_lines=tuple(self.shipping_line(line, part) for line, part in zip(freight, shipping, strict=True)),
-            unallocated_taxes=self.taxes([cell for part in fees for cell in part.cells])
-            if taxes
-            else self.taxes_of_rates(),
+            unallocated_taxes=() if taxes else self.taxes_of_rates(),
             discounts=self.discounts(),
             payments=standing.payments,
             payment_methods=texts_in(source.payment_method),
-            fees=self.amount(fee) if fee else None,
+            fees=self.amount(fee) if fee or fee_taxes else None,
+            fee_taxes=self.taxes(fee_taxes),
             financial_status=standing.status,
             fulfilment_status=self.fulfilment(status),
             cancelled_at=(changed_at or placed_at) if status in GONE else None,
@@ -176,7 +176,8 @@ class _Reading:
             refunds=standing.refunds,
             customer=customer_of(source),
             billing_address=address_of(source.billing),
-            shipping_address=address_of(source.shipping),
+            shipping_address=None if several else address_of(source.shipping),
+            several_addresses=several,
             tags=self.tags(),
             conflicts=(*self.conflicts, *standing.conflicts),
         )

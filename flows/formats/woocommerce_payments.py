@@ -16,18 +16,22 @@ from decimal import Decimal
 
 import msgspec
 
-from flows.formats.parts import Json, Misread, id_text, instant_of, text_of
+from flows.formats.parts import Json, Misread, id_text, instant_of, known_instant, text_of
 from flows.formats.woocommerce_figures import total as sum_of
 from flows.formats.woocommerce_wire import ChargeIn, GiftCardIn, LineIn, OrderIn, RefundIn, gmt, meta, value_of
 from flows.model.money import EXACT, ZERO, Money, amount_of
 from flows.model.order import (
+    Amount,
     Conflict,
     FinancialStatus,
     Payment,
     PaymentKind,
     PaymentStatus,
     Refund,
+    RefundKind,
+    RefundPart,
     Tender,
+    Units,
 )
 
 GONE = frozenset(("cancelled", "trash"))
@@ -150,6 +154,8 @@ def refunds_of(order: OrderIn, currency: str) -> tuple[Refund, ...] | None:
                 Money(_amount(each.total if each.amount is None else each.amount, "a refund").copy_abs(), currency),
             ),
             worth=_worth(each, currency),
+            parts=tuple(_parts(each, currency)),
+            at=known_instant(gmt(each.date_created_gmt)),
         )
         for each in _real(order.refunds)
     )
@@ -177,6 +183,27 @@ def _worth(refund: RefundIn, currency: str) -> Money | None:
     return Money(sum_of(amount_of(figure).copy_negate() for figure in figures if figure != ""), currency)
 
 
+def _parts(refund: RefundIn, currency: str) -> Iterable[RefundPart]:
+    """What it is for, where the refund's own object was gathered; what became of the goods WooCommerce does not say."""
+    for line in refund.line_items or ():
+        line_id = _refunded_line(line)
+        quantity = ZERO if line.quantity is None else amount_of(line.quantity).copy_abs()
+        units = None if line_id is None or not quantity else Units(line=line_id, quantity=quantity)
+        yield RefundPart(kind=RefundKind.LINE, amount=_part(line, currency), units=units, line=line_id or "")
+    for kind, charges in ((RefundKind.SHIPPING, refund.shipping_lines), (RefundKind.AMOUNT, refund.fee_lines)):
+        for charge in charges or ():
+            yield RefundPart(kind=kind, amount=_part(charge, currency))
+
+
+def _part(part: LineIn | ChargeIn, currency: str) -> Amount:
+    figures = [amount_of(figure).copy_negate() for figure in (part.total, part.total_tax) if figure not in {None, ""}]
+    return Amount(Money(sum_of(figures), currency))
+
+
+def _refunded_line(line: LineIn) -> str | None:
+    return id_text(next((value_of(each) for each in meta(line.meta_data, "_refunded_item_id")), None))
+
+
 def units_returned(order: OrderIn) -> dict[str, Decimal] | None:
     """The refunded units by the id of the line. None where the payload has not the lines of every refund."""
     refunds = _real(order.refunds or [])
@@ -184,7 +211,7 @@ def units_returned(order: OrderIn) -> dict[str, Decimal] | None:
         return None
     units: dict[str, Decimal] = {}
     for line in (line for refund in refunds for line in refund.line_items or ()):
-        line_id = id_text(next((value_of(each) for each in meta(line.meta_data, "_refunded_item_id")), None))
+        line_id = _refunded_line(line)
         if line_id is None:
             return None
         quantity = ZERO if line.quantity is None else amount_of(line.quantity).copy_abs()

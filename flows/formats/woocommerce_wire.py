@@ -107,6 +107,7 @@ class RefundIn(msgspec.Struct, gc=False):
     """An entry of `refunds`: an id and a negative total; or the refund's own object, which has its lines too."""
 
     id: Json = None
+    date_created_gmt: Json = None
     total: Json = None
     amount: Json = None
     line_items: list[LineIn] | None = None

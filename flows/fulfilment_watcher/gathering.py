@@ -324,7 +324,7 @@ def _line(line: Ordered, moved: Sequence[Moved], moves: Mapping[int, Moved]) -> 
     for product in sorted({move.product for move in planned} | set(here)):
         total = sum((move.quantity for move in planned if move.product == product), ZERO)
         per_kit = -(-max(total, here.get(product, ZERO)) // (line.quantity or 1))
-        components.append(Component(product, here.get(product, ZERO), per_kit))
+        components.append(Component(str(product), here.get(product, ZERO), per_kit))
     return PartLine(line_id, line.sku, ZERO, tuple(components))
 
 

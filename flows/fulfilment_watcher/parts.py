@@ -74,9 +74,9 @@ class Parcel(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Component(msgspec.Struct, frozen=True):
-    """Units of one component of a kit: in this shipment, and how many one kit has."""
+    """Units of one component of a kit: in this shipment, and how many one kit has. `name`: its SKU, or product's id."""
 
-    product: int
+    name: str
     quantity: Decimal
     per_kit: Decimal
 

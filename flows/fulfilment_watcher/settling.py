@@ -119,14 +119,14 @@ def _fact_of(sent: Notice, called: Named) -> Fact:
 
 def _share(state: OrderShipments, current: Notice) -> dict[str, Decimal]:
     others = units_of_others(state, current)
-    before: dict[str, dict[int, Decimal]] = {}
+    before: dict[str, dict[str, Decimal]] = {}
     for other in state.notices.values():
         if other.id == current.id or other.status in GONE:
             continue
         for line in other.part.lines:
             for each in line.components:
                 units = before.setdefault(line.line_id, {})
-                units[each.product] = units.get(each.product, ZERO) + each.quantity
+                units[each.name] = units.get(each.name, ZERO) + each.quantity
     wanted = {
         line.line_id: units_shipped(line, before.get(line.line_id, {}), others.get(line.line_id, ZERO))
         for line in current.part.lines

@@ -1,5 +1,9 @@
 """How shipments of one kind are read: sweep after sweep from a watermark, each page with what belongs to it. Pure.
 
+A sweep reads again what was changed up to `overlap` before the last one, because late commits carry earlier times. In a
+busy hour that is thousands of shipments, so it is done once a minute: a *deep* sweep, which is the guarantee. In
+between *quick* ones read what is new, from half a minute before the last sweep.
+
 The watermark moves on in the same step in which a page's shipments are handed to their orders, so that a crash reads
 the page again or has handed it on, never neither.
 """
@@ -15,7 +19,9 @@ from msgspec.structs import replace
 
 from connectors.fulfil.changes import Page, Watermark, advance, begin_or_go_on
 from connectors.fulfil.shipments import DROP_SHIPMENTS, SHIPMENTS, DropShipment, Shipment
+from connectors.fulfil.wire import RECORDS_MAX
 from flows.exceptions.kinds import ExceptionCase
+from flows.fulfilment_watcher.bundling import Rules, bundled
 from flows.fulfilment_watcher.gathering import Gathering, Ship, asked, begun, learned, parts_of, ship_of
 from flows.fulfilment_watcher.parts import KINDS, ORDERS, Kind, ShipmentCancelled, ShipmentPart, ShipmentSeen, Watch
 from runtime.clock import to_instant
@@ -24,6 +30,8 @@ from runtime.delivery import digest
 
 SHIPMENTS_PER_PAGE: Final = 200
 SHARE: Final = "fulfilments"
+QUICK_OVERLAP: Final = timedelta(seconds=30)
+"""What a quick sweep reads again: a call, and what clocks differ by."""
 SHIPPED: Final[Mapping[Kind, frozenset[str]]] = {"out": frozenset({"done"}), "drop": frozenset({"shipped", "done"})}
 """States in which a shipment has left. Packed has not."""
 _READ: Final[Mapping[Kind, tuple[str, ...]]] = {"out": ("done", "cancel"), "drop": ("shipped", "done", "cancel")}
@@ -38,8 +46,12 @@ class WatchPolicy(msgspec.Struct, frozen=True, kw_only=True):
     every: timedelta
     overlap: timedelta
     sales_channels: Mapping[int, tuple[str, datetime | None]]
+    bundles: Mapping[str, Rules] = msgspec.field(default_factory=dict)
+    """By sales channel."""
     kinds: tuple[Kind, ...] = KINDS
     page_size: int = SHIPMENTS_PER_PAGE
+    deep_page_size: int = RECORDS_MAX
+    deep_every: timedelta = timedelta(minutes=1)
 
 
 class Gone(msgspec.Struct, frozen=True):
@@ -69,6 +81,14 @@ class SweepState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     answered_at: datetime | None = None
     again: bool = False
     """Somebody has asked meanwhile: the next sweep begins at once."""
+    began_at: datetime | None = None
+    """When the last sweep began."""
+    deep_at: datetime | None = None
+    """When the last deep one did."""
+    quick_from: datetime | None = None
+    """From where a quick sweep reads; None: the next one is deep."""
+    resting: datetime | None = None
+    """While a quick sweep is under way: where the deep ones stand."""
     cases: tuple[ExceptionCase, ...] = ()
 
 
@@ -133,12 +153,20 @@ def _begin(state: SweepState, now: datetime, policy: WatchPolicy) -> Decision:
     mark = state.mark
     if mark.since is None:  # before the first sweep nothing is told, so nothing of it needs to be read
         mark = replace(mark, since=min(since or started for _, since in policy.sales_channels.values()))
-    mark, effect = _ask_page(mark, state.kind, now, policy)
-    return Decision(state=replace(state, mark=mark, started=started, again=False), effects=(effect,))
+    state = replace(state, mark=mark, started=started, again=False, began_at=now)
+    deep_due = state.deep_at is None or now >= state.deep_at + policy.deep_every
+    if state.quick_from is None or mark.since is None or deep_due:
+        state = replace(state, deep_at=now)
+    else:
+        quick = Watermark(since=max(mark.since, state.quick_from))
+        state = replace(state, mark=quick, resting=mark.since)
+    mark, effect = _ask_page(state, state.mark, now, policy)
+    return Decision(state=replace(state, mark=mark), effects=(effect,))
 
 
-def _ask_page(mark: Watermark, kind: Kind, now: datetime, policy: WatchPolicy) -> tuple[Watermark, Effect]:
-    mark, changes = begin_or_go_on(mark, now, limit=policy.page_size)
+def _ask_page(state: SweepState, mark: Watermark, now: datetime, policy: WatchPolicy) -> tuple[Watermark, Effect]:
+    kind, is_quick = state.kind, state.resting is not None
+    mark, changes = begin_or_go_on(mark, now, limit=policy.page_size if is_quick else policy.deep_page_size)
     model = SHIPMENTS if kind == "out" else DROP_SHIPMENTS
     return mark, model.changed(replace(changes, states=_READ[kind])).effect(SHARE)
 
@@ -176,16 +204,20 @@ def _go_on(state: SweepState, now: datetime, policy: WatchPolicy) -> Decision:
     writes = [Write("put_shipment_order", row) for row in handed]
     writes += [Write("put_shipment_seen", (kind, id_, mark, at)) for id_, mark, at in state.marks]
     page: Page[Any] = Page(rows=(), last_id=state.last_id, complete=state.complete, answered_at=state.answered_at)
+    quick_from = advance(state.mark, page, overlap=QUICK_OVERLAP).since
     mark = advance(state.mark, page, overlap=policy.overlap)
     state = replace(
         state, mark=mark, gathering=None, marks=(), known={}, gone=(), last_id=0, answered_at=None, cases=()
     )  # fmt: skip
     if mark.began is not None:
-        mark, effect = _ask_page(mark, kind, now, policy)
+        mark, effect = _ask_page(state, mark, now, policy)
         return Decision(state=replace(state, mark=mark), emits=emits, writes=tuple(writes), effects=(effect,))
-    if mark.since is not None:
+    state = replace(state, quick_from=quick_from)
+    if state.resting is not None:
+        state = replace(state, mark=Watermark(since=state.resting), resting=None)
+    elif mark.since is not None:
         writes.append(Write("drop_shipments_seen", (kind, to_instant(mark.since))))
-    due = now if state.again else now + policy.every
+    due = now if state.again else max(now, (state.began_at or now) + policy.every)
     timer = Timer(name="watch", due=due, message=Watch())
     return Decision(state=replace(state, again=False), emits=emits, writes=tuple(writes), timers=(timer,))
 
@@ -194,10 +226,11 @@ def _handed_on(state: SweepState, gathering: Gathering, policy: WatchPolicy) -> 
     kind = state.kind
     emits: list[Emit] = []
     brings: dict[str, set[str]] = {}
-    for (channel, order_id), part in parts_of(gathering):
+    for (channel, order_id), brought in parts_of(gathering):
         sales_channel, since = policy.sales_channels.get(channel, ("", None))
         if not sales_channel:
             continue
+        part = bundled(brought, policy.bundles.get(sales_channel, {}))
         key = f"{sales_channel}/{order_id or f'sale-{part.sale}'}"
         brings.setdefault(part.shipment, set()).add(key)
         seen = ShipmentSeen(part=part, old=_is_old(part, since or state.started))
@@ -219,7 +252,8 @@ def _stopped(state: SweepState, why: str, now: datetime) -> Decision:
     sentence = f"shipments ({state.kind}) cannot be read: {why}".rstrip(".")
     opened_at = state.cases[0].opened_at if state.cases else now
     case = ExceptionCase(kind="shipments.refused", cause=state.kind, sentence=sentence, opened_at=opened_at)
+    mark = Watermark(since=state.resting or state.mark.since)
     state = replace(
-        state, mark=Watermark(since=state.mark.since), gathering=None, marks=(), known={}, gone=(), cases=(case,)
+        state, mark=mark, resting=None, quick_from=None, gathering=None, marks=(), known={}, gone=(), cases=(case,)
     )  # fmt: skip
     return Decision(state=state, timers=(Timer(name="watch", due=now + _AGAIN_AFTER_REFUSAL, message=Watch()),))

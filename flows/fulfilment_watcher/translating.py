@@ -77,13 +77,13 @@ def _missing(kind: str, part: ShipmentPart, settings: FulfilmentSettings) -> str
 # -- units -------------------------------------------------------------------------------------------------------------
 
 
-def units_shipped(line: PartLine, before: Mapping[int, Decimal], told_sets: Decimal) -> Decimal:
+def units_shipped(line: PartLine, before: Mapping[str, Decimal], told_sets: Decimal) -> Decimal:
     """Units of a line that a shipment brings. Of a kit: the sets that are complete with what came `before` (units of
     each component, in other shipments of the order), less those that other notices tell.
     """
     if not line.components:
         return line.quantity
-    sets = min((before.get(each.product, ZERO) + each.quantity) // (each.per_kit or 1) for each in line.components)
+    sets = min((before.get(each.name, ZERO) + each.quantity) // (each.per_kit or 1) for each in line.components)
     return max(ZERO, sets - told_sets)
 
 

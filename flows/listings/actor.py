@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
+from types import MappingProxyType
 from typing import Any
 
 import msgspec
@@ -30,6 +31,7 @@ from flows.listings.messages import (
     Rows,
     Tidy,
 )
+from flows.model.bundles import Bundle
 from flows.model.cases import announce_cases, case_rows
 from flows.model.listing_tally import Tally
 from flows.model.listings import ListingSettings
@@ -76,9 +78,11 @@ class Listings:
         index: SkuIndex,
         journal: Journal,
         emit: Callable[[Any], None],
+        bundles: Mapping[str, Mapping[str, Bundle]] = MappingProxyType({}),
     ) -> None:
-        """`sales_channels` are those of which lists are expected."""
+        """`sales_channels` are those of which lists are expected; `bundles` are the rules of each sales channel."""
         self._sales_channels, self._index, self._journal, self._emit = sales_channels, index, journal, emit
+        self._bundles = bundles
 
     def begin(self, key: str) -> ListingsState:
         """Nothing was listed yet."""
@@ -111,9 +115,11 @@ class Listings:
     async def _rows(self, state: ListingsState, after: str) -> Message:
         rows = await self._journal.query("listings_after", state.sales_channel, state.number, after, ROWS_PER_STEP)
         listings = tuple([_listing(*row) for row in rows])
-        known = self._index.aliases
-        aliases = {each.sku: known[each.sku] for each in listings if each.sku in known}
-        needed = sorted(skus_needed([each for each in listings if each.active], aliases))
+        known, rules = self._index.aliases, self._bundles.get(state.sales_channel, {})
+        parts = {each.sku: tuple(rules[each.sku].components) for each in listings if each.sku in rules}
+        names = (sku for each in listings for sku in parts.get(each.sku, (each.sku,)))
+        aliases = {sku: known[sku] for sku in names if sku in known}
+        needed = sorted(skus_needed([each for each in listings if each.active], aliases, parts))
         products: dict[str, list[Offered]] = {}
         for folded, *product in await self._journal.query_list("products_folded", needed):
             products.setdefault(folded, []).append(_offered(*product))
@@ -123,6 +129,7 @@ class Listings:
             products={folded: tuple(alike) for folded, alike in products.items()},
             aliases=aliases,
             complete=len(rows) < ROWS_PER_STEP,
+            parts=parts,
         )
 
     def decide(self, state: ListingsState, message: Any, now: datetime) -> Decision:

@@ -117,7 +117,7 @@ def compared(state: ListingsState, rows: Rows, now: datetime, settings: ListingS
     if state.tally is None or rows.comparison != state.comparison:  # another list has begun to come meanwhile
         return Decision(state=state)
     rule = settings.price_rule if settings is not None else None
-    found = [compare(each, rows.products, rows.aliases, rule) for each in rows.listings if each.active]
+    found = [compare(each, rows.products, rows.aliases, rule, rows.parts) for each in rows.listings if each.active]
     tally = counted(state.tally, rows.listings, found)
     writes = tuple(_row(state, each) for one in found for each in one.mismatches)
     if not rows.complete:

@@ -69,6 +69,8 @@ class Rows(Message, frozen=True, kw_only=True):
     products: dict[str, tuple[Offered, ...]]
     aliases: dict[str, str]
     complete: bool
+    parts: dict[str, tuple[str, ...]] = msgspec.field(default_factory=dict)
+    """SKU of a listing that is a bundle by rule -> the SKUs of its components."""
 
 
 class Answered(Message, frozen=True, kw_only=True):

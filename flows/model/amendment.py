@@ -7,6 +7,7 @@ changed lines under the order's own key (`keyed_upsert`), or lines can be writte
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from typing import Literal
@@ -16,7 +17,7 @@ import msgspec
 from connectors.fulfil.amending import AmendOrder, LineAmended, amend_order
 from connectors.fulfil.lines import LineChange, amend_sale
 from connectors.fulfil.sales import SaleLine as LineInFulfil
-from connectors.fulfil.wire import CreateOrder, SaleLine, ShippingLine
+from connectors.fulfil.wire import CreateOrder, SaleLine, ShippingLine, TaxLine
 from flows.model.money import ZERO
 from runtime.decision import Effect
 
@@ -60,6 +61,8 @@ def amendment_of(before: CreateOrder, after: CreateOrder, channel_id: int, means
     shipping = tuple(_shipping(before.shipping_lines, after.shipping_lines))
     if not changed and not shipping:
         return NotAmendable("what has changed is in no line of the sale")
+    if _without_ids(before) or _without_ids(after):
+        return NotAmendable("its lines have no ids of their own, so nobody can say which is which")
     if means == "keyed_upsert":
         order = AmendOrder(
             channel_identifier=after.channel_identifier,
@@ -71,11 +74,30 @@ def amendment_of(before: CreateOrder, after: CreateOrder, channel_id: int, means
     return _written(before, changed, shipping, after.amount)
 
 
+def _without_ids(order: CreateOrder) -> bool:
+    """Whether ids of its lines were made up: by their place, or because the sales channel repeats one."""
+    ids = [line.channel_identifier for line in order.sale_lines]
+    ids += [line.channel_identifier or "" for line in order.shipping_lines]
+    return any(_MADE_UP(id_) or id_.rpartition("-")[0] in ids for id_ in ids)
+
+
+_MADE_UP = re.compile(r"(?:line|shipping)(?:-\d+)?").fullmatch
+
+
 def _written(
     before: CreateOrder, changed: Sequence[LineAmended], shipping: Sequence[ShippingLine], total: Decimal
 ) -> Amendment | NotAmendable:
     """As lines to be written: only those that there are."""
-    known = {line.channel_identifier for line in before.sale_lines}
+    known = {line.channel_identifier: line for line in before.sale_lines}
+    if any(
+        line.sku is not None or _taxed(line.tax_lines) != _taxed(known[line.channel_identifier].tax_lines)
+        for line in changed
+        if line.channel_identifier in known and line.amount
+    ):
+        return NotAmendable("a line has another product or other taxes, and this tenant takes only figures of lines")
+    carried = {line.channel_identifier: line.carrier_service_code for line in before.shipping_lines}
+    if any(carried.get(line.channel_identifier) != line.carrier_service_code for line in shipping):
+        return NotAmendable("the carrier service is another, or shipping was added, and this tenant takes only figures")
     if any(line.channel_identifier not in known for line in changed):
         return NotAmendable("a line was added, and this tenant takes only changes of lines that it has")
     wanted = [
@@ -86,14 +108,15 @@ def _written(
         )
         for line in changed
     ]
-    there = {line.channel_identifier for line in before.shipping_lines}
-    if any(line.channel_identifier not in there for line in shipping):
-        return NotAmendable("a shipping cost was added, and this tenant takes only changes of lines that it has")
     wanted += [
         LineWanted(identifier=line.channel_identifier or "", quantity=Decimal(1), unit_price=line.amount)
         for line in shipping
     ]
     return Amendment(total=total, lines=tuple(wanted))
+
+
+def _taxed(taxes: Sequence[TaxLine] | None) -> list[str]:
+    return sorted(tax.name for tax in taxes or ())
 
 
 def _lines(before: Sequence[SaleLine], after: Sequence[SaleLine]) -> Iterator[LineAmended]:

@@ -11,8 +11,14 @@ from collections.abc import Iterable, Mapping
 
 import msgspec
 
+from flows.model.messages import AUDIT_LOG, AUDIT_LOG_KEY, Record
 from runtime.clock import Instant
-from runtime.decision import Write
+from runtime.decision import Emit, Write
+from runtime.errors import SeamlineError
+
+TEXT_MAX = 200
+"""Characters of a name, or of a reason."""
+_REASON_MIN = 3
 
 _encode = msgspec.json.encode
 
@@ -64,6 +70,25 @@ def entry_after(
         seq=seq, at=at, by=by, action=action, subject=subject, values=values, reason=reason, previous=end.digest,
         digest=digest,
     )  # fmt: skip
+
+
+def recorded(at: Instant, *, by: str, action: str, subject: str, values: Mapping[str, str], reason: str) -> Emit:
+    """What has a decision written down: durable with the step that emits it, and in the chain soon after."""
+    record = Record(at=at, by=by, action=action, subject=subject, values=values, reason=reason)
+    return Emit(channel=AUDIT_LOG, key=AUDIT_LOG_KEY, message=record)
+
+
+def person_and_reason(parameters: Mapping[str, str], *, what: str) -> tuple[str, str]:
+    """Who decides on `what`, and why, out of the parameters of a command. Raises SeamlineError when one is missing."""
+    by, reason = parameters.get("by", "").strip(), parameters.get("reason", "").strip()
+    for name, text in (("by", by), ("reason", reason)):
+        if len(text) > TEXT_MAX:
+            raise SeamlineError(f"the {name} is longer than {TEXT_MAX} characters")
+    if not by:
+        raise SeamlineError(f"say who decides on {what}")
+    if len(reason) < _REASON_MIN:
+        raise SeamlineError(f"say why, with --reason: whoever looks at {what} in a year will ask")
+    return by, reason
 
 
 def first_broken(entries: Iterable[AuditEntry], end: ChainEnd = ChainEnd()) -> int | None:  # noqa: B008 - frozen

@@ -15,7 +15,7 @@ def content_of(order: Order) -> str:
 
     Units that an edit or a refund took away are a change, though the sales channel leaves quantity and total as sold.
     """
-    parts = (
+    parts: tuple[object, ...] = (
         order.totals.total.shop.amount,
         [(line.id, line.sku, line.quantity, *_figures(line), *_left(line)) for line in order.lines],
         [(line.service, *_figures(line)) for line in order.shipping_lines],
@@ -23,6 +23,8 @@ def content_of(order: Order) -> str:
         order.shipping_address,
         order.billing_address,
     )
+    if order.fee_taxes or order.tip_taxes:
+        parts = (*parts, [tax.amount.shop.amount for tax in order.fee_taxes + order.tip_taxes])
     return digest(msgspec.msgpack.encode(parts)).hex()
 
 

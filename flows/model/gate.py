@@ -1,8 +1,9 @@
 """The import gate: which orders go to Fulfil, which wait, and which never do (rules 1 to 3). Pure.
 
-A table per sales channel, read from top to bottom: the first row that fits decides. Below the configured rows stand
-those that every sales channel has: test orders and what somebody else ships are excluded, what is paid or authorised is
-imported, everything else waits for its payment.
+A table per sales channel, read from top to bottom: the first row that fits decides. Every sales channel has rows of its
+own kind beside them: test orders and what somebody else ships are excluded, what is paid or authorised is imported,
+what is at high risk goes with its shipments on hold, everything else waits for its payment. A configured row overrules
+them only where it names what they are about: a kind, a payment or gateway, a risk.
 """
 
 from __future__ import annotations
@@ -91,11 +92,12 @@ BUILT_IN: Final = (
     GateRule(name="shipped by the sales channel", then="exclude", kinds=("by_channel",)),
     GateRule(name="shipped already", then="exclude", kinds=("shipped",)),
     GateRule(name="refunded in full", then="exclude", payment=("refunded",)),
-    GateRule(name="high risk", then="hold_shipment", risk=(Risk.HIGH,), payment=("paid", "authorised")),
-    GateRule(name="paid or authorised", then="import", payment=("paid", "authorised", "partially_refunded")),
 )
-"""The rows that every sales channel has. What none of them fits waits for its payment."""
+"""What every sales channel excludes, unless a row of its own names that kind, or that payment."""
+_PAID: Final = ("paid", "authorised", "partially_refunded")
+"""Payments that need no more waiting."""
 _IMPORTS: Final = Verdict(then="import")
+_IMPORTING: Final = GateRule(name="paid or authorised", then="import", payment=("paid", "authorised"))
 _FOR: Final[dict[Payment, str]] = {
     "voided": "for a new payment, because the one it had was voided",
     "partially_paid": "for the rest of its payment",
@@ -113,7 +115,7 @@ def gate(order: Order, proof: Proof, settings: GateSettings, received: Instant, 
     payment, kinds = payment_of(order, proof), kinds_of(order)
     if settings.starts_at is not None and order.placed_at < settings.starts_at:
         return Verdict(then="exclude", rule="placed before the cutover")
-    rule = next((rule for rule in (*settings.rules, *BUILT_IN) if rule.fits(order, payment, kinds)), None)
+    rule = _row(order, settings, payment, kinds)
     if rule is not None and rule.then == "exclude":
         return Verdict(then="exclude", rule=rule.name)
     if rule is None or rule.then == "wait":
@@ -124,10 +126,38 @@ def gate(order: Order, proof: Proof, settings: GateSettings, received: Instant, 
             waits=_FOR.get(payment, "for its payment") if rule is None else f"by the rule {rule.name!r}",
             until=until,
         )
-    grace = order.placed_at + timedelta(seconds=settings.grace_s)
-    if now < grace and rule.then != "import_completed":
-        return Verdict(then="wait", rule="grace", waits="for edits, as long as they are expected", until=grace)
+    if settings.grace_s and rule.then != "import_completed":
+        window = timedelta(seconds=settings.grace_s)
+        grace = min(order.placed_at, to_datetime(received)) + window  # a shop's clock may be ahead
+        if now < grace:
+            return Verdict(then="wait", rule="grace", waits="for edits, as long as they are expected", until=grace)
+    if rule.then == "import" and order.risk is Risk.HIGH and not rule.risk:
+        return Verdict(then="hold_shipment", rule="high risk")
     return _IMPORTS if rule.then == "import" else Verdict(then=rule.then, rule=rule.name)
+
+
+def _row(order: Order, settings: GateSettings, payment: Payment, kinds: tuple[Kind, ...]) -> GateRule | None:
+    """The row that decides; None when the order has to be paid first."""
+    rule = next((rule for rule in settings.rules if rule.fits(order, payment, kinds)), None)
+    for excluding in BUILT_IN:
+        is_named = rule is not None and bool(rule.kinds if excluding.kinds else rule.payment)
+        if excluding.fits(order, payment, kinds) and not is_named:
+            return excluding
+    if rule is None:
+        return _IMPORTING if payment in _PAID else None
+    says_how_paid = bool(rule.payment or rule.gateways)
+    lets_pass = payment in _PAID or says_how_paid or rule.then in ("wait", "exclude", "import_completed")
+    return rule if lets_pass else None
+
+
+def gate_again(order: Order, proof: Proof, settings: GateSettings, received: Instant, now: datetime) -> Verdict:
+    """What the gate says of a later version of an order that has been imported.
+
+    When it may be imported does not matter any more, and that it was shipped is what was to become of it.
+    """
+    unshipped = msgspec.structs.replace(order, fulfilment_status=FulfilmentStatus.UNSHIPPED)
+    still = msgspec.structs.replace(settings, starts_at=None, grace_s=0.0)
+    return gate(unshipped, proof, still, received, now)
 
 
 def payment_of(order: Order, proof: Proof) -> Payment:

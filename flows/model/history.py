@@ -37,6 +37,8 @@ def consequences(order: Order | Unreadable, settings: GateSettings, now: datetim
         return Consequences()
     if order.fulfilment_status is FulfilmentStatus.PARTIAL:
         return Consequences(undecided="shipped in part")
+    if order.several_addresses:
+        return Consequences(undecided="to several addresses")
     captured = [
         payment for payment in order.payments if payment.kind in _CAPTURES and payment.status is PaymentStatus.SUCCESS
     ]

@@ -41,13 +41,17 @@ def left_of(order: Order) -> Order | None:
         return None
     if any(refund.pending for refund in order.refunds or ()):
         return None  # nobody knows yet whether it goes back
+    if units_unsaid(order):
+        return None
     lines = [_line(line) for line in order.lines]
     if any(line is None for line in lines):
         return None
     kept = tuple([line for line in lines if line is not None and line.quantity])
-    payments = _payments(order)
     remaining = _total(order, kept)
-    if payments is None or remaining is None or not kept:
+    if remaining is None or not kept:
+        return None
+    payments = _payments(order, remaining)
+    if payments is None:
         return None
     reduced = _replace(
         order,
@@ -58,6 +62,18 @@ def left_of(order: Order) -> Order | None:
         financial_status=_STATUS.get(order.financial_status, order.financial_status),
     )
     return reduced if prove(reduced).holds else None
+
+
+def units_unsaid(order: Order) -> Decimal:
+    """Units that refunds have taken from lines of which nothing says what is left."""
+    if not order.refunds:
+        return ZERO
+    silent = {line.id for line in order.lines if line.quantity_left is None}
+    gone = ZERO
+    for part in (part for refund in order.refunds for part in refund.parts):
+        if part.units is not None and part.units.line in silent:
+            gone = EXACT.add(gone, part.units.quantity)
+    return gone
 
 
 _STATUS = {FinancialStatus.PARTIALLY_REFUNDED: FinancialStatus.PAID}
@@ -121,20 +137,26 @@ def _sum(order: Order, kept: Sequence[Line], currency: str) -> Decimal | None:
         result = sum([figure(line.gross) - figure(line.discount) + taxes(line.taxes) for line in kept], ZERO)
         for cost in order.shipping_lines:
             result += figure(cost.gross) - figure(cost.discount) + taxes(cost.taxes)
-        return result + figure(order.duties) + figure(order.fees) + figure(order.tips) + taxes(order.duty_taxes)
+        charged = taxes(order.tip_taxes + order.duty_taxes + order.fee_taxes)
+        return result + figure(order.duties) + figure(order.fees) + figure(order.tips) + charged
     except ValueError:  # a part has no figure in this currency
         return None
 
 
-def _payments(order: Order) -> tuple[Payment, ...] | None:
-    """The payments less what went back; None when nothing says of which payment it was."""
+def _payments(order: Order, remaining: Amount) -> tuple[Payment, ...] | None:
+    """The payments less what went back; None when nothing says of which payment it was.
+
+    Of money that is only reserved, no more is needed than what is left to be paid.
+    """
     back = [money for refund in order.refunds or () for money in refund.refunded if money.amount]
     if not back:
-        return order.payments
+        return _reserved(order.payments, remaining)
     kept, rest = [], sum([money.amount for money in back], ZERO)
     currencies = {money.currency for money in back}
-    taken = [each for each in order.payments if _is_money_taken(each)]
+    taken = [each for each in order.payments if _is_taken(each)]  # what went back may have gone to a gift card
     if len(currencies) > 1 or len(taken) != 1 or taken[0].amount.currency not in currencies:
+        return None
+    if taken[0].tender is not Tender.MONEY:
         return None
     for payment in order.payments:
         if payment is not taken[0]:
@@ -148,5 +170,22 @@ def _payments(order: Order) -> tuple[Payment, ...] | None:
     return tuple(kept)
 
 
-def _is_money_taken(payment: Payment) -> bool:
-    return payment.kind in _TAKES and payment.status is PaymentStatus.SUCCESS and payment.tender is Tender.MONEY
+def _reserved(payments: tuple[Payment, ...], remaining: Amount) -> tuple[Payment, ...]:
+    """A lone authorisation, cut to what is left to be paid."""
+    good = [each for each in payments if each.status is PaymentStatus.SUCCESS]
+    if len(good) != 1 or good[0].kind is not PaymentKind.AUTHORISATION:
+        return payments
+    (one,) = good
+    for left in (remaining.shop, remaining.presentment):
+        if left is not None and left.currency == one.amount.currency and left.amount < one.amount.amount:
+            return tuple(_replace(each, amount=left) if each is one else each for each in payments)
+    return payments
+
+
+def is_gone(order: Order) -> bool:
+    """Whether nothing at all is left of what was ordered, though nobody has cancelled it."""
+    return bool(order.lines) and all(line.quantity_left == ZERO for line in order.lines if line.quantity)
+
+
+def _is_taken(payment: Payment) -> bool:
+    return payment.kind in _TAKES and payment.status is PaymentStatus.SUCCESS

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+from runtime.clock import Instant
 from runtime.decision import Message
 
 
@@ -9,7 +12,7 @@ class Recheck(Message, frozen=True, kw_only=True):
     """Look at a held order again: what it waited for may have come, or a person has released it."""
 
     because: str
-    """`catalogue`, `person`, or `later`: its own timer."""
+    """`catalogue`, `person`, `cause` (a person has released all orders of it), or `later`: its own timer."""
 
 
 class Release(Message, frozen=True, kw_only=True):
@@ -31,3 +34,21 @@ class FindOrder(Message, frozen=True, kw_only=True):
     """Bring this order (the key), in this version or a newer one; empty: in any."""
 
     version: str = ""
+
+
+AUDIT_LOG = "audit_log"
+"""The actor that writes down what people decide."""
+AUDIT_LOG_KEY = "system/audit"
+
+
+class Record(Message, frozen=True, kw_only=True):
+    """To the audit log: a person has decided this. Emitted in the transaction in which the decision takes effect."""
+
+    at: Instant
+    by: str
+    action: str
+    """`noun.verb`, such as `alias.add`."""
+    subject: str
+    values: Mapping[str, str]
+    """What is needed to tell decisions of one kind apart. Nothing personal."""
+    reason: str

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from enum import StrEnum
+from types import MappingProxyType
 
 import msgspec
 
@@ -77,22 +78,35 @@ class Compared(msgspec.Struct, frozen=True, gc=False):
 
 Products = Mapping[str, Sequence[Offered]]
 """Products by their folded SKU."""
+Parts = Mapping[str, Sequence[str]]
+"""SKU that is a bundle by rule -> the SKUs of its components."""
+_NO_PARTS: Parts = MappingProxyType({})
 
 
-def skus_needed(listings: Sequence[ChannelListing], aliases: Mapping[str, str]) -> set[str]:
+def skus_needed(listings: Sequence[ChannelListing], aliases: Mapping[str, str], parts: Parts = _NO_PARTS) -> set[str]:
     """The folded SKUs whose products `compare` has to be given, to compare these listings."""
     needed = set()
     for listing in listings:
-        needed.add(folded(listing.sku))
-        if listing.sku in aliases:
-            needed.add(folded(aliases[listing.sku]))
+        for sku in parts.get(listing.sku, (listing.sku,)):
+            needed.add(folded(sku))
+            if sku in aliases:
+                needed.add(folded(aliases[sku]))
     return needed - {""}
 
 
 def compare(
-    listing: ChannelListing, products: Products, aliases: Mapping[str, str], rule: PriceRule | None = None
+    listing: ChannelListing,
+    products: Products,
+    aliases: Mapping[str, str],
+    rule: PriceRule | None = None,
+    parts: Parts = _NO_PARTS,
 ) -> Compared:
-    """What is wrong with one active listing."""
+    """What is wrong with one active listing. Of a bundle by rule every component must be sold; the first that is not
+    is named. Its barcode and price are none of theirs.
+    """
+    if listing.sku in parts:
+        each = (_product(msgspec.structs.replace(listing, sku=sku), products, aliases) for sku in parts[listing.sku])
+        return Compared(tuple([one for one in each if isinstance(one, Mismatch)])[:1])
     found = _product(listing, products, aliases)
     if isinstance(found, Mismatch):
         return Compared((found,))

@@ -79,6 +79,39 @@ class FulfilmentStatus(enum.StrEnum):
     SHIPPED = "shipped"
 
 
+class RefundKind(enum.StrEnum):
+    """What a part of a refund is for."""
+
+    LINE = "line"
+    SHIPPING = "shipping"
+    AMOUNT = "amount"
+    """Money for nothing that was sold: goodwill, a difference, a fee that is given back or (negative) kept."""
+    EXCHANGE = "exchange"
+    """Units that come back for another thing; without units (negative) what that thing costs."""
+
+
+class RefundStatus(enum.StrEnum):
+    """How the money of a refund went, as far as the source knows."""
+
+    SUCCESS = "success"
+    PENDING = "pending"
+    FAILED = "failed"
+    NO_MONEY = "no_money"
+    """None moves: it was never taken (void), or the units were paid with nothing."""
+
+
+class Restock(enum.StrEnum):
+    """What the source says becomes of refunded units."""
+
+    RETURN = "return"
+    """They were shipped, and come back."""
+    CANCEL = "cancel"
+    """They were not shipped, and are not to be."""
+    NONE = "none"
+    """They do not come back; or, unshipped, they are not to be sold again."""
+    UNKNOWN = "unknown"
+
+
 class Risk(enum.StrEnum):
     """How the sales channel judges the risk that an order is fraud."""
 
@@ -172,8 +205,39 @@ class Payment(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     derived: bool = False
 
 
+class Exchange(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """What is shipped in exchange for units that come back. `unit_price` is before tax; None: not published."""
+
+    sku: str
+    quantity: Decimal
+    unit_price: Amount | None = None
+
+
+class Units(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """Units of a line that are given back. `reason` is a short code of the source, never what somebody wrote."""
+
+    line: str
+    """The line's id."""
+    quantity: Decimal
+    restock: Restock = Restock.UNKNOWN
+    reason: str = ""
+    exchange: Exchange | None = None
+
+
+class RefundPart(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """What one part of a refund is for, and what it is worth with its taxes, on both sides; negative: kept back.
+
+    `amount` None: not published. `line` names the line of money for a line that gives no units back.
+    """
+
+    kind: RefundKind
+    amount: Amount | None = None
+    units: Units | None = None
+    line: str = ""
+
+
 class Refund(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """A refund after the sale, summarised. `refunded` is money given back; `worth` what the refunded parts were worth.
+    """A refund after the sale. `refunded` is money given back; `worth` what the refunded parts were worth.
 
     `worth` is None when the refund names no parts, or when no money has moved (units removed before they were paid).
     """
@@ -181,7 +245,38 @@ class Refund(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     id: str
     refunded: tuple[Money, ...]
     pending: tuple[Money, ...] = ()
+    failed: tuple[Money, ...] = ()
     worth: Money | None = None
+    parts: tuple[RefundPart, ...] = ()
+    """What it is for; empty: the source does not say."""
+    return_id: str | None = None
+    """The return that it belongs to, where the source keeps returns."""
+    at: datetime | None = None
+    summed: bool = False
+    """The source publishes only sums: these are all refunds so far."""
+
+    @property
+    def status(self) -> RefundStatus:
+        """How its money went. Money that is on its way still decides about a refund in several payments."""
+        if self.pending:
+            return RefundStatus.PENDING
+        if self.refunded:
+            return RefundStatus.SUCCESS
+        return RefundStatus.FAILED if self.failed else RefundStatus.NO_MONEY
+
+
+class Return(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """Goods that a customer sends back, as sales channels with returns of their own publish it.
+
+    `units` may be refunded later, or in several refunds, which then name the return by its `id`.
+    """
+
+    id: str
+    units: tuple[Units, ...]
+    expected: bool = True
+    """Whether the goods are to come back: asked for and not granted yet, declined and cancelled ones are not."""
+    exchanges: int = 0
+    """Things that are shipped in exchange, which no `Units.exchange` names."""
 
 
 class Totals(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -266,10 +361,14 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     payment_methods: tuple[str, ...] = ()
     """How the customer chose to pay, by the sales channel's own names of gateways, also while nothing is paid yet."""
     tips: Amount | None = None
+    tip_taxes: tuple[TaxLine, ...] = ()
     duties: Amount | None = None
     """Charged on top of prices; None when there are none, or when prices include them."""
     duty_taxes: tuple[TaxLine, ...] = ()
     fees: Amount | None = None
+    """All charges that are neither goods nor shipping, as wrapping; with their taxes in an inclusive order, as tips and
+    duties are."""
+    fee_taxes: tuple[TaxLine, ...] = ()
     cash_rounding: Amount | None = None
     """What rounding to coins added to the payments; negative when it took away."""
     financial_status: FinancialStatus = FinancialStatus.UNKNOWN
@@ -280,9 +379,13 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     """None: the source does not say."""
     refunds: tuple[Refund, ...] | None = None
     """None: the source does not say whether there were any."""
+    returns: tuple[Return, ...] = ()
+    """Returns that the source keeps apart from refunds."""
     customer: Customer | None = None
     billing_address: Address | None = None
     shipping_address: Address | None = None
+    several_addresses: bool = False
+    """Whether its goods go to more than one place; then `shipping_address` is none of them."""
     tags: tuple[str, ...] = ()
     conflicts: tuple[Conflict, ...] = ()
 

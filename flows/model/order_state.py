@@ -9,6 +9,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from decimal import Decimal
 from typing import Any, Literal
 
 import msgspec
@@ -16,7 +17,9 @@ import msgspec
 from flows.events import OrderImported, OrderSettled
 from flows.exceptions.kinds import ExceptionCase
 from flows.model.amendment import Amendment
+from flows.model.bundles import Bundle
 from flows.model.cases import announce_cases, case_rows
+from flows.model.goods_back import GoodsBack, SoldLine
 from runtime.clock import to_instant
 from runtime.decision import Write
 from runtime.key import partition_of, parts_of
@@ -50,22 +53,59 @@ class Later(msgspec.Struct, frozen=True, kw_only=True):
     version: str
     content: str
     cancelled: bool
+    refunded: bool = False
+    """It has refunds or returns, which have to be looked at with its payload."""
+
+
+class Proving(msgspec.Struct, frozen=True, kw_only=True):
+    """A return that was made, and is to come to `worth`, as far as roundings allow."""
+
+    sale: int
+    worth: Decimal
+    within: Decimal
 
 
 class Work(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What is being done to the sale, one call after the other. Versions that arrive meanwhile wait as `later`."""
 
-    goal: Literal["hold", "release", "edit", "cancel"]
+    goal: Literal["hold", "release", "edit", "cancel", "return"]
     target: Later | None = None
     """The version that is being applied."""
     amendment: Amendment | None = None
     """What has to change for it."""
     told: str = ""
     """The change in words."""
+    units: dict[str, int] = {}
+    """What the order needs of each SKU once it is made."""
     applied: bool = False
     """The change has been made, and is to be proven."""
     tries: int = 0
     """How often the sale was found without shipments."""
+    refused: str = ""
+    """Why the change cannot be made, where that is known."""
+    back: tuple[GoodsBack, ...] = ()
+    """Goods that are given back: all of the change, if it is one."""
+    no_returns: str = ""
+    """Why no return is made in Fulfil; empty: it is."""
+    products: dict[str, int] = {}
+    """Fulfil's ids of what is shipped in exchange, by SKU."""
+    found: dict[str, SoldLine] = {}
+    """What Fulfil has of the lines that come back, as far as it was read."""
+    proving: Proving | None = None
+    """The return that was made last, until its sum is proven."""
+
+
+class Linking(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A person wants the order linked to a sale that exists, and Fulfil is being asked for it."""
+
+    sale: str
+    """Its number, or its id, as it was said."""
+    by: str
+    reason: str
+    by_id: bool = False
+    """No sale has this number; it is looked up as an id."""
+    unread: bool = False
+    """The order could not be read when it was asked for, so there is no total to compare."""
 
 
 class OrderState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -104,16 +144,45 @@ class OrderState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The shipments in Fulfil that we have put on hold, and not released."""
     sale: int | None = None
     sale_number: str | None = None
+    units: dict[str, int] = {}
+    """What it needs of each SKU in stock; only where stock is published."""
+    sold: dict[str, int] = {}
+    """What of that the sale has, or will have."""
+    bundles: dict[str, Bundle] = {}
+    """What the bundles of its sale were exploded into: by this, and no later rule, is a version compared with it."""
     authorised_until: str = ""
     """Until when its payment is reserved, as ISO 8601; empty when nothing is, or nobody says."""
+    by_hand: bool = False
+    """A person has made the sale, and Fulfil does not know it by this order's identifier."""
+    refunds: dict[str, str] = {}
+    """Each refund that the story tells of, and the statuses that it has been told in, a letter each."""
+    returned: tuple[GoodsBack, ...] = ()
+    """The goods that came back, or never went, and were dealt with."""
     work: Work | None = None
     later: Later | None = None
+    linking: Linking | None = None
+    """Set while a sale is looked up that a person wants it linked to. Until then nothing is created."""
     cases: tuple[ExceptionCase, ...] = ()
+
+    @property
+    def dealt_with(self) -> tuple[GoodsBack, ...]:
+        """Goods that nobody has to look at again; an edit that could not be made is tried while its case is open."""
+        if not any(case.kind == "order.edited" for case in self.cases):
+            return self.returned
+        return tuple(each for each in self.returned if not each.edited)
 
     @property
     def open(self) -> bool:
         """Whether the received body may still be needed."""
-        return bool(self.cases) or self.work is not None or self.status not in _AT_REST
+        under_way = self.work is not None or self.linking is not None
+        return bool(self.cases) or under_way or self.status not in _AT_REST
+
+    @property
+    def newest(self) -> int | None:
+        """The delivery of the newest version that could be read; None before the first one."""
+        if self.later is not None:
+            return self.later.delivery
+        return self.delivery if self.changed_delivery is None else self.changed_delivery
 
 
 def order_rows(key: str, before: OrderState, after: OrderState, now: datetime) -> Sequence[Write]:

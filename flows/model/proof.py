@@ -23,6 +23,7 @@ from flows.model.order import (
     Side,
     Tender,
 )
+from flows.model.refunds import excesses
 
 _add, _subtract = EXACT.add, EXACT.subtract
 _UNPAID = (FinancialStatus.PENDING, FinancialStatus.AUTHORISED)
@@ -163,7 +164,7 @@ class _Parts:
         self.shipping_discounts = _sum([line.discount for line in shipping], currency)
         taxes = [tax for line in lines for tax in line.taxes]
         taxes += [tax for line in shipping for tax in line.taxes]
-        taxes += order.duty_taxes or order.unallocated_taxes
+        taxes += order.duty_taxes + order.fee_taxes + order.tip_taxes + order.unallocated_taxes
         self.taxed = bool(taxes)
         self.withheld = ZERO
         if not taxes:
@@ -352,6 +353,8 @@ def _remarks(order: Order) -> Iterator[Contradiction]:
         if difference:
             sentence = f"Refund {refund.id} gave {back} back for parts worth {refund.worth}: {_off(difference)}."
             yield Contradiction("refund", sentence, abs(difference))
+    for sentence, excess in excesses(order) if order.refunds else ():
+        yield Contradiction("refund", sentence, excess)
 
 
 # -- sums --------------------------------------------------------------------------------------------------------------

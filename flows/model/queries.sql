@@ -50,6 +50,20 @@ DELETE FROM sku_alias WHERE alias = ?1;
 -- A link of the chain of what people decided.
 INSERT INTO audit (seq, at, by, action, subject, "values", reason, previous, digest) VALUES :rows(9);
 
+-- name: put_order_patch
+-- An order is read with this patch in its payload from now on.
+INSERT INTO order_patch (key, patch, decided_at, decided_by, reason) VALUES :rows(5)
+ON CONFLICT (key) DO UPDATE SET
+  patch = excluded.patch, decided_at = excluded.decided_at, decided_by = excluded.decided_by, reason = excluded.reason;
+
+-- name: end_order_patch
+-- It is read as it is received again: (key).
+DELETE FROM order_patch WHERE key = ?1;
+
+-- name: put_sale_link
+-- A person has linked a sale that was made by hand to an order.
+INSERT INTO sale_link (sale, key) VALUES :rows(2) ON CONFLICT (sale) DO UPDATE SET key = excluded.key;
+
 -- name: products
 -- Every product, for the index in memory, and whether it can be on an order: (after product, limit).
 SELECT product, sku, active AND sellable IS NOT 0 FROM catalogue
@@ -91,6 +105,26 @@ SELECT sku, decided_at, decided_by, reason FROM sku_alias WHERE alias = ?1;
 -- What people decided, in order: (after seq, limit).
 SELECT seq, at, by, action, subject, "values", reason, previous, digest FROM audit WHERE seq > ?1 ORDER BY seq LIMIT ?2;
 
+-- name: audit_end
+-- The last link of the chain.
+SELECT seq, digest FROM audit ORDER BY seq DESC LIMIT 1;
+
+-- name: keys_patched
+-- The orders that have a patch.
+SELECT key FROM order_patch;
+
+-- name: patches
+-- The patches of some orders: (:keys).
+SELECT key, patch FROM order_patch WHERE key IN (:keys);
+
+-- name: patch
+-- The patch of one order, if it has one: (key).
+SELECT patch, decided_at, decided_by, reason FROM order_patch WHERE key = ?1;
+
+-- name: order_linked
+-- The order that a person has linked a sale to: (sale).
+SELECT key FROM sale_link WHERE sale = ?1;
+
 -- name: causes_open
 -- What the open cases of a kind wait for: (kind).
 SELECT DISTINCT cause FROM exception_case WHERE kind = ?1 AND closed_at IS NULL;
@@ -101,6 +135,36 @@ SELECT DISTINCT cause FROM exception_case WHERE kind = ?1 AND closed_at IS NULL;
 SELECT coalesce(o.placed_at, 0), c.subject FROM exception_case c LEFT JOIN order_view o ON o.key = c.subject
 WHERE c.kind = ?1 AND c.cause = ?2 AND c.closed_at IS NULL AND (coalesce(o.placed_at, 0), c.subject) > (?3, ?4)
 ORDER BY 1, 2 LIMIT ?5;
+
+-- name: orders_held_for
+-- Orders of which nothing is in Fulfil, and that wait for one cause, in order of purchase: (kind, cause, and of those
+-- after an instant of purchase and an order, limit).
+SELECT coalesce(o.placed_at, 0), c.subject FROM exception_case c JOIN order_view o ON o.key = c.subject
+WHERE c.kind = ?1 AND c.cause = ?2 AND c.closed_at IS NULL AND o.state IN ('held', 'waiting')
+  AND (coalesce(o.placed_at, 0), c.subject) > (?3, ?4)
+ORDER BY 1, 2 LIMIT ?5;
+
+-- name: cause_size
+-- How many orders those are, and how many other cases of that cause are open: (kind, cause).
+SELECT count(o.key), count(*) - count(o.key) FROM exception_case c
+LEFT JOIN order_view o ON o.key = c.subject AND o.state IN ('held', 'waiting')
+WHERE c.kind = ?1 AND c.cause = ?2 AND c.closed_at IS NULL;
+
+-- name: causes_listed
+-- What is open, by cause, the nearest deadline first: (owner or '', kind or '', after deadline, limit, and of that
+-- deadline those after this kind and cause, joined by a slash; NULL: none).
+SELECT kind, cause, owner, count(*), min(opened_at), min(deadline_at) AS deadline FROM exception_case
+WHERE closed_at IS NULL AND (?1 = '' OR owner = ?1) AND (?2 = '' OR kind = ?2)
+GROUP BY kind, cause, owner
+HAVING deadline > ?3 OR deadline = ?3 AND kind || '/' || cause > ?5
+ORDER BY deadline, kind || '/' || cause LIMIT ?4;
+
+-- name: cause_amounts
+-- What is at stake in one cause: currency, amount, and how many cases have it, whether of a held order: (kind, cause).
+-- Amounts are decimal text, which SQLite would add up as binary floats: they are added by whoever asks.
+SELECT c.currency, c.amount, count(*), o.key IS NOT NULL FROM exception_case c
+LEFT JOIN order_view o ON o.key = c.subject AND o.state IN ('held', 'waiting')
+WHERE c.kind = ?1 AND c.cause = ?2 AND c.closed_at IS NULL GROUP BY 1, 2, 4;
 
 -- name: subjects_cured
 -- Who waits for a SKU, in order of purchase, and how many other things each waits for: (SKU).
@@ -507,3 +571,126 @@ SELECT sales_channel, count(*), sum(mapped) FROM fulfilment WHERE shipped_at >= 
 -- Carriers and services of shipments since an instant, and how many of them: (since).
 SELECT sales_channel, carrier, service_code, service, count(*) FROM fulfilment WHERE shipped_at >= ?1
 GROUP BY sales_channel, carrier, service_code, service ORDER BY sales_channel, count(*) DESC, carrier, service;
+
+-- name: see_units
+-- A sale was seen with its goods reserved or gone out, by a read that had ended then: (instant, sale). It stands before
+-- `put_units`, because a commit takes statements in this order, and what is sold with it was not seen yet.
+UPDATE order_units SET seen = sold, seen_at = ?1 WHERE sale = ?2;
+
+-- name: put_units
+-- What an order needs of a SKU, and what of it its sale has. What was seen of it stays.
+INSERT INTO order_units (key, sku, sales_channel, wanted, sold, sale) VALUES :rows(6)
+ON CONFLICT (key, sku) DO UPDATE SET wanted = excluded.wanted, sold = excluded.sold, sale = excluded.sale;
+
+-- name: drop_units
+-- An order needs nothing of a SKU any more: (key, sku).
+DELETE FROM order_units WHERE key = ?1 AND sku = ?2;
+
+-- name: reread_units
+-- The figures of what a sale has change with that: their levels are read again: (instant, sale).
+INSERT INTO stock_unread (place, product, since)
+SELECT l.place, l.product, ?1 FROM order_units u JOIN stock_level l ON l.sku = u.sku WHERE u.sale = ?2
+ON CONFLICT (place, product) DO UPDATE SET changes = changes + 1;
+
+-- name: put_stock_due
+-- The figure of a SKU may have changed: (sku, instant).
+INSERT INTO stock_due (sku, since) VALUES :rows(2) ON CONFLICT (sku) DO UPDATE SET changes = changes + 1;
+
+-- name: end_stock_due
+-- It has been looked at, unless it changed since: (sku, changes as they were read).
+DELETE FROM stock_due WHERE sku = ?1 AND changes = ?2;
+
+-- name: put_stock_unread
+-- The level of a product has to be read again: (place, product, instant).
+INSERT INTO stock_unread (place, product, since) VALUES :rows(3)
+ON CONFLICT (place, product) DO UPDATE SET changes = changes + 1;
+
+-- name: end_stock_unread
+-- It has been read, unless it changed since it was asked for: (place, product, changes as they were read).
+DELETE FROM stock_unread WHERE place = ?1 AND product = ?2 AND changes = ?3;
+
+-- name: put_stock_level
+-- What Fulfil says is there, as of the beginning of the read; an older read changes nothing.
+INSERT INTO stock_level (place, sku, product, available, on_hand, read_at) VALUES :rows(6)
+ON CONFLICT (place, sku) DO UPDATE SET
+  product = excluded.product, available = excluded.available, on_hand = excluded.on_hand, read_at = excluded.read_at
+  WHERE excluded.read_at >= read_at;
+
+-- name: forget_units
+-- Every level of the SKU has been read since its units were seen: they are in Fulfil's figures now: (sku).
+DELETE FROM order_units WHERE sku = ?1 AND wanted <= seen AND seen_at < (
+  SELECT min(read_at) FROM stock_level WHERE sku = ?1);
+
+-- name: put_stock_published
+-- What a sales channel is told about a SKU.
+INSERT INTO stock_published
+  (sales_channel, sku, figure, truth, previous, sequence, read_at, changed_at, decided_at)
+VALUES :rows(9)
+ON CONFLICT (sales_channel, sku) DO UPDATE SET
+  figure = excluded.figure, truth = excluded.truth, previous = excluded.previous, sequence = excluded.sequence,
+  read_at = excluded.read_at, changed_at = excluded.changed_at, decided_at = excluded.decided_at, sent_at = NULL,
+  refused_at = NULL;
+
+-- name: stock_sent
+-- The run that took a level has ended well: (instant, sales channel, sku).
+UPDATE stock_published SET sent_at = ?1 WHERE sales_channel = ?2 AND sku = ?3;
+
+-- name: stock_refused
+-- A level failed alone: (instant, sales channel, sku).
+UPDATE stock_published SET refused_at = ?1 WHERE sales_channel = ?2 AND sku = ?3;
+
+-- name: stock_due_next
+-- SKUs that were due first: (limit).
+SELECT sku, since, changes FROM stock_due ORDER BY since, sku LIMIT ?1;
+
+-- name: stock_due_of
+-- Of these SKUs, those that are due: (:keys).
+SELECT sku FROM stock_due WHERE sku IN (:keys);
+
+-- name: stock_unread_next
+-- Products of a place whose levels have to be read: (place, limit).
+SELECT product, changes FROM stock_unread WHERE place = ?1 ORDER BY since, product LIMIT ?2;
+
+-- name: stock_levels_of
+-- What Fulfil says of some SKUs, at every place: (:keys).
+SELECT place, sku, product, available, on_hand, read_at FROM stock_level WHERE sku IN (:keys);
+
+-- name: stock_levels_of_products
+-- What is known of some products at a place: (place, :ids).
+SELECT product, sku, available, on_hand FROM stock_level WHERE place = ? AND product IN (:ids);
+
+-- name: units_of_skus
+-- What orders need of some SKUs: (:keys).
+SELECT sku, key, sales_channel, wanted, seen, seen_at FROM order_units WHERE sku IN (:keys);
+
+-- name: units_of_orders
+-- What some orders need: (:keys).
+SELECT key, sku, wanted FROM order_units WHERE key IN (:keys);
+
+-- name: sales_unseen
+-- Sales whose goods have not been seen reserved yet: (after sale, limit).
+SELECT DISTINCT sale FROM order_units WHERE sale IS NOT NULL AND seen < sold AND sale > ?1 ORDER BY sale LIMIT ?2;
+
+-- name: stock_published_of
+-- What sales channels were told about some SKUs: (:keys).
+SELECT sales_channel, sku, figure, truth, previous, sequence, read_at, changed_at, decided_at, sent_at, refused_at
+FROM stock_published WHERE sku IN (:keys);
+
+-- name: stock_published_after
+-- What a sales channel was told, in order: (sales channel, after sequence, limit).
+SELECT sku, figure, previous, sequence, decided_at FROM stock_published WHERE sales_channel = ?1 AND sequence > ?2
+ORDER BY sequence LIMIT ?3;
+
+-- name: stock_published_since
+-- The sequence before the first that a sales channel was told at or after an instant: (sales channel, instant).
+SELECT coalesce(min(sequence) - 1, (SELECT coalesce(max(sequence), 0) FROM stock_published WHERE sales_channel = ?1))
+FROM stock_published WHERE sales_channel = ?1 AND decided_at >= ?2;
+
+-- name: orders_unread
+-- Payloads of orders that were received and are not decided on yet: (the actor that decides on orders, limit).
+SELECT m.key, b.bytes FROM message m JOIN body b ON b.delivery = m.delivery WHERE m.channel = ?1 ORDER BY m.id LIMIT ?2;
+
+-- name: stock_freshness
+-- By sales channel: levels that are not sent yet, and since when the oldest of them was due.
+SELECT sales_channel, count(*), min(changed_at) FROM stock_published WHERE sent_at IS NULL AND refused_at IS NULL
+GROUP BY sales_channel;

@@ -15,6 +15,7 @@ from decimal import Decimal
 import msgspec
 
 from connectors.fulfil import wire
+from flows.model.left import units_unsaid
 from flows.model.money import EXACT, ZERO, MixedCurrencies, Money, digits_of, quotient, rounded
 from flows.model.order import (
     BY_CHANNEL,
@@ -35,6 +36,8 @@ from flows.model.proof import returned
 
 _add, _subtract = EXACT.add, EXACT.subtract
 _GUEST = "Guest"
+UNSHIPPABLE = "order.unshippable"
+"""The kind of exception of an order that is sound, and that no single sale can ship."""
 _FULFILMENT = {
     FulfilmentStatus.UNSHIPPED: "unshipped",
     FulfilmentStatus.PARTIAL: "partial",
@@ -97,9 +100,10 @@ class Unmapped(msgspec.Struct, frozen=True):
 
 
 class Unmappable(msgspec.Struct, frozen=True):
-    """The order cannot become a sale as it is published. `reason` is a sentence about it."""
+    """The order cannot become a sale as it is published. `reason` is a sentence about it; `kind` that of its case."""
 
     reason: str
+    kind: str = "order.contradiction"
 
 
 class _Stop(Exception):
@@ -227,16 +231,29 @@ class _Mapping:
         """Tips, duties and fees, each as a line of its own."""
         order, settings = self.order, self.settings
         charged = (
-            ("tip", order.tips, (), settings.tip_sku),
+            ("tip", order.tips, order.tip_taxes, settings.tip_sku),
             ("duties", order.duties, order.duty_taxes, settings.duties_sku),
-            ("fees", order.fees, (), settings.fees_sku),
+            ("fees", order.fees, order.fee_taxes, settings.fees_sku),
         )
         found = []
         for kind, amount, published, sku in charged:
             if amount is not None:
-                taxes, net = self.net(amount, None, published)
+                taxes, net = self.net(amount, None, self.merged(published))
                 found.append(self.extra_line(kind, sku, net, taxes))
         return found
+
+    def merged(self, taxes: tuple[TaxLine, ...]) -> tuple[TaxLine, ...]:
+        """Each tax once: several charges are one line, and Fulfil takes a tax of one jurisdiction once a line."""
+        if len(taxes) <= 1:
+            return taxes
+        sums: dict[tuple[str, Decimal | None, bool], Decimal] = {}
+        for tax in taxes:
+            key = (tax.name, tax.rate, tax.withheld)
+            sums[key] = _add(sums.get(key, ZERO), tax.amount.figure(self.currency))
+        return tuple(
+            TaxLine(name, rate, Amount(Money(amount, self.currency)), withheld)
+            for (name, rate, withheld), amount in sums.items()
+        )
 
     def rounding_line(self, residue: Decimal, lines: int) -> wire.SaleLine:
         """What roundings left over: at most one smallest unit per line."""
@@ -343,6 +360,10 @@ class _Mapping:
 
 def _refunded_units_are_known(order: Order) -> None:
     """Stop for an order of which something was refunded while nothing says what is left: all of it would be shipped."""
+    gone = units_unsaid(order)
+    if gone:
+        reason = f"Units of the order ({gone:f}) were given back before it was imported, and nothing says what is left."
+        raise _Stop(Unmappable(reason))
     if order.totals.left is not None:
         return
     back = [money for refund in order.refunds or () for money in (*refund.refunded, *refund.pending)]
@@ -351,15 +372,41 @@ def _refunded_units_are_known(order: Order) -> None:
         raise _Stop(Unmappable(reason))
 
 
+def _taxes_have_a_line(order: Order) -> None:
+    """Stop for taxes that belong to no line of the sale: nobody could say what they are on."""
+    loose = order.unallocated_taxes
+    for charge, taxes in (
+        (order.tips, order.tip_taxes),
+        (order.duties, order.duty_taxes),
+        (order.fees, order.fee_taxes),
+    ):
+        if taxes and charge is None:
+            loose += taxes
+    if any(tax.amount.shop for tax in loose):
+        raise _Stop(Unmappable("Taxes of the order are published for the whole order, not for its lines."))
+    if order.totals.tax is None or not order.totals.tax.shop:
+        return
+    of_charges = order.tip_taxes or order.duty_taxes or order.fee_taxes
+    of_lines = any(line.taxes for line in order.lines) or any(line.taxes for line in order.shipping_lines)
+    if not of_charges and not of_lines:
+        raise _Stop(Unmappable(f"The order has taxes of {order.totals.tax.shop}, but names none of them."))
+
+
 def _whole(order: Order) -> None:
     """Stop for an order of which something is missing, already gone, or known only as a whole."""
     if order.cancelled_at is not None:
         raise _Stop(Unmappable("The sales channel has cancelled the order."))
     if BY_CHANNEL in order.tags:
         raise _Stop(Unmappable("The sales channel ships this order itself, so it is not for Fulfil to ship."))
+    if order.fulfilment_status is FulfilmentStatus.PARTIAL:
+        reason = "A part of the order was shipped before it was imported, and a sale would ship all of it again."
+        raise _Stop(Unmappable(reason, UNSHIPPABLE))
+    if order.several_addresses:
+        reason = "The goods of the order go to several addresses, and a sale is shipped to one."
+        raise _Stop(Unmappable(reason, UNSHIPPABLE))
     if any(line.quantity_left is not None and line.quantity_left < line.quantity for line in order.lines):
         gone = sum((line.quantity - line.quantity_left for line in order.lines if line.quantity_left is not None), ZERO)
-        reason = f"Units of the order ({gone:f}) were removed or refunded in the sales channel before it was imported."
+        reason = f"Units of the order ({gone:f}) were removed or refunded; what is left of it cannot be told exactly."
         raise _Stop(Unmappable(reason))
     _refunded_units_are_known(order)
     if order.totals.left is not None and order.refunds is not None:
@@ -368,13 +415,9 @@ def _whole(order: Order) -> None:
         unpaid = _subtract(removed, returned(order, shop.currency))
         if unpaid > ZERO:
             money = Money(unpaid, shop.currency)
-            raise _Stop(Unmappable(f"{money} of the order were removed in the sales channel before it was imported."))
-    loose = order.unallocated_taxes if order.duties is not None else (*order.unallocated_taxes, *order.duty_taxes)
-    if any(tax.amount.shop for tax in loose):
-        raise _Stop(Unmappable("Taxes of the order are published for the whole order, not for its lines."))
-    taxed = order.duty_taxes or any(line.taxes for line in order.lines) or any(s.taxes for s in order.shipping_lines)
-    if not taxed and order.totals.tax is not None and order.totals.tax.shop:
-        raise _Stop(Unmappable(f"The order has taxes of {order.totals.tax.shop}, but names none of them."))
+            reason = f"{money} of the order were removed, and what is left of it cannot be told exactly."
+            raise _Stop(Unmappable(reason))
+    _taxes_have_a_line(order)
     if order.unallocated_discount is not None:
         money = order.unallocated_discount.shop
         raise _Stop(Unmappable(f"A discount of {money} is published for the whole order, not for its lines."))

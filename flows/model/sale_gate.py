@@ -37,6 +37,8 @@ def shipments_begun(shipments: Sequence[Shipment]) -> str:
             return f"{name} is being picked"
         if shipment.shipping_batch is not None and shipment.state not in CANCELLED:
             return f"{name} is in a picking batch"
+        if shipment.sales is not None and len(shipment.sales) > 1 and shipment.state not in CANCELLED:
+            return f"{name} carries another order's goods, too"
     return ""
 
 

@@ -71,6 +71,11 @@ class SkuIndex:
         """The active products that share this SKU, by id; empty when there are not several."""
         return sorted(self._twins.get(_hash(sku), ()))
 
+    def product(self, sku: str) -> int | None:
+        """The one active product with exactly this SKU, or with the one that it is an alias of; None when none is."""
+        sold = self.sold_as(sku)
+        return None if sold is None else self._skus.get(_hash(sold)) & _PRODUCT
+
     def trouble(self, sku: str) -> str | None:
         """The kind of exception that an order of this SKU is held for; None when it can be sold."""
         if self.sold_as(sku) is not None:

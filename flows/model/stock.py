@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 import msgspec
 from msgspec import Meta
 
 from flows.model.outgoing import FlowTarget
+from runtime.decision import Message
 
 Semantics = Literal["available", "on_hand", "source_quantity"]
 
@@ -27,5 +30,78 @@ class StockSettings(msgspec.Struct, frozen=True, kw_only=True):
     subtracts its own unshipped units itself."""
     buffer: Annotated[int, Meta(ge=0)] = 0
     """Units of each SKU that are kept back."""
-    allocation: Annotated[Decimal, Meta(gt=0, le=1)] = Decimal(1)
-    """The share of what is left that this sales channel may sell; rounded down."""
+    allocation: Decimal = Decimal(1)
+    """The share of what is left that this sales channel may sell, above 0 and at most 1; rounded down."""
+
+    def __post_init__(self) -> None:
+        """Refuse a share that is none."""
+        if not 0 < self.allocation <= 1:
+            raise ValueError(f"allocation is a share above 0 and at most 1, not {self.allocation}")
+
+
+class Level(msgspec.Struct, frozen=True):
+    """What Fulfil says of a SKU at the places of a sales channel; `read_at` is when the read began (microseconds)."""
+
+    available: Decimal
+    on_hand: Decimal
+    read_at: int
+
+
+class UnitsRow(msgspec.Struct, frozen=True):
+    """What one order needs of a SKU, and what of it was seen in Fulfil, by a read that had ended at `seen_at`."""
+
+    key: str
+    sales_channel: str
+    wanted: int
+    seen: int = 0
+    seen_at: int | None = None
+
+
+class Figure(msgspec.Struct, frozen=True):
+    """`truth` is what is left before shares and before it is cut at zero; `wire` is what the sales channel is told."""
+
+    truth: int
+    wire: int
+    in_flight: int
+
+
+def in_flight(rows: Iterable[UnitsRow], read_at: int) -> int:
+    """The units that a read of Fulfil which began at `read_at` cannot have left out of its figure yet.
+
+    Units are in the figure only when they were seen reserved, or gone out, and the read began after that was seen
+    (rule 8). One that was lost, is waiting, or is on its way counts in full.
+    """
+    units = 0
+    for row in rows:
+        is_in_figure = row.seen_at is not None and row.seen_at < read_at
+        units += max(row.wanted - row.seen, 0) if is_in_figure else row.wanted
+    return units
+
+
+def figure_of(settings: StockSettings, sales_channel: str, level: Level, rows: Sequence[UnitsRow]) -> Figure:
+    """What the sales channel may be told (rules 8 to 11): floored after the share, never below zero on the wire."""
+    flying = in_flight(rows, level.read_at)
+    left = level.available - flying - settings.buffer
+    truth = math.floor(left)
+    wire = math.floor(max(left, Decimal(0)) * settings.allocation)
+    if settings.quantity_semantics != "available":  # it subtracts its own unshipped units itself
+        wire += sum(row.wanted for row in rows if row.sales_channel == sales_channel)
+    return Figure(truth=truth, wire=max(wire, 0), in_flight=flying)
+
+
+class LookLevels(Message, frozen=True):
+    """To `stock_reader`, with the key of a place: levels wait to be read."""
+
+
+STOCK_READER: Final = "stock_reader"
+"""The actor that reads levels."""
+
+
+def place_key(place: str) -> str:
+    """The key of the levels of a place."""
+    return f"stock/{place}"
+
+
+def place_of(locations: Sequence[int]) -> str:
+    """The name under which levels of these locations, added up, are kept."""
+    return ",".join(str(id_) for id_ in sorted(set(locations)))

@@ -12,6 +12,7 @@ from flows.exceptions.kinds import ExceptionCase
 from flows.model.money import Money
 from flows.model.order_state import Later, OrderState, Status, Work
 from flows.order_importer.parts import (
+    LATER_VERSION,
     Policy,
     called,
     case_of,
@@ -19,6 +20,7 @@ from flows.order_importer.parts import (
     decision_of,
     held_with_latest,
     kept,
+    lasting_cases,
     look_again,
     unreadable_cases,
     with_facts,
@@ -47,7 +49,7 @@ def look_up(channel: int, identifier: str) -> Effect:
 
 def created(state: OrderState, done: EffectDone, sale: CreatedSale, now: datetime, policy: Policy) -> Decision:
     """The sale is there; a version that came meanwhile is compared with it."""
-    cases = unreadable_cases(state)
+    cases = lasting_cases(state)
     if sale.total is not None and sale.total != Decimal(state.amount):
         cases = (*cases, _mismatch(state, sale.id, sale.total, now))
     imported = msgspec.structs.replace(
@@ -114,7 +116,7 @@ def confirmed(state: OrderState, done: EffectDone, now: datetime, policy: Policy
         sale_number=sale.number,
         content=state.given_up or state.content,
         given_up="",
-        cases=unreadable_cases(state),
+        cases=lasting_cases(state),
     )
     if state.status is Status.CANCELLED:
         sentence = f"the order was cancelled, but Fulfil has made sale {sale.number or sale.id} of it after all"
@@ -153,6 +155,6 @@ def not_created(state: OrderState, message: EffectRefused | EffectExhausted, now
     held = held_with_latest(state, case_)
     emits: tuple[Emit, ...] = ()
     if state.later is not None:  # a newer version waits: it is weighed at once, and may well be accepted
-        emits = (look_again("later version"),)
+        emits = (look_again(LATER_VERSION),)
     decision = decision_of(held, called(kind, message, {"cause": case_.cause}), trace=True)
     return msgspec.structs.replace(decision, emits=emits)

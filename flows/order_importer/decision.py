@@ -9,9 +9,15 @@ import msgspec
 
 from flows.model.messages import MISSING_ORDERS, FindOrder, Recheck
 from flows.model.order_state import OrderState, Status
-from flows.order_importer import expiring
+from flows.order_importer import expiring, returning
 from flows.order_importer.creating import absent, confirmed, created, look_up, not_created, unknown
-from flows.order_importer.messages import AuthorisationEnds, ConfirmAbsence, LookAtShipments, OrderUnreadable
+from flows.order_importer.messages import (
+    AuthorisationEnds,
+    ConfirmAbsence,
+    LookAtShipments,
+    LookForReturns,
+    OrderUnreadable,
+)
 from flows.order_importer.parts import CAUTIOUS, Policy, case_of, confirm_later, decision_of, kept, without
 from flows.order_importer.reviewing import rechecked
 from flows.order_importer.working import CALLS, goes_on
@@ -47,6 +53,8 @@ def decide(state: OrderState, message: Any, now: datetime, policy: Policy = CAUT
             return Decision(state=state, effects=(look_up(channel, identifier),), keeps=kept(state))
         case AuthorisationEnds():
             return expiring.ends(state, message, now)
+        case LookForReturns():
+            return returning.looked_for(state, message, now)
         case LookAtShipments():
             return goes_on(state, message, now, policy)
         case _ if message.kind in CALLS:

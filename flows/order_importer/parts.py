@@ -20,6 +20,8 @@ from runtime.decision import Decision, EffectDone, EffectExhausted, EffectRefuse
 NAME = "order_importer"
 RESENDS_MAX = 8
 """How often an absent create is sent again before somebody has to look."""
+LATER_VERSION = "later version"
+"""`Recheck.because`, of an order's own: a version came while nothing could be decided, and is to be read now."""
 CONFIRM_AFTER = timedelta(minutes=10)
 """When to look again for a create that was given up as absent: a slow server may still have been at it."""
 
@@ -33,6 +35,10 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     """How sales can be changed."""
     cancels: bool = False
     """Whether a sale can be cancelled before anything of it is shipped."""
+    counts_units: bool = False
+    """Whether stock is published, so that what orders need of it has to be known."""
+    no_returns: str = "what this tenant does with returns is not known (`seamline probe fulfil`)"
+    """Why no return is made of goods that come back; empty: it is."""
 
 
 CAUTIOUS = Policy()
@@ -54,10 +60,19 @@ def unreadable_cases(state: OrderState) -> tuple[ExceptionCase, ...]:
     return tuple(case for case in state.cases if case.kind == "order.unreadable")
 
 
+def lasting_cases(state: OrderState) -> tuple[ExceptionCase, ...]:
+    """What stays open whatever becomes of a create: an unreadable version, a payment that is about to end, refunds."""
+    return tuple(
+        case
+        for case in state.cases
+        if case.kind in ("order.unreadable", "payment.expiring") or case.kind.startswith("refund.")
+    )
+
+
 def held_with_latest(state: OrderState, case_: ExceptionCase) -> OrderState:
     """Held, and released with the newest version that could be read."""
     latest = state.delivery if state.later is None else state.later.delivery
-    cases = (*unreadable_cases(state), case_)
+    cases = (*lasting_cases(state), case_)
     return msgspec.structs.replace(state, status=Status.HELD, delivery=latest, later=None, cases=cases)
 
 

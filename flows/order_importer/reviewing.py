@@ -12,18 +12,33 @@ import msgspec
 from connectors.fulfil.wire import CreateOrder
 from flows.model.aliases import under_fulfils_skus
 from flows.model.amendment import Amendment, NotAmendable, amendment_of, differences
+from flows.model.bundles import exploded
 from flows.model.content import content_of
 from flows.model.gate import GateSettings, gate
+from flows.model.goods_back import content_without, goods_back, replaced, undealt
 from flows.model.left import left_of
 from flows.model.messages import Recheck
-from flows.model.order import Order
+from flows.model.order import FulfilmentStatus, Order
 from flows.model.order_state import Later, OrderState, Status, Work
 from flows.model.sale import SaleSettings, Unmappable, Unmapped, sale_for
+from flows.order_importer import returning
+from flows.order_importer.ending import changed_sentence, with_edit
 from flows.order_importer.messages import OrderPresented
-from flows.order_importer.parts import Policy, case_of, decision_of, kept, look_again, with_facts, without
-from flows.order_importer.working import begin, changed_sentence, with_edit
+from flows.order_importer.parts import (
+    LATER_VERSION,
+    Policy,
+    case_of,
+    decision_of,
+    kept,
+    look_again,
+    with_facts,
+    without,
+)
+from flows.order_importer.working import begin
 from runtime.clock import Instant
 from runtime.decision import Decision, Fact
+
+_BY_HAND = "its sale was made by hand, so Fulfil does not know its lines by those of the order"
 
 
 def later_of(message: OrderPresented) -> Later:
@@ -33,6 +48,7 @@ def later_of(message: OrderPresented) -> Later:
         version=message.version,
         content=content_of(message.order),
         cancelled=message.order.cancelled_at is not None,
+        refunded=bool(message.order.refunds or message.order.returns),
     )
 
 
@@ -44,11 +60,11 @@ def waits(state: OrderState, later: Later) -> Decision:
 
 
 def reviewed(state: OrderState, later: Later, now: datetime, policy: Policy) -> Decision:
-    """A version without its payload: the same content, a cancel, or an edit, for which the payload is needed."""
+    """A version without its payload: the same content, a cancel, or what the payload is needed for: edits, refunds."""
     if later.cancelled:
         return _cancel(state, later, now, policy)
-    if later.content != state.content:
-        again = look_again("later version")
+    if later.content != state.content or later.refunded:
+        again = look_again(LATER_VERSION)
         return msgspec.structs.replace(decision_of(msgspec.structs.replace(state, later=later)), emits=(again,))
     return _unchanged(state, later)
 
@@ -63,18 +79,36 @@ def shown_again(
     state = _passed(msgspec.structs.replace(state, later=None), message, gated, now)
     if later.cancelled:
         return _cancel(state, later, now, policy)
-    if later.content == state.content:
+    goods = undealt(goods_back(message.order, state.currency), state.dealt_with)
+    work = Work(goal="edit", target=later, back=goods, no_returns=policy.no_returns, products=message.products)
+    if later.content != state.content:
+        return _edited(state, work, message, now, sale, policy)
+    if not goods:
         return _unchanged(state, later)
+    return with_facts(returning.begin(_met(state, later), work), returning.fact_of(goods))
+
+
+def _edited(
+    state: OrderState, work: Work, message: OrderPresented, now: datetime, sale: SaleSettings, policy: Policy
+) -> Decision:
+    """Something of which the sale is made has changed. Units that were given back may be all of it."""
+    later, goods = later_of(message), work.back
+    if message.before is not None and message.bundles:
+        state = msgspec.structs.replace(state, bundles={**state.bundles, **message.bundles})
     before, after = _mapped(message.before, message, sale), _mapped(message.order, message, sale)
     told = differences(before, after) if isinstance(before, CreateOrder) and isinstance(after, CreateOrder) else ""
-    change = _change(before, after, message, sale, policy)
-    if isinstance(change, NotAmendable):
-        sentence = f"{changed_sentence(state, told)}. It cannot be changed there by Seamline: {change.reason}"
-        state = with_edit(_met(state, later), later, sentence, now)
-        return decision_of(state, Fact(kind="edited_after_import", values={"version": later.version}), trace=True)
-    work = Work(goal="edit", target=later, amendment=change, told=told)
+    change = NotAmendable(_BY_HAND) if state.by_hand else _change(before, after, message, sale, policy)
+    refused = change.reason if isinstance(change, NotAmendable) else ""
+    amendment = None if isinstance(change, NotAmendable) else change
+    work = msgspec.structs.replace(work, amendment=amendment, refused=refused, told=told)
+    if goods and content_without(message.order, goods) == state.content:  # shipped or not: that is for Fulfil to say
+        return with_facts(begin(_met(state, later), work), returning.fact_of(goods))
+    state = _met(msgspec.structs.replace(state, returned=replaced(state.returned, *goods)), later)
     edited = Fact(kind="edited_after_import", values={"version": later.version})
-    return with_facts(begin(_met(state, later), work), edited)
+    if refused:
+        sentence = f"{changed_sentence(state, told)}. It cannot be changed there by Seamline: {refused}"
+        return decision_of(with_edit(state, later, sentence, now), edited, trace=True)
+    return with_facts(begin(state, msgspec.structs.replace(work, back=())), edited)
 
 
 def reopened(state: OrderState, message: OrderPresented, now: datetime) -> Decision:
@@ -142,10 +176,11 @@ def _cancel(state: OrderState, later: Later, now: datetime, policy: Policy) -> D
 def _mapped(
     order: Order | None, message: OrderPresented, settings: SaleSettings
 ) -> CreateOrder | Unmapped | Unmappable | None:
-    """What the sale of this version is, or would be."""
+    """What the sale of this version is, or would be; what has been shipped of it, we have shipped."""
     if order is None:
         return None
-    return sale_for(under_fulfils_skus(left_of(order) or order, message.aliases), settings)
+    whole = msgspec.structs.replace(left_of(order) or order, fulfilment_status=FulfilmentStatus.UNSHIPPED)
+    return sale_for(under_fulfils_skus(exploded(whole, message.bundles), message.aliases), settings)
 
 
 def _change(

@@ -9,8 +9,10 @@ import msgspec
 
 from connectors.fulfil.wire import CreateOrder, encode_create_order
 from flows.model.aliases import under_fulfils_skus
+from flows.model.bundles import Bundle, exploded, told
 from flows.model.content import content_of
 from flows.model.gate import OPEN_GATE, GateSettings, Verdict, gate
+from flows.model.goods_back import goods_back
 from flows.model.left import left_of
 from flows.model.messages import Recheck
 from flows.model.money import MixedCurrencies, Money
@@ -21,6 +23,8 @@ from flows.model.skus import AMBIGUOUS, UNKNOWN
 from flows.order_importer.expiring import watched
 from flows.order_importer.messages import OrderPresented
 from flows.order_importer.parts import CAUTIOUS, Policy, case_of, decision_of, kept
+from flows.order_importer.refunding import told as told_of_refunds
+from flows.order_importer.reserving import reserving
 from flows.order_importer.reviewing import later_of, reopened, shown_again, waits
 from runtime.clock import Instant
 from runtime.decision import Decision, Effect, Fact, Repeat, Timer
@@ -46,7 +50,9 @@ def presented(
     if message.version < state.version:
         stale = Fact(kind="stale", values={"version": message.version, "known": state.version})
         return Decision(state=state, facts=(stale,), keeps=kept(state))
-    return watched(state, _shown(state, message, now, settings, gated, policy), message.order, now)
+    decision = watched(state, _shown(state, message, now, settings, gated, policy), message.order, now)
+    decision = told_of_refunds(state, decision, message, now)
+    return reserving(state, decision, message) if policy.counts_units else decision
 
 
 def _shown(
@@ -57,6 +63,8 @@ def _shown(
     gated: GateSettings,
     policy: Policy,
 ) -> Decision:
+    if state.linking is not None:
+        return waits(state, later_of(message))
     match state.status:
         case Status.IMPORTED:
             return shown_again(state, message, now, settings, gated, policy)
@@ -87,7 +95,9 @@ def _weigh(
         channel=state.channel,
         order_id=state.order_id,
         given_up=state.given_up,
+        bundles=state.bundles,
         waived=state.waived or (message.by_person and state.status is Status.WAITING),
+        returned=goods_back(message.order, total.currency),
         cases=state.cases,
     )
     if order.cancelled_at is not None:
@@ -106,15 +116,15 @@ def _weigh(
     cases += [case_of(UNKNOWN, sku, _missing(sku, message.hints), state, now) for sku in message.missing]
     cases += [case_of(AMBIGUOUS, sku, _shared(sku, of), state, now) for sku, of in message.ambiguous.items()]
     if not cases:
-        sold = sale_for(under_fulfils_skus(order, message.aliases), settings)
+        sold = sale_for(under_fulfils_skus(exploded(order, message.bundles), message.aliases), settings)
         match sold:
             case Unmapped() as unmapped:
                 kind = _UNMAPPED.get(unmapped.kind, "order.unmapped")
                 cases.append(case_of(kind, unmapped.name, unmapped.sentence, state, now))
             case Unmappable() as unmappable:
-                cases.append(case_of("order.contradiction", "mapping", unmappable.reason, state, now))
+                cases.append(case_of(unmappable.kind, "mapping", unmappable.reason, state, now))
             case sale:
-                return _create(state, settings, sale, message.aliases, verdict)
+                return _create(state, settings, sale, message, verdict)
     held = msgspec.structs.replace(state, status=Status.HELD, cases=tuple(cases))
     return decision_of(held, Fact(kind="held", values={"causes": ", ".join(case.kind for case in cases)}), trace=True)
 
@@ -143,7 +153,7 @@ def _total(order: Order, settings: SaleSettings) -> Money:
 
 
 def _create(
-    state: OrderState, settings: SaleSettings, sale: CreateOrder, aliases: Mapping[str, str], verdict: Verdict
+    state: OrderState, settings: SaleSettings, sale: CreateOrder, message: OrderPresented, verdict: Verdict
 ) -> Decision:
     if verdict.then == "import_completed":  # of the past: nothing of it is shipped, invoiced or booked
         sale = msgspec.structs.replace(sale, status="completed", fulfillment_status="shipped", payments=())
@@ -160,16 +170,22 @@ def _create(
         status=Status.CREATING,
         channel=settings.channel_id,
         order_id=sale.channel_identifier,
+        bundles=message.bundles,
         rule=verdict.rule,
         on_hold=verdict.then == "hold_shipment",
         cases=tried,
     )
+    decided = Fact(kind="decided", values={"lines": len(sale.sale_lines)})
     return Decision(
         state=creating,
         effects=(effect,),
-        facts=(Fact(kind="decided", values={"lines": len(sale.sale_lines)}), *_aliased(aliases)),
+        facts=(decided, *_exploded(message.bundles), *_aliased(message.aliases)),
         keeps=kept(creating),
     )
+
+
+def _exploded(bundles: Mapping[str, Bundle]) -> tuple[Fact, ...]:
+    return (Fact(kind="exploded", values={"bundles": told(bundles)}),) if bundles else ()
 
 
 def _aliased(aliases: Mapping[str, str]) -> tuple[Fact, ...]:

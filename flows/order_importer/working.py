@@ -5,6 +5,7 @@
     edit     read the sale > read its shipments > hold them > read them again > change the sale > read it, prove the
              total > release the hold
     cancel   read the sale > read its shipments > hold them > read them again > cancel the sale
+    return   see `returning`: where an edit meets goods that have been shipped, and they are what was given back
 
 Everything is read again before it is changed, because the warehouse goes on meanwhile: what it has begun stands, and
 the change is a case for people (rule 16). Reads repeat freely; the writes are looked for after a lost answer. A crash
@@ -23,11 +24,14 @@ from connectors.fulfil.sales import SALE_LINES, SALES, Sale
 from connectors.fulfil.shipments import SHIPMENTS
 from connectors.fulfil.workflow import CANCEL_SALE, HOLD_SHIPMENT, UNHOLD_SHIPMENT
 from flows.model.amendment import NotAmendable, line_write
+from flows.model.goods_back import replaced
 from flows.model.money import Money
-from flows.model.order_state import Later, OrderState, Status, Work
+from flows.model.order_state import OrderState, Status, Work
 from flows.model.sale_gate import CANCELLED, open_ones, sale_begun, shipments_begun
+from flows.order_importer import returning
+from flows.order_importer.ending import call, ended, failed, sale_of, still_held
 from flows.order_importer.messages import LookAtShipments
-from flows.order_importer.parts import Policy, called, case_of, decision_of, look_again, with_facts, without
+from flows.order_importer.parts import Policy, called, case_of, decision_of, with_facts, without
 from runtime.decision import (
     Decision,
     Effect,
@@ -43,7 +47,7 @@ from runtime.decision import (
 
 CALLS: Final = frozenset(
     (
-        *(SALES.read.kind, SHIPMENTS.read.kind, SALE_LINES.find.kind),
+        *(SALES.read.kind, SHIPMENTS.read.kind, SALE_LINES.find.kind, *returning.CALLS),
         *(HOLD_SHIPMENT.kind, UNHOLD_SHIPMENT.kind, CANCEL_SALE.kind, "amend_order", "amend_sale"),
     )
 )
@@ -58,8 +62,8 @@ def begin(state: OrderState, work: Work) -> Decision:
     """The first step."""
     state = msgspec.structs.replace(state, work=work)
     if work.goal == "release":
-        return _call(state, UNHOLD_SHIPMENT(state.held).effect("orders"))
-    return _call(state, _read_sale(state))
+        return call(state, UNHOLD_SHIPMENT(state.held).effect("orders"))
+    return call(state, _read_sale(state))
 
 
 def goes_on(state: OrderState, outcome: Any, now: datetime, policy: Policy) -> Decision:
@@ -67,6 +71,8 @@ def goes_on(state: OrderState, outcome: Any, now: datetime, policy: Policy) -> D
     work = state.work
     if work is None:  # a person or a newer version has ended it meanwhile
         return decision_of(state)
+    if work.goal == "return":
+        return returning.goes_on(state, work, outcome, now, policy)
     match outcome:
         case EffectUnknown():
             return decision_of(state, called("outcome_unknown", outcome, {"cause": outcome.cause}), trace=True)
@@ -74,24 +80,24 @@ def goes_on(state: OrderState, outcome: Any, now: datetime, policy: Policy) -> D
             looked = Fact(kind="looked_absent", values={"attempts": attempts})
             if attempts < policy.attempts_max:
                 return msgspec.structs.replace(decision_of(state, looked), resend=(intent,))
-            failed = _failed(state, work, f"Fulfil lost the answer {attempts} times, and it was not done", now)
-            return msgspec.structs.replace(with_facts(failed, looked), settle=(intent,))
+            given_up = failed(state, work, f"Fulfil lost the answer {attempts} times, and it was not done", now)
+            return msgspec.structs.replace(with_facts(given_up, looked), settle=(intent,))
         case EffectRefused(sentence=sentence):
-            return _failed(state, work, f"Fulfil refused: {sentence}", now)
+            return failed(state, work, f"Fulfil refused: {sentence}", now)
         case EffectExhausted(sentence=sentence):
-            return _failed(state, work, sentence, now)
+            return failed(state, work, sentence, now)
         case EffectDone():
             return _done(state, work, outcome, now)
         case LookAtShipments():
             waits = work.goal == "hold" and work.tries
-            return _call(state, _read_sale(state)) if waits else decision_of(state)
+            return call(state, _read_sale(state)) if waits else decision_of(state)
     raise TypeError(f"{type(outcome).__name__} is no outcome of a call")
 
 
 def _done(state: OrderState, work: Work, done: EffectDone, now: datetime) -> Decision:
     match done.kind:
         case SALES.read.kind if not done.result:
-            return _failed(state, work, "the sale is no longer in Fulfil", now)
+            return failed(state, work, "the sale is no longer in Fulfil", now)
         case SALES.read.kind if work.applied:
             return _proven(state, work, done.result[0], now)
         case SALES.read.kind:
@@ -108,7 +114,7 @@ def _done(state: OrderState, work: Work, done: EffectDone, now: datetime) -> Dec
             return _cancelled(state, called("sale_cancelled", done, {"sale": state.sale}))
         case _:
             applied = msgspec.structs.replace(state, work=msgspec.structs.replace(work, applied=True))
-            return with_facts(_call(applied, _read_sale(state)), called("amended", done, {"sale": state.sale}))
+            return with_facts(call(applied, _read_sale(state)), called("amended", done, {"sale": state.sale}))
 
 
 # -- steps -------------------------------------------------------------------------------------------------------------
@@ -118,21 +124,28 @@ def _sale_read(state: OrderState, work: Work, sale: Sale, now: datetime) -> Deci
     if sale.state in CANCELLED:
         if work.goal == "cancel":
             return _cancelled(state, Fact(kind="sale_cancelled", values={"sale": state.sale}))
-        return _failed(state, work, "the sale is cancelled in Fulfil", now)
+        return failed(state, work, "the sale is cancelled in Fulfil", now)
     begun = sale_begun(sale)
     if begun and work.goal != "hold":
-        return _failed(state, work, begun, now)
+        return _stands(state, work, begun, now)
     if sale.shipments:
-        return _call(state, SHIPMENTS.read(Ids(sale.shipments)).effect("orders"))
+        return call(state, SHIPMENTS.read(Ids(sale.shipments)).effect("orders"))
     if work.goal == "hold":
         return _no_shipments_yet(state, work, now)
     return _change(state, work, now)
 
 
+def _stands(state: OrderState, work: Work, begun: str, now: datetime) -> Decision:
+    """What has begun stands. Units that were given back may be some that have been shipped: then they are a return."""
+    if work.goal == "edit" and work.back:
+        return returning.begin(state, msgspec.structs.replace(work, refused=begun))
+    return failed(state, work, begun, now)
+
+
 def _no_shipments_yet(state: OrderState, work: Work, now: datetime) -> Decision:
     """Fulfil may process a sale in its own time."""
     if work.tries >= _TRIES_MAX:
-        return _failed(state, work, "the sale has no shipments that could be put on hold", now)
+        return failed(state, work, "the sale has no shipments that could be put on hold", now)
     waiting = msgspec.structs.replace(state, work=msgspec.structs.replace(work, tries=work.tries + 1))
     timer = Timer(name="shipments", due=now + SHIPMENTS_AFTER, message=LookAtShipments())
     return msgspec.structs.replace(decision_of(waiting), timers=(timer,))
@@ -141,13 +154,15 @@ def _no_shipments_yet(state: OrderState, work: Work, now: datetime) -> Decision:
 def _shipments_read(state: OrderState, work: Work, shipments: Any, now: datetime) -> Decision:
     begun = shipments_begun(shipments)
     if begun:
-        return _failed(state, work, begun, now)
+        return _stands(state, work, begun, now)
+    if work.refused:
+        return failed(state, work, work.refused, now)
     held = {*state.held, *(each.id for each in shipments if each.on_hold)}
     free = [id_ for id_ in open_ones(shipments) if id_ not in held]
     if free:
-        return _call(state, HOLD_SHIPMENT(free, _NOTE).effect("orders"))
+        return call(state, HOLD_SHIPMENT(free, _NOTE).effect("orders"))
     if work.goal == "hold":
-        return _ended(state, Fact(kind="on_hold", values={"shipments": len(shipments)}))
+        return ended(state, Fact(kind="on_hold", values={"shipments": len(shipments)}))
     return _change(state, work, now)
 
 
@@ -157,60 +172,61 @@ def _held(state: OrderState, work: Work, done: EffectDone) -> Decision:
     state = msgspec.structs.replace(state, held=ids)
     fact = called("on_hold", done, {"shipments": len(done.result.ids)})
     if work.goal == "hold":
-        return _ended(state, fact)
-    return with_facts(_call(state, SHIPMENTS.read(Ids(ids)).effect("orders")), fact)
+        return ended(state, fact)
+    return with_facts(call(state, SHIPMENTS.read(Ids(ids)).effect("orders")), fact)
 
 
 def _change(state: OrderState, work: Work, now: datetime) -> Decision:
     """Nothing stands against it: the call that makes the change."""
     if work.goal == "cancel":
-        return _call(state, CANCEL_SALE((_sale(state),)).effect("orders"))
+        return call(state, CANCEL_SALE((sale_of(state),)).effect("orders"))
     if work.amendment is None:
-        return _failed(state, work, "what has to change is not known", now)
+        return failed(state, work, work.refused or "what has to change is not known", now)
     if work.amendment.body:
         effect = Effect(api="fulfil", kind="amend_order", body=work.amendment.body, repeat=Repeat.KEYED, share="orders")
-        return _call(state, effect)
-    return _call(state, SALE_LINES.find(Find(by="sale", values=(_sale(state),))).effect("orders"))
+        return call(state, effect)
+    return call(state, SALE_LINES.find(Find(by="sale", values=(sale_of(state),))).effect("orders"))
 
 
 def _lines_read(state: OrderState, work: Work, lines: Any, now: datetime) -> Decision:
     if work.amendment is None:
-        return _failed(state, work, "what has to change is not known", now)
-    written = line_write(_sale(state), work.amendment, lines)
+        return failed(state, work, "what has to change is not known", now)
+    written = line_write(sale_of(state), work.amendment, lines)
     if isinstance(written, NotAmendable):
-        return _failed(state, work, written.reason, now)
-    return _call(state, written)
+        return failed(state, work, written.reason, now)
+    return call(state, written)
 
 
 def _proven(state: OrderState, work: Work, sale: Sale, now: datetime) -> Decision:
     """The change is made. The sale must come to the new total; if it does not, the hold stays."""
     target, amendment = work.target, work.amendment
     if target is None or amendment is None:
-        return _failed(state, work, "what has to change is not known", now)
+        return failed(state, work, "what has to change is not known", now)
     state = msgspec.structs.replace(
         state, content=target.content, delivery=target.delivery, amount=str(amendment.total), changed_to="",
-        changed_delivery=None, cases=without(state, "order.edited"),
+        changed_delivery=None, units=work.units or state.units, sold=work.units or state.sold,
+        cases=without(state, "order.edited"), returned=replaced(state.returned, *work.back),
     )  # fmt: skip
     total = sale.total_amount
     if total is not None and total != amendment.total:
         off = Money(total - amendment.total, state.currency)
         sentence = (
             f"the sale in Fulfil was changed, and has a total of {total} {state.currency}, the order {state.amount}"
-            f"{_still_held(state)}"
+            f"{still_held(state)}"
         )
         case_ = case_of("sale.mismatch", str(state.sale), sentence, state, now, amount=off)
         state = msgspec.structs.replace(state, cases=(*without(state, "sale.mismatch"), case_))
-        return _ended(state, Fact(kind="mismatch", values={"version": target.version}), trace=True)
+        return ended(state, Fact(kind="mismatch", values={"version": target.version}), trace=True)
     fact = Fact(kind="edit_proven", values={"version": target.version})
     if state.held and not state.on_hold:
-        return with_facts(_call(state, UNHOLD_SHIPMENT(state.held).effect("orders")), fact)
-    return _ended(state, fact)
+        return with_facts(call(state, UNHOLD_SHIPMENT(state.held).effect("orders")), fact)
+    return ended(state, fact)
 
 
 def _released(state: OrderState, done: EffectDone) -> Decision:
     left = tuple(id_ for id_ in state.held if id_ not in done.result.ids)
     state = msgspec.structs.replace(state, held=left, cases=without(state, "order.on_hold"))
-    return _ended(state, called("hold_released", done, {"shipments": len(done.result.ids)}))
+    return ended(state, called("hold_released", done, {"shipments": len(done.result.ids)}))
 
 
 def _cancelled(state: OrderState, fact: Fact) -> Decision:
@@ -219,73 +235,8 @@ def _cancelled(state: OrderState, fact: Fact) -> Decision:
         state, status=Status.CANCELLED, on_hold=False, held=(),
         cases=without(state, "order.cancelled", "order.edited", "order.on_hold"),
     )  # fmt: skip
-    return _ended(state, fact)
-
-
-# -- its end -----------------------------------------------------------------------------------------------------------
-
-
-def _ended(state: OrderState, *facts: Fact, trace: bool = False) -> Decision:
-    """Nothing is under way any more; a version that came meanwhile is looked at now."""
-    state = msgspec.structs.replace(state, work=None)
-    later = state.later
-    decision = decision_of(state, *facts, closes=not state.open, trace=trace)
-    return decision if later is None else msgspec.structs.replace(decision, emits=(look_again("later version"),))
-
-
-def _failed(state: OrderState, work: Work, reason: str, now: datetime) -> Decision:
-    """It could not be done: whose move it is now, and why."""
-    reason = reason.rstrip(".")
-    sale = state.sale_number or state.sale
-    match work.goal:
-        case "edit":
-            sentence = f"{changed_sentence(state, work.told)}; not changed there, because {reason}{_still_held(state)}"
-            state = with_edit(state, work.target, sentence, now)
-        case "cancel":
-            sentence = (
-                f"the sales channel cancelled the order, and sale {sale} stands, because {reason}{_still_held(state)}"
-            )
-            case_ = case_of("order.cancelled", "cancel", sentence, state, now)
-            state = msgspec.structs.replace(state, cases=(*without(state, "order.cancelled", "order.edited"), case_))
-        case "hold":
-            sentence = f"by the rule {state.rule!r}, sale {sale} should be on hold, and is not: {reason}"
-            case_ = case_of("order.on_hold", "gate", sentence, state, now)
-            state = msgspec.structs.replace(state, cases=(*without(state, "order.on_hold"), case_))
-        case _:
-            sentence = f"the shipments of sale {sale} could not be released from hold: {reason}"
-            case_ = case_of("order.on_hold", "gate", sentence, state, now)
-            state = msgspec.structs.replace(state, cases=(*without(state, "order.on_hold"), case_))
-    return _ended(state, Fact(kind="not_done", values={"goal": work.goal}), trace=True)
-
-
-def changed_sentence(state: OrderState, told: str) -> str:
-    """That the order was changed, and what differs, where it is known."""
-    sentence = f"the sales channel changed the order after it became sale {state.sale_number or state.sale}"
-    return f"{sentence}: {told}" if told else sentence
-
-
-def with_edit(state: OrderState, target: Later | None, sentence: str, now: datetime) -> OrderState:
-    """The sale stands as it was; somebody has to see to the version that differs."""
-    case_ = case_of("order.edited", "edit", sentence, state, now)
-    cases = (*without(state, "order.edited", "order.cancelled"), case_)
-    if target is None:
-        return msgspec.structs.replace(state, cases=cases)
-    return msgspec.structs.replace(state, changed_to=target.content, changed_delivery=target.delivery, cases=cases)
-
-
-def _still_held(state: OrderState) -> str:
-    return ". Its shipments are on hold in Fulfil until the order is released" if state.held else ""
-
-
-def _call(state: OrderState, effect: Effect) -> Decision:
-    return msgspec.structs.replace(decision_of(state), effects=(effect,))
+    return ended(state, fact)
 
 
 def _read_sale(state: OrderState) -> Effect:
-    return SALES.read(Ids((_sale(state),))).effect("orders")
-
-
-def _sale(state: OrderState) -> int:
-    if state.sale is None:
-        raise ValueError("there is no sale to work on")
-    return state.sale
+    return SALES.read(Ids((sale_of(state),))).effect("orders")

@@ -273,6 +273,11 @@ class Hub:
         return units
 
 
+async def no_levels() -> tuple[str, ...]:
+    """There is no stock here."""
+    return ()
+
+
 class World:
     """One process. Leaving its block is a crash."""
 
@@ -285,6 +290,8 @@ class World:
             overlap=timedelta(minutes=1),
             sales_channels={CHANNEL: ("web", settings.since)},
             page_size=10,
+            deep_page_size=10,
+            deep_every=timedelta(seconds=30),
         )
         self.engine = Engine(
             journal,
@@ -292,7 +299,7 @@ class World:
                 *(Sink(), ExceptionDesk(emit), RunFollower(emit)),
                 FulfilmentWatcher(policy, journal, emit),
                 OrderFulfilments({"web": settings}, {"web": "shopify"}, journal, emit),
-                FlowStartsActor({FLOW: ("fulfilments", settings.flow)}, journal, emit),
+                FlowStartsActor({FLOW: ("fulfilments", settings.flow)}, journal, emit, unsettled=no_levels),
             ],
             [self._outside(depot), self._outside(hub)],
             EngineConfig(),

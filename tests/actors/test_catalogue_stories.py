@@ -10,6 +10,7 @@ import msgspec
 import pytest
 
 from connectors.fulfil.wire import ProductPageRequest
+from flows.catalogue import NAME as CATALOGUE
 from flows.demo.orders import Mix
 from flows.sku_aliases import AddAlias, RemoveAlias
 from runtime.api import RateReading
@@ -51,8 +52,10 @@ def test_an_alias_releases_its_orders_in_order_of_purchase_and_outlasts_a_crash(
             await world.until_idle()
             assert (await world.states())["held"] == 6
             missing = sorted({case[0] for case in await world.sql("SELECT DISTINCT cause FROM exception_case")})
+            await world.engine.pause("actor", CATALOGUE, "mona")  # all are decided on before any order is released
             for sku in missing:
                 await world.decide_on_alias(AddAlias(alias=sku, sku=good.skus[0], by="mona", reason="as they call it"))
+            await world.engine.resume("actor", CATALOGUE, "mona")
             await world.until_sales(6)
             await world.until_idle()
             assert await world.cases() == []

@@ -29,6 +29,7 @@ from connectors.fulfil.wire import (
     SaleFound,
     key_of_create,
 )
+from flows.audit_log import AuditLog
 from flows.catalogue import KEY as CATALOGUE_KEY
 from flows.catalogue import NAME as CATALOGUE
 from flows.catalogue import Catalogue, Sync
@@ -46,6 +47,7 @@ from flows.model.schema import ORDERS
 from flows.model.skus import SkuIndex
 from flows.order_importer import NAME as ORDER_IMPORTER
 from flows.order_importer import OrderImporter
+from flows.release import CauseReleases
 from flows.sku_aliases import KEY as ALIASES_KEY
 from flows.sku_aliases import NAME as SKU_ALIASES
 from flows.sku_aliases import SkuAliases
@@ -225,7 +227,10 @@ class World:
         self.traced = False
         self.engine = Engine(
             journal,
-            [self.importer, self.catalogue, self.refresh, self.aliases, Desk(self.emit)],
+            [
+                *(self.importer, self.catalogue, self.refresh, self.aliases),
+                *(AuditLog(journal, self.emit), CauseReleases(journal), Desk(self.emit)),
+            ],
             [Outside(api=api or fulfil, lane=lane, budget=self.budget, breaker=Breaker())],
             config,
             signals_to=DESK,

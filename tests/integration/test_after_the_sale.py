@@ -133,10 +133,10 @@ class Shop:
 
 
 @contextlib.asynccontextmanager
-async def shop(directory: Path, knows: dict[str, str], **switches: Any) -> AsyncIterator[Shop]:
+async def shop(directory: Path, knows: dict[str, str], settings: str = SHOP, **switches: Any) -> AsyncIterator[Shop]:
     """One process; the ERP has three products and enough of each."""
     skus = ("MUG", "LAMP", "POT")
-    async with running(directory, skus=skus, erp=erp(**switches), knows=knows, more=SHOP) as at:
+    async with running(directory, skus=skus, erp=erp(**switches), knows=knows, more=settings) as at:
         for sku in skus:
             await at.sandbox("play", {"event": "count", "sku": sku, "quantity": 50})
         yield Shop(at)

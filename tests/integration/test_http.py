@@ -15,7 +15,7 @@ from anyio.abc import SocketStream
 
 from runtime.config import Secret
 from runtime.errors import ConfigInvalid, SeamlineError
-from runtime.http import Control, Limits, Listener, application, ops_app, read_body
+from runtime.http import CONTROL_BODY_BYTES_MAX, Control, Limits, Listener, application, ops_app, read_body
 
 pytestmark = pytest.mark.anyio
 
@@ -424,6 +424,22 @@ async def test_control_with_the_key_obeys_or_says_why_not() -> None:
         assert status(await ask(ops, get("/v1/control/explode", key, method="POST"))) == 404
         assert status(await ask(ops, get("/v1/control/pause", key))) == 405
     assert said.commands == [("pause", "shop-uk")]
+
+
+async def test_control_takes_parameters_from_the_body_too() -> None:
+    """What is long, or should stand in no access log; the body is an object of texts, and not endless."""
+    said = Said()
+
+    def posted(body: str, path: str = "/v1/control/pause") -> bytes:
+        return post(path, body.encode(), f"Authorization: Bearer {KEY}", "Content-Type: application/json")
+
+    async with said.listener() as ops:
+        assert status(await ask(ops, posted('{"name": "shop-uk"}'))) == 200
+        assert status(await ask(ops, posted('{"name": "shop-de"}', "/v1/control/pause?name=shop-uk"))) == 200
+        for wrong in ("{", "[]", '{"name": 1}'):
+            assert status(await ask(ops, posted(wrong))) == 400
+        assert status(await ask(ops, posted(" " * (CONTROL_BODY_BYTES_MAX + 1)))) == 413
+    assert said.commands == [("pause", "shop-uk"), ("pause", "shop-de")]
 
 
 async def test_without_a_control_key_there_is_no_control_route() -> None:

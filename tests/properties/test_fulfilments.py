@@ -37,7 +37,13 @@ from tests.actors.shipping import CHANNEL, TOLD, Depot
 
 BEGAN = datetime(2026, 11, 20, 9, tzinfo=UTC)
 OVERLAP = timedelta(minutes=5)
-POLICY = WatchPolicy(every=timedelta(seconds=10), overlap=OVERLAP, sales_channels={CHANNEL: ("web", None)}, page_size=3)
+POLICY = WatchPolicy(
+    every=timedelta(seconds=10),
+    overlap=OVERLAP,
+    sales_channels={CHANNEL: ("web", None)},
+    page_size=3,
+    deep_page_size=4,
+)
 ORDERS = ("1001", "1002", "1003")
 UNITS = 3
 """Of each of two lines of each order."""

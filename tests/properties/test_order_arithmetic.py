@@ -76,7 +76,9 @@ def orders(draw: st.DrawFn) -> Order:
     included = draw(st.booleans())
     tips, fees = draw(cents), draw(cents)
     parts: list[Line | ShippingLine] = [*sold, *freight]
+    tip_taxes, fee_taxes = draw(taxes(tips)), draw(taxes(fees))
     charged = [tax.amount for part in parts for tax in part.taxes]
+    charged += [tax.amount for tax in tip_taxes + fee_taxes]
     net = total([part.gross for part in parts]) - total([part.discount for part in parts])
     sum_ = net + Decimal(tips + fees).scaleb(-2) + (0 if included else total(charged))
     first = Decimal(draw(st.integers(0, int(sum_.scaleb(2))))).scaleb(-2)
@@ -92,8 +94,10 @@ def orders(draw: st.DrawFn) -> Order:
         taxes_included=included,
         lines=tuple(sold),
         shipping_lines=tuple(freight),
-        tips=usd(tips) if tips else None,
-        fees=usd(fees) if fees else None,
+        tips=usd(tips) if tips or tip_taxes else None,
+        tip_taxes=tip_taxes,
+        fees=usd(fees) if fees or fee_taxes else None,
+        fee_taxes=fee_taxes,
         totals=Totals(
             total=Amount(Money(sum_, "USD")),
             tax=Amount(Money(total(charged), "USD")),

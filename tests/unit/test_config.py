@@ -151,6 +151,31 @@ nam = "two"
     }
 
 
+class Bounds(msgspec.Struct, frozen=True, kw_only=True):
+    least: Annotated[Decimal, Meta(ge=0, le=10)] = Decimal(0)
+    above: Annotated[Decimal, Meta(gt=0, lt=1)] | None = None
+
+
+@pytest.mark.parametrize(
+    ("text", "sentences"),
+    [
+        ("least = 0", []),
+        ("least = 10.00\nabove = 0.99", []),
+        ("least = 0.1\nabove = 1", ["must be decimal, > 0, < 1"]),
+        ("least = -0.01\nabove = 0.0", ["must be decimal, ≥ 0, ≤ 10", "must be decimal, > 0, < 1"]),
+        ("least = 11", ["must be decimal, ≥ 0, ≤ 10"]),
+        ("least = nan\nabove = inf", ["must be a finite number", "must be a finite number"]),
+        ('least = "1"', []),
+    ],
+)
+def test_decimals_have_bounds(text: str, sentences: list[str]) -> None:
+    """What msgspec knows for numbers alone: any tolerance of a sales channel was once an error of ours."""
+    assert [each.sentence for each in check(text, Bounds)] == sentences
+    assert [each.sentence for each in check("", Bounds, {"SEAMLINE__LEAST": "-1"})] == [
+        "must be decimal, ≥ 0, ≤ 10 (set by the environment variable SEAMLINE__LEAST)"
+    ]
+
+
 def test_problems_come_in_the_order_of_the_lines() -> None:
     """Somebody who fixes them walks down the file once."""
     text = '[store]\nbudget_bytes = 0\n[vendor]\nurl = 5\nlow = "x"\ntokens = ["env:TOKEN"]\n'

@@ -212,7 +212,7 @@ def test_taxes_that_amazon_keeps_are_withheld() -> None:
         BuyerInfo={"GiftWrapPrice": usd("2.00"), "GiftWrapTax": usd("0.16")},
     )  # fmt: skip
     order = made(OrderItems=[wrapped], OrderTotal=usd("29.16"))
-    taxes = [*order.lines[0].taxes, *order.shipping_lines[0].taxes, *order.unallocated_taxes]
+    taxes = [*order.lines[0].taxes, *order.shipping_lines[0].taxes, *order.fee_taxes]
     assert [(tax.name, tax.withheld) for tax in taxes] == [
         ("ItemTax", True),
         ("ShippingTax", True),

@@ -64,7 +64,7 @@ def test_every_part_of_the_proceeds_has_its_place() -> None:
     assert [tax.name for tax in line.taxes] == ["ItemTax", "PromotionDiscountTax"]
     assert (shipping.gross.shop, shipping.discount.shop) == (dollars("5"), dollars("1"))
     assert [tax.name for tax in shipping.taxes] == ["ShippingTax"]
-    assert [tax.name for tax in order.unallocated_taxes] == ["GiftWrapTax"]
+    assert [tax.name for tax in order.fee_taxes] == ["GiftWrapTax"]
     assert (order.fees and order.fees.shop, order.tips and order.tips.shop) == (dollars("3.5"), dollars("3"))
     assert [(each.name, each.amount.shop) for each in order.discounts] == [("SUMMER", dollars("3"))]
     assert prove(order).holds, prove(order).sentence

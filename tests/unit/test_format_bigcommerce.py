@@ -337,7 +337,7 @@ def test_wrapping_and_fees_are_fees_and_their_taxes_are_kept() -> None:
     )  # fmt: skip
     assert order.fees is not None
     assert order.fees.shop == usd("15.3")
-    assert [tax.amount.shop for tax in order.unallocated_taxes] == [usd("0.6"), usd("1")]
+    assert [tax.amount.shop for tax in order.fee_taxes] == [usd("0.6"), usd("1")]
     assert order.totals.goods is None
     assert prove(order).holds, prove(order).sentence
     differs = made(**triple("wrapping_cost", "3.0000", "3.6000", "0.6000"),
@@ -378,15 +378,23 @@ def test_taxes_that_name_no_line_lend_their_name_to_the_sums_of_lines() -> None:
 def test_an_order_to_several_addresses_is_never_shipped_to_one_of_them() -> None:
     """An address that nothing goes to does not count, and downloads go nowhere."""
     two = [address(), address(id=6, first_name="Bo")]
-    answer = read(
-        "web", encode(payload(shipping_addresses=two, products=[product(), product(id=8, order_address_id=6)]))
-    )
-    assert isinstance(answer, Unreadable)
-    assert "it ships to several addresses" in answer.reason
+    several = made(shipping_addresses=two, products=[product(), product(id=8, order_address_id=6)])
+    assert (several.several_addresses, several.shipping_address) == (True, None)
     download = product(id=9, type="digital", order_address_id=0)
     order = made(shipping_addresses=two, products=[product(order_address_id=6), download])
     assert order.shipping_address is not None
-    assert order.shipping_address.name == "Bo Moss"
+    assert (order.shipping_address.name, order.several_addresses) == ("Bo Moss", False)
+    nowhere = made(shipping_addresses=two, products=[download])
+    assert (nowhere.shipping_address, nowhere.several_addresses) == (None, False)
+
+
+@pytest.mark.parametrize("order_address_id", [None, 9])
+def test_a_product_that_goes_to_no_address_of_the_order_is_not_read(order_address_id: int | None) -> None:
+    """Of two addresses one must be its own, and be there."""
+    products = [product(), product(id=8, order_address_id=order_address_id)]
+    answer = read("web", encode(payload(shipping_addresses=[address(), address(id=6)], products=products)))
+    assert isinstance(answer, Unreadable)
+    assert "does not say of every product which of them is its own" in answer.reason
 
 
 def test_amounts_are_in_the_currency_that_was_paid() -> None:

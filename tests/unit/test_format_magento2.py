@@ -213,16 +213,19 @@ def test_fixed_product_taxes_and_gift_wrapping_are_fees() -> None:
         assert order.fees.shop == usd("3.5")
 
 
-def test_a_tax_of_no_line_is_the_orders_and_holds_it() -> None:
-    """Gift wrapping is taxed: by name where it is published, else as what it is for."""
+def test_the_tax_of_gift_wrapping_is_on_the_fee() -> None:
+    """By name where it is published, else as what it is for; a tax on something unknown is nobody's, and holds it."""
     wrapping = {"gw_price": 2, "gw_base_price": 2, "gw_tax_amount": 0.4, "gw_base_tax_amount": 0.4}
     order = proven(made(wrapping, **owing(12.4, tax_amount=0.4)))
-    assert taxes(order.unallocated_taxes) == [("gift wrapping", None, "0.4")]
+    assert taxes(order.fee_taxes) == [("gift wrapping", None, "0.4")]
     applied = [{"code": "VAT-20", "title": "VAT", "percent": 20, "amount": 0.4, "base_amount": 0.4}]
     wrapping |= {"item_applied_taxes": [{"type": "quote_gw", "applied_taxes": applied}]}  # type: ignore[dict-item]
     named = proven(made(wrapping, **owing(12.4, tax_amount=0.4)))
-    assert taxes(named.unallocated_taxes) == [("VAT", "20", "0.4")]
-    assert sale_for(named, SETTINGS) == Unmappable(
+    assert taxes(named.fee_taxes) == [("VAT", "20", "0.4")]
+    wrapping |= {"item_applied_taxes": [{"type": "something new", "applied_taxes": applied}]}  # type: ignore[dict-item]
+    strange = made(wrapping | {"gw_tax_amount": 0, "gw_base_tax_amount": 0}, **owing(12.4, tax_amount=0.4))
+    assert taxes(strange.unallocated_taxes) == [("VAT", "20", "0.4")]
+    assert sale_for(strange, SETTINGS) == Unmappable(
         "Taxes of the order are published for the whole order, not for its lines."
     )
 
@@ -423,3 +426,14 @@ def test_a_region_may_be_an_object_and_a_street_anything() -> None:
     order = made(billing_address=address)
     assert order.billing_address is not None
     assert (order.billing_address.subdivision_code, order.billing_address.address1) == (None, None)
+
+
+def test_goods_that_are_assigned_to_several_addresses_go_to_none_of_them() -> None:
+    """Magento's own checkout makes an order for each address; a module may not, and the first one must not get all."""
+    here = {"shipping": {"address": ADDRESS, "method": "flatrate_flatrate"}, "items": []}
+    there = {"shipping": {"address": ADDRESS | {"city": "Dallas"}, "method": "flatrate_flatrate"}, "items": []}
+    one = made({"shipping_assignments": [here, here, {"shipping": []}]})
+    assert (one.several_addresses, one.shipping_address) == (False, made().shipping_address)
+    two = made({"shipping_assignments": [here, there]})
+    assert (two.several_addresses, two.shipping_address) == (True, None)
+    assert isinstance(sale_for(two, SETTINGS), Unmappable)

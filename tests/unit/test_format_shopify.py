@@ -386,3 +386,31 @@ def test_hostile_payloads_are_answers_and_no_exceptions(raw: bytes) -> None:
     for each in FORMATS.values():
         assert isinstance(each.identify(raw), Unidentifiable)
         assert isinstance(each.read("web", raw), Unreadable)
+
+
+@pytest.mark.parametrize(
+    ("ships", "statuses", "expected"),
+    [
+        ((True, False), (None, "fulfilled"), FulfilmentStatus.UNSHIPPED),
+        ((True, False), ("partial", "fulfilled"), FulfilmentStatus.PARTIAL),
+        ((True, True), (None, "fulfilled"), FulfilmentStatus.PARTIAL),
+        ((True, False), (None, None), FulfilmentStatus.PARTIAL),
+        ((None, None), (None, "fulfilled"), FulfilmentStatus.PARTIAL),
+    ],
+)
+def test_a_gift_card_that_fulfilled_itself_is_no_part_of_a_shipment(
+    ships: tuple[bool | None, ...], statuses: tuple[str | None, ...], expected: FulfilmentStatus
+) -> None:
+    """Shopify calls such an order partially fulfilled; only goods that left are a shipment, and doubt is one, too."""
+    lines = [
+        {
+            "id": n,
+            "sku": f"SKU-{n}",
+            "price": "5.00",
+            "quantity": 1,
+            "requires_shipping": each,
+            "fulfillment_status": how,
+        }
+        for n, (each, how) in enumerate(zip(ships, statuses, strict=True))
+    ]
+    assert made(fulfillment_status="partial", line_items=lines).fulfilment_status is expected

@@ -139,7 +139,7 @@ def test_a_taxed_order_is_read_whole() -> None:
     assert [tax.amount.shop for tax in parcel.taxes] == [usd("0.5")]
     assert order.fees is not None
     assert order.fees.shop == usd("1.00")
-    assert [tax.amount.shop for tax in order.unallocated_taxes] == [usd("0.1")]
+    assert [tax.amount.shop for tax in order.fee_taxes] == [usd("0.1")]
     assert [(each.name, each.amount.shop) for each in order.discounts] == [("two&off", usd("2.00"))]
     assert not order.taxes_included
     assert said(taxed()) == ""
@@ -526,3 +526,14 @@ def test_a_currency_without_cents_has_none() -> None:
     order = payload(currency="JPY", line_items=[line], tax_lines=[rate], total="1091", total_tax="91", cart_tax="91")
     assert made(order).lines[0].taxes[0].amount.shop == Money(Decimal(91), "JPY")
     assert said(order) == ""
+
+
+@pytest.mark.parametrize(("sign", "several"), [("yes", True), ("no", False), ("", False)])
+def test_an_order_that_goes_to_several_addresses_does_not_follow_the_billing_address(sign: str, several: bool) -> None:
+    """The plug-in empties the shipping address of such an order, and says so; a sale must not be made of it."""
+    meta = [{"id": 1, "key": "_multiple_shipping", "value": sign}, {"id": 2, "key": "_wcms_packages", "value": []}]
+    where = {"address_1": "1 Elm Street", "country": "US"}
+    order = made(payload(meta_data=meta, billing=where, shipping={"address_1": "", "country": ""}))
+    assert (order.several_addresses, order.shipping_address) == (several, None)
+    answer = sale_for(order, SaleSettings(channel_id=3, gateways={"stripe": "stripe"}))
+    assert isinstance(answer, Unmappable) is several

@@ -127,7 +127,7 @@ def test_what_one_kit_has_follows_from_all_moves_of_its_line() -> None:
         *(move(13, 1, "2", 51, "assigned"), move(14, 1, "2", 52, "assigned"), move(15, 1, "9", 52, "cancel")),
     )
     ((_, part),) = books.gather(shipment(7, [1001], [11, 12]))
-    cups, pots = Component(51, Decimal(4), Decimal(2)), Component(52, Decimal(1), Decimal(1))
+    cups, pots = Component("51", Decimal(4), Decimal(2)), Component("52", Decimal(1), Decimal(1))
     assert part.lines == (PartLine("L1", "SKU-1", Decimal(0), (cups, pots)),)
     assert books.asked.count("read_stock_moves") == 2
 

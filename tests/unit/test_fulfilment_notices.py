@@ -266,9 +266,8 @@ def test_a_kit_is_told_only_for_complete_sets() -> None:
     """Rule 13: two cups and a pot make a set; what the second shipment completes, it tells."""
 
     def of(cups: int, pots: int) -> PartLine:
-        return PartLine(
-            "13", "TEA", Decimal(0), (Component(1, Decimal(cups), Decimal(2)), Component(2, Decimal(pots), Decimal(1)))
-        )
+        parts = Component("1", Decimal(cups), Decimal(2)), Component("2", Decimal(pots), Decimal(1))
+        return PartLine("13", "TEA", Decimal(0), parts)
 
     ordered = (OrderedLine("13", "TEA", Decimal(3)),)
     order = Order().sees(part(1, of(5, 0), ordered=ordered))

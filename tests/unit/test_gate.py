@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from flows.model.gate import GateRule, GateSettings, Verdict, gate, payment_of
+from flows.model.gate import GateRule, GateSettings, Verdict, gate, gate_again, payment_of
 from flows.model.money import Money
 from flows.model.order import BY_CHANNEL, FinancialStatus, FulfilmentStatus, Order, PaymentKind, PaymentStatus, Risk
 from flows.model.proof import prove
@@ -41,6 +41,7 @@ def rule(then: Any, **conditions: Any) -> GateRule:
         ({"tags": ("vip", BY_CHANNEL)}, "exclude"),
         ({"fulfilment_status": FulfilmentStatus.SHIPPED}, "exclude"),
         ({"risk": Risk.HIGH}, "hold_shipment"),
+        ({"risk": Risk.HIGH, "financial_status": FinancialStatus.AUTHORISED}, "hold_shipment"),
         ({"risk": Risk.MEDIUM}, "import"),
         ({"risk": Risk.HIGH, **PENDING}, "wait"),
     ],
@@ -125,3 +126,51 @@ def test_the_money_is_not_looked_at_twice() -> None:
     odd = order("12.00", payments=(payment("10.00", amount=Money(payment("10.00").amount.amount, "USD")),))
     assert judged(odd).then == "import"
     assert not prove(odd).holds
+
+
+@pytest.mark.parametrize(
+    ("of", "then"),
+    [
+        ({"test": True}, "exclude"),
+        ({"fulfilment_status": FulfilmentStatus.SHIPPED}, "exclude"),
+        ({"tags": (BY_CHANNEL,)}, "exclude"),
+        ({"risk": Risk.HIGH}, "hold_shipment"),
+    ],
+)
+def test_a_rule_about_payments_does_not_let_pass_what_it_does_not_name(of: dict[str, Any], then: str) -> None:
+    """Cash on delivery of a test order is still a test order."""
+    made = order(**{**PENDING, "payment_methods": ("cod",), **of})
+    assert judged(made, rules=(rule("import", gateways=("cod",)),)).then == then
+
+
+def test_a_rule_that_says_nothing_of_payments_does_not_import_what_is_unpaid() -> None:
+    """Rule 1: terms are imported by a rule that names them."""
+    rules = (rule("hold_shipment", tags=("review",)),)
+    assert judged(order(tags=("review",)), rules=rules).then == "hold_shipment"
+    assert judged(order(tags=("review",), **PENDING), rules=rules).waits == "for its payment"
+
+
+def test_a_shop_whose_clock_is_ahead_delays_nothing() -> None:
+    """The grace is counted from the receipt at the latest; without one there is none."""
+    ahead = order(placed_at=NOW + timedelta(hours=1), tags=("vip",))
+    assert judged(ahead).then == "import"
+    assert judged(ahead, grace_s=60).until == NOW + timedelta(minutes=1)
+
+
+@pytest.mark.parametrize(
+    ("of", "then"),
+    [
+        ({}, "import"),
+        ({"fulfilment_status": FulfilmentStatus.SHIPPED}, "import"),
+        ({"financial_status": FinancialStatus.REFUNDED, "refunds": (refund("10.00"),)}, "exclude"),
+        ({"financial_status": FinancialStatus.VOIDED}, "wait"),
+        ({"risk": Risk.HIGH}, "hold_shipment"),
+    ],
+)
+def test_a_later_version_of_an_imported_order_is_judged_without_its_time_and_its_shipping(
+    of: dict[str, Any], then: str
+) -> None:
+    """What it was shipped for, and when it might be imported, is settled."""
+    made = order(**of)
+    late = GateSettings(starts_at=PLACED + timedelta(days=1), grace_s=9_999)
+    assert gate_again(made, prove(made), late, to_instant(NOW), NOW).then == then

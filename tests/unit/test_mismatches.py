@@ -217,3 +217,23 @@ def test_settings_that_can_find_nothing_are_refused(settings: dict[str, Any], pl
     with pytest.raises(RuleBroken) as broken:
         ListingSettings(**settings)
     assert list(broken.value.found) == [(place,)]
+
+
+@pytest.mark.parametrize(
+    ("there", "expected"),
+    [
+        ([MUG, Offered("TEA")], []),
+        ([MUG], [("unknown", "T", "")]),
+        ([Offered("TEA"), ARCHIVED], [("inactive", "MUG", "")]),
+        ([], [("unknown", "MUG", "")]),
+    ],
+)
+def test_a_bundle_by_rule_is_listed_well_when_each_component_is_sold(
+    there: list[Offered], expected: list[tuple[str, str, str]]
+) -> None:
+    """Fulfil does not have its SKU; one component that cannot be sold is named, by its alias if it has one."""
+    parts, aliases = {"SET": ("MUG", "T")}, {"T": "TEA"}
+    offer = listing("SET", barcode="1", price="99.00", currency="EUR")
+    found = compare(offer, products(*there), aliases, EUR, parts)
+    assert (wrong(found), found.barcode, found.price) == (expected, False, False)
+    assert skus_needed([offer, listing()], aliases, parts) == {"mug", "t", "tea"}

@@ -119,7 +119,7 @@ def test_a_notice_about_a_held_order_fetches_it_and_ends_nothing() -> None:
 
 def test_a_payment_that_is_expected_is_never_sent() -> None:
     """Rule 5: only captured money is sent as success."""
-    gate = GateSettings(rules=(GateRule(name="terms", then="import"),))
+    gate = GateSettings(rules=(GateRule(name="terms", then="import", payment=("pending",)),))
     of = {"financial_status": FinancialStatus.PENDING, "payments": ()}
     sent = msgspec.json.decode(presented(OrderState(), shown(V1, **of), NOW, SETTINGS, gate).effects[0].body)[1]
     assert "payments" not in sent
@@ -167,3 +167,10 @@ def test_an_authorisation_that_is_renewed_is_waited_for_anew() -> None:
     second = weighed(first.state, shown(V2, missing=("NEW",), **renewed), LATER)
     assert [timer.due for timer in second.timers] == [ENDS]
     assert kinds(decide(second.state, first.timers[0].message, LATER).state) == ["sku.unknown"]
+
+
+def test_a_sale_that_is_made_does_not_end_the_worry_about_its_payment() -> None:
+    """The case began while the create was under way."""
+    reserved = weighed(OrderState(), shown(V1, **RESERVED))
+    late = decide(reserved.state, reserved.timers[0].message, ENDS)
+    assert kinds(decide(late.state, done(), ENDS).state) == ["payment.expiring"]

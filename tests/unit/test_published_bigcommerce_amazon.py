@@ -21,6 +21,7 @@ from flows.formats import FORMATS
 from flows.model.money import Money
 from flows.model.order import Order, Unreadable
 from flows.model.proof import prove
+from flows.model.sale import UNSHIPPABLE, SaleSettings, Unmappable, sale_for
 from tests.unit import made_bigcommerce as bigcommerce
 
 DATA = Path(os.environ.get("SEAMLINE_PUBLISHED_DATA", Path(__file__).parents[3] / "shared" / "data"))
@@ -259,8 +260,13 @@ def test_an_address_that_nothing_goes_to_is_no_destination() -> None:
     assert order.shipping_address.city == "San Antonio"
     assert [str(each.gross.shop) for each in order.shipping_lines] == ["12.00 USD", "12.00 USD"]
     assert prove(order).sentence == PROVEN
-    several = FORMATS["bigcommerce"].read("web", json.dumps(payload | {"products": [one, two]}).encode())
-    assert isinstance(several, Unreadable)
+    more = bigcommerce.triple("total", "64.0000", "73.9800", "9.9800")
+    several = read("bigcommerce", payload | {"products": [one, two], **more, "subtotal_ex_tax": "40.0000"})
+    assert (several.several_addresses, several.shipping_address, prove(several).sentence) == (True, None, PROVEN)
+    answer = sale_for(several, SaleSettings(channel_id=3))
+    assert answer == Unmappable(
+        "The goods of the order go to several addresses, and a sale is shipped to one.", UNSHIPPABLE
+    )
 
 
 def test_invented_rows_of_orders_and_items_are_answered() -> None:

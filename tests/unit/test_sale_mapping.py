@@ -10,6 +10,8 @@ import msgspec
 import pytest
 
 from connectors.fulfil.wire import CreateOrder, SaleLine, ShippingLine
+from flows.model.gate import OPEN_GATE
+from flows.model.history import consequences
 from flows.model.money import Money
 from flows.model.order import (
     Address,
@@ -262,11 +264,11 @@ def test_a_side_that_is_not_published_cannot_be_sold_in() -> None:
         ({"lines": (line("10.00", quantity=Decimal(-1)),)}, "The line of MUG-BLUE has a quantity of -1."),
         (
             {"lines": (line("10.00", quantity=Decimal(3), quantity_left=Decimal(1)),)},
-            "Units of the order (2) were removed or refunded in the sales channel before it was imported.",
+            "Units of the order (2) were removed or refunded; what is left of it cannot be told exactly.",
         ),
         (
             {"refunds": (refund("1.00"),), "totals": {"left": usd("7.00")}},
-            "2.00 USD of the order were removed in the sales channel before it was imported.",
+            "2.00 USD of the order were removed, and what is left of it cannot be told exactly.",
         ),
         (
             {"unallocated_taxes": (vat("1.00"),)},
@@ -352,13 +354,32 @@ def test_carrier_services_are_sent_when_they_are_mapped() -> None:
 
 
 def test_statuses_are_in_fulfils_words() -> None:
-    """Authorised is not paid; partly shipped is partial."""
-    made = sale(
-        order(
-            "10.00",
-            payments=(),
-            financial_status=FinancialStatus.AUTHORISED,
-            fulfilment_status=FulfilmentStatus.PARTIAL,
-        )
-    )
-    assert (made.financial_status, made.fulfillment_status) == ("unpaid", "partial")
+    """Authorised is not paid."""
+    made = sale(order("10.00", payments=(), financial_status=FinancialStatus.AUTHORISED))
+    assert (made.financial_status, made.fulfillment_status) == ("unpaid", "unshipped")
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        (
+            {"fulfilment_status": FulfilmentStatus.PARTIAL},
+            "A part of the order was shipped before it was imported, and a sale would ship all of it again.",
+        ),
+        (
+            {"fulfilment_status": FulfilmentStatus.PARTIAL, "lines": (line("10.00", quantity_left=Decimal(0)),)},
+            "A part of the order was shipped before it was imported, and a sale would ship all of it again.",
+        ),
+        (
+            {"several_addresses": True, "shipping_address": None},
+            "The goods of the order go to several addresses, and a sale is shipped to one.",
+        ),
+    ],
+)
+def test_what_no_single_sale_can_ship_is_for_operations(changes: dict[str, Any], reason: str) -> None:
+    """Its figures are sound, so it is not finance's; and nothing is shipped twice, or to the billing address. A
+    back-fill leaves it out.
+    """
+    made = order("10.00", **changes)
+    assert sale_for(made, SETTINGS) == Unmappable(reason, "order.unshippable")
+    assert consequences(made, OPEN_GATE, made.placed_at).undecided in ("shipped in part", "to several addresses")

@@ -1,0 +1,136 @@
+"""Sightings: whether the goods of sales that we made are reserved in Fulfil, so that they count there and not twice.
+
+In: `LookForSales` (by timer while any are unseen), sales as they are read. Out: units that were seen, and their
+products to the stock reader. Key: `stock/sightings`. All calls are reads, of 500 sales at once, and repeat freely.
+A sale is seen when it is processing or done and has something to ship, or is cancelled: a draft, a quotation or a
+confirmed sale reserves nothing (rule 8). The instant of a sighting is when its read had *ended*: only a level whose
+read began after that has the reservation for certain.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+import msgspec
+from msgspec.structs import replace
+
+from connectors.fulfil.models import Ids
+from connectors.fulfil.sales import SALES, Sale
+from flows.model.sale_gate import CANCELLED
+from flows.model.stock import STOCK_READER, LookLevels, place_key
+from runtime.actor import Item
+from runtime.clock import to_instant
+from runtime.decision import (
+    Decision,
+    EffectDone,
+    EffectExhausted,
+    EffectRefused,
+    EffectUnknown,
+    Emit,
+    Message,
+    Timer,
+    Write,
+)
+from runtime.journal.journal import Journal
+
+NAME = "stock_sightings"
+KEY = "stock/sightings"
+_EVERY = timedelta(seconds=5)
+_SLOWLY = timedelta(seconds=30)
+"""When a look has seen nothing: sales that Fulfil processes in its own time."""
+_AGAIN_AFTER = timedelta(minutes=1)
+_MOVING = ("processing", "done")
+
+
+class LookForSales(Message, frozen=True):
+    """Look at the sales whose goods have not been seen."""
+
+
+class _Unseen(Message, frozen=True, kw_only=True):
+    sales: tuple[int, ...]
+
+
+class SightingsState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """`after`: the sale after which the next look goes on, so that those that stay unseen keep out no others."""
+
+    asking: bool = False
+    after: int = 0
+    next_at: datetime | None = None
+    """Not before then: a look is a call, however many orders have come meanwhile."""
+
+
+class StockSightings:
+    """The actor. See the module."""
+
+    name = NAME
+    message_type = LookForSales
+    state_type = SightingsState
+
+    def __init__(self, places: Sequence[str], journal: Journal, *, page_size: int) -> None:
+        self._places, self._journal, self._page_size = tuple(places), journal, page_size
+
+    def begin(self, key: str) -> SightingsState:  # noqa: ARG002 - there is one
+        """Nothing is under way."""
+        return SightingsState()
+
+    async def ready(self) -> None:
+        """It can always decide."""
+
+    async def resolve(self, items: Sequence[Item]) -> Sequence[Message | Exception]:
+        """The next sales that are unseen."""
+        return [await self._resolved(item) for item in items]
+
+    async def _resolved(self, item: Item) -> Message:
+        if not isinstance(item.message, LookForSales) or item.state.asking:
+            return item.message
+        for after in (item.state.after, 0) if item.state.after else (0,):
+            rows = await self._journal.query("sales_unseen", after, self._page_size)
+            if rows:
+                return _Unseen(sales=tuple(sale for (sale,) in rows))
+        return _Unseen(sales=())
+
+    def decide(self, state: SightingsState, message: Any, now: datetime) -> Decision:
+        """Look at them, and mark those whose goods are reserved."""
+        match message:
+            case _Unseen(sales=sales) if sales and state.next_at is not None and now < state.next_at:
+                return _later(state, state.next_at)
+            case _Unseen(sales=sales) if sales:
+                effect = SALES.read(Ids(sales)).effect("stock")
+                return Decision(state=replace(state, asking=True, after=sales[-1]), effects=(effect,))
+            case _Unseen():
+                return Decision(state=replace(state, after=0))
+            case EffectDone(result=sales):
+                return self._seen(state, sales, now)
+            case EffectRefused() | EffectExhausted() | EffectUnknown():
+                return _later(replace(state, asking=False), now + _AGAIN_AFTER)
+            case _:
+                return Decision(state=state)
+
+    def _seen(self, state: SightingsState, sales: Sequence[Sale], now: datetime) -> Decision:
+        at = to_instant(now)
+        seen = [sale.id for sale in sales if is_seen(sale)]
+        writes = [Write("see_units", (at, id_)) for id_ in seen] + [Write("reread_units", (at, id_)) for id_ in seen]
+        told = tuple(Emit(channel=STOCK_READER, key=place_key(place), message=LookLevels()) for place in self._places)
+        next_at = now + (_EVERY if seen else _SLOWLY)
+        decision = _later(replace(state, asking=False, next_at=now + _EVERY), next_at)
+        return replace(decision, writes=tuple(writes), emits=told if seen else ())
+
+    def project(self, key: str, before: SightingsState, after: SightingsState, now: datetime) -> Sequence[Write]:  # noqa: ARG002
+        """Nobody lists sightings."""
+        return ()
+
+    def announce(self, key: str, before: SightingsState, after: SightingsState) -> None:
+        """Nothing is counted."""
+
+
+def is_seen(sale: Sale) -> bool:
+    """Whether what the sale needs is in Fulfil's figures from now on."""
+    if sale.state in CANCELLED:
+        return True
+    return sale.state in _MOVING and (sale.state == "done" or bool(sale.shipments or sale.drop_shipments))
+
+
+def _later(state: SightingsState, due: datetime) -> Decision:
+    return Decision(state=state, timers=(Timer(name="look", due=due, message=LookForSales()),))
