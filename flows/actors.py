@@ -17,6 +17,7 @@ from flows.capabilities import fulfil_capabilities
 from flows.catalogue import Catalogue
 from flows.catalogue_refresh import CatalogueRefresh, RefreshPolicy
 from flows.config import Config, FulfilSettings
+from flows.customers import Customers
 from flows.desk import NAME as DESK
 from flows.desk import Desk
 from flows.flow_starts import FlowStartsActor
@@ -75,6 +76,7 @@ def engine_of(
         catalogue,
         CatalogueRefresh(catalogue.index, journal, _refresh_policy(config.fulfil), emit),
         SkuAliases(catalogue.index, check_every=timedelta(seconds=config.fulfil.catalogue_every_s), emit=emit),
+        Customers(journal, read_after=timedelta(seconds=config.fulfil.customers_read_after_s), emit=emit),
         AuditLog(journal, emit),
         CauseReleases(journal),
         Desk(emit),

@@ -36,6 +36,9 @@ from flows.catalogue_refresh import KEY as REFRESH_KEY
 from flows.catalogue_refresh import NAME as CATALOGUE_REFRESH
 from flows.catalogue_refresh import Refresh
 from flows.config import Config
+from flows.customers import KEY as CUSTOMERS_KEY
+from flows.customers import NAME as CUSTOMERS
+from flows.customers import ReadBack
 from flows.desk import NAME as DESK
 from flows.doors import Doors, public_routes
 from flows.fulfilment_watcher import NAME as FULFILMENT_WATCHER
@@ -121,7 +124,7 @@ _GC_THRESHOLDS = (50_000, 20, 50)
 """An order makes hundreds of short-lived objects and no cycles: looking for those less often saves CPU."""
 _RELEASING = (
     *(ORDER_IMPORTER, RUN_RECOVERY, ORDER_POLL, MANIFESTS, MISSING_ORDERS, LISTINGS, FLOW_STARTS),
-    *(FULFILMENT_WATCHER, ORDER_FULFILMENTS),
+    *(CUSTOMERS, FULFILMENT_WATCHER, ORDER_FULFILMENTS),
 )
 """Actors with something that a person can have decided on again, the one that comes first for a key."""
 _COMMANDS = ("pause", "resume", "release", "release_cause", "alias", "patch", "link", "backfill")
@@ -259,7 +262,16 @@ def telemetry_of(config: Config, clock: Clock) -> Telemetry:
             "sales_channel": config.sales_channels,
             "api": ("fulfil", "patchworks", "patchworks_callbacks"),
             "actor": (
-                *(ORDER_IMPORTER, CATALOGUE, CATALOGUE_REFRESH, SKU_ALIASES, AUDIT_LOG, CAUSE_RELEASES, DESK),
+                *(
+                    ORDER_IMPORTER,
+                    CATALOGUE,
+                    CATALOGUE_REFRESH,
+                    SKU_ALIASES,
+                    AUDIT_LOG,
+                    CAUSE_RELEASES,
+                    DESK,
+                    CUSTOMERS,
+                ),
                 *(RUN_RECOVERY, ORDER_POLL, MANIFESTS, MISSING_ORDERS, BACKFILL, LISTINGS),
                 *(FLOW_STARTS, RUN_FOLLOWER, FULFILMENT_WATCHER, ORDER_FULFILMENTS),
                 *(STOCK_MOVES, STOCK_READER, STOCK_SIGHTINGS, STOCK_PUBLISHER),
@@ -316,6 +328,7 @@ async def composed(config: Config, clock: Clock, telemetry: Telemetry) -> AsyncI
         await engine.post(CATALOGUE, CATALOGUE_KEY, Sync())
         await engine.post(CATALOGUE_REFRESH, REFRESH_KEY, Refresh())
         await engine.post(SKU_ALIASES, ALIASES_KEY, CheckAliases())
+        await engine.post(CUSTOMERS, CUSTOMERS_KEY, ReadBack())
         if config.recovery is not None:
             await engine.post(RUN_RECOVERY, SWEEP_KEY, Sweep())
         for name in polled(config):

@@ -95,6 +95,8 @@ def remarks(config: Config) -> tuple[list[Problem], list[str]]:
         except ConfigInvalid as error:
             problems.append(_problem("fulfil.capabilities", error))
     notes += _prices_unread(config)
+    if not problems:
+        notes += _returns(config)
     if config.patchworks is not None and config.patchworks.capabilities:
         try:
             notes += _notes("patchworks", PatchworksCapabilities, _patchworks_file(config.patchworks))
@@ -110,6 +112,18 @@ def _prices_unread(config: Config) -> list[str]:
         return []
     unnamed = "fulfil.api.names does not say what product.product.list_price is called"
     return [f"listings.{asked[0]}.compare_prices compares nothing: {unnamed}"]
+
+
+def _returns(config: Config) -> list[str]:
+    """Sales channels that want what the tenant is not known to do."""
+    if fulfil_capabilities(config.fulfil).returns == "readable":
+        return []
+    return [
+        f'sales_channels.{name}.returns is "create", and fulfil.capabilities does not say that returns can be read: '
+        "until it does, none is made, and goods that come back are cases (order.returned)"
+        for name, settings in config.sales_channels.items()
+        if settings.returns == "create"
+    ]
 
 
 def _contradictions(settings: FulfilSettings) -> list[str]:

@@ -62,7 +62,7 @@ MEANS: Final[Mapping[str, Mapping[str, str]]] = {
     "payments": _unless_readable("payments cannot be proven"),
     "invoices": _unless_readable("what was invoiced cannot be proven"),
     "ledger": _unless_readable("postings can be neither made nor proven"),
-    "returns": _unless_readable("goods that come back are not seen"),
+    "returns": _unless_readable("goods that come back are cases for operations"),
     # forms and limits of Fulfil's API
     "date_generation": _UNDERSTOOD,
     "time_precision": {"second": "changes of one second are told apart by their content"},

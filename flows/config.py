@@ -16,6 +16,7 @@ from connectors.patchworks.config import IntakeSettings, PatchworksConfig
 from connectors.patchworks.requests import Id
 from flows.formats import FORMATS
 from flows.model.bundles import Bundle, rules_broken
+from flows.model.customer import CustomerSettings
 from flows.model.fulfilments import FulfilmentSettings
 from flows.model.gate import OPEN_GATE, GateSettings
 from flows.model.listings import ListingSettings
@@ -87,6 +88,9 @@ class FulfilSettings(msgspec.Struct, frozen=True, kw_only=True):
     """How often the levels of all products are read again."""
     stock_sweep_page_every_s: Annotated[float, Meta(ge=0, le=3_600)] = 1.0
     """The distance between two pages of that, so that it never takes the calls of orders."""
+    customers_read_after_s: Annotated[float, Meta(gt=0, le=86_400)] = 900.0
+    """How long a new sale may wait to be read back for whose it is, so that many are read with one call; a hundred do
+    not wait."""
     capabilities: str = ""
     """The file in which `seamline probe fulfil` keeps what this tenant can do. Empty: nothing is known, and the least
     is assumed."""
@@ -134,6 +138,8 @@ class SalesChannelSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Which orders are imported, wait, or never are."""
     bundles: dict[str, Bundle] = {}
     """What a SKU that it sells as one thing is made of in Fulfil, by that SKU."""
+    customers: CustomerSettings = CustomerSettings()
+    """How its customers become parties in Fulfil."""
     returns: Literal["create", "case"] = "case"
     """Goods that come back after they were shipped: `create` makes their returns in Fulfil, which needs the capability
     `returns`; `case` leaves them to operations. A return that is in Fulfil already is recognised by either."""

@@ -40,6 +40,16 @@ class OrderImported(Event, frozen=True):
     seconds: float
 
 
+class CustomersCompared(Event, frozen=True):
+    """It was compared whose party these sales have with what was known of their customers."""
+
+    event = "customers.compared"
+    metrics = (
+        Counter("seamline_customer_sales_compared_total", "Sales whose party in Fulfil was compared.", amount="sales"),
+    )
+    sales: int
+
+
 class CaseOpened(Event, frozen=True):
     """An exception began, and waits for its owner."""
 

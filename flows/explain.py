@@ -67,7 +67,7 @@ def _standing(story: Story, opened: Sequence[CaseRow]) -> str:
         case "held":
             return f"{name} is held: it is stored whole, and nothing of it is in Fulfil."
         case "waiting":
-            return f"{name} {_waiting(story.timeline, asks=asks)}"
+            return f"{name} {_waiting(story, asks=asks)}"
         case "excluded":
             rule = _last(story.timeline, "excluded").get("rule")
             return (
@@ -103,9 +103,15 @@ _SHIPPING = {
 """How far the shipments of an order are, as a sentence."""
 
 
-def _waiting(timeline: Sequence[FactRow], *, asks: bool) -> str:
+def _waiting(story: Story, *, asks: bool) -> str:
     """For what an order waits, and whose move it is."""
-    values = _last(timeline, "waits")
+    values = _last(story.timeline, "waits")
+    if "delivery" in values:
+        ahead = f", {story.ahead}," if story.ahead else ""
+        return (
+            f"waits {values.get('for')}{ahead} to be in Fulfil: sent at once, they might become two customers there. "
+            "Next step, by Seamline: send it when that one is in Fulfil, or is held. Nobody has to act on this order."
+        )
     what, until = values.get("for", "for the import gate"), values.get("until")
     waits = f"waits {what}: it is stored whole, and nothing of it is in Fulfil."
     if asks:

@@ -283,6 +283,8 @@ class Story(msgspec.Struct, frozen=True, kw_only=True):
     timeline: tuple[FactRow, ...]
     pauses: tuple[PauseRow, ...] = ()
     """What is stopped now, and keeps it from going on."""
+    ahead: str = ""
+    """The order of the same customer that it waits for; empty: for none, or that one is decided on already."""
     patch: PatchRow | None = None
     """What a person changed of it."""
 
@@ -322,11 +324,13 @@ class Reading:
     async def story(self, key: str) -> Story:
         """What is known of one order; empty for a key that was never met."""
         rows = await self._query("order_by_key", key)
+        timeline = tuple(_fact(row) for row in await self._query("timeline", key, 0, _FOREVER))
         return Story(
             order=_order(rows[0]) if rows else None,
             key=key,
             cases=tuple(_case(row) for row in await self._query("cases_of", key)),
-            timeline=tuple(_fact(row) for row in await self._query("timeline", key, 0, _FOREVER)),
+            timeline=timeline,
+            ahead=await self._ahead(timeline),
             pauses=tuple(
                 pause
                 for pause in await self.pauses()
@@ -339,6 +343,14 @@ class Reading:
         """The patch of an order itself, which may be personal; None when it has none."""
         rows = await self._query("patch", key)
         return rows[0][0] if rows else None
+
+    async def _ahead(self, timeline: Sequence[FactRow]) -> str:
+        """The order whose delivery the last of these facts waits for."""
+        waits = [fact for fact in timeline if fact.kind == "waits"]
+        if not waits or "delivery" not in waits[-1].values:
+            return ""
+        rows = await self._query("order_on_its_way", _DECIDES, waits[-1].values["delivery"])
+        return str(rows[0][0]) if rows else ""
 
     async def undecided(self) -> int:
         """How many orders were received, and have not been decided on yet."""

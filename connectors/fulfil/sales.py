@@ -20,7 +20,7 @@ from connectors.fulfil.models import Model
 from connectors.fulfil.rows import Row
 from connectors.fulfil.tenant import Tenant
 from connectors.fulfil.typed import Reference, decimal_of
-from connectors.fulfil.wire import RECORDS_MAX
+from connectors.fulfil.wire import PARTY_FIELDS, RECORDS_MAX, FindSales, SaleParty, decode_sale_parties
 from connectors.http import Answer
 from runtime.errors import Unavailable
 
@@ -135,6 +135,28 @@ ORDER_LINES: Final[Read[OrderLines, Page[OrderLine]]] = Read(
     question=OrderLines,
     speak=_speak_order_lines,
     decode=_decode_order_lines,
+)
+
+
+# -- whose sales they are ----------------------------------------------------------------------------------------------
+
+
+def _speak_parties(asked: FindSales, tenant: Tenant) -> Spoken:
+    """A search rather than a read by ids, which is refused as a whole when one of them is gone."""
+    domain = (("channel", "=", asked.channel), ("channel_identifier", "in", asked.channel_identifiers))
+    limit = len(asked.channel_identifiers)
+    return search_read(tenant.model("sale.sale"), domain, PARTY_FIELDS, limit)
+
+
+def _decode_parties(answer: Answer, asked: FindSales, _tenant: Tenant) -> tuple[SaleParty, ...]:
+    sales = decode_sale_parties(answer.body)
+    if not {sale.channel_identifier for sale in sales}.issubset(asked.channel_identifiers):
+        raise Unavailable("Fulfil answered a search for the parties of sales with other sales than were asked for")
+    return sales
+
+
+SALE_PARTIES: Final[Read[FindSales, tuple[SaleParty, ...]]] = Read(
+    kind="sale_parties", question=FindSales, speak=_speak_parties, decode=_decode_parties
 )
 
 

@@ -32,7 +32,7 @@ _READS: Final[tuple[Read[Any, Any], ...]] = (
     *(read for model in MODELS for read in model.reads),
     *(step.standing for step in workflow.STEPS),
     *(orders.FIND_SALE, orders.SEARCH_PRODUCTS),
-    *(sales.ORDER_LINES, returns.FIND_RETURN),
+    *(sales.ORDER_LINES, sales.SALE_PARTIES, returns.FIND_RETURN),
     *(sales.SHIPPED_LINES.read, sales.SHIPPED_LINES.find),
     *(stock.STOCK_LEVELS, stock.PRODUCT_INVENTORY),
     parties.CONTACTS_BY_EMAIL,

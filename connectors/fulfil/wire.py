@@ -215,6 +215,8 @@ class CreatedSale(msgspec.Struct, frozen=True, kw_only=True):
     total: Decimal | None = None
     """With tax and shipping, in the sale's currency."""
     channel_identifier: str | None = None
+    party: int | None = None
+    """Whose sale it is; None where the answer does not say."""
 
 
 class SaleFound(msgspec.Struct, frozen=True, kw_only=True):
@@ -246,6 +248,7 @@ class _SaleRow(msgspec.Struct, frozen=True, kw_only=True):
     state: Any = None
     total_amount: Any = None
     channel_identifier: Any = None
+    party: Any = None
 
 
 class _SaleOfOrderRow(_SaleRow, frozen=True, kw_only=True):
@@ -274,6 +277,7 @@ def decode_created_sale(body: bytes) -> CreatedSale:
         state=_text(row.state),
         total=_figure(row.total_amount),
         channel_identifier=_text(row.channel_identifier),
+        party=_party(row.party),
     )
 
 
@@ -289,6 +293,24 @@ def decode_sales(body: bytes) -> tuple[SaleFound, ...]:
         )
         for row in _decode_sales(body)
     )
+
+
+class SaleParty(msgspec.Struct, frozen=True, gc=False):
+    """A sale of an order, and whose it is; `party` None: Fulfil does not say."""
+
+    id: _Id
+    channel_identifier: str
+    party: int | None = None
+
+
+PARTY_FIELDS: Final = ("channel_identifier", "party")
+decode_sale_parties: Final = msgspec.json.Decoder(tuple[SaleParty, ...]).decode
+
+
+def _party(value: Any) -> int | None:
+    """The id of a many2one: bare, or in a record with its name."""
+    id_ = value.get("id") if isinstance(value, dict) else value
+    return id_ if type(id_) is int and id_ > 0 else None
 
 
 def _number(row: _SaleRow) -> str | None:

@@ -188,7 +188,11 @@ class Reading:
         customer_id, email = id_text(source.customer_id), text_of(source.customer_email)
         customer_id = None if guest or customer_id == "0" else customer_id
         name = _joined(source.customer_firstname, source.customer_middlename, source.customer_lastname)
-        return Customer(id=customer_id, name=name, email=email) if customer_id or name or email else None
+        of = self.extension.company_order_attributes
+        company_id = id_text(of.get("company_id")) if isinstance(of, dict) else None
+        company_id = None if company_id == "0" else company_id
+        known = customer_id or company_id or name or email
+        return Customer(id=customer_id, company_id=company_id, name=name, email=email) if known else None
 
 
 def _extras(source: OrderIn, extension: ExtensionIn) -> Extras:

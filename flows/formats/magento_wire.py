@@ -180,6 +180,8 @@ class ExtensionIn(Extras, gc=False):
     applied_taxes: list[AppliedTaxIn] | None = None
     item_applied_taxes: list[ItemTaxesIn] | None = None
     taxes: list[AppliedTaxIn] | None = None
+    company_order_attributes: Json = None
+    """Of an order by a company (Adobe Commerce B2B): `{company_id, company_name}`."""
 
 
 class PaymentIn(msgspec.Struct, gc=False):

@@ -290,6 +290,7 @@ def _customer(customer: SeamlineCustomer | None) -> Customer | None:
         return None
     return Customer(
         id=text_of(customer.id),
+        company_id=text_of(customer.company_id),
         name=text_of(customer.name),
         email=text_of(customer.email),
         phone=text_of(customer.phone),

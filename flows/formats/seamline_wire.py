@@ -157,6 +157,9 @@ class SeamlineCustomer(msgspec.Struct, gc=False):
     """Who ordered."""
 
     id: Annotated[str | None, _Meta(description="The sales channel's own; absent for a guest.")] = None
+    company_id: Annotated[
+        str | None, _Meta(description="Of the company that they buy for (B2B): it is the customer then.")
+    ] = None
     name: str | None = None
     email: str | None = None
     phone: str | None = None

@@ -367,10 +367,13 @@ class _Reading:
         source, who = self.source, self.source.customer
         email = text_of(source.email) or text_of(source.contact_email)
         phone = text_of(source.phone)
+        company_id = id_text(source.company.get("id")) if isinstance(source.company, dict) else None
         if who is None:
-            return Customer(email=email, phone=phone) if email or phone else None
+            known = email or phone or company_id
+            return Customer(company_id=company_id, email=email, phone=phone) if known else None
         return Customer(
             id=id_text(who.id),
+            company_id=company_id,
             name=_joined(who.first_name, who.last_name),
             email=email or text_of(who.email),
             phone=phone or text_of(who.phone),

@@ -261,6 +261,8 @@ class OrderIn(msgspec.Struct, gc=False):
     payment_gateway_names: list[str] | None = None
     gateway: str | None = None
     customer: CustomerIn | None = None
+    company: Json = None
+    """Of an order by a company (B2B): `{id, location_id}`."""
     billing_address: AddressIn | None = None
     shipping_address: AddressIn | None = None
     email: str | None = None

@@ -108,6 +108,11 @@ def bundles_kept(
     return {**added, **bundles_in(before, made), **bundles_in(after, made)}
 
 
+def part_id(line_id: str, sku: str) -> str:
+    """The id of the line that one component of a bundle's line becomes."""
+    return f"{line_id or _NO_ID}:{sku}"
+
+
 def skus_of(order: Order, bundles: Mapping[str, Bundle]) -> list[str]:
     """The SKUs that a sale of the order needs; empty text for a line that has none."""
     if not bundles:
@@ -159,7 +164,7 @@ def _components(line: Line, rule: Bundle, *, included: bool) -> Iterator[Line]:
         quantity, left = _times(line.quantity, component.quantity), line.quantity_left
         yield msgspec.structs.replace(
             line,
-            id=f"{line.id or _NO_ID}:{sku}",
+            id=part_id(line.id, sku),
             sku=sku,
             quantity=quantity,
             unit_price=_each(grosses[n], quantity),

@@ -7,14 +7,16 @@ does not. A return may be published in pieces; each piece is dealt with once, an
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
+from types import MappingProxyType
 
 import msgspec
 
+from flows.model.bundles import Bundle, part_id
 from flows.model.content import content_of
 from flows.model.money import EXACT, ZERO, MixedCurrencies
-from flows.model.order import Amount, Order, RefundStatus, Restock, Units
+from flows.model.order import Amount, Line, Order, RefundStatus, Restock, Units
 
 
 class ExchangeBack(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -82,8 +84,10 @@ class SoldLine(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         return sum((units for _, units in self.returns), ZERO)
 
 
-def goods_back(order: Order, currency: str) -> tuple[GoodsBack, ...]:
-    """All goods that come back by this version of the order."""
+def goods_back(
+    order: Order, currency: str, bundles: Mapping[str, Bundle] = MappingProxyType({})
+) -> tuple[GoodsBack, ...]:
+    """All goods that come back by this version of the order, by the lines of its sale: of a bundle, the components."""
     if not order.refunds and not order.returns:
         return ()
     sold = {line.id: line for line in order.lines}
@@ -101,7 +105,7 @@ def goods_back(order: Order, currency: str) -> tuple[GoodsBack, ...]:
     return tuple(
         GoodsBack(
             id=back,
-            lines=tuple(lines.values()),
+            lines=tuple(part for line in lines.values() for part in _parts(line, bundles)),
             exchanges=published[back].exchanges if back in published else 0,
         )
         for back, lines in found.items()
@@ -132,6 +136,21 @@ def _line(units: Units, sku: str, worth: Decimal | None, currency: str) -> LineB
         line=units.line, sku=sku, quantity=units.quantity, restock=units.restock, reason=units.reason, worth=worth,
         exchange=instead,
     )  # fmt: skip
+
+
+def _parts(line: LineBack, bundles: Mapping[str, Bundle]) -> Iterator[LineBack]:
+    """The line, or the components of its bundle; what was refunded for all of them stands with the first."""
+    rule = bundles.get(line.sku)
+    if rule is None:
+        yield line
+        return
+    worth, exchange = line.worth, line.exchange
+    for sku, component in rule.components.items():
+        quantity = EXACT.multiply(line.quantity, Decimal(component.quantity))
+        yield msgspec.structs.replace(
+            line, line=part_id(line.line, sku), sku=sku, quantity=quantity, worth=worth, exchange=exchange
+        )
+        worth, exchange = (None if worth is None else ZERO), None
 
 
 def _added(one: LineBack, other: LineBack) -> LineBack:
@@ -175,18 +194,31 @@ def _rest(line: LineBack, before: Sequence[GoodsBack]) -> LineBack:
     return line if rest == line.quantity else msgspec.structs.replace(line, quantity=rest, worth=None)
 
 
-def content_without(order: Order, goods: Iterable[GoodsBack]) -> str:
+def content_without(
+    order: Order, goods: Iterable[GoodsBack], bundles: Mapping[str, Bundle] = MappingProxyType({})
+) -> str:
     """The digest of the order with these units not given back: what it was before, if nothing else has changed."""
     units: dict[str, Decimal] = {}
     for line in (line for each in goods for line in each.lines):
         units[line.line] = EXACT.add(units.get(line.line, ZERO), line.quantity)
     lines = []
     for each in order.lines:
-        left, back = each.quantity_left, units.get(each.id)
-        if left is not None and back is not None:
+        left, back = each.quantity_left, _back_of(each, units, bundles)
+        if left is not None and back:
             each = msgspec.structs.replace(each, quantity_left=min(EXACT.add(left, back), each.quantity))  # noqa: PLW2901
         lines.append(each)
     return content_of(msgspec.structs.replace(order, lines=tuple(lines)))
+
+
+def _back_of(line: Line, units: Mapping[str, Decimal], bundles: Mapping[str, Bundle]) -> Decimal:
+    """The pieces of a line of the order that these units of the sale's lines make: of a bundle, whole ones."""
+    rule = bundles.get(line.sku or "")
+    if rule is None:
+        return units.get(line.id, ZERO)
+    return min(
+        EXACT.divide_int(units.get(part_id(line.id, sku), ZERO), Decimal(component.quantity))
+        for sku, component in rule.components.items()
+    )
 
 
 def replaced(dealt: Sequence[GoodsBack], *pieces: GoodsBack) -> tuple[GoodsBack, ...]:

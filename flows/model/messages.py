@@ -12,7 +12,8 @@ class Recheck(Message, frozen=True, kw_only=True):
     """Look at a held order again: what it waited for may have come, or a person has released it."""
 
     because: str
-    """`catalogue`, `person`, `cause` (a person has released all orders of it), or `later`: its own timer."""
+    """`catalogue`, `person`, `cause` (a person has released all orders of it), `customer` (the first order of theirs is
+    decided on), or `later`: its own timer."""
 
 
 class Release(Message, frozen=True, kw_only=True):
@@ -52,3 +53,20 @@ class Record(Message, frozen=True, kw_only=True):
     values: Mapping[str, str]
     """What is needed to tell decisions of one kind apart. Nothing personal."""
     reason: str
+
+
+CUSTOMERS = "customers"
+"""The actor that knows whose party in Fulfil each customer is."""
+
+
+class CustomerFree(Message, frozen=True, kw_only=True):
+    """An order for which others of its customer wait has come to rest: have them decided on, those bought first ahead.
+
+    `known`: it is in Fulfil, so all of them may go; else the first of them. `placed_us` and `order` are the purchase
+    (microseconds since 1970 UTC) and key of the last one that was sent on.
+    """
+
+    claims: tuple[str, ...]
+    known: bool
+    placed_us: int = -(1 << 62)
+    order: str = ""

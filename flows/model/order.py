@@ -303,9 +303,10 @@ class Conflict(msgspec.Struct, frozen=True, gc=False):
 
 
 class Customer(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """Who ordered. `id` is the sales channel's own, None for a guest."""
+    """Who ordered. `id` is the sales channel's own, None for a guest; `company_id` that of the company they buy for."""
 
     id: str | None = None
+    company_id: str | None = None
     name: Personal | None = None
     email: Personal | None = None
     phone: Personal | None = None

@@ -142,6 +142,10 @@ class OrderState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The gate wants its shipments on hold in Fulfil until a person has looked."""
     held: tuple[int, ...] = ()
     """The shipments in Fulfil that we have put on hold, and not released."""
+    customer: tuple[str, ...] = ()
+    """Whose it is, and hashes of what Fulfil knows them by: `Buyer.claims`. Empty: its party is its own."""
+    party: int | None = None
+    """Whose sale it is in Fulfil, when the answer to the create has said so."""
     sale: int | None = None
     sale_number: str | None = None
     units: dict[str, int] = {}

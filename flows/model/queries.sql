@@ -64,6 +64,45 @@ DELETE FROM order_patch WHERE key = ?1;
 -- A person has linked a sale that was made by hand to an order.
 INSERT INTO sale_link (sale, key) VALUES :rows(2) ON CONFLICT (sale) DO UPDATE SET key = excluded.key;
 
+-- name: end_customer_wait
+-- An order waits for its customer no longer: (order).
+DELETE FROM customer_wait WHERE "order" = ?1;
+
+-- name: put_customer_wait
+-- An order waits until a claim of its customer is free.
+INSERT INTO customer_wait (claim, placed_at, "order") VALUES :rows(3) ON CONFLICT DO NOTHING;
+
+-- name: drop_customer_sale
+-- It is compared whose these sales are, or never will be.
+DELETE FROM customer_sale WHERE sale IN (:ids);
+
+-- name: put_customer_sale
+-- A sale of which it is still to be compared whose it is.
+INSERT INTO customer_sale (sale, "order", channel, customer, own, party, since, asked) VALUES :rows(8)
+ON CONFLICT DO NOTHING;
+
+-- name: put_off_customer_sale
+-- Fulfil did not tell whose a sale is, and is asked again later: (since when it waits, how often asked, sale).
+UPDATE customer_sale SET since = ?1, asked = ?2 WHERE sale = ?3;
+
+-- name: put_customer
+-- Whose party a customer is, as far as it is known.
+INSERT INTO customer (id, party, sale, "order", channel, own, other_party, other_sale, other_order, shares_with, accepted,
+  checked_at) VALUES :rows(12)
+ON CONFLICT (id) DO UPDATE SET
+  party = excluded.party, sale = excluded.sale, "order" = excluded."order", channel = excluded.channel,
+  own = excluded.own, other_party = excluded.other_party, other_sale = excluded.other_sale,
+  other_order = excluded.other_order, shares_with = excluded.shares_with, accepted = excluded.accepted,
+  checked_at = excluded.checked_at;
+
+-- name: accept_customer
+-- A person says that it is right as it is: the later party is the customer's, and may be another's as well: (customer).
+UPDATE customer SET
+  party = coalesce(other_party, party), sale = coalesce(other_sale, sale), "order" = coalesce(other_order, "order"),
+  other_party = NULL, other_sale = NULL, other_order = NULL, accepted = coalesce(shares_with, accepted),
+  shares_with = NULL
+WHERE id = ?1;
+
 -- name: products
 -- Every product, for the index in memory, and whether it can be on an order: (after product, limit).
 SELECT product, sku, active AND sellable IS NOT 0 FROM catalogue
@@ -694,3 +733,64 @@ SELECT m.key, b.bytes FROM message m JOIN body b ON b.delivery = m.delivery WHER
 -- By sales channel: levels that are not sent yet, and since when the oldest of them was due.
 SELECT sales_channel, count(*), min(changed_at) FROM stock_published WHERE sent_at IS NULL AND refused_at IS NULL
 GROUP BY sales_channel;
+
+-- name: orders_on_their_way
+-- The states of orders that are on their way to Fulfil: (the actor that decides on orders, after intent, limit).
+SELECT i.id, s.body FROM intent i JOIN state s ON s.actor = i.actor AND s.key = i.key
+WHERE i.actor = ?1 AND i.id > ?2 AND i.api = 'fulfil' AND i.share = 'orders' AND i.kind = 'create_order'
+ORDER BY i.id LIMIT ?3;
+
+-- name: order_on_its_way
+-- The order that keeps a delivery, because it is not done with it: (the actor that decides on orders, delivery).
+SELECT key FROM state WHERE keeps = ?2 AND actor = ?1;
+
+-- name: claims_awaited
+-- Claims for which orders wait: (after claim, limit).
+SELECT DISTINCT claim FROM customer_wait WHERE claim > ?1 ORDER BY claim LIMIT ?2;
+
+-- name: orders_awaiting
+-- Who waits for a claim, in order of purchase: (claim, and of those after an instant of purchase and an order, limit).
+SELECT placed_at, "order" FROM customer_wait WHERE claim = ?1 AND (placed_at, "order") > (?2, ?3)
+ORDER BY placed_at, "order" LIMIT ?4;
+
+-- name: customers_with_own_address
+-- Customers whom Fulfil knows by an address of their own: (after customer, limit).
+SELECT id FROM customer WHERE own = 1 AND id > ?1 ORDER BY id LIMIT ?2;
+
+-- name: sales_with_own_address
+-- Customers of whom a sale was made under an address of their own, and is not compared yet: (after sale, limit).
+SELECT sale, customer FROM customer_sale WHERE own = 1 AND sale > ?1 ORDER BY sale LIMIT ?2;
+
+-- name: orders_of_customer
+-- Orders of a customer that are in Fulfil, one or two of them: (customer).
+SELECT "order" FROM customer WHERE id = ?1 UNION SELECT "order" FROM customer_sale WHERE customer = ?1 LIMIT 2;
+
+-- name: customer_sales_counted
+-- Sales of which Fulfil is still to be asked whose they are, and since when the oldest waits, by its sales channel; those
+-- that were asked about in vain count only when they have waited since then: (since).
+SELECT channel, count(*), min(since) FROM customer_sale WHERE party IS NULL AND (asked = 0 OR since <= ?1)
+GROUP BY channel;
+
+-- name: customer_sales_to_ask
+-- The oldest of them: (Fulfil's sales channel, since, up to sale, limit).
+SELECT sale, "order", channel, customer, own, party, since, asked FROM customer_sale
+WHERE party IS NULL AND channel = ?1 AND (asked = 0 OR since <= ?2) AND sale <= ?3 ORDER BY sale LIMIT ?4;
+
+-- name: customer_sales_told
+-- Sales whose party is known, and not compared yet: (limit).
+SELECT sale, "order", channel, customer, own, party, since, asked FROM customer_sale
+WHERE party IS NOT NULL ORDER BY sale LIMIT ?1;
+
+-- name: customers
+-- What is known of some customers: (:keys).
+SELECT id, party, sale, "order", channel, own, other_party, other_sale, other_order, shares_with, accepted, checked_at
+FROM customer WHERE id IN (:keys);
+
+-- name: customers_of_parties
+-- The customers that some parties are: (:ids).
+SELECT party, id, shares_with, accepted FROM customer WHERE party IN (:ids) ORDER BY id;
+
+-- name: customers_in_conflict
+-- Customers whose conflict was not looked at since: (instant, limit).
+SELECT id, party, sale, "order", channel, own, other_party, other_sale, other_order, shares_with, accepted, checked_at
+FROM customer WHERE (other_party IS NOT NULL OR shares_with IS NOT NULL) AND checked_at < ?1 ORDER BY checked_at LIMIT ?2;

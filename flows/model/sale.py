@@ -15,6 +15,7 @@ from decimal import Decimal
 import msgspec
 
 from connectors.fulfil import wire
+from flows.model.customer import Buyer
 from flows.model.left import units_unsaid
 from flows.model.money import EXACT, ZERO, MixedCurrencies, Money, digits_of, quotient, rounded
 from flows.model.order import (
@@ -114,10 +115,15 @@ class _Stop(Exception):
         self.answer = answer
 
 
-def sale_for(order: Order, settings: SaleSettings) -> wire.CreateOrder | Unmapped | Unmappable:
-    """The sale of this order, exactly; or the first thing that stands against it. Never raises."""
+def sale_for(
+    order: Order, settings: SaleSettings, buyer: Buyer | None = None
+) -> wire.CreateOrder | Unmapped | Unmappable:
+    """The sale of this order, exactly; or the first thing that stands against it. Never raises.
+
+    `buyer` is how Fulfil is to know the customer; None: by the address that stands on the order.
+    """
     try:
-        return _Mapping(order, settings).sale()
+        return _Mapping(order, settings, buyer).sale()
     except _Stop as stop:
         return stop.answer
     except MixedCurrencies as error:
@@ -127,8 +133,8 @@ def sale_for(order: Order, settings: SaleSettings) -> wire.CreateOrder | Unmappe
 class _Mapping:
     """One order on its way: the currency of the sale, and the sum of all parts so far."""
 
-    def __init__(self, order: Order, settings: SaleSettings) -> None:
-        self.order, self.settings = order, settings
+    def __init__(self, order: Order, settings: SaleSettings, buyer: Buyer | None) -> None:
+        self.order, self.settings, self.buyer = order, settings, buyer
         self.currency = order.currency_on(settings.side)
         self.digits = digits_of(self.currency)
         self.included = order.taxes_included
@@ -321,13 +327,15 @@ class _Mapping:
         raise _Stop(Unmappable(reason))
 
     def customer(self) -> wire.Customer:
-        order, who = self.order, self.order.customer
+        order, who, buyer = self.order, self.order.customer, self.buyer
         names = [
             address.name or address.company for address in (order.billing_address, order.shipping_address) if address
         ]
-        contacts = [] if who is None else [("email", who.email), ("phone", who.phone)]
+        emails = (who.email if who else None,) if buyer is None else buyer.emails
+        contacts = [*(("email", email) for email in emails), ("phone", who.phone if who else None)]
+        company = buyer.company if buyer is not None else None
         return wire.Customer(
-            name=next(filter(None, [who.name if who else None, *names]), _GUEST),
+            name=next(filter(None, [company, who.name if who else None, *names]), _GUEST),
             contacts=tuple((kind, value) for kind, value in contacts if value),
         )
 

@@ -20,6 +20,7 @@ from flows.model.proof import prove
 from flows.model.skus import SkuIndex, folded
 from flows.model.units import unit_rows
 from flows.order_importer.decision import decide
+from flows.order_importer.first_orders import FirstOrders, customer_rows
 from flows.order_importer.linking import LOOK_UPS, Links, linked
 from flows.order_importer.messages import (
     AuthorisationEnds,
@@ -37,7 +38,7 @@ from flows.order_importer.parts import CAUTIOUS, LATER_VERSION, NAME, Policy
 from flows.order_importer.patching import Patches, asked, patched_by_person, read_with
 from flows.order_importer.weighing import presented
 from runtime.actor import Item
-from runtime.clock import to_datetime
+from runtime.clock import to_datetime, to_instant
 from runtime.decision import Decision, EffectDone, Message, Write
 from runtime.delivery import DeliveryReceived
 from runtime.journal.journal import Journal
@@ -84,14 +85,18 @@ class OrderImporter:
         }
         self._hints = Hints(catalogue, journal)
         self._patches, self._links = Patches(journal), Links(journal)
+        self._first_orders = FirstOrders(sales_channels, journal, self._read_again)
 
     def begin(self, key: str) -> OrderState:  # noqa: ARG002 - every order begins alike
         """An order that was never met."""
         return OrderState()
 
     async def ready(self) -> None:
-        """No order is judged before Fulfil's products, and what people changed of orders, are known at all."""
+        """No order is judged before Fulfil's products, what people changed of orders, and which customers have an order
+        on its way, are known at all.
+        """
         await self._patches.load()
+        await self._first_orders.load()
         await self._catalogue.ready.wait()
 
     @property
@@ -151,10 +156,16 @@ class OrderImporter:
         changed = read_with(format_, body, patch)
         return changed if isinstance(changed, Unreadable) else format_.read(sales_channel, changed)
 
+    async def _read_again(self, key: str, body: bytes) -> Order | Unreadable:
+        """An order that was read before, as it is read now."""
+        return self._read_as(partition_of(key), body, await self._patches.stored(key))
+
     async def _presented(self, item: Item, order: Order) -> OrderPresented:
         """An order with its proof, and what is known of the SKUs that cannot be sold."""
         delivery, version, received_us = _came_as(item)
         settings, sellable = self._sales_channels[order.sales_channel], self._catalogue.sellable
+        waited = isinstance(item.message, Recheck) and item.message.because == "customer"
+        buyer = await self._first_orders.buyer(order, waited=waited)
         before = await self._in_fulfil(item, order) if item.state.status is Status.IMPORTED else None
         bundles = bundles_in(order, settings.bundles)
         if before is not None:
@@ -171,6 +182,7 @@ class OrderImporter:
             before=before,
             by_person=isinstance(item.message, Recheck) and item.message.because in ("person", "cause"),
             bundles=bundles,
+            buyer=buyer,
             products=self._exchanged(order) if order.refunds or order.returns else {},
         )
         return await self._doubted(presented, doubtful) if doubtful else presented
@@ -221,15 +233,19 @@ class OrderImporter:
         return tuple(f"{id_} ({names[id_]})" if names.get(id_) else str(id_) for id_ in products)
 
     def decide(self, state: OrderState, message: Any, now: datetime) -> Decision:
+        """What is decided; but first orders of a customer go to Fulfil one after another."""
+        return self._first_orders.admitted(state, self._decided(state, message, now))
+
+    def _decided(self, state: OrderState, message: Any, now: datetime) -> Decision:
         """See `decide` of the package, and for what people ask `patching` and `linking`; the settings are those of the
-        order's sales channel.
+        order's sales channel. Pure.
         """
         if isinstance(message, OrderPresented):
             name = message.order.sales_channel
             settings = self._sales_channels[name]
             return presented(state, message, now, settings.sale, settings.gate, self._policies[name])
         if isinstance(message, OrderPatched):
-            return patched_by_person(state, message, now, self.decide)
+            return patched_by_person(state, message, now, self._decided)
         if state.linking is not None or state.given_up or isinstance(message, LinkOrder):
             about_a_link = linked(state, message, now, self._policy)
             if about_a_link is not None:
@@ -258,14 +274,18 @@ class OrderImporter:
         (told,) = await self.resolve([Item(key, state, question, None)])
         if not isinstance(told, OrderPatched):
             raise told if isinstance(told, Exception) else TypeError(f"a patch cannot be foreseen by {type(told)}")
-        return state, told, self.decide(state, told, to_datetime(self._journal.clock.now()))
+        return state, told, self._decided(state, told, to_datetime(self._journal.clock.now()))
 
     # -- what follows from a decision ----------------------------------------------------------------------------------
 
     def project(self, key: str, before: OrderState, after: OrderState, now: datetime) -> Sequence[Write]:
-        """The order's row in the list, and its cases."""
+        """The rows of the order: in the list, its cases, what it needs of the stock, and its customer."""
         rows = order_rows(key, before, after, now)
-        return [*rows, *unit_rows(key, before, after, now)] if self._policy.counts_units else rows
+        if self._policy.counts_units:
+            rows = [*rows, *unit_rows(key, before, after, now)]
+        if after.customer or before.customer:
+            rows = [*rows, *customer_rows(key, before, after, to_instant(now))]
+        return rows
 
     def announce(self, key: str, before: OrderState, after: OrderState) -> None:
         """Count what became of the order."""

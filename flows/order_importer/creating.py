@@ -53,7 +53,14 @@ def created(state: OrderState, done: EffectDone, sale: CreatedSale, now: datetim
     if sale.total is not None and sale.total != Decimal(state.amount):
         cases = (*cases, _mismatch(state, sale.id, sale.total, now))
     imported = msgspec.structs.replace(
-        state, status=Status.IMPORTED, sale=sale.id, sale_number=sale.number, given_up="", later=None, cases=cases
+        state,
+        status=Status.IMPORTED,
+        sale=sale.id,
+        sale_number=sale.number,
+        party=sale.party,
+        given_up="",
+        later=None,
+        cases=cases,
     )
     fact = called("created", done, {"sale": sale.id, "found_by_look": done.found_by_look})
     if imported.on_hold:

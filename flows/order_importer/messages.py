@@ -8,6 +8,7 @@ import msgspec
 
 from connectors.fulfil.sales import Sale
 from flows.model.bundles import Bundle
+from flows.model.customer import Buyer
 from flows.model.order import Order
 from flows.model.proof import Proof
 from runtime.decision import Message
@@ -34,6 +35,8 @@ class OrderPresented(Message, frozen=True, kw_only=True):
     """The version that is in Fulfil, when this one differs from it and its payload is still there."""
     by_person: bool = False
     """A person has asked to look at it again."""
+    buyer: Buyer | None = None
+    """How Fulfil is to know the customer; None: by the address that stands on the order."""
     products: dict[str, int] = msgspec.field(default_factory=dict)
     """SKU of what is shipped in exchange for what comes back -> the product, where it is exactly one."""
 

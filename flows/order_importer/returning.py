@@ -133,7 +133,8 @@ def _lines_read(state: OrderState, work: Work, rows: Sequence[SaleLine], now: da
     }
     moves = tuple(move for line in found.values() for move in line.moves)
     if not found:
-        return _all_fail(state, work, "its sale has no such line", now)
+        how = "was made by hand, and does not know the lines of the order" if state.by_hand else "has no such line"
+        return _all_fail(state, work, f"its sale {how}", now)
     state = _replace(state, work=_replace(work, found=found))
     if not moves:
         return _find_returns(state, found)

@@ -79,7 +79,7 @@ def shown_again(
     state = _passed(msgspec.structs.replace(state, later=None), message, gated, now)
     if later.cancelled:
         return _cancel(state, later, now, policy)
-    goods = undealt(goods_back(message.order, state.currency), state.dealt_with)
+    goods = undealt(goods_back(message.order, state.currency, state.bundles), state.dealt_with)
     work = Work(goal="edit", target=later, back=goods, no_returns=policy.no_returns, products=message.products)
     if later.content != state.content:
         return _edited(state, work, message, now, sale, policy)
@@ -93,6 +93,7 @@ def _edited(
 ) -> Decision:
     """Something of which the sale is made has changed. Units that were given back may be all of it."""
     later, goods = later_of(message), work.back
+    only_goods = bool(goods) and content_without(message.order, goods, state.bundles) == state.content
     if message.before is not None and message.bundles:
         state = msgspec.structs.replace(state, bundles={**state.bundles, **message.bundles})
     before, after = _mapped(message.before, message, sale), _mapped(message.order, message, sale)
@@ -101,7 +102,7 @@ def _edited(
     refused = change.reason if isinstance(change, NotAmendable) else ""
     amendment = None if isinstance(change, NotAmendable) else change
     work = msgspec.structs.replace(work, amendment=amendment, refused=refused, told=told)
-    if goods and content_without(message.order, goods) == state.content:  # shipped or not: that is for Fulfil to say
+    if only_goods:  # shipped or not: that is for Fulfil to say
         return with_facts(begin(_met(state, later), work), returning.fact_of(goods))
     state = _met(msgspec.structs.replace(state, returned=replaced(state.returned, *goods)), later)
     edited = Fact(kind="edited_after_import", values={"version": later.version})
@@ -180,7 +181,7 @@ def _mapped(
     if order is None:
         return None
     whole = msgspec.structs.replace(left_of(order) or order, fulfilment_status=FulfilmentStatus.UNSHIPPED)
-    return sale_for(under_fulfils_skus(exploded(whole, message.bundles), message.aliases), settings)
+    return sale_for(under_fulfils_skus(exploded(whole, message.bundles), message.aliases), settings, message.buyer)
 
 
 def _change(

@@ -97,7 +97,8 @@ def _weigh(
         given_up=state.given_up,
         bundles=state.bundles,
         waived=state.waived or (message.by_person and state.status is Status.WAITING),
-        returned=goods_back(message.order, total.currency),
+        customer=message.buyer.claims if message.buyer is not None else (),
+        returned=goods_back(message.order, total.currency, message.bundles),
         cases=state.cases,
     )
     if order.cancelled_at is not None:
@@ -116,7 +117,7 @@ def _weigh(
     cases += [case_of(UNKNOWN, sku, _missing(sku, message.hints), state, now) for sku in message.missing]
     cases += [case_of(AMBIGUOUS, sku, _shared(sku, of), state, now) for sku, of in message.ambiguous.items()]
     if not cases:
-        sold = sale_for(under_fulfils_skus(exploded(order, message.bundles), message.aliases), settings)
+        sold = sale_for(under_fulfils_skus(exploded(order, message.bundles), message.aliases), settings, message.buyer)
         match sold:
             case Unmapped() as unmapped:
                 kind = _UNMAPPED.get(unmapped.kind, "order.unmapped")

@@ -59,8 +59,9 @@ def test_an_alias_releases_its_orders_in_order_of_purchase_and_outlasts_a_crash(
             await world.until_sales(6)
             await world.until_idle()
             assert await world.cases() == []
-            placed = {order.order_id: (await world.state(order)).placed_at for order in made[:6]}
-            assert fulfil.began == sorted(fulfil.began, key=lambda id_: placed[id_])
+            decided = await world.sql("SELECT subject FROM fact WHERE kind = 'decided' ORDER BY id")
+            by_purchase = sorted(made[:6], key=lambda order: order.placed_at)
+            assert [subject for (subject,) in decided] == [key_of(order) for order in by_purchase]
             assert all(good.skus[0].encode() in fulfil.sales[3, order.order_id].body for order in made[:6])
             assert not any(sku.encode() in sale.body for sku in missing for sale in fulfil.sales.values())
         async with process(store, fulfil) as world:

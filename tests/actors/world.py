@@ -27,6 +27,7 @@ from connectors.fulfil.wire import (
     ProductPage,
     ProductPageRequest,
     SaleFound,
+    SaleParty,
     key_of_create,
 )
 from flows.audit_log import AuditLog
@@ -37,6 +38,9 @@ from flows.catalogue_refresh import KEY as REFRESH_KEY
 from flows.catalogue_refresh import NAME as CATALOGUE_REFRESH
 from flows.catalogue_refresh import CatalogueRefresh, Refresh, RefreshPolicy
 from flows.config import SalesChannelSettings
+from flows.customers import KEY as CUSTOMERS_KEY
+from flows.customers import NAME as CUSTOMERS
+from flows.customers import Customers, ReadBack
 from flows.demo.orders import GeneratedOrder, catalogue, generate
 from flows.desk import NAME as DESK
 from flows.desk import Desk
@@ -87,16 +91,30 @@ class Sale(msgspec.Struct, frozen=True, kw_only=True):
     identifier: str
     body: bytes
     total: Decimal
+    party: int
 
 
 class Fulfil:
-    """The twin. `weather`, when set, is asked before each call and may raise; `lose` names answers that get lost."""
+    """The twin. `weather`, when set, is asked before each call and may raise; `lose` names answers that get lost.
+
+    Orders that name the same e-mail address are of one party. With `overlaps` a create does not see a party that is
+    made after it began, as of an ERP that looks first and locks nothing.
+    """
 
     name = "fulfil"
 
     def __init__(self, *, products: int = 500) -> None:
         self.products: dict[int, Product] = {}
         self.sales: dict[tuple[int, str], Sale] = {}
+        self.parties: list[set[str]] = []
+        """The e-mail addresses of each party; its id is its place, counted from 1."""
+        self.overlaps = False
+        self.tells_party = False
+        """Whether the answer to a create says whose the sale is."""
+        self.refuses: set[str] = set()
+        """Orders that are refused."""
+        self._seen: dict[tuple[int, str], int] = {}
+        """How many parties there were when the create of an order began."""
         self.calls: Counter[str] = Counter()
         self.bodies: dict[str, list[bytes]] = {}
         self.began: list[str] = []
@@ -120,6 +138,8 @@ class Fulfil:
         """One call, as the vendor would answer it."""
         self.calls[kind] += 1
         self.under_way += 1
+        if kind == "create_order":
+            self._seen[key_of_create(body)] = len(self.parties)
         self.under_way_max = max(self.under_way_max, self.under_way)
         try:
             await anyio.sleep(self.takes_s)
@@ -140,6 +160,10 @@ class Fulfil:
                         for sale in found
                         if sale is not None
                     )
+                case "sale_parties":
+                    wanted = msgspec.json.decode(body, type=FindSales)
+                    found = (self.sales.get((wanted.channel, each)) for each in wanted.channel_identifiers)
+                    return tuple(SaleParty(sale.id, sale.identifier, sale.party) for sale in found if sale is not None)
             raise Refused(f"no such call: {kind}", code="404")
         finally:
             self.under_way -= 1
@@ -153,7 +177,7 @@ class Fulfil:
             raise failure
         assert kind == "create_order"
         sale = self.sales.get(key_of_create(body))
-        return None if sale is None else _created(sale)
+        return None if sale is None else self._created(sale)
 
     def _create(self, body: bytes) -> CreatedSale:
         channel, identifier = key_of_create(body)
@@ -163,13 +187,34 @@ class Fulfil:
             raise Unknown("the connection broke")
         sale = self.sales.get((channel, identifier))
         if sale is None:
+            if identifier in self.refuses:
+                raise Refused("this order is refused", code="E1000")
             self.began.append(identifier)
-            total = Decimal(msgspec.json.decode(body)[1]["amount"]["decimal"])
-            sale = Sale(id=len(self.sales) + 1, channel=channel, identifier=identifier, body=body, total=total)
+            order = msgspec.json.decode(body)[1]
+            total = Decimal(order["amount"]["decimal"])
+            seen = self._seen[channel, identifier] if self.overlaps else len(self.parties)
+            party, id_ = self._party(order["customer"].get("contacts", ()), seen), len(self.sales) + 1
+            sale = Sale(id=id_, channel=channel, identifier=identifier, body=body, total=total, party=party)
             self.sales[channel, identifier] = sale
         if fate == "after":
             raise Unknown("the connection broke")
-        return _created(sale)
+        return self._created(sale)
+
+    def _party(self, contacts: Sequence[Sequence[str]], seen: int) -> int:
+        """The first of the parties that can be seen which has one of these addresses, else a new one."""
+        emails = {value.lower() for kind, value in contacts if kind == "email"}
+        for place, known in enumerate(self.parties[:seen]):
+            if emails & known:
+                self.parties[place] = known | emails
+                return place + 1
+        self.parties.append(emails)
+        return len(self.parties)
+
+    def _created(self, sale: Sale) -> CreatedSale:
+        party = sale.party if self.tells_party else None
+        return CreatedSale(
+            id=sale.id, number=f"SO{sale.id}", total=sale.total, channel_identifier=sale.identifier, party=party
+        )
 
     def _page(self, asked: ProductPageRequest) -> ProductPage:
         after = asked.after_id if asked.changed_since is None else max(asked.after_id, self.unchanged_to)
@@ -177,10 +222,6 @@ class Fulfil:
         rows = [each for each in told if not asked.ids or each.id in asked.ids][: asked.limit]
         last = rows[-1].id if rows else asked.after_id
         return ProductPage(products=tuple(rows), last_id=last, complete=len(rows) < asked.limit)
-
-
-def _created(sale: Sale) -> CreatedSale:
-    return CreatedSale(id=sale.id, number=f"SO{sale.id}", total=sale.total, channel_identifier=sale.identifier)
 
 
 def away(_kind: str) -> Failure:
@@ -221,6 +262,7 @@ class World:
             self.emit,
         )
         self.aliases = SkuAliases(self.index, check_every=timedelta(minutes=1), emit=self.emit)
+        self.customers = Customers(journal, read_after=timedelta(minutes=15), emit=self.emit)
         self.importer = OrderImporter(SALES_CHANNELS, self.index, journal, self.emit)
         self.budget = Budget(clock, SHARES, limit_per_s=200.0, concurrency_max=16, burst=4, rng=random.Random(seed))
         lane = LaneConfig(workers_per_share={"orders": 16, "rest": 2}, retry=RetryPolicy(), settle_s=2.0, window=32)
@@ -228,7 +270,7 @@ class World:
         self.engine = Engine(
             journal,
             [
-                *(self.importer, self.catalogue, self.refresh, self.aliases),
+                *(self.importer, self.catalogue, self.refresh, self.aliases, self.customers),
                 *(AuditLog(journal, self.emit), CauseReleases(journal), Desk(self.emit)),
             ],
             [Outside(api=api or fulfil, lane=lane, budget=self.budget, breaker=Breaker())],
@@ -254,6 +296,7 @@ class World:
         await self.engine.prepare()
         await self.catalogue.load()
         await self.engine.post(CATALOGUE_REFRESH, REFRESH_KEY, Refresh())
+        await self.engine.post(CUSTOMERS, CUSTOMERS_KEY, ReadBack())
         if not await self.journal.query("timers_due", self.clock.now() + 10**15, 1):
             await self.engine.post(CATALOGUE, CATALOGUE_KEY, Sync())
         self.engine.supervise(self.supervisor)

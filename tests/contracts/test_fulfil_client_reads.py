@@ -22,7 +22,7 @@ from connectors.fulfil.parties import CONTACTS_BY_EMAIL, Contact, Emails
 from connectors.fulfil.payments import INVOICES
 from connectors.fulfil.records import PREFERENCES, READ_RECORDS, SEARCH_RECORDS, Nobody, Search, SomeRecords
 from connectors.fulfil.returns import FIND_RETURN, ReturnKey
-from connectors.fulfil.sales import ORDER_LINES, SALE_LINES, SALES, OrderLines, Sale
+from connectors.fulfil.sales import ORDER_LINES, SALE_LINES, SALE_PARTIES, SALES, OrderLines, Sale
 from connectors.fulfil.shipments import DROP_SHIPMENTS, SHIPMENTS
 from connectors.fulfil.stock import (
     PRODUCT_INVENTORY,
@@ -34,7 +34,7 @@ from connectors.fulfil.stock import (
     StockQuestion,
 )
 from connectors.fulfil.table import MODELS, READS
-from connectors.fulfil.wire import FindSales, ProductPageRequest
+from connectors.fulfil.wire import FindSales, ProductPageRequest, SaleParty
 from runtime.decision import Repeat
 from runtime.errors import Refused, Unavailable, Unknown
 from tests.contracts.fulfil_at import Door, connector, door, failure_of, never_answer, socket_server
@@ -236,6 +236,21 @@ async def test_the_lines_of_an_order_are_found_through_their_sale() -> None:
         )
     assert [(row.sale, row.quantity) for row in page.rows] == [(90_211, Decimal("2.0"))]
     assert asked_of(at, 0)[2][0][1:] == [["sale.channel", "=", 3], ["sale.channel_identifier", "=", "shop-1"]]
+
+
+async def test_the_parties_of_many_sales_are_found_with_one_search() -> None:
+    """A sale that is gone is only missing; a read by ids would be refused as a whole."""
+    asked = SALE_PARTIES(FindSales(channel=3, channel_identifiers=("a", "b", "c")))
+    async with door() as at:
+        at.fulfil.will_answer(
+            [{"id": 5, "channel_identifier": "a", "party": 7}, {"id": 6, "channel_identifier": "c", "party": None}]
+        )
+        assert await at.api.make(asked) == (SaleParty(5, "a", 7), SaleParty(6, "c"))
+        at.fulfil.will_answer([{"id": 5, "channel_identifier": "z", "party": 7}])
+        assert type(await failure_of(at.api.make(asked))) is Unavailable
+    domain, _, limit, _, fields = asked_of(at, 0)[2]
+    assert domain == [["channel", "=", 3], ["channel_identifier", "in", ["a", "b", "c"]]]
+    assert (limit, fields) == (3, ["channel_identifier", "party"])
 
 
 async def test_contacts_are_found_by_e_mail_in_any_case_and_no_wild_card_lets_others_in() -> None:

@@ -138,6 +138,8 @@ NOT_ASKED = {
     "burst": "how many calls are free at once is told by no answer; the budget learns from 429",
     "resource_limits": "a limit of one resource is met or not; the budget learns from its 429",
     "faults": "failures by chance, which every call must expect",
+    "create_order_party": "the party is taken from the answer where it stands, and read back where it does not",
+    "create_order_takes_s": "only chance shows it; first orders of a customer go one after another whatever it is",
     "webhook_loss": "webhooks are hints, and their loss is seen by no call",
     "webhook_disorder": "webhooks are hints, and their order is seen by no call",
     "processing_delay_s": "a duration, not a way to behave",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import itertools
 import json
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -46,6 +47,25 @@ def test_13_1_an_order_that_names_what_is_not_there_may_become_a_failed_sale(ope
     (row,) = door.result("sale.sale", "read", [again["id"]], ["has_channel_exception", "total_amount"])
     assert (row["has_channel_exception"], row["total_amount"]) == (False, amount("145.32"))
     assert door.control("books")["sales_count"] == 1
+
+
+def test_13_1_a_create_may_say_whose_the_sale_is(open_door: Open) -> None:
+    """Facts 13.1: the answer's shape is unknown, so it may have the party, too."""
+    assert "party" not in place(open_door()).json()
+    door = open_door(create_order_party=True)
+    (row,) = door.result("sale.sale", "read", [place(door).json()["id"]], ["party"])
+    assert place(door).json()["party"] == row["party"]
+
+
+@pytest.mark.parametrize(("takes_s", "parties"), [(0.0, 1), (0.2, 4)])
+def test_creates_that_overlap_may_not_see_each_others_customers(open_door: Open, takes_s: float, parties: int) -> None:
+    """Nothing public says that Fulfil locks; one that begins when the others are over sees their parties."""
+    door = open_door(create_order_takes_s=takes_s)
+    with ThreadPoolExecutor(4) as threads:
+        made = list(threads.map(lambda number: place(door, f"shop-{number}"), range(4)))
+    assert [answer.status_code for answer in made] == [200] * 4
+    place(door, "shop-later")
+    assert door.result("party.party", "search_count", []) == parties
 
 
 @pytest.mark.parametrize(("switch", "present"), [("always", True), ("never", False)])

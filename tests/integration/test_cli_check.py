@@ -96,3 +96,12 @@ def test_check_notes_prices_that_would_not_be_compared(seamline: Type, tmp_path:
     checked(seamline, tmp_path, "[listings.web]\ncompare_prices = true\nprice_currency = 'EUR'\n")
     said = seamline("check", "--config", str(tmp_path / "seamline.toml"))
     assert "note: listings.web.compare_prices compares nothing" in said.err
+
+
+def test_check_notes_returns_that_the_tenant_is_not_known_to_take(seamline: Type, tmp_path: Path) -> None:
+    """It starts all the same; what comes back is a case."""
+    more = "[sales_channels.shop]\nformat = 'shopify'\nreturns = 'create'\n[sales_channels.shop.sale]\nchannel_id = 4\n"
+    assert checked(seamline, tmp_path, more) == []
+    said = seamline("check", "--config", str(tmp_path / "seamline.toml"))
+    assert 'note: sales_channels.shop.returns is "create", and fulfil.capabilities does not say' in said.err
+    assert "sales_channels.web" not in said.err

@@ -25,7 +25,6 @@ from connectors.fulfil.wire import CreatedSale
 from flows.model.messages import Recheck
 from flows.model.money import Money
 from flows.model.order import (
-    Amount,
     FinancialStatus,
     Order,
     Refund,
@@ -48,26 +47,39 @@ ALL = Policy(amends="keyed_upsert", cancels=True, no_returns="")
 
 
 class Back(msgspec.Struct, frozen=True):
-    """A refund of units of one line."""
+    """A refund of units of one line, or of several."""
 
     id: str
     line: str = "L1"
     units: int = 1
     restock: Restock = Restock.RETURN
     status: RefundStatus = RefundStatus.SUCCESS
+    also: tuple[tuple[str, int], ...] = ()
+
+    @property
+    def lines(self) -> Counter[str]:
+        """The units of each line."""
+        return Counter({self.line: self.units}) + Counter(dict(self.also))
 
     @property
     def refund(self) -> Refund:
-        worth = Money(Decimal(self.units * PRICES[self.line]), "USD")
+        worth = Money(Decimal(sum(units * PRICES[name] for name, units in self.lines.items())), "USD")
         sums = {self.status.value: (worth,)}
-        units = Units(line=self.line, quantity=Decimal(self.units), restock=self.restock)
+        parts = tuple(
+            RefundPart(
+                kind=RefundKind.LINE,
+                amount=usd(str(units * PRICES[name])),
+                units=Units(line=name, quantity=Decimal(units), restock=self.restock),
+            )
+            for name, units in self.lines.items()
+        )
         return Refund(
             id=self.id,
             refunded=sums.get("success", ()),
             pending=sums.get("pending", ()),
             failed=sums.get("failed", ()),
             worth=worth if self.status is RefundStatus.SUCCESS else None,
-            parts=(RefundPart(kind=RefundKind.LINE, amount=Amount(worth), units=units),),
+            parts=parts,
         )
 
 
@@ -79,9 +91,9 @@ class Refunded(Version, frozen=True):
 
     @property
     def order(self) -> Order:
-        left = dict(SOLD)
+        left = Counter(SOLD)
         for back in self.backs:
-            left[back.line] -= back.units
+            left.subtract(back.lines)
         lines = tuple(
             line(
                 str(SOLD[name] * PRICES[name]),
@@ -307,6 +319,7 @@ BACKS = st.builds(
     units=st.integers(1, 2),
     restock=st.sampled_from(Restock),
     status=st.sampled_from((RefundStatus.SUCCESS, RefundStatus.SUCCESS, RefundStatus.PENDING, RefundStatus.NO_MONEY)),
+    also=st.sampled_from(((), (("L1", 1),), (("L2", 1),))),
 )
 EVENTS = st.lists(
     st.one_of(
@@ -340,10 +353,8 @@ def test_given_back_units_are_on_a_return_or_out_of_the_sale_or_somebody_has_a_c
     makes: bool,
 ) -> None:
     """Never more on returns of ours than was given back or shipped, never a refund told twice, never silence."""
-    back_of_line = Counter[str]()
-    for back in backs:
-        back_of_line[back.line] += back.units
-    backs = [back for back in backs if back_of_line[back.line] <= SOLD[back.line]]
+    wanted: Counter[str] = sum((back.lines for back in backs), Counter())
+    backs = [back for back in backs if all(wanted[name] <= SOLD[name] for name in back.lines)]
     arriving: list[Any] = versions(*(backs[:count] for count in range(len(backs) + 1)), says_left=says_left)
     newest = arriving[-1]
     later = [*arriving[1:], *arriving[1:2], *events]
@@ -356,12 +367,10 @@ def test_given_back_units_are_on_a_return_or_out_of_the_sale_or_somebody_has_a_c
     if store.state.status is not Status.IMPORTED:
         return
     asked_a_person = any(isinstance(each, Recheck) for each in events)
-    given_back = Counter[str]()
-    for back in backs:
-        given_back[back.line] += back.units
+    given_back: Counter[str] = sum((back.lines for back in backs), Counter())
     for name, sold in SOLD.items():
         ours = store.units(name, ours=True)
-        assert ours <= given_back[name]
+        assert ours + sold - store.sold.get(name, 0) <= given_back[name], "returned, and taken out of the sale, too"
         assert store.units(name) <= store.shipped[name]
         covered = store.units(name) + sold - store.sold.get(name, 0)
         if covered < given_back[name] and not asked_a_person:
@@ -385,3 +394,27 @@ def test_a_return_that_somebody_has_made_is_the_one_that_is_meant(makes: bool) -
         assert late.kinds == ["order.returned"]
         late.inbox.append(ByHand("L1", 1))
         assert (late.looked().kinds, len(late.returns)) == ([], 1)
+
+
+def test_units_that_a_person_has_taken_out_of_the_sale_are_no_return_later() -> None:
+    """The edit could not be made, somebody made it by hand and said so: what is shipped then was not refunded."""
+    first, refunded = versions((), (Back("R1", restock=Restock.UNKNOWN),))
+    store = Store([first, refunded], policy=Policy(no_returns=""))
+    store.run()
+    assert store.kinds == ["order.edited"]
+    store.sold["L1"] -= 1
+    store.inbox.extend((Recheck(because="person"), *everything_ships(), refunded))
+    store.run()
+    assert (store.kinds, store.returns) == ([], [])
+
+
+def test_a_refund_of_what_is_shipped_and_what_is_not_is_a_return_and_an_edit() -> None:
+    """The mug that is with the customer comes back; the lamp on the shelf is to leave a sale that has begun."""
+    first, refunded = versions((), (Back("R1", also=(("L2", 2),)),))
+    store = Store([first, Ship("L1", 3), refunded])
+    store.run()
+    assert (store.units("L1"), store.units("L2"), store.kinds) == (1, 0, ["order.edited"])
+    assert "because shipment CS1 has been shipped" in store.state.cases[0].sentence
+    store.inbox.append(refunded)
+    store.run()
+    assert (len(store.returns), store.kinds) == (1, ["order.edited"])

@@ -173,3 +173,15 @@ def test_what_is_no_order_is_said_to_be_none_and_its_cases_are_told() -> None:
     assert "Next step, by operations" in text
     ended = msgspec.structs.replace(lost, closed_at=NOW, closed_how="recovered")
     assert "Nothing is open about it" in explain(msgspec.structs.replace(story, cases=(ended,)), NOW)
+
+
+@pytest.mark.parametrize(("ahead", "named"), [("web/1000", ", web/1000,"), ("", "")])
+def test_an_order_that_waits_for_its_customer_says_for_which_order(ahead: str, named: str) -> None:
+    """Whose move it is, and that nobody has to act; an order that is decided on by now is not named."""
+    facts = (fact("waits", **{"for": "for the first order of its customer", "delivery": 5}),)
+    text = explain(Story(order=row("waiting"), key="web/1001", cases=(), timeline=facts, ahead=ahead), NOW)
+    assert text.startswith(
+        f"Order #1001 of web (10.00 USD) waits for the first order of its customer{named} to be in Fulfil: sent at "
+        "once, they might become two customers there. Next step, by Seamline: send it when that one is in Fulfil, or "
+        "is held. Nobody has to act on this order."
+    )

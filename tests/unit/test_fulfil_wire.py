@@ -220,10 +220,12 @@ RECORD = {
             id="record object",
         ),
         pytest.param(
-            {"id": 5, "number": 17, "state": None, "total_amount": "many"},
+            {"id": 5, "number": 17, "state": None, "total_amount": "many", "party": "Ada"},
             wire.CreatedSale(id=5),
             id="surprises beside the id",
         ),
+        pytest.param({"id": 5, "party": 5001}, wire.CreatedSale(id=5, party=5001), id="with its party"),
+        pytest.param({"id": 5, "party": {"id": 5001}}, wire.CreatedSale(id=5, party=5001), id="with a party record"),
     ],
 )
 def test_a_created_sale_is_read_from_every_answer_that_is_possible(answer: Any, sale: wire.CreatedSale) -> None:

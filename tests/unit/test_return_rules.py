@@ -9,6 +9,7 @@ import msgspec
 import pytest
 
 from connectors.fulfil.returns import ReturnedLine
+from flows.model.bundles import Bundle, Component, exploded
 from flows.model.content import content_of
 from flows.model.goods_back import (
     ExchangeBack,
@@ -242,6 +243,20 @@ def test_the_version_before_is_known_by_its_content_alone() -> None:
     assert content_without(mugs(1, refunded(units())), goods) != content_of(before), "one more unit is gone"
     moved = replace(after, shipping_address=replace(after.shipping_address, city="Boston"))  # type: ignore[type-var]
     assert content_without(moved, goods) != content_of(before), "and something else has changed"
+
+
+def test_a_bundle_comes_back_as_the_components_that_its_sale_has() -> None:
+    """Two mugs and a spoon for each: their lines and pieces, the money once; the order's own line is what it was."""
+    kit = {"MUG-BLUE": Bundle(components={"MUG": Component(quantity=2), "SPOON": Component()})}
+    before, after = mugs(), mugs(1, refunded(units(2)))
+    (goods,) = goods_back(after, "USD", kit)
+    assert [(each.line, each.sku, each.quantity, each.worth) for each in goods.lines] == [
+        ("L1:MUG", "MUG", 4, Decimal("10.00")),
+        ("L1:SPOON", "SPOON", 2, Decimal(0)),
+    ]
+    assert [each.id for each in exploded(after, kit).lines] == [each.line for each in goods.lines]
+    assert content_without(after, (goods,), kit) == content_of(before)
+    assert undealt((goods,), (goods,)) == ()
 
 
 def test_the_key_of_a_return_is_never_an_orders_id() -> None:

@@ -110,6 +110,8 @@ class Books:
         self.product_ids: dict[str, list[int]] = {}
         self.party_ids_by_email: dict[str, int] = {}
         self.party_ids_by_code: dict[str, int] = {}
+        self.parties_seen: int | None = None
+        """Parties above this id cannot be seen by the create that is being made; None: all can."""
         self._returns_of: dict[int, list[int]] = {}
         self._named_ids: dict[tuple[str, str], int] = {}
         self.company_currency = self.currency(config.channels[0].currency if config.channels else "USD")
@@ -267,7 +269,8 @@ class Books:
         """
         emails = [value.strip() for kind, value in contacts if kind == "email" and value.strip()]
         known = (self.party_ids_by_email.get(email.lower()) for email in emails)
-        party_id = next((id_ for id_ in known if id_ is not None), None)
+        seen = self.parties_seen
+        party_id = next((id_ for id_ in known if id_ is not None and (seen is None or id_ <= seen)), None)
         if party_id is None:
             party_id = self.add_party(name=name)
         party = self.parties[party_id]

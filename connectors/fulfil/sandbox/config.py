@@ -121,6 +121,11 @@ class SandboxConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 
     create_order_answer: Literal["record", "id", "id_rec_name"] = "record"
     """13.1: the shape of create_order's answer; `record` is the one that facts 10.1 propose."""
+    create_order_party: bool = False
+    """13.1: whether that record says which party the sale is of."""
+    create_order_takes_s: Annotated[float, msgspec.Meta(ge=0)] = 0
+    """How long after its look for the customer a create makes the sale. It does not see a party that another create
+    makes meanwhile: nothing public says that Fulfil locks."""
     total_mismatch: Literal["refuse", "accept"] = "refuse"
     """13.1: what happens when lines + tax + shipping is not `amount`."""
     order_problem: Literal["refuse", "exception"] = "refuse"

@@ -142,6 +142,7 @@ def answer(books: Books, sale: Sale) -> Any:
         "channel": sale.channel,
         "channel_identifier": sale.channel_identifier,
         "reference": sale.reference,
+        **({"party": sale.party} if books.config.create_order_party else {}),
     }
 
 

@@ -113,7 +113,10 @@ class Sandbox:
             return self._reply(request, target, ODD[fate.kind]())
         if fate.kind == "reset_before":
             return self._drop(request, target)
+        seen = await self._looked() if order is not None else None
+        self.books.parties_seen = seen
         outcome = self.operations.answer(target, asked)
+        self.books.parties_seen = None
         self.webhooks.collect()
         if order is not None and outcome.placed is None:
             self.calls.refused(order)
@@ -121,6 +124,14 @@ class Sandbox:
         if outcome.placed is not None:
             self.calls.order(outcome.placed.outcome, changed=outcome.placed.changed, answer_lost=answer_lost)
         return self._drop(request, target) if answer_lost else self._reply(request, target, outcome.reply)
+
+    async def _looked(self) -> int | None:
+        """The last party that a create sees which looks now, and makes its sale later; None: it sees them all."""
+        if not self.config.create_order_takes_s:
+            return None
+        seen = self.books.parties.last_id
+        await anyio.sleep(self.config.create_order_takes_s)
+        return seen
 
     def _reply(self, request: web.Request, target: Target, reply: Reply) -> web.Response:
         self.calls.count(target.route, int(reply.status))

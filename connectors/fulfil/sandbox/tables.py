@@ -48,6 +48,11 @@ class Table(Generic[R]):
         self._next_id += 1
         return id_
 
+    @property
+    def last_id(self) -> int:
+        """The last id that was given; one below the first when none was."""
+        return self._next_id - 1
+
     def add(self, record: R) -> R:
         """Take in a record, with an id from `new_id` or one chosen by the configuration.
 
