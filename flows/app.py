@@ -335,9 +335,7 @@ async def composed(config: Config, clock: Clock, telemetry: Telemetry) -> AsyncI
             await engine.post(ORDER_POLL, poll_key_of(name), Poll())
         for name in config.listings:
             await engine.post(LISTINGS, listings_key_of(name), Expect())
-        for kind in watched_models().values():
-            await engine.post(FULFILMENT_WATCHER, watch_key(kind), Watch())
-        await engine.post(FULFILMENT_WATCHER, held_key(), LookAtHeld())
+        await _begin_shipments(engine)
         if stock := stock_settings(config):
             await _begin_stock(engine, stock, stock_pulse)
             supervisor.add("stock pulse", stock_pulse.run)
@@ -426,6 +424,13 @@ async def _measure_lag(clock: Clock, emit: Callable[[Any], None]) -> None:
         before = clock.monotonic()
         await anyio.sleep(_LAG_EVERY_S)
         emit(runtime_events.LoopLag(seconds=max(0.0, clock.monotonic() - before - _LAG_EVERY_S)))
+
+
+async def _begin_shipments(engine: Engine) -> None:
+    """Have shipments read, and what is held looked at again: a carrier may have been mapped."""
+    for kind in watched_models().values():
+        await engine.post(FULFILMENT_WATCHER, watch_key(kind), Watch())
+    await engine.post(FULFILMENT_WATCHER, held_key(), LookAtHeld())
 
 
 async def _begin_stock(engine: Engine, stock: Mapping[str, StockSettings], pulse: Pulse) -> None:
