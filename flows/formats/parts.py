@@ -58,7 +58,10 @@ def version_of(updated_at: object) -> str:
         moment = instant_of(updated_at)
     except Misread:
         return ""
-    return "" if moment is None else moment.isoformat(timespec="microseconds")[:-6] + "Z"
+    if moment is None:
+        return ""
+    text: str = msgspec.to_builtins(moment)  # ten times as quick as isoformat; it leaves out microseconds of zero
+    return text if "." in text else f"{text[:-1]}.000000Z"
 
 
 def instant_of(value: object, field: str = "a date") -> datetime | None:

