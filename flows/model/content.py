@@ -36,4 +36,4 @@ def _left(line: Line) -> tuple[Decimal, ...]:
 
 def _figures(line: Line | ShippingLine) -> tuple[Decimal | None, ...]:
     discount = line.discount.shop.amount if line.discount is not None else None
-    return line.gross.shop.amount, discount, *(tax.amount.shop.amount for tax in line.taxes)
+    return line.gross.shop.amount, discount, *[tax.amount.shop.amount for tax in line.taxes]

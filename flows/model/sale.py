@@ -18,7 +18,7 @@ import msgspec
 from connectors.fulfil import wire
 from flows.model.customer import Buyer
 from flows.model.left import units_unsaid
-from flows.model.money import EXACT, ZERO, MixedCurrencies, Money, digits_of, quotient, rounded
+from flows.model.money import ONE, ZERO, MixedCurrencies, Money, digits_of, exactly, quotient, rounded
 from flows.model.order import (
     BY_CHANNEL,
     Address,
@@ -36,7 +36,6 @@ from flows.model.order import (
 )
 from flows.model.proof import returned
 
-_add, _subtract = EXACT.add, EXACT.subtract
 _GUEST = "Guest"
 UNSHIPPABLE = "order.unshippable"
 """The kind of exception of an order that is sound, and that no single sale can ship."""
@@ -116,6 +115,7 @@ class _Stop(Exception):
         self.answer = answer
 
 
+@exactly
 def sale_for(
     order: Order, settings: SaleSettings, buyer: Buyer | None = None
 ) -> wire.CreateOrder | Unmapped | Unmappable:
@@ -151,9 +151,9 @@ class _Mapping:
         lines = [self.line(line) for line in order.lines if line.quantity or line.gross.shop.amount]
         if not lines:
             raise _Stop(Unmappable("The order has no lines."))
-        shipping = tuple(self.shipping_line(line) for line in order.shipping_lines)
+        shipping = tuple([self.shipping_line(line) for line in order.shipping_lines])
         lines += self.charges()
-        residue = _subtract(total, self.sum)
+        residue = total - self.sum
         if residue:
             lines.append(self.rounding_line(residue, len(lines)))
         billing, shipped = self.addresses()
@@ -215,24 +215,25 @@ class _Mapping:
         currency, digits = self.currency, self.digits
         amount = gross.figure(currency)
         if discount is not None:
-            amount = _subtract(amount, discount.figure(currency))
+            amount -= discount.figure(currency)
         sent = []
         for tax in taxes:
             published = tax.amount.figure(currency)
             if self.included:
-                amount = _subtract(amount, published)
+                amount -= published
             if published:
                 sent.append(self.tax(tax, rounded(published, digits)))
         amount = rounded(amount, digits)
-        self.sum = _add(self.sum, amount)
+        self.sum += amount
         return tuple(sent), amount
 
     def tax(self, tax: TaxLine, amount: Decimal) -> wire.TaxLine:
         kind, names = ("withheld_tax", self.settings.withheld_taxes) if tax.withheld else ("tax", self.settings.taxes)
-        if tax.name not in names:
+        name = names.get(tax.name)
+        if name is None:
             raise _Stop(Unmapped(kind, tax.name))
-        self.sum = _add(self.sum, amount)
-        return wire.TaxLine(name=names[tax.name], rate=tax.rate, amount=amount)
+        self.sum += amount
+        return wire.TaxLine(name=name, rate=tax.rate, amount=amount)
 
     def charges(self) -> list[wire.SaleLine]:
         """Tips, duties and fees, each as a line of its own."""
@@ -256,7 +257,7 @@ class _Mapping:
         sums: dict[tuple[str, Decimal | None, bool], Decimal] = {}
         for tax in taxes:
             key = (tax.name, tax.rate, tax.withheld)
-            sums[key] = _add(sums.get(key, ZERO), tax.amount.figure(self.currency))
+            sums[key] = sums.get(key, ZERO) + tax.amount.figure(self.currency)
         return tuple(
             TaxLine(name, rate, Amount(Money(amount, self.currency)), withheld)
             for (name, rate, withheld), amount in sums.items()
@@ -280,7 +281,7 @@ class _Mapping:
         return wire.SaleLine(
             channel_identifier=self.identifier(kind, kind),
             sku=sku,
-            quantity=Decimal(1),
+            quantity=ONE,
             unit_price=amount,
             amount=amount,
             description=kind.capitalize(),
@@ -426,8 +427,7 @@ def _whole(order: Order) -> None:
     _refunded_units_are_known(order)
     if order.totals.left is not None and order.refunds is not None:
         shop = order.total
-        removed = _subtract(shop.amount, order.totals.left.shop.amount)
-        unpaid = _subtract(removed, returned(order, shop.currency))
+        unpaid = shop.amount - order.totals.left.shop.amount - returned(order, shop.currency)
         if unpaid > ZERO:
             money = Money(unpaid, shop.currency)
             reason = f"{money} of the order were removed, and what is left of it cannot be told exactly."
