@@ -13,10 +13,20 @@ from typing import Any, NamedTuple
 import msgspec
 
 from flows.demo.orders import generate
-from flows.formats import amazon_wire, bigcommerce_wire, magento_wire, seamline_wire, shopify_wire, woocommerce_wire
+from flows.formats import (
+    amazon_wire,
+    bigcommerce_wire,
+    magento_wire,
+    onx_wire,
+    seamline_wire,
+    shopify_wire,
+    woocommerce_wire,
+)
+from flows.model.money import JsonNumber
 from tests.benchmarks.settings import PRODUCTS, SEED
 from tests.unit import made_amazon as amazon
 from tests.unit import made_bigcommerce as bigcommerce
+from tests.unit import made_onx as onx
 from tests.unit import made_woocommerce as woocommerce
 from tests.unit import magento_orders as magento
 
@@ -210,8 +220,10 @@ def _bigcommerce(order: _Drawn) -> Any:
     ]  # fmt: skip
     cost = both("shipping_cost", order.shipping.net, order.shipping.tax)
     paid = {"id": 1, "event": "purchase", "amount": _text(order.total), "currency": "USD", "gateway": "stripe"}
+    at = f"{order.id // 3600 % 24:02}:{order.id // 60 % 60:02}:{order.id % 60:02} +0000"
     return bigcommerce.payload(
         id=order.id, products=products, coupons=[], transactions=[{**paid, "status": "ok"}], **cost,
+        date_created=f"Thu, 19 Nov 2026 {at}", date_modified=f"Fri, 20 Nov 2026 {at}",
         shipping_addresses=[bigcommerce.address(**both("cost", order.shipping.net, order.shipping.tax))],
         **both("subtotal", order.goods, sum(line.tax for line in order.lines)),
         total_ex_tax=_text(order.total - order.tax, 4), total_inc_tax=_text(order.total, 4),
@@ -260,6 +272,23 @@ def _amazon_2026(order: _Drawn) -> Any:
     )  # fmt: skip
 
 
+def _onx(order: _Drawn) -> Any:
+    """Without tax: the format has it for the whole order only, and no sale can be made of that."""
+    unread = {"orderId": str(order.id), "tenantId": "t-1", "createdAt": "2026-11-20T08:00:00.000Z", "weight": 1.0}
+    items = [
+        onx.item(
+            id=str(line.id), sku=line.sku, quantity=line.quantity, unitPrice=line.price / 100,
+            totalPrice=line.net / 100, **unread,
+        )
+        for line in order.lines
+    ]  # fmt: skip
+    return onx.payload(
+        id=str(order.id), externalId=f"WEB-{order.id}", name=f"#{order.id}", lineItems=items, orderTax=0,
+        subTotalPrice=order.goods / 100, shippingPrice=order.shipping.net / 100,
+        totalPrice=(order.goods + order.shipping.net) / 100, customFields=[], orderNote="", giftNote="",
+    )  # fmt: skip
+
+
 def _seamline(order: _Drawn) -> Any:
     def taxed(part: _Sold) -> list[dict[str, str]]:
         return [{"name": "Tax", "rate": f"0.{_PERCENT:02}", "amount": _text(part.tax)}]
@@ -286,6 +315,22 @@ def _seamline(order: _Drawn) -> Any:
 # -- all of them -------------------------------------------------------------------------------------------------------
 
 
+class _ShopifyLine(shopify_wire.LineIn[shopify_wire.MoneySet], gc=False):
+    tax_lines: list[shopify_wire.TaxIn] | None = None  # type: ignore[assignment]
+
+
+class _ShopifyShipping(shopify_wire.ShippingIn[shopify_wire.MoneySet], gc=False):
+    tax_lines: list[shopify_wire.TaxIn] | None = None  # type: ignore[assignment]
+
+
+class _Shopify(shopify_wire.OrderIn[shopify_wire.MoneySet], gc=False):
+    """All of an order: what is decoded only where it is wanted is part of a typed decode, too."""
+
+    tax_lines: list[shopify_wire.TaxIn] | None = None  # type: ignore[assignment]
+    line_items: list[_ShopifyLine] | None = None  # type: ignore[assignment]
+    shipping_lines: list[_ShopifyShipping] | None = None  # type: ignore[assignment]
+
+
 class Measured(NamedTuple):
     """One row of the benchmark: the format, its typed decode alone, and what makes its orders."""
 
@@ -303,12 +348,13 @@ def _generated(count: int) -> list[bytes]:
 
 
 ROWS: Mapping[str, Measured] = {
-    "Shopify": Measured("shopify", shopify_wire.decode_order, _generated),
+    "Shopify": Measured("shopify", msgspec.json.Decoder(_Shopify, float_hook=JsonNumber).decode, _generated),
     "WooCommerce": Measured("woocommerce", woocommerce_wire.decode_order, _made(_woocommerce)),
     "Magento 2": Measured("magento2", magento_wire.decode_order, _made(_magento2)),
     "Magento 1": Measured("magento1", magento_wire.decode_order, _made(_magento1)),
     "BigCommerce": Measured("bigcommerce", bigcommerce_wire.decode_order, _made(_bigcommerce)),
     "Amazon v0": Measured("amazon", amazon_wire.decode_order, _made(_amazon_v0)),
     "Amazon 2026": Measured("amazon", amazon_wire.decode_order_2026, _made(_amazon_2026)),
+    "onX": Measured("onx", onx_wire.decode_order, _made(_onx)),
     "Seamline": Measured("seamline", seamline_wire.decode_order, _made(_seamline)),
 }

@@ -76,7 +76,8 @@ def test_a_metric_is_summed_over_the_samples_that_carry_the_labels() -> None:
 
 @pytest.mark.parametrize("name", ROWS)
 def test_orders_of_every_format_are_read_proven_and_mapped_in_the_benchmark(name: str) -> None:
-    """Each of its ways ends as it has to, and costs more than the one before it."""
+    """Each way ends as it has to; each but the first contains the one before it."""
     figures = measured(name, pairs=2).replace(" x", "").split()[-7:]
     decoded_us, read_us, _, proven_us, _, mapped_us, _ = map(float, figures)
-    assert 0 < decoded_us < read_us < proven_us < mapped_us
+    assert decoded_us > 0
+    assert 0 < read_us < proven_us < mapped_us
