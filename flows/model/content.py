@@ -17,8 +17,8 @@ def content_of(order: Order) -> str:
     """
     parts: tuple[object, ...] = (
         order.totals.total.shop.amount,
-        [(line.id, line.sku, line.quantity, *_figures(line), *_left(line)) for line in order.lines],
-        [(line.service, *_figures(line)) for line in order.shipping_lines],
+        list(map(_of_line, order.lines)),
+        list(map(_of_shipping, order.shipping_lines)),
         [each.shop.amount for each in (order.tips, order.duties, order.fees) if each is not None],
         order.shipping_address,
         order.billing_address,
@@ -28,12 +28,23 @@ def content_of(order: Order) -> str:
     return digest(msgspec.msgpack.encode(parts)).hex()
 
 
-def _left(line: Line) -> tuple[Decimal, ...]:
-    """What is left of a line of which something was taken away; nothing for a whole one."""
-    left = line.quantity_left
-    return (left,) if left is not None and left != line.quantity else ()
+def _of_line(line: Line) -> list[object]:
+    """A line; what is left of it, when something was taken away."""
+    parts: list[object] = [line.id, line.sku, line.quantity, *_figures(line)]
+    if line.quantity_left is not None and line.quantity_left != line.quantity:
+        parts.append(line.quantity_left)
+    return parts
 
 
-def _figures(line: Line | ShippingLine) -> tuple[Decimal | None, ...]:
-    discount = line.discount.shop.amount if line.discount is not None else None
-    return line.gross.shop.amount, discount, *[tax.amount.shop.amount for tax in line.taxes]
+def _of_shipping(line: ShippingLine) -> list[object]:
+    return [line.service, *_figures(line)]
+
+
+def _figures(line: Line | ShippingLine) -> list[Decimal | None]:
+    figures: list[Decimal | None] = [
+        line.gross.shop.amount,
+        None if line.discount is None else line.discount.shop.amount,
+    ]
+    for tax in line.taxes:
+        figures.append(tax.amount.shop.amount)  # noqa: PERF401 - a comprehension is a call of its own
+    return figures

@@ -9,7 +9,6 @@ Fields of the sale: Fulfil's developer site, orders, `sale.channel/create_order`
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import datetime
 from decimal import Decimal
 
@@ -33,6 +32,8 @@ from flows.model.order import (
     ShippingLine,
     Side,
     TaxLine,
+    are_reduced,
+    are_taxed,
 )
 from flows.model.proof import returned
 
@@ -218,7 +219,8 @@ class _Mapping:
             amount -= discount.figure(currency)
         sent = []
         for tax in taxes:
-            published = tax.amount.figure(currency)
+            shop = tax.amount.shop
+            published = shop.amount if shop.currency == currency else tax.amount.figure(currency)
             if self.included:
                 amount -= published
             if published:
@@ -243,7 +245,9 @@ class _Mapping:
             ("duties", order.duties, order.duty_taxes, settings.duties_sku),
             ("fees", order.fees, order.fee_taxes, settings.fees_sku),
         )
-        found = []
+        found: list[wire.SaleLine] = []
+        if order.tips is None and order.duties is None and order.fees is None:
+            return found
         for kind, amount, published, sku in charged:
             if amount is not None:
                 taxes, net = self.net(amount, None, self.merged(published))
@@ -298,25 +302,29 @@ class _Mapping:
 
     # -- money and people ----------------------------------------------------------------------------------------------
 
-    def payments(self) -> Iterable[wire.Payment]:
+    def payments(self) -> list[wire.Payment]:
         """Money that was taken, gift cards and store credit; what is only reserved or expected is not sent."""
         taken = [
             each
             for each in self.order.payments
-            if each.kind in _TAKES and each.status is PaymentStatus.SUCCESS and each.amount
+            if each.kind in _TAKES and each.status is PaymentStatus.SUCCESS and each.amount.amount
         ]
+        sent = []
         for payment in taken:
             if payment.gateway is None:
                 reason = "The order was paid through several gateways, but has no transactions that say how much each."
                 raise _Stop(Unmappable(reason))
             if payment.gateway not in self.settings.gateways:
                 raise _Stop(Unmapped("gateway", payment.gateway))
-            yield wire.Payment(
-                amount=self.taken(payment, alone=len(taken) == 1),
-                method=self.settings.gateways[payment.gateway],
-                state="success",
-                provider_reference=payment.id or None,
+            sent.append(
+                wire.Payment(
+                    amount=self.taken(payment, alone=len(taken) == 1),
+                    method=self.settings.gateways[payment.gateway],
+                    state="success",
+                    provider_reference=payment.id or None,
+                )
             )
+        return sent
 
     def taken(self, payment: Payment, *, alone: bool) -> Decimal:
         """The payment in the sale's currency: a whole total on one side is the whole total on the other."""
@@ -330,16 +338,15 @@ class _Mapping:
 
     def customer(self) -> wire.Customer:
         order, who, buyer = self.order, self.order.customer, self.buyer
-        names = [
-            address.name or address.company for address in (order.billing_address, order.shipping_address) if address
-        ]
-        emails = (who.email if who else None,) if buyer is None else buyer.emails
-        contacts = [*(("email", email) for email in emails), ("phone", who.phone if who else None)]
-        company = buyer.company if buyer is not None else None
-        return wire.Customer(
-            name=next(filter(None, [company, who.name if who else None, *names]), _GUEST),
-            contacts=tuple((kind, value) for kind, value in contacts if value),
-        )
+        emails = buyer.emails if buyer is not None else (who.email,) if who is not None else ()
+        contacts = [("email", email) for email in emails if email]
+        if who is not None and who.phone:
+            contacts.append(("phone", who.phone))
+        name = (buyer.company if buyer is not None else None) or (who.name if who is not None else None)
+        for address in (order.billing_address, order.shipping_address):
+            if not name and address is not None:
+                name = address.name or address.company
+        return wire.Customer(name=name or _GUEST, contacts=tuple(contacts))
 
     def addresses(self) -> tuple[wire.Address, wire.Address]:
         order = self.order
@@ -403,8 +410,7 @@ def _taxes_have_a_line(order: Order) -> None:
     if order.totals.tax is None or not order.totals.tax.shop:
         return
     of_charges = order.tip_taxes or order.duty_taxes or order.fee_taxes
-    of_lines = any(line.taxes for line in order.lines) or any(line.taxes for line in order.shipping_lines)
-    if not of_charges and not of_lines:
+    if not (are_taxed(order.lines) or are_taxed(order.shipping_lines) or of_charges):
         raise _Stop(Unmappable(f"The order has taxes of {order.totals.tax.shop}, but names none of them."))
 
 
@@ -420,7 +426,7 @@ def _whole(order: Order) -> None:
     if order.several_addresses:
         reason = "The goods of the order go to several addresses, and a sale is shipped to one."
         raise _Stop(Unmappable(reason, UNSHIPPABLE))
-    if any(line.quantity_left is not None and line.quantity_left < line.quantity for line in order.lines):
+    if are_reduced(order.lines):
         gone = sum((line.quantity - line.quantity_left for line in order.lines if line.quantity_left is not None), ZERO)
         reason = f"Units of the order ({gone:f}) were removed or refunded; what is left of it cannot be told exactly."
         raise _Stop(Unmappable(reason))
