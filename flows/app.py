@@ -22,11 +22,12 @@ import aiohttp
 import anyio
 
 from connectors.http import Session, outgoing
+from connectors.patchworks.fulfilments import FulfilmentPage
 from connectors.patchworks.listings import ListingPage
 from connectors.patchworks.manifests import ManifestPage
 from connectors.patchworks.stock_manifests import StockPage
 from flows import events as business_events
-from flows.actors import engine_of, flow_targets, places_of, polled, stock_settings
+from flows.actors import engine_of, flow_targets, places_of, polled, stock_settings, told_channels
 from flows.backfill import NAME as BACKFILL
 from flows.backfill import ask as ask_for_backfill
 from flows.catalogue import KEY as CATALOGUE_KEY
@@ -42,6 +43,17 @@ from flows.customers import ReadBack
 from flows.desk import NAME as DESK
 from flows.doors import Doors, public_routes
 from flows.forecast import Forecast
+from flows.fulfilment_watcher import NAME as FULFILMENT_WATCHER
+from flows.fulfilment_watcher import ORDERS as ORDER_FULFILMENTS
+from flows.fulfilment_watcher import (
+    FulfilmentPageReceived,
+    LookAtHeld,
+    Watch,
+    held_key,
+    told_key,
+    watch_key,
+    watched_models,
+)
 from flows.gauges import register_gauges
 from flows.hints import Hints
 from flows.listings import NAME as LISTINGS
@@ -64,6 +76,7 @@ from flows.order_poll import NAME as ORDER_POLL
 from flows.order_poll import Poll
 from flows.order_poll import key_of as poll_key_of
 from flows.outside import outsides_of
+from flows.pulling import fulfilments_read_by
 from flows.pulse import Pulse
 from flows.release import NAME as CAUSE_RELEASES
 from flows.release import paused, release, release_cause
@@ -122,7 +135,7 @@ _GC_THRESHOLDS = (50_000, 20, 50)
 """An order makes hundreds of short-lived objects and no cycles: looking for those less often saves CPU."""
 _RELEASING = (
     *(ORDER_IMPORTER, RUN_RECOVERY, ORDER_POLL, MANIFESTS, MISSING_ORDERS, LISTINGS, FLOW_STARTS),
-    *(CUSTOMERS, STOCK_DRIFT),
+    *(CUSTOMERS, STOCK_DRIFT, FULFILMENT_WATCHER, ORDER_FULFILMENTS),
 )
 """Actors with something that a person can have decided on again, the one that comes first for a key."""
 _COMMANDS = ("pause", "resume", "release", "release_cause", "alias", "patch", "link", "backfill")
@@ -142,11 +155,14 @@ class App:
     ) -> None:
         self.config, self.journal, self.engine, self.telemetry = config, journal, engine, telemetry
         self.index, self.forecast = index, forecast
-        self.standing = Standing(journal)
+        self.standing = Standing(journal, told_channels(config))
         self.stock_standing = StockStanding(list(stock_settings(config)), journal)
         unsettled = Unsettled(config.sales_channels, index, journal)
         self.stock_pull = StockPull(locations_of(stock_settings(config)), unsettled, journal)
         looks = {"product.product": partial(engine.post, CATALOGUE, CATALOGUE_KEY, Sync())}
+        if told_channels(config):
+            for model, kind in watched_models().items():
+                looks[model] = partial(engine.post, FULFILMENT_WATCHER, watch_key(kind), Watch())
         if STOCK_MOVES in engine.channels:
             looks["stock.move"] = partial(engine.post, STOCK_MOVES, MOVES_KEY, ReadMoves())
         places = places_of(stock_settings(config))
@@ -174,6 +190,10 @@ class App:
     async def take_stock(self, page: StockPage) -> None:
         """The same for what stock it shows."""
         await self.engine.post(STOCK_DRIFT, drift_key_of(page.sales_channel), StockReported(page=page))
+
+    async def take_fulfilments(self, page: FulfilmentPage) -> None:
+        """The same for what a sales channel was told."""
+        await self.engine.post(FULFILMENT_WATCHER, told_key(page.sales_channel), FulfilmentPageReceived(page=page))
 
     def pressure(self) -> float | None:
         """Seconds that a sender should wait before it tries again; None when there is room."""
@@ -285,8 +305,8 @@ def telemetry_of(config: Config, clock: Clock) -> Telemetry:
                     CUSTOMERS,
                 ),
                 *(RUN_RECOVERY, ORDER_POLL, MANIFESTS, MISSING_ORDERS, BACKFILL, LISTINGS),
-                *(FLOW_STARTS, RUN_FOLLOWER, STOCK_MOVES, STOCK_READER, STOCK_SIGHTINGS, STOCK_PUBLISHER),
-                *(STOCK_BACKLOG, STOCK_DRIFT),
+                *(FLOW_STARTS, RUN_FOLLOWER, FULFILMENT_WATCHER, ORDER_FULFILMENTS),
+                *(STOCK_MOVES, STOCK_READER, STOCK_SIGHTINGS, STOCK_PUBLISHER, STOCK_BACKLOG, STOCK_DRIFT),
             ),
             "flow": flow_targets(config),
         },
@@ -381,6 +401,8 @@ async def _listening(app: App, stack: AsyncExitStack) -> None:
         take_listings=app.take_listings,
         take_stock=app.take_stock,
         read_stock=app.stock_pull.read,
+        take_fulfilments=app.take_fulfilments,
+        read_fulfilments=fulfilments_read_by(app.journal),
         hint=app.hints.take,
         pressure=app.pressure,
     )
@@ -447,6 +469,14 @@ async def _begin(engine: Engine, config: Config, stock_pulse: Pulse) -> None:
     await engine.post(STOCK_BACKLOG, BACKLOG_KEY, CountUnits())
     if stock := stock_settings(config):
         await _begin_stock(engine, stock, stock_pulse)
+    await _begin_shipments(engine)
+
+
+async def _begin_shipments(engine: Engine) -> None:
+    """Have shipments read, and what is held looked at again: a carrier may have been mapped."""
+    for kind in watched_models().values():
+        await engine.post(FULFILMENT_WATCHER, watch_key(kind), Watch())
+    await engine.post(FULFILMENT_WATCHER, held_key(), LookAtHeld())
 
 
 async def _begin_stock(engine: Engine, stock: Mapping[str, StockSettings], pulse: Pulse) -> None:

@@ -30,6 +30,7 @@ from flows.cli_parts import (
     story_of,
 )
 from flows.cli_people import audit, link, patch
+from flows.cli_shipments import carriers, shipments
 from flows.cli_skus import alias, sku
 from flows.cli_status import status
 from flows.cli_stock import stock
@@ -49,7 +50,7 @@ app = App(
 )
 orders = App(name="orders", help="What became of the orders.")
 schema = App(name="schema", help="Published schemas.")
-for part in (orders, holds, manifests, alias, sku, schema):
+for part in (orders, holds, shipments, carriers, manifests, alias, sku, schema):
     app.command(part)
 app.command(backfill)
 app.command(status)
@@ -295,10 +296,10 @@ def list_orders(
         print_json(rows[:limit])
     else:
         print_table(
-            ("changed", "order", "number", "state", "proof", "amount", "sale"),
+            ("changed", "order", "number", "state", "proof", "amount", "sale", "shipping"),
             [
                 (short(row.changed_at), row.key, row.reference, row.state, row.proof, f"{row.amount} {row.currency}",
-                 row.sale_number or row.sale or "")
+                 row.sale_number or row.sale or "", row.shipping)
                 for row in rows[:limit]
             ],
             empty="no orders like that" if state or sales_channel or before else "no orders",

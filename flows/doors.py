@@ -10,6 +10,7 @@ from aiohttp import web
 
 from connectors.fulfil.hints import Hint, hint_routes
 from connectors.patchworks.admission import admission_of, readers_of
+from connectors.patchworks.fulfilments import FulfilmentPage, read_fulfilments
 from connectors.patchworks.intake import intake_routes
 from connectors.patchworks.listings import ListingPage, read_listings
 from connectors.patchworks.manifest_pages import ManifestDoor
@@ -32,6 +33,8 @@ class Doors(msgspec.Struct, frozen=True, kw_only=True):
     take_stock: Callable[[StockPage], Awaitable[None]]
     read_stock: ReadRows
     """The levels that a sales channel was told, for those who fetch them."""
+    take_fulfilments: Callable[[FulfilmentPage], Awaitable[None]]
+    read_fulfilments: ReadRows
     hint: Callable[[Hint], None]
     pressure: Callable[[], float | None]
     """Seconds that a sender should wait before it tries again; None when there is room."""
@@ -61,10 +64,18 @@ def public_routes(config: Config, doors: Doors, clock: Clock, emit: Callable[[ob
     )
     routes.append(manifests.route("orders", read_orders, doors.take_manifest))
     routes.append(manifests.route("listings", read_listings, doors.take_listings))
+    routes.append(manifests.route("fulfilments", read_fulfilments, doors.take_fulfilments))
+    readers = readers_of(config.intake, tokens)
+    routes += pull_routes(
+        "fulfilments",
+        sales_channels=config.sales_channels,
+        admission=readers,
+        read=doors.read_fulfilments,
+        emit=emit,
+    )
     published = [name for name, settings in config.sales_channels.items() if settings.stock is not None]
     if published:
         routes.append(manifests.route("stock", read_stock, doors.take_stock))
-        readers = readers_of(config.intake, tokens)
         routes += pull_routes("stock", sales_channels=published, admission=readers, read=doors.read_stock, emit=emit)
     if tokens is not None:
         routes += token_routes(tokens, emit=emit)

@@ -42,6 +42,31 @@ def register_gauges(
         ["sales_channel"],
         lambda: stock.oldest_s(),  # noqa: PLW0108 - see above
     )
+    of_shipments = ["sales_channel"]
+    gauge(
+        "seamline_fulfilments_untold",
+        "Shipments that have left and are not known to be told.",
+        of_shipments,
+        lambda: standing.untold(),  # noqa: PLW0108 - see above
+    )
+    gauge(
+        "seamline_fulfilments_untold_late",
+        "Those of them that were seen more than 15 minutes ago.",
+        of_shipments,
+        lambda: standing.untold_late(),  # noqa: PLW0108 - see above
+    )
+    gauge(
+        "seamline_fulfilments_untold_oldest_seconds",
+        "How long the oldest of them has been known here.",
+        of_shipments,
+        lambda: standing.untold_oldest_s(),  # noqa: PLW0108 - see above
+    )
+    gauge(
+        "seamline_carriers_coverage",
+        "Share of the last 30 days' shipments whose carrier and service were mapped.",
+        of_shipments,
+        lambda: standing.coverage(),  # noqa: PLW0108 - see above
+    )
     gauge(
         "seamline_orders_waiting",
         "Orders that were received, and wait to be decided on or for their call to Fulfil.",

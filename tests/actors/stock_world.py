@@ -101,6 +101,8 @@ class StockFulfil(Fulfil):
     async def perform(self, kind: str, body: bytes) -> Any:
         """One call; the stock's as of the middle of it."""
         question = KINDS.get(kind)
+        if question is None and kind.startswith("changed_"):
+            return Page(rows=(), last_id=0, complete=True)  # nothing is ever shipped here
         if question is None:
             return await super().perform(kind, body)
         self.calls[kind] += 1

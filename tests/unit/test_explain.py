@@ -12,7 +12,7 @@ import pytest
 from flows.exceptions.kinds import KINDS
 from flows.explain import explain
 from flows.model.order_state import Status
-from flows.reading import CaseRow, FactRow, OrderRow, PauseRow, Story
+from flows.rows import CaseRow, FactRow, OrderRow, PauseRow, Story
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 
