@@ -127,8 +127,9 @@ class World:
         self.asked: list[str] = []
         """The kinds of all calls that were made."""
         self.shipments: dict[int, Shipment] = {}
-        for id_ in shipments:
-            self.ship_with(id_, sales=(SALE, 10) if id_ in shared else (SALE,))
+        self.shared = tuple(shared)
+        """Shipments that carry another order's goods, too."""
+        self.ship_with(*shipments)
         self.sale_lines: tuple[SaleLine, ...] = ()
         self.moves: tuple[StockMove, ...] = ()
         self.too_much = Decimal(0)
@@ -300,6 +301,7 @@ class World:
                 self.change(*open_ones(tuple(self.shipments.values())), state="cancel")
             case "hold_shipment" | "unhold_shipment":
                 ids = tuple(msgspec.json.decode(body)[0])
+                assert kind == "hold_shipment" or not {*ids} & {*self.shared}, "another order's goods were released"
                 self.change(*ids, on_hold=kind == "hold_shipment")
                 return Applied(ids)
             case "read_sales":
@@ -323,8 +325,7 @@ class World:
         """The sale is changed, and with it its shipments."""
         assert not self.picked, "changed after the pick"
         self.price = str(Decimal(price) + self.too_much)
-        for id_ in self.edits_add:
-            self.ship_with(id_)
+        self.ship_with(*self.edits_add)
         self.change(*self.edits_empty, state="cancel")
         return CreatedSale(id=SALE, number="SO9", total=Decimal(self.price))
 
@@ -350,9 +351,11 @@ class World:
 
     # -- the warehouse -------------------------------------------------------------------------------------------------
 
-    def ship_with(self, id_: int, *, sales: tuple[int, ...] = (SALE,)) -> None:
-        """The sale is shipped with this shipment, too."""
-        self.shipments[id_] = Shipment(id=id_, number=f"CS{id_}", state="assigned", on_hold=False, sales=sales)
+    def ship_with(self, *ids: int) -> None:
+        """The sale is shipped with these shipments, too."""
+        for id_ in ids:
+            sales = (SALE, 10) if id_ in self.shared else (SALE,)
+            self.shipments[id_] = Shipment(id=id_, number=f"CS{id_}", state="assigned", on_hold=False, sales=sales)
 
     def change(self, *ids: int, **to: Any) -> None:
         """Shipments become this."""

@@ -64,14 +64,12 @@ def _shown(
     gated: GateSettings,
     policy: Policy,
 ) -> Decision:
-    if state.linking is not None:
-        return waits(state, later_of(message))
+    if state.linking is not None or state.status in (Status.CREATING, Status.UNKNOWN):
+        is_news = judged(state, message, gated, now).told != state.gated
+        return waits(state, msgspec.structs.replace(later_of(message), judged=is_news))
     match state.status:
         case Status.IMPORTED:
             return shown_again(state, message, now, settings, gated, policy)
-        case Status.CREATING | Status.UNKNOWN:
-            is_news = judged(state, message, gated, now).told != state.gated
-            return waits(state, msgspec.structs.replace(later_of(message), judged=is_news))
         case Status.CANCELLED if state.sale is not None:
             return reopened(state, message, now)
         case _:

@@ -147,6 +147,7 @@ OTHER = SHIPMENT + 1
     ships=st.booleans(),
     shared=st.sampled_from(((), (), (OTHER,), (SHIPMENT, OTHER))),
     capable=st.booleans(),
+    late=st.booleans(),
 )
 @settings(max_examples=300)
 def test_what_the_gate_keeps_back_is_on_hold_and_nothing_is_that_need_not_be(
@@ -159,17 +160,28 @@ def test_what_the_gate_keeps_back_is_on_hold_and_nothing_is_that_need_not_be(
     *,
     ships: bool,
     capable: bool,
+    late: bool,
 ) -> None:
     """At rest. Unless a person released it since the gate's last word, or a case says that it could not be held; and
-    whatever is on hold is so because of the gate, or of a case.
+    whatever is on hold is so because of the gate, or of a case. Shipments may come when all else is done.
     """
     arriving: list[Any] = list(versions)
     for place in releases:
         arriving.insert(place, RELEASE)
     world = World(
-        arriving, answers, policy=CAPABLE if capable else Policy(), gate=REVIEW, picked_after=picked_after,
-        ships=ships, shipments=(SHIPMENT, OTHER), shared=shared,
-    ).run(interleaving)  # fmt: skip
+        arriving,
+        answers,
+        policy=CAPABLE if capable else Policy(),
+        gate=REVIEW,
+        picked_after=picked_after,
+        ships=ships,
+        shipments=() if late else (SHIPMENT, OTHER),
+        shared=shared,
+    ).run(interleaving)
+    if late:
+        world.ship_with(SHIPMENT, OTHER)
+        if world.state.work is not None and world.state.work.idle:
+            world.elapse("shipments")
     state, newest = world.state, max(versions, key=lambda version: version.number)
     assert (state.version, state.work, state.later) == (newest.stamp, None, None)
     if state.status is not Status.IMPORTED:
