@@ -22,9 +22,12 @@ from flows.desk import NAME as DESK
 from flows.desk import Desk
 from flows.flow_starts import FlowStartsActor
 from flows.formats import FORMATS
+from flows.fulfilment_watcher import FulfilmentWatcher, OrderFulfilments, WatchPolicy
 from flows.listings import Listings
 from flows.manifests import Manifests
 from flows.missing_orders import MissingOrders
+from flows.model.bundles import Bundle
+from flows.model.fulfilments import FulfilmentSettings
 from flows.model.on_demand import OnDemandSettings
 from flows.model.outgoing import FlowTarget, What
 from flows.model.stock import StockSettings, place_of
@@ -96,6 +99,11 @@ def engine_of(
         actors += _stock_actors(config, stock, unsettled, journal, emit, stock_pulse)
     if config.patchworks is not None:
         actors += [FlowStartsActor(flow_targets(config), journal, emit, unsettled=unsettled.skus), RunFollower(emit)]
+    told, formats = told_channels(config), {name: each.format for name, each in config.sales_channels.items()}
+    actors += [
+        FulfilmentWatcher(watch_policy(config), journal, emit),
+        OrderFulfilments(told, formats, journal, emit),
+    ]
     if config.recovery is not None:
         actors.append(RunRecovery(recovery_policy(config.recovery), items, accept, journal, emit))
     share = config.telemetry.trace_share if config.telemetry.otlp_url else 0.0
@@ -121,6 +129,27 @@ def flow_targets(config: Config) -> dict[str, tuple[What, FlowTarget]]:
         if settings.fulfilments is not None:
             found[settings.fulfilments.flow.flow_id] = ("fulfilments", settings.fulfilments.flow)
     return found
+
+
+def told_channels(config: Config) -> dict[str, FulfilmentSettings]:
+    """The sales channels that hear of shipments."""
+    return {name: each.fulfilments for name, each in config.sales_channels.items() if each.fulfilments is not None}
+
+
+def watch_policy(config: Config) -> WatchPolicy:
+    """How shipments are watched, and for whom."""
+    told = told_channels(config)
+    return WatchPolicy(
+        every=timedelta(seconds=config.fulfil.fulfilments_every_s),
+        overlap=timedelta(seconds=config.fulfil.fulfilments_overlap_s),
+        kinds=("out", "drop") if config.fulfil.drop_shipments else ("out",),
+        bundles={name: _bundles(config.sales_channels[name].bundles) for name in told},
+        sales_channels={config.sales_channels[name].sale.channel_id: (name, each.since) for name, each in told.items()},
+    )
+
+
+def _bundles(rules: Mapping[str, Bundle]) -> dict[str, dict[str, int]]:
+    return {sku: {name: part.quantity for name, part in rule.components.items()} for sku, rule in rules.items()}
 
 
 def stock_settings(config: Config) -> dict[str, StockSettings]:

@@ -22,10 +22,11 @@ import aiohttp
 import anyio
 
 from connectors.http import Session, outgoing
+from connectors.patchworks.fulfilments import FulfilmentPage
 from connectors.patchworks.listings import ListingPage
 from connectors.patchworks.manifests import ManifestPage
 from flows import events as business_events
-from flows.actors import engine_of, flow_targets, places_of, polled, stock_settings
+from flows.actors import engine_of, flow_targets, places_of, polled, stock_settings, told_channels
 from flows.backfill import NAME as BACKFILL
 from flows.backfill import ask as ask_for_backfill
 from flows.catalogue import KEY as CATALOGUE_KEY
@@ -40,6 +41,18 @@ from flows.customers import NAME as CUSTOMERS
 from flows.customers import ReadBack
 from flows.desk import NAME as DESK
 from flows.doors import Doors, public_routes
+from flows.forecast import Forecast
+from flows.fulfilment_watcher import NAME as FULFILMENT_WATCHER
+from flows.fulfilment_watcher import ORDERS as ORDER_FULFILMENTS
+from flows.fulfilment_watcher import (
+    FulfilmentPageReceived,
+    LookAtHeld,
+    Watch,
+    held_key,
+    told_key,
+    watch_key,
+    watched_models,
+)
 from flows.gauges import register_gauges
 from flows.hints import Hints
 from flows.listings import NAME as LISTINGS
@@ -62,6 +75,7 @@ from flows.order_poll import NAME as ORDER_POLL
 from flows.order_poll import Poll
 from flows.order_poll import key_of as poll_key_of
 from flows.outside import outsides_of
+from flows.pulling import fulfilments_read_by
 from flows.pulse import Pulse
 from flows.release import NAME as CAUSE_RELEASES
 from flows.release import paused, release, release_cause
@@ -109,7 +123,10 @@ busy event loop than for the disk, several times a commit, and every order waits
 """
 _GC_THRESHOLDS = (50_000, 20, 50)
 """An order makes hundreds of short-lived objects and no cycles: looking for those less often saves CPU."""
-_RELEASING = (ORDER_IMPORTER, RUN_RECOVERY, ORDER_POLL, MANIFESTS, MISSING_ORDERS, LISTINGS, FLOW_STARTS, CUSTOMERS)
+_RELEASING = (
+    *(ORDER_IMPORTER, RUN_RECOVERY, ORDER_POLL, MANIFESTS, MISSING_ORDERS, LISTINGS, FLOW_STARTS),
+    *(CUSTOMERS, FULFILMENT_WATCHER, ORDER_FULFILMENTS),
+)
 """Actors with something that a person can have decided on again, the one that comes first for a key."""
 _COMMANDS = ("pause", "resume", "release", "release_cause", "alias", "patch", "link", "backfill")
 
@@ -117,11 +134,22 @@ _COMMANDS = ("pause", "resume", "release", "release_cause", "alias", "patch", "l
 class App:
     """One running Seamline. `accepting` is what readiness and intake look at."""
 
-    def __init__(self, config: Config, journal: Journal, engine: Engine, index: SkuIndex, telemetry: Telemetry) -> None:
+    def __init__(
+        self,
+        config: Config,
+        journal: Journal,
+        engine: Engine,
+        index: SkuIndex,
+        forecast: Forecast,
+        telemetry: Telemetry,
+    ) -> None:
         self.config, self.journal, self.engine, self.telemetry = config, journal, engine, telemetry
-        self.index = index
-        self.standing = Standing(journal)
+        self.index, self.forecast = index, forecast
+        self.standing = Standing(journal, told_channels(config))
         looks = {"product.product": partial(engine.post, CATALOGUE, CATALOGUE_KEY, Sync())}
+        if told_channels(config):
+            for model, kind in watched_models().items():
+                looks[model] = partial(engine.post, FULFILMENT_WATCHER, watch_key(kind), Watch())
         if STOCK_MOVES in engine.channels:
             looks["stock.move"] = partial(engine.post, STOCK_MOVES, MOVES_KEY, ReadMoves())
         self.hints = Hints(looks)
@@ -139,6 +167,10 @@ class App:
     async def take_listings(self, page: ListingPage) -> None:
         """The same for what a sales channel offers."""
         await self.engine.post(LISTINGS, listings_key_of(page.sales_channel), ListingPageReceived(page=page))
+
+    async def take_fulfilments(self, page: FulfilmentPage) -> None:
+        """The same for what a sales channel was told."""
+        await self.engine.post(FULFILMENT_WATCHER, told_key(page.sales_channel), FulfilmentPageReceived(page=page))
 
     def pressure(self) -> float | None:
         """Seconds that a sender should wait before it tries again; None when there is room."""
@@ -250,7 +282,8 @@ def telemetry_of(config: Config, clock: Clock) -> Telemetry:
                     CUSTOMERS,
                 ),
                 *(RUN_RECOVERY, ORDER_POLL, MANIFESTS, MISSING_ORDERS, BACKFILL, LISTINGS),
-                *(FLOW_STARTS, RUN_FOLLOWER, STOCK_MOVES, STOCK_READER, STOCK_SIGHTINGS, STOCK_PUBLISHER),
+                *(FLOW_STARTS, RUN_FOLLOWER, FULFILMENT_WATCHER, ORDER_FULFILMENTS),
+                *(STOCK_MOVES, STOCK_READER, STOCK_SIGHTINGS, STOCK_PUBLISHER),
             ),
             "flow": flow_targets(config),
         },
@@ -281,10 +314,11 @@ async def composed(config: Config, clock: Clock, telemetry: Telemetry) -> AsyncI
             emit=emit,
         )
         outsides = await outsides_of(config, stack, clock, emit)
+        forecast = Forecast(journal, ORDER_IMPORTER, outsides[0])
         stock_pulse = Pulse(apart_s=_STOCK_APART_S)
-        engine = engine_of(config, journal, catalogue, outsides, emit, stock_pulse)
-        app = App(config, journal, engine, catalogue.index, telemetry)
-        register_gauges(telemetry.register_gauge, engine, app.standing)
+        engine = engine_of(config, journal, catalogue, outsides, forecast.counting(emit), stock_pulse)
+        app = App(config, journal, engine, catalogue.index, forecast, telemetry)
+        register_gauges(telemetry.register_gauge, engine, app.standing, forecast)
         supervisor = Supervisor(
             clock,
             on_restart=lambda part, error: emit(runtime_events.Restarted(part=part, reason=told(error))),
@@ -301,16 +335,7 @@ async def composed(config: Config, clock: Clock, telemetry: Telemetry) -> AsyncI
         await stack.enter_async_context(_running(supervisor))
         await engine.prepare()
         await catalogue.load()
-        await engine.post(CATALOGUE, CATALOGUE_KEY, Sync())
-        await engine.post(CATALOGUE_REFRESH, REFRESH_KEY, Refresh())
-        await engine.post(SKU_ALIASES, ALIASES_KEY, CheckAliases())
-        await engine.post(CUSTOMERS, CUSTOMERS_KEY, ReadBack())
-        if config.recovery is not None:
-            await engine.post(RUN_RECOVERY, SWEEP_KEY, Sweep())
-        for name in polled(config):
-            await engine.post(ORDER_POLL, poll_key_of(name), Poll())
-        for name in config.listings:
-            await engine.post(LISTINGS, listings_key_of(name), Expect())
+        await _begin(engine, config)
         if stock := stock_settings(config):
             await _begin_stock(engine, stock, stock_pulse)
             supervisor.add("stock pulse", stock_pulse.run)
@@ -318,6 +343,7 @@ async def composed(config: Config, clock: Clock, telemetry: Telemetry) -> AsyncI
         supervisor.add("hints", app.hints.run)
         supervisor.add("upkeep", lambda: run_upkeep(journal, path, config.store.room, emit))
         supervisor.add("standing", app.standing.run)
+        supervisor.add("forecast", forecast.run)
         supervisor.add("loop lag", lambda: _measure_lag(clock, emit))
         await _listening(app, stack)
         gc.collect()
@@ -339,7 +365,8 @@ async def _listening(app: App, stack: AsyncExitStack) -> None:
     commands = {name: partial(app.control, name) for name in _COMMANDS}
     ops = ops_app(
         checks=app.checks(),
-        notes=app.standing.pauses,
+        notes=lambda: [*app.standing.pauses(), *app.forecast.notes()],
+        status=app.forecast.report,
         metrics=app.telemetry.render,
         control=Control(key=key, commands=commands) if key is not None else None,
     )
@@ -348,6 +375,8 @@ async def _listening(app: App, stack: AsyncExitStack) -> None:
         accept=app.accept,
         take_manifest=app.take_manifest,
         take_listings=app.take_listings,
+        take_fulfilments=app.take_fulfilments,
+        read_fulfilments=fulfilments_read_by(app.journal),
         hint=app.hints.take,
         pressure=app.pressure,
     )
@@ -397,6 +426,28 @@ async def _measure_lag(clock: Clock, emit: Callable[[Any], None]) -> None:
         before = clock.monotonic()
         await anyio.sleep(_LAG_EVERY_S)
         emit(runtime_events.LoopLag(seconds=max(0.0, clock.monotonic() - before - _LAG_EVERY_S)))
+
+
+async def _begin(engine: Engine, config: Config) -> None:
+    """The first messages, to those who then work on schedule."""
+    await engine.post(CATALOGUE, CATALOGUE_KEY, Sync())
+    await engine.post(CATALOGUE_REFRESH, REFRESH_KEY, Refresh())
+    await engine.post(SKU_ALIASES, ALIASES_KEY, CheckAliases())
+    await engine.post(CUSTOMERS, CUSTOMERS_KEY, ReadBack())
+    if config.recovery is not None:
+        await engine.post(RUN_RECOVERY, SWEEP_KEY, Sweep())
+    for name in polled(config):
+        await engine.post(ORDER_POLL, poll_key_of(name), Poll())
+    for name in config.listings:
+        await engine.post(LISTINGS, listings_key_of(name), Expect())
+    await _begin_shipments(engine)
+
+
+async def _begin_shipments(engine: Engine) -> None:
+    """Have shipments read, and what is held looked at again: a carrier may have been mapped."""
+    for kind in watched_models().values():
+        await engine.post(FULFILMENT_WATCHER, watch_key(kind), Watch())
+    await engine.post(FULFILMENT_WATCHER, held_key(), LookAtHeld())
 
 
 async def _begin_stock(engine: Engine, stock: Mapping[str, StockSettings], pulse: Pulse) -> None:

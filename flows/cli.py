@@ -30,7 +30,9 @@ from flows.cli_parts import (
     story_of,
 )
 from flows.cli_people import audit, link, patch
+from flows.cli_shipments import carriers, shipments
 from flows.cli_skus import alias, sku
+from flows.cli_status import status
 from flows.screen import harmless, pairs, print_json, print_table, short, tell_more
 from runtime.clock import SystemClock, to_datetime
 from runtime.errors import ConfigInvalid, SeamlineError, Stop
@@ -47,9 +49,10 @@ app = App(
 )
 orders = App(name="orders", help="What became of the orders.")
 schema = App(name="schema", help="Published schemas.")
-for part in (orders, holds, manifests, alias, sku, schema):
+for part in (orders, holds, shipments, carriers, manifests, alias, sku, schema):
     app.command(part)
 app.command(backfill)
+app.command(status)
 app.command(listings)
 app.command(audit)
 orders.command(patch)
@@ -291,10 +294,10 @@ def list_orders(
         print_json(rows[:limit])
     else:
         print_table(
-            ("changed", "order", "number", "state", "proof", "amount", "sale"),
+            ("changed", "order", "number", "state", "proof", "amount", "sale", "shipping"),
             [
                 (short(row.changed_at), row.key, row.reference, row.state, row.proof, f"{row.amount} {row.currency}",
-                 row.sale_number or row.sale or "")
+                 row.sale_number or row.sale or "", row.shipping)
                 for row in rows[:limit]
             ],
             empty="no orders like that" if state or sales_channel or before else "no orders",

@@ -74,6 +74,12 @@ class FulfilSettings(msgspec.Struct, frozen=True, kw_only=True):
     """The distance between two pages of that, so that it never takes the calls of orders."""
     catalogue_gone_max: Annotated[int, Meta(ge=0, le=100_000)] = 1_000
     """So many products may be gone at once; when more are, none is believed to be, and it is a case."""
+    fulfilments_every_s: Annotated[float, Meta(gt=0, le=3_600)] = 10.0
+    """How often shipments that changed are read, where a sales channel hears of them."""
+    fulfilments_overlap_s: Annotated[float, Meta(ge=0, le=86_400)] = 300.0
+    """How far before the last look each look at shipments reads again, because late commits carry earlier times."""
+    drop_shipments: bool = True
+    """Whether shipments that suppliers make are watched, too; false for a tenant that has none, and refuses to tell."""
     stock_every_s: Annotated[float, Meta(gt=0, le=3_600)] = 10.0
     """How often it is asked which products moved; only where stock is published."""
     stock_overlap_s: Annotated[float, Meta(ge=0, le=86_400)] = 120.0

@@ -1,5 +1,5 @@
-"""Talking to the running process from the command line: what people have it do. Parameters travel in the body: a patch
-is long, and what people write should stand in no access log on the way.
+"""Talking to the running process from the command line: how it stands, and what people have it do. Parameters travel in
+the body: a patch is long, and what people write should stand in no access log on the way.
 """
 
 from __future__ import annotations
@@ -44,3 +44,19 @@ async def send_control(config: Config, command: str, parameters: Mapping[str, st
         reason = said.get("error", {}).get("message", "no reason given")
         raise SeamlineError(f"the process refused ({answer.status}): {reason}")
     return str(said.get("message", "done"))
+
+
+async def ask_status(config: Config) -> dict[str, Any]:
+    """What the running process says of itself. Raises SeamlineError when there is none."""
+    url = f"http://{config.ops.host}:{config.ops.port}/status"
+    try:
+        async with (
+            outgoing(connections_max=1, connect_timeout_s=_TIMEOUT_S, request_timeout_s=_TIMEOUT_S) as session,
+            session.get(url) as answer,
+        ):
+            said: dict[str, Any] = msgspec.json.decode(await answer.read(), type=dict[str, Any])
+    except (aiohttp.ClientError, TimeoutError) as error:
+        raise SeamlineError(f"no process answers at {config.ops.host}:{config.ops.port}; is it running?") from error
+    except msgspec.DecodeError as error:
+        raise SeamlineError(f"what answers at {config.ops.host}:{config.ops.port} is not Seamline") from error
+    return said

@@ -9,11 +9,13 @@ import msgspec
 from aiohttp import web
 
 from connectors.fulfil.hints import Hint, hint_routes
-from connectors.patchworks.admission import admission_of
+from connectors.patchworks.admission import admission_of, readers_of
+from connectors.patchworks.fulfilments import FulfilmentPage, read_fulfilments
 from connectors.patchworks.intake import intake_routes
 from connectors.patchworks.listings import ListingPage, read_listings
 from connectors.patchworks.manifest_pages import ManifestDoor
 from connectors.patchworks.manifests import ManifestPage, read_orders
+from connectors.patchworks.pull import ReadRows, pull_routes
 from connectors.patchworks.tokens import Tokens, token_routes
 from flows.actors import identify
 from flows.config import Config
@@ -27,6 +29,8 @@ class Doors(msgspec.Struct, frozen=True, kw_only=True):
     accept: Callable[[Sequence[Delivery]], Awaitable[Sequence[Receipt]]]
     take_manifest: Callable[[ManifestPage], Awaitable[None]]
     take_listings: Callable[[ListingPage], Awaitable[None]]
+    take_fulfilments: Callable[[FulfilmentPage], Awaitable[None]]
+    read_fulfilments: ReadRows
     hint: Callable[[Hint], None]
     pressure: Callable[[], float | None]
     """Seconds that a sender should wait before it tries again; None when there is room."""
@@ -56,6 +60,14 @@ def public_routes(config: Config, doors: Doors, clock: Clock, emit: Callable[[ob
     )
     routes.append(manifests.route("orders", read_orders, doors.take_manifest))
     routes.append(manifests.route("listings", read_listings, doors.take_listings))
+    routes.append(manifests.route("fulfilments", read_fulfilments, doors.take_fulfilments))
+    routes += pull_routes(
+        "fulfilments",
+        sales_channels=config.sales_channels,
+        admission=readers_of(config.intake, tokens),
+        read=doors.read_fulfilments,
+        emit=emit,
+    )
     if tokens is not None:
         routes += token_routes(tokens, emit=emit)
     if config.fulfil.webhooks is not None:

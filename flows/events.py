@@ -8,6 +8,7 @@ from typing import Final
 
 from runtime.telemetry.event import Counter, Event, Gauge, Histogram, Key
 
+_SHIPPING_SECONDS: Final = (5.0, 10.0, 20.0, 30.0, 60.0, 120.0, 300.0, 900.0, 3_600.0, 21_600.0, 86_400.0)
 _IMPORT_SECONDS: Final = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 30.0, 120.0, 600.0, 3_600.0, 21_600.0, 86_400.0)
 
 
@@ -267,6 +268,67 @@ class PossibleRepeat(Event, frozen=True):
     level = "info"
     metrics = (Counter("seamline_flow_possible_repeats_total", "Starts that may have run twice.", ("flow",)),)
     flow: str
+
+
+class FulfilmentHeld(Event, frozen=True):
+    """What a sales channel should be told of a shipment is held: its carrier is not mapped, or the order not known."""
+
+    event = "fulfilment.held"
+    metrics = (Counter("seamline_fulfilments_held_total", "Notices of shipments that were held.", ("sales_channel",)),)
+    sales_channel: str
+
+
+class FulfilmentSent(Event, frozen=True):
+    """A run has taken the notice of a shipment, this long after Fulfil wrote it. Whether it was told is open."""
+
+    event = "fulfilment.sent"
+    metrics = (
+        Histogram(
+            "seamline_fulfilment_sent_seconds",
+            "From Fulfil's write of a shipment until a run of its flow had taken its notice.",
+            ("sales_channel",),
+            value="seconds",
+            buckets=_SHIPPING_SECONDS,
+        ),
+    )
+    sales_channel: str
+    seconds: float
+
+
+class FulfilmentTold(Event, frozen=True):
+    """A sales channel says that it has the notice of a shipment, this long after the shipment was seen."""
+
+    event = "fulfilment.told"
+    metrics = (
+        Histogram(
+            "seamline_fulfilment_told_seconds",
+            "From the first sight of a shipment until its sales channel said that it was told.",
+            ("sales_channel",),
+            value="seconds",
+            buckets=_SHIPPING_SECONDS,
+        ),
+    )
+    sales_channel: str
+    seconds: float
+
+
+class TrackingSuspect(Event, frozen=True):
+    """Tracking numbers cannot be right for their courier: their check digit does not follow. They were told all the
+    same.
+    """
+
+    event = "tracking.suspect"
+    level = "info"
+    metrics = (
+        Counter(
+            "seamline_tracking_suspect_total",
+            "Tracking numbers whose check digit does not follow.",
+            ("sales_channel",),
+            amount="numbers",
+        ),
+    )
+    sales_channel: str
+    numbers: int
 
 
 class StockPublished(Event, frozen=True):

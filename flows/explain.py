@@ -8,7 +8,7 @@ from typing import Any
 
 from flows.exceptions.kinds import KINDS, NEVER
 from flows.model.candidates import Candidate
-from flows.reading import AliasRow, CaseRow, FactRow, PatchRow, PauseRow, Story
+from flows.rows import AliasRow, CaseRow, FactRow, PatchRow, PauseRow, Story
 
 
 def explain(story: Story, now: datetime) -> str:
@@ -58,10 +58,11 @@ def _standing(story: Story, opened: Sequence[CaseRow]) -> str:
     order, asks = story.order, bool(opened)
     if order is None:
         return _undecided(story, opened)
-    name = f"Order {order.reference} of {order.sales_channel} ({order.amount} {order.currency})"
+    amount = f" ({order.amount} {order.currency})" if order.currency else ""  # one that cannot be read has none
+    name = f"Order {order.reference} of {order.sales_channel}{amount}"
     match order.state:
         case "imported":
-            rest = "" if asks else " Nothing is left to do here; shipping and invoicing are Fulfil's."
+            rest = "" if asks else f" {_SHIPPING.get(order.shipping, _SHIPPING[''])}"
             sale = order.sale_number or order.sale
             return f"{name} is in Fulfil as sale {sale}. Its figures are {order.proof}.{rest}"
         case "held":
@@ -92,6 +93,15 @@ def _standing(story: Story, opened: Sequence[CaseRow]) -> str:
             return f"{name} was cancelled by the sales channel {how}." + ("" if asks else " There is nothing to do.")
         case other:
             return f"{name} is {other}."
+
+
+_SHIPPING = {
+    "": "Nothing is left to do here; shipping and invoicing are Fulfil's.",
+    "partially shipped": "It is partially shipped; the rest is Fulfil's.",
+    "shipped": "It is shipped. Next step, by the sales channel: say that it knows of it.",
+    "told": "It is shipped, and the sales channel says that it knows of all of it.",
+}
+"""How far the shipments of an order are, as a sentence."""
 
 
 def _waiting(story: Story, *, asks: bool) -> str:
@@ -141,7 +151,8 @@ def _case(case: CaseRow, now: datetime) -> str:
     due = f"{'should have been done' if late else 'to be done'} by {_time(case.deadline_at)}"
     stake = f" At stake: {case.amount} {case.currency}." if case.amount and case.currency else ""
     ends = "It never ends by itself" if kind.ends == NEVER else f"It ends by itself {kind.ends}"
-    return f"{kind.title}: {case.sentence}.{stake}\nNext step, by {case.owner}, {due}: {kind.remedy}. {ends}."
+    why = case.sentence.removeprefix(f"{kind.title}: ")
+    return f"{kind.title}: {why}.{stake}\nNext step, by {case.owner}, {due}: {kind.remedy}. {ends}."
 
 
 def explain_sku(text: str, found: Sequence[Candidate], aliases: Sequence[AliasRow]) -> list[str]:
@@ -204,6 +215,13 @@ _TOLD = {
     "sale_cancelled": "sale {sale} is cancelled in Fulfil",
     "authorisation_ends": "its payment is reserved until {until}, and not captured",
     "not_done": "could not be done in Fulfil: {goal}",
+    "shipped": "shipment {shipment} left with {units} units in {parcels} parcels by {carrier}",
+    "shipment_changed": "what is told of shipment {shipment} was changed (version {version})",
+    "notice_held": "shipment {shipment} left; telling it is held, because {carrier} is not mapped",
+    "notice_refused": "the flow fails with shipment {shipment} alone",
+    "fulfilment_sent": "shipment {shipment} was sent to the sales channel",
+    "told": "the sales channel says that it knows of shipment {shipment}",
+    "shipment_cancelled": "shipment {shipment} was cancelled in Fulfil",
     "patched": "a person patched it, at {fields}",
     "patch_removed": "a person removed its patch",
     "patch_refused": "a patch was not put in: {why}",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from flows.forecast import Forecast
 from flows.standing import Standing
 from runtime.engine import Engine
 from runtime.telemetry.metrics import Read
@@ -12,7 +13,7 @@ RegisterGauge = Callable[[str, str, Sequence[str], Read], None]
 """(name, help, labels, read), as `Telemetry.register_gauge`."""
 
 
-def register_gauges(gauge: RegisterGauge, engine: Engine, standing: Standing) -> None:
+def register_gauges(gauge: RegisterGauge, engine: Engine, standing: Standing, forecast: Forecast) -> None:
     """Register them all."""
 
     def of_channels(field: str) -> Callable[[], list[tuple[list[str], float]]]:
@@ -30,6 +31,43 @@ def register_gauges(gauge: RegisterGauge, engine: Engine, standing: Standing) ->
         "How long the oldest open exception has waited.",
         by_kind,
         lambda: standing.oldest_s(),  # noqa: PLW0108 - see above
+    )
+    of_shipments = ["sales_channel"]
+    gauge(
+        "seamline_fulfilments_untold",
+        "Shipments that have left and are not known to be told.",
+        of_shipments,
+        lambda: standing.untold(),  # noqa: PLW0108 - see above
+    )
+    gauge(
+        "seamline_fulfilments_untold_late",
+        "Those of them that were seen more than 15 minutes ago.",
+        of_shipments,
+        lambda: standing.untold_late(),  # noqa: PLW0108 - see above
+    )
+    gauge(
+        "seamline_fulfilments_untold_oldest_seconds",
+        "How long the oldest of them has been known here.",
+        of_shipments,
+        lambda: standing.untold_oldest_s(),  # noqa: PLW0108 - see above
+    )
+    gauge(
+        "seamline_carriers_coverage",
+        "Share of the last 30 days' shipments whose carrier and service were mapped.",
+        of_shipments,
+        lambda: standing.coverage(),  # noqa: PLW0108 - see above
+    )
+    gauge(
+        "seamline_orders_waiting",
+        "Orders that were received, and wait to be decided on or for their call to Fulfil.",
+        [],
+        lambda: forecast.waiting(),  # noqa: PLW0108 - see above
+    )
+    gauge(
+        "seamline_orders_drain_seconds",
+        "Until the orders that wait now are done, at the rate they go in (absent: it is not known).",
+        [],
+        lambda: forecast.seconds(),  # noqa: PLW0108 - see above
     )
     gauge(
         "seamline_calls_in_flight",

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
 
@@ -20,6 +20,23 @@ from flows.model.money import EXACT, ZERO
 from flows.model.patch import fields_of
 from flows.model.schema import ORDERS
 from flows.pages import NamedPlace, Place
+from flows.rows import (
+    AliasRow,
+    BackfillRow,
+    CarrierRow,
+    CaseRow,
+    CauseRow,
+    CauseSize,
+    FactRow,
+    ListingCheckRow,
+    ManifestRow,
+    MismatchRow,
+    OrderRow,
+    PatchRow,
+    PauseRow,
+    ShipmentRow,
+    Story,
+)
 from runtime.clock import Instant, to_datetime, to_instant
 from runtime.errors import StoreUnreadable
 from runtime.journal.connection import Connection, open_reader
@@ -31,216 +48,6 @@ _FOREVER = 1 << 62
 _MOMENTS = {"began_at", "ended_at", "asked_at", "changed_at", "read_to"}
 _DECIDES = "order_importer"
 """The actor that decides on orders."""
-
-
-class OrderRow(msgspec.Struct, frozen=True, kw_only=True):
-    """One order as it is listed. `amount` is an exact decimal in `currency`."""
-
-    key: str
-    sales_channel: str
-    order_id: str
-    reference: str
-    state: str
-    proof: str
-    amount: str
-    currency: str
-    placed_at: datetime | None
-    sale: int | None
-    sale_number: str | None
-    changed_at: datetime
-
-    @property
-    def place(self) -> Place:
-        """Its place in the list of orders."""
-        return Place(to_instant(self.changed_at), self.key)
-
-
-class CaseRow(msgspec.Struct, frozen=True, kw_only=True):
-    """One exception. `closed_at` is None while it is open."""
-
-    fingerprint: str
-    kind: str
-    subject: str
-    cause: str
-    sentence: str
-    owner: str
-    amount: str | None
-    currency: str | None
-    opened_at: datetime
-    deadline_at: datetime
-    closed_at: datetime | None
-    closed_how: str | None
-
-    @property
-    def place(self) -> Place:
-        """Its place in the list of open exceptions."""
-        return Place(to_instant(self.deadline_at), self.fingerprint)
-
-
-class PauseRow(msgspec.Struct, frozen=True, kw_only=True):
-    """What somebody has stopped: the sales channel, or the actor, of this name; and how many orders wait for it."""
-
-    scope: Literal["sales channel", "actor"]
-    name: str
-    since: datetime
-    by: str
-    waiting: int
-
-    @property
-    def resume(self) -> str:
-        """The command that ends it."""
-        return f"seamline resume {'--actor ' if self.scope == 'actor' else ''}{self.name}"
-
-
-class AliasRow(msgspec.Struct, frozen=True, kw_only=True):
-    """What a sales channel calls a product, and its SKU in Fulfil."""
-
-    alias: str
-    sku: str
-    decided_at: datetime
-    decided_by: str
-    reason: str
-
-
-class CauseRow(msgspec.Struct, frozen=True, kw_only=True):
-    """Open exceptions of one kind that one remedy ends. `amounts` is what is at stake, exact, by currency."""
-
-    kind: str
-    cause: str
-    owner: str
-    cases: int
-    amounts: dict[str, Decimal]
-    oldest_at: datetime
-    deadline_at: datetime
-    """The nearest one."""
-
-    @property
-    def place(self) -> Place:
-        """Its place in the list of causes."""
-        return Place(to_instant(self.deadline_at), f"{self.kind}/{self.cause}")
-
-
-class CauseSize(msgspec.Struct, frozen=True, kw_only=True):
-    """What releasing a cause would do: so many orders with so much at stake; `others` are cases of no held order."""
-
-    orders: int = 0
-    amounts: dict[str, Decimal] = {}
-    others: int = 0
-
-
-class PatchRow(msgspec.Struct, frozen=True, kw_only=True):
-    """What a person changed of an order, never to what: `fields` are JSON pointers into the payload."""
-
-    decided_at: datetime
-    decided_by: str
-    reason: str
-    fields: tuple[str, ...]
-
-
-class FactRow(msgspec.Struct, frozen=True, kw_only=True):
-    """One line of a timeline."""
-
-    id: int
-    actor: str
-    kind: str
-    began_at: datetime
-    ended_at: datetime
-    values: dict[str, Any]
-
-
-class ManifestRow(msgspec.Struct, frozen=True, kw_only=True):
-    """The statement about one manifest, as of `checked_at`; None while pages are missing. The window is `began_at` up
-    to `ended_at`. `open`: of missing and outdated orders, those that are it still.
-    """
-
-    key: str
-    sales_channel: str
-    began_at: datetime
-    ended_at: datetime
-    received_at: datetime
-    checked_at: datetime | None
-    listed: int
-    missing: int
-    outdated: int
-    unlisted: int
-    open: int
-    digest: str
-
-
-class ListingCheckRow(msgspec.Struct, frozen=True, kw_only=True):
-    """The statement about a list of what a sales channel offers, as of `checked_at`; None while pages are missing, or
-    it is compared. Of the `active` ones so many `barcodes` and `prices` could be compared. `mismatches`: by cause.
-    """
-
-    sales_channel: str
-    list: int
-    manifest: str
-    listed_at: datetime | None
-    received_at: datetime
-    checked_at: datetime | None
-    comparison: int | None
-    listings: int
-    active: int
-    barcodes: int
-    prices: int
-    mismatches: dict[str, int]
-    digest: str
-
-
-class MismatchRow(msgspec.Struct, frozen=True, kw_only=True):
-    """Something wrong with one listing: what the sales channel says, and what Fulfil says ('' for nothing)."""
-
-    cause: str
-    listing: str
-    sku: str
-    title: str
-    listed: str
-    expected: str
-
-    @property
-    def place(self) -> NamedPlace:
-        """Its place in the list of mismatches."""
-        return NamedPlace(self.cause, self.listing)
-
-
-class BackfillRow(msgspec.Struct, frozen=True, kw_only=True):
-    """Where the back-fill of a sales channel stands. `shipments`, `invoices` and `payments` are what the import of its
-    new orders would make in Fulfil; `undecided` of them are left out, by reason.
-    """
-
-    key: str
-    run: str
-    sales_channel: str
-    began_at: datetime
-    ended_at: datetime
-    is_dry: bool
-    status: str
-    sentence: str
-    asked_at: datetime
-    changed_at: datetime
-    read_to: datetime
-    known: int
-    new: int
-    shipments: int
-    invoices: int
-    payments: int
-    undecided: dict[str, int]
-    taken: int
-
-
-class Story(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything that is known of one order."""
-
-    order: OrderRow | None
-    key: str
-    cases: tuple[CaseRow, ...]
-    timeline: tuple[FactRow, ...]
-    pauses: tuple[PauseRow, ...] = ()
-    """What is stopped now, and keeps it from going on."""
-    ahead: str = ""
-    """The order of the same customer that it waits for; empty: for none, or that one is decided on already."""
-    patch: PatchRow | None = None
-    """What a person changed of it."""
 
 
 class _AuditEnd(msgspec.Struct):
@@ -305,6 +112,10 @@ class Reading:
             return ""
         rows = await self._query("order_on_its_way", _DECIDES, waits[-1].values["delivery"])
         return str(rows[0][0]) if rows else ""
+
+    async def in_queue(self) -> int:
+        """How many orders wait to be decided on, or for their calls to Fulfil; not those that are paused or parked."""
+        return int((await self._query("orders_in_queue", _DECIDES, "fulfil", "orders"))[0][0])
 
     async def undecided(self) -> int:
         """How many orders were received, and have not been decided on yet."""
@@ -432,6 +243,28 @@ class Reading:
         rows = await self._query("listing_mismatches", sales_channel, cause, *place, limit)
         return [MismatchRow(**dict(zip(MismatchRow.__struct_fields__, row, strict=True))) for row in rows]
 
+    async def shipments(
+        self,
+        *,
+        state: str = "",
+        sales_channel: str = "",
+        untold: bool = False,
+        place: Place | None = None,
+        limit: int = 50,
+    ) -> list[ShipmentRow]:
+        """Shipments of which sales channels are told, the latest first; `untold`: those that are not, the oldest first.
+
+        The next page begins behind the `place` (`untold_place`) of the last one.
+        """
+        at, notice = ((0 if untold else _FOREVER), None) if place is None else (place.at, place.name)
+        statement = "fulfilments_untold_listed" if untold else "fulfilments_listed"
+        return [_shipment(row) for row in await self._query(statement, state, sales_channel, at, limit, notice)]
+
+    async def carriers(self, since: datetime) -> list[CarrierRow]:
+        """Carriers and services of the shipments since an instant, by sales channel, the most used first."""
+        rows = await self._query("carriers_used", to_instant(since))
+        return [CarrierRow(**dict(zip(CarrierRow.__struct_fields__, row, strict=True))) for row in rows]
+
     async def backfill(self, sales_channel: str) -> BackfillRow | None:
         """The back-fill of a sales channel that is under way, or was last; None when there was none."""
         for row in await self._query("backfill_by_key", f"backfill/{sales_channel}"):
@@ -468,12 +301,19 @@ def _moment(instant: int | None) -> datetime | None:
     return None if instant is None else to_datetime(Instant(instant))
 
 
+def _shipment(row: Sequence[Any]) -> ShipmentRow:
+    fields = dict(zip(ShipmentRow.__struct_fields__, row, strict=True))
+    moments = {name: _moment(fields[name]) for name in ("seen_at", "shipped_at", "sent_at", "told_at", "changed_at")}
+    tracking = msgspec.json.decode(fields["tracking"], type=tuple[str, ...])
+    return ShipmentRow(**{**fields, **moments, "mapped": bool(fields["mapped"]), "tracking": tracking})
+
+
 def _order(row: Sequence[Any]) -> OrderRow:
-    key, sales_channel, order_id, reference, state, proof, amount, currency, placed, sale, number, changed = row
+    key, sales_channel, order_id, reference, state, proof, amount, currency, placed, sale, number, changed, ships = row
     return OrderRow(
         key=key, sales_channel=sales_channel, order_id=order_id, reference=reference, state=state, proof=proof,
         amount=amount, currency=currency, placed_at=_moment(placed), sale=sale, sale_number=number,
-        changed_at=to_datetime(changed),
+        changed_at=to_datetime(changed), shipping=ships or "",
     )  # fmt: skip
 
 

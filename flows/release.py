@@ -21,6 +21,8 @@ from runtime.errors import SeamlineError
 from runtime.journal.journal import Journal
 from runtime.key import partition_of
 
+SHIPPING = "order_fulfilments"
+"""The actor of an order's shipments; its cases may be open beside those of the order itself."""
 NAME = "cause_releases"
 KEY = "system/releases"
 RELEASED_PER_STEP_MAX = 500
@@ -48,19 +50,40 @@ async def release(parameters: Mapping[str, str], engine: Engine, journal: Journa
         if await journal.query("oldest_message_of_key", actors[0], key):
             raise SeamlineError(f"{key} is not held: it was received and waits to be decided on")
         raise SeamlineError(f"nothing is known as {key!r}; `seamline holds` shows what waits")
-    holder = holders[0]
+    holder, ships = holders[0], SHIPPING in holders and await _ships(key, journal)
     if any((channel, parked) == (holder, key) for channel, parked, *_ in await journal.query("parked")):
         raise SeamlineError(f"a message of {key} is parked as a defect of ours; a restart tries it again")
-    ended = await _cases_of_its_sale(key, journal) if holder == actors[0] else ""
+    ended = await _cases_of_its_sale(key, journal) if holder == actors[0] and not ships else ""
     causes = ", ".join(sorted({row[1] for row in await journal.query("cases_of", key) if row[10] is None}))
     record = recorded(
         journal.clock.now(), by=by, action="hold.release", subject=key, values={"kinds": causes}, reason=reason
     )
+    if ships:
+        return await _release_shipments(key, engine, journal, record, actors[0] if holder == actors[0] else "")
     await engine.post_all((Emit(channel=holder, key=key, message=Recheck(because="person")), record))
     when = paused(key, engine, holder)
     if ended:
         return f"the cases of {key} {f'are closed {when}' if when else 'are closed'}: {ended}"
     return f"{key} will be decided on again{f' {when}' if when else ''}"
+
+
+async def _ships(key: str, journal: Journal) -> bool:
+    """Whether something about shipments of an order is open."""
+    return any(row[10] is None and _is_of_shipments(row[1]) for row in await journal.query("cases_of", key))
+
+
+def _is_of_shipments(kind: str) -> bool:
+    return kind.startswith(("fulfilment.", "carrier."))
+
+
+async def _release_shipments(key: str, engine: Engine, journal: Journal, record: Emit, importer: str) -> str:
+    """Have the shipments looked at again, and the order too, when something else about it is open."""
+    others = [row for row in await journal.query("cases_of", key) if row[10] is None and not _is_of_shipments(row[1])]
+    to = (SHIPPING, importer) if importer and others else (SHIPPING,)
+    looks = [Emit(channel=actor, key=key, message=Recheck(because="person")) for actor in to]
+    await engine.post_all((*looks, record))
+    when = paused(key, engine, SHIPPING)
+    return f"the shipments of {key} will be looked at again{f' {when}' if when else ''}"
 
 
 async def _cases_of_its_sale(key: str, journal: Journal) -> str:

@@ -68,9 +68,20 @@ def _inert(text: str) -> str:
     return f"'{text}" if text.lstrip().startswith(_COMMANDS_A_SPREADSHEET) else text
 
 
-def tell_more(command: str, options: dict[str, Any], begins: str, rows: list[Any], limit: int, *, json: bool) -> None:
-    """On stderr the command that shows the next page, when `rows` has more than the `limit` that was shown."""
+def tell_more(
+    command: str,
+    options: dict[str, Any],
+    begins: str,
+    rows: list[Any],
+    limit: int,
+    *,
+    json: bool,
+    place: str = "place",
+) -> None:
+    """On stderr the command that shows the next page, when `rows` has more than the `limit` that was shown; `place` is
+    the property of a row that says where it stands in the list.
+    """
     if len(rows) > limit:
         words = [str(word) for pair in options.items() if pair[1] for word in pair]
-        words += [begins, str(rows[limit - 1].place), *(["--json"] if json else [])]
+        words += [begins, str(getattr(rows[limit - 1], place)), *(["--json"] if json else [])]
         sys.stderr.write(f"more: {command} {shlex.join(words)}\n")

@@ -7,7 +7,7 @@ A kind without an open case counts 0: only what has not been looked at is absent
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import anyio
 
@@ -16,17 +16,28 @@ from runtime.clock import Instant, to_datetime
 from runtime.journal.journal import Journal
 
 _EVERY_S = 5.0
+_COVERAGE_EVERY = 60
+"""Every so many looks it is counted how many shipments map, since that reads a month of them."""
+_COVERAGE_US = 30 * 86_400 * 1_000_000
+LATE_US = 900 * 1_000_000
+"""What is not told so long after it was seen has missed its objective."""
 
 
 class Standing:
     """The open cases as they were a few seconds ago. `run` is a part of the supervisor."""
 
-    def __init__(self, journal: Journal) -> None:
+    def __init__(self, journal: Journal, told: Collection[str] = ()) -> None:
+        """`told` are the sales channels that hear of shipments."""
         self._journal = journal
         self._cases: Mapping[tuple[str, str], tuple[int, Instant | None]] = {}
         """(kind, owner) -> how many are open, and since when the oldest. Empty before the first look."""
         self._pauses: Sequence[tuple[str, str, Instant, str]] = ()
         """(scope, name, since, by whom)."""
+        self._looks = 0
+        self._told_channels = tuple(told)
+        self._untold: Mapping[str, tuple[int, Instant | None, int]] = {}
+        """Sales channel -> shipments that are not told, since when the oldest, and how many for too long."""
+        self._coverage: Sequence[tuple[str, float]] = ()
 
     async def run(self) -> None:
         """Look again and again, for ever."""
@@ -45,6 +56,40 @@ class Standing:
             known, since = found.get((kind, owner), (0, None))
             found[kind, owner] = known + count, first if since is None else min(since, first)
         self._cases = found
+        await self._look_at_shipments()
+
+    async def _look_at_shipments(self) -> None:
+        if not self._told_channels:
+            return
+        now = self._journal.clock.now()
+        untold: dict[str, tuple[int, Instant | None, int]] = dict.fromkeys(self._told_channels, (0, None, 0))
+        for name, count, first, late in await self._journal.query("fulfilments_untold", now - LATE_US):
+            untold[name] = count, first, late
+        self._untold = untold
+        if self._looks % _COVERAGE_EVERY == 0:
+            rows = await self._journal.query("fulfilments_mapped", now - _COVERAGE_US)
+            self._coverage = [(name, mapped / count) for name, count, mapped in rows]
+        self._looks += 1
+
+    def untold(self) -> list[tuple[Sequence[str], float]]:
+        """Shipments that have left and are not known to be told, by sales channel."""
+        return [([name], float(count)) for name, (count, _, _) in self._untold.items()]
+
+    def untold_late(self) -> list[tuple[Sequence[str], float]]:
+        """Those of them that were seen more than a quarter of an hour ago."""
+        return [([name], float(late)) for name, (_, _, late) in self._untold.items()]
+
+    def untold_oldest_s(self) -> list[tuple[Sequence[str], float]]:
+        """How long the oldest of them has been known here; 0 where there is none."""
+        now = self._journal.clock.now()
+        return [
+            ([name], 0.0 if first is None else max(0.0, (now - first) / 1e6))
+            for name, (_, first, _) in self._untold.items()
+        ]
+
+    def coverage(self) -> list[tuple[Sequence[str], float]]:
+        """The share of the last 30 days' shipments whose carrier and service were mapped, by sales channel."""
+        return [([name], share) for name, share in self._coverage]
 
     def open(self) -> list[tuple[Sequence[str], float]]:
         """Open cases by (kind, owner), of every kind there is."""

@@ -1,8 +1,8 @@
 """The budget of an outside API: how many calls a second, how many at once, and who goes first when that is too few.
 
 The rate is paced rather than counted in windows: each call moves the time of the next one on by 1/rate. It is learned:
-from what answers say about the limit, and from being throttled, which halves the rate (once per pause) and then lets it
-grow back in a straight line. Waiting callers are served by the shares of a `FairQueue`.
+from what answers say about the limit, and from being throttled (see `Slowdown`). Waiting callers are served by the
+shares of a `FairQueue`.
 
 There is no background task. Of the callers that wait, one is the timekeeper: it alone sleeps until the next call is
 due, serves whoever's turn it is, and passes the duty on when it leaves. With a slot and a call to spare and nobody
@@ -11,6 +11,7 @@ waiting, `acquire` does not wait at all.
 
 from __future__ import annotations
 
+import math
 import random
 from collections import deque
 from collections.abc import Mapping
@@ -18,10 +19,12 @@ from types import TracebackType
 
 import anyio
 import msgspec
+from msgspec.structs import replace
 
 from runtime.api import RateReading
 from runtime.clock import Clock
 from runtime.fair import FairQueue
+from runtime.slowdown import Slowdown
 
 LATENESS_S = 0.01
 """How late a waiting caller may be served without a call being lost; it lets 1 % more begin in a second."""
@@ -30,7 +33,16 @@ _TICK_S = 0.001
 """Event loops count time in whole milliseconds; sleeping for less would spin until it is over."""
 _NAP_S = 0.1
 """For so short a time the timekeeper does not listen for news: sleeping through is cheaper (about 50 us a call)."""
-_SLOWDOWN_FLOOR = 0.05
+_SLOWER = 0.85
+"""A throttled rate goes back to this part of it: far enough for a limit that was just met, near enough to use it."""
+_SLOWER_IN_VAIN = 0.5
+"""And to this part while nothing but throttled answers comes, whatever the rate."""
+_IN_VAIN_FLOOR = 0.05
+_SLOWEST_PER_S = 0.2
+"""Whatever is throttled, this is tried: a server that answers 429 at random would be asked ever less."""
+_PAUSES_BETWEEN_PROBES = 8
+"""For so many pauses' time nothing above the throttled rate is tried: a probe that fails costs another pause."""
+_HOLD_S_MAX = 300.0
 _WINDOW_S = 1.0
 """The window of a limit per second: what to wait when an answer says that nothing remains, but not for how long."""
 _GRANTS_REMEMBERED = 64
@@ -39,9 +51,9 @@ _GRANTS_REMEMBERED = 64
 class BudgetPolicy(msgspec.Struct, frozen=True, kw_only=True):
     """How a budget answers to being throttled.
 
-    A throttled answer without Retry-After pauses for `pause_first_s`, doubling up to `pause_cap_s` while the next calls
-    are throttled too. After the pause the halved rate grows back to the limit within `recover_s`. What the other side
-    asks for is honoured up to `pause_asked_s_max`.
+    A throttled answer without Retry-After pauses for `pause_first_s`, doubling up to `pause_cap_s` while nothing but
+    throttled answers comes. How the rate comes back after the pause, `Slowdown` says with `recover_s`. What the other
+    side asks for is honoured up to `pause_asked_s_max`.
     """
 
     pause_first_s: float = 1.0
@@ -122,15 +134,15 @@ class Budget:
         self._in_flight = 0
         self._due = clock.monotonic()
         """When the next call is due at the present rate; in the past when calls are to spare."""
-        self._paused_until = self._due
+        self._paused_until = -math.inf
         self._pause_s = 0.0
         """The last pause, when nobody said how long; 0: none yet."""
-        self._slow_per_s: float | None = None
-        """The rate at `_slow_since`, from which it grows back; None: at the limit."""
-        self._slow_since = 0.0
-        self._growth_per_s2 = 0.0
+        self._slowdown: Slowdown | None = None
+        """None: calls go at the limit."""
         self._recent: deque[float] = deque(maxlen=_GRANTS_REMEMBERED)
-        """Times of the last calls, while no limit is known: the rate that a throttled answer halves."""
+        """Times of the last calls: the rate that was really throttled."""
+        self._went_well = 0
+        """Calls that were begun since the last pause and ended without being throttled."""
         self._granted_total = dict.fromkeys(shares, 0)
         self._throttled_total = 0
 
@@ -165,6 +177,7 @@ class Budget:
             raise RuntimeError("a call was released that was never acquired")
         was_full = self._in_flight >= self._concurrency_max
         self._in_flight -= 1
+        self._went_well += 1
         if self._queue:
             self._serve()
             if was_full and self._in_flight < self._concurrency_max:
@@ -182,24 +195,26 @@ class Budget:
             self._pause(min(after_s, self._policy.pause_asked_s_max))
 
     def throttled(self, retry_after_s: float | None) -> None:
-        """A call was throttled: pause, then go on at half the rate.
+        """A call in a slot of this budget was throttled: pause, then go on more slowly, as `Slowdown` has it.
 
-        What comes in while paused are the answers to calls of the same moment: they may lengthen the pause, but the
-        rate is halved once.
+        What comes in while paused are the answers to calls of the same moment: they may lengthen the pause, but teach
+        nothing more.
         """
         now = self._clock.monotonic()
         self._throttled_total += 1
-        if self._slow_per_s is None or now >= self._paused_until:
-            self._slow_down(now)
+        if self._slowdown is None or now >= self._paused_until:
+            in_vain = self._went_well <= 0 and now - self._paused_until < 2 * max(self._pause_s, _WINDOW_S)
             if not retry_after_s:
-                again = self._pause_s > 0 and now - self._paused_until < 2 * self._pause_s
-                self._pause_s = (
-                    min(self._policy.pause_cap_s, 2 * self._pause_s) if again else self._policy.pause_first_s
-                )
+                first, cap = self._policy.pause_first_s, self._policy.pause_cap_s
+                self._pause_s = min(cap, 2 * self._pause_s) if in_vain and self._pause_s else first
+            self._slow_down(now, in_vain=in_vain)
+            self._went_well = -self._in_flight  # those end yet, and say nothing about the time after the pause
         asked_s = min(retry_after_s, self._policy.pause_asked_s_max) if retry_after_s else self._pause_s
         if now + asked_s > self._paused_until:
             self._pause(asked_s * (1 + self._random.random() / 10))
-        self._slow_since = self._paused_until
+        assert self._slowdown is not None  # noqa: S101 - `_slow_down` has just made it, or an answer before
+        hold_s = min(_HOLD_S_MAX, _PAUSES_BETWEEN_PROBES * (self._paused_until - now))
+        self._slowdown = replace(self._slowdown, since=self._paused_until, hold_s=max(self._slowdown.hold_s, hold_s))
 
     def statistics(self) -> BudgetStatistics:
         """How the budget stands now."""
@@ -217,11 +232,11 @@ class Budget:
     # -- the rate ------------------------------------------------------------------------------------------------------
 
     def _rate_per_s(self, now: float) -> float | None:
-        if self._slow_per_s is None:
+        if self._slowdown is None:
             return self._limit_per_s
-        rate = self._slow_per_s + self._growth_per_s2 * max(0.0, now - self._slow_since)
-        if self._limit_per_s is not None and rate >= self._limit_per_s:
-            self._slow_per_s = None
+        rate = self._slowdown.rate_per_s(now)
+        if rate is None:
+            self._slowdown = None
             return self._limit_per_s
         return rate
 
@@ -232,7 +247,8 @@ class Budget:
         wait_s = self._paused_until - now
         rate = self._rate_per_s(now)
         if rate is not None:
-            wait_s = max(wait_s, self._due - (self._burst - 1) / rate - now)
+            saved = 0 if self._slowdown is not None else self._burst - 1
+            wait_s = max(wait_s, self._due - saved / rate - now)
         return max(0.0, wait_s)
 
     def _take(self, share: str, now: float, lateness_s: float) -> None:
@@ -241,27 +257,42 @@ class Budget:
         rate = self._rate_per_s(now)
         if rate is not None:
             self._due = max(self._due, now - lateness_s) + 1 / rate
-        if self._limit_per_s is None:
-            self._recent.append(now)
+        self._recent.append(now)
 
     def _limit_learned(self, limit_per_s: float) -> None:
         self._limit_per_s = limit_per_s
-        self._recent.clear()
+        if (back := self._slowdown) is not None:
+            slow, refused = min(back.slow_per_s, limit_per_s), min(back.refused_per_s, limit_per_s)
+            self._slowdown = replace(back, slow_per_s=slow, refused_per_s=refused, full_per_s=limit_per_s)
         # At the old rate the next call may be far away.
         soonest = max(self._paused_until, self._clock.monotonic() + 1 / limit_per_s)
         self._due = min(self._due, soonest)
         self._wake_timekeeper()
 
-    def _slow_down(self, now: float) -> None:
-        rate = self._rate_per_s(now)
+    def _slow_down(self, now: float, *, in_vain: bool) -> None:
+        """In vain is a call whose predecessors were throttled, too: it says that all are, and nothing of the rate."""
+        rate, back = self._rate_per_s(now), self._slowdown
+        if in_vain and back is not None and rate is not None:
+            refused = back.refused_per_s
+            slower = max(rate * _SLOWER_IN_VAIN, refused * _IN_VAIN_FLOOR)
+        else:
+            refused = self._really_per_s(now, rate)
+            slower = refused * _SLOWER
         known = self._limit_per_s
-        if known is None:
-            lately = self._lately_per_s(now)
-            rate = lately if rate is None else min(rate, lately)
-        assert rate is not None  # noqa: S101 - without a limit it was measured just now
-        full = max(1.0, rate) if known is None else known
-        self._slow_per_s = max(rate / 2, full * _SLOWDOWN_FLOOR)
-        self._growth_per_s2 = full / self._policy.recover_s
+        self._slowdown = Slowdown(
+            slow_per_s=slower,
+            refused_per_s=max(refused, min(_SLOWEST_PER_S, known or _SLOWEST_PER_S)),
+            full_per_s=known,
+            since=now,
+            recover_s=self._policy.recover_s,
+        )
+
+    def _really_per_s(self, now: float, rate_per_s: float | None) -> float:
+        """How fast calls were begun: at the rate, unless they were far fewer, or there is none."""
+        if rate_per_s is not None and (not self._recent or now - self._paused_until < _WINDOW_S):
+            return rate_per_s
+        lately = self._lately_per_s(now)
+        return lately if rate_per_s is None or lately < rate_per_s / 2 else rate_per_s
 
     def _lately_per_s(self, now: float) -> float:
         """Calls begun in the last second; more of them than are remembered are extrapolated."""

@@ -39,6 +39,9 @@ Check = Callable[[], tuple[bool, str]]
 Notes = Callable[[], Iterable[str]]
 """What is worth knowing beside the checks and never counts against readiness: a sentence each."""
 
+Status = Callable[[], object]
+"""What is told of the process as JSON."""
+
 RenderMetrics = Callable[[str], tuple[bytes, str]]
 """The metrics, for the value of an Accept header: body and content type."""
 
@@ -302,9 +305,11 @@ def ops_app(
     checks: Mapping[str, Check],
     metrics: RenderMetrics,
     notes: Notes = tuple,
+    status: Status | None = None,
     control: Control | None = None,
 ) -> web.Application:
-    """`/livez`, `/readyz` (`?verbose` lists the checks and the notes), `/metrics`, and `POST /v1/control/{command}`.
+    """`/livez`, `/readyz` (`?verbose` lists the checks and the notes), `/metrics`, `/status` as JSON, and
+    `POST /v1/control/{command}`.
 
     Readiness must never include "the ERP is up": an outage there would take our intake out of service, too. A control
     request carries the control key; without `control` there is no such route.
@@ -314,6 +319,8 @@ def ops_app(
         web.get("/readyz", _readyz(dict(checks), notes)),
         web.get("/metrics", _metrics(metrics)),
     ]
+    if status is not None:
+        routes.append(web.get("/status", _status(status)))
     if control is not None:
         routes.append(web.post("/v1/control/{command}", _control(control)))
     return application(routes, body_bytes_max=CONTROL_BODY_BYTES_MAX)
@@ -349,6 +356,13 @@ def _noted(notes: Notes) -> list[str]:
         return [f"[i] {sentence}\n" for sentence in notes()]
     except Exception as defect:  # noqa: BLE001  see above
         return [f"[i] the notes themselves failed with {type(defect).__name__}\n"]
+
+
+def _status(status: Status) -> Callable[[web.Request], Awaitable[web.Response]]:
+    async def tell(_request: web.Request) -> web.Response:
+        return web.Response(body=msgspec.json.encode(status()), content_type="application/json")
+
+    return tell
 
 
 def _metrics(render: RenderMetrics) -> Callable[[web.Request], Awaitable[web.Response]]:

@@ -66,8 +66,12 @@ FIND_SALE: Final[Read[FindSales, tuple[SaleFound, ...]]] = Read(
 # -- the create --------------------------------------------------------------------------------------------------------
 
 
-def _decode_created(answer: Answer, _body: bytes) -> CreatedSale:
-    return decode_created_sale(answer.body)
+def _decode_created(answer: Answer, body: bytes) -> CreatedSale:
+    """A sale that names another order answers nothing: whether this one was made is still to be found out."""
+    sale = decode_created_sale(answer.body)
+    if sale.channel_identifier is not None and sale.channel_identifier != key_of_create(body)[1]:
+        raise msgspec.DecodeError("a create was answered with the sale of another order")
+    return sale
 
 
 def _sought_sale(body: bytes) -> Sought[FindSales, tuple[SaleFound, ...]]:

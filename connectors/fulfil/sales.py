@@ -76,8 +76,18 @@ class SaleLine(Row, frozen=True, kw_only=True):
     moves: tuple[int, ...] | None = None
 
 
+class ShippedLine(SaleLine, frozen=True, kw_only=True):
+    """A line that says which order its sale is of, at which sales channel, and what that is called."""
+
+    channel: int | None = field(default=None, name="sale.channel")
+    order: str | None = field(default=None, name="sale.channel_identifier")
+    reference: str | None = field(default=None, name="sale.reference")
+
+
 SALES: Final = Model("sale.sale", Sale, "sales", by=("reference", "party", "number"))
 SALE_LINES: Final = Model("sale.line", SaleLine, "sale_lines", by=("id", "sale", "origin", "channel_identifier"))
+SHIPPED_LINES: Final = Model("sale.line", ShippedLine, "shipped_lines", by=("sale",))
+"""Lines with what is needed of their sales, so that those need no read of their own."""
 
 
 # -- the lines of an order, by the order's key -------------------------------------------------------------------------

@@ -33,6 +33,7 @@ _READS: Final[tuple[Read[Any, Any], ...]] = (
     *(step.standing for step in workflow.STEPS),
     *(orders.FIND_SALE, orders.SEARCH_PRODUCTS),
     *(sales.ORDER_LINES, sales.SALE_PARTIES, returns.FIND_RETURN),
+    *(sales.SHIPPED_LINES.read, sales.SHIPPED_LINES.find),
     *(stock.STOCK_LEVELS, stock.PRODUCT_INVENTORY),
     parties.CONTACTS_BY_EMAIL,
     *(records.SEARCH_RECORDS, records.READ_RECORDS, records.PREFERENCES),

@@ -84,10 +84,10 @@ class Reference(msgspec.Struct, frozen=True, gc=False):
 
 def decimal_out(number: Decimal) -> DecimalOut:
     """The number with its own scale, never in scientific notation. Raises ValueError for NaN and infinities."""
-    if not number.is_finite():
-        raise ValueError(f"{number} is not a number that can be sent")
-    text = str(number)
-    return DecimalOut(text if "E" not in text else format(number, "f"))
+    if number.is_finite():
+        text = str(number)
+        return DecimalOut(text if "E" not in text else format(number, "f"))
+    raise ValueError(f"{number} is not a number that can be sent")
 
 
 def datetime_out(moment: datetime) -> DatetimeOut:

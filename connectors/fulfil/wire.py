@@ -156,8 +156,8 @@ def encode_create_order(channel_id: int, order: CreateOrder) -> bytes:
     wired = replace(
         order,
         amount=decimal_out(order.amount),
-        sale_lines=tuple([_sale_line(line) for line in order.sale_lines]),
-        shipping_lines=tuple([shipping_line_out(line) for line in order.shipping_lines]),
+        sale_lines=tuple(map(_sale_line, order.sale_lines)),
+        shipping_lines=tuple(map(shipping_line_out, order.shipping_lines)),
         payments=tuple([replace(payment, amount=decimal_out(payment.amount)) for payment in order.payments]),
     )
     return _encode((channel_id, wired))
@@ -182,12 +182,11 @@ def shipping_line_out(line: ShippingLine) -> ShippingLine:
 
 def tax_lines_out(lines: tuple[TaxLine, ...]) -> tuple[TaxLine, ...]:
     """Copies that exist only to be encoded. Raises ValueError for a figure that is not finite."""
-    return tuple(
-        [
-            replace(line, amount=decimal_out(line.amount), rate=None if line.rate is None else decimal_out(line.rate))
-            for line in lines
-        ]
-    )
+    sent = []
+    for line in lines:
+        rate = None if line.rate is None else decimal_out(line.rate)
+        sent.append(replace(line, amount=decimal_out(line.amount), rate=rate))
+    return tuple(sent)
 
 
 class _OrderKey(msgspec.Struct, frozen=True):

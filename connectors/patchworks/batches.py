@@ -54,7 +54,11 @@ class FulfilmentLine(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Fulfilment(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What was shipped of one order. A second, partial one has a `fulfilment_id` of its own; flows dedupe by it."""
+    """What was shipped of one order. A second, partial one has a `fulfilment_id` of its own; flows dedupe by it.
+
+    `version` rises when something of it changes later, such as a tracking number: then it is an update. `version_id` is
+    different for each version, for flows that dedupe.
+    """
 
     fulfilment_id: str
     order: OrderOfFulfilment
@@ -66,6 +70,8 @@ class Fulfilment(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     service: str = ""
     tracking: tuple[Tracking, ...] = ()
     notify_customer: bool = True
+    version: int = 1
+    version_id: str = ""
 
 
 class Cut(msgspec.Struct, frozen=True):

@@ -21,6 +21,7 @@ from flows.formats.amazon_2026 import order_of_2026
 from flows.formats.amazon_v0 import order_of_v0
 from flows.formats.amazon_wire import Head, decode_head, decode_notice, decode_order, decode_order_2026
 from flows.formats.parts import identified, misread, object_in, unreadable
+from flows.model.money import exactly
 from flows.model.order import Order, Unreadable
 
 _PAGE = NotAnOrder("A page of orders is not an order; send each of its orders by itself, with its OrderItems.")
@@ -67,6 +68,7 @@ def _opened(raw: bytes) -> tuple[Head, bytes]:
     return head, raw
 
 
+@exactly
 def read(sales_channel: str, raw: bytes) -> Order | Unreadable:
     """Read one order; whatever is wrong with the payload is the reason of an `Unreadable`. Never raises."""
     try:

@@ -20,6 +20,7 @@ from connectors.contract import Identification, NotAnOrder, Unidentifiable
 from flows.formats.bigcommerce_order import order_of
 from flows.formats.bigcommerce_wire import Head, decode_head, decode_order, iso_of, number_of
 from flows.formats.parts import Json, identified, misread, object_in, unreadable
+from flows.model.money import exactly
 from flows.model.order import Order, Unreadable
 
 _INCOMPLETE = 0
@@ -80,6 +81,7 @@ def _opened(raw: bytes) -> tuple[Head, bytes]:
     return decode_head(inner), inner
 
 
+@exactly
 def read(sales_channel: str, raw: bytes) -> Order | Unreadable:
     """Read one order; whatever is wrong with the payload is the reason of an `Unreadable`. Never raises."""
     try:

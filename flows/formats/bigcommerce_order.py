@@ -36,7 +36,7 @@ from flows.formats.bigcommerce_wire import (
 )
 from flows.formats.parts import Json, Misread, id_text, text_of, texts_in, version_of
 from flows.formats.texts import plain_of
-from flows.model.money import EXACT, ZERO, Money, amount_of, amount_of_text, currency_of, digits_of, rounded, total_of
+from flows.model.money import ZERO, Money, amount_of, amount_of_text, currency_of, digits_of, rounded, total_of
 from flows.model.order import (
     Amount,
     Conflict,
@@ -244,7 +244,7 @@ class _Reading:
             gross,
             discount,
             self.taxes_of("item", id_text(product.id), self.money(product.total_tax)),
-            None if returned is None else EXACT.subtract(quantity, amount_of(returned)),
+            None if returned is None else quantity - amount_of(returned),
             product.type not in {"digital", "giftcertificate"},
             product.type == "giftcertificate",
         )

@@ -14,6 +14,7 @@ from connectors.contract import Identification, NotAnOrder, Unidentifiable
 from flows.formats.magento_order import read_order, utc
 from flows.formats.magento_wire import Head, decode_head, decode_list, decode_order
 from flows.formats.parts import Misread, identified, misread, object_in, unreadable
+from flows.model.money import exactly
 from flows.model.order import Order, Unreadable
 
 _DOCUMENT = NotAnOrder("An invoice, a shipment or a credit memo is not an order; send the order that it belongs to.")
@@ -45,6 +46,7 @@ def _opened(raw: bytes) -> tuple[Head, bytes]:
     return (head, raw) if inner is None else (decode_head(inner), inner)
 
 
+@exactly
 def read(sales_channel: str, raw: bytes) -> Order | Unreadable:
     """Read one order; whatever is wrong with the payload is the reason of an `Unreadable`. Never raises."""
     try:

@@ -6,12 +6,13 @@ Source: Adobe Commerce user guide, "Currency configuration" (base currency, disp
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from decimal import Decimal
 from functools import lru_cache
+from operator import attrgetter
 
 from flows.formats.parts import Json, Misread, text_of
-from flows.model.money import EXACT, ZERO, JsonNumber, Money, amount_of, currency_of
+from flows.model.money import ZERO, JsonNumber, Money, amount_of, currency_of
 from flows.model.order import Amount, Conflict
 
 _SCALARS = frozenset((str, int, JsonNumber))
@@ -86,7 +87,8 @@ class Amounts:
 
     def read(self, source: object, name: str) -> Amount | None:
         """The amount of the fields `base_<name>` and `<name>`; None when neither is published."""
-        return self.amount(getattr(source, f"base_{name}"), getattr(source, name), name)
+        base, plain = _both(name)(source)
+        return self.amount(base, plain, name)
 
     def sure(self, source: object, name: str) -> Amount:
         """The amount of the fields `base_<name>` and `<name>`; zero when neither is published."""
@@ -105,6 +107,12 @@ class Amounts:
         for each in found[1:]:
             result = plus(result, each)
         return result
+
+
+@lru_cache(maxsize=256)
+def _both(name: str) -> Callable[[object], tuple[Json, Json]]:
+    """What reads the fields `base_<name>` and `<name>`."""
+    return attrgetter(f"base_{name}", name)
 
 
 def wrapping(amounts: Amounts, extras: object, what: str) -> list[Amount]:
@@ -152,7 +160,7 @@ def times(amount: Amount, quantity: Decimal) -> Amount:
 def rate_of(percent: Json) -> Decimal | None:
     """0.2 for 20; None when there is no percentage."""
     percent = given(percent)
-    return None if percent is None else EXACT.multiply(amount_of(percent), HUNDREDTH)
+    return None if percent is None else amount_of(percent) * HUNDREDTH
 
 
 def _code(value: Json, field: str) -> str:

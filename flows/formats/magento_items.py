@@ -22,7 +22,7 @@ import msgspec
 from flows.formats.magento_amounts import first, flag, given, number
 from flows.formats.magento_wire import ItemIn
 from flows.formats.parts import id_text, text_of
-from flows.model.money import EXACT, ZERO, quotient
+from flows.model.money import ZERO, quotient
 from flows.model.order import FulfilmentStatus
 
 _NOT_SHIPPED = frozenset(("virtual", "downloadable"))
@@ -64,7 +64,7 @@ class Sold(msgspec.Struct, gc=False):
             ordered = number(child.qty_ordered)
             rest = _left(child, ordered)
             if rest is not None and rest < ordered:
-                whole = quotient(EXACT.multiply(rest, quantity), ordered, 4)
+                whole = quotient(rest * quantity, ordered, 4)
                 left = whole if left is None else min(left, whole)
         return left
 
@@ -111,7 +111,7 @@ def _priced_below(family: Sold) -> bool:
     """Whether the children are the lines."""
     own, theirs = _figures(family.item), [ZERO] * 4
     for child in family.children:
-        theirs = [EXACT.add(one, other) for one, other in zip(theirs, _figures(child), strict=True)]
+        theirs = [one + other for one, other in zip(theirs, _figures(child), strict=True)]
     if not theirs[0]:
         return False
     if not own[0]:
@@ -161,5 +161,5 @@ def _left(item: ItemIn, quantity: Decimal) -> Decimal | None:
     """The quantity less what was cancelled and refunded; None when the entry speaks of neither."""
     if given(item.qty_canceled) is None and given(item.qty_refunded) is None:
         return None
-    gone = EXACT.add(number(item.qty_canceled), number(item.qty_refunded))
-    return max(EXACT.subtract(quantity, gone), ZERO)
+    gone = number(item.qty_canceled) + number(item.qty_refunded)
+    return max(quantity - gone, ZERO)

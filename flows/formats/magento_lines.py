@@ -15,10 +15,8 @@ from flows.formats.magento_items import Sold
 from flows.formats.magento_taxes import Taxes
 from flows.formats.magento_wire import Extras, ItemIn
 from flows.formats.parts import Misread, text_of
-from flows.model.money import EXACT, amount_of
+from flows.model.money import ONE, amount_of
 from flows.model.order import Amount, Conflict, Line
-
-_ONE = Decimal(1)
 
 
 class Lines:
@@ -65,7 +63,7 @@ class Lines:
         reckoned, row = times(price, quantity), self.amounts.read(item, "row_total")
         if row is None:
             return reckoned
-        most = EXACT.multiply(EXACT.add(quantity.copy_abs(), _ONE), HUNDREDTH)
+        most = (quantity.copy_abs() + ONE) * HUNDREDTH
         if row.shop != reckoned.shop and abs(row.shop - reckoned.shop).amount > most:
             self.amounts.conflicts.append(Conflict("the row_total of an item", row.shop, reckoned.shop))
         return row

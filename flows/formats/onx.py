@@ -35,6 +35,7 @@ from flows.formats.onx_order import order_of
 from flows.formats.onx_status import is_draft
 from flows.formats.onx_wire import Head, decode_head, decode_order
 from flows.formats.parts import id_text, identified, misread, object_in, unreadable
+from flows.model.money import exactly
 from flows.model.order import Order, Unreadable
 
 _DRAFT = NotAnOrder("A draft is not an order yet; send it when its status is that of an order.")
@@ -81,6 +82,7 @@ def _opened(raw: bytes) -> tuple[Head, bytes]:
     return (head, raw) if inner is None else (decode_head(inner), inner)
 
 
+@exactly
 def read(sales_channel: str, raw: bytes) -> Order | Unreadable:
     """Read one order; whatever is wrong with the payload is the reason of an `Unreadable`. Never raises."""
     try:

@@ -10,7 +10,7 @@ from flows.formats.onx_status import payments_of, standing_of
 from flows.formats.onx_wire import AddressIn, CustomerIn, LineIn, OrderIn
 from flows.formats.parts import Json, Misread, id_text, instant_of, text_of, version_of
 from flows.formats.texts import subdivision_of
-from flows.model.money import EXACT, ZERO, Money, amount_of, currency_of, digits_of, quotient, rounded
+from flows.model.money import ONE, ZERO, Money, amount_of, currency_of, digits_of, quotient, rounded
 from flows.model.order import (
     Address,
     Amount,
@@ -24,7 +24,6 @@ from flows.model.order import (
     Totals,
 )
 
-_add, _subtract, _multiply = EXACT.add, EXACT.subtract, EXACT.multiply
 _UNIT_PRICE_DIGITS = 6
 _COUNTRY_LETTERS = 2
 _MARK_FOR = "mark-for"
@@ -112,17 +111,17 @@ class _Reading:
         off = ZERO if each is None else self.product(each, quantity)
         if price is None:
             charged = amount_of(net)
-            one = quotient(_add(charged, off), quantity, _UNIT_PRICE_DIGITS) if quantity else ZERO
+            one = quotient(charged + off, quantity, _UNIT_PRICE_DIGITS) if quantity else ZERO
         else:
             one = amount_of(price)
-            charged = self.charged(_subtract(one, each or ZERO), quantity, net)
+            charged = self.charged(one - (each or ZERO), quantity, net)
         return Line(
             id_text(line.id) or id_text(line.external_id) or "",
             text_of(line.sku),
             text_of(line.name) or "",
             quantity,
             self.amount(one),
-            self.amount(_add(charged, off)),
+            self.amount(charged + off),
             self.amount(off),
             quantity_left=ZERO if refunded else None,
         )
@@ -133,8 +132,8 @@ class _Reading:
         if net is None:
             return computed
         published = amount_of(net)
-        slack = _add(self.slack(each, quantity), ZERO if self.is_whole(computed) else self.half)
-        if _subtract(published, computed).copy_abs() > slack:
+        slack = self.slack(each, quantity) + (ZERO if self.is_whole(computed) else self.half)
+        if (published - computed).copy_abs() > slack:
             one, other = Money(computed, self.currency), Money(published, self.currency)
             self.conflicts.append(Conflict("the totalPrice of a line", one, other))
         return published
@@ -144,16 +143,16 @@ class _Reading:
 
         A third of a discount of 1.00 is published as 0.3333: three times that is 1.00.
         """
-        computed = _multiply(each, quantity)
+        computed = each * quantity
         payable = rounded(computed, self.digits)
-        return payable if _subtract(payable, computed).copy_abs() <= self.slack(each, quantity) else computed
+        return payable if (payable - computed).copy_abs() <= self.slack(each, quantity) else computed
 
     def slack(self, each: Decimal, quantity: Decimal) -> Decimal:
         """By how much a figure that is finer than the currency can have moved its product by being rounded or cut."""
-        exponent = EXACT.normalize(each).as_tuple().exponent
+        exponent = each.normalize().as_tuple().exponent
         if not isinstance(exponent, int) or exponent >= -self.digits:
             return ZERO
-        return _multiply(Decimal(1).scaleb(exponent), quantity)
+        return ONE.scaleb(exponent) * quantity
 
     def is_whole(self, amount: Decimal) -> bool:
         return rounded(amount, self.digits) == amount
@@ -162,14 +161,14 @@ class _Reading:
 
     def adds_up(self, lines: list[Line], off: Decimal, tax: Decimal | None = None) -> bool:
         """Whether the total is that of the lines with shipping and tax, when so much more comes off."""
-        charged = _add(_add(self.sum(lines), self.shipping or ZERO), self.tax if tax is None else tax)
-        return _subtract(charged, off) == self.total
+        charged = self.sum(lines) + (self.shipping or ZERO) + (self.tax if tax is None else tax)
+        return charged - off == self.total
 
     def sum(self, lines: list[Line]) -> Decimal:
         """What was charged for the lines."""
         result = ZERO
         for line in lines:
-            result = _add(result, _net(line))
+            result += _net(line)
         return result
 
     def order_discount(self, lines: list[Line]) -> tuple[Decimal | None, Decimal]:
@@ -179,7 +178,7 @@ class _Reading:
             return None, ZERO
         on_lines = ZERO
         for line in lines:
-            on_lines = _add(on_lines, line.discount.shop.amount)
+            on_lines += line.discount.shop.amount
         if not self.adds_up(lines, off) and (on_lines == off or self.adds_up(lines, ZERO)):
             return off, ZERO
         return None, off
@@ -223,8 +222,8 @@ class _Reading:
             return None, None
         gross, net = ZERO, self.sum(lines)
         for line in lines:
-            gross = _add(gross, line.gross.shop.amount)
-        if published == _subtract(net, loose) or published not in (gross, net):
+            gross += line.gross.shop.amount
+        if published == net - loose or published not in (gross, net):
             return None, self.amount(published)
         return (self.amount(published), None) if published == gross else (None, None)
 
@@ -251,7 +250,7 @@ class _Reading:
 
 
 def _net(line: Line) -> Decimal:
-    return _subtract(line.gross.shop.amount, line.discount.shop.amount)
+    return line.gross.shop.amount - line.discount.shop.amount
 
 
 def _lowered(line: Line, off: Money) -> Line:

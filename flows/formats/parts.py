@@ -6,13 +6,13 @@ An order must get the same id from every payload that speaks of it, so ids are m
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
 from connectors.contract import Identification, Identified, Unidentifiable
-from flows.model.money import JsonNumber
-from flows.model.order import Unreadable
+from flows.model.money import JsonNumber, Money, exact_amount
+from flows.model.order import Amount, Unreadable
 
 ORDER_ID_MAX = 100
 """Longest order id, in characters."""
@@ -21,6 +21,11 @@ _NOT_AN_ID = Unidentifiable(
     f"The order id is neither an integer nor printable text of 1 to {ORDER_ID_MAX} characters; send the sales "
     "channel's own order id."
 )
+
+
+_KEPT_MAX, _KEPT_LENGTH_MAX = 4_096, 1_024
+K = TypeVar("K", str, bytes)
+V = TypeVar("V")
 
 
 def texts_in(*values: object) -> tuple[str, ...]:
@@ -58,7 +63,10 @@ def version_of(updated_at: object) -> str:
         moment = instant_of(updated_at)
     except Misread:
         return ""
-    return "" if moment is None else moment.isoformat(timespec="microseconds")[:-6] + "Z"
+    if moment is None:
+        return ""
+    text: str = msgspec.to_builtins(moment)  # ten times as quick as isoformat; it leaves out microseconds of zero
+    return text if "." in text else f"{text[:-1]}.000000Z"
 
 
 def instant_of(value: object, field: str = "a date") -> datetime | None:
@@ -98,6 +106,33 @@ def text_of(value: object) -> str | None:
     if type(value) is int or type(value) is JsonNumber:
         return str(value)
     return None
+
+
+class Kept(dict[K, V]):
+    """What was read before, by the text that it was read from. Bounded: when it is full, all is forgotten."""
+
+    __slots__ = ()
+
+    def keep(self, text: K, read: V) -> V:
+        """Remember what was read, unless it was a long text; returns it."""
+        if len(text) <= _KEPT_LENGTH_MAX:
+            if len(self) >= _KEPT_MAX:
+                self.clear()
+            self[text] = read
+        return read
+
+
+class Amounts(Kept[str, Amount]):
+    """Amounts of orders in one currency, by their text: equal texts share one object. Raises InvalidAmount."""
+
+    __slots__ = ("currency",)
+
+    def __init__(self, currency: str) -> None:
+        super().__init__()
+        self.currency = currency
+
+    def __missing__(self, text: str) -> Amount:
+        return self.keep(text, Amount(Money(exact_amount(text), self.currency)))
 
 
 def unreadable(error: Exception) -> Unreadable:

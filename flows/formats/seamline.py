@@ -39,7 +39,7 @@ from flows.formats.seamline_wire import (
     decode_head,
     decode_order,
 )
-from flows.model.money import EXACT, ZERO, Money, amount_of_text, total_of
+from flows.model.money import ZERO, Money, amount_of_text, exactly, total_of
 from flows.model.order import (
     Address,
     Amount,
@@ -90,6 +90,7 @@ def _opened(raw: bytes) -> bytes:
     return object_in(decode_head(raw).order) or raw
 
 
+@exactly
 def read(sales_channel: str, raw: bytes) -> Order | Unreadable:
     """Read one order; whatever is wrong with the payload is the reason of an `Unreadable`. Never raises."""
     try:
@@ -224,7 +225,7 @@ class _Reading:
         if line.quantity_left is not None:
             return amount_of_text(line.quantity_left)
         back = self.given_back.get(line.id)
-        return None if back is None else EXACT.subtract(quantity, back)
+        return None if back is None else quantity - back
 
     def refund(self, refund: SeamlineRefund) -> Refund:
         money = (Money(amount_of_text(refund.amount), refund.currency or self.currency),)
@@ -281,7 +282,7 @@ def _given_back(refunds: list[SeamlineRefund]) -> dict[str, Decimal]:
     units: dict[str, Decimal] = {}
     for part in (part for refund in refunds if refund.status != "failed" for part in refund.parts):
         if part.line_id is not None and part.quantity is not None:
-            units[part.line_id] = EXACT.add(units.get(part.line_id, ZERO), amount_of_text(part.quantity))
+            units[part.line_id] = units.get(part.line_id, ZERO) + amount_of_text(part.quantity)
     return units
 
 

@@ -7,15 +7,18 @@ conflict and the proof says so.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from decimal import Decimal
 from functools import lru_cache
+from typing import Any
 
 import msgspec
 
 from connectors.contract import Identification, NotAnOrder, Unidentifiable
 from flows.formats.parts import (
+    Amounts,
     Json,
+    Kept,
     Misread,
     id_text,
     identified,
@@ -36,11 +39,13 @@ from flows.formats.shopify_wire import (
     MoneySet,
     OrderIn,
     ShippingIn,
-    TaxIn,
+    ShopSide,
+    decode_both_sides,
     decode_head,
     decode_order,
+    decode_taxes,
 )
-from flows.model.money import ZERO, Money, amount_of, amount_of_text, currency_of
+from flows.model.money import ONE, ZERO, Money, amount_of, currency_of
 from flows.model.order import (
     Address,
     Amount,
@@ -55,6 +60,7 @@ from flows.model.order import (
     TaxLine,
     Totals,
     Unreadable,
+    are_taxed,
 )
 
 _GID = "gid://shopify/"
@@ -117,32 +123,52 @@ def _order_id(value: Json) -> Json:
 def read(sales_channel: str, raw: bytes) -> Order | Unreadable:
     """Read one order; whatever is wrong with the payload is the reason of an `Unreadable`. Never raises."""
     try:
-        order = decode_order(raw)
+        order: OrderIn[Any] = decode_order(raw)
         if order.id is None:
-            order = decode_order(_opened(raw)[1])
-        return _Reading(order).order(sales_channel)
+            raw = _opened(raw)[1]
+            order = decode_order(raw)
+        presentment = _presentment(order)
+        if presentment != order.currency:
+            order = decode_both_sides(raw)
+        return _Reading(order, presentment).order(sales_channel)
     except (msgspec.DecodeError, ValueError, RecursionError) as error:
         return unreadable(error)
+
+
+def _presentment(order: OrderIn[Any]) -> str | None:
+    """The currency that the customer was shown: the shop's own, unless another is published."""
+    if order.presentment_currency is not None:
+        return order.presentment_currency
+    total = order.total_price_set
+    shown = None if total is None else total.presentment_money
+    return order.currency if shown is None or shown.currency_code is None else shown.currency_code
+
+
+class _Met:
+    """What was met in orders of one currency: amounts by their text, taxes by their JSON."""
+
+    def __init__(self, currency: str) -> None:
+        self.amounts = Amounts(currency)
+        self.taxes: Kept[bytes, tuple[TaxLine, ...]] = Kept()
+
+
+_met = lru_cache(maxsize=4)(_Met)
+"""Of the currencies that were met last: about 4 MB each, when it is full."""
 
 
 class _Reading:
     """One payload while it is read: its currencies, and the conflicts met so far."""
 
-    def __init__(self, source: OrderIn) -> None:
+    def __init__(self, source: OrderIn[Any], presentment: str | None) -> None:
         self.source = source
         self.conflicts: list[Conflict] = []
         if source.currency is None:
             raise Misread("it has no currency")
         self.currency = currency_of(source.currency)
-        presentment = source.presentment_currency
-        if presentment is None:
-            both = source.total_price_set
-            money = None if both is None else both.presentment_money
-            presentment = None if money is None else money.currency_code
-        self.presentment = self.currency if presentment is None else currency_of(presentment)
-        zero = Money(ZERO, self.currency)
-        self.single = self.presentment == self.currency
-        self.zero = Amount(zero, None if self.single else Money(ZERO, self.presentment))
+        self.single = presentment is None or presentment == self.currency
+        self.presentment = self.currency if self.single else currency_of(presentment)
+        self.known = (_met if self.single else _Met)(self.currency)
+        self.zero = Amount(Money(ZERO, self.currency), None if self.single else Money(ZERO, self.presentment))
 
     def order(self, sales_channel: str) -> Order:
         source = self.source
@@ -159,8 +185,8 @@ class _Reading:
         refunds = refunds_of(source, self.currency)
         lines = tuple(map(self.line, source.line_items))
         shipping_lines = tuple(map(self.shipping_line, source.shipping_lines or ()))
-        duty_taxes = self.duty_taxes()
-        taxed = any(line.taxes for line in lines) or any(line.taxes for line in shipping_lines) or duty_taxes
+        duties, duty_taxes = self.duties()
+        taxed = are_taxed(lines) or are_taxed(shipping_lines) or duty_taxes
         billing, same = _address(source.billing_address), source.shipping_address == source.billing_address
         return Order(
             sales_channel=sales_channel,
@@ -180,7 +206,7 @@ class _Reading:
             payments=payments_of(source, order_id, status, totals, refunds),
             payment_methods=tuple(source.payment_gateway_names or ()),
             tips=self.charge(source.total_tip_received, None, "total_tip_received"),
-            duties=self.duties(),
+            duties=duties,
             duty_taxes=duty_taxes,
             fees=self.charge(None, source.original_total_additional_fees_set, "original_total_additional_fees"),
             cash_rounding=self.charge(None, source.total_cash_rounding_payment_adjustment_set, "cash rounding"),
@@ -211,57 +237,70 @@ class _Reading:
             tax=amount(source.total_tax, source.total_tax_set, "total_tax"),
             shipping=amount(None, source.total_shipping_price_set, "total_shipping_price"),
             left=amount(source.current_total_price, source.current_total_price_set, "current_total_price"),
-            outstanding=amount(source.total_outstanding, None, "total_outstanding"),
+            outstanding=self.plain(source.total_outstanding),
         )
 
     # -- amounts -------------------------------------------------------------------------------------------------------
 
-    def amount(self, plain: Json, both: MoneySet | None, field: str) -> Amount | None:
+    def amount(self, plain: Json, both: ShopSide | None, field: str) -> Amount | None:
         """An amount of its plain field and its set, which win over the plain field and must not contradict it."""
-        shop = None if both is None else both.shop_money
-        if shop is not None and self.single and shop.currency_code == self.currency:
-            text = shop.amount
-            if (plain == text or plain is None) and type(text) is str:  # the usual case
-                return _single_amount(text, self.currency)
+        if both is None:
+            return self.plain(plain)
+        shop = both.shop_money
         if shop is None or shop.amount is None:
-            if plain is None:
-                return None
-            value = amount_of(plain)
-            money = Money(value, self.currency)
-            return Amount(money, None if self.single or value else self.zero.presentment)
-        value = amount_of(shop.amount)
-        code = shop.currency_code
+            return self.plain(plain)
+        text, code = shop.amount, shop.currency_code
+        if self.single and (plain == text or plain is None) and code == self.currency and type(text) is str:
+            return self.known.amounts[text]  # the usual case
+        value = amount_of(text)
         money = Money(value, self.currency if code is None or code == self.currency else currency_of(code))
-        if plain is not None and plain != shop.amount and amount_of(plain) != value:
+        if plain is not None and plain != text and amount_of(plain) != value:
             self.conflicts.append(Conflict(field, Money(amount_of(plain), self.currency), money))
-        other = None if both is None else both.presentment_money
+        other = both.presentment_money if isinstance(both, MoneySet) else None
         if self.single or other is None or other.amount is None:
             return Amount(money)
         code = self.presentment if other.currency_code is None else currency_of(other.currency_code)
         return Amount(money, Money(amount_of(other.amount), code))
 
-    def charge(self, plain: Json, both: MoneySet | None, field: str) -> Amount | None:
+    def plain(self, value: Json) -> Amount | None:
+        """An amount that is published in the shop's currency alone."""
+        if value is None:
+            return None
+        if self.single and type(value) is str:
+            return self.known.amounts[value]
+        amount = amount_of(value)
+        return Amount(Money(amount, self.currency), None if self.single or amount else self.zero.presentment)
+
+    def charge(self, plain: Json, both: ShopSide | None, field: str) -> Amount | None:
         """An amount that most orders have not: None when it is zero."""
         found = self.amount(plain, both, field)
         return found if found is not None and found.shop.amount else None
 
-    def sum(self, amounts: Iterable[Amount]) -> Amount:
+    def sum(self, amounts: Sequence[Amount]) -> Amount:
         """The sum on every side that all of them have."""
-        found = list(amounts)
-        if len(found) == 1:
-            return found[0]
-        if not found:
+        if len(amounts) == 1:
+            return amounts[0]
+        if not amounts:
             return self.zero
-        shop, presentment = found[0].shop, found[0].presentment
-        for each in found[1:]:
+        shop, presentment = amounts[0].shop, amounts[0].presentment
+        for each in amounts[1:]:
             shop += each.shop
             presentment = None if presentment is None or each.presentment is None else presentment + each.presentment
         return Amount(shop, presentment)
 
-    def taxes(self, taxes: Sequence[TaxIn] | None) -> tuple[TaxLine, ...]:
-        if not taxes:
-            return ()
-        return tuple(
+    def taxes(self, raw: msgspec.Raw) -> tuple[TaxLine, ...]:
+        """The taxes of a line. Prices are few, so they repeat letter for letter, and are known from an order before."""
+        text = bytes(raw)
+        known = self.known.taxes.get(text)
+        return self.new_taxes(text) if known is None else known
+
+    def new_taxes(self, text: bytes) -> tuple[TaxLine, ...]:
+        conflicts = len(self.conflicts)
+        try:
+            sources = decode_taxes(text) or ()
+        except msgspec.ValidationError as error:
+            raise Misread(f"a tax line does not have its shape: {error}".replace(" - at", " at")) from None
+        taxes = tuple(
             [
                 TaxLine(
                     text_of(tax.title) or "",
@@ -269,16 +308,18 @@ class _Reading:
                     self.amount(tax.price, tax.price_set, "a tax") or self.zero,
                     tax.channel_liable is True,
                 )
-                for tax in taxes
+                for tax in sources
             ]
         )
+        return taxes if len(self.conflicts) > conflicts else self.known.taxes.keep(text, taxes)
 
-    def allocated(self, allocations: Sequence[AllocationIn]) -> Amount:
-        return self.sum(self.amount(each.amount, each.amount_set, "a discount") or self.zero for each in allocations)
+    def allocated(self, allocations: Sequence[AllocationIn[Any]]) -> Amount:
+        amount, zero = self.amount, self.zero
+        return self.sum([amount(each.amount, each.amount_set, "a discount") or zero for each in allocations])
 
     # -- lines ---------------------------------------------------------------------------------------------------------
 
-    def line(self, line: LineIn) -> Line:
+    def line(self, line: LineIn[Any]) -> Line:
         price = self.amount(line.price, line.price_set, "the price of a line")
         if price is None:
             raise Misread("a line has no price")
@@ -303,7 +344,7 @@ class _Reading:
             line.gift_card is True,
         )
 
-    def shipping_line(self, line: ShippingIn) -> ShippingLine:
+    def shipping_line(self, line: ShippingIn[Any]) -> ShippingLine:
         price = self.amount(line.price, line.price_set, "the price of shipping") or self.zero
         if line.discount_allocations:
             discount = self.allocated(line.discount_allocations)
@@ -322,37 +363,30 @@ class _Reading:
         source = self.source
         if not source.discount_codes or any(line.discount_allocations is not None for line in source.line_items or ()):
             return None
-        total = self.sum(discount.amount for discount in self.discounts())
+        total = self.sum([discount.amount for discount in self.discounts()])
         return total if total.shop.amount else None
 
     def discounts(self) -> tuple[Discount, ...]:
-        return tuple(
-            Discount(text_of(code.code) or "", self.amount(code.amount, None, "a discount code") or self.zero)
-            for code in self.source.discount_codes or ()
-        )
+        codes = self.source.discount_codes
+        if not codes:
+            return ()
+        return tuple([Discount(text_of(code.code) or "", self.plain(code.amount) or self.zero) for code in codes])
 
-    def duties(self) -> Amount | None:
-        source = self.source
+    def duties(self) -> tuple[Amount | None, tuple[TaxLine, ...]]:
+        """What is charged on top of prices, and the taxes on it."""
+        source, per_line = self.source, []
+        for line in source.line_items or ():
+            if line.duties:
+                per_line += line.duties
+        taxes = tuple([tax for duty in per_line for tax in self.taxes(duty.tax_lines)]) if per_line else ()
         if source.duties_included:
-            return None
+            return None, taxes
         if source.original_total_duties_set is not None:
-            return self.charge(None, source.original_total_duties_set, "original_total_duties")
-        per_line = [
-            self.amount(None, MoneySet(duty.shop_money, duty.presentment_money), "a duty") or self.zero
-            for line in source.line_items or ()
-            for duty in line.duties or ()
-        ]
-        total = self.sum(per_line)
-        return total if total.shop.amount else None
-
-    def duty_taxes(self) -> tuple[TaxLine, ...]:
-        return tuple(
-            tax
-            for line in self.source.line_items or ()
-            if line.duties
-            for duty in line.duties
-            for tax in self.taxes(duty.tax_lines)
-        )
+            return self.charge(None, source.original_total_duties_set, "original_total_duties"), taxes
+        if not per_line:
+            return None, taxes
+        total = self.sum([self.amount(None, duty, "a duty") or self.zero for duty in per_line])
+        return total if total.shop.amount else None, taxes
 
     def fulfilment(self) -> FulfilmentStatus:
         """What was shipped of the goods: gift cards and downloads fulfil themselves, and are no part of a shipment."""
@@ -380,14 +414,8 @@ class _Reading:
         )
 
 
-@lru_cache(maxsize=8_192)
-def _single_amount(text: str, currency: str) -> Amount:
-    """An amount of an order in one currency; equal texts share one object. Raises InvalidAmount."""
-    return Amount(Money(amount_of_text(text), currency))
-
-
 def _times(amount: Amount, quantity: Decimal) -> Amount:
-    if quantity == 1:
+    if quantity == ONE:
         return amount
     presentment = amount.presentment
     return Amount(amount.shop.times(quantity), None if presentment is None else presentment.times(quantity))
@@ -419,5 +447,7 @@ def _joined(first: str | None, last: str | None) -> str | None:
 
 
 def _tags(tags: str | list[str] | None) -> tuple[str, ...]:
-    parts = tags.split(",") if isinstance(tags, str) else tags or ()
-    return tuple(tag.strip() for tag in parts if tag.strip())
+    if not tags:
+        return ()
+    parts = tags.split(",") if isinstance(tags, str) else tags
+    return tuple([tag.strip() for tag in parts if tag.strip()])

@@ -7,6 +7,8 @@ Source: Shopify Admin REST reference 2025-01, Transaction (`kind`, `status`), Or
 
 from __future__ import annotations
 
+from typing import Any
+
 from flows.formats.parts import id_text, instant_of, text_of
 from flows.formats.shopify_wire import OrderIn, TransactionIn
 from flows.model.money import ZERO, Money, amount_of, currency_of, total_of
@@ -25,6 +27,7 @@ _TENDERS = {
     "shopify_store_credit": Tender.STORE_CREDIT,
     "store_credit": Tender.STORE_CREDIT,
 }
+_RESERVED = FinancialStatus.AUTHORISED
 _TAKEN = (
     FinancialStatus.PAID,
     FinancialStatus.PARTIALLY_PAID,
@@ -34,16 +37,15 @@ _TAKEN = (
 
 
 def payments_of(
-    order: OrderIn, order_id: str, status: FinancialStatus, totals: Totals, refunds: tuple[Refund, ...] | None
+    order: OrderIn[Any], order_id: str, status: FinancialStatus, totals: Totals, refunds: tuple[Refund, ...] | None
 ) -> tuple[Payment, ...]:
     """The payments as published, or derived where there are none. Refunds are not payments."""
     currency = totals.total.shop.currency
-    published = tuple(
-        _payment(transaction, currency)
-        for transaction in order.transactions or ()
-        if transaction.kind not in {"refund", "change"}
-    )
-    return published or _derived(order, order_id, status, totals, refunds)
+    if order.transactions:
+        published = [_payment(each, currency) for each in order.transactions if each.kind not in {"refund", "change"}]
+        if published:
+            return tuple(published)
+    return _derived(order, order_id, status, totals, refunds)
 
 
 def _payment(transaction: TransactionIn, currency: str) -> Payment:
@@ -61,21 +63,19 @@ def _payment(transaction: TransactionIn, currency: str) -> Payment:
 
 
 def _derived(
-    order: OrderIn, order_id: str, status: FinancialStatus, totals: Totals, refunds: tuple[Refund, ...] | None
+    order: OrderIn[Any], order_id: str, status: FinancialStatus, totals: Totals, refunds: tuple[Refund, ...] | None
 ) -> tuple[Payment, ...]:
     total = totals.total.shop
     if status in _TAKEN:
-        kind, amount = PaymentKind.SALE, total - _unpaid(totals, total.currency, refunds)
-    elif status is FinancialStatus.AUTHORISED:
+        unpaid = _unpaid(totals, total.currency, refunds)
+        kind, amount = PaymentKind.SALE, total if unpaid is None else total - unpaid
+    elif status is _RESERVED:
         kind, amount = PaymentKind.AUTHORISATION, total
     else:
         return ()
     if amount.amount <= ZERO:
         return ()
-    names = list(dict.fromkeys(filter(None, map(str.strip, order.payment_gateway_names or ()))))
-    if not names and order.gateway:
-        names = [order.gateway.strip()]
-    gateway = "" if not names else names[0] if len(names) == 1 else None
+    gateway = _gateway(order)
     return (
         Payment(
             id=order_id,
@@ -89,17 +89,28 @@ def _derived(
     )
 
 
-def _unpaid(totals: Totals, currency: str, refunds: tuple[Refund, ...] | None) -> Money:
-    """What nobody ever paid: what is outstanding, and what was removed without money going back."""
-    nothing = Money(ZERO, currency)
-    outstanding = totals.outstanding.shop if totals.outstanding is not None else nothing
-    unpaid = max(outstanding, nothing)
-    if totals.left is None or refunds is None:
+def _gateway(order: OrderIn[Any]) -> str | None:
+    """The one gateway that is named; empty for none, None for several."""
+    names = order.payment_gateway_names or ()
+    if len(names) == 1 and (name := names[0].strip()):
+        return name
+    several = {name.strip() for name in names} - {""}
+    if not several:
+        return (order.gateway or "").strip()
+    return several.pop() if len(several) == 1 else None
+
+
+def _unpaid(totals: Totals, currency: str, refunds: tuple[Refund, ...] | None) -> Money | None:
+    """What nobody ever paid: what is outstanding, and what was removed without money going back. None: nothing."""
+    outstanding, left, nothing = totals.outstanding, totals.left, Money(ZERO, currency)
+    unpaid = None if outstanding is None or outstanding.figure(currency) <= ZERO else outstanding.on(currency)
+    if left is None or refunds is None or left == totals.total:
         return unpaid
     returned = total_of(
         (money for refund in refunds for money in refund.refunded if money.currency == currency), currency
     )
-    return unpaid + max(totals.total.shop - totals.left.shop - returned, nothing)
+    removed = max(totals.total.on(currency) - left.on(currency) - returned, nothing)
+    return removed if unpaid is None else unpaid + removed
 
 
 def money_of(transaction: TransactionIn, currency: str) -> Money:

@@ -10,6 +10,7 @@ Source: Shopify Admin REST reference 2024-10 and 2025-01, Refund; webhooks `retu
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 from flows.formats.parts import Json, id_text, known_instant
 from flows.formats.shopify_payments import money_of
@@ -22,10 +23,10 @@ _SHIPPING = "shipping_refund"
 _EXPECTED = frozenset(("open", "closed"))
 
 
-def refunds_of(order: OrderIn, currency: str) -> tuple[Refund, ...] | None:
+def refunds_of(order: OrderIn[Any], currency: str) -> tuple[Refund, ...] | None:
     """The refunds; None when the payload does not speak of them."""
-    if order.refunds is None:
-        return None
+    if not order.refunds:
+        return None if order.refunds is None else ()
     return tuple([_refund(refund, currency, included=bool(order.taxes_included)) for refund in order.refunds])
 
 
@@ -127,7 +128,7 @@ def _negated(amount: Amount) -> Amount:
 # -- returns -----------------------------------------------------------------------------------------------------------
 
 
-def returns_of(order: OrderIn) -> tuple[Return, ...]:
+def returns_of(order: OrderIn[Any]) -> tuple[Return, ...]:
     """The returns that the payload has; Shopify's own order has none, a flow may have gathered them."""
     return tuple([_return(each) for each in order.returns]) if order.returns else ()
 

@@ -2,10 +2,13 @@
 
 Amounts, ids and quantities are `Json`: they come as text, as numbers and as null, and are judged one by one. Everything
 else in a payload is skipped. A repeated key counts with its last value, as in every JSON reader of the field.
+Most orders need no more than the shop's side of their amounts, so that a decode takes `Sides`: one, or both.
 Source of names: Shopify Admin REST reference 2025-01, resources Order and Refund; webhooks of returns.
 """
 
 from __future__ import annotations
+
+from typing import Generic, TypeVar
 
 import msgspec
 
@@ -31,11 +34,19 @@ class MoneyIn(msgspec.Struct, gc=False):
     currency_code: str | None = None
 
 
-class MoneySet(msgspec.Struct, gc=False):
-    """An amount on both sides."""
+class ShopSide(msgspec.Struct, gc=False):
+    """An amount as the shop has it, in its own currency."""
 
     shop_money: MoneyIn | None = None
+
+
+class MoneySet(ShopSide, gc=False):
+    """An amount on both sides."""
+
     presentment_money: MoneyIn | None = None
+
+
+Sides = TypeVar("Sides", bound=ShopSide)
 
 
 class TaxIn(msgspec.Struct, gc=False):
@@ -48,22 +59,23 @@ class TaxIn(msgspec.Struct, gc=False):
     channel_liable: bool | None = None
 
 
-class AllocationIn(msgspec.Struct, gc=False):
+NO_TAXES = msgspec.Raw(b"null")
+
+
+class AllocationIn(msgspec.Struct, Generic[Sides], gc=False):
     """The share of a discount that one line bears."""
 
     amount: Json = None
-    amount_set: MoneySet | None = None
+    amount_set: Sides | None = None
 
 
-class DutyIn(msgspec.Struct, gc=False):
+class DutyIn(MoneySet, gc=False):
     """A duty on one line."""
 
-    shop_money: MoneyIn | None = None
-    presentment_money: MoneyIn | None = None
-    tax_lines: list[TaxIn] | None = None
+    tax_lines: msgspec.Raw = NO_TAXES
 
 
-class LineIn(msgspec.Struct, gc=False):
+class LineIn(msgspec.Struct, Generic[Sides], gc=False):
     """An entry of `line_items`."""
 
     id: Json = None
@@ -73,29 +85,29 @@ class LineIn(msgspec.Struct, gc=False):
     quantity: Json = None
     current_quantity: Json = None
     price: Json = None
-    price_set: MoneySet | None = None
+    price_set: Sides | None = None
     total_discount: Json = None
-    total_discount_set: MoneySet | None = None
-    discount_allocations: list[AllocationIn] | None = None
-    tax_lines: list[TaxIn] | None = None
+    total_discount_set: Sides | None = None
+    discount_allocations: list[AllocationIn[Sides]] | None = None
+    tax_lines: msgspec.Raw = NO_TAXES
     duties: list[DutyIn] | None = None
     requires_shipping: bool | None = None
     gift_card: bool | None = None
     fulfillment_status: str | None = None
 
 
-class ShippingIn(msgspec.Struct, gc=False):
+class ShippingIn(msgspec.Struct, Generic[Sides], gc=False):
     """An entry of `shipping_lines`."""
 
     id: Json = None
     code: Json = None
     title: str | None = None
     price: Json = None
-    price_set: MoneySet | None = None
+    price_set: Sides | None = None
     discounted_price: Json = None
-    discounted_price_set: MoneySet | None = None
-    discount_allocations: list[AllocationIn] | None = None
-    tax_lines: list[TaxIn] | None = None
+    discounted_price_set: Sides | None = None
+    discount_allocations: list[AllocationIn[Sides]] | None = None
+    tax_lines: msgspec.Raw = NO_TAXES
 
 
 class DiscountCodeIn(msgspec.Struct, gc=False):
@@ -216,7 +228,7 @@ class CustomerIn(msgspec.Struct, gc=False):
     last_name: str | None = None
 
 
-class OrderIn(msgspec.Struct, gc=False):
+class OrderIn(msgspec.Struct, Generic[Sides], gc=False):
     """An order."""
 
     id: Json = None
@@ -236,24 +248,24 @@ class OrderIn(msgspec.Struct, gc=False):
     total_price: Json = None
     total_price_set: MoneySet | None = None
     total_line_items_price: Json = None
-    total_line_items_price_set: MoneySet | None = None
+    total_line_items_price_set: Sides | None = None
     subtotal_price: Json = None
-    subtotal_price_set: MoneySet | None = None
+    subtotal_price_set: Sides | None = None
     total_discounts: Json = None
-    total_discounts_set: MoneySet | None = None
+    total_discounts_set: Sides | None = None
     total_tax: Json = None
-    total_tax_set: MoneySet | None = None
-    total_shipping_price_set: MoneySet | None = None
+    total_tax_set: Sides | None = None
+    total_shipping_price_set: Sides | None = None
     current_total_price: Json = None
-    current_total_price_set: MoneySet | None = None
+    current_total_price_set: Sides | None = None
     total_outstanding: Json = None
     total_tip_received: Json = None
-    original_total_duties_set: MoneySet | None = None
-    original_total_additional_fees_set: MoneySet | None = None
-    total_cash_rounding_payment_adjustment_set: MoneySet | None = None
-    tax_lines: list[TaxIn] | None = None
-    line_items: list[LineIn] | None = None
-    shipping_lines: list[ShippingIn] | None = None
+    original_total_duties_set: Sides | None = None
+    original_total_additional_fees_set: Sides | None = None
+    total_cash_rounding_payment_adjustment_set: Sides | None = None
+    tax_lines: msgspec.Raw = NO_TAXES
+    line_items: list[LineIn[Sides]] | None = None
+    shipping_lines: list[ShippingIn[Sides]] | None = None
     discount_codes: list[DiscountCodeIn] | None = None
     transactions: list[TransactionIn] | None = None
     refunds: list[RefundIn] | None = None
@@ -272,4 +284,6 @@ class OrderIn(msgspec.Struct, gc=False):
 
 
 decode_head = msgspec.json.Decoder(Head, float_hook=JsonNumber).decode
-decode_order = msgspec.json.Decoder(OrderIn, float_hook=JsonNumber).decode
+decode_order = msgspec.json.Decoder(OrderIn[ShopSide], float_hook=JsonNumber).decode
+decode_both_sides = msgspec.json.Decoder(OrderIn[MoneySet], float_hook=JsonNumber).decode
+decode_taxes = msgspec.json.Decoder(list[TaxIn] | None, float_hook=JsonNumber).decode

@@ -31,7 +31,7 @@ from flows.formats.parts import (
     unreadable,
     version_of,
 )
-from flows.formats.woocommerce_figures import Cell, Scale, charge, nets
+from flows.formats.woocommerce_figures import Cell, charge, nets, scale_of
 from flows.formats.woocommerce_figures import total as sum_of
 from flows.formats.woocommerce_payments import GONE, gift_cards_paid, standing_of, status_of, units_returned
 from flows.formats.woocommerce_people import address_of, customer_of, words
@@ -48,7 +48,7 @@ from flows.formats.woocommerce_wire import (
     meta,
     value_of,
 )
-from flows.model.money import EXACT, ZERO, Money, amount_of, currency_of, digits_of, quotient
+from flows.model.money import ONE, ZERO, Money, amount_of, currency_of, digits_of, exactly, quotient
 from flows.model.order import (
     Amount,
     Conflict,
@@ -94,6 +94,7 @@ def _opened(raw: bytes) -> tuple[Head, bytes]:
     return (head, raw) if inner is None else (decode_head(inner), inner)
 
 
+@exactly
 def read(sales_channel: str, raw: bytes) -> Order | Unreadable:
     """Read one order; whatever is wrong with the payload is the reason of an `Unreadable`. Never raises."""
     try:
@@ -132,8 +133,8 @@ class _Reading:
         self.currency = currency_of(text_of(source.currency) or "")
         self.asked = _figure(source.total, "total")
         exponent = self.asked.as_tuple().exponent
-        self.scale = Scale(max(digits_of(self.currency), -exponent if isinstance(exponent, int) else 0))
-        self.whole = EXACT.add(self.asked, gift_cards_paid(source))
+        self.scale = scale_of(max(digits_of(self.currency), -exponent if isinstance(exponent, int) else 0))
+        self.whole = self.asked + gift_cards_paid(source)
         self.rates = {id_text(rate.rate_id) or "": rate for rate in source.tax_lines or ()}
         self.zero = Amount(Money(ZERO, self.currency))
         self.signs = {each.key: value_of(each) for each in meta(source.meta_data, *_SIGNS) if each.key in _SIGNS}
@@ -195,7 +196,7 @@ class _Reading:
         source = self.source
         tax, both = _optional(source.total_tax), (_optional(source.cart_tax), _optional(source.shipping_tax))
         if tax is not None and both[0] is not None and both[1] is not None:
-            self.agree("the sum of taxes", EXACT.add(both[0], both[1]), tax)
+            self.agree("the sum of taxes", both[0] + both[1], tax)
         return Totals(
             total=self.amount(self.whole),
             discounts=self.optional(source.discount_total),
@@ -274,7 +275,7 @@ class _Reading:
             return TaxLine(f"rate {rate}" if rate else "", None, self.amount(amount))
         name = words(known.label) or text_of(known.rate_code) or f"rate {rate}"
         percent = _optional(known.rate_percent)
-        return TaxLine(name, None if percent is None else EXACT.scaleb(percent, -2), self.amount(amount))
+        return TaxLine(name, None if percent is None else percent.scaleb(-2), self.amount(amount))
 
     def taxes_of_rates(self) -> tuple[TaxLine, ...]:
         """The taxes of an order whose lines have none, as `tax_lines` has them."""
@@ -297,7 +298,7 @@ class _Reading:
             net if line.subtotal is None or line.subtotal == "" else amount_of(line.subtotal)
             for line, net in zip(sources, published, strict=True)
         ]
-        off = [EXACT.subtract(one, net) for one, net in zip(before, published, strict=True)]
+        off = [one - net for one, net in zip(before, published, strict=True)]
         whole = _optional(self.source.discount_total)
         if whole is not None and sum_of(off) != whole and (computed != published or self.rounded()):
             off = self.scale.spread(off, whole) or off
@@ -315,11 +316,10 @@ class _Reading:
         price = _optional(line.price)
         if price is None or not quantity:
             return net
-        product = EXACT.multiply(price, quantity)
+        product = price * quantity
         if self.scale.rounds_to(product, net):
             return product
-        each = EXACT.multiply(self.scale.half, quantity.copy_abs())
-        if EXACT.subtract(product, net).copy_abs() > EXACT.add(each, self.scale.half):
+        if (product - net).copy_abs() > self.scale.half * quantity.copy_abs() + self.scale.half:
             self.agree("the total of a line", self.scale.up(product), net)
         return net
 
@@ -332,9 +332,9 @@ class _Reading:
         discount: Decimal,
         back: dict[str, Decimal] | None,
     ) -> Line:
-        gross = EXACT.add(net, discount) if discount else net
+        gross = net + discount if discount else net
         line_id = id_text(line.id) or ""
-        one = gross if quantity == 1 or not quantity else quotient(gross, quantity, _UNIT_PRICE_DIGITS)
+        one = gross if quantity == ONE or not quantity else quotient(gross, quantity, _UNIT_PRICE_DIGITS)
         return Line(
             line_id,
             text_of(line.sku),
@@ -344,7 +344,7 @@ class _Reading:
             self.amount(gross),
             self.amount(discount),
             self.taxes(part.cells),
-            None if back is None else EXACT.subtract(quantity, back.get(line_id, ZERO)),
+            None if back is None else quantity - back.get(line_id, ZERO),
             self.source.needs_processing is not False or line.sku is None,
             any(each.key.startswith(_GIFT_CARD) for each in meta(line.meta_data, _GIFT_CARD)),
         )

@@ -8,18 +8,19 @@ lines, at most one smallest unit each. Where they do not either, and wherever no
 published, and the proof names the difference.
 Source: WooCommerce REST API reference v3, Orders; setting "Round tax at subtotal level" (off: taxes are rounded per
 line, half up, or half down where prices include tax).
+Sums and differences are plain operators, because orders are read under `exactly`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from decimal import ROUND_HALF_DOWN, ROUND_HALF_UP, Context, Decimal, InvalidOperation, Overflow
+from functools import lru_cache
 
 from flows.model.money import EXACT, ZERO
 
-_add, _subtract, _multiply = EXACT.add, EXACT.subtract, EXACT.multiply
-_UP = Context(prec=80, rounding=ROUND_HALF_UP, traps=[InvalidOperation, Overflow])
-_DOWN = Context(prec=80, rounding=ROUND_HALF_DOWN, traps=[InvalidOperation, Overflow])
+_up = Context(prec=80, rounding=ROUND_HALF_UP, traps=[InvalidOperation, Overflow]).quantize
+_down = Context(prec=80, rounding=ROUND_HALF_DOWN, traps=[InvalidOperation, Overflow]).quantize
 _COMPUTED = Decimal("0.000001")
 """WooCommerce computes with six digits: a figure is off by no more than this."""
 
@@ -51,11 +52,11 @@ class Scale:
 
     def up(self, amount: Decimal) -> Decimal:
         """Rounded to whole units, ties away from zero."""
-        return amount.quantize(self.unit, context=_UP)
+        return _up(amount, self.unit)
 
     def down(self, amount: Decimal) -> Decimal:
         """Rounded to whole units, ties towards zero."""
-        return amount.quantize(self.unit, context=_DOWN)
+        return _down(amount, self.unit)
 
     def fine(self, amount: Decimal) -> bool:
         """Whether it has a fraction of a unit."""
@@ -65,8 +66,7 @@ class Scale:
         """Whether so many roundings make `published` of `computed`, a sum of so many figures with a fraction."""
         if computed == published:
             return True
-        slack = _add(_multiply(self.half, Decimal(roundings)), _multiply(_COMPUTED, Decimal(figures)))
-        return _subtract(computed, published).copy_abs() <= slack
+        return (computed - published).copy_abs() <= self.half * roundings + _COMPUTED * figures
 
     def spread(
         self, figures: Sequence[Decimal], target: Decimal, exact: Sequence[Decimal] | None = None
@@ -76,7 +76,7 @@ class Scale:
         The first ones bear it; those whose exact value is zero never do. None when one unit each does not suffice.
         """
         bearing = figures if exact is None else exact
-        missing = _subtract(target, total(figures))
+        missing = target - total(figures)
         step = self.unit.copy_sign(missing)
         units = EXACT.divide(missing, step)
         if units != units.to_integral_value() or units > sum(1 for each in bearing if each):
@@ -85,16 +85,19 @@ class Scale:
         for each, value in zip(figures, bearing, strict=True):
             moved = left > 0 and bool(value)
             left -= moved
-            result.append(_add(each, step) if moved else each)
+            result.append(each + step if moved else each)
         return result
 
 
+@lru_cache(maxsize=32)
+def scale_of(digits: int) -> Scale:
+    """The scale with so many digits after the point."""
+    return Scale(digits)
+
+
 def total(amounts: Iterable[Decimal]) -> Decimal:
-    """The exact sum."""
-    result = ZERO
-    for amount in amounts:
-        result = _add(result, amount)
-    return result
+    """The sum."""
+    return sum(amounts, ZERO)
 
 
 def charge(cells: Sequence[Cell], published: Decimal | None, scale: Scale) -> None:
@@ -132,13 +135,13 @@ def nets(
 
     As published when they add up, or when not even the figures before rounding do.
     """
-    rest = _subtract(_subtract(whole, others), total(cell.charged for cell in taxes))
+    rest = whole - others - total([cell.charged for cell in taxes])
     if total(published) == rest:
         return published
     fractions = sum(1 for one, other in zip(published, computed, strict=True) if one != other) + sum(
         cell.fine for cell in taxes
     )
-    finest = _add(_add(total(computed), others), total(cell.computed for cell in taxes))
+    finest = total(computed) + others + total([cell.computed for cell in taxes])
     if not fractions or not scale.rounds_to(finest, whole, fractions):
         return published
     return scale.spread(published, rest, computed) or published

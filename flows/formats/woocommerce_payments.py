@@ -19,7 +19,7 @@ import msgspec
 from flows.formats.parts import Json, Misread, id_text, instant_of, known_instant, text_of
 from flows.formats.woocommerce_figures import total as sum_of
 from flows.formats.woocommerce_wire import ChargeIn, GiftCardIn, LineIn, OrderIn, RefundIn, gmt, meta, value_of
-from flows.model.money import EXACT, ZERO, Money, amount_of
+from flows.model.money import ZERO, Money, amount_of
 from flows.model.order import (
     Amount,
     Conflict,
@@ -215,7 +215,7 @@ def units_returned(order: OrderIn) -> dict[str, Decimal] | None:
         if line_id is None:
             return None
         quantity = ZERO if line.quantity is None else amount_of(line.quantity).copy_abs()
-        units[line_id] = EXACT.add(units.get(line_id, ZERO), quantity)
+        units[line_id] = units.get(line_id, ZERO) + quantity
     return units
 
 

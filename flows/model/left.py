@@ -24,6 +24,7 @@ from flows.model.order import (
     TaxLine,
     Tender,
     Totals,
+    are_reduced,
 )
 from flows.model.proof import prove, returned
 
@@ -33,7 +34,7 @@ _replace = msgspec.structs.replace
 
 def left_of(order: Order) -> Order | None:
     """The order itself when nothing was taken away; else what is left of it; None when that cannot be said exactly."""
-    gone = any(line.quantity_left is not None and line.quantity_left < line.quantity for line in order.lines)
+    gone = are_reduced(order.lines)
     total, left = order.totals.total, order.totals.left
     if not gone and not order.refunds and (left is None or left.shop == total.shop):
         return order

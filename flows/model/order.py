@@ -8,6 +8,7 @@ shows in a `repr`.
 from __future__ import annotations
 
 import enum
+from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Annotated, Literal
@@ -177,6 +178,25 @@ class ShippingLine(msgspec.Struct, frozen=True, gc=False):
     gross: Amount
     discount: Amount
     taxes: tuple[TaxLine, ...] = ()
+
+
+# Loops and not `any`: mostly the first line answers, and a generator takes longer to make than to ask.
+
+
+def are_taxed(lines: Sequence[Line | ShippingLine]) -> bool:
+    """Whether a tax is published for one of these lines."""
+    for line in lines:  # noqa: SIM110 - see above
+        if line.taxes:
+            return True
+    return False
+
+
+def are_reduced(lines: Sequence[Line]) -> bool:
+    """Whether edits or refunds took pieces of one of these lines away."""
+    for line in lines:  # noqa: SIM110 - see above
+        if line.quantity_left is not None and line.quantity_left < line.quantity:
+            return True
+    return False
 
 
 class Discount(msgspec.Struct, frozen=True, gc=False):

@@ -215,7 +215,8 @@ ORDER BY coalesce(o.placed_at, 0), c.subject;
 -- name: orders_listed
 -- Orders, latest change first: (state or '', sales channel or '', changed before, limit, and of that instant those after
 -- this key; NULL: none).
-SELECT key, sales_channel, order_id, reference, state, proof, amount, currency, placed_at, sale, sale_number, changed_at
+SELECT key, sales_channel, order_id, reference, state, proof, amount, currency, placed_at, sale, sale_number, changed_at,
+  (SELECT s.state FROM order_shipping s WHERE s.key = order_view.key)
 FROM order_view
 WHERE (?1 = '' OR state = ?1) AND (?2 = '' OR sales_channel = ?2)
   AND (changed_at < ?3 OR changed_at = ?3 AND key > ?5)
@@ -223,7 +224,8 @@ ORDER BY changed_at DESC, key LIMIT ?4;
 
 -- name: order_by_key
 -- One order: (key).
-SELECT key, sales_channel, order_id, reference, state, proof, amount, currency, placed_at, sale, sale_number, changed_at
+SELECT key, sales_channel, order_id, reference, state, proof, amount, currency, placed_at, sale, sale_number, changed_at,
+  (SELECT s.state FROM order_shipping s WHERE s.key = order_view.key)
 FROM order_view WHERE key = ?1;
 
 -- name: orders_by_reference
@@ -256,6 +258,17 @@ FROM pause u ORDER BY u.scope DESC, u.name;
 -- How many orders were received, and wait to be decided on for the first time: (the actor that decides on orders).
 SELECT count(DISTINCT m.key) FROM message m
 WHERE m.channel = ?1 AND NOT EXISTS (SELECT 1 FROM state s WHERE s.actor = ?1 AND s.key = m.key);
+
+-- name: orders_in_queue
+-- How many orders wait to be decided on or for their calls, but for parked ones and those of paused sales channels:
+-- (the actor that decides on orders, API, share). Counted in indexes alone.
+SELECT
+  (SELECT count(DISTINCT key) FROM message WHERE channel = ?1)
+  - (SELECT count(*) FROM parked WHERE channel = ?1)
+  - (SELECT count(DISTINCT m.key) FROM pause u
+     CROSS JOIN message m ON m.channel = ?1 AND m.key > u.name || '/' AND m.key < u.name || '0'
+     WHERE u.scope = 'partition')
+  + (SELECT count(*) FROM intent WHERE api = ?2 AND share = ?3);
 
 -- name: orders_by_state
 -- How many orders there are, by sales channel and state.
@@ -496,6 +509,118 @@ SELECT line FROM outgoing WHERE flow = ?1 AND stuck = 1 ORDER BY line LIMIT ?2;
 -- What waits, is under way and is set aside, by flow; and since when the oldest waits.
 SELECT flow, sum(batch = '' AND stuck = 0), sum(batch <> ''), sum(stuck), min(CASE WHEN batch = '' AND stuck = 0 THEN since END)
 FROM outgoing GROUP BY flow;
+
+-- name: keep_back_outgoing
+-- A line is not to be sent after all, unless a start has taken it: (flow, line). Whether it was, its row says then.
+UPDATE outgoing SET stuck = 2 WHERE flow = ?1 AND line = ?2 AND batch = '';
+
+-- name: drop_outgoing
+-- A line that was kept back is gone: (flow, line).
+DELETE FROM outgoing WHERE flow = ?1 AND line = ?2 AND stuck = 2;
+
+-- name: outgoing_line
+-- Where a line is: 2 kept back, 1 set aside, 0 waiting, -1 taken by a start; no row: a run has taken it, or nobody put
+-- it: (flow, line).
+SELECT CASE WHEN batch <> '' THEN -1 ELSE stuck END FROM outgoing WHERE flow = ?1 AND line = ?2;
+
+-- name: put_shipment_seen
+-- A shipment as it was read.
+INSERT INTO shipment_seen (kind, shipment, mark, changed_at) VALUES :rows(4)
+ON CONFLICT (kind, shipment) DO UPDATE SET mark = excluded.mark, changed_at = excluded.changed_at;
+
+-- name: drop_shipments_seen
+-- Shipments that no later sweep brings again unchanged: (kind, changed before).
+DELETE FROM shipment_seen WHERE kind = ?1 AND changed_at < ?2;
+
+-- name: shipments_seen
+-- Shipments as they were read last: (kind, :ids).
+SELECT shipment, mark FROM shipment_seen WHERE kind = ? AND shipment IN (:ids);
+
+-- name: bodies_latest
+-- The newest version of each of these orders, where its body is still kept: (:keys).
+SELECT d.key, b.bytes FROM delivery d JOIN body b ON b.delivery = d.id
+WHERE d.key IN (:keys) AND d.id = (
+  SELECT e.id FROM delivery e WHERE e.key = d.key ORDER BY e.version DESC, e.id DESC LIMIT 1);
+
+-- name: put_fulfilment
+-- What a sales channel is told of a shipment.
+INSERT INTO fulfilment (sales_channel, notice, key, shipment, number, version, state, cause, carrier, service_code,
+  service, mapped, tracking, units, seen_at, shipped_at, sent_at, told_at, changed_at, awaits, body) VALUES :rows(21)
+ON CONFLICT (sales_channel, notice) DO UPDATE SET
+  number = excluded.number, version = excluded.version, state = excluded.state, cause = excluded.cause,
+  carrier = excluded.carrier, service_code = excluded.service_code, service = excluded.service,
+  mapped = excluded.mapped, tracking = excluded.tracking, units = excluded.units, shipped_at = excluded.shipped_at,
+  sent_at = excluded.sent_at, told_at = excluded.told_at, changed_at = excluded.changed_at, awaits = excluded.awaits,
+  body = excluded.body;
+
+-- name: put_order_shipping
+-- How far an order is.
+INSERT INTO order_shipping (key, sales_channel, state, ordered, shipped, changed_at) VALUES :rows(6)
+ON CONFLICT (key) DO UPDATE SET
+  state = excluded.state, ordered = excluded.ordered, shipped = excluded.shipped, changed_at = excluded.changed_at;
+
+-- name: fulfilments_held
+-- Held notices: (after row, limit); row and order.
+SELECT rowid, key FROM fulfilment WHERE state = 'held' AND rowid > ?1 ORDER BY rowid LIMIT ?2;
+
+-- name: put_shipment_order
+-- A shipment is handed to an order.
+INSERT INTO shipment_order (shipment, key) VALUES :rows(2) ON CONFLICT DO NOTHING;
+
+-- name: orders_of_shipments
+-- Which orders these shipments were handed to: (:keys).
+SELECT shipment, key FROM shipment_order WHERE shipment IN (:keys) ORDER BY shipment, key;
+
+-- name: fulfilments_named
+-- Notices by their ids, those that are not known to be told: (sales channel, :keys).
+SELECT key, notice FROM fulfilment WHERE sales_channel = ? AND notice IN (:keys)
+  AND state IN ('waiting', 'sent', 'refused');
+
+-- name: fulfilments_of_orders
+-- The notices of these orders that are not known to be told, with their tracking numbers: (:keys).
+SELECT key, notice, tracking FROM fulfilment WHERE key IN (:keys) AND state IN ('waiting', 'sent', 'refused');
+
+-- name: fulfilments_changed
+-- What a sales channel may pull, in order of change: (sales channel, changed at or after, and at that instant those
+-- after this notice, limit).
+SELECT changed_at, notice, body FROM fulfilment
+WHERE sales_channel = ?1 AND body IS NOT NULL AND state <> 'withdrawn' AND (changed_at > ?2 OR changed_at = ?2 AND notice > ?3)
+ORDER BY changed_at, notice LIMIT ?4;
+
+-- name: fulfilments_listed
+-- Notices as people list them, the latest shipped first: (state or '', sales channel or '', shipped before, limit, and of
+-- that instant those after this notice; NULL: none).
+SELECT sales_channel, notice, key, shipment, number, version, state, cause, carrier, service_code, service, mapped,
+  tracking, units, seen_at, shipped_at, sent_at, told_at, changed_at
+FROM fulfilment
+WHERE (?1 = '' OR state = ?1) AND (?2 = '' OR sales_channel = ?2)
+  AND (shipped_at < ?3 OR shipped_at = ?3 AND notice > ?5)
+ORDER BY shipped_at DESC, notice LIMIT ?4;
+
+-- name: fulfilments_untold_listed
+-- What was shipped and is not told, the oldest first: (state or '', sales channel or '', seen after, limit, and of that
+-- instant those after this notice; NULL: none).
+SELECT sales_channel, notice, key, shipment, number, version, state, cause, carrier, service_code, service, mapped,
+  tracking, units, seen_at, shipped_at, sent_at, told_at, changed_at
+FROM fulfilment
+WHERE state IN ('held', 'waiting', 'sent', 'refused') AND (awaits = 1 OR state <> 'sent')
+  AND (?1 = '' OR state = ?1) AND (?2 = '' OR sales_channel = ?2) AND (seen_at > ?3 OR seen_at = ?3 AND notice > ?5)
+ORDER BY seen_at, notice LIMIT ?4;
+
+-- name: fulfilments_untold
+-- What was shipped and is not told, by sales channel: how many, since when the oldest was seen, and how many were seen
+-- before an instant: (instant).
+SELECT sales_channel, count(*), min(seen_at), sum(seen_at < ?1) FROM fulfilment
+WHERE state IN ('held', 'waiting', 'sent', 'refused') AND (awaits = 1 OR state <> 'sent') GROUP BY sales_channel;
+
+-- name: fulfilments_mapped
+-- Shipments since an instant, and how many of them went by carriers and services that are mapped: (since).
+SELECT sales_channel, count(*), sum(mapped) FROM fulfilment WHERE shipped_at >= ?1 GROUP BY +sales_channel;
+
+-- name: carriers_used
+-- Carriers and services of shipments since an instant, and how many of them: (since).
+SELECT sales_channel, carrier, service_code, service, count(*) FROM fulfilment WHERE shipped_at >= ?1
+GROUP BY sales_channel, carrier, service_code, service ORDER BY sales_channel, count(*) DESC, carrier, service;
 
 -- name: see_units
 -- A sale was seen with its goods reserved or gone out, by a read that had ended then: (instant, sale). It stands before

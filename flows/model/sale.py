@@ -9,7 +9,7 @@ Fields of the sale: Fulfil's developer site, orders, `sale.channel/create_order`
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from datetime import datetime
 from decimal import Decimal
 
 import msgspec
@@ -17,7 +17,7 @@ import msgspec
 from connectors.fulfil import wire
 from flows.model.customer import Buyer
 from flows.model.left import units_unsaid
-from flows.model.money import EXACT, ZERO, MixedCurrencies, Money, digits_of, quotient, rounded
+from flows.model.money import ONE, ZERO, MixedCurrencies, Money, digits_of, exactly, quotient, rounded
 from flows.model.order import (
     BY_CHANNEL,
     Address,
@@ -32,10 +32,11 @@ from flows.model.order import (
     ShippingLine,
     Side,
     TaxLine,
+    are_reduced,
+    are_taxed,
 )
 from flows.model.proof import returned
 
-_add, _subtract = EXACT.add, EXACT.subtract
 _GUEST = "Guest"
 UNSHIPPABLE = "order.unshippable"
 """The kind of exception of an order that is sound, and that no single sale can ship."""
@@ -115,6 +116,7 @@ class _Stop(Exception):
         self.answer = answer
 
 
+@exactly
 def sale_for(
     order: Order, settings: SaleSettings, buyer: Buyer | None = None
 ) -> wire.CreateOrder | Unmapped | Unmappable:
@@ -150,16 +152,16 @@ class _Mapping:
         lines = [self.line(line) for line in order.lines if line.quantity or line.gross.shop.amount]
         if not lines:
             raise _Stop(Unmappable("The order has no lines."))
-        shipping = tuple(self.shipping_line(line) for line in order.shipping_lines)
+        shipping = tuple([self.shipping_line(line) for line in order.shipping_lines])
         lines += self.charges()
-        residue = _subtract(total, self.sum)
+        residue = total - self.sum
         if residue:
             lines.append(self.rounding_line(residue, len(lines)))
         billing, shipped = self.addresses()
         return wire.CreateOrder(
             channel_identifier=order.order_id,
             reference=order.reference,
-            confirmed_at=order.placed_at.isoformat(),
+            confirmed_at=_iso(order.placed_at),
             customer=self.customer(),
             billing_address=billing,
             shipping_address=shipped,
@@ -214,24 +216,26 @@ class _Mapping:
         currency, digits = self.currency, self.digits
         amount = gross.figure(currency)
         if discount is not None:
-            amount = _subtract(amount, discount.figure(currency))
+            amount -= discount.figure(currency)
         sent = []
         for tax in taxes:
-            published = tax.amount.figure(currency)
+            shop = tax.amount.shop
+            published = shop.amount if shop.currency == currency else tax.amount.figure(currency)
             if self.included:
-                amount = _subtract(amount, published)
+                amount -= published
             if published:
                 sent.append(self.tax(tax, rounded(published, digits)))
         amount = rounded(amount, digits)
-        self.sum = _add(self.sum, amount)
+        self.sum += amount
         return tuple(sent), amount
 
     def tax(self, tax: TaxLine, amount: Decimal) -> wire.TaxLine:
         kind, names = ("withheld_tax", self.settings.withheld_taxes) if tax.withheld else ("tax", self.settings.taxes)
-        if tax.name not in names:
+        name = names.get(tax.name)
+        if name is None:
             raise _Stop(Unmapped(kind, tax.name))
-        self.sum = _add(self.sum, amount)
-        return wire.TaxLine(name=names[tax.name], rate=tax.rate, amount=amount)
+        self.sum += amount
+        return wire.TaxLine(name=name, rate=tax.rate, amount=amount)
 
     def charges(self) -> list[wire.SaleLine]:
         """Tips, duties and fees, each as a line of its own."""
@@ -241,7 +245,9 @@ class _Mapping:
             ("duties", order.duties, order.duty_taxes, settings.duties_sku),
             ("fees", order.fees, order.fee_taxes, settings.fees_sku),
         )
-        found = []
+        found: list[wire.SaleLine] = []
+        if order.tips is None and order.duties is None and order.fees is None:
+            return found
         for kind, amount, published, sku in charged:
             if amount is not None:
                 taxes, net = self.net(amount, None, self.merged(published))
@@ -255,7 +261,7 @@ class _Mapping:
         sums: dict[tuple[str, Decimal | None, bool], Decimal] = {}
         for tax in taxes:
             key = (tax.name, tax.rate, tax.withheld)
-            sums[key] = _add(sums.get(key, ZERO), tax.amount.figure(self.currency))
+            sums[key] = sums.get(key, ZERO) + tax.amount.figure(self.currency)
         return tuple(
             TaxLine(name, rate, Amount(Money(amount, self.currency)), withheld)
             for (name, rate, withheld), amount in sums.items()
@@ -279,7 +285,7 @@ class _Mapping:
         return wire.SaleLine(
             channel_identifier=self.identifier(kind, kind),
             sku=sku,
-            quantity=Decimal(1),
+            quantity=ONE,
             unit_price=amount,
             amount=amount,
             description=kind.capitalize(),
@@ -296,25 +302,29 @@ class _Mapping:
 
     # -- money and people ----------------------------------------------------------------------------------------------
 
-    def payments(self) -> Iterable[wire.Payment]:
+    def payments(self) -> list[wire.Payment]:
         """Money that was taken, gift cards and store credit; what is only reserved or expected is not sent."""
         taken = [
             each
             for each in self.order.payments
-            if each.kind in _TAKES and each.status is PaymentStatus.SUCCESS and each.amount
+            if each.kind in _TAKES and each.status is PaymentStatus.SUCCESS and each.amount.amount
         ]
+        sent = []
         for payment in taken:
             if payment.gateway is None:
                 reason = "The order was paid through several gateways, but has no transactions that say how much each."
                 raise _Stop(Unmappable(reason))
             if payment.gateway not in self.settings.gateways:
                 raise _Stop(Unmapped("gateway", payment.gateway))
-            yield wire.Payment(
-                amount=self.taken(payment, alone=len(taken) == 1),
-                method=self.settings.gateways[payment.gateway],
-                state="success",
-                provider_reference=payment.id or None,
+            sent.append(
+                wire.Payment(
+                    amount=self.taken(payment, alone=len(taken) == 1),
+                    method=self.settings.gateways[payment.gateway],
+                    state="success",
+                    provider_reference=payment.id or None,
+                )
             )
+        return sent
 
     def taken(self, payment: Payment, *, alone: bool) -> Decimal:
         """The payment in the sale's currency: a whole total on one side is the whole total on the other."""
@@ -328,16 +338,15 @@ class _Mapping:
 
     def customer(self) -> wire.Customer:
         order, who, buyer = self.order, self.order.customer, self.buyer
-        names = [
-            address.name or address.company for address in (order.billing_address, order.shipping_address) if address
-        ]
-        emails = (who.email if who else None,) if buyer is None else buyer.emails
-        contacts = [*(("email", email) for email in emails), ("phone", who.phone if who else None)]
-        company = buyer.company if buyer is not None else None
-        return wire.Customer(
-            name=next(filter(None, [company, who.name if who else None, *names]), _GUEST),
-            contacts=tuple((kind, value) for kind, value in contacts if value),
-        )
+        emails = buyer.emails if buyer is not None else (who.email,) if who is not None else ()
+        contacts = [("email", email) for email in emails if email]
+        if who is not None and who.phone:
+            contacts.append(("phone", who.phone))
+        name = (buyer.company if buyer is not None else None) or (who.name if who is not None else None)
+        for address in (order.billing_address, order.shipping_address):
+            if not name and address is not None:
+                name = address.name or address.company
+        return wire.Customer(name=name or _GUEST, contacts=tuple(contacts))
 
     def addresses(self) -> tuple[wire.Address, wire.Address]:
         order = self.order
@@ -364,6 +373,12 @@ class _Mapping:
             email=address.email or (who.email if who else None),
             phone=address.phone or (who.phone if who else None),
         )
+
+
+def _iso(moment: datetime) -> str:
+    """An instant in UTC as ISO 8601 with its offset: as `isoformat`, a tenth of its time."""
+    text: str = msgspec.to_builtins(moment)
+    return f"{text[:-1]}+00:00"
 
 
 def _refunded_units_are_known(order: Order) -> None:
@@ -395,8 +410,7 @@ def _taxes_have_a_line(order: Order) -> None:
     if order.totals.tax is None or not order.totals.tax.shop:
         return
     of_charges = order.tip_taxes or order.duty_taxes or order.fee_taxes
-    of_lines = any(line.taxes for line in order.lines) or any(line.taxes for line in order.shipping_lines)
-    if not of_charges and not of_lines:
+    if not (are_taxed(order.lines) or are_taxed(order.shipping_lines) or of_charges):
         raise _Stop(Unmappable(f"The order has taxes of {order.totals.tax.shop}, but names none of them."))
 
 
@@ -412,15 +426,14 @@ def _whole(order: Order) -> None:
     if order.several_addresses:
         reason = "The goods of the order go to several addresses, and a sale is shipped to one."
         raise _Stop(Unmappable(reason, UNSHIPPABLE))
-    if any(line.quantity_left is not None and line.quantity_left < line.quantity for line in order.lines):
+    if are_reduced(order.lines):
         gone = sum((line.quantity - line.quantity_left for line in order.lines if line.quantity_left is not None), ZERO)
         reason = f"Units of the order ({gone:f}) were removed or refunded; what is left of it cannot be told exactly."
         raise _Stop(Unmappable(reason))
     _refunded_units_are_known(order)
     if order.totals.left is not None and order.refunds is not None:
         shop = order.total
-        removed = _subtract(shop.amount, order.totals.left.shop.amount)
-        unpaid = _subtract(removed, returned(order, shop.currency))
+        unpaid = shop.amount - order.totals.left.shop.amount - returned(order, shop.currency)
         if unpaid > ZERO:
             money = Money(unpaid, shop.currency)
             reason = f"{money} of the order were removed, and what is left of it cannot be told exactly."

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from datetime import datetime
 from decimal import Decimal
-from typing import Final
 
 import msgspec
 
 from connectors.fulfil.wire import CreatedSale, FindSales, SaleFound
 from flows.model.money import Money
 from flows.model.order_state import Later, OrderState, Status
-from flows.model.sale_gate import CANCELLED
 from flows.order_importer.ending import concluded
 from flows.order_importer.parts import (
     LATER_VERSION,
@@ -29,6 +27,7 @@ from flows.order_importer.parts import (
     with_facts,
 )
 from flows.order_importer.reviewing import reviewed
+from flows.order_importer.stalled import stalled
 from runtime.decision import (
     Decision,
     Effect,
@@ -42,11 +41,6 @@ from runtime.decision import (
     Repeat,
 )
 
-_NOT_IN_ORDER: Final = {"failed": "failed", "provisional": "provisional", "ignored": "ignored"} | dict.fromkeys(
-    CANCELLED, "cancelled"
-)
-"""States of sales that Fulfil does not go on with, in words (facts of the API, states of a sale)."""
-
 
 def look_up(channel: int, identifier: str) -> Effect:
     """A look for the sale of this order."""
@@ -56,7 +50,7 @@ def look_up(channel: int, identifier: str) -> Effect:
 
 def created(state: OrderState, done: EffectDone, sale: CreatedSale, now: datetime, policy: Policy) -> Decision:
     """The sale is there; a version that came meanwhile is compared with it."""
-    made = _there(state, sale.id, sale.number, sale.state, sale.total, now)
+    made = _there(state, sale, sale.total, now)
     made = msgspec.structs.replace(made, party=sale.party)
     fact = called("created", done, {"sale": sale.id, "found_by_look": done.found_by_look})
     if state.on_hold:
@@ -66,22 +60,17 @@ def created(state: OrderState, done: EffectDone, sale: CreatedSale, now: datetim
     return concluded(made, fact, trace=bool(made.cases))
 
 
-def _there(
-    state: OrderState, sale: int, number: str | None, stands: str | None, total: Decimal | None, now: datetime
-) -> OrderState:
+def _there(state: OrderState, sale: CreatedSale | SaleFound, total: Decimal | None, now: datetime) -> OrderState:
     """The order with its sale: what nobody would see in Fulfil is a case."""
     there = msgspec.structs.replace(
-        state, status=Status.IMPORTED, sale=sale, sale_number=number, given_up="", given_up_delivery=None, later=None,
-        cases=lasting_cases(state),
+        state, status=Status.IMPORTED, sale=sale.id, sale_number=sale.number, given_up="", given_up_delivery=None,
+        later=None, cases=lasting_cases(state),
     )  # fmt: skip
-    cases = there.cases
-    if stands in _NOT_IN_ORDER:
-        sentence = f"sale {number or sale} is {_NOT_IN_ORDER[stands]} in Fulfil, and the order is not"
-        cases = (*cases, case_of("sale.failed", stands or "", sentence, there, now))
+    cases = (*there.cases, *stalled(there, sale, now))
     if total is not None and total != Decimal(state.amount):
         sentence = f"the sale in Fulfil has a total of {total} {state.currency}, the order {state.amount}"
         difference = Money(total - Decimal(state.amount), state.currency)
-        cases = (*cases, case_of("sale.mismatch", str(sale), sentence, there, now, amount=difference))
+        cases = (*cases, case_of("sale.mismatch", str(sale.id), sentence, there, now, amount=difference))
     return msgspec.structs.replace(there, cases=cases)
 
 
@@ -124,7 +113,7 @@ def confirmed(state: OrderState, done: EffectDone, now: datetime, policy: Policy
         return Decision(state=state, keeps=kept(state))
     sale: SaleFound = done.result[0]
     is_same = state.given_up == state.content
-    made = _there(state, sale.id, sale.number, sale.state, sale.total_amount if is_same else None, now)
+    made = _there(state, sale, sale.total_amount if is_same else None, now)
     made = msgspec.structs.replace(
         made, content=state.given_up, delivery=state.given_up_delivery or state.delivery, rule="", waits="", gated="",
     )  # fmt: skip

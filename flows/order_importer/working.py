@@ -295,6 +295,6 @@ def _cancelled(state: OrderState, work: Work, fact: Fact) -> Decision:
     state = msgspec.structs.replace(
         state, status=Status.CANCELLED, content="", on_hold=False, held=(), changed_to="", changed_delivery=None,
         returned=replaced(state.returned, *work.back),
-        cases=without(state, "order.cancelled", "order.edited", "order.on_hold", "sale.mismatch", "sale.failed"),
+        cases=without(state, "order.cancelled", "order.edited", "order.on_hold", "sale.mismatch", "sale.stalled"),
     )  # fmt: skip
     return ended(state, fact)

@@ -181,7 +181,8 @@ class Writer:
             done.set()
             for unit in units:
                 if unit.on_durable is not None and unit.error is None:
-                    unit.on_durable()
+                    proceed, unit.on_durable = unit.on_durable, None  # a step and its unit refer to each other no more
+                    proceed()
 
     def _end(self, error: SeamlineError) -> None:
         if self._ended is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import random
 from pathlib import Path
 from typing import Any
@@ -504,3 +505,23 @@ def test_the_same_seed_tells_the_same_story(tmp_path: Path) -> None:
         return facts
 
     assert tell("first.db", 5) == tell("second.db", 5)
+
+
+def test_orders_that_are_dealt_with_leave_nothing_to_the_collector(tmp_path: Path) -> None:
+    """A cycle would keep payload and call of each order in memory until the collector stops everything to find it."""
+
+    async def main() -> None:
+        fulfil, made = Fulfil(), orders(100)
+        async with process(tmp_path / "store.db", fulfil) as world:
+            await world.until_catalogue()
+            gc.collect()
+            gc.disable()
+            try:
+                await world.send(*made)
+                await world.until_sales(len(made))
+                await world.until_idle()
+                assert gc.collect() < len(made)
+            finally:
+                gc.enable()
+
+    story(main)

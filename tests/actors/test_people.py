@@ -16,8 +16,9 @@ from connectors.fulfil.sales import Sale as SaleRow
 from flows.demo.orders import GeneratedOrder, Mix
 from flows.order_importer import NAME as ORDER_IMPORTER
 from flows.order_importer.messages import LinkOrder, PatchOrder, RemovePatch
-from flows.reading import Reading, Story
+from flows.reading import Reading
 from flows.release import release_cause
+from flows.rows import Story
 from runtime.decision import Message
 from tests.actors.world import Fulfil, World, away, key_of, orders, process, story
 

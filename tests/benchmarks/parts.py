@@ -1,10 +1,9 @@
 """Parts measured alone, each in pairs with what it is held against, in this process; medians of the pairs.
 
-    orders      reading (decode and map) and proving an order of 7 to 8 KB, against the typed decode alone; its sale
     connector   CPU that the Fulfil connector adds to aiohttp's own call, against a bare answering server
     sandbox     calls per second and core of the Fulfil sandbox, asked by the load generator of nobody else
 
-Run: python -m tests.benchmarks.parts [orders] [connector] [sandbox]
+Run: python -m tests.benchmarks.parts [connector] [sandbox]
 """
 
 from __future__ import annotations
@@ -14,9 +13,8 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import aiohttp
 import anyio
@@ -29,13 +27,10 @@ from connectors.fulfil.wire import encode_create_order
 from connectors.http import outgoing
 from flows.demo.orders import generate
 from flows.formats import shopify
-from flows.formats.shopify_wire import decode_order
-from flows.model.proof import prove
 from flows.model.sale import SaleSettings, sale_for
 from tests.benchmarks import world
 from tests.benchmarks.settings import PRODUCTS, SEED
 
-_ORDERS = 500
 _PAIRS = 9
 _CALLS = 500
 _SALE = SaleSettings(
@@ -45,42 +40,6 @@ _SALE = SaleSettings(
     gateways={"shopify_payments": "shopify_payments"},
 )
 _CREATE = "/api/v2/model/sale.channel/create_order"
-
-
-def _bodies(count: int) -> list[bytes]:
-    return [order.body for order in generate(SEED, count, products=PRODUCTS)]
-
-
-def _cpu_us(do: Callable[[Any], Any], items: Sequence[Any]) -> float:
-    began = time.process_time()
-    for item in items:
-        do(item)
-    return 1e6 * (time.process_time() - began) / len(items)
-
-
-def orders() -> Iterator[str]:
-    """Reading and proving beside the decode."""
-    bodies = _bodies(_ORDERS)
-
-    def proven(body: bytes) -> object:
-        order = shopify.read("web", body)
-        assert not isinstance(order, shopify.Unreadable)
-        return prove(order)
-
-    def created(body: bytes) -> object:
-        order = shopify.read("web", body)
-        assert not isinstance(order, shopify.Unreadable)
-        assert prove(order).holds
-        sale = sale_for(order, _SALE)
-        assert not isinstance(sale, shopify.Unreadable)
-        return encode_create_order(1, sale)  # type: ignore[arg-type]
-
-    rounds = [(_cpu_us(decode_order, bodies), _cpu_us(proven, bodies), _cpu_us(created, bodies)) for _ in range(_PAIRS)]
-    decode_us, proven_us, created_us = (statistics.median(column) for column in zip(*rounds, strict=True))
-    yield f"{'shopify: typed decode':44}{decode_us:8.1f} us"
-    for what, us, column in (("read and proven", proven_us, 1), ("read, proven, mapped, encoded", created_us, 2)):
-        ratio = statistics.median(row[column] / row[0] for row in rounds)
-        yield f"{f'shopify: {what}':44}{us:8.1f} us {ratio:6.1f} x the decode"
 
 
 async def _each_us(call: Callable[[], Awaitable[object]]) -> float:
@@ -111,7 +70,8 @@ async def _added(port: int) -> tuple[float, float]:
 
 
 def _created_body() -> bytes:
-    order = shopify.read("web", _bodies(1)[0])
+    (generated,) = generate(SEED, 1, products=PRODUCTS)
+    order = shopify.read("web", generated.body)
     assert not isinstance(order, shopify.Unreadable)
     sale = sale_for(order, _SALE)
     return encode_create_order(1, sale)  # type: ignore[arg-type]
@@ -164,7 +124,7 @@ def sandbox() -> Iterator[str]:
     yield f"{'the Fulfil sandbox: calls per second of CPU':44}{statistics.median(rates):8,.0f}"
 
 
-_PARTS: dict[str, Callable[[], Iterator[str]]] = {"orders": orders, "connector": connector, "sandbox": sandbox}
+_PARTS: dict[str, Callable[[], Iterator[str]]] = {"connector": connector, "sandbox": sandbox}
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)

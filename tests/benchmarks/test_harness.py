@@ -12,6 +12,8 @@ import pytest
 
 from flows.demo.orders import catalogue
 from tests.benchmarks.answering import World
+from tests.benchmarks.formats import measured
+from tests.benchmarks.payloads import ROWS
 from tests.benchmarks.settings import PRODUCTS, SEED
 from tests.benchmarks.world import metric
 
@@ -70,3 +72,12 @@ def test_a_metric_is_summed_over_the_samples_that_carry_the_labels() -> None:
     assert metric(text, 'late_total{b="c"}') == 0
     with pytest.raises(LookupError):
         metric(text, "missing")
+
+
+@pytest.mark.parametrize("name", ROWS)
+def test_orders_of_every_format_are_read_proven_and_mapped_in_the_benchmark(name: str) -> None:
+    """Each way ends as it has to; each but the first contains the one before it."""
+    figures = measured(name, pairs=2).replace(" x", "").split()[-7:]
+    decoded_us, read_us, _, proven_us, _, mapped_us, _ = map(float, figures)
+    assert decoded_us > 0
+    assert 0 < read_us < proven_us < mapped_us

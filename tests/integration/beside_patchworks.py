@@ -15,6 +15,7 @@ import aiohttp
 import anyio
 
 from connectors.fulfil.sandbox import RunningSandbox as RunningErp
+from connectors.fulfil.sandbox import SandboxConfig as ErpConfig
 from connectors.fulfil.sandbox import open_sandbox as open_erp
 from connectors.patchworks.sandbox import (
     Auth,
@@ -71,8 +72,12 @@ class Both:
         runs_max: int = 50,
         page_size: int = 100,
         clock: Clock | None = None,
+        also: str = "",
+        fulfil: str = "",
     ) -> AsyncIterator[Running]:
-        """One life of the product. `flows`: whose failed runs are recovered, and for which sales channel."""
+        """One life of the product. `flows`: whose failed runs are recovered, and for which sales channel;
+        `also`: further sections of its configuration; `fulfil`: further settings of that section.
+        """
         (self.directory / "hub.key").write_text(token)
         (self.directory / "hub.key").chmod(0o600)
         of = {4310: "web"} if flows is None else flows
@@ -80,7 +85,8 @@ class Both:
         if recovery:
             rows = "\n".join(f'{flow} = "{sales_channel}"' for flow, sales_channel in of.items())
             more += _RECOVERY.format(runs_max=runs_max, flows=rows)
-        config, clock = configuration(self.directory, self.erp.url, more=more), clock or SystemClock()
+        more += also
+        config, clock = configuration(self.directory, self.erp.url, more=more, refresh=fulfil), clock or SystemClock()
         async with composed(config, clock, telemetry_of(config, clock)) as app:
             yield Running(app, self.erp, self.session, self.directory)
 
@@ -164,7 +170,12 @@ async def _left(at: Running) -> bool:
 
 @contextlib.asynccontextmanager
 async def both(
-    directory: Path, *, flows: tuple[FlowSeed, ...] = (ORDERS,), switches: Switches | None = None, **settings: Any
+    directory: Path,
+    *,
+    flows: tuple[FlowSeed, ...] = (ORDERS,),
+    switches: Switches | None = None,
+    erp: ErpConfig | None = None,
+    **settings: Any,
 ) -> AsyncIterator[Both]:
     """Both sandboxes; Patchworks' sales channel `web` sells a mug and a lamp that Fulfil knows."""
     config = SandboxConfig(
@@ -176,6 +187,10 @@ async def both(
         limits=settings.pop("limits", Limits(api_per_min=0, webhooks_per_min=0, callbacks_per_min=0)),
         **settings,
     )
-    async with open_sandbox(config) as hub, open_erp(sandbox_config()) as erp, aiohttp.ClientSession() as session:
-        await add_products(session, erp, [MUG.sku, LAMP.sku])
-        yield Both(hub, erp, session, directory)
+    async with (
+        open_sandbox(config) as hub,
+        open_erp(erp or sandbox_config()) as running_erp,
+        aiohttp.ClientSession() as session,
+    ):
+        await add_products(session, running_erp, [MUG.sku, LAMP.sku])
+        yield Both(hub, running_erp, session, directory)

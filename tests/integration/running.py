@@ -130,6 +130,7 @@ def sandbox_config(**changes: Any) -> SandboxConfig:
         code="web",
         taxes=tuple(TaxRate(name=name, rate=Decimal(rate)) for name, rate in taxes),
         gateways=("shopify_payments", "bogus", "none"),
+        carriers=("ups_ground", "nobody_next_day"),
     )
     fields: dict[str, Any] = {"port": 0, "token": TOKEN, "requests_per_s": 0, "channels": (channel,)}
     return SandboxConfig(**{**fields, **changes})

@@ -72,7 +72,7 @@ async def sales(at: Running) -> list[str]:
 async def test_orders_of_failed_runs_become_sales_once(
     tmp_path: Path, switches: Switches, catch: Literal["none", "partial_success", "succeed"], status: int
 ) -> None:
-    """Our door is away; the runs end with 3, 5, or 2 with errors (with and without warnings), in both styles."""
+    """Failure case 38: our door is away; runs end with 3, 5, or 2, a success that delivered nothing; both styles."""
     async with both(tmp_path, flows=(replace(ORDERS, catch=catch),), switches=switches) as at_both:
         placed = await at_both.place(3)
         assert at_both.statuses() == [status] * 3
@@ -91,7 +91,7 @@ async def test_orders_of_failed_runs_become_sales_once(
 
 
 async def test_orders_that_came_both_ways_are_one_sale(tmp_path: Path) -> None:
-    """Patchworks' deliveries arrive, and it takes them for timed out: the runs fail, and bring nothing new."""
+    """Failure case 37: what arrived is reported as failed: the runs bring nothing new, and are nobody's case."""
     async with both(tmp_path) as at_both, at_both.seamline() as at:
         await at_both.open_door(at)
         await at_both.faults(**{"deliver/4310": ("answer_lost", 1.0)})

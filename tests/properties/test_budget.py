@@ -9,7 +9,7 @@ from bisect import bisect_right
 from typing import Any
 
 import anyio
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runtime.api import RateReading
@@ -150,3 +150,73 @@ def test_under_saturation_any_shares_hold(shares: dict[str, int], limit_per_s: f
     assert abs(total - 300) <= 2
     for share, weight in shares.items():
         assert abs(calls[share] - total * weight / sum(shares.values())) <= len(shares) + 1
+
+
+class Limited:
+    """A server that allows 10 calls a second and answers 429 with Retry-After 1 to the others: counted in windows of a
+    second (`depth` 0), or by a bucket that holds `depth` calls.
+    """
+
+    PER_S = 10.0
+
+    def __init__(self, depth: int) -> None:
+        self.depth, self.left, self.at = depth, float(depth or self.PER_S), 0.0
+
+    def admits(self, now: float) -> bool:
+        if self.depth:
+            self.left = min(self.depth, self.left + (now - self.at) * self.PER_S)
+        elif int(now) != int(self.at):
+            self.left = self.PER_S
+        self.at = now
+        if self.left < 1.0:
+            return False
+        self.left -= 1.0
+        return True
+
+
+@given(
+    st.one_of(st.none(), st.floats(10.0, 500.0)),
+    st.sampled_from([0, 1, 4, 10, 20]),
+    st.floats(0.01, 0.4),
+    st.integers(1, 4),
+    st.one_of(st.none(), st.integers(0, 99)),
+)
+@settings(max_examples=settings().max_examples // 5)
+def test_a_limit_that_only_429s_tell_is_used_to_85_percent(
+    believed: float | None, depth: int, call_s: float, burst: int, seed: int | None
+) -> None:
+    """Whatever was believed and however the server counts: after half a minute 8.5 of its 10 calls a second are used,
+    and one answer in twenty at most is a 429.
+    """
+    served: list[float] = []
+    throttled: list[float] = []
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        server = Limited(depth)
+        budget = Budget(
+            VirtualClock(loop), SHARES, limit_per_s=believed, concurrency_max=16, burst=burst, rng=random.Random(0)
+        )
+
+        async def work(share: str) -> None:
+            while True:
+                async with budget.slot(share):
+                    began = loop.time()
+                    admitted = server.admits(began)
+                    await anyio.sleep(call_s)
+                    if admitted:
+                        served.append(began)
+                    else:
+                        throttled.append(began)
+                        budget.throttled(1.0)
+
+        with anyio.move_on_after(120):
+            async with anyio.create_task_group() as tasks:
+                for share in SHARES:
+                    for _ in range(4):
+                        tasks.start_soon(work, share)
+
+    anyio.run(main, backend_options={"loop_factory": functools.partial(VirtualLoop, seed)})
+    later = sum(at > 30.0 for at in served)
+    assert later >= 0.85 * Limited.PER_S * 90
+    assert sum(at > 30.0 for at in throttled) <= later / 20

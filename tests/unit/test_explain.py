@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -10,7 +11,8 @@ import pytest
 
 from flows.exceptions.kinds import KINDS
 from flows.explain import explain
-from flows.reading import CaseRow, FactRow, OrderRow, PauseRow, Story
+from flows.model.order_state import Status
+from flows.rows import CaseRow, FactRow, OrderRow, PauseRow, Story
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 
@@ -100,6 +102,28 @@ def test_every_kind_of_case_names_owner_deadline_remedy_and_end(kind: str) -> No
         assert part in text
 
 
+MOVES = re.compile(
+    r"Next step, by (Seamline|operations|finance|ecommerce|sre)\b.*: .+|Nobody has to act|There is nothing to do|"
+    r"Nothing is left to do"
+)
+
+
+@pytest.mark.parametrize("kind", [None, *KINDS])
+def test_whatever_the_state_and_the_case_it_is_said_whose_move_it_is(kind: str | None) -> None:
+    """Every state, with nothing open and with a case of every kind of the catalogue: an owner and a step, or that
+    nobody has to act. A held order always has a case.
+    """
+    cases = () if kind is None else (case(kind),)
+    happened = (fact("received"), fact("waits", **{"for": "for its payment"}), fact("excluded", rule="test orders"))
+    for state in Status:
+        if state is Status.NEW or (state is Status.HELD and not cases):
+            continue
+        order = row(state.value, sale=9 if state is Status.IMPORTED else None)
+        asked = told(order, *cases, facts=happened).partition("What happened:")[0]
+        assert MOVES.search(asked), asked
+        assert kind is None or f"Next step, by {KINDS[kind].owner.value}, " in asked
+
+
 @pytest.mark.parametrize("order", [None, row("creating")])
 def test_what_waits_for_a_pause_names_it_and_the_command_that_ends_it(order: OrderRow | None) -> None:
     """Not "unless it is paused": whether it is paused is known, since when, and by whom."""
@@ -109,6 +133,14 @@ def test_what_waits_for_a_pause_names_it_and_the_command_that_ends_it(order: Ord
     assert first.endswith(": web is paused since 2026-11-20 12:00:00Z by operator; `seamline resume web`.")
     assert "unless" not in told(order, facts=(fact("received"),))
     assert "paused" not in told(order, facts=(fact("received"),))
+
+
+def test_an_order_that_cannot_be_read_has_no_amount_and_says_why_once() -> None:
+    """What is not known is not shown as nought, and the reason does not repeat the title."""
+    why = case("order.unreadable", sentence="The order cannot be read: lines: expected an array", amount=None)
+    text = told(row("held", amount="0", currency=""), why)
+    assert text.startswith("Order #1001 of web is held")
+    assert "The order cannot be read: lines: expected an array.\nNext step, by ecommerce" in text
 
 
 def test_a_case_that_is_late_says_so() -> None:

@@ -14,7 +14,7 @@ from flows.demo.orders import Mix, generate
 from flows.formats import FORMATS
 from flows.formats.shopify import identify, read
 from flows.model.money import Money
-from flows.model.order import FinancialStatus, FulfilmentStatus, Order, PaymentKind, Tender, Unreadable
+from flows.model.order import Amount, FinancialStatus, FulfilmentStatus, Order, PaymentKind, Tender, Unreadable
 from flows.model.proof import prove
 
 encode = msgspec.json.encode
@@ -194,6 +194,32 @@ def test_an_amount_of_another_currency_is_no_amount_of_this_one() -> None:
     assert not prove(made(line_items=[item])).holds
 
 
+def test_taxes_that_were_met_before_are_the_same_taxes_and_contradict_themselves_again() -> None:
+    """Letter for letter the same taxes are read once; one whose fields disagree is told of every order that has it."""
+    good = {"title": "VAT", "rate": 0.2, "price": "2.00", "price_set": shop("2.00")}
+    line = {"id": 7, "sku": "MUG-BLUE", "title": "Mug", "quantity": 1, "price": "10.00"}
+    first, second = (made(line_items=[{**line, "tax_lines": [good]}]) for _ in range(2))
+    assert first.lines[0].taxes == second.lines[0].taxes
+    assert first.lines[0].taxes[0] is second.lines[0].taxes[0]
+    for _ in range(2):
+        order = made(line_items=[{**line, "tax_lines": [good, {**good, "price": "3.00"}]}])
+        assert [(each.field, each.one, each.other) for each in order.conflicts] == [("a tax", usd("3.00"), usd("2.00"))]
+
+
+def test_the_same_tax_in_another_currency_is_another_tax() -> None:
+    """What is known of orders in dollars says nothing about orders in euros, or in dollars shown in euros."""
+    tax = {"title": "VAT", "price": "2.00"}
+    line = {"id": 7, "sku": "MUG-BLUE", "title": "Mug", "quantity": 1, "price": "10.00", "tax_lines": [tax]}
+    assert made(line_items=[line]).lines[0].taxes[0].amount == Amount(usd("2.00"))
+    euros = made(line_items=[line], currency="EUR").lines[0].taxes[0].amount
+    assert euros == Amount(Money(Decimal("2.00"), "EUR"))
+    shown = {**shop("2.00"), "presentment_money": {"amount": "1.80", "currency_code": "EUR"}}
+    line = {**line, "tax_lines": [{**tax, "price_set": shown}]}
+    assert made(line_items=[line]).lines[0].taxes[0].amount == Amount(usd("2.00"))
+    both = made(line_items=[line], presentment_currency="EUR").lines[0].taxes[0].amount
+    assert both == Amount(usd("2.00"), Money(Decimal("1.80"), "EUR"))
+
+
 def test_discounts_are_where_shopify_put_them() -> None:
     """Allocations if there are any, else the line's own discount, else a code that no line bears."""
     allocated = {"amount": "3.00", "amount_set": shop("3.00")}
@@ -357,6 +383,7 @@ def test_duties_tips_fees_and_cash_rounding_are_charges_of_their_own() -> None:
         ({"line_items": [{"quantity": 1}]}, "a line has no price"),
         ({"line_items": [{"price": "1"}]}, "a line has no quantity"),
         ({"line_items": [7]}, "at `$.line_items[0]`"),
+        ({"tax_lines": [{}, 7]}, "a tax line does not have its shape: Expected `object`, got `int` at `$[1]`"),
         ({"created_at": None}, "it has neither processed_at nor created_at"),
         ({"created_at": "2026-11-20T09:00:00"}, "created_at has no time zone"),
         ({"cancelled_at": "now"}, "cancelled_at is not a date and time"),

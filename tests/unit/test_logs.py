@@ -241,7 +241,7 @@ def test_a_pipe_that_nobody_reads_loses_lines_instead_of_waiting(pipe: tuple[int
 
 
 def test_a_stream_that_is_gone_is_a_lost_line() -> None:
-    """A closed pipe does not reach whoever logs."""
+    """Failure case 37, where failures are logged: a closed pipe does not reach whoever logs."""
     reader, writer = os.pipe()
     log = LogLines(HandClock(), to_stream(writer))
     os.close(reader)

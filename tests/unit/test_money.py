@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from decimal import Decimal
+from decimal import Decimal, Inexact, getcontext
 
 import msgspec
 import pytest
@@ -16,6 +16,7 @@ from flows.model.money import (
     amount_of,
     currency_of,
     digits_of,
+    exactly,
     quotient,
     rounded,
     total_of,
@@ -50,6 +51,25 @@ def test_two_currencies_never_meet(meet: object) -> None:
     """Sum, difference, comparison and total refuse a second currency, and name both."""
     with pytest.raises(MixedCurrencies, match=re.escape("an amount in ISK is among amounts in USD")):
         meet(usd("1"), Money(Decimal(1), "ISK"))  # type: ignore[operator]
+
+
+def test_operators_are_exact_within_exactly_and_nowhere_else() -> None:
+    """Every digit is kept or the sum is refused; whatever context there was before is there again, also after that."""
+    long, third = Decimal("1234567890123456789.123456789012345678"), Decimal(3)
+
+    @exactly
+    def sum_of(one: Decimal, other: Decimal) -> Decimal:
+        return one + other
+
+    @exactly
+    def part_of(one: Decimal, other: Decimal) -> Decimal:
+        return one / other
+
+    before = getcontext()
+    assert sum_of(long, third) == Decimal("1234567890123456792.123456789012345678") != long + third
+    with pytest.raises(Inexact):
+        part_of(Decimal(1), third)
+    assert getcontext() is before
 
 
 def test_amounts_read_as_people_write_them() -> None:

@@ -283,7 +283,7 @@ def test_a_run_with_too_much_to_look_through_is_taken_as_far_as_it_goes_and_told
 
 
 def test_a_success_that_failed_at_nothing_ends_without_a_case() -> None:
-    """Its warnings were about something else."""
+    """Failure case 37: a success that is reported as a partial one. Its warnings were about something else."""
     at = decide(going(), done(Fetch(failed=False)), NOW, POLICY)
     assert (at.state.ended, at.state.cases, at.effects) == (True, (), ())
 

@@ -1,0 +1,49 @@
+"""The command `seamline status`: what waits, how fast it goes in, and when it will be done."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import anyio
+import msgspec
+
+from flows.cli_parts import CONFIG, AsJson, ConfigPath, loaded, read_store
+from flows.screen import harmless, print_json
+from runtime.errors import SeamlineError
+
+
+def status(*, config: ConfigPath = CONFIG, json: AsJson = False) -> int:
+    """What waits for Fulfil, how fast it goes in, and when it will be done; what is paused.
+
+    Asks the running process. Without one, what waits on disk is told, and the exit status is 1.
+    """
+    from flows.control import ask_status  # noqa: PLC0415
+
+    pauses = read_store(config, lambda read: read.pauses())
+    paused = [f"{row.name} is paused since {row.since:%Y-%m-%d %H:%MZ} by {row.by}; `{row.resume}`" for row in pauses]
+    try:
+        said: dict[str, Any] = anyio.run(ask_status, loaded(config, "ops"))
+    except SeamlineError as error:
+        waiting = read_store(config, lambda read: read.in_queue())
+        said = {"waiting": waiting, "draining_per_s": None, "drain_s": None, "process": None}
+        lines = [f"{error}", f"{waiting:,} orders wait on disk" if waiting else "no order waits on disk"]
+    else:
+        said = {**said, "process": "running"}
+        lines = said.pop("sentences") or ["no order waits"]
+        lines.append(_calls(said))
+    if json:
+        print_json({**said, "paused": msgspec.to_builtins(pauses)})
+    else:
+        print("\n".join(harmless(line) for line in (*lines, *paused)))
+    return 0 if said["process"] else 1
+
+
+def _calls(said: dict[str, Any]) -> str:
+    """How fast Fulfil is called."""
+    now, allowed = said["calls_per_s"], said["calls_per_s_allowed"]
+    if now is None:
+        return "Fulfil is called as fast as it answers: no limit is known"
+    told = f"Fulfil is called at {now:g} a second"
+    if allowed is not None and allowed != now:
+        told += f", and allows {allowed:g}"
+    return f"{told}; not for {said['calls_paused_s']:.0f} s yet, as it asked" if said["calls_paused_s"] else told

@@ -1,0 +1,166 @@
+"""What is kept of one order's shipments, and how far it makes the order. Pure.
+
+    known       shipped before the sales channel wanted to be told: it counts, and is not told
+    held        a carrier is not mapped, or nobody knows the order
+    partial     of kits only, and no set is complete yet; or nothing of it is left to be told
+    waiting     on its way to the flow
+    sent        a run has taken it
+    told        the sales channel says that it has it
+    refused     the flow fails with it alone
+    withdrawing the shipment was cancelled, and it is not known yet whether a start had taken the notice
+    withdrawn   the shipment is cancelled; if it had been sent, that is a case
+
+A notice is told again, as an update under the same id and a higher version, when what is told of it changes, and only
+then: a later read of the same facts is no news (rule 13).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from decimal import Decimal
+from typing import Final, Literal
+
+import msgspec
+from msgspec.structs import replace
+
+from flows.exceptions.kinds import ExceptionCase
+from flows.fulfilment_watcher.parts import ShipmentPart, ShipmentSeen
+from flows.fulfilment_watcher.translating import ZERO
+from flows.model.messages import Recheck
+from runtime.decision import Message
+
+Status = Literal["known", "held", "partial", "waiting", "sent", "told", "refused", "withdrawing", "withdrawn"]
+GONE: Final = frozenset({"withdrawing", "withdrawn"})
+
+
+class Notice(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What a sales channel is told of one shipment. `units` are those of the last version, by line id."""
+
+    id: str
+    part: ShipmentPart
+    status: Status = "held"
+    version: int = 0
+    units: dict[str, Decimal] = {}
+    content: str = ""
+    """Digest of what the last version tells."""
+    body: str = ""
+    """That version, as it stands in the payload."""
+    mapped: bool = True
+    cause: str = ""
+    """Why it is held: the carrier or service that is not mapped, or `order`."""
+    seen_at: datetime | None = None
+    shipped_at: datetime | None = None
+    waits_since: datetime | None = None
+    """When the last version went on its way."""
+    sent_at: datetime | None = None
+    """When the last version that was sent, was."""
+    sent_version: int = 0
+    told_at: datetime | None = None
+    suspect: tuple[str, ...] = ()
+    changed_at: datetime | None = None
+    """When anything of it changed here."""
+
+
+class OrderShipments(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One order, as far as its shipments go."""
+
+    key: str
+    notices: dict[str, Notice] = {}
+    """By shipment."""
+    ordered: dict[str, Decimal] = {}
+    """Units by line, no more than edits and refunds left of them."""
+    waived: bool = False
+    """A person has let it be told although nobody knows the order."""
+    cases: tuple[ExceptionCase, ...] = ()
+
+
+class Withdrawal(Message, frozen=True, kw_only=True):
+    """From the shell: where the line of a notice is that is to be taken back; see `outgoing_line`. None: nowhere."""
+
+    notice: str
+    place: int | None
+
+
+class Seen(Message, frozen=True, kw_only=True):
+    """From the shell: a message, and what is known of its order: whether it was ever received, and how many units of
+    each line edits and refunds have left at the sales channel (by line id; what is not known is not there).
+    """
+
+    message: ShipmentSeen | Recheck
+    is_known: bool
+    left: Mapping[str, Decimal] = msgspec.field(default_factory=dict)
+
+
+# -- small parts -------------------------------------------------------------------------------------------------------
+
+
+def put(state: OrderShipments, current: Notice) -> OrderShipments:
+    """With this notice in its place."""
+    return replace(state, notices={**state.notices, current.part.shipment: current})
+
+
+def by_id(state: OrderShipments, id_: str) -> Notice | None:
+    """The notice of this id; None when there is none."""
+    return next((each for each in state.notices.values() if each.id == id_), None)
+
+
+def with_case(state: OrderShipments, kind: str, cause: str, sentence: str, now: datetime) -> OrderShipments:
+    """With a case; one that is open already keeps its beginning."""
+    known = next((case for case in state.cases if (case.kind, case.cause) == (kind, cause)), None)
+    opened_at = now if known is None else known.opened_at
+    case = ExceptionCase(kind=kind, cause=cause, sentence=sentence.rstrip("."), opened_at=opened_at)
+    return replace(state, cases=(*(each for each in state.cases if each is not known), case))
+
+
+def without(state: OrderShipments, kind: str, cause: str, *, of: Notice | None = None) -> OrderShipments:
+    """Without a case. `of`: without the case that this notice was held for, unless another one is, or it is `cause`."""
+    if of is not None:
+        still = {each.cause for each in state.notices.values() if each.status == "held" and each.id != of.id}
+        ended = "" if of.cause == cause or of.cause in still else of.cause
+        cases = tuple(case for case in state.cases if (case.kind, case.cause) != (kind, ended))
+    else:
+        cases = tuple(case for case in state.cases if (case.kind, case.cause) != (kind, cause))
+    return state if cases == state.cases else replace(state, cases=cases)
+
+
+def units_of_others(state: OrderShipments, current: Notice) -> dict[str, Decimal]:
+    """Units by line that the other notices tell, or that were told before anybody asked us to. What was sent counts
+    although its shipment was cancelled: the sales channel has it.
+    """
+    found: dict[str, Decimal] = {}
+    for other in state.notices.values():
+        is_gone = other.status == "withdrawn" and not other.sent_version
+        if other.id != current.id and not is_gone:
+            for line_id, units in other.units.items():
+                found[line_id] = found.get(line_id, ZERO) + units
+    return found
+
+
+# -- how far the order is ----------------------------------------------------------------------------------------------
+
+
+class Progress(msgspec.Struct, frozen=True):
+    """How far an order is: `''` (nothing has left), `partially shipped`, `shipped`, or `told` (all of it, proven)."""
+
+    state: str
+    ordered: Decimal
+    shipped: Decimal
+
+
+def progress(state: OrderShipments) -> Progress:
+    """What follows for the order from its notices."""
+    live = [each for each in state.notices.values() if each.status not in GONE]
+    units: dict[str, Decimal] = {}
+    for each in live:
+        wanted = each.units or {line.line_id: line.quantity for line in each.part.lines}
+        for line_id, quantity in wanted.items():
+            units[line_id] = units.get(line_id, ZERO) + quantity
+    ordered = sum(state.ordered.values(), ZERO)
+    shipped = sum((min(units.get(line_id, ZERO), most) for line_id, most in state.ordered.items()), ZERO)
+    if not live or not shipped:
+        return Progress("", ordered, shipped)
+    if shipped < ordered:
+        return Progress("partially shipped", ordered, shipped)
+    is_told = all(each.status in ("told", "known") for each in live if each.units)
+    return Progress("told" if is_told else "shipped", ordered, shipped)

@@ -1,0 +1,91 @@
+"""Stories of a queue of orders and of what is said of it: in an outage, after it, paused, parked, and empty."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import anyio
+import pytest
+
+from flows.forecast import Forecast
+from flows.order_importer import NAME as ORDER_IMPORTER
+from runtime.api import RateReading
+from runtime.engine import Outside
+from tests.actors.test_order_of_things import poison
+from tests.actors.world import Fulfil, World, away, orders, process, story
+
+
+def forecast_of(world: World) -> Forecast:
+    """What the composition root makes of a running process."""
+    lane = world.engine.lanes["fulfil"]
+    forecast = Forecast(
+        world.journal,
+        ORDER_IMPORTER,
+        Outside(api=world.fulfil, lane=lane._config, budget=world.budget, breaker=lane.breaker),
+    )
+    world.importer._emit = forecast.counting(world.emit)
+    return forecast
+
+
+def test_a_queue_behind_an_outage_is_told_and_its_end_is_forecast(tmp_path: Path) -> None:
+    """While Fulfil is away the time counts from when it is back, at what it allowed; then at what is observed."""
+
+    async def main() -> None:
+        fulfil, made = Fulfil(), orders(60)
+        async with process(tmp_path / "store.db", fulfil) as world:
+            world.budget.observe(RateReading(limit_per_s=2.0))
+            forecast = forecast_of(world)
+            assert (forecast.waiting(), forecast.seconds(), forecast.notes()) == ([], [], [])
+            await world.until_catalogue()
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(forecast.run)
+                fulfil.weather = away
+                await world.send(*made)
+                await anyio.sleep(90)
+                assert forecast.waiting() == [((), 60.0)]
+                assert forecast.seconds() == [((), 30.0)]
+                (note,) = forecast.notes()
+                assert note == (
+                    "60 orders wait for Fulfil: Fulfil does not answer, so they wait until it does; "
+                    "once they go on, at 2.0 a second that is allowed, they are done in about 30 s"
+                )
+                fulfil.weather = lambda _kind: None
+                await world.until_sales(45)
+                await anyio.sleep(5.1)
+                drain = forecast.drain()
+                assert drain.how == "observed"
+                assert drain.per_s == pytest.approx(2.0, rel=0.2)
+                ((_, seconds),) = forecast.seconds()
+                began = world.clock.monotonic()
+                await world.until_sales(60)
+                assert world.clock.monotonic() - began == pytest.approx(seconds, abs=6)
+                await anyio.sleep(6)
+                assert (forecast.waiting(), forecast.seconds(), forecast.notes()) == ([((), 0.0)], [((), 0.0)], [])
+                tasks.cancel_scope.cancel()
+
+    story(main)
+
+
+def test_what_cannot_go_on_by_itself_is_in_no_forecast(tmp_path: Path) -> None:
+    """Orders of a paused sales channel and a parked one do not wait for Fulfil; a paused importer holds all up."""
+
+    async def main() -> None:
+        fulfil, made = Fulfil(), orders(5)
+        elsewhere = orders(7, sales_channel="outlet")
+        async with process(tmp_path / "store.db", fulfil, before=poison(made[0])) as world:
+            forecast = forecast_of(world)
+            await world.until_catalogue()
+            await world.engine.pause("partition", "outlet", "somebody")
+            await world.send(*made, *elsewhere)
+            await world.until_sales(4)
+            await anyio.sleep(10)
+            await forecast.look()
+            assert forecast.waiting() == [((), 0.0)]
+            await world.engine.pause("actor", ORDER_IMPORTER, "somebody")
+            await world.send(*orders(3, seed=12))
+            await forecast.look()
+            assert forecast.waiting() == [((), 3.0)]
+            (note,) = forecast.notes()
+            assert note.startswith("3 orders wait for Fulfil: order_importer is paused; once they go on, at 200.0")
+
+    story(main)

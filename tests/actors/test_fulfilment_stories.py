@@ -1,0 +1,285 @@
+"""From the warehouse to the sales channel, in virtual time: polls, late commits, crashes, lost answers, manifests."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+import anyio
+import msgspec
+
+from runtime.errors import Failure, Refused
+from tests.actors.shipping import TOLD, Depot, Hub, process
+from tests.actors.world import story
+
+
+def test_a_shipment_is_told_seconds_after_it_left(tmp_path: Path) -> None:
+    """Seen by the next poll, started with company, followed, sent, and told when the sales channel says so."""
+
+    async def main() -> None:
+        depot, hub = Depot(), Hub()
+        async with process(tmp_path / "s.db", depot, hub) as world:
+            await world.knows("1001")
+            await anyio.sleep(30)
+            (line,) = depot.sale("1001", 3)
+            shipment, left_at = depot.ships([(line, 3)]), depot.now()
+            await world.until(sent=1)
+            ((at, notice),) = hub.arrived
+            assert (at - left_at).total_seconds() < 30
+            assert notice["fulfilment_id"] == f"out-{shipment}-1001"
+            await world.says(notice["fulfilment_id"])
+            await world.until(told=1)
+            assert await world.cases() == []
+            (event,) = world.named("fulfilment.told")
+            assert event.seconds < 60
+            ((state,),) = await world.sql("SELECT state FROM order_shipping")
+            facts = [
+                kind for (kind,) in await world.sql("SELECT kind FROM fact WHERE subject = 'web/1001' ORDER BY id")
+            ]
+            assert (state, facts[1:]) == ("told", ["shipped", "fulfilment_sent", "told"])
+
+    story(main)
+
+
+def test_an_idle_poll_costs_one_call_for_each_kind(tmp_path: Path) -> None:
+    """What the overlap brings again is known by its content: nothing more is read for it."""
+
+    async def main() -> None:
+        depot, hub = Depot(), Hub()
+        async with process(tmp_path / "s.db", depot, hub) as world:
+            await world.knows("1001")
+            (line,) = depot.sale("1001", 3)
+            depot.ships([(line, 3)])
+            await world.until(sent=1)
+            before = depot.calls.copy()
+            await anyio.sleep(100)
+            spent = depot.calls - before
+            assert set(spent) == {"changed_shipments", "changed_drop_shipments"}
+            assert spent["changed_shipments"] in (9, 10)
+            assert len(hub.arrived) == 1
+
+    story(main)
+
+
+def test_failure_case_8_a_late_commit_inside_the_overlap_is_seen(tmp_path: Path) -> None:
+    """Written now, visible 40 seconds later, when several polls have gone by."""
+
+    async def main() -> None:
+        depot, hub = Depot(), Hub()
+        async with process(tmp_path / "s.db", depot, hub) as world:
+            await world.knows("1001")
+            (line,) = depot.sale("1001", 3)
+            depot.ships([(line, 3)], late_s=40)
+            await anyio.sleep(35)
+            assert hub.arrived == []
+            await world.until(sent=1)
+
+    story(main)
+
+
+def test_every_page_is_read_and_an_old_shipment_that_changes_is_seen(tmp_path: Path) -> None:
+    """Failure case 39: the id is no watermark; 25 shipments are three pages."""
+
+    async def main() -> None:
+        depot, hub = Depot(), Hub()
+        async with process(tmp_path / "s.db", depot, hub) as world:
+            await world.knows(*(f"{n}" for n in range(25)))
+            shipments = []
+            for n in range(25):
+                (line,) = depot.sale(f"{n}", 1)
+                shipments.append(depot.ships([(line, 1)]))
+            await world.until(sent=25)
+            assert len({each["fulfilment_id"] for _, each in hub.arrived}) == len(hub.arrived) == 25
+            calls = sum(depot.calls.values()) - depot.calls["changed_drop_shipments"]
+            assert calls <= 3 * 6 + 4
+            await anyio.sleep(90)
+            depot.retracks(shipments[0], "T-new")
+            await anyio.sleep(30)
+            assert hub.books()[f"out-{shipments[0]}-0"]["tracking"][0]["number"] == "T-new"
+            assert len(hub.arrived) == 26
+
+    story(main)
+
+
+def test_shipments_of_a_supplier_and_merged_ones_are_told_to_each_order(tmp_path: Path) -> None:
+    """Rule 13: the key is shipment and order; what is in a drop shipment is known by its moves."""
+
+    async def main() -> None:
+        depot, hub = Depot(), Hub()
+        async with process(tmp_path / "s.db", depot, hub) as world:
+            await world.knows("1001", "1002")
+            (one,), (other,) = depot.sale("1001", 2), depot.sale("1002", 5)
+            merged = depot.ships([(one, 1), (other, 5)])
+            drop = depot.ships([(one, 1)], drop=True)
+            depot.ships([(depot.sale("1003", 1, channel=99)[0], 1)])
+            await world.until(sent=3)
+            assert set(hub.books()) == {f"out-{merged}-1001", f"out-{merged}-1002", f"drop-{drop}-1001"}
+            assert hub.units() == {"1001-0": 2, "1002-0": 5}
+
+    story(main)
+
+
+def test_a_crash_at_any_time_loses_no_shipment_and_tells_none_twice(tmp_path: Path) -> None:
+    """Killed every 1.7 seconds, with a page, a start or a poll under way; each fulfilment arrives once."""
+
+    async def main() -> None:
+        depot, hub = Depot(), Hub()
+        depot.takes_s = 0.3
+        orders = [f"{n}" for n in range(8)]
+        for life in range(8):
+            async with process(tmp_path / "s.db", depot, hub) as world:
+                await world.knows(*orders)
+                (line,) = depot.sale(orders[life], 2)
+                depot.ships([(line, 1)])
+                depot.ships([(line, 1)], late_s=1.0)
+                await anyio.sleep(1.7)
+        async with process(tmp_path / "s.db", depot, hub) as world:
+            await world.until(sent=16)
+        assert len(hub.books()) == 16
+        assert len(hub.arrived) == 16
+        assert set(hub.units().values()) == {2}
+
+    story(main)
+
+
+def test_a_lost_answer_is_looked_for_and_a_possible_repeat_is_counted(tmp_path: Path) -> None:
+    """What began is found and not repeated; what did not is sent again, under the same keys."""
+
+    async def main() -> None:
+        depot, hub = Depot(), Hub()
+        hub.lose.extend(["after", "before"])
+        async with process(tmp_path / "s.db", depot, hub) as world:
+            await world.knows("1001", "1002")
+            depot.ships([(depot.sale("1001", 1)[0], 1)])
+            await world.until(sent=1)
+            depot.ships([(depot.sale("1002", 1)[0], 1)])
+            await world.until(sent=2)
+            assert len(hub.arrived) == len(hub.books()) == 2
+            assert len(world.named("flow.possible_repeat")) == 1
+
+    story(main)
+
+
+def test_failure_case_27_a_held_notice_goes_when_the_carrier_is_mapped_after_a_restart(tmp_path: Path) -> None:
+    """Nobody has to release it."""
+
+    async def main() -> None:
+        depot, hub = Depot(), Hub()
+        async with process(tmp_path / "s.db", depot, hub) as world:
+            await world.knows("1001", "1002")
+            for order in ("1001", "1002"):
+                depot.ships([(depot.sale(order, 1)[0], 1)], carrier="DPD Next Day v2")
+            await world.until(held=2)
+            assert await world.cases() == [("carrier.unmapped", f"web/{order}") for order in ("1001", "1002")]
+        mapped = msgspec.structs.replace(TOLD, carriers={"UPS": "ups", "DPD Next Day v2": "dpd"})
+        async with process(tmp_path / "s.db", depot, hub, mapped) as world:
+            await world.until(sent=2)
+            assert await world.cases() == []
+            assert {each["carrier"] for each in hub.books().values()} == {"dpd"}
+
+    story(main)
+
+
+def test_an_orphan_goes_when_its_order_comes(tmp_path: Path) -> None:
+    """It is looked for every few minutes."""
+
+    async def main() -> None:
+        depot, hub = Depot(), Hub()
+        async with process(tmp_path / "s.db", depot, hub) as world:
+            depot.ships([(depot.sale("1001", 1)[0], 1)])
+            await world.until(held=1)
+            assert await world.cases() == [("fulfilment.orphan", "web/1001")]
+            await world.knows("1001")
+            await world.until(sent=1)
+            assert await world.cases() == []
+
+    story(main)
+
+
+def test_what_is_sent_and_not_told_becomes_a_case_that_the_sales_channel_ends(tmp_path: Path) -> None:
+    """By the order and its numbers, where it does not keep our ids; a restart forgets no deadline."""
+
+    async def main() -> None:
+        depot, hub = Depot(), Hub()
+        quick = msgspec.structs.replace(TOLD, told_within_s=60.0)
+        async with process(tmp_path / "s.db", depot, hub, quick) as world:
+            await world.knows("1001")
+            shipment = depot.ships([(depot.sale("1001", 1)[0], 1)], parcels=2)
+            await world.until(sent=1)
+        async with process(tmp_path / "s.db", depot, hub, quick) as world:
+            await anyio.sleep(70)
+            assert await world.cases() == [("fulfilment.untold", "web/1001")]
+            numbers = [f"T{shipment}-{parcel}" for parcel in (0, 1)]
+            await world.says({"order_id": "1001", "tracking": numbers[:1]}, "out-9-9", {"fulfilment_id": "?"})
+            await anyio.sleep(5)
+            assert await world.cases() == [("fulfilment.untold", "web/1001")]
+            await world.says({"order_id": "1001", "tracking": numbers})
+            await world.until(told=1)
+            assert await world.cases() == []
+
+    story(main)
+
+
+def test_a_cancelled_shipment_is_withdrawn_or_a_case(tmp_path: Path) -> None:
+    """Before its start nothing is sent of it; after it somebody has to act."""
+
+    async def main() -> None:
+        depot, hub = Depot(), Hub()
+        patient = msgspec.structs.replace(
+            TOLD,
+            flow=msgspec.structs.replace(TOLD.flow, starts=msgspec.structs.replace(TOLD.flow.starts, company_s=60.0)),
+        )
+        async with process(tmp_path / "s.db", depot, hub, patient) as world:
+            await world.knows("1001", "1002")
+            gone = depot.ships([(depot.sale("1001", 1)[0], 1)])
+            await world.until(waiting=1)
+            depot.changes(gone, state="cancel")
+            await world.until(withdrawn=1)
+            undone = depot.ships([(depot.sale("1002", 1)[0], 1)])
+            await world.until(withdrawn=1, sent=1)
+            depot.changes(undone, state="cancel")
+            await world.until(withdrawn=2)
+            assert set(hub.books()) == {f"out-{undone}-1002"}
+            assert await world.cases() == [("fulfilment.cancelled", "web/1002")]
+
+    story(main)
+
+
+def test_history_is_not_told(tmp_path: Path) -> None:
+    """What was shipped before the first start is not read; what somebody touches of it is known and not told."""
+
+    async def main() -> None:
+        depot, hub = Depot(), Hub()
+        async with process(tmp_path / "s.db", depot, hub) as world:
+            await world.knows("1001")
+            (line,) = depot.sale("1001", 3)
+            old = depot.ships([(line, 2)])
+            depot.changes(old, effective_date=(depot.now() - timedelta(days=9)).date())
+            depot.ships([(line, 2)])
+            await world.until(known=1, sent=1)
+            assert hub.units() == {"1001-0": 1}
+            assert await world.cases() == [("fulfilment.residual", "web/1001")]
+
+    story(main)
+
+
+def no_moves(kind: str) -> Failure | None:
+    return Refused("no right to read moves", code="403") if "moves" in kind else None
+
+
+def test_fulfil_that_refuses_to_tell_is_a_case_and_nothing_is_missed(tmp_path: Path) -> None:
+    """It is read from where the last sweep began."""
+
+    async def main() -> None:
+        depot, hub = Depot(), Hub()
+        async with process(tmp_path / "s.db", depot, hub) as world:
+            await world.knows("1001")
+            depot.weather = no_moves
+            depot.ships([(depot.sale("1001", 1)[0], 1)])
+            await anyio.sleep(60)
+            assert await world.cases() == [("shipments.refused", "shipments/out")]
+            depot.weather = lambda _kind: None
+            await world.until(sent=1)
+            assert await world.cases() == []
+
+    story(main)

@@ -1,0 +1,62 @@
+"""`seamline shipments list` and `seamline carriers coverage`, for people and machines."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from tests.integration.terminal import Type, typed
+from tests.integration.test_cli_pages import AT, beside, fill
+
+STATES = ("told", "sent", "held", "waiting", "told", "withdrawn", "sent")
+CARRIERS = ("UPS", "UPS", "DPD Next Day v2", "UPS", "UPS", "UPS", "")
+
+
+@pytest.fixture
+def seamline(capsys: pytest.CaptureFixture[str]) -> Type:
+    """Type a command: `seamline("shipments", "list")`."""
+    return typed(capsys)
+
+
+@pytest.fixture
+def store(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """Seven shipments, a second apart; the last one of a sales channel that cannot say what it was told."""
+    path = tmp_path / "store.db"
+    monkeypatch.setenv("SEAMLINE__STORE__PATH", str(path))
+    rows = []
+    for n, (state, carrier) in enumerate(zip(STATES, CARRIERS, strict=True)):
+        cause = carrier if state == "held" else ""
+        at = AT + n * 1_000_000
+        facts = (at, at, at if state == "sent" else None, at if state == "told" else None, at, int(n < 6), None)
+        what = (f"out-{n}", f"CS{n}", 1, state, cause, carrier, "", "", 1, '["T1"]', "2")
+        rows.append(("put_fulfilment", ("web", f"out-{n}-100{n}", f"web/100{n}", *what, *facts)))
+    fill(path, *rows)
+    return path
+
+
+@pytest.mark.usefixtures("store")
+def test_shipments_are_listed_page_by_page(seamline: Type) -> None:
+    """The latest first; the command that is printed shows the next page."""
+    whole = seamline(*beside("shipments", "list")).rows
+    assert [row[1] for row in whole] == [f"CS{n}" for n in (6, 5, 4, 3, 2, 1, 0)]
+    said = seamline(*beside("shipments", "list", "--limit", "3"))
+    shown = said.rows
+    while more := re.search(r"^more: seamline (.+)$", said.err, re.MULTILINE):
+        said = seamline(*shlex.split(more[1]))
+        shown += said.rows
+    assert shown == whole
+
+
+@pytest.mark.usefixtures("store")
+def test_what_is_untold_is_listed_the_oldest_first(seamline: Type) -> None:
+    """What is held, waiting or sent; not what a sales channel could never say."""
+    rows = seamline(*beside("shipments", "list", "--untold", "--json")).data
+    assert [(row["number"], row["state"]) for row in rows] == [("CS1", "sent"), ("CS2", "held"), ("CS3", "waiting")]
+    assert rows[1]["cause"] == "DPD Next Day v2"
+    paged = seamline(*beside("shipments", "list", "--untold", "--limit", "1"))
+    more = re.search(r"^more: seamline (.+)$", paged.err, re.MULTILINE)
+    assert more is not None
+    assert [row[1] for row in seamline(*shlex.split(more[1])).rows] == ["CS2"]

@@ -1,0 +1,186 @@
+"""What is shipped in Fulfil is told to the sales channel, between both real sandboxes."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator, Sequence
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import anyio
+import pytest
+
+from connectors.patchworks.sandbox import Batch, FlowSeed, Send
+from tests.contracts.patchworks_sandbox import LAMP, MUG
+from tests.integration.beside_patchworks import ORDERS, Both, both
+from tests.integration.running import INTAKE_KEY, TOKEN, Running
+
+pytestmark = pytest.mark.anyio
+
+OUT = FlowSeed(
+    id=4331,
+    name="Fulfilments out",
+    sales_channel="web",
+    batch=Batch(path="fulfilments", size=1),
+    send=Send(to="fulfilments", retries=0),
+)
+TOLD = """
+[sales_channels.web.fulfilments]
+carriers = { "ups" = "UPS", "" = "Other" }
+{more}
+[sales_channels.web.fulfilments.flow]
+flow_id = "4331"
+[sales_channels.web.fulfilments.flow.starts]
+company_s = 0.1
+"""
+
+
+class Warehouse:
+    """Both sides, as a test sees them."""
+
+    def __init__(self, world: Both, at: Running) -> None:
+        self.world, self.at = world, at
+
+    async def plays(self, *events: dict[str, Any]) -> None:
+        """Something happens in Fulfil; Seamline looks at once."""
+        await self.at.sandbox("play", list(events))
+
+    async def told(self) -> dict[str, Any]:
+        """What the flow brought to the sales channel."""
+        async with self.world.session.get(f"{self.world.hub.url}/sandbox/books?full=1") as answer:
+            books = await answer.json()
+        return dict(books["sales_channels"]["web"]["fulfilments"])
+
+    async def until_told(self, distinct: int, **more: int) -> dict[str, Any]:
+        with anyio.move_on_after(20):
+            while True:
+                told = await self.told()
+                if told["distinct"] == distinct and all(told.get(name, 0) == each for name, each in more.items()):
+                    return told
+                await anyio.sleep(0.02)
+        raise AssertionError((await self.told(), await self.at.cases(), await self.notices()))
+
+    async def notices(self) -> list[Any]:
+        rows = await self.at.app.journal.query("fulfilments_listed", "", "", 1 << 62, 10_000, None)
+        return [tuple(row) for row in rows]
+
+    async def until(self, *states: str) -> None:
+        """Until the notices are in these states."""
+        with anyio.move_on_after(25):
+            while sorted(row[6] for row in await self.notices()) != sorted(states):
+                await anyio.sleep(0.02)
+        assert sorted(row[6] for row in await self.notices()) == sorted(states), await self.at.cases()
+
+    async def says(self, rows: Sequence[Any]) -> int:
+        """The sales channel says what it has."""
+        url = f"{self.at.app.intake_url}/v1/manifests/fulfilments/web"
+        headers = {"Authorization": f"Bearer {INTAKE_KEY}"}
+        async with self.at.session.post(url, json={"fulfilments": rows}, headers=headers) as answer:
+            return answer.status
+
+    async def pulls(self, since: str = "") -> Any:
+        """What the sales channel fetches instead."""
+        url = f"{self.at.app.intake_url}/v1/fulfilments/web"
+        async with self.at.session.get(url, params={"since": since}, headers={"X-API-Key": INTAKE_KEY}) as answer:
+            assert answer.status == 200, await answer.text()
+            return await answer.json()
+
+    async def enters(self, number: int) -> None:
+        """Somebody enters an order in Fulfil by hand."""
+        price = {"__class__": "Decimal", "decimal": "20.00"}
+        address = {"name": "A. Moss", "address1": "1 Elm St", "city": "Austin", "zip": "78701", "country_code": "US"}
+        line = {"channel_identifier": f"{number}1", "sku": MUG.sku, "quantity": 1, "unit_price": price, "amount": price}
+        order = {
+            "channel_identifier": str(number),
+            "reference": f"#{number}",
+            "confirmed_at": "2026-11-20T09:00:00+00:00",
+            "customer": {"name": "A. Moss", "contacts": [["email", "a@example.com"]]},
+            "billing_address": address,
+            "shipping_address": address,
+            "sale_lines": [line],
+            "amount": price,
+            "currency_code": "USD",
+            "status": "pending",
+        }
+        url = f"{self.at.erp.url}/api/v2/model/sale.channel/create_order"
+        async with self.at.session.put(url, json=[3, order], headers={"X-API-KEY": TOKEN}) as answer:
+            assert answer.status == 200, await answer.text()
+
+
+@contextlib.asynccontextmanager
+async def warehouse(directory: Path, *, more: str = "", orders: int = 1) -> AsyncIterator[tuple[Warehouse, list[str]]]:
+    """Everything, with orders that are in Fulfil, and enough in stock."""
+    async with both(directory, flows=(ORDERS, OUT)) as world:
+        also = TOLD.replace("{more}", more)
+        async with world.seamline(recovery=False, also=also, fulfil="fulfilments_every_s = 0.2") as at:
+            await world.open_door(at)
+            for sku in (MUG.sku, LAMP.sku):
+                await at.sandbox("play", {"event": "count", "sku": sku, "quantity": 100})
+            ids = await world.place(orders)
+            await at.until({"imported": orders})
+            yield Warehouse(world, at), ids
+
+
+async def test_a_shipment_is_told_with_its_lines_numbers_and_carrier(tmp_path: Path) -> None:
+    """The whole way: shipped in Fulfil, taken by the flow, in the sales channel's books, proven by its manifest."""
+    async with warehouse(tmp_path) as (at, (order,)):
+        await at.plays({"event": "ship", "order": order, "parcels": [{"tracking_number": "1Z5R89390357567127"}]})
+        told = await at.until_told(1, applied=1)
+        assert told["received"] == 1
+        ((notice, count),) = told["keys"].items()
+        assert (notice.endswith(f"-{order}"), count) == (True, 1)
+        assert await at.says([{"fulfilment_id": notice, "tracking": ["1Z5R89390357567127"]}]) == 200
+        await at.until("told")
+
+
+async def test_failure_case_26_three_parcels_partial_shipments_and_a_corrected_number(tmp_path: Path) -> None:
+    """Two shipments of one order: each with its lines and numbers; a correction is an update, and never a repeat."""
+    async with warehouse(tmp_path) as (at, (order,)):
+        sale = (await at.at.books())[order]
+        line = max(sale["lines"], key=lambda each: Decimal(each["quantity"]))
+        parts = 1
+        if Decimal(line["quantity"]) > 1 or len(sale["lines"]) > 1:
+            await at.plays({"event": "split", "order": order, "goods": [{"sku": line["sku"], "quantity": "1"}]})
+            parts = 2
+        numbers = [{"tracking_number": f"T{n}"} for n in range(3)]
+        await at.plays({"event": "ship", "order": order, "parcels": numbers})
+        told = await at.until_told(parts, applied=parts)
+        assert told.get("refused", 0) == 0
+        first = min(int(notice.split("-")[1]) for notice in told["keys"])
+        await at.plays({"event": "retrack", "shipment": first, "tracking_number": "T-new"})
+        told = await at.until_told(parts, applied=parts, updated=1)
+        assert told.get("repeated", 0) == 0
+        assert await at.at.cases() == []
+
+
+async def test_failure_case_27_an_unmapped_carrier_is_held_and_everything_else_goes_on(tmp_path: Path) -> None:
+    """With operations, grouped by the carrier's name; coverage drops; the pull route has what was told alone."""
+    async with warehouse(tmp_path, orders=2) as (at, (mapped, unmapped)):
+        await at.plays(
+            {"event": "ship", "order": unmapped, "carrier_service": "nobody_next_day"},
+            {"event": "ship", "order": mapped},
+        )
+        await at.until_told(1, applied=1)
+        ((kind, subject, sentence),) = await at.at.cases()
+        assert (kind, subject, "'nobody'" in sentence) == ("carrier.unmapped", f"web/{unmapped}", True)
+        page = await at.pulls()
+        assert [each["order"]["id"] for each in page["fulfilments"]] == [mapped]
+        assert (page["more"], page["next"]) == (False, None)
+        assert (await at.pulls(page["cursor"]))["fulfilments"] == []
+        await at.at.app.standing.look()
+        assert at.at.app.standing.coverage() in ([(["web"], 0.5)], [])
+        assert at.at.app.standing.untold()[0][1] == 2
+
+
+async def test_a_person_lets_a_shipment_of_an_unknown_order_be_told(tmp_path: Path) -> None:
+    """`seamline holds release` on the order's key reaches its shipments, though nobody has received the order."""
+    async with warehouse(tmp_path) as (at, _):
+        await at.enters(9_001)
+        await at.plays({"event": "ship", "order": "9001"})
+        await at.until("held")
+        assert [(kind, subject) for kind, subject, _ in await at.at.cases()] == [("fulfilment.orphan", "web/9001")]
+        status, said = await at.at.control("release", key="web/9001")
+        assert (status, said["message"]) == (200, "the shipments of web/9001 will be looked at again")
+        told = await at.until_told(1, refused=1)
+        assert next(iter(told["keys"])).endswith("-9001"), "the sales channel does not know it either"
