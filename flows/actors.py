@@ -39,6 +39,9 @@ from flows.release import CauseReleases
 from flows.run_follower import RunFollower
 from flows.run_recovery import RunRecovery, recovery_policy
 from flows.sku_aliases import SkuAliases
+from flows.stock_backlog import StockBacklog
+from flows.stock_drift import StockDrift
+from flows.stock_figures import Figures
 from flows.stock_moves import StockMoves
 from flows.stock_publisher import StockPublisher
 from flows.stock_reader import ReadPolicy, StockReader
@@ -95,10 +98,13 @@ def engine_of(
         actors.append(OrderPoll(polled(config), replies, journal, emit))
         actors.append(Backfill(config.on_demand, config.sales_channels, later, journal, emit))
     unsettled = Unsettled(config.sales_channels, catalogue.index, journal)
+    actors.append(StockBacklog(journal, unsettled.units_in, counts=bool(stock), nudge=stock_pulse.nudge))
     if stock:
-        actors += _stock_actors(config, stock, unsettled, journal, emit, stock_pulse)
+        figures = Figures(stock, bundles, catalogue.index, unsettled, journal)
+        actors.append(StockDrift(stock, bundles, figures, journal, emit))
+        actors += _stock_actors(config, stock, figures, journal, emit, stock_pulse)
     if config.patchworks is not None:
-        actors += [FlowStartsActor(flow_targets(config), journal, emit, unsettled=unsettled.skus), RunFollower(emit)]
+        actors += [FlowStartsActor(flow_targets(config), journal, emit, unsettled=unsettled.lines), RunFollower(emit)]
     told, formats = told_channels(config), {name: each.format for name, each in config.sales_channels.items()}
     actors += [
         FulfilmentWatcher(watch_policy(config), journal, emit),
@@ -165,7 +171,7 @@ def places_of(stock: Mapping[str, StockSettings]) -> dict[str, tuple[int, ...]]:
 def _stock_actors(
     config: Config,
     stock: Mapping[str, StockSettings],
-    unsettled: Unsettled,
+    figures: Figures,
     journal: Journal,
     emit: Callable[[Any], None],
     pulse: Pulse,
@@ -180,13 +186,14 @@ def _stock_actors(
     return [
         StockMoves(
             tuple(places),
+            emit,
             every=timedelta(seconds=fulfil.stock_every_s),
             overlap=timedelta(seconds=fulfil.stock_overlap_s),
             page_size=fulfil.api.page_size,
         ),
-        StockReader(places, journal, policy, nudge=pulse.nudge),
-        StockSightings(tuple(places), journal, page_size=fulfil.api.page_size),
-        StockPublisher(stock, unsettled, journal, emit),
+        StockReader(places, journal, policy, emit, nudge=pulse.nudge),
+        StockSightings(tuple(places), journal, emit, page_size=fulfil.api.page_size),
+        StockPublisher(stock, figures, journal, emit),
     ]
 
 

@@ -25,6 +25,7 @@ from connectors.http import Session, outgoing
 from connectors.patchworks.fulfilments import FulfilmentPage
 from connectors.patchworks.listings import ListingPage
 from connectors.patchworks.manifests import ManifestPage
+from connectors.patchworks.stock_manifests import StockPage
 from flows import events as business_events
 from flows.actors import engine_of, flow_targets, places_of, polled, stock_settings, told_channels
 from flows.backfill import NAME as BACKFILL
@@ -67,7 +68,7 @@ from flows.model.outgoing import FLOW_STARTS
 from flows.model.runs import RUN_FOLLOWER
 from flows.model.schema import ORDERS
 from flows.model.skus import SkuIndex
-from flows.model.stock import STOCK_READER, LookLevels, StockSettings, place_key
+from flows.model.stock import STOCK_READER, LookLevels, ReadProducts, StockSettings, place_key
 from flows.order_importer import NAME as ORDER_IMPORTER
 from flows.order_importer import OrderImporter
 from flows.order_importer.asking import link_order, patch_order
@@ -85,15 +86,24 @@ from flows.sku_aliases import KEY as ALIASES_KEY
 from flows.sku_aliases import NAME as SKU_ALIASES
 from flows.sku_aliases import CheckAliases, decide_on_alias
 from flows.standing import Standing
+from flows.stock_backlog import KEY as BACKLOG_KEY
+from flows.stock_backlog import NAME as STOCK_BACKLOG
+from flows.stock_backlog import CountUnits
+from flows.stock_drift import NAME as STOCK_DRIFT
+from flows.stock_drift import StockReported, SumUp
+from flows.stock_drift import key_of as drift_key_of
 from flows.stock_moves import KEY as MOVES_KEY
 from flows.stock_moves import NAME as STOCK_MOVES
 from flows.stock_moves import ReadMoves
 from flows.stock_publisher import KEY as PUBLISHER_KEY
 from flows.stock_publisher import NAME as STOCK_PUBLISHER
 from flows.stock_publisher import PublishDue
+from flows.stock_pull import StockPull, locations_of
 from flows.stock_sightings import KEY as SIGHTINGS_KEY
 from flows.stock_sightings import NAME as STOCK_SIGHTINGS
 from flows.stock_sightings import LookForSales
+from flows.stock_standing import StockStanding
+from flows.stock_unsettled import Unsettled
 from runtime.clock import Clock, SystemClock
 from runtime.config import fingerprint, load
 from runtime.delivery import Delivery, Receipt
@@ -125,7 +135,7 @@ _GC_THRESHOLDS = (50_000, 20, 50)
 """An order makes hundreds of short-lived objects and no cycles: looking for those less often saves CPU."""
 _RELEASING = (
     *(ORDER_IMPORTER, RUN_RECOVERY, ORDER_POLL, MANIFESTS, MISSING_ORDERS, LISTINGS, FLOW_STARTS),
-    *(CUSTOMERS, FULFILMENT_WATCHER, ORDER_FULFILMENTS),
+    *(CUSTOMERS, STOCK_DRIFT, FULFILMENT_WATCHER, ORDER_FULFILMENTS),
 )
 """Actors with something that a person can have decided on again, the one that comes first for a key."""
 _COMMANDS = ("pause", "resume", "release", "release_cause", "alias", "patch", "link", "backfill")
@@ -146,13 +156,22 @@ class App:
         self.config, self.journal, self.engine, self.telemetry = config, journal, engine, telemetry
         self.index, self.forecast = index, forecast
         self.standing = Standing(journal, told_channels(config))
+        self.stock_standing = StockStanding(list(stock_settings(config)), journal)
+        unsettled = Unsettled(config.sales_channels, index, journal)
+        self.stock_pull = StockPull(locations_of(stock_settings(config)), unsettled, journal)
         looks = {"product.product": partial(engine.post, CATALOGUE, CATALOGUE_KEY, Sync())}
         if told_channels(config):
             for model, kind in watched_models().items():
                 looks[model] = partial(engine.post, FULFILMENT_WATCHER, watch_key(kind), Watch())
         if STOCK_MOVES in engine.channels:
             looks["stock.move"] = partial(engine.post, STOCK_MOVES, MOVES_KEY, ReadMoves())
-        self.hints = Hints(looks)
+        places = places_of(stock_settings(config))
+
+        async def read_levels(products: Sequence[int]) -> None:
+            for place in places:
+                await engine.post(STOCK_READER, place_key(place), ReadProducts(products=tuple(products)))
+
+        self.hints = Hints(looks, read_levels if places else None)
         self.accepting = False
         self.intake_url = self.ops_url = ""
 
@@ -167,6 +186,10 @@ class App:
     async def take_listings(self, page: ListingPage) -> None:
         """The same for what a sales channel offers."""
         await self.engine.post(LISTINGS, listings_key_of(page.sales_channel), ListingPageReceived(page=page))
+
+    async def take_stock(self, page: StockPage) -> None:
+        """The same for what stock it shows."""
+        await self.engine.post(STOCK_DRIFT, drift_key_of(page.sales_channel), StockReported(page=page))
 
     async def take_fulfilments(self, page: FulfilmentPage) -> None:
         """The same for what a sales channel was told."""
@@ -283,7 +306,7 @@ def telemetry_of(config: Config, clock: Clock) -> Telemetry:
                 ),
                 *(RUN_RECOVERY, ORDER_POLL, MANIFESTS, MISSING_ORDERS, BACKFILL, LISTINGS),
                 *(FLOW_STARTS, RUN_FOLLOWER, FULFILMENT_WATCHER, ORDER_FULFILMENTS),
-                *(STOCK_MOVES, STOCK_READER, STOCK_SIGHTINGS, STOCK_PUBLISHER),
+                *(STOCK_MOVES, STOCK_READER, STOCK_SIGHTINGS, STOCK_PUBLISHER, STOCK_BACKLOG, STOCK_DRIFT),
             ),
             "flow": flow_targets(config),
         },
@@ -318,7 +341,7 @@ async def composed(config: Config, clock: Clock, telemetry: Telemetry) -> AsyncI
         stock_pulse = Pulse(apart_s=_STOCK_APART_S)
         engine = engine_of(config, journal, catalogue, outsides, forecast.counting(emit), stock_pulse)
         app = App(config, journal, engine, catalogue.index, forecast, telemetry)
-        register_gauges(telemetry.register_gauge, engine, app.standing, forecast)
+        register_gauges(telemetry.register_gauge, engine, app.standing, forecast, app.stock_standing)
         supervisor = Supervisor(
             clock,
             on_restart=lambda part, error: emit(runtime_events.Restarted(part=part, reason=told(error))),
@@ -335,12 +358,13 @@ async def composed(config: Config, clock: Clock, telemetry: Telemetry) -> AsyncI
         await stack.enter_async_context(_running(supervisor))
         await engine.prepare()
         await catalogue.load()
-        await _begin(engine, config)
-        if stock := stock_settings(config):
-            await _begin_stock(engine, stock, stock_pulse)
-            supervisor.add("stock pulse", stock_pulse.run)
+        await _begin(engine, config, stock_pulse)
         engine.supervise(supervisor)
         supervisor.add("hints", app.hints.run)
+        if stock_settings(config):
+            supervisor.add("stock pulse", stock_pulse.run)
+            supervisor.add("hints of levels", app.hints.run_levels)
+            supervisor.add("stock standing", app.stock_standing.run)
         supervisor.add("upkeep", lambda: run_upkeep(journal, path, config.store.room, emit))
         supervisor.add("standing", app.standing.run)
         supervisor.add("forecast", forecast.run)
@@ -375,6 +399,8 @@ async def _listening(app: App, stack: AsyncExitStack) -> None:
         accept=app.accept,
         take_manifest=app.take_manifest,
         take_listings=app.take_listings,
+        take_stock=app.take_stock,
+        read_stock=app.stock_pull.read,
         take_fulfilments=app.take_fulfilments,
         read_fulfilments=fulfilments_read_by(app.journal),
         hint=app.hints.take,
@@ -428,7 +454,7 @@ async def _measure_lag(clock: Clock, emit: Callable[[Any], None]) -> None:
         emit(runtime_events.LoopLag(seconds=max(0.0, clock.monotonic() - before - _LAG_EVERY_S)))
 
 
-async def _begin(engine: Engine, config: Config) -> None:
+async def _begin(engine: Engine, config: Config, stock_pulse: Pulse) -> None:
     """The first messages, to those who then work on schedule."""
     await engine.post(CATALOGUE, CATALOGUE_KEY, Sync())
     await engine.post(CATALOGUE_REFRESH, REFRESH_KEY, Refresh())
@@ -440,6 +466,9 @@ async def _begin(engine: Engine, config: Config) -> None:
         await engine.post(ORDER_POLL, poll_key_of(name), Poll())
     for name in config.listings:
         await engine.post(LISTINGS, listings_key_of(name), Expect())
+    await engine.post(STOCK_BACKLOG, BACKLOG_KEY, CountUnits())
+    if stock := stock_settings(config):
+        await _begin_stock(engine, stock, stock_pulse)
     await _begin_shipments(engine)
 
 
@@ -455,6 +484,8 @@ async def _begin_stock(engine: Engine, stock: Mapping[str, StockSettings], pulse
     await engine.post(STOCK_MOVES, MOVES_KEY, ReadMoves())
     for place in places_of(stock):
         await engine.post(STOCK_READER, place_key(place), LookLevels())
+    for name in stock:
+        await engine.post(STOCK_DRIFT, drift_key_of(name), SumUp())
     pulse.posts(
         (
             partial(engine.post, STOCK_PUBLISHER, PUBLISHER_KEY, PublishDue()),

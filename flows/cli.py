@@ -33,6 +33,7 @@ from flows.cli_people import audit, link, patch
 from flows.cli_shipments import carriers, shipments
 from flows.cli_skus import alias, sku
 from flows.cli_status import status
+from flows.cli_stock import stock
 from flows.screen import harmless, pairs, print_json, print_table, short, tell_more
 from runtime.clock import SystemClock, to_datetime
 from runtime.errors import ConfigInvalid, SeamlineError, Stop
@@ -54,6 +55,7 @@ for part in (orders, holds, shipments, carriers, manifests, alias, sku, schema):
 app.command(backfill)
 app.command(status)
 app.command(listings)
+app.command(stock)
 app.command(audit)
 orders.command(patch)
 orders.command(link)

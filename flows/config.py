@@ -219,6 +219,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
                 place = ("sales_channels", name, what)
                 if self.patchworks is None:
                     found[place] = "its flow is started at Patchworks: say under [patchworks] how to call it"
+                elif what == "stock" and target.flow.flow_id in taken:
+                    found[place] = f"the flow {target.flow.flow_id} is taken already; a level does not say whose it is"
                 elif taken.setdefault(target.flow.flow_id, what) != what:
                     found[place] = f"the flow {target.flow.flow_id} takes {taken[target.flow.flow_id]} already"
         return found

@@ -16,6 +16,7 @@ from connectors.patchworks.listings import ListingPage, read_listings
 from connectors.patchworks.manifest_pages import ManifestDoor
 from connectors.patchworks.manifests import ManifestPage, read_orders
 from connectors.patchworks.pull import ReadRows, pull_routes
+from connectors.patchworks.stock_manifests import StockPage, read_stock
 from connectors.patchworks.tokens import Tokens, token_routes
 from flows.actors import identify
 from flows.config import Config
@@ -29,6 +30,9 @@ class Doors(msgspec.Struct, frozen=True, kw_only=True):
     accept: Callable[[Sequence[Delivery]], Awaitable[Sequence[Receipt]]]
     take_manifest: Callable[[ManifestPage], Awaitable[None]]
     take_listings: Callable[[ListingPage], Awaitable[None]]
+    take_stock: Callable[[StockPage], Awaitable[None]]
+    read_stock: ReadRows
+    """The levels that a sales channel was told, for those who fetch them."""
     take_fulfilments: Callable[[FulfilmentPage], Awaitable[None]]
     read_fulfilments: ReadRows
     hint: Callable[[Hint], None]
@@ -61,13 +65,18 @@ def public_routes(config: Config, doors: Doors, clock: Clock, emit: Callable[[ob
     routes.append(manifests.route("orders", read_orders, doors.take_manifest))
     routes.append(manifests.route("listings", read_listings, doors.take_listings))
     routes.append(manifests.route("fulfilments", read_fulfilments, doors.take_fulfilments))
+    readers = readers_of(config.intake, tokens)
     routes += pull_routes(
         "fulfilments",
         sales_channels=config.sales_channels,
-        admission=readers_of(config.intake, tokens),
+        admission=readers,
         read=doors.read_fulfilments,
         emit=emit,
     )
+    published = [name for name, settings in config.sales_channels.items() if settings.stock is not None]
+    if published:
+        routes.append(manifests.route("stock", read_stock, doors.take_stock))
+        routes += pull_routes("stock", sales_channels=published, admission=readers, read=doors.read_stock, emit=emit)
     if tokens is not None:
         routes += token_routes(tokens, emit=emit)
     if config.fulfil.webhooks is not None:

@@ -270,6 +270,40 @@ class PossibleRepeat(Event, frozen=True):
     flow: str
 
 
+class StockDrifted(Event, frozen=True):
+    """So many units are off at a sales channel for this cause, says the last comparison."""
+
+    event = "stock.drifted"
+    metrics = (
+        Gauge(
+            "seamline_stock_drift_units",
+            "Units that a sales channel shows otherwise than it was told, as of the last comparison.",
+            ("sales_channel", "cause"),
+            value="units",
+        ),
+    )
+    sales_channel: str
+    cause: str
+    units: int
+
+
+class StockSent(Event, frozen=True):
+    """The run that took a level has ended well, so long after the figure was due."""
+
+    event = "stock.sent"
+    metrics = (
+        Histogram(
+            "seamline_stock_freshness_seconds",
+            "From when a figure was due to the end of the run that took it.",
+            ("sales_channel",),
+            value="seconds",
+            buckets=(5.0, 10.0, 20.0, 30.0, 60.0, 120.0, 300.0, 900.0, 3600.0),
+        ),
+    )
+    sales_channel: str
+    seconds: float
+
+
 class FulfilmentHeld(Event, frozen=True):
     """What a sales channel should be told of a shipment is held: its carrier is not mapped, or the order not known."""
 

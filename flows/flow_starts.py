@@ -313,7 +313,9 @@ class FlowStartsActor:
         *,
         unsettled: Callable[[], Awaitable[Collection[str] | None]],
     ) -> None:
-        """`unsettled`: the lines of levels that may be out of date this instant; None when that cannot be said."""
+        """`unsettled`: the lines of levels that may be out of date; None when that cannot be said. It is asked before
+        the lines are read: what was decided on since it looked is in them.
+        """
         self._targets, self._journal, self._emit, self._unsettled = targets, journal, emit, unsettled
 
     def begin(self, key: str) -> StartsState:
@@ -342,7 +344,8 @@ class FlowStartsActor:
         """The lines of the next start: those that failed least often first, and fewer at once the oftener they did."""
         what, target = self._targets[flow_id]
         policy = target.starts
-        rows = await self._journal.query("outgoing_waiting", flow_id)
+        unsettled = await self._unsettled() if what == "levels" else ()
+        rows = await self._journal.query("outgoing_waiting", flow_id, policy.lines_max)
         if not rows:
             return _Ready(waiting=Waiting(lines=0, payload_bytes=0, since_ms=0), tries=0)
         tries, count, size, since = rows[0]
@@ -351,9 +354,8 @@ class FlowStartsActor:
         if tries:  # it has waited before
             waiting = replace(waiting, since_ms=0)
         found = await self._journal.query("outgoing_next", flow_id, tries, lines_max)
-        if what == "levels":  # a figure that something received may lower is not sent before it was looked at again
-            unsettled = await self._unsettled()
-            found = [row for row in found if unsettled is not None and row[0] not in unsettled]
+        # a figure that something received may lower is not sent before it was looked at again
+        found = [row for row in found if unsettled is not None and row[0] not in unsettled]
         lines: list[tuple[str, bytes, bytes]] = []
         used = 0
         for line, body, digest in found:

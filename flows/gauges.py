@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 from flows.forecast import Forecast
 from flows.standing import Standing
+from flows.stock_standing import StockStanding
 from runtime.engine import Engine
 from runtime.telemetry.metrics import Read
 
@@ -13,7 +14,9 @@ RegisterGauge = Callable[[str, str, Sequence[str], Read], None]
 """(name, help, labels, read), as `Telemetry.register_gauge`."""
 
 
-def register_gauges(gauge: RegisterGauge, engine: Engine, standing: Standing, forecast: Forecast) -> None:
+def register_gauges(
+    gauge: RegisterGauge, engine: Engine, standing: Standing, forecast: Forecast, stock: StockStanding
+) -> None:
     """Register them all."""
 
     def of_channels(field: str) -> Callable[[], list[tuple[list[str], float]]]:
@@ -31,6 +34,13 @@ def register_gauges(gauge: RegisterGauge, engine: Engine, standing: Standing, fo
         "How long the oldest open exception has waited.",
         by_kind,
         lambda: standing.oldest_s(),  # noqa: PLW0108 - see above
+    )
+    gauge("seamline_stock_waiting", "Levels that wait to be sent.", ["sales_channel"], lambda: stock.waiting())  # noqa: PLW0108 - see above
+    gauge(
+        "seamline_stock_oldest_seconds",
+        "How long the oldest change of stock waits to be sent.",
+        ["sales_channel"],
+        lambda: stock.oldest_s(),  # noqa: PLW0108 - see above
     )
     of_shipments = ["sales_channel"]
     gauge(

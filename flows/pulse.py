@@ -1,7 +1,8 @@
 """A pulse: something has changed, so somebody should look, soon, and once for many changes.
 
 What wants a look says so with a plain call, inside its own step; the pulse posts the look a moment later, at most once
-in so many seconds. What is lost with the process costs time, nothing else: at the start everything is looked at.
+in so many seconds, and once a minute whatever happens. What is lost with the process costs time, nothing else: at the
+start everything is looked at.
 """
 
 from __future__ import annotations
@@ -11,6 +12,9 @@ from collections.abc import Awaitable, Callable, Sequence
 import anyio
 
 from runtime.errors import StoreFull
+
+_AT_LEAST_EVERY_S = 60.0
+"""Not everything that changes a figure says so: a new alias, a rule that has come into force."""
 
 Post = Callable[[], Awaitable[None]]
 
@@ -40,5 +44,6 @@ class Pulse:
                 except StoreFull:  # the next beat will do
                     continue
             await anyio.sleep(self._apart_s)
-            await self._news.wait()
+            with anyio.move_on_after(_AT_LEAST_EVERY_S):
+                await self._news.wait()
             self._news = anyio.Event()

@@ -146,7 +146,7 @@ def metric_rows() -> list[MetricRow]:
     fed = [_fed(metric, kind) for kind in event_kinds() for metric in kind.metrics]
     listing = _Listing()
     nothing: Any = None
-    register_gauges(listing.register_gauge, nothing, nothing, nothing)
+    register_gauges(listing.register_gauge, nothing, nothing, nothing, nothing)
     return sorted([*fed, *listing.rows, *_OF_TELEMETRY], key=lambda row: row.name)
 
 

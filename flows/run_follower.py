@@ -67,7 +67,10 @@ def decide(state: FollowState, message: Any, now: datetime) -> Decision:
         case FollowRun(run_id=run_id):
             watch = follow(state.watch, run_id, now_ms)
             batches = {**state.batches, run_id: (message.flow_id, message.batch)}
-            return _waiting(replace(state, watch=watch, batches=batches), now + POLL_EVERY)
+            followed = replace(state, watch=watch, batches=batches)
+            if state.watch.followed:  # its poll is under way or set; to set it anew would put it off with every start
+                return Decision(state=followed)
+            return _waiting(followed, now + POLL_EVERY)
         case PollRuns():
             watch, asked = begin_poll(state.watch, now_ms)
             if asked is None:

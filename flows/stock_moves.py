@@ -9,7 +9,7 @@ added up here, Fulfil's own figure is read.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -18,7 +18,10 @@ from msgspec.structs import replace
 
 from connectors.fulfil.changes import Page, Seen, Watermark, advance, begin_or_go_on, forget, fresh
 from connectors.fulfil.stock import STOCK_MOVES, StockMove
+from flows.exceptions.kinds import ExceptionCase
+from flows.model.cases import announce_cases, case_rows
 from flows.model.stock import STOCK_READER, LookLevels, place_key
+from flows.model.stock_cases import refused
 from runtime.actor import Item
 from runtime.clock import to_instant
 from runtime.decision import (
@@ -36,6 +39,8 @@ from runtime.decision import (
 NAME = "stock_moves"
 KEY = "stock/moves"
 _AGAIN_AFTER = timedelta(minutes=1)
+_PAGES_TOGETHER = 20
+"""After so many pages the levels are read, whatever follows: a product that moves on every page is read once."""
 
 
 class ReadMoves(Message, frozen=True):
@@ -55,6 +60,9 @@ class MovesState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     watermark: Watermark = Watermark()
     asking: bool = False
     again: bool = False
+    pages: int = 0
+    """Pages of this look whose products the readers were not told of yet."""
+    cases: tuple[ExceptionCase, ...] = ()
 
 
 class StockMoves:
@@ -64,8 +72,17 @@ class StockMoves:
     message_type = ReadMoves
     state_type = MovesState
 
-    def __init__(self, places: Sequence[str], *, every: timedelta, overlap: timedelta, page_size: int) -> None:
-        self._places, self._every, self._overlap, self._page_size = tuple(places), every, overlap, page_size
+    def __init__(
+        self,
+        places: Sequence[str],
+        emit: Callable[[Any], None],
+        *,
+        every: timedelta,
+        overlap: timedelta,
+        page_size: int,
+    ) -> None:
+        self._places, self._emit = tuple(places), emit
+        self._every, self._overlap, self._page_size = every, overlap, page_size
         self._seen = self._seen_then = Seen()
         """What of the overlap was seen, as of the last step that is durable, and of the one that is not yet."""
 
@@ -99,7 +116,10 @@ class StockMoves:
                 return self._ask(replace(state, watermark=mark), now)
             case _Moved():
                 return self._learn(state, message, now)
-            case EffectRefused() | EffectExhausted() | EffectUnknown():
+            case EffectRefused(sentence=sentence):
+                case_ = refused(state.cases, "moves", sentence, now)
+                return self._later(replace(state, asking=False, cases=(case_,)), now + _AGAIN_AFTER)
+            case EffectExhausted() | EffectUnknown():
                 return self._later(replace(state, asking=False), now + _AGAIN_AFTER)
             case _:
                 raise TypeError(f"stock moves have no use for a {type(message).__name__}")
@@ -116,21 +136,24 @@ class StockMoves:
         writes = tuple(
             Write("put_stock_unread", (place, product, at)) for place in self._places for product in products
         )
+        pages = state.pages + 1
+        tells = page.complete or pages >= _PAGES_TOGETHER
         told = tuple(Emit(channel=STOCK_READER, key=place_key(place), message=LookLevels()) for place in self._places)
-        state = replace(state, watermark=mark, asking=False)
+        state = replace(state, watermark=mark, asking=False, pages=0 if tells else pages, cases=())
         if not page.complete or state.again:
             decision = self._ask(replace(state, again=False), now)
         else:
             decision = self._later(state, now + self._every)
-        return replace(decision, writes=writes, emits=told if products else ())
+        return replace(decision, writes=writes, emits=told if tells and (products or pages > 1) else ())
 
     def _later(self, state: MovesState, due: datetime) -> Decision:
         return Decision(state=state, timers=(Timer(name="moves", due=due, message=ReadMoves()),))
 
-    def project(self, key: str, before: MovesState, after: MovesState, now: datetime) -> Sequence[Write]:  # noqa: ARG002
-        """Nobody lists moves."""
-        return ()
+    def project(self, key: str, before: MovesState, after: MovesState, now: datetime) -> Sequence[Write]:
+        """The case."""
+        return case_rows(key, before.cases, after.cases, now, how="they were read")
 
-    def announce(self, key: str, before: MovesState, after: MovesState) -> None:  # noqa: ARG002
+    def announce(self, key: str, before: MovesState, after: MovesState) -> None:
         """What was seen is durable: what no later look brings again is forgotten."""
+        announce_cases(key, before.cases, after.cases, self._emit)
         self._seen = self._seen_then = forget(self._seen_then, after.watermark.since)

@@ -11,24 +11,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
-from decimal import Decimal
 from typing import Any
 
 import msgspec
 from msgspec.structs import replace
 
 from connectors.patchworks.batches import StockLevel, encoded
-from flows.events import StockPublished
+from flows.events import StockPublished, StockSent
 from flows.model.outgoing import LinesRefused, LinesSent, lines_waiting, outgoing_row
-from flows.model.stock import Figure, Level, StockSettings, UnitsRow, figure_of, place_of
-from flows.stock_unsettled import Unsettled
+from flows.model.stock import STOCK_PUBLISHER, STOCK_PUBLISHER_KEY, PublishAgain, StockSettings, place_of
+from flows.model.units import NOW, SWEPT
+from flows.stock_figures import Figures, Shown
 from runtime.actor import Item
 from runtime.clock import to_instant
-from runtime.decision import Decision, Message, Timer, Write
+from runtime.decision import Decision, Emit, Message, Timer, Write
+from runtime.delivery import digest
 from runtime.journal.journal import Journal
 
-NAME = "stock_publisher"
-KEY = "stock/publisher"
+NAME, KEY = STOCK_PUBLISHER, STOCK_PUBLISHER_KEY
 SKUS_PER_STEP_MAX = 200
 _AGAIN_AFTER = timedelta(seconds=1)
 
@@ -49,37 +49,46 @@ class _Looked(Message, frozen=True, kw_only=True):
 
     skus: tuple[tuple[str, int, int], ...]
     """SKU, since when it is due, and how often it had changed."""
-    figures: dict[str, dict[str, tuple[Figure, int]]]
-    """Sales channel -> SKU -> its figure, and the beginning of the read that it rests on."""
+    figures: dict[str, dict[str, Shown]]
+    """Sales channel -> the name of a figure -> the figure."""
     published: dict[str, dict[str, _Published]]
     epoch: int
     more: bool
     blocked: bool = False
-    """Too many orders wait to be decided on: nothing can be said."""
+    """Too many orders wait to be decided on, or are not counted yet: nothing can be said."""
+    again: PublishAgain | None = None
+    """These figures are told whatever was told before."""
+
+
+class _Sent(Message, frozen=True, kw_only=True):
+    """A run has ended well, and how long its changes took: whole seconds -> levels."""
+
+    sent: LinesSent
+    seconds: dict[str, int]
 
 
 class PublisherState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """`sequences`: the last one of each sales channel."""
+    """`sequences`: the last one of each sales channel. `settings`: a digest of those it was published by."""
 
     sequences: dict[str, int] = {}
+    settings: dict[str, str] = {}
+    sent: dict[str, int] = {}
+    """Of the last run that took levels: whole seconds from a change to its end, and how many levels had them."""
 
 
 class StockPublisher:
     """The actor. See the module."""
 
     name = NAME
-    message_type = PublishDue | LinesSent | LinesRefused
+    message_type = PublishDue | PublishAgain | LinesSent | LinesRefused
     state_type = PublisherState
 
     def __init__(
-        self,
-        settings: Mapping[str, StockSettings],
-        unsettled: Unsettled,
-        journal: Journal,
-        emit: Callable[[Any], None],
+        self, settings: Mapping[str, StockSettings], figures: Figures, journal: Journal, emit: Callable[[Any], None]
     ) -> None:
-        self._settings, self._unsettled, self._journal, self._emit = settings, unsettled, journal, emit
+        self._settings, self._figures, self._journal, self._emit = settings, figures, journal, emit
         self._channel_of = {each.flow.flow_id: name for name, each in settings.items()}
+        self._digests = {name: digest(msgspec.json.encode(each)).hex() for name, each in settings.items()}
 
     def begin(self, key: str) -> PublisherState:  # noqa: ARG002 - there is one
         """Nobody has been told anything."""
@@ -90,65 +99,79 @@ class StockPublisher:
 
     async def resolve(self, items: Sequence[Item]) -> Sequence[Message | Exception]:
         """What is due, and everything that its figures follow from."""
-        return [await self._look() if isinstance(item.message, PublishDue) else item.message for item in items]
+        return [await self._resolved(item.message) for item in items]
+
+    async def _resolved(self, message: Message) -> Message:
+        match message:
+            case PublishDue():
+                return await self._look()
+            case LinesSent():
+                return await self._sent(message)
+            case PublishAgain() if message.sales_channel in self._settings:
+                return await self._look_again(message)
+            case other:
+                return other
+
+    async def _sent(self, sent: LinesSent) -> _Sent:
+        """How long each change took; what is published for the first time is no change."""
+        name, at = self._channel_of.get(sent.flow, ""), to_instant(sent.at)
+        seconds: dict[str, int] = {}
+        rows = await self._journal.query_list("stock_published_of", sent.lines)
+        for channel, _, _, _, previous, _, _, changed_at, *_ in rows:
+            if channel == name and previous is not None:
+                took = str(max(0, round((at - changed_at) / 1e6)))
+                seconds[took] = seconds.get(took, 0) + 1
+        return _Sent(sent=sent, seconds=seconds)
+
+    async def _look_again(self, again: PublishAgain) -> _Looked:
+        """The figures of some names as they are now."""
+        waiting = await self._figures.waiting()
+        if waiting is None:
+            return _Looked(
+                skus=(), figures={}, published={}, epoch=self._journal.epoch, more=False, blocked=True, again=again
+            )
+        skus = (sku for name in again.lines for sku in self._figures.skus_of(again.sales_channel, name))
+        found = (await self._figures.of(dict.fromkeys(skus, NOW), waiting)).get(again.sales_channel, {})
+        figures = {again.sales_channel: {name: each for name, each in found.items() if name in again.lines}}
+        return _Looked(skus=(), figures=figures, published={}, epoch=self._journal.epoch, more=False, again=again)
 
     async def _look(self) -> _Looked:
         """Orders that wait are read first: one that is decided on meanwhile is then counted twice, and never not."""
-        waiting = await self._unsettled.orders()
+        waiting = await self._figures.waiting()
         due = await self._journal.query("stock_due_next", SKUS_PER_STEP_MAX + 1)
+        urgencies = {sku: urgency for sku, _, _, urgency in due[:SKUS_PER_STEP_MAX]}
+        others = self._figures.renamed(SKUS_PER_STEP_MAX - len(urgencies)) if waiting is not None else ()
         looked = _Looked(
-            skus=tuple(due[:SKUS_PER_STEP_MAX]), figures={}, published={}, epoch=self._journal.epoch,
-            more=len(due) > SKUS_PER_STEP_MAX, blocked=waiting is None,
+            skus=tuple((sku, since, changes) for sku, since, changes, _ in due[:SKUS_PER_STEP_MAX]),
+            figures={}, published={}, epoch=self._journal.epoch,
+            more=len(due) > SKUS_PER_STEP_MAX or bool(others), blocked=waiting is None,
         )  # fmt: skip
-        if waiting is None or not due:
+        urgencies = {**dict.fromkeys(others, SWEPT), **urgencies}
+        if waiting is None or not urgencies:
             return looked
-        skus = [sku for sku, _, _ in looked.skus]
-        units = await self._units(skus, waiting)
-        levels: dict[tuple[str, str], Level] = {}
-        for place, sku, _, available, on_hand, read_at in await self._journal.query_list("stock_levels_of", skus):
-            levels[place, sku] = Level(Decimal(available), Decimal(on_hand), read_at)
+        figures = await self._figures.of(urgencies, waiting)
+        names = sorted({name for shown in figures.values() for name in shown})
         published: dict[str, dict[str, _Published]] = {}
-        for name, sku, figure, _, _, sequence, *_ in await self._journal.query_list("stock_published_of", skus):
-            published.setdefault(name, {})[sku] = _Published(figure, sequence)
-        figures: dict[str, dict[str, tuple[Figure, int]]] = {}
-        for name, settings in self._settings.items():
-            place = place_of(settings.locations)
-            for sku in skus:
-                level = levels.get((place, sku))
-                if level is not None:  # else its first read makes it due again
-                    figure = figure_of(settings, name, level, units.get(sku, ()))
-                    figures.setdefault(name, {})[sku] = (figure, level.read_at)
+        for channel, name, figure, _, _, sequence, *_ in await self._journal.query_list("stock_published_of", names):
+            published.setdefault(channel, {})[name] = _Published(figure, sequence)
         return replace(looked, figures=figures, published=published)
-
-    async def _units(self, skus: Sequence[str], waiting: Mapping[str, Mapping[str, int]]) -> dict[str, list[UnitsRow]]:
-        """What orders need of these SKUs: those that were decided on, and what those that wait need beyond that."""
-        found: dict[str, dict[str, UnitsRow]] = {sku: {} for sku in skus}
-        for sku, key, name, wanted, seen, seen_at in await self._journal.query_list("units_of_skus", skus):
-            found[sku][key] = UnitsRow(key, name, wanted, seen, seen_at)
-        for key, units in waiting.items():
-            for sku, wanted in units.items():
-                if sku not in found:
-                    continue
-                known = found[sku].get(key, UnitsRow(key, key.partition("/")[0], 0))
-                found[sku][key] = replace(known, wanted=max(known.wanted, wanted))
-        return {sku: list(rows.values()) for sku, rows in found.items()}
 
     def decide(self, state: PublisherState, message: Any, now: datetime) -> Decision:
         """Tell each sales channel what differs from what it was told."""
+        at = to_instant(now)
         match message:
-            case _Looked(blocked=True):
-                return Decision(state=state, timers=(_again(now),))
+            case _Looked(blocked=True, again=again):
+                return Decision(state=state, timers=(_again(now, again),))
             case _Looked():
                 return self._publish(state, message, now)
-            case LinesSent(flow=flow, lines=lines, at=at):
+            case _Sent(sent=sent, seconds=seconds):
+                name, at = self._channel_of.get(sent.flow, ""), to_instant(sent.at)
+                writes = tuple(Write("stock_sent", (at, name, line, sent.flow)) for line in sent.lines)
+                return Decision(state=PublisherState(sequences={name: 0}, sent=seconds), writes=writes)
+            case LinesRefused(flow=flow, lines=lines):
                 name = self._channel_of.get(flow, "")
                 return Decision(
-                    state=state, writes=tuple(Write("stock_sent", (to_instant(at), name, sku)) for sku in lines)
-                )
-            case LinesRefused(flow=flow, lines=lines, at=at):
-                name = self._channel_of.get(flow, "")
-                return Decision(
-                    state=state, writes=tuple(Write("stock_refused", (to_instant(at), name, sku)) for sku in lines)
+                    state=state, writes=tuple(Write("stock_refused", (at, name, line, flow)) for line in lines)
                 )
             case _:
                 return Decision(state=state)
@@ -159,44 +182,63 @@ class StockPublisher:
         emits = []
         sequences = dict(state.sequences)
         since_of = {sku: since for sku, since, _ in looked.skus}
-        for name, figures in looked.figures.items():
-            settings, told = self._settings[name], looked.published.get(name, {})
-            sequence = max(sequences.get(name, 0), looked.epoch << 32)
+        shows = looked.again.lines if looked.again is not None else {}
+        for channel, shown in looked.figures.items():
+            settings, told = self._settings[channel], looked.published.get(channel, {})
+            sequence = max(sequences.get(channel, 0), looked.epoch << 32)
             changed = [
-                sku for sku, (figure, _) in figures.items() if sku not in told or told[sku].figure != figure.wire
+                name for name, each in shown.items() if name not in told or told[name].figure != each.figure.wire
             ]
-            for sku in changed:
-                figure, read_at = figures[sku]
-                previous = told[sku].figure if sku in told else None
+            for name in changed:
+                each, figure = shown[name], shown[name].figure
+                previous = told[name].figure if name in told else shows.get(name)
                 sequence += 1
-                row = (name, sku, figure.wire, figure.truth, previous, sequence, read_at, since_of[sku], at)
+                since = min((since_of[sku] for sku in each.because if sku in since_of), default=at)
+                row = (channel, name, figure.wire, figure.truth, previous, sequence, each.read_at, since, at)
                 writes.append(Write("put_stock_published", row))
                 level = StockLevel(
-                    sku=sku, location=settings.location, available=figure.wire, sequence=sequence, previous=previous
+                    sku=name, location=settings.location, available=figure.wire, sequence=sequence, previous=previous
                 )
-                writes.append(outgoing_row(settings.flow.flow_id, sku, NAME, encoded([level])[0], now))
+                body, flow_id = encoded([level])[0], settings.flow.flow_id
+                writes.append(outgoing_row(flow_id, name, NAME, body, now, urgency=each.urgency))
             if changed:
-                sequences[name] = sequence
+                sequences[channel] = sequence
                 emits.append(lines_waiting(settings.flow.flow_id))
         writes += [Write("end_stock_due", (sku, changes)) for sku, _, changes in looked.skus]
+        anew = (
+            []
+            if looked.again is not None
+            else [name for name, told_by in self._digests.items() if state.settings.get(name) != told_by]
+        )
+        writes += [Write("due_all_levels", (at, place_of(self._settings[name].locations))) for name in anew]
+        if looked.more or anew:
+            emits.append(Emit(channel=NAME, message=PublishDue()))
         return Decision(
-            state=PublisherState(sequences=sequences),
+            state=PublisherState(sequences=sequences, settings=self._digests),
             writes=tuple(writes),
             emits=tuple(emits),
-            timers=(_again(now),) if looked.more else (),
         )
 
     def project(self, key: str, before: PublisherState, after: PublisherState, now: datetime) -> Sequence[Write]:  # noqa: ARG002
         """Figures are written as they are decided."""
         return ()
 
-    def announce(self, key: str, before: PublisherState, after: PublisherState) -> None:  # noqa: ARG002
-        """Count the levels that were published."""
+    def announce(self, key: str, before: PublisherState, after: PublisherState) -> None:
+        """Count the levels that were published, and how long those took that were sent."""
+        if key != KEY:
+            for name in after.sequences:
+                for seconds, levels in after.sent.items():
+                    for _ in range(levels):
+                        self._emit(StockSent(sales_channel=name, seconds=float(seconds)))
+            return
         for name, sequence in after.sequences.items():
             told = sequence - max(before.sequences.get(name, 0), sequence >> 32 << 32)
             if told > 0:
                 self._emit(StockPublished(sales_channel=name, levels=told))
 
 
-def _again(now: datetime) -> Timer:
-    return Timer(name="publish", due=now + _AGAIN_AFTER, message=PublishDue())
+def _again(now: datetime, again: PublishAgain | None) -> Timer:
+    message = PublishDue() if again is None else again
+    return Timer(
+        name="publish" if again is None else f"again/{again.sales_channel}", due=now + _AGAIN_AFTER, message=message
+    )

@@ -1,14 +1,15 @@
 """The stock reader: what Fulfil says is there, read again when something may have changed, and all of it once a day.
 
-In: `LookLevels` (of whoever knows that something changed, and by timer), pages of levels. Out: rows of `stock_level`,
-and SKUs whose figures are due. Key: `stock/<place>`, one for each set of locations that is added up. All calls are
-reads and repeat freely; a crash asks again. Products that changed go first, the sweep over all in the gaps.
+In: `LookLevels` (of whoever knows that something changed, and by timer), `ReadProducts` of hints, pages of levels. Out:
+rows of `stock_level`, and SKUs whose figures are due. Key: `stock/<place>`, one for each set of locations that is added
+up. All calls are reads and repeat freely; a crash asks again. Products that changed go first, the sweep over all in the
+gaps.
 A level is as of the beginning of its read: whatever Fulfil reserved later is not in it for certain.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -18,7 +19,11 @@ from msgspec.structs import replace
 
 from connectors.fulfil.changes import Page
 from connectors.fulfil.stock import STOCK_LEVELS, StockLevel, StockQuestion
-from flows.model.stock import STOCK_READER, LookLevels
+from flows.exceptions.kinds import ExceptionCase
+from flows.model.cases import announce_cases, case_rows
+from flows.model.stock import STOCK_READER, LookLevels, ReadProducts
+from flows.model.stock_cases import refused
+from flows.model.units import NOW, SWEPT
 from runtime.actor import Item
 from runtime.clock import to_instant
 from runtime.decision import (
@@ -38,6 +43,11 @@ from runtime.schedule import Schedule, next_after
 NAME = STOCK_READER
 _AGAIN_AFTER = timedelta(minutes=1)
 _NOTHING = Decimal(0)
+_ALL = 1 << 62
+_SILENT_MAX = 10
+"""When more products were asked for, and none is told, nothing is believed of them."""
+_SILENT_READ = 100_000
+_DROPPED_AT_ONCE = 20_000
 
 
 class ReadPolicy(msgspec.Struct, frozen=True, kw_only=True):
@@ -63,9 +73,28 @@ class _LevelsRead(Message, frozen=True, kw_only=True):
     """
 
     rows: tuple[tuple[str, int, str, str], ...]
-    due: tuple[str, ...]
+    due: dict[str, int]
+    """SKU -> how urgent it is to look at its figures."""
+    ended: tuple[tuple[str, int], ...]
+    """SKUs that these products had, and have no more."""
+    silent: tuple[int, ...]
+    """Products that a sweep should have told, and did not."""
     last_id: int
     complete: bool
+
+
+class _Closed(Message, frozen=True, kw_only=True):
+    """The place is no longer configured; `left`: levels of it are still there."""
+
+    left: bool
+
+
+class _Known(msgspec.Struct, frozen=True):
+    """What is on disk of a product."""
+
+    sku: str
+    available: Decimal
+    on_hand: Decimal
 
 
 class ReaderState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -80,13 +109,14 @@ class ReaderState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     """How far the sweep has come; 0 when none is under way."""
     next_at: datetime | None = None
     """When the sweep goes on, or begins again. None: at once."""
+    cases: tuple[ExceptionCase, ...] = ()
 
 
 class StockReader:
     """The actor. See the module. `nudge` is called when levels have arrived that are news."""
 
     name = NAME
-    message_type = LookLevels
+    message_type = LookLevels | ReadProducts
     state_type = ReaderState
 
     def __init__(
@@ -94,11 +124,12 @@ class StockReader:
         places: Mapping[str, tuple[int, ...]],
         journal: Journal,
         policy: ReadPolicy,
+        emit: Callable[[Any], None],
         *,
         nudge: Callable[[], None],
     ) -> None:
         """`places`: the locations of each place, as `place_of` names it."""
-        self._places, self._journal, self._policy, self._nudge = places, journal, policy, nudge
+        self._places, self._journal, self._policy, self._emit, self._nudge = places, journal, policy, emit, nudge
 
     def begin(self, key: str) -> ReaderState:
         """Nothing has been read of it."""
@@ -114,7 +145,9 @@ class StockReader:
     async def _resolved(self, item: Item) -> Message:
         state: ReaderState = item.state
         match item.message:
-            case LookLevels() if state.began is None and state.place in self._places:
+            case LookLevels() if state.place not in self._places:
+                return _Closed(left=bool(await self._journal.query("stock_products_between", state.place, -1, _ALL, 1)))
+            case LookLevels() if state.began is None:
                 rows = await self._journal.query("stock_unread_next", state.place, self._policy.page_size)
                 return _Unread(products=tuple((product, changes) for product, changes in rows))
             case EffectDone(result=page):
@@ -123,36 +156,56 @@ class StockReader:
                 return other
 
     async def _levels(self, state: ReaderState, page: Page[StockLevel]) -> _LevelsRead:
-        """A product that is asked for and not answered, or is inactive, has nothing to sell."""
+        """What a page says that was not known. A product that is asked for and not answered has nothing to sell."""
         told = {row.id: row for row in page.rows}
-        wanted = [*told, *(product for product, _ in state.asked if product not in told)]
+        silent = [product for product, _ in state.asked if product not in told]
+        if len(silent) > _SILENT_MAX and not told:
+            silent = []  # nobody deletes so many at once: the API user has lost its sight of them
+        missed = () if state.asked else await self._silent(state, page, told)
         known = {
-            product: (sku, Decimal(available), Decimal(on_hand))
+            product: _Known(sku, Decimal(available), Decimal(on_hand))
             for product, sku, available, on_hand in await self._journal.query_list(
-                "stock_levels_of_products", wanted, state.place
+                "stock_levels_of_products", [*told, *silent], state.place
             )
         }
-        rows: list[tuple[str, int, str, str]] = []
-        due: list[str] = []
-        for product in wanted:
-            row, was = told.get(product), known.get(product)
-            sku = (row.code if row is not None else None) or (was[0] if was is not None else "")
-            if not sku:
-                continue
-            there = row if row is not None and row.active is not False else None
-            available = _NOTHING if there is None else there.quantity_available or _NOTHING
-            on_hand = _NOTHING if there is None else there.quantity_on_hand or _NOTHING
-            rows.append((sku, product, str(available), str(on_hand)))
-            if state.asked or was != (sku, available, on_hand):
-                due += [sku] if was is None or was[0] == sku else [sku, was[0]]
-        if not state.asked:
-            needed = await self._journal.query_list("units_of_skus", [row[0] for row in rows])
-            due = list(dict.fromkeys((*due, *(row[0] for row in needed))))
-        return _LevelsRead(rows=tuple(rows), due=tuple(due), last_id=page.last_id, complete=page.complete)
+        codes = [row.code for row in page.rows if row.code]
+        owners = dict(await self._journal.query_list("stock_owners", codes, state.place))
+        read = [_row(told.get(product), product, known.get(product), owners) for product in (*told, *silent)]
+        rows = [row for row in read if row is not None]
+        due: dict[str, int] = {}
+        for sku, product, available, on_hand in rows:
+            was = known.get(product)
+            if state.asked or was is None or was.sku != sku or was.available > available:
+                due[sku] = NOW if state.asked or was is not None else SWEPT
+            elif (was.available, was.on_hand) != (available, on_hand):
+                due[sku] = SWEPT
+        if not state.asked:  # units that were seen reserved meanwhile are in levels that are the same
+            for sku, *_ in await self._journal.query_list("units_of_skus", [row[0] for row in rows]):
+                due.setdefault(sku, SWEPT)
+        ended = [(known[id_].sku, id_) for id_, row in told.items() if id_ in known and row.code != known[id_].sku]
+        due.update({sku: NOW for sku, _ in ended})
+        return _LevelsRead(
+            rows=tuple((sku, product, str(available), str(on_hand)) for sku, product, available, on_hand in rows),
+            due=due,
+            ended=tuple(ended),
+            silent=missed,
+            last_id=page.last_id,
+            complete=page.complete,
+        )
+
+    async def _silent(self, state: ReaderState, page: Page[StockLevel], told: Collection[int]) -> tuple[int, ...]:
+        """Products that were there once, and that this page of the sweep leaves out: they are asked for by name."""
+        to = _ALL if page.complete else page.last_id
+        known = await self._journal.query(
+            "stock_products_between", state.place, max(state.after_id, 0), to, _SILENT_READ
+        )
+        return tuple(product for (product,) in known if product not in told)
 
     def decide(self, state: ReaderState, message: Any, now: datetime) -> Decision:
         """What changed first, then the sweep."""
         match message:
+            case _Closed(left=left):
+                return self._close(state, now, left=left)
             case _Unread(products=products) if products:
                 asked = StockQuestion(
                     locations=self._places[state.place], products=tuple(product for product, _ in products)
@@ -167,18 +220,27 @@ class StockReader:
                 return Decision(state=replace(state, began=now, asked=()), effects=(STOCK_LEVELS(page).effect("rest"),))
             case _Unread():
                 return _later(state, state.next_at)
+            case ReadProducts(products=products):
+                unread = tuple(
+                    Write("put_stock_unread", (state.place, product, to_instant(now))) for product in products
+                )
+                return Decision(state=state, writes=unread, emits=(Emit(channel=NAME, message=LookLevels()),))
             case _LevelsRead():
                 return self._learn(state, message, now)
-            case EffectRefused() | EffectExhausted() | EffectUnknown():
+            case EffectRefused(sentence=sentence):
+                return self._refused(state, sentence, now)
+            case EffectExhausted() | EffectUnknown():
                 return _later(replace(state, began=None, asked=()), now + _AGAIN_AFTER)
             case _:
                 return Decision(state=state)
 
     def _learn(self, state: ReaderState, read: _LevelsRead, now: datetime) -> Decision:
-        began = to_instant(state.began or now)
-        writes = [Write("put_stock_level", (state.place, *row, began)) for row in read.rows]
+        began, at = to_instant(state.began or now), to_instant(now)
+        writes = [Write("end_stock_level", (began, state.place, sku, product)) for sku, product in read.ended]
+        writes += [Write("put_stock_level", (state.place, *row, began)) for row in read.rows]
         writes += [Write("forget_units", (row[0],)) for row in read.rows]
-        writes += [Write("put_stock_due", (sku, to_instant(now))) for sku in read.due]
+        writes += [Write("put_stock_due", (sku, at, urgency)) for sku, urgency in read.due.items()]
+        writes += [Write("put_stock_unread", (state.place, product, at)) for product in read.silent]
         writes += [Write("end_stock_unread", (state.place, product, changes)) for product, changes in state.asked]
         if not state.asked:
             if read.complete:
@@ -186,14 +248,30 @@ class StockReader:
             else:
                 state = replace(state, after_id=read.last_id, next_at=now + self._policy.sweep_page_every)
         again = Emit(channel=NAME, message=LookLevels())
-        return Decision(state=replace(state, began=None, asked=()), writes=tuple(writes), emits=(again,))
+        state = replace(state, began=None, asked=(), cases=())
+        return Decision(state=state, writes=tuple(writes), emits=(again,))
 
-    def project(self, key: str, before: ReaderState, after: ReaderState, now: datetime) -> Sequence[Write]:  # noqa: ARG002
-        """Levels are written as they arrive."""
-        return ()
+    def _refused(self, state: ReaderState, sentence: str, now: datetime) -> Decision:
+        """Somebody has to look; meanwhile the figures rest on what was read last."""
+        case_ = refused(state.cases, f"levels at the locations {state.place}", sentence, now)
+        return _later(replace(state, began=None, asked=(), cases=(case_,)), now + _AGAIN_AFTER)
 
-    def announce(self, key: str, before: ReaderState, after: ReaderState) -> None:  # noqa: ARG002
+    def _close(self, state: ReaderState, now: datetime, *, left: bool) -> Decision:
+        """The place is no longer configured: its levels are forgotten, some at a time."""
+        writes = (
+            Write("drop_stock_unread", (state.place,)),
+            Write("drop_stock_levels", (state.place, _DROPPED_AT_ONCE)),
+        )
+        decision = _later(ReaderState(place=state.place), now + _AGAIN_AFTER if left else None)
+        return replace(decision, writes=writes)
+
+    def project(self, key: str, before: ReaderState, after: ReaderState, now: datetime) -> Sequence[Write]:
+        """The case; levels are written as they arrive."""
+        return case_rows(key, before.cases, after.cases, now, how="its levels were read")
+
+    def announce(self, key: str, before: ReaderState, after: ReaderState) -> None:
         """Have figures looked at when levels have arrived."""
+        announce_cases(key, before.cases, after.cases, self._emit)
         if before.began is not None and after.began is None:
             self._nudge()
 
@@ -201,3 +279,19 @@ class StockReader:
 def _later(state: ReaderState, due: datetime | None) -> Decision:
     timers = () if due is None else (Timer(name="look", due=due, message=LookLevels()),)
     return Decision(state=state, timers=timers)
+
+
+def _row(
+    row: StockLevel | None, product: int, was: _Known | None, owners: Mapping[str, int]
+) -> tuple[str, int, Decimal, Decimal] | None:
+    """What is there of a product, under its SKU; None when nothing follows.
+
+    An archived product takes nothing from the active one that has its SKU now: brands archive a product and make it
+    anew.
+    """
+    sku = row.code if row is not None else was.sku if was is not None else None
+    if not sku:
+        return None
+    if row is None or row.active is False:
+        return (sku, product, _NOTHING, _NOTHING) if owners.get(sku, product) == product and was is not None else None
+    return sku, product, row.quantity_available or _NOTHING, row.quantity_on_hand or _NOTHING

@@ -9,7 +9,7 @@ read began after that has the reservation for certain.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -18,8 +18,11 @@ from msgspec.structs import replace
 
 from connectors.fulfil.models import Ids
 from connectors.fulfil.sales import SALES, Sale
+from flows.exceptions.kinds import ExceptionCase
+from flows.model.cases import announce_cases, case_rows
 from flows.model.sale_gate import CANCELLED
 from flows.model.stock import STOCK_READER, LookLevels, place_key
+from flows.model.stock_cases import refused
 from runtime.actor import Item
 from runtime.clock import to_instant
 from runtime.decision import (
@@ -56,9 +59,12 @@ class SightingsState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     """`after`: the sale after which the next look goes on, so that those that stay unseen keep out no others."""
 
     asking: bool = False
+    began: datetime | None = None
+    """When the look under way began: what a sale was changed to since then, it has not seen."""
     after: int = 0
     next_at: datetime | None = None
     """Not before then: a look is a call, however many orders have come meanwhile."""
+    cases: tuple[ExceptionCase, ...] = ()
 
 
 class StockSightings:
@@ -68,8 +74,8 @@ class StockSightings:
     message_type = LookForSales
     state_type = SightingsState
 
-    def __init__(self, places: Sequence[str], journal: Journal, *, page_size: int) -> None:
-        self._places, self._journal, self._page_size = tuple(places), journal, page_size
+    def __init__(self, places: Sequence[str], journal: Journal, emit: Callable[[Any], None], *, page_size: int) -> None:
+        self._places, self._journal, self._emit, self._page_size = tuple(places), journal, emit, page_size
 
     def begin(self, key: str) -> SightingsState:  # noqa: ARG002 - there is one
         """Nothing is under way."""
@@ -98,12 +104,15 @@ class StockSightings:
                 return _later(state, state.next_at)
             case _Unseen(sales=sales) if sales:
                 effect = SALES.read(Ids(sales)).effect("stock")
-                return Decision(state=replace(state, asking=True, after=sales[-1]), effects=(effect,))
+                return Decision(state=replace(state, asking=True, after=sales[-1], began=now), effects=(effect,))
             case _Unseen():
                 return Decision(state=replace(state, after=0))
             case EffectDone(result=sales):
                 return self._seen(state, sales, now)
-            case EffectRefused() | EffectExhausted() | EffectUnknown():
+            case EffectRefused(sentence=sentence):
+                case_ = refused(state.cases, "sales", sentence, now)
+                return _later(replace(state, asking=False, cases=(case_,)), now + _AGAIN_AFTER)
+            case EffectExhausted() | EffectUnknown():
                 return _later(replace(state, asking=False), now + _AGAIN_AFTER)
             case _:
                 return Decision(state=state)
@@ -111,18 +120,21 @@ class StockSightings:
     def _seen(self, state: SightingsState, sales: Sequence[Sale], now: datetime) -> Decision:
         at = to_instant(now)
         seen = [sale.id for sale in sales if is_seen(sale)]
-        writes = [Write("see_units", (at, id_)) for id_ in seen] + [Write("reread_units", (at, id_)) for id_ in seen]
+        began = to_instant(state.began or now)
+        writes = [Write("see_units", (at, id_, began)) for id_ in seen]
+        writes += [Write("reread_units", (at, id_)) for id_ in seen]
         told = tuple(Emit(channel=STOCK_READER, key=place_key(place), message=LookLevels()) for place in self._places)
         next_at = now + (_EVERY if seen else _SLOWLY)
-        decision = _later(replace(state, asking=False, next_at=now + _EVERY), next_at)
+        decision = _later(replace(state, asking=False, next_at=now + _EVERY, cases=()), next_at)
         return replace(decision, writes=tuple(writes), emits=told if seen else ())
 
-    def project(self, key: str, before: SightingsState, after: SightingsState, now: datetime) -> Sequence[Write]:  # noqa: ARG002
-        """Nobody lists sightings."""
-        return ()
+    def project(self, key: str, before: SightingsState, after: SightingsState, now: datetime) -> Sequence[Write]:
+        """The case."""
+        return case_rows(key, before.cases, after.cases, now, how="they were read")
 
     def announce(self, key: str, before: SightingsState, after: SightingsState) -> None:
-        """Nothing is counted."""
+        """Count the case."""
+        announce_cases(key, before.cases, after.cases, self._emit)
 
 
 def is_seen(sale: Sale) -> bool:

@@ -1,12 +1,15 @@
 """What may still take stock though nobody has counted it: orders that were received and are not decided on yet.
 
 A figure that is published must not be above what is provable from everything received (rule 10). What was decided on
-stands in the table of units; the few payloads that wait for their decision are read here, as the importer will.
+stands in the table of units; the payloads that wait for their decision are read here, as the importer will. Each is
+read once: while it waits, what it needs is remembered in memory.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+
+import anyio.lowlevel
 
 from flows.config import SalesChannelSettings
 from flows.formats import FORMATS
@@ -14,35 +17,70 @@ from flows.model.aliases import under_fulfils_skus
 from flows.model.bundles import bundles_in, exploded
 from flows.model.order import Order
 from flows.model.skus import SkuIndex
+from flows.model.stock_names import Names
 from flows.model.units import Units, at_least, units_of
 from runtime.journal.journal import Journal
 from runtime.key import partition_of
 
-UNREAD_MAX = 500
-"""So many payloads are read; when more wait, nothing is published until they are fewer."""
+WAITING_MAX = 20_000
+"""When more orders wait to be decided on, nothing is published until they are fewer."""
+_READ_AT_ONCE = 50
 _DECIDES = "order_importer"
+_NOTHING: Units = {}
 
 
 class Unsettled:
-    """Looks at what waits."""
+    """Looks at what waits. Several may ask at once."""
 
     def __init__(self, sales_channels: Mapping[str, SalesChannelSettings], index: SkuIndex, journal: Journal) -> None:
         self._sales_channels, self._index, self._journal = sales_channels, index, journal
+        self._names = Names({name: each.bundles for name, each in sales_channels.items()}, index.aliases)
+        self._counted = False
+        self._read: dict[int, tuple[int, Units]] = {}
+        """Delivery -> as of which change of the catalogue it was read, since a new alias changes it; and its units."""
 
     async def orders(self) -> Mapping[str, Units] | None:
-        """By order, the most that any waiting version of it needs of each SKU; None when too many wait."""
-        rows = await self._journal.query("orders_unread", _DECIDES, UNREAD_MAX + 1)
-        if len(rows) > UNREAD_MAX:
+        """By order, the most that any waiting version of it needs of each SKU; None when too many wait, or those that
+        were decided on before anybody counted have not been counted yet.
+        """
+        if not self._counted:
+            self._counted = bool(await self._journal.query("stock_counted"))
+            if not self._counted:
+                return None
+        rows = await self._journal.query("orders_unread", _DECIDES, WAITING_MAX + 1)
+        if len(rows) > WAITING_MAX:
             return None
+        known = {delivery: self._read[delivery] for delivery, _ in rows if delivery in self._read}
+        version = self._index.changes
+        unread = [(delivery, key) for delivery, key in rows if known.get(delivery, (None, _NOTHING))[0] != version]
+        for start in range(0, len(unread), _READ_AT_ONCE):
+            known.update(await self._units(unread[start : start + _READ_AT_ONCE], version))
+            await anyio.lowlevel.checkpoint()
+        self._read = known
         found: dict[str, Units] = {}
-        for key, body in rows:
-            sales_channel = partition_of(key)
-            settings = self._sales_channels[sales_channel]
-            order = FORMATS[settings.format].read(sales_channel, body)
-            if isinstance(order, Order) and order.cancelled_at is None:
-                pieces = exploded(order, bundles_in(order, settings.bundles))
-                found[key] = at_least(found.get(key, {}), units_of(self._under_fulfils_skus(pieces)))
+        for delivery, key in rows:
+            if delivery in known and known[delivery][1]:
+                found[key] = at_least(found.get(key, _NOTHING), known[delivery][1])
         return found
+
+    async def _units(self, deliveries: Sequence[tuple[int, str]], version: int) -> dict[int, tuple[int, Units]]:
+        keys = dict(deliveries)
+        bodies = await self._journal.query_list("bodies", list(keys))
+        return {delivery: (version, self.units_in(keys[delivery], body)) for delivery, body in bodies}
+
+    def units_in(self, key: str, body: bytes) -> Units:
+        """What the order in a payload needs; nothing of one that nobody can read, which is never imported, either."""
+        sales_channel = partition_of(key)
+        settings = self._sales_channels.get(sales_channel)
+        if settings is None:
+            return _NOTHING
+        try:
+            order = FORMATS[settings.format].read(sales_channel, body)
+            if not isinstance(order, Order) or order.cancelled_at is not None:
+                return _NOTHING
+            return units_of(self._under_fulfils_skus(exploded(order, bundles_in(order, settings.bundles))))
+        except Exception:  # noqa: BLE001 - the fence: such a payload parks its own message, and nobody else's
+            return _NOTHING
 
     def _under_fulfils_skus(self, order: Order) -> Order:
         aliases = {
@@ -52,10 +90,12 @@ class Unsettled:
         }
         return under_fulfils_skus(order, aliases)
 
-    async def skus(self) -> frozenset[str] | None:
-        """SKUs whose figures may be too high this instant: due, or needed by what waits; None when too many wait."""
+    async def lines(self) -> frozenset[str] | None:
+        """Names under which figures are published that may be too high this instant: what is due, or needed by what
+        waits; None when too many wait.
+        """
         orders = await self.orders()
         if orders is None:
             return None
-        due = await self._journal.query("stock_due_next", 100_000)
-        return frozenset((*(sku for units in orders.values() for sku in units), *(row[0] for row in due)))
+        due = await self._journal.query("stock_due_now")
+        return self._names.of((*(sku for units in orders.values() for sku in units), *(sku for (sku,) in due)))

@@ -24,6 +24,7 @@ from runtime.channel import LIVE, Channel, Envelope
 from runtime.clock import Instant
 from runtime.decision import Emit, Message, Outcome
 from runtime.delivery import Delivery, DeliveryReceived, Receipt
+from runtime.errors import StoreFull
 from runtime.journal.journal import Journal
 from runtime.journal.writer import Row
 from runtime.lane import Intent, Lane, LaneConfig, restored
@@ -98,6 +99,7 @@ class Engine:
             for actor in actors
         }
         self._patience = anyio.CancelScope()
+        self._draining = False
         self._next_due: Instant | None = None
         self._timer_news = anyio.Event()
         self._signals: deque[tuple[str, SignalRaised | SignalCleared]] = deque()
@@ -122,8 +124,10 @@ class Engine:
 
     async def post_all(self, messages: Sequence[Emit]) -> None:
         """Send messages to actors, all of them or none, each with its key; returns when they are durable. Raises
-        StoreFull.
+        StoreFull, also while the process stops: who sends again and again, does so again in the next one.
         """
+        if self._draining:
+            raise StoreFull("the process is stopping")
         sent = [(self.journal.new_id(), each) for each in messages]
 
         def nudge() -> None:
@@ -232,6 +236,7 @@ class Engine:
         """The orderly end, after intake has stopped: give out no new messages, begin no new calls, wait for the calls
         in flight and their outcomes, give back the claims of what was never begun. Bounded by `drain_s`.
         """
+        self._draining = True
         for channel in self.channels.values():
             channel.pause(None)
         if self.journal.writer.ended:
@@ -320,7 +325,7 @@ class Engine:
     async def _run_timers(self) -> None:
         """Turn timers into messages when they are due, a bounded number at a time, in one transaction."""
         await self._look_up_next_due()
-        while True:
+        while not self._draining:
             self._timer_news = anyio.Event()
             wait_s = _TIMER_WAIT_S_MAX
             if self._next_due is not None:
@@ -330,6 +335,7 @@ class Engine:
                     await self._timer_news.wait()
                 continue
             await self._fire_due()
+        await anyio.sleep_forever()
 
     async def _fire_due(self) -> None:
         self._next_due = None
@@ -341,7 +347,7 @@ class Engine:
             first.setdefault(actor, id_)
             rows.append(("fire_timer", (id_, LIVE, actor, key, name, due_at)))
             rows.append(("end_timer", (actor, key, name, due_at)))
-        if rows:
+        if rows and not self._draining:  # the next process fires them; a commit would come when the writer has ended
             reach("timer.before_fire")
             await self.journal.write(rows)
             for actor in first.keys() & self.channels.keys():

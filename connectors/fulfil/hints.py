@@ -40,6 +40,8 @@ _NAME_LENGTH_MAX: Final = 100
 _RECORDS_MAX: Final = 500
 _MODELS: Final = frozenset({"product.product", *(model.name for model in MODELS)})
 _PRODUCTS: Final = "product.product"
+LEVELS_EVENT: Final = "product.product.inventory_level_changed"
+"""The one event whose body is publicly known: levels of the named products have changed."""
 
 
 class Hint(msgspec.Struct, frozen=True, kw_only=True):

@@ -66,9 +66,9 @@ def flow_key(flow_id: str) -> str:
     return f"patchworks/flow/{flow_id}"
 
 
-def outgoing_row(flow_id: str, line: str, producer: str, body: bytes, now: datetime) -> Write:
-    """The row that has a line sent; the same line again replaces what waits."""
-    return Write("put_outgoing", (flow_id, line, producer, body, digest(body), to_instant(now)))
+def outgoing_row(flow_id: str, line: str, producer: str, body: bytes, now: datetime, *, urgency: int = 0) -> Write:
+    """The row that has a line sent; the same line again replaces what waits. With urgency 1 it lets others go first."""
+    return Write("put_outgoing", (flow_id, line, producer, body, digest(body), to_instant(now), urgency))
 
 
 def lines_waiting(flow_id: str) -> Emit:

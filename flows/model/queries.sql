@@ -462,10 +462,11 @@ ORDER BY cause, listing LIMIT ?5;
 
 -- name: put_outgoing
 -- A line for a flow; a later form takes the place of one that waits, or is under way.
-INSERT INTO outgoing (flow, line, producer, body, digest, since) VALUES :rows(6)
+INSERT INTO outgoing (flow, line, producer, body, digest, since, urgency) VALUES :rows(7)
 ON CONFLICT (flow, line) DO UPDATE SET
   producer = excluded.producer, body = excluded.body, digest = excluded.digest, tries = 0, batch = '', stuck = 0,
-  since = CASE WHEN batch = '' AND stuck = 0 THEN since ELSE excluded.since END;
+  since = CASE WHEN batch = '' AND stuck = 0 THEN since ELSE excluded.since END,
+  urgency = CASE WHEN batch = '' AND stuck = 0 THEN min(urgency, excluded.urgency) ELSE excluded.urgency END;
 
 -- name: take_outgoing
 -- A start takes a line, unless a later form has come meanwhile: (batch, flow, line, digest).
@@ -488,14 +489,19 @@ UPDATE outgoing SET batch = '', stuck = 1 WHERE flow = ?1 AND batch = ?2 AND bat
 UPDATE outgoing SET stuck = 0, tries = 0 WHERE flow = ?1 AND stuck = 1;
 
 -- name: outgoing_waiting
--- What waits for a flow: (flow); the fewest tries, how many lines have them, their bytes, since when.
-SELECT tries, count(*), sum(length(body)), min(since) FROM outgoing
-WHERE flow = ?1 AND batch = '' AND stuck = 0 GROUP BY tries ORDER BY tries LIMIT 1;
+-- What waits for a flow: (flow, the most lines that matter); the fewest tries, how many lines have them, their bytes,
+-- and since when the oldest of those waits.
+WITH first AS (SELECT min(tries) AS tries FROM outgoing WHERE flow = ?1 AND batch = '' AND stuck = 0),
+  some AS (
+    SELECT length(o.body) AS size, o.since FROM first f JOIN outgoing o
+    ON o.flow = ?1 AND o.tries = f.tries AND o.batch = '' AND o.stuck = 0 ORDER BY o.urgency, o.since LIMIT ?2)
+SELECT (SELECT tries FROM first), count(*), sum(size), min(since) FROM some HAVING count(*) > 0;
 
 -- name: outgoing_next
--- The lines that wait longest, of those that failed so often: (flow, tries, limit).
+-- The next lines, of those that failed so often: the urgent before what a sweep brought, then as they have waited:
+-- (flow, tries, limit).
 SELECT line, body, digest FROM outgoing WHERE flow = ?1 AND tries = ?2 AND batch = '' AND stuck = 0
-ORDER BY since, line LIMIT ?3;
+ORDER BY urgency, since, line LIMIT ?3;
 
 -- name: outgoing_of_batch
 -- The lines that a start took, and that no later form has replaced, and how often they failed: (flow, batch).
@@ -623,14 +629,48 @@ SELECT sales_channel, carrier, service_code, service, count(*) FROM fulfilment W
 GROUP BY sales_channel, carrier, service_code, service ORDER BY sales_channel, count(*) DESC, carrier, service;
 
 -- name: see_units
--- A sale was seen with its goods reserved or gone out, by a read that had ended then: (instant, sale). It stands before
--- `put_units`, because a commit takes statements in this order, and what is sold with it was not seen yet.
-UPDATE order_units SET seen = sold, seen_at = ?1 WHERE sale = ?2;
+-- A sale was seen with its goods reserved or gone out, by a read that had ended then: (instant, sale, when that read had
+-- begun). What was changed since it began, was not seen. It stands before `put_units`, because a commit takes statements
+-- in this order, and what is sold with it was not seen yet.
+UPDATE order_units SET seen = sold, seen_at = ?1 WHERE sale = ?2 AND sold_at < ?3;
+
+-- name: due_units_of_order
+-- The figures of what was counted of an order change: (instant, key).
+INSERT INTO stock_due (sku, since) SELECT sku, ?1 FROM order_units WHERE key = ?2
+ON CONFLICT (sku) DO UPDATE SET changes = changes + 1, urgency = 0;
+
+-- name: drop_units_of_order
+-- Nothing that was counted of an order holds any more; it stands before `put_units`, which may count it anew: (key).
+DELETE FROM order_units WHERE key = ?1;
+
+-- name: sell_units
+-- What was counted of an order when stock began to be published has become a sale: (sale, instant, key).
+UPDATE order_units SET sale = ?1, sold = wanted, sold_at = ?2 WHERE key = ?3 AND sale IS NULL;
 
 -- name: put_units
--- What an order needs of a SKU, and what of it its sale has. What was seen of it stays.
-INSERT INTO order_units (key, sku, sales_channel, wanted, sold, sale) VALUES :rows(6)
-ON CONFLICT (key, sku) DO UPDATE SET wanted = excluded.wanted, sold = excluded.sold, sale = excluded.sale;
+-- What an order needs of a SKU, and what of it its sale has. What was seen of it stays, as far as the sale has it.
+INSERT INTO order_units (key, sku, sales_channel, wanted, sold, sale, sold_at) VALUES :rows(7)
+ON CONFLICT (key, sku) DO UPDATE SET
+  wanted = excluded.wanted, sold = excluded.sold, sale = excluded.sale, seen = min(seen, excluded.sold),
+  sold_at = CASE WHEN sold = excluded.sold AND sale IS excluded.sale THEN sold_at ELSE excluded.sold_at END;
+
+-- name: begin_counting
+-- From now on every decision counts what its order needs: (instant).
+INSERT INTO stock_counting (one, since, complete_at) VALUES (1, ?1, NULL)
+ON CONFLICT (one) DO UPDATE SET since = excluded.since, complete_at = NULL;
+
+-- name: forget_all_units
+-- What was counted before nobody counted for a while holds no more; it stands before `fill_units`: (instant).
+DELETE FROM order_units WHERE ?1 > 0;
+
+-- name: fill_units
+-- What an order needs that was decided on before anybody counted, unless it is over or counted by now: (key, sku, sales
+-- channel, units, instant).
+INSERT INTO order_units (key, sku, sales_channel, wanted, sold, sale, sold_at)
+SELECT ?1, ?2, ?3, ?4, CASE WHEN o.sale IS NULL THEN 0 ELSE ?4 END, o.sale, ?5 FROM order_view o
+WHERE o.key = ?1 AND o.state NOT IN ('cancelled', 'excluded')
+  AND NOT EXISTS (SELECT 1 FROM order_units u WHERE u.key = ?1 AND u.sold_at <> ?5)
+ON CONFLICT (key, sku) DO NOTHING;
 
 -- name: drop_units
 -- An order needs nothing of a SKU any more: (key, sku).
@@ -642,9 +682,28 @@ INSERT INTO stock_unread (place, product, since)
 SELECT l.place, l.product, ?1 FROM order_units u JOIN stock_level l ON l.sku = u.sku WHERE u.sale = ?2
 ON CONFLICT (place, product) DO UPDATE SET changes = changes + 1;
 
+-- name: due_all_levels
+-- Every figure that follows from a place's levels is looked at, without haste: (instant, place).
+INSERT INTO stock_due (sku, since, urgency) SELECT sku, ?1, 1 FROM stock_level WHERE place = ?2
+ON CONFLICT (sku) DO UPDATE SET changes = changes + 1;
+
+-- name: due_all_unsent
+-- What waits to be sent was worked out before all orders were counted: it is looked at first: (instant).
+INSERT INTO stock_due (sku, since) SELECT DISTINCT sku, ?1 FROM stock_published WHERE sent_at IS NULL
+ON CONFLICT (sku) DO UPDATE SET changes = changes + 1, urgency = 0;
+
+-- name: end_counting
+-- All orders are counted: (instant).
+UPDATE stock_counting SET complete_at = ?1;
+
+-- name: stop_counting
+-- Stock is not published any more, and nobody counts: (instant).
+DELETE FROM stock_counting WHERE ?1 > 0;
+
 -- name: put_stock_due
--- The figure of a SKU may have changed: (sku, instant).
-INSERT INTO stock_due (sku, since) VALUES :rows(2) ON CONFLICT (sku) DO UPDATE SET changes = changes + 1;
+-- The figure of a SKU may have changed: (sku, instant, 0 when something happened or 1 when a sweep found it).
+INSERT INTO stock_due (sku, since, urgency) VALUES :rows(3)
+ON CONFLICT (sku) DO UPDATE SET changes = changes + 1, urgency = min(urgency, excluded.urgency);
 
 -- name: end_stock_due
 -- It has been looked at, unless it changed since: (sku, changes as they were read).
@@ -659,6 +718,20 @@ ON CONFLICT (place, product) DO UPDATE SET changes = changes + 1;
 -- It has been read, unless it changed since it was asked for: (place, product, changes as they were read).
 DELETE FROM stock_unread WHERE place = ?1 AND product = ?2 AND changes = ?3;
 
+-- name: end_stock_level
+-- A product has another SKU now, or is gone: under this one it has nothing: (read at, place, sku, product). It stands
+-- before `put_stock_level`, since another product may have the SKU by now.
+UPDATE stock_level SET product = 0, available = '0', on_hand = '0', read_at = ?1
+WHERE place = ?2 AND sku = ?3 AND product = ?4;
+
+-- name: drop_stock_levels
+-- The place is not read any more: some of its levels: (place, limit).
+DELETE FROM stock_level WHERE (place, sku) IN (SELECT place, sku FROM stock_level WHERE place = ?1 LIMIT ?2);
+
+-- name: drop_stock_unread
+-- The same for what was to be read: (place).
+DELETE FROM stock_unread WHERE place = ?1;
+
 -- name: put_stock_level
 -- What Fulfil says is there, as of the beginning of the read; an older read changes nothing.
 INSERT INTO stock_level (place, sku, product, available, on_hand, read_at) VALUES :rows(6)
@@ -667,8 +740,8 @@ ON CONFLICT (place, sku) DO UPDATE SET
   WHERE excluded.read_at >= read_at;
 
 -- name: forget_units
--- Every level of the SKU has been read since its units were seen: they are in Fulfil's figures now: (sku).
-DELETE FROM order_units WHERE sku = ?1 AND wanted <= seen AND seen_at < (
+-- Every level of the SKU has been read from when its units had been seen: they are in Fulfil's figures now: (sku).
+DELETE FROM order_units WHERE sku = ?1 AND wanted <= seen AND seen_at <= (
   SELECT min(read_at) FROM stock_level WHERE sku = ?1);
 
 -- name: put_stock_published
@@ -682,20 +755,27 @@ ON CONFLICT (sales_channel, sku) DO UPDATE SET
   refused_at = NULL;
 
 -- name: stock_sent
--- The run that took a level has ended well: (instant, sales channel, sku).
-UPDATE stock_published SET sent_at = ?1 WHERE sales_channel = ?2 AND sku = ?3;
+-- The run that took a level has ended well, and no later one waits: (instant, sales channel, sku, flow).
+UPDATE stock_published SET sent_at = ?1, refused_at = NULL WHERE sales_channel = ?2 AND sku = ?3
+  AND NOT EXISTS (SELECT 1 FROM outgoing o WHERE o.flow = ?4 AND o.line = ?3);
 
 -- name: stock_refused
--- A level failed alone: (instant, sales channel, sku).
-UPDATE stock_published SET refused_at = ?1 WHERE sales_channel = ?2 AND sku = ?3;
+-- A level failed alone: (instant, sales channel, sku, flow).
+UPDATE stock_published SET refused_at = ?1 WHERE sales_channel = ?2 AND sku = ?3
+  AND EXISTS (SELECT 1 FROM outgoing o WHERE o.flow = ?4 AND o.line = ?3 AND o.stuck = 1);
+
+-- name: stock_counted
+-- Whether every order is counted.
+SELECT 1 FROM stock_counting WHERE complete_at IS NOT NULL;
 
 -- name: stock_due_next
--- SKUs that were due first: (limit).
-SELECT sku, since, changes FROM stock_due ORDER BY since, sku LIMIT ?1;
+-- SKUs that are due, the urgent first, then as they have waited: (limit).
+SELECT sku, since, changes, urgency FROM stock_due ORDER BY urgency, since, sku LIMIT ?1;
 
--- name: stock_due_of
--- Of these SKUs, those that are due: (:keys).
-SELECT sku FROM stock_due WHERE sku IN (:keys);
+-- name: stock_due_now
+-- SKUs with which something happened since their figures were looked at. What a sweep found waits without harm: it
+-- changes nothing that a move, an order or a sighting has not said already.
+SELECT sku FROM stock_due WHERE urgency = 0;
 
 -- name: stock_unread_next
 -- Products of a place whose levels have to be read: (place, limit).
@@ -709,17 +789,91 @@ SELECT place, sku, product, available, on_hand, read_at FROM stock_level WHERE s
 -- What is known of some products at a place: (place, :ids).
 SELECT product, sku, available, on_hand FROM stock_level WHERE place = ? AND product IN (:ids);
 
+-- name: stock_products_between
+-- Products that were last seen at a place, of a stretch of ids: (place, after product, to product, limit).
+SELECT product FROM stock_level WHERE place = ?1 AND product > ?2 AND product <= ?3 ORDER BY product LIMIT ?4;
+
+-- name: stock_owners
+-- Which product has each of these SKUs at a place: (place, :keys).
+SELECT sku, product FROM stock_level WHERE place = ? AND sku IN (:keys);
+
 -- name: units_of_skus
 -- What orders need of some SKUs: (:keys).
 SELECT sku, key, sales_channel, wanted, seen, seen_at FROM order_units WHERE sku IN (:keys);
 
--- name: units_of_orders
--- What some orders need: (:keys).
-SELECT key, sku, wanted FROM order_units WHERE key IN (:keys);
-
 -- name: sales_unseen
 -- Sales whose goods have not been seen reserved yet: (after sale, limit).
 SELECT DISTINCT sale FROM order_units WHERE sale IS NOT NULL AND seen < sold AND sale > ?1 ORDER BY sale LIMIT ?2;
+
+-- name: put_stock_drift
+-- What a sales channel shows of a SKU, and what was told it; an older report changes nothing.
+INSERT INTO stock_drift (sales_channel, sku, location, cause, reported, published, expected, units, reported_at, since,
+  corrections, corrected_at) VALUES :rows(12)
+ON CONFLICT (sales_channel, sku, location) DO UPDATE SET
+  cause = excluded.cause, reported = excluded.reported, published = excluded.published, expected = excluded.expected,
+  units = excluded.units, reported_at = excluded.reported_at, since = excluded.since, corrections = excluded.corrections,
+  corrected_at = excluded.corrected_at
+  WHERE excluded.reported_at >= reported_at;
+
+-- name: end_stock_drift
+-- There is no difference, and nothing to be remembered: (sales channel, sku, location).
+DELETE FROM stock_drift WHERE sales_channel = ?1 AND sku = ?2 AND location = ?3;
+
+-- name: forget_corrections
+-- Corrections of long ago, of what shows no difference any more: (sales channel, before).
+DELETE FROM stock_drift WHERE sales_channel = ?1 AND cause = '' AND corrected_at < ?2;
+
+-- name: reset_corrections
+-- Somebody has looked: what was corrected in vain may be corrected again: (sales channel).
+UPDATE stock_drift SET cause = 'changed', corrections = 0 WHERE sales_channel = ?1 AND cause = 'loop';
+
+-- name: stock_drift_of
+-- What is known to be off of some SKUs: (sales channel, :keys).
+SELECT sku, location, cause, reported, published, units, reported_at, since, corrections, corrected_at FROM stock_drift
+WHERE sales_channel = ? AND sku IN (:keys);
+
+-- name: stock_drift_counted
+-- How much is off at a sales channel, by cause: (sales channel).
+SELECT cause, count(*), sum(units) FROM stock_drift WHERE sales_channel = ?1 AND cause <> '' GROUP BY cause;
+
+-- name: stock_drift_worst
+-- What is off most, of one cause: (sales channel, cause, limit).
+SELECT sku, location, reported, published, expected, units FROM stock_drift WHERE sales_channel = ?1 AND cause = ?2
+ORDER BY units DESC, sku LIMIT ?3;
+
+-- name: stock_undersold
+-- What could be sold, and a sales channel shows as sold out, since before an instant: (sales channel, instant, limit).
+SELECT sku, expected, since FROM stock_drift
+WHERE sales_channel = ?1 AND cause NOT IN ('', 'location', 'unknown') AND reported <= 0 AND expected > 0 AND since <= ?2
+ORDER BY expected DESC, sku LIMIT ?3;
+
+-- name: stock_to_correct
+-- What was changed at a sales channel, and has not been corrected: (sales channel, reported before, limit).
+SELECT sku, location, reported, published, reported_at, since, corrections FROM stock_drift
+WHERE sales_channel = ?1 AND cause = 'changed' AND since <= ?2 AND (corrected_at IS NULL OR corrected_at < reported_at)
+ORDER BY sku LIMIT ?3;
+
+-- name: stock_drift_listed
+-- What sales channels show otherwise than they were told: (sales channel or '', cause or '', limit).
+SELECT sales_channel, cause, sku, location, reported, published, expected, units, reported_at, since, corrections
+FROM stock_drift WHERE (?1 = '' OR sales_channel = ?1) AND cause <> '' AND (?2 = '' OR cause = ?2)
+ORDER BY sales_channel, cause, units DESC, sku LIMIT ?3;
+
+-- name: listed_prices
+-- At what price a sales channel lists some SKUs, says its newest list: (sales channel twice, :keys).
+SELECT sku, price, currency FROM listing
+WHERE sales_channel = ? AND list = (SELECT max(list) FROM listing WHERE sales_channel = ?) AND sku IN (:keys) AND price <> '';
+
+-- name: outgoing_of_lines
+-- Which lines of a flow wait, are on their way or are set aside: (flow, :keys).
+SELECT line, batch, stuck, since FROM outgoing WHERE flow = ? AND line IN (:keys);
+
+-- name: stock_listed
+-- What sales channels were told: (sales channel or '', 1 for what waits only, 1 for what failed only, limit).
+SELECT sales_channel, sku, figure, truth, previous, sequence, read_at, changed_at, decided_at, sent_at, refused_at
+FROM stock_published WHERE (?1 = '' OR sales_channel = ?1)
+  AND (?2 = 0 OR sent_at IS NULL AND refused_at IS NULL) AND (?3 = 0 OR refused_at IS NOT NULL)
+ORDER BY changed_at, sales_channel, sku LIMIT ?4;
 
 -- name: stock_published_of
 -- What sales channels were told about some SKUs: (:keys).
@@ -737,8 +891,17 @@ SELECT coalesce(min(sequence) - 1, (SELECT coalesce(max(sequence), 0) FROM stock
 FROM stock_published WHERE sales_channel = ?1 AND decided_at >= ?2;
 
 -- name: orders_unread
--- Payloads of orders that were received and are not decided on yet: (the actor that decides on orders, limit).
-SELECT m.key, b.bytes FROM message m JOIN body b ON b.delivery = m.delivery WHERE m.channel = ?1 ORDER BY m.id LIMIT ?2;
+-- Deliveries of orders that are not decided on yet, as they came: (the actor that decides on orders, limit).
+SELECT delivery, key FROM message WHERE channel = ?1 AND delivery IS NOT NULL ORDER BY id LIMIT ?2;
+
+-- name: orders_to_count
+-- Orders whose units may not be counted yet, in order: (after key, limit).
+SELECT key FROM order_view WHERE key > ?1 AND state IN ('held', 'waiting', 'creating', 'unknown',
+  'imported') ORDER BY key LIMIT ?2;
+
+-- name: stock_due_oldest
+-- Since when the oldest figure waits to be looked at with which something has happened.
+SELECT min(since) FROM stock_due WHERE urgency = 0;
 
 -- name: stock_freshness
 -- By sales channel: levels that are not sent yet, and since when the oldest of them was due.

@@ -68,12 +68,12 @@ class Figure(msgspec.Struct, frozen=True):
 def in_flight(rows: Iterable[UnitsRow], read_at: int) -> int:
     """The units that a read of Fulfil which began at `read_at` cannot have left out of its figure yet.
 
-    Units are in the figure only when they were seen reserved, or gone out, and the read began after that was seen
-    (rule 8). One that was lost, is waiting, or is on its way counts in full.
+    Units are in the figure only when they were seen reserved, or gone out, and the read began when that had been seen
+    (rule 8): `seen_at` is when the read that saw it had ended. What was lost, waits, or is on its way counts in full.
     """
     units = 0
     for row in rows:
-        is_in_figure = row.seen_at is not None and row.seen_at < read_at
+        is_in_figure = row.seen_at is not None and row.seen_at <= read_at
         units += max(row.wanted - row.seen, 0) if is_in_figure else row.wanted
     return units
 
@@ -81,7 +81,7 @@ def in_flight(rows: Iterable[UnitsRow], read_at: int) -> int:
 def figure_of(settings: StockSettings, sales_channel: str, level: Level, rows: Sequence[UnitsRow]) -> Figure:
     """What the sales channel may be told (rules 8 to 11): floored after the share, never below zero on the wire."""
     flying = in_flight(rows, level.read_at)
-    left = level.available - flying - settings.buffer
+    left = max(min(level.available, _MOST), -_MOST) - flying - settings.buffer
     truth = math.floor(left)
     wire = math.floor(max(left, Decimal(0)) * settings.allocation)
     if settings.quantity_semantics != "available":  # it subtracts its own unshipped units itself
@@ -89,10 +89,34 @@ def figure_of(settings: StockSettings, sales_channel: str, level: Level, rows: S
     return Figure(truth=truth, wire=max(wire, 0), in_flight=flying)
 
 
+_MOST = Decimal(10**12)
+"""More is no stock, but a mistake in the ERP, and must not stop the figures of others."""
+
+
 class LookLevels(Message, frozen=True):
     """To `stock_reader`, with the key of a place: levels wait to be read."""
 
 
+class ReadProducts(Message, frozen=True, kw_only=True):
+    """To `stock_reader`, with the key of a place: read the levels of these products now."""
+
+    products: tuple[int, ...]
+
+
+class PublishAgain(Message, frozen=True, kw_only=True):
+    """To `stock_publisher`: the sales channel shows these figures otherwise; tell it once more what they are.
+
+    `lines`: the name of each figure, and what the sales channel shows.
+    """
+
+    sales_channel: str
+    lines: dict[str, int]
+
+
+STOCK_PUBLISHER: Final = "stock_publisher"
+"""The actor that publishes levels."""
+STOCK_PUBLISHER_KEY: Final = "stock/publisher"
+"""Its one key."""
 STOCK_READER: Final = "stock_reader"
 """The actor that reads levels."""
 

@@ -17,7 +17,12 @@ from runtime.decision import Write
 from runtime.key import partition_of
 
 Units = dict[str, int]
+UNITS_MAX = 10**12
+"""More of one product is no quantity, but a mistake somewhere; a figure that small is below zero anyway."""
 _NOTHING: Units = {}
+_OVER = (Status.CANCELLED, Status.EXCLUDED)
+NOW, SWEPT = 0, 1
+"""How urgent it is that a figure is looked at: something happened, or a sweep found it."""
 
 
 def units_of(order: Order) -> Units:
@@ -28,7 +33,7 @@ def units_of(order: Order) -> Units:
     for line in order.lines:
         quantity = line.quantity if line.quantity_left is None else min(line.quantity, line.quantity_left)
         if line.sku is not None and line.requires_shipping and not line.gift_card and quantity > 0:
-            units[line.sku] = units.get(line.sku, 0) + math.ceil(quantity)
+            units[line.sku] = min(UNITS_MAX, units.get(line.sku, 0) + min(math.ceil(quantity), UNITS_MAX))
     return units
 
 
@@ -39,19 +44,30 @@ def at_least(one: Mapping[str, int], other: Mapping[str, int]) -> Units:
 
 def needed(state: OrderState) -> Mapping[str, int]:
     """What an order needs as it stands. Nothing of it is needed any more once its sale is cancelled, or never was."""
-    return _NOTHING if state.status in (Status.CANCELLED, Status.EXCLUDED) else state.units
+    return _NOTHING if state.status in _OVER else state.units
 
 
 def unit_rows(key: str, before: OrderState, after: OrderState, now: datetime) -> Sequence[Write]:
-    """The rows for a change of what an order needs, and of what of it is in Fulfil."""
+    """The rows for a change of what an order needs, and of what of it is in Fulfil.
+
+    An order that was decided on before anybody counted has none in its state: what was counted of it then
+    (`flows.stock_backlog`) is followed here by its key.
+    """
     old, new = needed(before), needed(after)
-    if old == new and (before.sale, before.sold) == (after.sale, after.sold):
-        return ()
     at, sales_channel = to_instant(now), partition_of(key)
-    rows = [
-        Write("put_units", (key, sku, sales_channel, units, after.sold.get(sku, 0) if after.sale else 0, after.sale))
+    rows = []
+    if not old and (new or (before.status not in _OVER and after.status in _OVER)):
+        rows += [Write("due_units_of_order", (at, key)), Write("drop_units_of_order", (key,))]
+    elif not new and before.sale is None and after.sale is not None:
+        rows.append(Write("sell_units", (after.sale, at, key)))
+    if old == new and (before.sale, before.sold) == (after.sale, after.sold):
+        return rows
+    rows += [
+        Write(
+            "put_units", (key, sku, sales_channel, units, after.sold.get(sku, 0) if after.sale else 0, after.sale, at)
+        )
         for sku, units in new.items()
     ]
     rows += [Write("drop_units", (key, sku)) for sku in old if sku not in new]
     changed = [sku for sku in {**old, **new} if old.get(sku) != new.get(sku)]
-    return [*rows, *(Write("put_stock_due", (sku, at)) for sku in changed)]
+    return [*rows, *(Write("put_stock_due", (sku, at, NOW)) for sku in changed)]

@@ -24,6 +24,7 @@ from connectors.patchworks.listings import read_listings
 from connectors.patchworks.manifest_pages import ManifestDoor
 from connectors.patchworks.manifests import read_orders
 from connectors.patchworks.pull import pull_routes
+from connectors.patchworks.stock_manifests import read_stock
 from connectors.patchworks.tokens import Tokens, token_routes
 from flows.formats import FORMATS
 from runtime.clock import SystemClock
@@ -43,6 +44,15 @@ COLLECTION: Json = json.loads((FOLDER / "postman_collection.json").read_text(enc
 README = (FOLDER / "README.md").read_text(encoding="utf-8")
 PAGES = sorted(FOLDER.rglob("*.md"))
 PULLED = ("stock", "fulfilments")
+_STOCK = """
+[patchworks]
+token = "file:{directory}/intake.key"
+core_url = "http://127.0.0.1:9/core"
+start_url = "http://127.0.0.1:9/start"
+[sales_channels.web.stock]
+locations = [4]
+flow = {{ flow_id = "4511" }}
+"""
 VALUES = {
     "api_key": KEY,
     "client_id": "patchworks",
@@ -102,6 +112,7 @@ def routes(accept: Accept | None = None) -> list[web.RouteDef]:
     listed = [
         manifests.route("orders", read_orders, forgotten),
         manifests.route("listings", read_listings, forgotten),
+        manifests.route("stock", read_stock, forgotten),
         manifests.route("fulfilments", read_fulfilments, forgotten),
     ]
     return [*intake, *listed, *token_routes(tokens, emit=lambda _event: None), *itertools.chain(*pulled)]
@@ -165,6 +176,7 @@ def refusals_in(*modules: str) -> dict[int, set[str]]:
         ("/v1/orders/{sales_channel}", "post", ("intake", "items")),
         ("/v1/manifests/orders/{sales_channel}", "post", ("manifests", *PAGES_OF_MANIFESTS)),
         ("/v1/manifests/listings/{sales_channel}", "post", ("listings", *PAGES_OF_MANIFESTS)),
+        ("/v1/manifests/stock/{sales_channel}", "post", ("stock_manifests", *PAGES_OF_MANIFESTS)),
         ("/v1/manifests/fulfilments/{sales_channel}", "post", ("fulfilments", *PAGES_OF_MANIFESTS)),
         *((f"/v1/{what}/{{sales_channel}}", "get", ("pull",)) for what in PULLED),
     ],
@@ -179,7 +191,8 @@ def test_every_refusal_is_described_with_its_codes(path: str, verb: str, modules
 async def test_the_app_serves_what_is_described_as_served(tmp_path: Path) -> None:
     """`x-served: false` marks what this version does not answer; it has to go when that changes."""
     oauth = f'oauth = [{{client_id = "patchworks", client_secret = "file:{tmp_path}/intake.key"}}]'
-    async with running(tmp_path, intake=oauth) as seamline:
+    more = _STOCK.format(directory=tmp_path)
+    async with running(tmp_path, intake=oauth, more=more) as seamline:
         for verb, path, operation in operations():
             url = seamline.app.intake_url + path.replace("{sales_channel}", "web")
             async with seamline.session.request(verb, url, headers={"X-API-Key": INTAKE_KEY}) as answer:

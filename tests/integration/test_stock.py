@@ -15,7 +15,7 @@ from flows.app import composed, telemetry_of
 from runtime.clock import SystemClock
 from tests.contracts.patchworks_sandbox import KEY, LAMP, MUG
 from tests.integration.beside_patchworks import ORDERS, Both, both
-from tests.integration.running import Running, configuration
+from tests.integration.running import INTAKE_KEY, Running, configuration
 
 pytestmark = pytest.mark.anyio
 
@@ -126,3 +126,38 @@ async def test_a_buffer_and_a_share_are_kept_back_and_the_wire_is_never_below_ze
         await at.until(mug=3, lamp=0)
         truths = dict(await at.rows("SELECT sku, truth FROM stock_published"))
         assert truths == {MUG.sku: 7, LAMP.sku: -1}
+
+
+async def test_levels_can_be_fetched_explained_and_reported(tmp_path: Path) -> None:
+    """`GET /v1/stock`, `POST /v1/manifests/stock`, and what people and Prometheus see of both."""
+    async with shop(tmp_path) as at:
+        await at.counts(MUG.sku, 10)
+        await at.counts(LAMP.sku, 3)
+        await at.until(mug=10, lamp=3)
+        headers = {"X-API-Key": INTAKE_KEY}
+        url = f"{at.at.app.intake_url}/v1/stock/web"
+        async with at.sides.session.get(url, headers=headers, params={"limit": "1"}) as answer:
+            first = await answer.json()
+        async with at.sides.session.get(f"{at.at.app.intake_url}{first['next']}", headers=headers) as answer:
+            second = await answer.json()
+        rows = {row["sku"]: (row["available"], row["location"]) for row in (*first["stock"], *second["stock"])}
+        assert rows == {MUG.sku: (10, "MAIN"), LAMP.sku: (3, "MAIN")}
+        async with at.sides.session.get(url, params={"since": second["cursor"]}) as answer:
+            assert answer.status == 401
+        async with at.sides.session.get(url, headers=headers, params={"since": second["cursor"]}) as answer:
+            assert (await answer.json())["stock"] == []
+        since = {"since": "2020-01-01T00:00:00Z"}
+        async with at.sides.session.get(url, headers=headers, params=since) as answer:
+            assert len((await answer.json())["stock"]) == 2
+        elsewhere = {"sku": MUG.sku, "quantity": 12, "location": "ELSEWHERE"}
+        shown = {"levels": [elsewhere, {"sku": LAMP.sku, "quantity": 3}]}
+        url = f"{at.at.app.intake_url}/v1/manifests/stock/web"
+        async with at.sides.session.post(url, headers=headers, json=shown) as answer:
+            assert (answer.status, (await answer.json())["stock"]) == (200, 2)
+        with anyio.fail_after(20):
+            while ("stock.drift", "stock_drift/web") not in [case[:2] for case in await at.at.cases()]:
+                await anyio.sleep(0.05)
+        await at.at.app.stock_standing.look()
+        metrics = await at.at.ops("/metrics")
+        assert 'seamline_stock_drift_units{cause="location",sales_channel="web"} 2.0' in metrics
+        assert 'seamline_stock_waiting{sales_channel="web"} 2.0' in metrics, "their run has not been seen to end"

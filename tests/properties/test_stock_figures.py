@@ -151,9 +151,9 @@ def test_when_everything_has_come_to_rest_the_figure_is_the_erps(steps: Any, on_
 def test_units_leave_the_flight_only_by_a_read_that_began_after_they_were_seen(
     wanted: int, seen: int, seen_at: int | None, read_at: int
 ) -> None:
-    """Rule 8; an order that has grown since counts with what it has grown by."""
+    """Rule 8 (a sighting counts from its end); an order that has grown since counts with what it has grown by."""
     flying = in_flight([UnitsRow("1", "web", wanted, seen, seen_at)], read_at)
-    if seen_at is None or seen_at >= read_at:
+    if seen_at is None or seen_at > read_at:
         assert flying == wanted
     else:
         assert flying == max(0, wanted - seen)

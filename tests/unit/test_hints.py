@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from itertools import pairwise
 
 import anyio
 
-from connectors.fulfil.hints import Hint
-from flows.hints import Hints
+from connectors.fulfil.hints import LEVELS_EVENT, Hint
+from flows.hints import PRODUCTS_MAX, Hints
 from runtime.errors import StoreFull
 from runtime.testing.virtual_time import VirtualLoop
 
@@ -83,6 +83,57 @@ def test_a_hint_that_comes_right_after_a_look_is_looked_at_later() -> None:
 def test_a_model_that_nobody_reads_is_forgotten() -> None:
     """Nothing is called."""
     assert looks(of_nobody) == []
+
+
+def levels(story: Story, *, most: int = 10**6) -> list[tuple[float, int]]:
+    """When levels were asked for, and of how many products."""
+    loop = VirtualLoop()
+    asked: list[tuple[float, int]] = []
+
+    async def read(products: Sequence[int]) -> None:
+        asked.append((loop.time(), len(products)))
+        if len(asked) > most:
+            raise StoreFull("no room")
+
+    async def told() -> None:
+        hints = Hints({}, read)
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(hints.run_levels)
+            await story(hints)
+            tasks.cancel_scope.cancel()
+
+    with asyncio.Runner(loop_factory=lambda: loop) as runner:
+        runner.run(told())
+    return asked
+
+
+async def moving(hints: Hints) -> None:
+    for number in range(40):
+        hints.take(Hint(event=LEVELS_EVENT, model="product.product", ids=(number % 7 + 1,), at=None))
+        await anyio.sleep(0.1)
+    hints.take(Hint(event="product.product.created", model="product.product", ids=(99,), at=None))
+    await anyio.sleep(5)
+
+
+async def flooding(hints: Hints) -> None:
+    for number in range(100):
+        ids = tuple(range(number * 100 + 1, number * 100 + 101))
+        hints.take(Hint(event=LEVELS_EVENT, model="product.product", ids=ids, at=None))
+    await anyio.sleep(5)
+
+
+def test_products_whose_levels_changed_are_named_within_a_second_each_once() -> None:
+    """Seven products that change all the time: one read a second; another event names nobody."""
+    asked = levels(moving)
+    assert [count for _, count in asked] == [7] * len(asked)
+    assert len(asked) == 4
+    assert asked[0][0] == 1.0
+
+
+def test_hints_of_many_products_are_bounded_and_a_full_store_ends_nothing() -> None:
+    """What is beyond is told by the moves."""
+    assert [count for _, count in levels(flooding)] == [PRODUCTS_MAX]
+    assert len(levels(moving, most=1)) == 4
 
 
 def test_a_full_store_does_not_end_the_looking() -> None:

@@ -1,0 +1,239 @@
+"""What people may ask of the store about stock: how a figure comes about, what waits, and what is off. Reads only."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import Literal, TypeVar
+
+import msgspec
+
+from flows.model.bundles import Bundle
+from flows.model.stock import Level, StockSettings, UnitsRow, figure_of, in_flight, place_of
+from flows.reading import Reading
+from runtime.clock import Instant, to_datetime
+
+ORDERS_NAMED_MAX = 20
+T = TypeVar("T", bound=msgspec.Struct)
+Fate = Literal["never published", "waits", "sent", "refused"]
+
+
+class OrderUnits(msgspec.Struct, frozen=True, kw_only=True):
+    """What one order takes of a figure. `seen_at`: when its sale was seen reserved in Fulfil; None: not yet."""
+
+    order: str
+    units: int
+    seen_at: datetime | None
+
+
+class PublishedLevel(msgspec.Struct, frozen=True, kw_only=True):
+    """What a sales channel was told of a SKU last."""
+
+    sales_channel: str
+    sku: str
+    figure: int
+    truth: int
+    previous: int | None
+    sequence: int
+    read_at: datetime
+    changed_at: datetime
+    decided_at: datetime
+    sent_at: datetime | None
+    refused_at: datetime | None
+
+    @property
+    def fate(self) -> Fate:
+        """What became of it."""
+        if self.refused_at is not None:
+            return "refused"
+        return "waits" if self.sent_at is None else "sent"
+
+
+class DriftRow(msgspec.Struct, frozen=True, kw_only=True):
+    """A level that a sales channel shows otherwise than it was told."""
+
+    sales_channel: str
+    cause: str
+    sku: str
+    location: str
+    reported: int
+    published: int | None
+    expected: int | None
+    units: int
+    reported_at: datetime
+    since: datetime
+    corrections: int
+
+
+class StockOf(msgspec.Struct, frozen=True, kw_only=True):
+    """How the figure of one product at one sales channel comes about. What Fulfil says is None before its first read.
+
+    `orders`: of those that take from it so many as are named; `orders_more`: how many are not.
+    """
+
+    sales_channel: str
+    sku: str
+    locations: tuple[int, ...]
+    available: Decimal | None
+    on_hand: Decimal | None
+    read_at: datetime | None
+    in_flight: int
+    orders: tuple[OrderUnits, ...]
+    orders_more: int
+    buffer: int
+    allocation: Decimal
+    quantity_semantics: str
+    own_units: int
+    truth: int | None
+    wire: int | None
+    flow_id: str
+    published: PublishedLevel | None = None
+    waits_since: datetime | None = None
+    """Since when its line waits for its flow, or is on its way."""
+    bundle: tuple[tuple[str, int], ...] = ()
+    """Where the SKU is a bundle here: its components, and how many pieces of each."""
+    drift: tuple[DriftRow, ...] = ()
+
+    @property
+    def fate(self) -> Fate:
+        """What became of the last figure."""
+        return "never published" if self.published is None else self.published.fate
+
+
+async def stock_of(
+    read: Reading,
+    sku: str,
+    settings: Mapping[str, StockSettings],
+    bundles: Mapping[str, Mapping[str, Bundle]],
+) -> list[StockOf]:
+    """How the figures of a SKU come about, at each sales channel that it is published to; under an alias, those of
+    what it stands for. Orders that are not decided on yet are not in them.
+    """
+    aliases = {row.alias: row.sku for row in await read.aliases()}
+    parts = {name: _parts(sku, bundles.get(name, {})) for name in settings}
+    wanted = sorted({aliases.get(each, each) for rows in parts.values() for each, _ in rows})
+    levels: dict[tuple[str, str], Level] = {}
+    for place, each, _, available, on_hand, read_at in await read.query_list("stock_levels_of", wanted):
+        levels[place, each] = Level(Decimal(available), Decimal(on_hand), read_at)
+    units: dict[str, list[UnitsRow]] = {}
+    for each, key, channel, needed, seen, seen_at in await read.query_list("units_of_skus", wanted):
+        units.setdefault(each, []).append(UnitsRow(key, channel, needed, seen, seen_at))
+    published = {row[0]: published_level(row) for row in await read.query_list("stock_published_of", [sku])}
+    drift = [drift_row(row) for row in await read.query("stock_drift_listed", "", "", 10_000)]
+    found = []
+    for channel, how in settings.items():
+        rows = [(aliases.get(each, each), pieces) for each, pieces in parts[channel]]
+        story = _of_bundle(channel, sku, how, rows, levels, units) if sku in bundles.get(channel, {}) else None
+        story = story or _of_product(channel, rows[0][0], how, levels, units)
+        lines = await read.query_list("outgoing_of_lines", [sku], how.flow.flow_id)
+        found.append(
+            msgspec.structs.replace(
+                story,
+                sku=sku,
+                published=published.get(channel),
+                waits_since=to_datetime(Instant(lines[0][3])) if lines else None,
+                drift=tuple(row for row in drift if (row.sales_channel, row.sku) == (channel, sku)),
+            )
+        )
+    return found
+
+
+def _parts(sku: str, rules: Mapping[str, Bundle]) -> list[tuple[str, int]]:
+    rule = rules.get(sku)
+    return [(sku, 1)] if rule is None else [(name, part.quantity) for name, part in rule.components.items()]
+
+
+def _of_product(
+    channel: str,
+    sku: str,
+    how: StockSettings,
+    levels: Mapping[tuple[str, str], Level],
+    units: Mapping[str, Sequence[UnitsRow]],
+) -> StockOf:
+    level, rows = levels.get((place_of(how.locations), sku)), units.get(sku, ())
+    figure = None if level is None else figure_of(how, channel, level, rows)
+    read_at = 0 if level is None else level.read_at
+    takes = [(row, in_flight([row], read_at)) for row in rows]
+    flying = sorted([(row, units_) for row, units_ in takes if units_], key=lambda each: (-each[1], each[0].key))
+    own = sum(row.wanted for row in rows if row.sales_channel == channel)
+    return StockOf(
+        sales_channel=channel,
+        sku=sku,
+        locations=tuple(sorted(set(how.locations))),
+        available=None if level is None else level.available,
+        on_hand=None if level is None else level.on_hand,
+        read_at=None if level is None else to_datetime(Instant(level.read_at)),
+        in_flight=sum(units_ for _, units_ in flying),
+        orders=tuple(
+            OrderUnits(
+                order=row.key,
+                units=units_,
+                seen_at=None if row.seen_at is None else to_datetime(Instant(row.seen_at)),
+            )
+            for row, units_ in flying[:ORDERS_NAMED_MAX]
+        ),
+        orders_more=max(0, len(flying) - ORDERS_NAMED_MAX),
+        buffer=how.buffer,
+        allocation=how.allocation,
+        quantity_semantics=how.quantity_semantics,
+        own_units=0 if how.quantity_semantics == "available" else own,
+        truth=None if figure is None else figure.truth,
+        wire=None if figure is None else figure.wire,
+        flow_id=how.flow.flow_id,
+    )
+
+
+def _of_bundle(
+    channel: str,
+    sku: str,
+    how: StockSettings,
+    parts: Sequence[tuple[str, int]],
+    levels: Mapping[tuple[str, str], Level],
+    units: Mapping[str, Sequence[UnitsRow]],
+) -> StockOf:
+    """The scarcest component says how many there are."""
+    plain = msgspec.structs.replace(how, quantity_semantics="available")
+    stories = [(_of_product(channel, name, plain, levels, units), pieces) for name, pieces in parts]
+    scarcest, pieces = min(stories, key=lambda each: -math.inf if each[0].wire is None else each[0].wire // each[1])
+    return msgspec.structs.replace(
+        scarcest,
+        sku=sku,
+        truth=None if scarcest.truth is None else scarcest.truth // pieces,
+        wire=None if scarcest.wire is None else scarcest.wire // pieces,
+        bundle=tuple(parts),
+    )
+
+
+async def stock_listed(
+    read: Reading, *, sales_channel: str, waiting: bool, refused: bool, limit: int
+) -> list[PublishedLevel]:
+    """What sales channels were told, the oldest change first."""
+    rows = await read.query("stock_listed", sales_channel, int(waiting), int(refused), limit)
+    return [published_level(row) for row in rows]
+
+
+async def drift_listed(read: Reading, *, sales_channel: str, cause: str, limit: int) -> list[DriftRow]:
+    """What is off, by sales channel and cause, the most units first."""
+    return [drift_row(row) for row in await read.query("stock_drift_listed", sales_channel, cause, limit)]
+
+
+def published_level(row: Sequence[object]) -> PublishedLevel:
+    """A row of `stock_published`."""
+    return _struct(row, PublishedLevel)
+
+
+def drift_row(row: Sequence[object]) -> DriftRow:
+    """A row of `stock_drift_listed`."""
+    return _struct(row, DriftRow)
+
+
+def _struct(row: Sequence[object], kind: type[T]) -> T:
+    fields = dict(zip(kind.__struct_fields__, row, strict=True))
+    moments = {
+        name: None if value is None else to_datetime(Instant(int(str(value))))
+        for name, value in fields.items()
+        if name.endswith("_at") or name == "since"
+    }
+    return kind(**{**fields, **moments})

@@ -1,0 +1,103 @@
+"""`seamline stock`: how a figure comes about, what was told, and what is off, for people and machines."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.integration.terminal import Type, typed
+from tests.integration.test_cli_pages import AT, fill
+
+_CONFIG = """
+[store]
+path = "{store}"
+[intake]
+keys = []
+[fulfil]
+token = "env:NOT_NEEDED"
+[fulfil.api]
+base_url = "https://acme.fulfil.io"
+[sales_channels.web]
+format = "shopify"
+sale = {{ channel_id = 3 }}
+[sales_channels.web.stock]
+locations = [4, 7]
+buffer = 1
+quantity_semantics = "on_hand"
+flow = {{ flow_id = "4511" }}
+[sales_channels.web.bundles.GIFT-BOX.components]
+MUG = {{ quantity = 2 }}
+[sales_channels.outlet]
+format = "shopify"
+sale = {{ channel_id = 4 }}
+"""
+
+
+@pytest.fixture
+def seamline(capsys: pytest.CaptureFixture[str]) -> Type:
+    """Type a command: `seamline("stock", "show", "MUG")`."""
+    return typed(capsys)
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> str:
+    """A store in which a mug has been published, one order is in flight, and the sales channel shows one too many."""
+    path = tmp_path / "seamline.toml"
+    path.write_text(_CONFIG.format(store=tmp_path / "store.db"))
+    orders = [("put_units", (f"web/{n}", "MUG", "web" if n else "outlet", 1, 1, 900 + n, AT - 5)) for n in range(25)]
+    fill(
+        tmp_path / "store.db",
+        ("put_stock_level", ("4,7", "MUG", 5, "40", "70", AT)),
+        ("put_stock_level", ("4,7", "LAMP", 6, "3", "3", AT)),
+        *orders,
+        ("put_stock_published", ("web", "MUG", 38, 15, 40, 7 << 32, AT, AT + 1, AT + 2)),
+        ("put_stock_published", ("web", "LAMP", 2, 2, None, 1 + (7 << 32), AT, AT + 1, AT + 2)),
+        ("put_outgoing", ("4511", "MUG", "stock_publisher", b"{}", b"d", AT + 2, 0)),
+        ("stock_sent", (AT + 9, "web", "LAMP", "4511")),
+        ("put_stock_drift", ("web", "MUG", "MAIN", "changed", 39, 38, 38, 1, AT + 3, AT + 3, 0, None)),
+        ("put_alias", ("CUP", "MUG", AT, "somebody", "old name")),
+    )
+    fill(tmp_path / "store.db", ("see_units", (AT - 1, 901, AT - 2)))
+    return str(path)
+
+
+def test_a_figure_is_explained_from_fulfils_to_what_was_told(seamline: Type, config: str) -> None:
+    """Fulfil's, what is in flight and which orders, what is kept back, the truth, the wire, and what became of it."""
+    (story,) = seamline("stock", "show", "MUG", "--config", config, "--json").data["sales_channels"]
+    assert (story["available"], story["on_hand"], story["locations"], story["in_flight"]) == ("40", "70", [4, 7], 24)
+    assert (len(story["orders"]), story["orders_more"], story["own_units"]) == (20, 4, 24)
+    assert (story["buffer"], story["truth"], story["wire"]) == (1, 15, 39)
+    assert (story["published"]["figure"], story["published"]["previous"], story["published"]["sent_at"]) == (
+        38,
+        40,
+        None,
+    )
+    assert [row["cause"] for row in story["drift"]] == ["changed"]
+    said = seamline("stock", "show", "MUG", "--config", config).out
+    assert "40 available, 70 on hand at the locations 4, 7" in said
+    assert "1 for outlet/0" in said or "1 for web/0" in said
+    assert "published: 38 after 40" in said
+    assert "waits since" in said
+
+
+def test_aliases_and_bundles_are_explained_by_what_they_stand_for(seamline: Type, config: str) -> None:
+    """A bundle by its scarcest component; an alias by its product; a SKU that nobody knows says where to look."""
+    (alias,) = seamline("stock", "show", "CUP", "--config", config, "--json").data["sales_channels"]
+    assert (alias["sku"], alias["wire"], alias["published"]) == ("CUP", 39, None)
+    (bundle,) = seamline("stock", "show", "GIFT-BOX", "--config", config, "--json").data["sales_channels"]
+    assert (bundle["bundle"], bundle["truth"], bundle["wire"]) == ([["MUG", 2]], 7, 7)
+    assert "a bundle of 2 of MUG" in seamline("stock", "show", "GIFT-BOX", "--config", config).out
+    unknown = seamline("stock", "show", "NOBODY", "--config", config)
+    assert (unknown.status, "seamline sku explain" in unknown.err) == (1, True)
+
+
+def test_lists_of_what_waits_and_of_what_is_off(seamline: Type, config: str) -> None:
+    """Both for people and as JSON."""
+    assert [row[2] for row in seamline("stock", "list", "--config", config).rows] == ["LAMP", "MUG"]
+    (waits,) = seamline("stock", "list", "--waiting", "--config", config, "--json").data
+    assert (waits["sku"], waits["figure"]) == ("MUG", 38)
+    assert seamline("stock", "list", "--refused", "--config", config, "--json").data == []
+    (row,) = seamline("stock", "drift", "--config", config).rows
+    assert row[:7] == ["web", "changed", "MUG MAIN", "39", "38", "38", "1"]
+    assert seamline("stock", "drift", "outlet", "--config", config, "--json").data == []
