@@ -55,6 +55,8 @@ class Later(msgspec.Struct, frozen=True, kw_only=True):
     cancelled: bool
     refunded: bool = False
     """It has refunds or returns, which have to be looked at with its payload."""
+    judged: bool = False
+    """The gate says something else of it than it said last: it has to be judged with its payload."""
 
 
 class Proving(msgspec.Struct, frozen=True, kw_only=True):

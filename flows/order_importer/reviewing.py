@@ -14,7 +14,7 @@ from flows.model.aliases import under_fulfils_skus
 from flows.model.amendment import Amendment, NotAmendable, amendment_of, differences
 from flows.model.bundles import exploded
 from flows.model.content import content_of
-from flows.model.gate import GateSettings, gate_again
+from flows.model.gate import GateSettings, Verdict, gate_again
 from flows.model.goods_back import GoodsBack, content_without, goods_back, replaced, undealt
 from flows.model.left import is_gone, left_of
 from flows.model.messages import Recheck
@@ -59,10 +59,12 @@ def waits(state: OrderState, later: Later) -> Decision:
 
 
 def reviewed(state: OrderState, later: Later, now: datetime, policy: Policy) -> Decision:
-    """A version without its payload: the same content, a cancel, or what the payload is needed for: edits, refunds."""
+    """A version without its payload: the same again, a cancel, or what the payload is needed for: edits, refunds, and
+    whether it may still be shipped.
+    """
     if later.cancelled:
         return _cancel(state, later, now, policy)
-    if later.content != state.content or later.refunded:
+    if later.content != state.content or later.refunded or later.judged:
         again = look_again(LATER_VERSION)
         return msgspec.structs.replace(decision_of(msgspec.structs.replace(state, later=later)), emits=(again,))
     return _unchanged(state, later)
@@ -150,10 +152,15 @@ def _met(state: OrderState, later: Later) -> OrderState:
     return msgspec.structs.replace(state, version=later.version, cases=without(state, "order.unreadable"))
 
 
+def judged(state: OrderState, message: OrderPresented, gated: GateSettings, now: datetime) -> Verdict:
+    """What the gate says of a version of an order of which a sale is there, or is being made."""
+    received = Instant(state.received_us or message.received_us)
+    return gate_again(message.order, message.proof, gated, received, now)
+
+
 def _judged_again(state: OrderState, message: OrderPresented, gated: GateSettings, now: datetime) -> OrderState:
     """What the gate says of this version. Only news change anything: a person who has released it has the last word."""
-    received = Instant(state.received_us or message.received_us)
-    verdict = gate_again(message.order, message.proof, gated, received, now)
+    verdict = judged(state, message, gated, now)
     if verdict.told == state.gated:
         return state
     state = msgspec.structs.replace(state, gated=verdict.told)

@@ -25,7 +25,7 @@ from flows.order_importer.messages import OrderPresented
 from flows.order_importer.parts import CAUTIOUS, Policy, case_of, decision_of, kept
 from flows.order_importer.refunding import told as told_of_refunds
 from flows.order_importer.reserving import reserving
-from flows.order_importer.reviewing import later_of, reopened, shown_again, waits
+from flows.order_importer.reviewing import judged, later_of, reopened, shown_again, waits
 from runtime.clock import Instant
 from runtime.decision import Decision, Effect, Fact, Repeat, Timer
 
@@ -64,13 +64,12 @@ def _shown(
     gated: GateSettings,
     policy: Policy,
 ) -> Decision:
-    if state.linking is not None:
-        return waits(state, later_of(message))
+    if state.linking is not None or state.status in (Status.CREATING, Status.UNKNOWN):
+        is_news = judged(state, message, gated, now).told != state.gated
+        return waits(state, msgspec.structs.replace(later_of(message), judged=is_news))
     match state.status:
         case Status.IMPORTED:
             return shown_again(state, message, now, settings, gated, policy)
-        case Status.CREATING | Status.UNKNOWN:
-            return waits(state, later_of(message))
         case Status.CANCELLED if state.sale is not None:
             return reopened(state, message, now)
         case _:

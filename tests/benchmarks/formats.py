@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from connectors.fulfil.wire import CreateOrder, encode_create_order
+from flows.app import _GC_THRESHOLDS
 from flows.formats import FORMATS
 from flows.model.order import Order
 from flows.model.proof import prove
@@ -88,6 +89,7 @@ def table(names: Sequence[str]) -> Iterator[str]:
     yield f"{'CPU per order, us':20}{'decoded':>9}{heading}".rstrip()
     gc.collect()
     gc.freeze()
+    gc.set_threshold(*_GC_THRESHOLDS)  # as the process does
     yield from map(measured, names)
 
 

@@ -1,6 +1,6 @@
 """Refunds and returns in any order of arrival, against a Fulfil that ships, and people who make returns by hand.
 
-The interpreter is that of `test_work_on_sales`; the books here have lines, moves and returns.
+The interpreter is `World`; the books here have lines, moves and returns.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import itertools
 from collections import Counter
 from collections.abc import Sequence
 from decimal import Decimal
-from typing import Any, cast
+from typing import Any
 
 import msgspec
 import pytest
@@ -37,9 +37,8 @@ from flows.model.order import (
 from flows.model.order_state import Status
 from flows.order_importer import Policy
 from flows.order_importer.messages import LookForReturns
-from runtime.decision import Decision, Fact
-from tests.properties.test_work_on_sales import SALE, SHIPMENT, Version, World
 from tests.unit.made_orders import line, order, payment, usd
+from tests.world_of_one_order import SALE, SHIPMENT, Version, World
 
 SOLD = {"L1": 3, "L2": 2}
 PRICES = {"L1": 10, "L2": 20}
@@ -146,14 +145,10 @@ class Store(World):
     """The books of one sale with its lines, and the returns of it."""
 
     def __init__(self, arriving: Sequence[Any], answers: Sequence[str] = (), *, policy: Policy = ALL) -> None:
-        super().__init__([each for each in arriving if isinstance(each, Version)], answers, policy=policy)
-        self.inbox.clear()
-        self.inbox.extend(arriving)
+        super().__init__(arriving, answers, policy=policy)
         self.sold: dict[str, int] = {}
         self.shipped: Counter[str] = Counter()
         self.returns: list[GivenBack] = []
-        self.facts: list[Fact] = []
-        self.reads = 0
 
     def step(self, message: Any) -> None:
         match message:
@@ -161,7 +156,7 @@ class Store(World):
                 self.inbox.append(message)
             case Ship():
                 left = self.sold.get(message.line, 0) - self.shipped[message.line]
-                if not self.held:
+                if not self.on_hold:
                     self.shipped[message.line] += max(0, min(message.units, left))
             case ByHand() if self.state.work is None:
                 out = self.shipped[message.line] - self.units(message.line)
@@ -172,14 +167,9 @@ class Store(World):
             case _:
                 super().step(message)
 
-    def apply(self, decision: Decision) -> None:
-        self.facts += decision.facts
-        super().apply(decision)
-
     def looked(self) -> Store:
         """As if the timer had come: cases are looked at again."""
-        self.inbox.append(LookForReturns(no_returns=self.policy.no_returns))
-        return cast("Store", self.run())
+        return self.then(LookForReturns(no_returns=self.policy.no_returns))
 
     # -- Fulfil --------------------------------------------------------------------------------------------------------
 
@@ -219,7 +209,7 @@ class Store(World):
                 )
             case "read_shipments":
                 state = "done" if self.shipped else "assigned"
-                return (Shipment(id=SHIPMENT, number="CS1", state=state, on_hold=self.held),)
+                return (Shipment(id=SHIPMENT, number="CS1", state=state, on_hold=bool(self.on_hold)),)
             case "find_sale_lines":
                 return self.lines(msgspec.json.decode(body))
             case "read_stock_moves":
