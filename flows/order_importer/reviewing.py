@@ -64,7 +64,7 @@ def reviewed(state: OrderState, later: Later, now: datetime, policy: Policy) -> 
     """
     if later.cancelled:
         return _cancel(state, later, now, policy)
-    if later.content != state.content or later.refunded or later.judged:
+    if later.content != state.content or later.refunded or later.news:
         again = look_again(LATER_VERSION)
         return msgspec.structs.replace(decision_of(msgspec.structs.replace(state, later=later)), emits=(again,))
     return _unchanged(state, later)
