@@ -632,7 +632,7 @@ GROUP BY sales_channel, carrier, service_code, service ORDER BY sales_channel, c
 -- A sale was seen with its goods reserved or gone out, by a read that had ended then: (instant, sale, when that read had
 -- begun). What was changed since it began, was not seen. It stands before `put_units`, because a commit takes statements
 -- in this order, and what is sold with it was not seen yet.
-UPDATE order_units SET seen = sold, seen_at = ?1 WHERE sale = ?2 AND sold_at < ?3;
+UPDATE order_units SET seen = sold, seen_at = ?1 WHERE sale = ?2 AND sold_at < ?3 AND seen < sold;
 
 -- name: due_units_of_order
 -- The figures of what was counted of an order change: (instant, key).

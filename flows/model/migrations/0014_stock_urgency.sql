@@ -6,6 +6,10 @@ ALTER TABLE outgoing ADD COLUMN urgency INTEGER NOT NULL DEFAULT 0;      -- the 
 CREATE INDEX stock_due_first ON stock_due (urgency, since, sku);
 CREATE INDEX stock_unread_first ON stock_unread (place, since, product);
 CREATE INDEX stock_level_by_product ON stock_level (place, product);
+DROP INDEX order_units_unseen;
+CREATE INDEX order_units_by_sale ON order_units (sale) WHERE sale IS NOT NULL;
+CREATE INDEX stock_level_by_sku ON stock_level (sku);
+CREATE INDEX stock_published_by_sku ON stock_published (sku);
 DROP INDEX outgoing_waiting;
 CREATE INDEX outgoing_waiting ON outgoing (flow, tries, urgency, since, line) WHERE batch = '' AND stuck = 0;
 
