@@ -55,7 +55,7 @@ class Later(msgspec.Struct, frozen=True, kw_only=True):
     cancelled: bool
     refunded: bool = False
     """It has refunds or returns, which have to be looked at with its payload."""
-    judged: bool = False
+    news: bool = False
     """The gate says something else of it than it said last: it has to be judged with its payload."""
 
 

@@ -15,7 +15,7 @@ from flows.model.amendment import Amendment, NotAmendable, amendment_of, differe
 from flows.model.bundles import exploded
 from flows.model.content import content_of
 from flows.model.gate import GateSettings, Verdict, gate_again
-from flows.model.goods_back import GoodsBack, content_without, goods_back, replaced, undealt
+from flows.model.goods_back import content_without, goods_back, replaced, undealt
 from flows.model.left import is_gone, left_of
 from flows.model.messages import Recheck
 from flows.model.order import FulfilmentStatus, Order
@@ -64,7 +64,7 @@ def reviewed(state: OrderState, later: Later, now: datetime, policy: Policy) -> 
     """
     if later.cancelled:
         return _cancel(state, later, now, policy)
-    if later.content != state.content or later.refunded or later.judged:
+    if later.content != state.content or later.refunded or later.news:
         again = look_again(LATER_VERSION)
         return msgspec.structs.replace(decision_of(msgspec.structs.replace(state, later=later)), emits=(again,))
     return _unchanged(state, later)
@@ -84,7 +84,7 @@ def shown_again(
     goods = undealt(goods_back(message.order, state.currency, state.bundles), state.dealt_with)
     work = Work(goal="edit", target=later, back=goods, no_returns=policy.no_returns, products=message.products)
     if later.content != state.content and is_gone(message.order) and (policy.cancels or not goods):
-        return _cancel(state, later, now, policy, goods)
+        return _cancel(state, later, now, policy, work)
     if later.content != state.content:
         return _edited(state, work, message, now, sale, policy)
     if not goods:
@@ -181,16 +181,14 @@ def _unchanged(state: OrderState, later: Later) -> Decision:
     return _as_known(_met(state, later), later)
 
 
-def _cancel(
-    state: OrderState, later: Later, now: datetime, policy: Policy, goods: tuple[GoodsBack, ...] = ()
-) -> Decision:
+def _cancel(state: OrderState, later: Later, now: datetime, policy: Policy, gone: Work | None = None) -> Decision:
     """The sales channel has cancelled the order, or nothing is left of it. What Fulfil has shipped stands, whatever the
-    sales channel says; what is given back of it, is a return.
+    sales channel says; what is given back of it is a return. `gone`: what would be done if something were left.
     """
     fact = Fact(kind="cancelled_after_import", values={"version": later.version})
     state = msgspec.structs.replace(_met(state, later), changed_to=later.content, changed_delivery=later.delivery)
     if policy.cancels:
-        work = Work(goal="cancel", target=later, back=goods, no_returns=policy.no_returns)
+        work = Work(goal="cancel", target=later) if gone is None else msgspec.structs.replace(gone, goal="cancel")
         return with_facts(begin(state, work), fact)
     state = with_cancel(state, later, "Seamline cannot cancel sales of this tenant", now)
     return concluded(state, fact, trace=True)

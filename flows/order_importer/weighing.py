@@ -66,7 +66,7 @@ def _shown(
 ) -> Decision:
     if state.linking is not None or state.status in (Status.CREATING, Status.UNKNOWN):
         is_news = judged(state, message, gated, now).told != state.gated
-        return waits(state, msgspec.structs.replace(later_of(message), judged=is_news))
+        return waits(state, msgspec.structs.replace(later_of(message), news=is_news))
     match state.status:
         case Status.IMPORTED:
             return shown_again(state, message, now, settings, gated, policy)

@@ -22,7 +22,7 @@ from connectors.fulfil.parties import CONTACTS_BY_EMAIL, Contact, Emails
 from connectors.fulfil.payments import INVOICES
 from connectors.fulfil.records import PREFERENCES, READ_RECORDS, SEARCH_RECORDS, Nobody, Search, SomeRecords
 from connectors.fulfil.returns import FIND_RETURN, ReturnKey
-from connectors.fulfil.sales import ORDER_LINES, SALE_LINES, SALE_PARTIES, SALES, OrderLines, Sale
+from connectors.fulfil.sales import ORDER_LINES, SALE_LINES, SALE_PARTIES, SALES, SHIPPED_LINES, OrderLines, Sale
 from connectors.fulfil.shipments import DROP_SHIPMENTS, SHIPMENTS
 from connectors.fulfil.stock import (
     PRODUCT_INVENTORY,
@@ -66,7 +66,7 @@ def example(kind: str) -> Ask[Any]:
     read = READS[kind]
     if read.question is not Find:
         return read(QUESTIONS[read.question])
-    (model,) = (each for each in MODELS if each.find.kind == kind)
+    (model,) = (each for each in (*MODELS, SHIPPED_LINES) if each.find.kind == kind)
     return read(Find(by=min(model.by), values=(5,)))
 
 

@@ -12,6 +12,7 @@ import pytest
 from connectors.fulfil.sales import Sale
 from connectors.fulfil.wire import SaleFound
 from flows.model.messages import Recheck, Record
+from flows.model.order import Risk
 from flows.model.order_state import Linking, OrderState, Status
 from flows.order_importer import OrderUnreadable, decide
 from flows.order_importer.linking import compared, linkable, linked, may_be_id
@@ -266,6 +267,14 @@ def test_a_version_that_comes_while_a_sale_is_looked_up_waits_for_the_answer() -
     refused = answered(state, found())
     assert (refused.state.delivery, refused.state.later, refused.keeps) == (5, None, 5)
     assert [emit.message for emit in refused.emits] == [Recheck(because="later version")]
+
+
+def test_a_version_that_comes_while_a_sale_is_looked_up_is_judged_when_it_is_linked() -> None:
+    """It is the same order, at high risk by now: it is looked at with its payload, and kept back."""
+    risky = shown(V2, 5, risk=Risk.HIGH)
+    decision = answered(weighed(linking(), risky).state, found(SALE))
+    assert Recheck(because="later version") in [emit.message for emit in decision.emits]
+    assert kinds(weighed(decision.state, risky).state) == ["order.on_hold"]
 
 
 @pytest.mark.parametrize(
