@@ -25,6 +25,7 @@ from connectors.fulfil.models import Ids
 from connectors.fulfil.sales import SALES
 from connectors.fulfil.sales import Sale as SaleRow
 from connectors.fulfil.stock import STOCK_LEVELS, STOCK_MOVES, StockLevel, StockMove, StockQuestion
+from connectors.fulfil.wire import Product
 from connectors.patchworks.config import IntakeSettings
 from connectors.patchworks.requests import StartFlow
 from connectors.patchworks.starts import StartPolicy
@@ -83,8 +84,8 @@ class StockFulfil(Fulfil):
 
     def stock(self, sku: str, quantity: str, *, active: bool = True) -> int:
         """Make a product that has so many."""
-        self.add(sku, active=active)
-        product = max(self.products)
+        product = len(self.products) + 1
+        self.products[product] = Product(id=product, code=sku, name=sku, active=active)
         self.on_hand[product] = Decimal(quantity)
         return product
 
