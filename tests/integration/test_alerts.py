@@ -18,6 +18,7 @@ from runtime.journal.upkeep import Room
 
 DEPLOY = Path(__file__).resolve().parents[2] / "deploy"
 RULES, RULES_TEST = DEPLOY / "prometheus" / "alerts.yaml", DEPLOY / "prometheus" / "alerts_test.yaml"
+RULES_TESTS = (RULES_TEST, DEPLOY / "prometheus" / "alerts_hours_test.yaml")
 BOARD = DEPLOY / "grafana" / "orders.json"
 
 _OF_THE_CLIENT = {
@@ -82,7 +83,7 @@ def test_prometheus_accepts_the_rules() -> None:
 @needs_promtool
 def test_the_rules_fire_and_stay_quiet() -> None:
     """The rules' own tests pass."""
-    tested = promtool("test", "rules", RULES_TEST)
+    tested = promtool("test", "rules", *RULES_TESTS)
     assert tested.returncode == 0, tested.stdout + tested.stderr
 
 
@@ -103,7 +104,7 @@ def test_a_rule_that_never_fires_fails_its_test(tmp_path: Path) -> None:
 @pytest.mark.parametrize("alert", alerts())
 def test_an_alert_is_tested_both_ways(alert: str) -> None:
     """For each alert there is a moment at which it must fire, and one at which it must not."""
-    text = RULES_TEST.read_text(encoding="utf-8")
+    text = "".join(tests.read_text(encoding="utf-8") for tests in RULES_TESTS)
     assert re.search(rf"alertname: {alert}, exp_alerts: \[\] ", text), "no test keeps it quiet"
     assert re.search(rf"alertname: {alert}\n +exp_alerts:\n +- exp_labels", text), "no test makes it fire"
 
