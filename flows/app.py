@@ -27,29 +27,24 @@ from connectors.patchworks.listings import ListingPage
 from connectors.patchworks.manifests import ManifestPage
 from connectors.patchworks.stock_manifests import StockPage
 from flows import events as business_events
-from flows.actors import engine_of, flow_targets, places_of, polled, stock_settings, told_channels
+from flows.actors import engine_of, flow_targets, places_of, stock_settings, told_channels
 from flows.backfill import NAME as BACKFILL
 from flows.backfill import ask as ask_for_backfill
 from flows.catalogue import KEY as CATALOGUE_KEY
 from flows.catalogue import NAME as CATALOGUE
 from flows.catalogue import Catalogue, Sync
-from flows.catalogue_refresh import KEY as REFRESH_KEY
 from flows.catalogue_refresh import NAME as CATALOGUE_REFRESH
-from flows.catalogue_refresh import Refresh
 from flows.config import Config
-from flows.customers import KEY as CUSTOMERS_KEY
 from flows.customers import NAME as CUSTOMERS
-from flows.customers import ReadBack
 from flows.desk import NAME as DESK
 from flows.doors import Doors, public_routes
+from flows.first_messages import first_messages
 from flows.forecast import Forecast
 from flows.fulfilment_watcher import NAME as FULFILMENT_WATCHER
 from flows.fulfilment_watcher import ORDERS as ORDER_FULFILMENTS
 from flows.fulfilment_watcher import (
     FulfilmentPageReceived,
-    LookAtHeld,
     Watch,
-    held_key,
     told_key,
     watch_key,
     watched_models,
@@ -57,7 +52,6 @@ from flows.fulfilment_watcher import (
 from flows.gauges import register_gauges
 from flows.hints import Hints
 from flows.listings import NAME as LISTINGS
-from flows.listings import Expect
 from flows.listings import PageReceived as ListingPageReceived
 from flows.listings import key_of as listings_key_of
 from flows.manifests import NAME as MANIFESTS
@@ -68,29 +62,24 @@ from flows.model.outgoing import FLOW_STARTS
 from flows.model.runs import RUN_FOLLOWER
 from flows.model.schema import ORDERS
 from flows.model.skus import SkuIndex
-from flows.model.stock import STOCK_READER, LookLevels, ReadProducts, StockSettings, place_key
+from flows.model.stock import STOCK_READER, ReadProducts, place_key
 from flows.order_importer import NAME as ORDER_IMPORTER
 from flows.order_importer import OrderImporter
 from flows.order_importer.asking import link_order, patch_order
 from flows.order_poll import NAME as ORDER_POLL
-from flows.order_poll import Poll
-from flows.order_poll import key_of as poll_key_of
 from flows.outside import outsides_of
 from flows.pulling import fulfilments_read_by
 from flows.pulse import Pulse
 from flows.release import NAME as CAUSE_RELEASES
 from flows.release import paused, release, release_cause
 from flows.run_recovery import NAME as RUN_RECOVERY
-from flows.run_recovery import SWEEP_KEY, Sweep
 from flows.sku_aliases import KEY as ALIASES_KEY
 from flows.sku_aliases import NAME as SKU_ALIASES
-from flows.sku_aliases import CheckAliases, decide_on_alias
+from flows.sku_aliases import decide_on_alias
 from flows.standing import Standing
-from flows.stock_backlog import KEY as BACKLOG_KEY
 from flows.stock_backlog import NAME as STOCK_BACKLOG
-from flows.stock_backlog import CountUnits
 from flows.stock_drift import NAME as STOCK_DRIFT
-from flows.stock_drift import StockReported, SumUp
+from flows.stock_drift import StockReported
 from flows.stock_drift import key_of as drift_key_of
 from flows.stock_moves import KEY as MOVES_KEY
 from flows.stock_moves import NAME as STOCK_MOVES
@@ -358,10 +347,16 @@ async def composed(config: Config, clock: Clock, telemetry: Telemetry) -> AsyncI
         await stack.enter_async_context(_running(supervisor))
         await engine.prepare()
         await catalogue.load()
-        await _begin(engine, config, stock_pulse)
+        await engine.post_all(first_messages(config))
         engine.supervise(supervisor)
         supervisor.add("hints", app.hints.run)
         if stock_settings(config):
+            stock_pulse.posts(
+                (
+                    partial(engine.post, STOCK_PUBLISHER, PUBLISHER_KEY, PublishDue()),
+                    partial(engine.post, STOCK_SIGHTINGS, SIGHTINGS_KEY, LookForSales()),
+                )
+            )
             supervisor.add("stock pulse", stock_pulse.run)
             supervisor.add("hints of levels", app.hints.run_levels)
             supervisor.add("stock standing", app.stock_standing.run)
@@ -452,46 +447,6 @@ async def _measure_lag(clock: Clock, emit: Callable[[Any], None]) -> None:
         before = clock.monotonic()
         await anyio.sleep(_LAG_EVERY_S)
         emit(runtime_events.LoopLag(seconds=max(0.0, clock.monotonic() - before - _LAG_EVERY_S)))
-
-
-async def _begin(engine: Engine, config: Config, stock_pulse: Pulse) -> None:
-    """The first messages, to those who then work on schedule."""
-    await engine.post(CATALOGUE, CATALOGUE_KEY, Sync())
-    await engine.post(CATALOGUE_REFRESH, REFRESH_KEY, Refresh())
-    await engine.post(SKU_ALIASES, ALIASES_KEY, CheckAliases())
-    await engine.post(CUSTOMERS, CUSTOMERS_KEY, ReadBack())
-    if config.recovery is not None:
-        await engine.post(RUN_RECOVERY, SWEEP_KEY, Sweep())
-    for name in polled(config):
-        await engine.post(ORDER_POLL, poll_key_of(name), Poll())
-    for name in config.listings:
-        await engine.post(LISTINGS, listings_key_of(name), Expect())
-    await engine.post(STOCK_BACKLOG, BACKLOG_KEY, CountUnits())
-    if stock := stock_settings(config):
-        await _begin_stock(engine, stock, stock_pulse)
-    await _begin_shipments(engine)
-
-
-async def _begin_shipments(engine: Engine) -> None:
-    """Have shipments read, and what is held looked at again: a carrier may have been mapped."""
-    for kind in watched_models().values():
-        await engine.post(FULFILMENT_WATCHER, watch_key(kind), Watch())
-    await engine.post(FULFILMENT_WATCHER, held_key(), LookAtHeld())
-
-
-async def _begin_stock(engine: Engine, stock: Mapping[str, StockSettings], pulse: Pulse) -> None:
-    """Have the moves read, and every level once; then figures and sightings are looked at with each beat."""
-    await engine.post(STOCK_MOVES, MOVES_KEY, ReadMoves())
-    for place in places_of(stock):
-        await engine.post(STOCK_READER, place_key(place), LookLevels())
-    for name in stock:
-        await engine.post(STOCK_DRIFT, drift_key_of(name), SumUp())
-    pulse.posts(
-        (
-            partial(engine.post, STOCK_PUBLISHER, PUBLISHER_KEY, PublishDue()),
-            partial(engine.post, STOCK_SIGHTINGS, SIGHTINGS_KEY, LookForSales()),
-        )
-    )
 
 
 def _poster(session: Session, url: str) -> Post:

@@ -19,7 +19,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 from flows.demo.orders import GeneratedOrder, Mix, generate
 from runtime.testing.crash import CRASH_POINTS
-from tests.crash.world import PRODUCTS, READY_WITHIN_S, ROOT, Settings, World, opened
+from tests.crash.world import PRODUCTS, READY_WITHIN_S, ROOT, UNDER_LOAD, Settings, World, opened
 
 pytestmark = pytest.mark.anyio
 
@@ -28,10 +28,10 @@ _ORDERS = 20
 _NTH = {
     "intake.before_journal": 6,
     "intake.before_answer": 6,
-    "journal.before_commit": 14,
-    "journal.after_commit": 14,
-    "step.before_journal": 8,
-    "step.after_journal": 8,
+    "journal.before_commit": 5,
+    "journal.after_commit": 5,
+    "step.before_journal": 3,
+    "step.after_journal": 3,
     "effect.before_call": 6,
     "effect.after_call": 6,
     "outcome.before_journal": 6,
@@ -103,7 +103,7 @@ def _orders(point: str) -> list[GeneratedOrder]:
 
 async def _die_and_return(world: World, point: str) -> None:
     """Under load, let the process die at the point; start it again; wait until every order is acknowledged."""
-    await world.start(die=f"{point}:{_NTH[point]}")
+    await world.start(die=f"{UNDER_LOAD}{point}:{_NTH[point]}")
     with anyio.fail_after(20):
         async with anyio.create_task_group() as tasks:
 

@@ -33,11 +33,12 @@ pytestmark = pytest.mark.anyio
 SEED = 17
 _PER_LIFE = 2
 _DEATHS = [
-    *(f"journal.after_commit:{nth}" for nth in range(7, 15)),
-    *(f"journal.before_commit:{nth}" for nth in (9, 11)),
-    *(f"outcome.before_journal:{nth}" for nth in (6, 8)),
+    f"{point}:{nth}"
+    for nth in range(8, 21)
+    for point in ("journal.after_commit", "journal.before_commit", "outcome.before_journal")
 ]
 """From the end of a sweep's lists until the payloads it found are decided on; which step it is varies a little."""
+_DEATHS_MIN, _BETWEEN_MIN = 8, 2
 _PATCHWORKS = """\
 [patchworks]
 token = "env:SEAMLINE_CRASH_KEY"
@@ -94,7 +95,7 @@ def accepted_and_not_decided(world: World, placed: dict[str, str]) -> int:
 
 @pytest.mark.timeout(120)
 async def test_a_death_between_the_accept_of_a_payload_and_its_decision_doubles_nothing(tmp_path: Path) -> None:
-    """A dozen deaths on one store, two more failed runs before each; some of them hit exactly there."""
+    """Many deaths on one store, two more failed runs before each, until some of them have hit exactly there."""
     async with open_sandbox(hub_config()) as hub:
         placed: dict[str, str] = {}
         between = 0
@@ -104,6 +105,8 @@ async def test_a_death_between_the_accept_of_a_payload_and_its_decision_doubles_
                 placed |= await place(hub)
                 await die(world, point)
                 between += accepted_and_not_decided(world, placed)
+                if len(placed) >= _PER_LIFE * _DEATHS_MIN and between >= _BETWEEN_MIN:
+                    break
             assert await world.start()
             with anyio.fail_after(20):
                 while len((await world.books())["sales"]) < len(placed):

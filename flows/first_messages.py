@@ -1,0 +1,69 @@
+"""What those are told who work on schedule, each time the process starts: one transaction, before anything else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from flows.actors import places_of, polled, stock_settings
+from flows.catalogue import KEY as CATALOGUE_KEY
+from flows.catalogue import NAME as CATALOGUE
+from flows.catalogue import Sync
+from flows.catalogue_refresh import KEY as REFRESH_KEY
+from flows.catalogue_refresh import NAME as CATALOGUE_REFRESH
+from flows.catalogue_refresh import Refresh
+from flows.config import Config
+from flows.customers import KEY as CUSTOMERS_KEY
+from flows.customers import NAME as CUSTOMERS
+from flows.customers import ReadBack
+from flows.fulfilment_watcher import NAME as FULFILMENT_WATCHER
+from flows.fulfilment_watcher import LookAtHeld, Watch, held_key, watch_key, watched_models
+from flows.listings import NAME as LISTINGS
+from flows.listings import Expect
+from flows.listings import key_of as listings_key_of
+from flows.model.stock import STOCK_READER, LookLevels, place_key
+from flows.order_poll import NAME as ORDER_POLL
+from flows.order_poll import Poll
+from flows.order_poll import key_of as poll_key_of
+from flows.run_recovery import NAME as RUN_RECOVERY
+from flows.run_recovery import SWEEP_KEY, Sweep
+from flows.sku_aliases import KEY as ALIASES_KEY
+from flows.sku_aliases import NAME as SKU_ALIASES
+from flows.sku_aliases import CheckAliases
+from flows.stock_backlog import KEY as BACKLOG_KEY
+from flows.stock_backlog import NAME as STOCK_BACKLOG
+from flows.stock_backlog import CountUnits
+from flows.stock_drift import NAME as STOCK_DRIFT
+from flows.stock_drift import SumUp
+from flows.stock_drift import key_of as drift_key_of
+from flows.stock_moves import KEY as MOVES_KEY
+from flows.stock_moves import NAME as STOCK_MOVES
+from flows.stock_moves import ReadMoves
+from runtime.decision import Emit, Message
+
+
+def first_messages(config: Config) -> tuple[Emit, ...]:
+    """To whom, by which key, what."""
+    return tuple(Emit(channel=channel, key=key, message=message) for channel, key, message in _first(config))
+
+
+def _first(config: Config) -> Iterator[tuple[str, str, Message]]:
+    yield CATALOGUE, CATALOGUE_KEY, Sync()
+    yield CATALOGUE_REFRESH, REFRESH_KEY, Refresh()
+    yield SKU_ALIASES, ALIASES_KEY, CheckAliases()
+    yield CUSTOMERS, CUSTOMERS_KEY, ReadBack()
+    if config.recovery is not None:
+        yield RUN_RECOVERY, SWEEP_KEY, Sweep()
+    for name in polled(config):
+        yield ORDER_POLL, poll_key_of(name), Poll()
+    for name in config.listings:
+        yield LISTINGS, listings_key_of(name), Expect()
+    yield STOCK_BACKLOG, BACKLOG_KEY, CountUnits()
+    if stock := stock_settings(config):  # the moves, and every level once; the pulse sees to figures and sightings
+        yield STOCK_MOVES, MOVES_KEY, ReadMoves()
+        for place in places_of(stock):
+            yield STOCK_READER, place_key(place), LookLevels()
+        for name in stock:
+            yield STOCK_DRIFT, drift_key_of(name), SumUp()
+    for kind in watched_models().values():
+        yield FULFILMENT_WATCHER, watch_key(kind), Watch()
+    yield FULFILMENT_WATCHER, held_key(), LookAtHeld()  # a carrier may have been mapped
