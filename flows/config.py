@@ -21,6 +21,7 @@ from flows.model.fulfilments import FulfilmentSettings
 from flows.model.gate import OPEN_GATE, GateSettings
 from flows.model.listings import ListingSettings
 from flows.model.on_demand import OnDemandSettings
+from flows.model.payments import PaymentSettings
 from flows.model.sale import SaleSettings
 from flows.model.stock import StockSettings
 from runtime.config import Secret
@@ -183,6 +184,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     """Which failed runs of Patchworks are recovered. Not set: none."""
     on_demand: dict[str, OnDemandSettings] = {}
     """Callback flows of Patchworks that read the orders of a sales channel, by its name."""
+    payments: PaymentSettings | None = None
+    """How payments that come after the import are recorded in Fulfil. Not set: they are not."""
     listings: dict[str, ListingSettings] = {}
     """Sales channels whose listings are checked daily, by name."""
     store: StoreSettings = StoreSettings()
