@@ -333,20 +333,25 @@ class _Mapping:
             if payment.gateway is None:
                 reason = "The order was paid through several gateways, but has no transactions that say how much each."
                 raise _Stop(Unmappable(reason))
-            method = self.settings.gateways.get(payment.gateway)
-            if method is None and self.suspense is not None:
-                method = self.suspense.gateway
-            if method is None:
-                raise _Stop(Unmapped("gateway", payment.gateway))
+            sent_as = self.gateway(payment.gateway)
             sent.append(
                 wire.Payment(
                     amount=self.taken(payment, alone=len(taken) == 1),
-                    method=method,
+                    method=sent_as,
                     state="success",
                     provider_reference=payment.id or None,
                 )
             )
         return sent
+
+    def gateway(self, name: str) -> str:
+        gateways = self.settings.gateways
+        approved = None if self.suspense is None else self.suspense.gateway
+        if name not in gateways and approved is not None:
+            return approved
+        if name not in gateways:
+            raise _Stop(Unmapped("gateway", name))
+        return gateways[name]
 
     def taken(self, payment: Payment, *, alone: bool) -> Decimal:
         """The payment in the sale's currency: a whole total on one side is the whole total on the other."""
