@@ -265,7 +265,7 @@ def _fact(fact: FactRow) -> str:
 def _payment(values: Mapping[str, Any]) -> str:
     """A payment in Fulfil, and whether Seamline or somebody else has put it there."""
     named = "{what} {payment} of {amount}".format_map(_Values(values))
-    if values.get("state") == "cancelled":
+    if values.get("state") in ("cancelled", "voided"):
         return f"{named} is not, or no longer, in Fulfil"
     how = "was in Fulfil already" if values.get("found") else "recorded in Fulfil"
     return f"{named} {how}"

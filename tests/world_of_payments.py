@@ -10,7 +10,7 @@ from __future__ import annotations
 import itertools
 import sqlite3
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any, Self
@@ -19,6 +19,7 @@ import msgspec
 import pytest
 from multidict import CIMultiDict, CIMultiDictProxy
 
+from connectors.fulfil.calls import decode_on_record
 from connectors.fulfil.sandbox import SalesChannel, SandboxConfig
 from connectors.fulfil.sandbox.books import Books
 from connectors.fulfil.sandbox.calls import Calls
@@ -27,6 +28,7 @@ from connectors.fulfil.sandbox.operations import Operations, Request
 from connectors.fulfil.table import READS, WRITES
 from connectors.fulfil.tenant import Tenant
 from connectors.http import Answer
+from flows.model.gate import OPEN_GATE, GateSettings
 from flows.model.messages import Recheck
 from flows.model.order import Order
 from flows.model.order_state import OrderState
@@ -99,8 +101,11 @@ class Erp:
             raise Refusal("this is refused")
         write, read = WRITES.get(kind), READS.get(kind)
         if write is not None:
-            answer = self._send(write.verb, write.path, body)
-            return write.decode(answer, body)
+            path, sent = write.path, body
+            if write.on_record:
+                stored = decode_on_record(body)
+                path, sent = path.format(model=stored.model, id=stored.id), bytes(stored.send)
+            return write.decode(self._send(write.verb, path, sent), body)
         assert read is not None
         question = msgspec.json.decode(body, type=read.question)
         return self._read(read, question)
@@ -177,8 +182,15 @@ class World:
     """Everything, and what is still to be decided: (actor, key, message)."""
 
     def __init__(
-        self, *, rules: RecordRules = RULES, settings: SaleSettings = SALE_SETTINGS, policy: Policy = POLICY, **erp: Any
+        self,
+        *,
+        rules: RecordRules = RULES,
+        settings: SaleSettings = SALE_SETTINGS,
+        policy: Policy = POLICY,
+        gate: GateSettings = OPEN_GATE,
+        **erp: Any,
     ) -> None:
+        self.gate = gate
         self.clock, self.settings, self.policy = FixedClock(), settings, policy
         self.erp, self.journal = Erp(self.clock, **erp), Journal()
         self.events: list[Any] = []
@@ -218,22 +230,34 @@ class World:
         """To the end, timers included; each choice says whether an outcome goes before a message."""
         chosen = itertools.chain(choices, itertools.repeat(True))
         for _ in range(4_000):
-            free = next((each for each in self.inbox if each[:2] not in self.busy), None)
-            if self.outcomes and (free is None or next(chosen)):
-                actor, key, outcome = self.outcomes.popleft()
-                if not isinstance(outcome, EffectAbsent):
-                    self.busy.pop((actor, key), None)
-                self._step(actor, key, outcome)
-            elif free is not None:
-                self.inbox.remove(free)
-                self._step(*free)
-            elif self.timers:
-                (actor, key, _), timer = self.timers.popitem()
-                self.clock.moment = max(self.clock.moment, timer.due)
-                self.inbox.append((actor, key, timer.message))
-            else:
+            if not self.run_one(chosen) and not self.elapses():
                 return self
         pytest.fail("it never comes to rest")
+
+    def elapses(self) -> bool:
+        """Time passes until the next timer is due, if there is one."""
+        if not self.timers:
+            return False
+        (actor, key, name), timer = min(self.timers.items(), key=lambda each: each[1].due)
+        del self.timers[actor, key, name]
+        self.clock.moment = max(self.clock.moment, timer.due)
+        self.inbox.append((actor, key, timer.message))
+        return True
+
+    def run_one(self, choices: Iterator[bool] | None = None) -> bool:
+        """One step, if there is one without waiting for a timer."""
+        free = next((each for each in self.inbox if each[:2] not in self.busy), None)
+        if self.outcomes and (free is None or choices is None or next(choices)):
+            actor, key, outcome = self.outcomes.popleft()
+            if not isinstance(outcome, EffectAbsent):
+                self.busy.pop((actor, key), None)
+            self._step(actor, key, outcome)
+            return True
+        if free is None:
+            return False
+        self.inbox.remove(free)
+        self._step(*free)
+        return True
 
     # -- the runtime ---------------------------------------------------------------------------------------------------
 
@@ -279,7 +303,7 @@ class World:
             message = self.shown[key, state.later.delivery]
         if isinstance(message, Order):
             shown = self._presented(key, message)
-            return told_to_mapper(presented(state, shown, now, self.settings, policy=self.policy))
+            return told_to_mapper(presented(state, shown, now, self.settings, self.gate, self.policy))
         return told_to_mapper(decide(state, message, now, self.policy))
 
     def _presented(self, key: str, order: Order) -> OrderPresented:

@@ -15,8 +15,11 @@ from runtime.rule import RuleBroken
 PAYMENT_MAPPER: Final = "payment_mapper"
 """The actor that knows what Fulfil has to have of an order's payments; its keys are orders."""
 
-State = Literal["authorized", "completed", "cancelled"]
-"""Where a transaction stands, or shall stand, in Fulfil. Only `completed` is money that was taken (rule 5)."""
+State = Literal["authorized", "completed", "cancelled", "voided"]
+"""Where a transaction stands, or shall stand, in Fulfil. Only `completed` is money that was taken (rule 5). An
+authorisation is `cancelled` there when its captures stand for it, and `voided` when nobody is to capture it any more.
+"""
+ENDED: Final = ("cancelled", "voided")
 
 
 class TendersSeen(Message, frozen=True, kw_only=True):

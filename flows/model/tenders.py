@@ -145,14 +145,25 @@ def is_over(authorisation: TenderEvent, tenders: Sequence[TenderEvent]) -> bool:
     """Whether an authorisation reserves nothing that Fulfil has to know of: it is voided, or something of it has been
     captured, and from then on its captures stand for it.
     """
+    return is_voided(authorisation, tenders) or _is_captured(authorisation, tenders)
+
+
+def is_voided(authorisation: TenderEvent, tenders: Sequence[TenderEvent]) -> bool:
+    """Whether nobody is to capture anything of it, and nobody has."""
+    voids = _of_it(authorisation, tenders, PaymentKind.VOID)
+    return voids and not _is_captured(authorisation, tenders)
+
+
+def _is_captured(authorisation: TenderEvent, tenders: Sequence[TenderEvent]) -> bool:
+    same = any(each.kind in TAKES and each.id == authorisation.id for each in tenders)
+    return same or _of_it(authorisation, tenders, PaymentKind.CAPTURE)
+
+
+def _of_it(authorisation: TenderEvent, tenders: Sequence[TenderEvent], kind: PaymentKind) -> bool:
+    """Whether there is such an event of it; of a lone authorisation it is, unless it says otherwise."""
     alone = sum(each.kind is PaymentKind.AUTHORISATION for each in tenders) == 1
     return any(
-        (each.kind in TAKES and each.id == authorisation.id)
-        or (
-            each.kind in (PaymentKind.CAPTURE, PaymentKind.VOID)
-            and (each.parent == authorisation.id or (alone and not each.parent))
-        )
-        for each in tenders
+        each.kind is kind and (each.parent == authorisation.id or (alone and not each.parent)) for each in tenders
     )
 
 

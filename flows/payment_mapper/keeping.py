@@ -25,7 +25,7 @@ from flows.exceptions.kinds import ExceptionCase
 from flows.model.money import ZERO, exactly
 from flows.model.order import PaymentKind
 from flows.model.payments import GatewaySettings, State
-from flows.model.tenders import TAKES, TenderEvent, day_of, is_over
+from flows.model.tenders import TAKES, TenderEvent, day_of, is_over, is_voided
 
 Status = Literal["in_sale", "covered", "over", "due", "recorded", "blocked", "refused", "disputed", "dealt_with"]
 """`covered`: it is part of a sum that was known before. `over`: nothing has to be in Fulfil. `blocked`: something here
@@ -109,7 +109,7 @@ def kept_with(
     for tender in tenders:
         match tender.kind:
             case PaymentKind.AUTHORISATION:
-                keeping.authorised(tender, over=is_over(tender, tenders))
+                keeping.authorised(tender, over=is_over(tender, tenders), voided=is_voided(tender, tenders))
             case PaymentKind.VOID:
                 keeping.voided(tender)
             case PaymentKind.CHARGEBACK:
@@ -126,27 +126,27 @@ class _Keeping:
     def __init__(self, found: dict[str, Kept], rules: RecordRules, now: datetime) -> None:
         self.found, self.rules, self.now = found, rules, now
 
-    def authorised(self, tender: TenderEvent, *, over: bool) -> None:
+    def authorised(self, tender: TenderEvent, *, over: bool, voided: bool) -> None:
         known = self.found.get(tender.key)
         if known is not None:
             if over:
-                self.end(tender.key, known)
+                self.end(tender.key, known, "voided" if voided else "cancelled")
         elif over:
             self.found[tender.key] = Kept(reference=tender.id, tender=tender, amount=tender.amount, status="over")
         else:
             self.found[tender.key] = self.record(tender, tender.id, tender.amount, "authorized")
 
-    def end(self, key: str, known: Kept) -> None:
+    def end(self, key: str, known: Kept, wanted: State) -> None:
         """An authorisation that may be in Fulfil is not to be any more."""
         if known.wanted == "authorized":
             status: Status = "over" if known.status == "blocked" else "due"
-            self.found[key] = msgspec.structs.replace(known, wanted="cancelled", status=status, why="", cause="")
+            self.found[key] = msgspec.structs.replace(known, wanted=wanted, status=status, why="", cause="")
 
     def vanished(self, told: Collection[str]) -> None:
         """An authorisation that was only derived, and that nothing speaks of any more, is over."""
         for key, known in list(self.found.items()):
             if known.tender.derived and key not in told:
-                self.end(key, known)
+                self.end(key, known, "cancelled")
 
     def voided(self, tender: TenderEvent) -> None:
         """Of an authorisation it is the end. What was taken and is voided went back."""

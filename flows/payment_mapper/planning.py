@@ -20,6 +20,7 @@ import msgspec
 
 from connectors.fulfil.payments import Gateway, SalePayment, Transaction
 from flows.model.money import ZERO, exactly
+from flows.model.payments import ENDED
 from flows.payment_mapper.parts import Entry
 
 Move = Literal["authorise", "capture", "process", "cancel"]
@@ -96,8 +97,8 @@ class _Plan:
 
     @exactly
     def step(self) -> Next:
-        if self.entry.wanted == "cancelled":
-            return self._cancelled()
+        if self.entry.wanted in ENDED:
+            return self._ended()
         same = [
             each
             for each in self.live
@@ -112,13 +113,15 @@ class _Plan:
                 return by_hand
         return self._made_on()
 
-    def _cancelled(self) -> Next:
+    def _ended(self) -> Next:
         """An authorisation that is over. A draft reserves nothing, and what is not there need not be ended."""
+        entry = self.entry
         for each in self.live:
-            if (each.provider_reference, each.type) == (self.entry.reference, "charge"):
+            if (each.provider_reference, each.type) == (entry.reference, "charge"):
                 if each.state in ("authorized", "in-progress"):
                     return NeedsMove(each.id, "cancel")
-                return IsThere(each.id)
+                if each.state in _TAKEN and entry.wanted == "voided":
+                    return Impossible(f"{entry.reference} was captured in Fulfil, and is voided in the sales channel")
         return IsThere(None)
 
     def _on_from(self, found: Transaction) -> Next:
@@ -141,14 +144,21 @@ class _Plan:
         entry = self.entry
         for each in self.live:
             if each.type == entry.type and each.state in _TAKEN and self._is_free(each):
-                captured = entry.parent and each.provider_reference == entry.parent and each.amount == entry.amount
-                if captured or self._is_alike(each):
+                if entry.type == "charge" and entry.parent and each.provider_reference == entry.parent:
+                    return self._captured_there(each)
+                if self._is_alike(each):
                     return IsThere(each.id)
         if entry.type == "charge":
             for payment in self.payments:
                 if not payment.transactions and self._stands_alone(payment):
                     return IsThere(None)
         return None
+
+    def _captured_there(self, each: Transaction) -> Next:
+        """Fulfil has captured the authorisation itself."""
+        if each.amount == self.entry.amount:
+            return IsThere(each.id)
+        return Impossible(f"Fulfil itself has captured {each.amount} of {self.entry.parent}")
 
     def _is_free(self, each: Transaction) -> bool:
         return each.id not in self.claimed
