@@ -152,7 +152,8 @@ def _case(case: CaseRow, now: datetime) -> str:
     stake = f" At stake: {case.amount} {case.currency}." if case.amount and case.currency else ""
     ends = "It never ends by itself" if kind.ends == NEVER else f"It ends by itself {kind.ends}"
     why = case.sentence.removeprefix(f"{kind.title}: ")
-    return f"{kind.title}: {why}.{stake}\nNext step, by {case.owner}, {due}: {kind.remedy}. {ends}."
+    lever = f" Lever: {', or '.join(each.value for each in kind.levers)}." if kind.levers else ""
+    return f"{kind.title}: {why}.{stake}{lever}\nNext step, by {case.owner}, {due}: {kind.remedy}. {ends}."
 
 
 def explain_sku(text: str, found: Sequence[Candidate], aliases: Sequence[AliasRow]) -> list[str]:

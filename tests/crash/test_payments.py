@@ -31,7 +31,7 @@ _LOST = tuple(
     for model, method in (("sale.payment", "create"), ("payment_gateway.transaction", "create"))
 )
 _DEATH = f"{UNDER_LOAD}effect.after_call:7"
-"""Two creates, two reads, new payments; then new transactions, or a look: it is made, and nobody has written it down."""
+"""Two creates, two reads, new payments; then new transactions, or a look: made, and nobody has written it down."""
 
 
 def version(order: GeneratedOrder, minute: int, *kinds: str) -> bytes:
