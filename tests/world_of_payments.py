@@ -127,6 +127,8 @@ class Erp:
         reply = self.operations.answer(target, Request(verb, parts, query, body)).reply
         if int(reply.status) == 400:
             raise Refusal(reply.body.decode())
+        if int(reply.status) == 500:
+            raise Broken
         assert int(reply.status) == 200, (path, body, reply.body)
         return Answer(200, CIMultiDictProxy(CIMultiDict()), reply.body)
 
@@ -152,6 +154,10 @@ class Erp:
 
 class Refusal(Exception):
     """Fulfil refuses the call."""
+
+
+class Broken(Exception):
+    """Fulfil fails at the call, and does not say what it has done."""
 
 
 class Journal:
@@ -331,6 +337,8 @@ class World:
         except Refusal as refusal:
             self.outcomes.append((actor, key, EffectRefused(code="1", sentence=str(refusal), **common)))
             return
+        except Broken:
+            answer, result = "lost", None
         if answer != "done":
             self.outcomes.append((actor, key, EffectUnknown(cause="lost", **common)))
             result = self.erp.look(kind, body)

@@ -49,6 +49,9 @@ class NewTransaction(msgspec.Struct, frozen=True, kw_only=True):
     amount: Decimal
     reference: str
     made_on: date
+    party: int | None = None
+    """Whose it is: the sale's. None: Fulfil's own choice, as with the currency."""
+    currency: int | None = None
     description: str = ""
     more: Mapping[str, Any] = {}
 
@@ -97,6 +100,10 @@ def add_transactions(transactions: Sequence[NewTransaction]) -> Ask[CreatedMany]
             "date": date_out(each.made_on),
             **value_out(each.more),
         }
+        if each.party is not None:
+            record["party"] = each.party
+        if each.currency is not None:
+            record["currency"] = each.currency
         if each.description:
             record["description"] = each.description
         records.append(record)

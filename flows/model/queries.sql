@@ -996,8 +996,8 @@ UPDATE payment SET refused = 1 WHERE key = ?1 AND record = ?2 AND wanted = ?3;
 
 -- name: payments_due
 -- What Fulfil is to have and has not, the longest known first: (limit).
-SELECT key, record, sale, type, wanted, reference, amount, method, gateway_id, day, day_said, parent, more FROM payment
-WHERE status = 'due' AND refused = 0 AND wanted <> reached ORDER BY seen_at, key, record LIMIT ?1;
+SELECT key, record, sale, type, wanted, reference, amount, currency, method, gateway_id, day, day_said, parent, more
+FROM payment WHERE status = 'due' AND refused = 0 AND wanted <> reached ORDER BY seen_at, key, record LIMIT ?1;
 
 -- name: payments_known
 -- The references of all payments of these orders: (:keys).

@@ -12,7 +12,6 @@ from collections.abc import Sequence
 import msgspec
 
 from flows.model.left import left_of
-from flows.model.money import MixedCurrencies
 from flows.model.order import Order, PaymentKind
 from flows.model.order_state import OrderState, Status
 from flows.model.payments import PAYMENT_MAPPER, TendersSeen
@@ -29,10 +28,7 @@ _THERE = (Status.CREATING, Status.UNKNOWN, Status.IMPORTED, Status.CANCELLED)
 def tendering(before: OrderState, decision: Decision, message: OrderPresented, settings: SaleSettings) -> Decision:
     """The same decision, with what this version says of the order's money remembered. One that waits is told later."""
     state: OrderState = decision.state
-    try:
-        tenders = tenders_of(message.order, message.order.currency_on(settings.side))
-    except MixedCurrencies:  # its case says so
-        return decision
+    tenders = tenders_of(message.order, message.order.currency_on(settings.side))
     if any(effect.kind == "create_order" for effect in decision.effects):
         sent = _sent(state, message.order, tenders)
         news = _beside(tenders, sent)

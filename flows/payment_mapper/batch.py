@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from datetime import date
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, Final
 
@@ -30,6 +30,7 @@ from flows.payment_mapper.planning import (
     NeedsPayment,
     NeedsTransaction,
     Next,
+    SaleThere,
     There,
     planned,
 )
@@ -58,6 +59,10 @@ class Recording(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     known: dict[str, tuple[str, ...]] = {}
     """Order -> the references of all its records."""
     gateways: tuple[Gateway, ...] = ()
+    """Kept beyond the batch, because they hardly ever change."""
+    gateways_at: datetime | None = None
+    """When they were read."""
+    sales: tuple[SaleThere, ...] = ()
     payments: tuple[SalePayment, ...] = ()
     transactions: tuple[Transaction, ...] = ()
     unread: tuple[int, ...] = ()
@@ -67,7 +72,9 @@ class Recording(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     made: tuple[tuple[str, str], ...] = ()
     """(order, record) of what was made or moved in this batch."""
     alone: bool = False
-    """A list was refused: each record has a call of its own."""
+    """A list was refused, or lost: each record has a call of its own."""
+    lost: tuple[tuple[str, str], ...] = ()
+    """(order, record) of each call for one record that was lost, and had not been applied."""
     rounds: int = 0
     gathering: bool = False
     """The timer that ends the wait for company is set."""
@@ -90,7 +97,10 @@ class Fills(msgspec.Struct, frozen=True):
 
 def steps_of(state: Recording) -> list[Next | Fills]:
     """The next step of each entry; metafields come last, and are there once they were set in this batch."""
-    there = There(payments=state.payments, transactions=state.transactions, gateways=state.gateways, known=state.known)
+    there = There(
+        sales=state.sales, payments=state.payments, transactions=state.transactions, gateways=state.gateways,
+        known=state.known,
+    )  # fmt: skip
     money = [each for each in state.entries if each.type != "fields"]
     steps = iter(planned(money, there))
     return [
@@ -111,7 +121,8 @@ def calls_of(
         yield tuple(place for place, _ in payments), add_payments(new, reference_field=reference_field)
     transactions = [(place, step) for place, step in numbered if isinstance(step, NeedsTransaction)][:limit]
     if transactions:
-        made = [_transaction(state.entries[place], step) for place, step in transactions]
+        sales = {each.id: each for each in state.sales}
+        made = [_transaction(state.entries[place], step, sales) for place, step in transactions]
         yield tuple(place for place, _ in transactions), add_transactions(made)
     for move, call in _MOVES.items():
         moves = [(place, step) for place, step in numbered if isinstance(step, NeedsMove) and step.move == move][:limit]
@@ -128,7 +139,8 @@ def _payment(entry: Entry, step: NeedsPayment) -> NewPayment:
     return NewPayment(sale=entry.sale, gateway=step.gateway, amount=entry.amount, reference=entry.reference)
 
 
-def _transaction(entry: Entry, step: NeedsTransaction) -> NewTransaction:
+def _transaction(entry: Entry, step: NeedsTransaction, sales: Mapping[int, SaleThere]) -> NewTransaction:
+    sale = sales[entry.sale]
     more = {
         name.removesuffix(_NUMBER): Decimal(value) if name.endswith(_NUMBER) else value
         for name, value in entry.more.items()
@@ -140,6 +152,8 @@ def _transaction(entry: Entry, step: NeedsTransaction) -> NewTransaction:
         amount=entry.amount,
         reference=entry.reference,
         made_on=entry.day or _NO_DAY,
+        party=sale.party,
+        currency=sale.currency,
         more=more,
     )
 
@@ -176,6 +190,14 @@ def _new_transaction(id_: int, entry: Entry, step: NeedsTransaction) -> Transact
     return Transaction(
         id=id_, sale_payment=step.payment, gateway=step.gateway, amount=entry.amount, state="draft", type=entry.type,
         provider_reference=entry.reference, made_on=entry.day,
+    )  # fmt: skip
+
+
+def at_rest(state: Recording) -> Recording:
+    """What is kept when a batch is over."""
+    return Recording(
+        gateways=state.gateways, gateways_at=state.gateways_at, calls=state.calls, cases=state.cases,
+        gathering=state.gathering,
     )  # fmt: skip
 
 

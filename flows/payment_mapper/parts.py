@@ -28,6 +28,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A `State`; of metafields their digest."""
     reference: str = ""
     amount: Decimal = Decimal(0)
+    currency: str = ""
     method: str = ""
     """Fulfil's code of the gateway; empty: that of the payment it belongs to."""
     gateway: int | None = None

@@ -29,9 +29,19 @@ _TAKEN: Final = frozenset(("completed", "posted"))
 MANUAL: Final = "manual"
 
 
+class SaleThere(msgspec.Struct, frozen=True, gc=False):
+    """A sale in Fulfil, as far as its payments need it: whose it is, and its currency by id and by code."""
+
+    id: int
+    party: int | None
+    currency: int | None
+    currency_code: str | None
+
+
 class There(msgspec.Struct, frozen=True, kw_only=True):
     """What Fulfil has, of the sales in question. `known` are the references of all records of each order."""
 
+    sales: Sequence[SaleThere] = ()
     payments: Sequence[SalePayment] = ()
     transactions: Sequence[Transaction] = ()
     gateways: Sequence[Gateway] = ()
@@ -97,6 +107,9 @@ class _Plan:
 
     @exactly
     def step(self) -> Next:
+        against = self._against()
+        if against is not None:
+            return against
         if self.entry.wanted in ENDED:
             return self._ended()
         same = [
@@ -112,6 +125,16 @@ class _Plan:
             if by_hand is not None:
                 return by_hand
         return self._made_on()
+
+    def _against(self) -> Impossible | None:
+        """What is wrong with the sale itself."""
+        entry = self.entry
+        sale = next((each for each in self.there.sales if each.id == entry.sale), None)
+        if sale is None:
+            return Impossible(f"Fulfil has no sale {entry.sale} any more")
+        if sale.currency_code not in (None, entry.currency):
+            return Impossible(f"the sale in Fulfil is in {sale.currency_code}, and the order in {entry.currency}")
+        return None
 
     def _ended(self) -> Next:
         """An authorisation that is over. A draft reserves nothing, and what is not there need not be ended."""

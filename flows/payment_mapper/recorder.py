@@ -79,7 +79,7 @@ class PaymentRecorder:
 
 
 def _entry(row: Sequence[Any]) -> Entry:
-    order, record, sale, type_, wanted, reference, amount, method, gateway, day, day_said, parent, more = row
+    order, record, sale, type_, wanted, reference, amount, currency, method, gateway, day, day_said, parent, more = row
     return Entry(
         order=order,
         record=record,
@@ -88,6 +88,7 @@ def _entry(row: Sequence[Any]) -> Entry:
         wanted=wanted,
         reference=reference,
         amount=Decimal(amount or 0),
+        currency=currency,
         method=method,
         gateway=gateway,
         day=None if day is None else date.fromisoformat(day),

@@ -18,12 +18,21 @@ from connectors.fulfil.calls import Ask
 from connectors.fulfil.changes import Changes, Page
 from connectors.fulfil.models import Find
 from connectors.fulfil.payments import GATEWAYS, SALE_PAYMENTS, TRANSACTIONS
+from connectors.fulfil.sales import SALES
 from connectors.fulfil.wire import RECORDS_MAX
 from flows.exceptions.kinds import ExceptionCase
 from flows.model.payments import PAYMENT_MAPPER
-from flows.payment_mapper.batch import ENOUGH, Due, Fills, Recording, calls_of, name_of, steps_of, written
+from flows.payment_mapper.batch import ENOUGH, Due, Fills, Recording, at_rest, calls_of, name_of, steps_of, written
 from flows.payment_mapper.parts import RECORDER, Entry, PaymentRecorded, PaymentRefused, RecordDue, RecordNow
-from flows.payment_mapper.planning import Impossible, IsThere, NeedsMove, NeedsPayment, NeedsTransaction, Next
+from flows.payment_mapper.planning import (
+    Impossible,
+    IsThere,
+    NeedsMove,
+    NeedsPayment,
+    NeedsTransaction,
+    Next,
+    SaleThere,
+)
 from runtime.clock import to_instant
 from runtime.decision import (
     Decision,
@@ -38,10 +47,13 @@ from runtime.decision import (
 )
 
 REFUSED: Final = "payments.refused"
+_GATEWAYS_KEPT: Final = timedelta(hours=1)
 _AFTER_TROUBLE: Final = timedelta(minutes=5)
 _AFTER_REFUSAL: Final = timedelta(hours=1)
-_ROUNDS_PER_RECORD_MAX: Final = 4
-_READS: Final = (GATEWAYS.changed.kind, SALE_PAYMENTS.find.kind, TRANSACTIONS.find.kind)
+_ROUNDS_PER_RECORD_MAX: Final = 8
+_LOST_MAX: Final = 6
+"""How often a call for one record is lost and not applied before a person has to look."""
+_READS: Final = (GATEWAYS.changed.kind, SALES.find.kind, SALE_PAYMENTS.find.kind, TRANSACTIONS.find.kind)
 
 
 def decide(state: Recording, message: Any, now: datetime, gather: timedelta, reference_field: str) -> Decision:
@@ -58,7 +70,7 @@ def decide(state: Recording, message: Any, now: datetime, gather: timedelta, ref
         case EffectRefused(sentence=sentence):
             return _refused(state, sentence, now, reference_field)
         case EffectAbsent(intent=intent):
-            return replace(_look(state, now), settle=(intent,))
+            return replace(_lost(state, now, reference_field), settle=(intent,))
         case EffectExhausted():
             return _put_off(state, now + _AFTER_TROUBLE)
         case _:  # an answer was lost: the runtime looks
@@ -72,44 +84,55 @@ def _due(state: Recording, due: Due, now: datetime, gather: timedelta) -> Decisi
     if state.entries or not due.entries:
         return Decision(state=replace(state, gathering=state.gathering and not due.at_once))
     if due.at_once or len(due.entries) >= ENOUGH:
-        fresh = Recording(entries=due.entries, known=due.known, calls=state.calls, cases=state.cases)
-        return replace(_begin(fresh), cancels=("gather",))
+        fresh = replace(at_rest(state), entries=due.entries, known=due.known, gathering=False)
+        return replace(_begin(fresh, now), cancels=("gather",))
     if state.gathering:
         return Decision(state=state)
     timer = Timer(name="gather", due=now + gather, message=RecordNow())
     return Decision(state=replace(state, gathering=True), timers=(timer,))
 
 
-def _begin(state: Recording) -> Decision:
-    """Fulfil's gateways, where they are not all configured by their ids; then what the sales have."""
-    if any(each.method and each.gateway is None for each in state.entries):
-        return _ask(state, GATEWAYS.changed(Changes()))
-    return _read_payments(state)
+def _begin(state: Recording, now: datetime) -> Decision:
+    """Fulfil's gateways, where they are not all configured by their ids; then the sales, and what they have."""
+    is_old = state.gateways_at is None or now - state.gateways_at > _GATEWAYS_KEPT
+    known = {name for each in state.gateways for name in (each.code, each.name)}
+    asked = [each.method for each in state.entries if each.method and each.gateway is None]
+    if asked and (is_old or not known.issuperset(asked)):
+        return _ask(replace(state, gateways=(), gateways_at=now), GATEWAYS.changed(Changes()))
+    return _read_sales(state)
 
 
 def _look(state: Recording, now: datetime) -> Decision:
     """Read again what is there; but not for ever."""
     if state.rounds > _ROUNDS_PER_RECORD_MAX * (len(state.entries) + len(state.made) + 1):
         return _put_off(state, now + _AFTER_TROUBLE)
-    return _read_payments(replace(state, rounds=state.rounds + 1))
+    return _read_sales(replace(state, rounds=state.rounds + 1))
 
 
-def _read_payments(state: Recording) -> Decision:
-    state = replace(state, payments=(), transactions=(), unread=(), doing=())
-    sales = tuple(dict.fromkeys(each.sale for each in state.entries))
-    return _ask(state, SALE_PAYMENTS.find(Find(by="sale", values=sales)))
+def _read_sales(state: Recording) -> Decision:
+    state = replace(state, sales=(), payments=(), transactions=(), unread=(), doing=())
+    return _ask(state, SALES.find(Find(by="id", values=_sales(state))))
+
+
+def _sales(state: Recording) -> tuple[int, ...]:
+    return tuple(dict.fromkeys(each.sale for each in state.entries))
 
 
 def _read(state: Recording, kind: str, page: Page[Any], now: datetime, reference_field: str) -> Decision:
     """One page more of what Fulfil has."""
     if kind == GATEWAYS.changed.kind:
         state = replace(state, gateways=(*state.gateways, *page.rows))
-        return _read_payments(state) if page.complete else _ask(state, GATEWAYS.changed(Changes(after_id=page.last_id)))
+        return _read_sales(state) if page.complete else _ask(state, GATEWAYS.changed(Changes(after_id=page.last_id)))
+    if kind == SALES.find.kind:
+        sales = [SaleThere(row.id, row.party, row.currency, row.currency_code) for row in page.rows]
+        state = replace(state, sales=(*state.sales, *sales))
+        if page.complete:
+            return _ask(state, SALE_PAYMENTS.find(Find(by="sale", values=_sales(state))))
+        return _ask(state, SALES.find(Find(by="id", values=_sales(state), after_id=page.last_id)))
     if kind == SALE_PAYMENTS.find.kind:
         state = replace(state, payments=(*state.payments, *page.rows))
         if not page.complete:
-            sales = tuple(dict.fromkeys(each.sale for each in state.entries))
-            return _ask(state, SALE_PAYMENTS.find(Find(by="sale", values=sales, after_id=page.last_id)))
+            return _ask(state, SALE_PAYMENTS.find(Find(by="sale", values=_sales(state), after_id=page.last_id)))
         return _read_transactions(
             replace(state, unread=tuple(each.id for each in state.payments)), 0, now, reference_field
         )
@@ -161,14 +184,26 @@ _WORK: Final = (NeedsPayment, NeedsTransaction, NeedsMove)
 def _next(state: Recording, steps: Sequence[Next | Fills], now: datetime, reference_field: str) -> Decision:
     """The next call; without one the batch is over, and somebody may have come meanwhile."""
     if not state.entries:
-        idle = Recording(calls=state.calls, cases=state.cases)
-        return Decision(state=idle, emits=(Emit(channel=RECORDER, message=RecordDue()),))
+        return Decision(state=at_rest(state), emits=(Emit(channel=RECORDER, message=RecordDue()),))
     for places, ask in calls_of(state, steps, reference_field):
         return _ask(replace(state, doing=places), ask)
     return _put_off(state, now + _AFTER_TROUBLE)  # nothing can be done that would change anything
 
 
 # -- what came of it ---------------------------------------------------------------------------------------------------
+
+
+def _lost(state: Recording, now: datetime, reference_field: str) -> Decision:
+    """A list may have been applied in part: look, then record by record. One that is lost every time may be what breaks
+    Fulfil, so it keeps back no other.
+    """
+    if len(state.doing) > 1:
+        return _look(replace(state, alone=True), now)
+    lost = (*state.lost, *(name_of(state.entries[place]) for place in state.doing))
+    state = replace(state, lost=lost)
+    if lost and lost.count(lost[-1]) >= _LOST_MAX:
+        return _refused(state, "its answer was lost each time, and it is not there", now, reference_field)
+    return _look(state, now)
 
 
 def _refused(state: Recording, sentence: str, now: datetime, reference_field: str) -> Decision:
@@ -179,14 +214,13 @@ def _refused(state: Recording, sentence: str, now: datetime, reference_field: st
     entry = state.entries[place]
     rest = replace(state, entries=(*state.entries[:place], *state.entries[place + 1 :]), doing=())
     decision = _goes_on(rest, now, reference_field)
-    emits = (_told_refused(entry, f"Fulfil refused it: {sentence}"), *decision.emits)
+    emits = (_told_refused(entry, f"Fulfil did not take it: {sentence}"), *decision.emits)
     return replace(decision, emits=emits, writes=(_is_refused(entry), *decision.writes))
 
 
 def _put_off(state: Recording, until: datetime) -> Decision:
     """Nothing of the batch is forgotten: its rows are due, and what was made is found."""
-    idle = Recording(calls=state.calls, cases=state.cases)
-    return Decision(state=idle, timers=(Timer(name="again", due=until, message=RecordNow()),))
+    return Decision(state=at_rest(state), timers=(Timer(name="again", due=until, message=RecordNow()),))
 
 
 def _with_case(state: Recording, sentence: str, now: datetime) -> Recording:

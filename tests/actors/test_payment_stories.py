@@ -325,10 +325,33 @@ def test_one_bad_payment_keeps_back_no_other() -> None:
     world.sends(*(version(2, A1, C1, id_=each) for each in orders)).run()
     assert [world.erp.money(each) == [TAKEN] for each in orders] == [True, False, True]
     assert world.cases("3002") == [("payment.unrecorded", "C1")]
-    assert "Fulfil refused it: this is refused" in world.payments("3002").cases[0].sentence
+    assert "Fulfil did not take it: this is refused" in world.payments("3002").cases[0].sentence
     world.erp.refuses = lambda _kind, _body: False
     world.releases("3002")
     assert (world.erp.money("3002"), world.cases("3002")) == ([TAKEN], [])
+
+
+def test_a_list_that_was_made_in_part_is_not_made_again() -> None:
+    """A tenant that makes lists record by record, and breaks at one: what stands before that is there, and is found."""
+    targets = {**RULES.targets, "gift": GatewaySettings(fee=FieldTarget(field="no_such_field"))}
+    world = World(rules=msgspec.structs.replace(RULES, targets=targets), create_list="one_by_one")
+    world.sends(*(version(1, A1, id_=each) for each in ("3001", "3002", "3003"))).run()
+    bad = msgspec.structs.replace(C1, gateway="gift_card", fee=Money(Decimal(1), "USD"))
+    payments = {"3001": C1, "3002": bad, "3003": C1}
+    world.sends(*(version(2, A1, each, id_=id_) for id_, each in payments.items())).run()
+    assert [world.erp.money(each) for each in ("3001", "3003")] == [[TAKEN], [TAKEN]]
+    assert world.cases("3002") == [("payment.unrecorded", "C1")]
+    references = [(row.sale_payment, row.provider_reference) for row in world.erp.books.transactions]
+    assert len(references) == len(set(references))
+
+
+def test_a_sale_in_another_currency_is_not_paid() -> None:
+    """Somebody has changed it in Fulfil; figures of two currencies are never mixed."""
+    world = imported()
+    sale = world.erp.books.sales[world.erp.books.sale_ids[3, "1001"]]
+    sale.currency = world.erp.books.currency("EUR")
+    world.sends(version(2, A1, C1)).run()
+    assert "the sale in Fulfil is in EUR, and the order in USD" in world.payments().cases[-1].sentence
 
 
 def test_a_refund_of_what_fulfil_never_had_is_a_case() -> None:

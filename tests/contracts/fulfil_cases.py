@@ -278,6 +278,8 @@ CASES = [
                     amount=Decimal("145.32"),
                     reference="ch_abc124",
                     made_on=date(2026, 11, 20),
+                    party=9,
+                    currency=172,
                     more={"fee": Decimal("4.51")},
                 )
             ]
@@ -293,6 +295,8 @@ CASES = [
                     "provider_reference": "ch_abc124",
                     "date": {"__class__": "date", "iso_string": "2026-11-20"},
                     "fee": money("4.51"),
+                    "party": 9,
+                    "currency": 172,
                 }
             ]
         ],
