@@ -173,7 +173,7 @@ class _Plan:
                     return IsThere(each.id)
         if entry.type == "charge":
             for payment in self.payments:
-                if not payment.transactions and self._stands_alone(payment):
+                if self._is_bare(payment) and self._stands_alone(payment):
                     return IsThere(None)
         return None
 
@@ -190,6 +190,10 @@ class _Plan:
         strange = (each.provider_reference or "") not in self.there.known.get(self.entry.order, ())
         alike = each.amount == self.entry.amount and each.gateway in (None, self._gateway_of(each.gateway))
         return strange and alike and self._is_of_day(each.made_on)
+
+    def _is_bare(self, payment: SalePayment) -> bool:
+        """Whether it has no transactions; those that were made since it was read count, too."""
+        return not payment.transactions and all(each.sale_payment != payment.id for each in self.all)
 
     def _stands_alone(self, payment: SalePayment) -> bool:
         """A payment without transactions that is this money: captured under our reference, or alike under none of
@@ -246,7 +250,7 @@ class _Plan:
         if self.entry.method and payment.gateway != self._gateway_of(payment.gateway):
             return False
         of = [each for each in self.live if each.sale_payment == payment.id and each.state in _TAKEN]
-        if not payment.transactions and payment.amount_captured is not None:
+        if self._is_bare(payment) and payment.amount_captured is not None:
             return payment.amount_captured - (payment.amount_refunded or ZERO) >= self.entry.amount
         return _sum(of, "charge") - _sum(of, "refund") >= self.entry.amount
 
