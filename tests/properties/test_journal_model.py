@@ -61,7 +61,7 @@ class JournalAgainstModel(RuleBasedStateMachine):
     def commit(self, death: str | None) -> bool:
         """One commit; returns whether it became durable. A death throws the process's memory away."""
 
-        def die(point: str) -> None:
+        def die(point: str, _: str) -> None:
             if point == death:
                 raise Died(point)
 
