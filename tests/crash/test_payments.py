@@ -15,7 +15,7 @@ import pytest
 
 from flows.demo.orders import GeneratedOrder, generate
 from runtime.testing.faults import FaultRule
-from tests.crash.world import PRODUCTS, UNDER_LOAD, Settings, World, opened
+from tests.crash.world import PRODUCTS, Settings, World, opened
 from tests.integration.running import known_of
 
 pytestmark = pytest.mark.anyio
@@ -30,8 +30,8 @@ _LOST = tuple(
     FaultRule(route=f"{model}/{method}", kind="answer_lost", probability=0.5)
     for model, method in (("sale.payment", "create"), ("payment_gateway.transaction", "create"))
 )
-_DEATH = f"{UNDER_LOAD}effect.after_call:7"
-"""Two creates, two reads, new payments; then new transactions, or a look: made, and nobody has written it down."""
+_DEATHS = ("outcome.before_journal@add_transactions:1", "effect.before_call@capture_transaction:1")
+"""When transactions have been made, and nobody has written it down; and before what is there is moved on."""
 
 
 def version(order: GeneratedOrder, minute: int, *kinds: str) -> bytes:
@@ -81,21 +81,19 @@ async def recorded(world: World, state: str, count: int) -> None:
 
 
 async def test_each_payment_is_in_fulfil_once_whenever_the_process_dies(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
 ) -> None:
-    """A death between what was made and its record, and half the answers lost; each order has its capture, once."""
+    """Two deaths between what was made and its record, and half the answers lost; each order has its capture, once."""
     orders = list(generate(SEED, 2, products=PRODUCTS))
-    with opened(tmp_path, Settings(seed=SEED, faults=_LOST, more=_PAYMENTS)) as world:
+    known = f'capabilities = "{tmp_path}/fulfil.toml"'
+    with opened(tmp_path, Settings(seed=SEED, faults=_LOST, fulfil=known, more=_PAYMENTS)) as world:
         known_of(world.sandbox_url, tmp_path, payments="readable")
-        monkeypatch.setenv("SEAMLINE__FULFIL__CAPABILITIES", str(tmp_path / "fulfil.toml"))
-        assert await world.start(die=_DEATH)
-        for order in orders:
-            await world.deliver(version(order, 1, "authorization"))
-        assert await world.ended() == -signal.SIGKILL
+        for death, kinds in zip(_DEATHS, (("authorization",), ("authorization", "capture")), strict=True):
+            assert await world.start(die=death)
+            for order in orders:
+                await world.deliver(version(order, len(kinds), *kinds))
+            assert await world.ended() == -signal.SIGKILL
         await world.start()
-        await recorded(world, "authorized", len(orders))
-        for order in orders:
-            await world.deliver(version(order, 2, "authorization", "capture"))
         await recorded(world, "completed", len(orders))
         rows = await transactions(world)
     live = Counter(row["provider_reference"] for row in rows if row["state"] in ("draft", "authorized", "completed"))
