@@ -1,4 +1,4 @@
-"""`seamline payments list`, for people and machines."""
+"""`seamline payments list` and `seamline postings matrix`, for people and machines."""
 
 from __future__ import annotations
 
@@ -77,3 +77,17 @@ def test_an_order_without_later_payments_is_told_as_such(seamline: Type) -> None
     """Nothing is not an error of whoever asks, but it is not there."""
     said = seamline(*beside("payments", "list", "--order", "web/99"))
     assert (said.status, "no order is known" in said.err) == (1, True)
+
+
+def test_the_posting_matrix_shows_one_poster_for_each_event(seamline: Type, tmp_path: Path) -> None:
+    """What Fulfil posts, what Seamline does by its rows, and what nobody does."""
+    config = tmp_path / "seamline.toml"
+    config.write_text('[postings]\n[[postings.rows]]\nevent = "fee"\ndebit = "6810"\ncredit = "1360"\n')
+    lines = {each["event"]: each for each in seamline("postings", "matrix", "--config", str(config), "--json").data}
+    assert (lines["sale"]["poster"], lines["reserve"]["poster"]) == ("fulfil", "nobody")
+    assert (lines["fee"]["poster"], lines["fee"]["debit"], lines["fee"]["dated"]) == ("seamline", "6810", "payout")
+    rows = seamline("postings", "matrix", "--config", str(config)).rows
+    assert ["fee", "any", "seamline", "6810", "1360", "MISC", "payout"] in rows
+    config.write_text('[postings]\n[[postings.rows]]\nevent = "sale"\ndebit = "1"\ncredit = "2"\n')
+    said = seamline("postings", "matrix", "--config", str(config))
+    assert (said.status, "Fulfil posts sale itself" in said.err) == (78, True)
