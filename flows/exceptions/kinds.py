@@ -148,7 +148,7 @@ KINDS: dict[str, Kind] = {
             deadline=timedelta(hours=48),
             blocks="nothing: it is neither a refund nor lost, until it is decided",
             ends=NEVER,
-            remedy="put shipments that have not left on hold, send the evidence in time; then release the order",
+            remedy="send the evidence in time; when it is decided, release the order, and with it its shipments",
             levers=(Lever.SHIPMENT_HOLD, Lever.DETECTED),
         ),
         Kind(

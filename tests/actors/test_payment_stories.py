@@ -383,6 +383,7 @@ def test_a_chargeback_is_no_refund() -> None:
     world = World().sends(version(1, payment("10.00"))).run().sends(version(2, payment("10.00"), disputed)).run()
     assert world.erp.sums() == {"charge": Decimal(10), "refund": Decimal(0), "authorized": Decimal(0)}
     assert world.cases() == [("payment.charged_back", "D1")]
+    assert [row.on_hold for row in world.erp.books.shipments["stock.shipment.out"]] == [True]
     assert world.releases().sends(version(3, payment("10.00"), disputed)).run().cases() == []
 
 
