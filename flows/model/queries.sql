@@ -1004,9 +1004,15 @@ FROM payment WHERE status = 'due' AND refused = 0 AND wanted <> reached ORDER BY
 SELECT key, reference FROM payment WHERE key IN (:keys) AND type <> 'fields';
 
 -- name: payments_unrecorded
--- What Fulfil should have and has not, by sales channel: how many, and since when the oldest is known.
-SELECT sales_channel, count(*), min(seen_at) FROM payment WHERE status IN ('due', 'blocked', 'refused')
+-- What Fulfil should have and has not, by sales channel: how many, and since when the oldest is known. An authorisation
+-- that cannot be recorded takes no money, and counts for nothing.
+SELECT sales_channel, count(*), min(seen_at) FROM payment
+WHERE status IN ('due', 'blocked', 'refused') AND NOT (status = 'blocked' AND kind = 'authorisation')
 GROUP BY sales_channel;
+
+-- name: payments_blocked
+-- Orders of which a payment is blocked by the configuration: (after order, limit).
+SELECT DISTINCT key FROM payment WHERE status = 'blocked' AND key > ?1 ORDER BY key LIMIT ?2;
 
 -- name: payments_of_order
 -- The payments of one order beyond its create: (order).

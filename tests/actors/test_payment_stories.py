@@ -260,7 +260,7 @@ def test_another_amount_under_the_same_id_is_somebodys_case() -> None:
 
 
 def test_a_gateway_that_is_not_mapped_is_a_case_until_it_is() -> None:
-    """With the amount; a person who has mapped it releases the order, and it is recorded."""
+    """With the amount; at the next start all orders that waited for it are judged again, and it is recorded."""
     world = imported().sends(version(2, A1, UNMAPPED)).run()
     (case,) = world.payments().cases
     assert (case.kind, case.cause, case.amount, case.currency) == (
@@ -268,8 +268,16 @@ def test_a_gateway_that_is_not_mapped_is_a_case_until_it_is() -> None:
     )  # fmt: skip
     assert world.erp.money() == []
     world.mapper._rules = {"web": msgspec.structs.replace(RULES, gateways={**RULES.gateways, "klarna": "stripe"})}
-    assert world.releases().cases() == []
+    assert world.restarts().run().cases() == []
     assert world.erp.money() == [TAKEN]
+
+
+def test_what_is_still_not_mapped_after_a_start_stays_a_case() -> None:
+    """Only a person can say that it was dealt with otherwise."""
+    world = imported().sends(version(2, A1, UNMAPPED)).run()
+    assert world.restarts().run().cases() == [("payment.unrecorded", "gateway klarna")]
+    assert world.releases().cases() == []
+    assert world.restarts().run().statuses()["+C1"] == "dealt_with"
 
 
 def test_a_gateway_that_finance_has_not_named_is_never_moved() -> None:
