@@ -1022,15 +1022,22 @@ SELECT seen_at, key, record, sales_channel, order_reference, sale, kind, referen
 FROM payment WHERE key = ?1 AND type <> 'fields' ORDER BY record;
 
 -- name: payments_listed
--- Payments as people list them, the latest first: (status or '', 1: only those in suspense, seen before, limit, and of
--- that instant those after this order and record; NULL: none).
+-- Payments as people list them, the latest first: (status or '', seen before, limit, and of that instant those after
+-- this order and record; NULL: none).
 SELECT seen_at, key, record, sales_channel, order_reference, sale, kind, reference, gateway, method, tender, paid,
   paid_currency, amount, currency, rate, rate_date, fee, day, status, suspense, why, wanted, reached, transaction_id,
   found, recorded_at
 FROM payment
-WHERE type <> 'fields' AND (?1 = '' OR status = ?1) AND (?2 = 0 OR suspense = 1)
-  AND (seen_at < ?3 OR seen_at = ?3 AND key || ' ' || record > ?5)
-ORDER BY seen_at DESC, key, record LIMIT ?4;
+WHERE type <> 'fields' AND (?1 = '' OR status = ?1) AND (seen_at < ?2 OR seen_at = ?2 AND key || ' ' || record > ?4)
+ORDER BY seen_at DESC, key, record LIMIT ?3;
+
+-- name: payments_suspended
+-- Payments that went to suspense, the latest first: (limit).
+SELECT seen_at, key, record, sales_channel, order_reference, sale, kind, reference, gateway, method, tender, paid,
+  paid_currency, amount, currency, rate, rate_date, fee, day, status, suspense, why, wanted, reached, transaction_id,
+  found, recorded_at
+FROM payment
+WHERE suspense = 1 ORDER BY seen_at DESC LIMIT ?1;
 
 -- name: put_suspended
 -- A tax or a gateway went into a sale under the name that finance has approved for what is not mapped.

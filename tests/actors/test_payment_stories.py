@@ -149,6 +149,17 @@ def test_a_refund_is_given_back_from_the_payment_that_was_taken_in_the_create() 
     assert world.cases() == []
 
 
+def test_what_goes_back_to_a_gift_card_goes_back_to_the_gift_card() -> None:
+    """Of several tenders each refund is on the payment that its transaction names."""
+    tenders = (payment("6.00", id="T1"), payment("4.00", id="G1", gateway="gift_card", tender=Tender.GIFT_CARD))
+    world = World().sends(version(1, *tenders)).run()
+    back = payment("3.00", id="R9", kind=PaymentKind.REFUND, parent_id="G1", gateway="gift_card")
+    world.sends(version(2, *tenders, refunds=(refund("3.00", payments=(back,)),))).run()
+    (row,) = [row for row in world.erp.books.transactions if row.type == "refund"]
+    (charge,) = [row for row in world.erp.books.transactions if row.provider_reference == "G1"]
+    assert (row.sale_payment, row.gateway, row.provider_reference) == (charge.sale_payment, charge.gateway, "R9")
+
+
 def test_a_shipping_fee_is_refunded_once_however_often_it_is_told() -> None:
     """Failure case 40: as a refund and as a transaction of it, in two versions, and once more; one refund in Fulfil."""
     world = World().sends(version(1, payment("10.00"))).run()
