@@ -107,6 +107,20 @@ def test_fifty_captures_cost_seven_calls() -> None:
     }  # fmt: skip
 
 
+def test_an_authorisation_that_is_told_as_a_sum_too_is_one() -> None:
+    """A poll tells it with its id, a webhook without transactions by the status alone; then that it was paid."""
+    by_status = payment("10.00", id="1001", kind=AUTHORISED, derived=True)
+    paid = payment("10.00", id="1001", derived=True)
+    world = imported().sends(version(2, by_status)).run()
+    assert world.erp.money() == [("charge", "A1", Decimal("10.00"), "authorized")]
+    world.sends(version(3, paid)).run()
+    assert world.erp.money() == [("charge", "1001", Decimal("10.00"), "completed")]
+    world.sends(version(4, A1, C1)).run()
+    assert world.erp.money() == [("charge", "1001", Decimal("10.00"), "completed")]
+    other = World().sends(version(1, by_status)).run().sends(version(2, A1)).run()
+    assert other.erp.money() == [("charge", "A1", Decimal("10.00"), "authorized")]
+
+
 def test_cash_on_delivery_is_recorded_when_it_was_paid() -> None:
     """Until then the order is imported under its terms, and nothing of its money is in Fulfil."""
     cash = payment("10.00", id="COD1", gateway="cod", status=PaymentStatus.PENDING)
