@@ -1004,9 +1004,9 @@ FROM payment WHERE status = 'due' AND refused = 0 AND wanted <> reached ORDER BY
 SELECT key, reference FROM payment WHERE key IN (:keys) AND type <> 'fields';
 
 -- name: payments_unrecorded
--- What Fulfil should have and has not, by sales channel: how many, and since when the oldest is known. An authorisation
--- that cannot be recorded takes no money, and counts for nothing.
-SELECT sales_channel, count(*), min(seen_at) FROM payment
+-- What Fulfil should have and has not, by sales channel: how many, since when the oldest is known, and the oldest that
+-- nothing stands against. An authorisation that cannot be recorded takes no money, and counts for nothing.
+SELECT sales_channel, count(*), min(seen_at), min(CASE WHEN status = 'due' THEN seen_at END) FROM payment
 WHERE status IN ('due', 'blocked', 'refused') AND NOT (status = 'blocked' AND kind = 'authorisation')
 GROUP BY sales_channel;
 
