@@ -21,6 +21,8 @@ from flows.model.fulfilments import FulfilmentSettings
 from flows.model.gate import OPEN_GATE, GateSettings
 from flows.model.listings import ListingSettings
 from flows.model.on_demand import OnDemandSettings
+from flows.model.payments import PaymentSettings
+from flows.model.posting_matrix import PostingSettings
 from flows.model.sale import SaleSettings
 from flows.model.stock import StockSettings
 from runtime.config import Secret
@@ -183,6 +185,10 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     """Which failed runs of Patchworks are recovered. Not set: none."""
     on_demand: dict[str, OnDemandSettings] = {}
     """Callback flows of Patchworks that read the orders of a sales channel, by its name."""
+    payments: PaymentSettings | None = None
+    """How payments that come after the import are recorded in Fulfil. Not set: they are not."""
+    postings: PostingSettings | None = None
+    """Who posts what into the ledger. Not set: Fulfil what it posts itself, and Seamline nothing."""
     listings: dict[str, ListingSettings] = {}
     """Sales channels whose listings are checked daily, by name."""
     store: StoreSettings = StoreSettings()

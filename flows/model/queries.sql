@@ -968,3 +968,72 @@ SELECT party, id, shares_with, accepted FROM customer WHERE party IN (:ids) ORDE
 -- Customers whose conflict was not looked at since: (instant, limit).
 SELECT id, party, sale, "order", channel, own, other_party, other_sale, other_order, shares_with, accepted, checked_at
 FROM customer WHERE (other_party IS NOT NULL OR shares_with IS NOT NULL) AND checked_at < ?1 ORDER BY checked_at LIMIT ?2;
+
+-- name: put_payment
+-- What Fulfil has to have of a payment; what it has stays as the recorder says.
+INSERT INTO payment (key, record, sales_channel, order_reference, sale, type, kind, reference, gateway, method,
+  gateway_id, tender, paid, paid_currency, amount, currency, rate, rate_date, fee, day, day_said, parent, more, status,
+  suspense, why, wanted, seen_at) VALUES :rows(28)
+ON CONFLICT (key, record) DO UPDATE SET
+  order_reference = excluded.order_reference, sale = excluded.sale, type = excluded.type, kind = excluded.kind,
+  reference = excluded.reference, gateway = excluded.gateway, method = excluded.method,
+  gateway_id = excluded.gateway_id, tender = excluded.tender, paid = excluded.paid,
+  paid_currency = excluded.paid_currency, amount = excluded.amount, currency = excluded.currency, rate = excluded.rate,
+  rate_date = excluded.rate_date, fee = excluded.fee, day = excluded.day, day_said = excluded.day_said,
+  parent = excluded.parent, more = excluded.more, status = excluded.status, suspense = excluded.suspense,
+  why = excluded.why, wanted = excluded.wanted,
+  refused = CASE WHEN excluded.status = 'due' THEN 0 ELSE payment.refused END;
+
+-- name: payment_reached
+-- Fulfil has it: (where it stands, transaction, whether it was there already, instant, order, record, and only if that
+-- is still wanted).
+UPDATE payment SET reached = ?1, transaction_id = coalesce(?2, transaction_id), found = ?3, recorded_at = ?4
+WHERE key = ?5 AND record = ?6 AND wanted = ?7;
+
+-- name: payment_refused
+-- Fulfil does not take it: (order, record, and only if that is still wanted).
+UPDATE payment SET refused = 1 WHERE key = ?1 AND record = ?2 AND wanted = ?3;
+
+-- name: payments_due
+-- What Fulfil is to have and has not, the longest known first: (limit).
+SELECT key, record, sale, type, wanted, reference, amount, currency, method, gateway_id, day, day_said, parent, more
+FROM payment WHERE status = 'due' AND refused = 0 AND wanted <> reached ORDER BY seen_at, key, record LIMIT ?1;
+
+-- name: payments_known
+-- The references of all payments of these orders: (:keys).
+SELECT key, reference FROM payment WHERE key IN (:keys) AND type <> 'fields';
+
+-- name: payments_unrecorded
+-- What Fulfil should have and has not, by sales channel: how many, and since when the oldest is known.
+SELECT sales_channel, count(*), min(seen_at) FROM payment WHERE status IN ('due', 'blocked', 'refused')
+GROUP BY sales_channel;
+
+-- name: payments_of_order
+-- The payments of one order beyond its create: (order).
+SELECT seen_at, key, record, sales_channel, order_reference, sale, kind, reference, gateway, method, tender, paid,
+  paid_currency, amount, currency, rate, rate_date, fee, day, status, suspense, why, wanted, reached, transaction_id,
+  found, recorded_at
+FROM payment WHERE key = ?1 AND type <> 'fields' ORDER BY record;
+
+-- name: payments_listed
+-- Payments as people list them, the latest first: (status or '', 1: only those in suspense, seen before, limit, and of
+-- that instant those after this order and record; NULL: none).
+SELECT seen_at, key, record, sales_channel, order_reference, sale, kind, reference, gateway, method, tender, paid,
+  paid_currency, amount, currency, rate, rate_date, fee, day, status, suspense, why, wanted, reached, transaction_id,
+  found, recorded_at
+FROM payment
+WHERE type <> 'fields' AND (?1 = '' OR status = ?1) AND (?2 = 0 OR suspense = 1)
+  AND (seen_at < ?3 OR seen_at = ?3 AND key || ' ' || record > ?5)
+ORDER BY seen_at DESC, key, record LIMIT ?4;
+
+-- name: put_suspended
+-- A tax or a gateway went into a sale under the name that finance has approved for what is not mapped.
+INSERT INTO suspended (key, kind, name, sales_channel, order_reference, target, amount, currency, approved_by, at)
+VALUES :rows(10)
+ON CONFLICT (key, kind, name) DO UPDATE SET target = excluded.target, amount = excluded.amount,
+  currency = excluded.currency, approved_by = excluded.approved_by;
+
+-- name: suspended_listed
+-- What went to suspense in the create of a sale, the latest first: (before, limit).
+SELECT at, key, sales_channel, order_reference, kind, name, target, amount, currency, approved_by FROM suspended
+WHERE at < ?1 ORDER BY at DESC, key, kind, name LIMIT ?2;

@@ -36,6 +36,7 @@ from flows.order_importer.messages import (
 )
 from flows.order_importer.parts import CAUTIOUS, LATER_VERSION, NAME, Policy
 from flows.order_importer.patching import Patches, asked, patched_by_person, read_with
+from flows.order_importer.tendering import told_to_mapper
 from flows.order_importer.weighing import presented
 from runtime.actor import Item
 from runtime.clock import to_datetime, to_instant
@@ -234,7 +235,8 @@ class OrderImporter:
 
     def decide(self, state: OrderState, message: Any, now: datetime) -> Decision:
         """What is decided; but first orders of a customer go to Fulfil one after another."""
-        return self._first_orders.admitted(state, self._decided(state, message, now))
+        decision = self._first_orders.admitted(state, self._decided(state, message, now))
+        return told_to_mapper(decision) if self._policy.tells_payments else decision
 
     def _decided(self, state: OrderState, message: Any, now: datetime) -> Decision:
         """See `decide` of the package, and for what people ask `patching` and `linking`; the settings are those of the
