@@ -97,7 +97,7 @@ class Story(enum.StrEnum):
     CANCELLED_AFTER = "cancelled_after"
     """A cancel comes when the sale is there, and nobody has picked it. The sale is cancelled."""
     CANCELLED_SHIPPED = "cancelled_shipped"
-    """A cancel comes when the goods have left. The sale stands, for a person to see to."""
+    """A cancel comes when the goods are packed; they leave all the same. The sale stands, for a person to see to."""
     REFUNDED = "refunded"
     """One of two lines is refunded before it is shipped. The sale is what is left, where the format says which line;
     finance is told of the money where it does not."""
@@ -197,6 +197,10 @@ class Handling(enum.StrEnum):
     WHOLE = "whole"
     """Picked, packed and shipped in one parcel."""
     TWO_PARCELS = "two_parcels"
+    PARTIAL = "partial"
+    """One piece leaves in the afternoon; the rest of every other such order in the evening, and of the others later."""
+    UNMAPPED = "unmapped"
+    """Shipped by a carrier that no sales channel has a name for."""
     SHORT = "short"
     """The picker finds none of one product, and the warehouse gives it up; the rest is shipped."""
     HELD = "held"
@@ -210,12 +214,14 @@ class Handling(enum.StrEnum):
 HANDLED: Mapping[Handling, float] = {
     Handling.WHOLE: 0.10,
     Handling.TWO_PARCELS: 0.03,
+    Handling.PARTIAL: 0.03,
+    Handling.UNMAPPED: 0.01,
     Handling.SHORT: 0.02,
     Handling.HELD: 0.01,
     Handling.PACKED: 0.02,
 }
 """The share of all plain orders, at least one."""
-BEGUN: Mapping[Story, Handling] = {Story.EDITED_PICKED: Handling.PICKED, Story.CANCELLED_SHIPPED: Handling.WHOLE}
+BEGUN: Mapping[Story, Handling] = {Story.EDITED_PICKED: Handling.PICKED, Story.CANCELLED_SHIPPED: Handling.PACKED}
 """What the warehouse has done with the orders of these stories when their edit or cancel comes."""
 
 

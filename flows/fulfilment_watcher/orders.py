@@ -26,6 +26,7 @@ from flows.fulfilment_watcher.parts import (
 )
 from flows.model.cases import announce_cases, case_rows
 from flows.model.fulfilments import FulfilmentSettings
+from flows.model.left import units_left
 from flows.model.messages import Recheck
 from flows.model.order import Order
 from runtime.actor import Item
@@ -91,13 +92,10 @@ class OrderFulfilments:
         return Seen(message=message, is_known=item.key in known, left=left)
 
     def _left(self, key: str, body: bytes) -> dict[str, Decimal]:
-        """Units of each line that edits and refunds have left, as the newest version of the order says."""
+        """What the newest version of the order says is left of it."""
         sales_channel = partition_of(key)
         order = FORMATS[self._formats[sales_channel]].read(sales_channel, body)
-        if not isinstance(order, Order):
-            return {}
-        lines = [line for line in order.lines if line.id]
-        return {line.id: line.quantity if line.quantity_left is None else line.quantity_left for line in lines}
+        return units_left(order) if isinstance(order, Order) else {}
 
     def decide(self, state: OrderShipments, message: Any, now: datetime) -> Decision:
         """See `notices`."""
