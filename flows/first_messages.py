@@ -38,6 +38,9 @@ from flows.stock_drift import key_of as drift_key_of
 from flows.stock_moves import KEY as MOVES_KEY
 from flows.stock_moves import NAME as STOCK_MOVES
 from flows.stock_moves import ReadMoves
+from flows.unshipped import KEY as UNSHIPPED_KEY
+from flows.unshipped import NAME as UNSHIPPED
+from flows.unshipped import LookForUnshipped
 from runtime.decision import Emit, Message
 
 
@@ -66,4 +69,5 @@ def _first(config: Config) -> Iterator[tuple[str, str, Message]]:
             yield STOCK_DRIFT, drift_key_of(name), SumUp()
     for kind in watched_models().values():
         yield FULFILMENT_WATCHER, watch_key(kind), Watch()
+    yield UNSHIPPED, UNSHIPPED_KEY, LookForUnshipped()
     yield FULFILMENT_WATCHER, held_key(), LookAtHeld()  # a carrier may have been mapped

@@ -61,8 +61,8 @@ def test_an_idle_poll_costs_one_call_for_each_kind(tmp_path: Path) -> None:
     story(main)
 
 
-def test_failure_case_8_a_late_commit_inside_the_overlap_is_seen(tmp_path: Path) -> None:
-    """Written now, visible 40 seconds later, when several polls have gone by."""
+def test_a_late_commit_inside_the_overlap_is_seen(tmp_path: Path) -> None:
+    """Failure case 8: written now, visible 40 seconds later, when several polls have gone by."""
 
     async def main() -> None:
         depot, hub = Depot(), Hub()
@@ -160,8 +160,8 @@ def test_a_lost_answer_is_looked_for_and_a_possible_repeat_is_counted(tmp_path: 
     story(main)
 
 
-def test_failure_case_27_a_held_notice_goes_when_the_carrier_is_mapped_after_a_restart(tmp_path: Path) -> None:
-    """Nobody has to release it."""
+def test_a_held_notice_goes_when_the_carrier_is_mapped_after_a_restart(tmp_path: Path) -> None:
+    """Failure case 27: nobody has to release it."""
 
     async def main() -> None:
         depot, hub = Depot(), Hub()

@@ -138,6 +138,8 @@ class World:
         return 2 if line in self.kept_back else 0 if line in self.outgoing else None
 
     def write(self, statement: str, row: tuple[Any, ...]) -> None:
+        if statement.endswith("_unshipped"):
+            return  # what is outstanding is another story
         line = row[1]
         match statement:
             case "put_outgoing":
