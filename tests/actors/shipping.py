@@ -295,16 +295,17 @@ async def no_levels() -> tuple[str, ...]:
 class World:
     """One process. Leaving its block is a crash."""
 
-    def __init__(self, journal: Journal, depot: Depot, hub: Hub, settings: FulfilmentSettings) -> None:
+    def __init__(
+        self, journal: Journal, depot: Depot, hub: Hub, settings: FulfilmentSettings, policy: WatchPolicy | None
+    ) -> None:
         self.journal, self.depot, self.hub, self.settings = journal, depot, hub, settings
         self.events: list[Any] = []
         emit = self.events.append
-        policy = WatchPolicy(
+        policy = policy or WatchPolicy(
             every=timedelta(seconds=10),
             overlap=timedelta(minutes=1),
             sales_channels={CHANNEL: ("web", settings.since)},
             page_size=10,
-            deep_page_size=10,
             deep_every=timedelta(seconds=30),
         )
         looks = UnshippedPolicy(every=timedelta(minutes=1), sales_channels={"web": settings.ship_within})
@@ -390,13 +391,15 @@ class World:
 
 
 @contextlib.asynccontextmanager
-async def process(store: Path, depot: Depot, hub: Hub, settings: FulfilmentSettings = TOLD) -> AsyncIterator[World]:
-    """A process over this store."""
+async def process(
+    store: Path, depot: Depot, hub: Hub, settings: FulfilmentSettings = TOLD, *, policy: WatchPolicy | None = None
+) -> AsyncIterator[World]:
+    """A process over this store; it watches with small pages unless there is another policy."""
     clock = VirtualClock(asyncio.get_running_loop())
     depot.clock = hub.clock = clock
     events: list[Any] = []
     async with opened(store, clock, events.append, (SCHEMA,), threads=False) as journal:
-        world = World(journal, depot, hub, settings)
+        world = World(journal, depot, hub, settings, policy)
         world.supervisor.add("journal", journal.writer.run)
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(world.supervisor.run)

@@ -42,7 +42,6 @@ POLICY = WatchPolicy(
     overlap=OVERLAP,
     sales_channels={CHANNEL: ("web", None)},
     page_size=3,
-    deep_page_size=4,
 )
 ORDERS = ("1001", "1002", "1003")
 UNITS = 3
