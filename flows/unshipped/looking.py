@@ -183,13 +183,14 @@ def _of_order(due: Due, lines: Sequence[Sold], looking: Looking, levels: Levels,
     if not lines:
         return replace(found, cause="not found", told=f"sale {due.sale} has no goods in Fulfil, or is not there")
     state = lines[0].sale_state
-    rows = tuple(_units(line, looking) for line in lines)
+    is_planned = any(line.moves for line in lines)
+    rows = tuple(_units(line, looking, is_planned=is_planned) for line in lines)
     if state == "cancel":
         return replace(found, lines=tuple(replace(row, open=ZERO) for row in rows))
     if state not in _MOVING:
         told = f"sale {due.sale} is {state or 'in no state'} in Fulfil"
         return replace(found, lines=rows, cause="not processing", told=told)
-    if state == "done" and not any(line.moves for line in lines):
+    if state == "done" and not is_planned:  # it was imported as completed
         history = tuple(replace(row, shipped=row.ordered, open=ZERO) for row in rows)
         return replace(found, lines=history)
     open_ = [(line, each) for line in lines for each in _open_moves(line, looking)]
@@ -199,8 +200,13 @@ def _of_order(due: Due, lines: Sequence[Sold], looking: Looking, levels: Levels,
     return replace(found, lines=rows, cause=cause, told=told)
 
 
-def _units(line: Sold, looking: Looking) -> OutstandingLine:
-    """What has left of a line and what may yet. Of a kit, whose moves are of its components, only whether any may."""
+def _units(line: Sold, looking: Looking, *, is_planned: bool) -> OutstandingLine:
+    """What has left of a line and what may yet. Of a kit, whose moves are of its components, only whether any may.
+
+    A line without moves in a sale that has some is nothing that is shipped, such as a service.
+    """
+    if is_planned and not line.moves:
+        return OutstandingLine(line.line_id, line.sku, line.quantity, line.quantity)
     moves = [looking.moves[id_] for id_ in line.moves if id_ in looking.moves]
     open_ = sum((each.quantity for each in moves if each.state not in _OVER), ZERO)
     done = sum((each.quantity for each in moves if each.state == "done"), ZERO)

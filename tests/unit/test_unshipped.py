@@ -135,6 +135,14 @@ def test_units_are_shipped_open_or_cancelled(books: Books, units: tuple[int, int
     assert (line.shipped, line.open, line.cancelled) == units
 
 
+def test_a_line_without_moves_beside_others_is_nothing_that_is_shipped() -> None:
+    """A service, or an insurance: it is neither late nor given up."""
+    books = Books().sale(7, (3, "done", 1))
+    books.lines[8] = msgspec.structs.replace(books.lines[7], id=8, product=99, product_code="WRAP", moves=())
+    (found,) = books.read(_due())
+    assert [(line.open, line.cancelled) for line in found.lines] == [(0, 0), (0, 0)]
+
+
 def test_a_look_at_two_hundred_orders_is_a_handful_of_reads() -> None:
     """At most 0.2 calls for each order, whatever is missing: here 0.02."""
     books = Books()
