@@ -80,6 +80,8 @@ class FulfilSettings(msgspec.Struct, frozen=True, kw_only=True):
     """How often shipments that changed are read, where a sales channel hears of them."""
     fulfilments_overlap_s: Annotated[float, Meta(ge=0, le=86_400)] = 300.0
     """How far before the last look each look at shipments reads again, because late commits carry earlier times."""
+    unshipped_every_s: Annotated[float, Meta(gt=0, le=86_400)] = 3_600.0
+    """How often it is looked which orders have not left by the time that was promised."""
     drop_shipments: bool = True
     """Whether shipments that suppliers make are watched, too; false for a tenant that has none, and refuses to tell."""
     stock_every_s: Annotated[float, Meta(gt=0, le=3_600)] = 10.0

@@ -565,6 +565,59 @@ INSERT INTO order_shipping (key, sales_channel, state, ordered, shipped, changed
 ON CONFLICT (key) DO UPDATE SET
   state = excluded.state, ordered = excluded.ordered, shipped = excluded.shipped, changed_at = excluded.changed_at;
 
+-- name: put_unshipped
+-- Something of an imported order is to leave; of another sale, anew.
+INSERT INTO unshipped (key, sales_channel, sale, placed_at, promised_at) VALUES :rows(5)
+ON CONFLICT (key) DO UPDATE SET
+  sale = excluded.sale, placed_at = excluded.placed_at, promised_at = excluded.promised_at, look_at = NULL,
+  due_at = NULL, cause = '';
+
+-- name: note_unshipped
+-- What a look found of an order: (look again at, due, cause or '', key).
+UPDATE unshipped SET look_at = ?1, due_at = ?2, cause = ?3 WHERE key = ?4;
+
+-- name: calm_unshipped
+-- An order is not late after all, as far as the sales channel goes: (key).
+UPDATE unshipped SET due_at = NULL, cause = '' WHERE key = ?1;
+
+-- name: look_unshipped
+-- Fulfil is to be asked about an order soon: (instant, key).
+UPDATE unshipped SET look_at = min(coalesce(look_at, ?1), ?1) WHERE key = ?2;
+
+-- name: look_unshipped_of_sale
+-- The same of the order of a sale: (instant, sale).
+UPDATE unshipped SET look_at = min(coalesce(look_at, ?1), ?1) WHERE sale = ?2;
+
+-- name: drop_unshipped
+-- Nothing of an order is to leave any more: (key).
+DELETE FROM unshipped WHERE key = ?1;
+
+-- name: unshipped_due
+-- Orders of a sales channel that Fulfil is to be asked about: those whose time has come, those that are due as promised,
+-- and those that were placed so long ago that they are due by the setting: (sales channel, now, placed until, limit).
+SELECT key, sale, placed_at, promised_at FROM (
+  SELECT key, sale, placed_at, promised_at FROM unshipped WHERE sales_channel = ?1 AND look_at <= ?2
+  UNION ALL
+  SELECT key, sale, placed_at, promised_at FROM unshipped
+  WHERE sales_channel = ?1 AND look_at IS NULL AND promised_at IS NOT NULL AND promised_at <= ?2
+  UNION ALL
+  SELECT key, sale, placed_at, promised_at FROM unshipped
+  WHERE sales_channel = ?1 AND look_at IS NULL AND promised_at IS NULL AND placed_at <= ?3
+) LIMIT ?4;
+
+-- name: unshipped_late
+-- Orders that have not left by the time that was promised: sales channel, cause, how many, and since when the first.
+SELECT sales_channel, cause, count(*), min(due_at) FROM unshipped WHERE cause <> '' GROUP BY sales_channel, cause;
+
+-- name: overdue_listed
+-- Those that are cases, the longest overdue first: (sales channel or '', due after, limit, and of that instant those after
+-- this key; NULL: none).
+SELECT u.key, u.sales_channel, o.reference, u.due_at, u.cause, c.amount, c.currency, c.sentence
+FROM unshipped u JOIN exception_case c ON c.subject = u.key AND c.kind = 'shipment.overdue' AND c.closed_at IS NULL
+LEFT JOIN order_view o ON o.key = u.key
+WHERE u.cause <> '' AND (?1 = '' OR u.sales_channel = ?1) AND (u.due_at > ?2 OR u.due_at = ?2 AND u.key > ?4)
+ORDER BY u.due_at, u.key LIMIT ?3;
+
 -- name: fulfilments_held
 -- Held notices: (after row, limit); row and order.
 SELECT rowid, key FROM fulfilment WHERE state = 'held' AND rowid > ?1 ORDER BY rowid LIMIT ?2;

@@ -19,6 +19,7 @@ from flows.model.order_state import OrderState, Status, announce_order, order_ro
 from flows.model.proof import prove
 from flows.model.skus import SkuIndex, folded
 from flows.model.units import unit_rows
+from flows.model.unshipped import unshipped_rows
 from flows.order_importer.decision import decide
 from flows.order_importer.first_orders import FirstOrders, customer_rows
 from flows.order_importer.linking import LOOK_UPS, Links, linked
@@ -285,6 +286,8 @@ class OrderImporter:
         rows = order_rows(key, before, after, now)
         if self._policy.counts_units:
             rows = [*rows, *unit_rows(key, before, after, now)]
+        if self._sales_channels[partition_of(key)].fulfilments is not None:
+            rows = [*rows, *unshipped_rows(key, before, after)]
         if after.customer or before.customer:
             rows = [*rows, *customer_rows(key, before, after, to_instant(now))]
         return rows
