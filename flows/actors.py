@@ -34,6 +34,7 @@ from flows.model.stock import StockSettings, place_of
 from flows.order_importer import CAUTIOUS, RESENDS_MAX, OrderImporter, Policy
 from flows.order_importer import NAME as ORDER_IMPORTER
 from flows.order_poll import OrderPoll
+from flows.payout_importer import PayoutImporter
 from flows.pulse import Pulse
 from flows.release import CauseReleases
 from flows.run_follower import RunFollower
@@ -83,6 +84,7 @@ def engine_of(
         AuditLog(journal, emit),
         CauseReleases(journal),
         Desk(emit),
+        PayoutImporter(journal, emit),
     ]
 
     async def accept(deliveries: Sequence[Delivery], priority: int = LIVE) -> Sequence[Receipt]:

@@ -29,6 +29,7 @@ from flows.cli_parts import (
     read_store,
     story_of,
 )
+from flows.cli_payouts import payouts
 from flows.cli_people import audit, link, patch
 from flows.cli_shipments import carriers, shipments
 from flows.cli_skus import alias, sku
@@ -50,7 +51,7 @@ app = App(
 )
 orders = App(name="orders", help="What became of the orders.")
 schema = App(name="schema", help="Published schemas.")
-for part in (orders, holds, shipments, carriers, manifests, alias, sku, schema):
+for part in (orders, holds, shipments, carriers, manifests, alias, sku, payouts, schema):
     app.command(part)
 app.command(backfill)
 app.command(status)

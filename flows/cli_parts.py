@@ -38,7 +38,10 @@ Who = Annotated[str, Parameter(help="Who decides; by default whoever is logged i
 DryRun = Annotated[bool, Parameter(name="--dry-run", help="Only say what would follow.", negative="")]
 
 
-def loaded(config: Path, section: Literal["store", "ops", "fulfil", "patchworks", "sales_channels"]) -> Any:
+Section = Literal["store", "ops", "fulfil", "patchworks", "sales_channels", "payout_formats"]
+
+
+def loaded(config: Path, section: Section) -> Any:
     """The configuration with one section looked at: asking about an order must not need the token of the ERP."""
     from flows.config import Config  # noqa: PLC0415
     from runtime.config import load  # noqa: PLC0415

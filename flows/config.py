@@ -23,6 +23,7 @@ from flows.model.listings import ListingSettings
 from flows.model.on_demand import OnDemandSettings
 from flows.model.sale import SaleSettings
 from flows.model.stock import StockSettings
+from flows.payouts import PAYOUT_FORMATS, GenericPayoutSettings
 from runtime.config import Secret
 from runtime.engine import EngineConfig
 from runtime.journal.upkeep import Room
@@ -185,6 +186,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     """Callback flows of Patchworks that read the orders of a sales channel, by its name."""
     listings: dict[str, ListingSettings] = {}
     """Sales channels whose listings are checked daily, by name."""
+    payout_formats: dict[Annotated[str, Meta(pattern="^[a-z0-9][a-z0-9-]{0,62}$")], GenericPayoutSettings] = {}
+    """Payout files of providers that no reader is there for, by the name that `payouts import --format` has."""
     store: StoreSettings = StoreSettings()
     """The journal."""
     ops: OpsSettings = OpsSettings()
@@ -204,6 +207,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
             **self._callbacks_lost("listings", self.listings),
             **self._recovery_lost(),
             **self._targets_clash(),
+            **self._payout_formats_clash(),
         }
         if found:
             raise RuleBroken(found)
@@ -224,6 +228,13 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
                 elif taken.setdefault(target.flow.flow_id, what) != what:
                     found[place] = f"the flow {target.flow.flow_id} takes {taken[target.flow.flow_id]} already"
         return found
+
+    def _payout_formats_clash(self) -> dict[tuple[str, ...], str]:
+        return {
+            ("payout_formats", name): f"{name} is a format that is there already; give this one another name"
+            for name in self.payout_formats
+            if name in PAYOUT_FORMATS
+        }
 
     def _listeners_clash(self) -> dict[tuple[str, ...], str]:
         intake, ops = self.intake, self.ops

@@ -6,40 +6,17 @@ Console, CLI, alerts and the operator's pages all read it from here.
 
 from __future__ import annotations
 
-import enum
 import hashlib
 from datetime import datetime, timedelta
 from decimal import Decimal
 
 import msgspec
 
+from flows.exceptions.kind import NEVER, Kind, Owner
+from flows.exceptions.payout_kinds import PAYOUT_KINDS
 
-class Owner(enum.StrEnum):
-    """The team that has to act."""
+__all__ = ["KINDS", "NEVER", "ExceptionCase", "Kind", "Owner"]
 
-    OPERATIONS = "operations"
-    FINANCE = "finance"
-    ECOMMERCE = "ecommerce"
-    SRE = "sre"
-
-
-class Kind(msgspec.Struct, frozen=True, kw_only=True):
-    """One kind of exception."""
-
-    name: str
-    title: str
-    owner: Owner
-    deadline: timedelta
-    blocks: str
-    """What does not happen while a case of this kind is open."""
-    ends: str
-    """How a case ends by itself."""
-    remedy: str
-    """What a person does about it."""
-
-
-NEVER = "never by itself"
-"""`Kind.ends` of a kind whose cases somebody has to end."""
 
 KINDS: dict[str, Kind] = {
     kind.name: kind
@@ -494,6 +471,7 @@ KINDS: dict[str, Kind] = {
             ends="when a page of shipments has been read",
             remedy="give the API user access to shipments, moves, sale lines, packages and trackings in Fulfil",
         ),
+        *PAYOUT_KINDS,
         Kind(
             name="step.parked",
             title="A message could not be decided on",

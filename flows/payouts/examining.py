@@ -64,6 +64,7 @@ class Examined:
                 elif part.currency != self.headers[part.payout].currency:
                     raise PayoutUnreadable(part.place, self._mixed(part))
                 _EXACTLY(tally, part)
+                self.lines_of[part.payout] += 1
                 yield part
             elif isinstance(part, PayoutHeader):
                 self._header(part)
