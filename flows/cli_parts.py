@@ -47,10 +47,16 @@ def loaded(config: Path, section: Section) -> Any:
     from runtime.config import load  # noqa: PLC0415
 
     fields: Iterable[Any] = (
-        (field.name, field.type, field.default) if field.name == section else (field.name, Any, None)
+        (field.name, field.type, _default_of(field)) if field.name == section else (field.name, Any, None)
         for field in msgspec.structs.fields(Config)
     )
     return load(config, msgspec.defstruct("Config", fields, kw_only=True, frozen=True))
+
+
+def _default_of(field: Any) -> Any:
+    """What a section is that the file does not have."""
+    made = field.default_factory
+    return field.default if made is msgspec.NODEFAULT else msgspec.field(default_factory=made)
 
 
 def read_store(config: Path, question: Any) -> Any:

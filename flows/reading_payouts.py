@@ -10,6 +10,7 @@ from typing import Any, Literal
 import msgspec
 
 from flows.reading import Reading
+from runtime.clock import Instant, to_datetime
 
 _LINES_PER_READ = 5_000
 _AMOUNTS = ("paid", "bank", "net", "fees", "taxes", "unexplained", "difference")
