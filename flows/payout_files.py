@@ -93,7 +93,7 @@ def pages_of(
     file: PayoutFile, examined: Examined, *, sales_channel: str, run: str, bank: Decimal | None = None
 ) -> Iterator[PayoutPage]:
     """All pages of a file that was examined, those of one payout in order."""
-    left = {payout: _pages(examined.lines_of[payout]) for payout in examined.headers}
+    left = {payout: _pages(examined.lines_of(payout)) for payout in examined.headers}
     open_: dict[str, list[PayoutLine]] = {}
     numbers = dict.fromkeys(examined.headers, 0)
 

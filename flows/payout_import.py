@@ -98,7 +98,7 @@ async def _sent(
 
     A page that was taken is safe; after a failure the same command again sends all of them, which changes nothing.
     """
-    run, total, done = secrets.token_hex(8), max(1, examined.lines_of.total()), 0
+    run, total, done = secrets.token_hex(8), max(1, examined.count), 0
     with _progress(shows) as progress:
         bar = progress.add_task("sending", total=float(total), lines="")
         for page in pages_of(file, examined, sales_channel=sales_channel, run=run, bank=bank):
@@ -166,7 +166,7 @@ def summary_of(
         format=file.format.name,
         digest=file.digest,
         dry_run=kept is None,
-        lines=examined.lines_of.total(),
+        lines=examined.count,
         payouts=tuple(found),
         findings=dict(examined.counts),
         named=named[:_FINDINGS_TOLD_MAX],

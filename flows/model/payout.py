@@ -7,14 +7,14 @@ negative. Figures are as published, and nothing is corrected: what a line itself
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Literal
 
 import msgspec
 
-from flows.model.money import ZERO, exactly
+from flows.model.money import EXACT, ZERO
 
 
 class LineClass(enum.StrEnum):
@@ -40,6 +40,10 @@ class LineClass(enum.StrEnum):
     TOP_UP = "top_up"
     UNEXPLAINED = "unexplained"
 
+
+# Bound once: looking them up takes longer than the sum.
+_FEE, _TAX, _REST = LineClass.FEE, LineClass.TAX_ON_FEE, LineClass.UNEXPLAINED
+_plus, _minus = EXACT.add, EXACT.subtract
 
 OF_ORDERS = frozenset((LineClass.SALE, LineClass.REFUND, LineClass.DISPUTE, LineClass.DISPUTE_REVERSAL))
 """Classes whose lines have an order."""
@@ -119,7 +123,7 @@ class PayoutLine(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     @property
     def transactions(self) -> tuple[str, ...]:
         """The ids by which the order's own payments may know it."""
-        return tuple(each for each in (self.payment, self.payment_alias, self.refund) if each)
+        return tuple(filter(None, (self.payment, self.payment_alias, self.refund)))
 
 
 FindingKind = Literal["repeated", "alike", "contradiction", "incomplete", "pending", "note"]
@@ -159,67 +163,66 @@ class PayoutSums(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Tally:
-    """Lines of one currency, being added up. `sums` is where it stands."""
+    """Lines of one currency, being added up, exactly. `sums` is where it stands."""
 
-    __slots__ = ("_amounts", "_others", "lines", "net")
+    __slots__ = ("_amounts", "_others", "currency", "lines", "net")
 
-    def __init__(self) -> None:
-        self.lines, self.net = 0, ZERO
+    def __init__(self, currency: str = "") -> None:
+        self.currency, self.lines, self.net = currency, 0, ZERO
         self._amounts: dict[LineClass, Decimal] = {}
         self._others: dict[LineClass, Decimal] = {}
 
-    def add(self, line: PayoutLine, sign: int = 1) -> None:
-        """One line more; with `sign` -1 one less. Only where arithmetic is exact (`flows.model.money.exactly`)."""
-        amounts, kind = self._amounts, line.kind
-        self.lines += sign
-        if sign > 0:
-            self.net += line.net
-            amounts[kind] = amounts.get(kind, ZERO) + line.amount
-        else:
-            self.net -= line.net
-            amounts[kind] = amounts.get(kind, ZERO) - line.amount
-        if line.fee:
-            self._other(LineClass.FEE, line.fee * sign)
-        if line.tax:
-            self._other(LineClass.TAX_ON_FEE, line.tax * sign)
-        if line.gap:
-            self._other(LineClass.UNEXPLAINED, line.gap * sign)
+    def add(self, line: PayoutLine) -> None:
+        """One line more."""
+        self._take(line, _plus)
+        self.lines += 1
 
-    def _other(self, kind: LineClass, part: Decimal) -> None:
-        self._others[kind] = self._others.get(kind, ZERO) + part
+    def take_out(self, line: PayoutLine) -> None:
+        """One line less."""
+        self._take(line, _minus)
+        self.lines -= 1
+
+    def _take(self, line: PayoutLine, change: Callable[[Decimal, Decimal], Decimal]) -> None:
+        amounts, others, kind = self._amounts, self._others, line.kind
+        self.net = change(self.net, line.net)
+        amounts[kind] = change(amounts.get(kind, ZERO), line.amount)
+        if line.fee:
+            others[_FEE] = change(others.get(_FEE, ZERO), line.fee)
+        if line.tax:
+            others[_TAX] = change(others.get(_TAX, ZERO), line.tax)
+        if line.gap:
+            others[_REST] = change(others.get(_REST, ZERO), line.gap)
 
     def begin(self, sums: PayoutSums) -> None:
         """Go on from sums that were made before."""
         self.lines, self.net, self._amounts = sums.lines, sums.net, dict(sums.amounts)
         self._others = {
-            kind: rest for kind, total in sums.classes.items() if (rest := total - sums.amounts.get(kind, ZERO))
+            kind: rest for kind, total in sums.classes.items() if (rest := _minus(total, sums.amounts.get(kind, ZERO)))
         }
 
     def sums(self) -> PayoutSums:
-        """The sums so far. Only where arithmetic is exact."""
+        """The sums so far."""
         classes = dict(self._amounts)
         for kind, part in self._others.items():
-            classes[kind] = classes.get(kind, ZERO) + part
+            classes[kind] = _plus(classes.get(kind, ZERO), part)
         return PayoutSums(self.lines, self.net, _nonzero(classes), _nonzero(self._amounts))
 
 
-@exactly
 def added(sums: PayoutSums, lines: Iterable[PayoutLine]) -> PayoutSums:
     """The sums with more lines in them. The caller sees to it that they are in one currency."""
-    return _with(sums, lines, 1)
-
-
-@exactly
-def less(sums: PayoutSums, lines: Iterable[PayoutLine]) -> PayoutSums:
-    """The sums without lines that are in them."""
-    return _with(sums, lines, -1)
-
-
-def _with(sums: PayoutSums, lines: Iterable[PayoutLine], sign: int) -> PayoutSums:
     tally = Tally()
     tally.begin(sums)
     for line in lines:
-        tally.add(line, sign)
+        tally.add(line)
+    return tally.sums()
+
+
+def less(sums: PayoutSums, lines: Iterable[PayoutLine]) -> PayoutSums:
+    """The sums without lines that are in them."""
+    tally = Tally()
+    tally.begin(sums)
+    for line in lines:
+        tally.take_out(line)
     return tally.sums()
 
 

@@ -36,13 +36,12 @@ class Known(msgspec.Struct, frozen=True):
 
 def orders_of(sales_channel: str, named: Named, known: Known) -> tuple[str, ...]:
     """The orders that a line may be of: one, none, or several that contradict each other."""
-    found = set()
-    key = f"{sales_channel}/{named.order}"
-    if named.order and key in known.orders:
-        found.add(key)
+    found: list[str] = []
+    if named.order and (key := f"{sales_channel}/{named.order}") in known.orders:
+        found.append(key)
     for each in named.transactions:
-        found.update(known.tenders.get(each, ()))
+        found += known.tenders.get(each, ())
     if not found:
         for number in named.numbers():
-            found.update(known.numbers.get(number, ()))
-    return tuple(sorted(found))
+            found += known.numbers.get(number, ())
+    return tuple(found) if len(found) < 2 else tuple(sorted(set(found)))  # noqa: PLR2004 - one, or none

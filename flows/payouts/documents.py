@@ -61,7 +61,7 @@ def read_as(kind: msgspec.json.Decoder[T], raw: msgspec.Raw, place: str) -> T:
         return kind.decode(raw)
     except msgspec.ValidationError as error:
         what, _, where = str(error).partition(" - at ")
-        if what.startswith("Invalid enum value"):
+        if what.startswith(("Invalid enum value", "Invalid value")):  # these quote the file
             what = "a word that the format does not know"
         raise PayoutUnreadable(f"{place}{where.strip('`').removeprefix('$')}" or "the document", what) from None
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:

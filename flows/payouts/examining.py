@@ -13,13 +13,12 @@ from decimal import Decimal
 
 import msgspec
 
-from flows.model.money import EXACT, ZERO, exactly
-from flows.model.payout import Finding, PayoutHeader, PayoutLine, PayoutStatus, PayoutSums, Tally
+from flows.model.money import EXACT, ZERO
+from flows.model.payout import Finding, LineClass, PayoutHeader, PayoutLine, PayoutStatus, PayoutSums, Tally
 from flows.payouts.parts import Part, PayoutUnreadable
 
 FINDINGS_KEPT_MAX = 1_000
 """Findings that are kept in words; all are counted."""
-_EXACTLY = exactly(Tally.add)
 _RANK = {
     PayoutStatus.UNKNOWN: 0,
     PayoutStatus.PENDING: 1,
@@ -36,42 +35,49 @@ class Examined:
 
     def __init__(self) -> None:
         self.headers: dict[str, PayoutHeader] = {}
-        self.lines_of: Counter[str] = Counter()
         self.findings: list[Finding] = []
         self.counts: Counter[str] = Counter()
         """Findings by kind, all of them."""
         self.pending: dict[str, Decimal] = {}
         """By currency, what is in no payout yet."""
         self._tallies: dict[str, Tally] = {}
-        self._seen: dict[str, tuple[str, Decimal, Decimal, str]] = {}
+        self._seen: dict[str, tuple[str, Decimal, Decimal, LineClass]] = {}
 
     def lines(self, parts: Iterable[Part]) -> Iterator[PayoutLine]:
         """The lines that count, in the order of the file. Raises PayoutUnreadable as the reader does."""
         seen, tallies = self._seen, self._tallies
         for part in parts:
             if type(part) is PayoutLine:
-                mark = (part.payout, part.amount, part.net, part.kind.value)
+                payout = part.payout
+                mark = (payout, part.amount, part.net, part.kind)
                 known = seen.setdefault(part.id, mark)
                 if known is not mark:
                     self._repeated(part, same=known == mark)
                     continue
-                if not part.payout:
+                if not payout:
                     self._pending(part)
                     continue
-                tally = tallies.get(part.payout)
+                tally = tallies.get(payout)
                 if tally is None:
-                    tally = tallies[part.payout] = self._begun(part)
-                elif part.currency != self.headers[part.payout].currency:
+                    tally = tallies[payout] = self._begun(part)
+                elif part.currency != tally.currency:
                     raise PayoutUnreadable(part.place, self._mixed(part))
-                _EXACTLY(tally, part)
-                self.lines_of[part.payout] += 1
+                tally.add(part)
                 yield part
             elif isinstance(part, PayoutHeader):
                 self._header(part)
             elif isinstance(part, Finding):
                 self._found(part)
 
-    @exactly
+    @property
+    def count(self) -> int:
+        """How many lines count."""
+        return sum(tally.lines for tally in self._tallies.values())
+
+    def lines_of(self, payout: str) -> int:
+        """How many of them are in this payout."""
+        return self._tallies[payout].lines if payout in self._tallies else 0
+
     def sums(self, payout: str) -> PayoutSums:
         """The sums of one payout's lines."""
         tally = self._tallies.get(payout)
@@ -89,7 +95,7 @@ class Examined:
             self.headers[line.payout] = PayoutHeader(id=line.payout, currency=line.currency, place=line.place)
         elif header.currency != line.currency:
             raise PayoutUnreadable(line.place, self._mixed(line))
-        return Tally()
+        return Tally(line.currency)
 
     def _mixed(self, line: PayoutLine) -> str:
         currency = self.headers[line.payout].currency

@@ -16,13 +16,14 @@ from decimal import Decimal
 
 import msgspec
 
-from flows.model.money import ZERO, InvalidAmount, exactly
+from flows.model.money import EXACT, ZERO, InvalidAmount
 from flows.model.payout import Finding, LineClass, PayoutHeader, PayoutLine, PayoutStatus
 from flows.payouts.documents import Value, decoder, documents, read_as, refused
 from flows.payouts.parts import (
     Part,
     PayoutFormat,
     Source,
+    amount_in,
     currency_in,
     day_in,
     id_in,
@@ -32,6 +33,8 @@ from flows.payouts.parts import (
 )
 
 PROVIDER = "shopify_payments"
+_minus = EXACT.subtract
+_DISPUTES = (LineClass.DISPUTE, LineClass.DISPUTE_REVERSAL)
 _NEVER = "payout"
 """The type of the transaction that takes a payout from the balance: the payout itself, and none of its lines."""
 
@@ -127,15 +130,13 @@ class _Page(msgspec.Struct):
     payout: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
     transactions: list[msgspec.Raw] | None = None
     transaction: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
-    payout_id: Value = None
-    """Set where the document is a bare balance transaction."""
-    net: Value = None
 
 
 _page, _payout, _transaction = decoder(_Page), decoder(_PayoutIn), decoder(_TransactionIn)
 
 
 def _read(source: Source) -> Iterator[Part]:
+    findings: list[Finding] = []
     for where, raw in documents(source.content):
         page = read_as(_page, raw, where)
         at = f"{where}." if where else ""
@@ -147,10 +148,12 @@ def _read(source: Source) -> Iterator[Part]:
         for name, items in (("transactions", page.transactions), ("transaction", page.transaction)):
             for place, each in _items(at, name, items):
                 found = True
-                yield from _line(each, place, source.zone)
-        if not found and page.net is not None:
-            found = True
-            yield from _line(raw, where or "the document", source.zone)
+                line = _line(read_as(_transaction, each, place), place, source.zone, findings)
+                if findings:
+                    yield from findings
+                    findings.clear()
+                if line is not None:
+                    yield line
         if not found and page.payouts is None and page.transactions is None:
             said = "it has neither payouts nor transactions, so it is not what Shopify's payments API answers"
             raise refused(where, "payouts", ValueError(said))
@@ -200,35 +203,34 @@ def _totals(summary: _Summary | None) -> dict[LineClass, Decimal]:
     return {kind: json_amount(value) for kind, value in found.items() if value is not None}
 
 
-@exactly
-def _parts(item: _TransactionIn) -> tuple[Decimal, Decimal, Decimal, Decimal]:
-    """Amount, fee as it is felt, net and gap."""
-    amount, fee, net = json_amount(item.amount), -json_amount(item.fee), json_amount(item.net)
-    return amount, (fee or ZERO), net, net - amount - fee
-
-
-def _line(raw: msgspec.Raw, place: str, zone: tzinfo) -> Iterator[Part]:
-    item = read_as(_transaction, raw, place)
+def _line(item: _TransactionIn, place: str, zone: tzinfo, findings: list[Finding]) -> PayoutLine | None:
+    """A balance transaction as a line; None for one that is none. What is odd about it is added to `findings`."""
     if item.type == _NEVER:
-        return
+        return None
     try:
-        amount, fee, net, gap = _parts(item)
+        texts = type(item.amount) is type(item.net) is type(item.fee) is str  # as nearly always; a call less for each
+        read = amount_in if texts else json_amount
+        amount, net, taken = read(item.amount), read(item.net), read(item.fee)
+        fee = _minus(ZERO, taken) if taken else ZERO
+        gap = _minus(_minus(net, amount), fee)
         at = "" if item.processed_at is None else instant_in(item.processed_at, zone)
-        kind, id_, payout = class_of(item.type, amount), id_in(item.id), id_in(item.payout_id)
-        currency, order = currency_in(item.currency), id_in(item.source_order_id)
-        payment, source_id = id_in(item.source_order_transaction_id), id_in(item.source_id)
+        kind, currency = class_of(item.type, amount), currency_in(item.currency)
+        id_, payout, order, payment = [
+            str(each) if type(each) is int else id_in(each)
+            for each in (item.id, item.payout_id, item.source_order_id, item.source_order_transaction_id)
+        ]
     except (InvalidAmount, ValueError) as error:
         raise refused(place, "amount" if isinstance(error, InvalidAmount) else "id or date", error) from None
     if item.test:
-        yield Finding(kind="note", sentence="a test transaction is left out", place=place, payout=payout, line=id_)
-        return
+        said = "a test transaction is left out"
+        findings.append(Finding(kind="note", sentence=said, place=place, payout=payout, line=id_))
+        return None
     if gap:
-        said = f"net {net} is not amount {amount} less fee {-fee}; the rest of {gap} is unexplained"
-        yield Finding(
-            kind="contradiction", sentence=said, place=place, payout=payout, line=id_, amount=gap, currency=currency
-        )
-    is_refund, is_dispute = kind is LineClass.REFUND, kind in (LineClass.DISPUTE, LineClass.DISPUTE_REVERSAL)
-    yield PayoutLine(
+        said = f"net {net} is not amount {amount} less fee {taken}; the rest of {gap} is unexplained"
+        found = {"place": place, "payout": payout, "line": id_, "currency": currency}
+        findings.append(Finding(kind="contradiction", sentence=said, amount=gap, **found))
+    is_refund = kind is LineClass.REFUND
+    return PayoutLine(
         id=id_,
         payout=payout,
         kind=kind,
@@ -242,7 +244,7 @@ def _line(raw: msgspec.Raw, place: str, zone: tzinfo) -> Iterator[Part]:
         order=order,
         payment="" if is_refund else payment,
         refund=payment if is_refund else "",
-        dispute=source_id if is_dispute else "",
+        dispute=id_in(item.source_id) if kind in _DISPUTES else "",
         place=place,
     )
 

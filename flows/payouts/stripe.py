@@ -17,7 +17,7 @@ from decimal import Decimal
 
 import msgspec
 
-from flows.model.money import ZERO, InvalidAmount, digits_of, exactly
+from flows.model.money import ZERO, InvalidAmount, JsonNumber, digits_of
 from flows.model.payout import Finding, LineClass, PayoutHeader, PayoutLine, PayoutStatus, day_of
 from flows.payouts.documents import NOTHING, Value, decoder, documents, read_as, refused
 from flows.payouts.parts import (
@@ -98,6 +98,9 @@ STATUSES = {
     "canceled": PayoutStatus.CANCELLED,
 }
 _ORDER_FIELDS = ("order_id", "order", "orderId")
+_TAXES = ("tax", "withheld_tax")
+_CHARGES, _REFUNDS, _DISPUTES = ("ch_", "py_"), ("re_", "pyr_"), ("dp_", "du_")
+"""What ids of each begin with."""
 
 
 def class_of(type_: str, category: str, amount: Decimal) -> LineClass:
@@ -141,7 +144,7 @@ class _SourceIn(msgspec.Struct, gc=False):
     currency: str | None = None
 
 
-class _TransactionIn(msgspec.Struct, gc=False):
+class _TransactionIn(msgspec.Struct, gc=False, tag_field="object", tag="balance_transaction"):
     id: str
     type: str
     currency: str
@@ -155,7 +158,7 @@ class _TransactionIn(msgspec.Struct, gc=False):
     exchange_rate: Value = None
 
 
-class _PayoutIn(msgspec.Struct, gc=False):
+class _PayoutIn(msgspec.Struct, gc=False, tag_field="object", tag="payout"):
     id: str
     currency: str
     amount: int
@@ -165,7 +168,9 @@ class _PayoutIn(msgspec.Struct, gc=False):
 
 
 _list, _peek, _raws = decoder(_List), decoder(_Peek), decoder(list[msgspec.Raw])
-_transaction, _payout = decoder(_TransactionIn), decoder(_PayoutIn)
+_object: msgspec.json.Decoder[_TransactionIn | _PayoutIn] = msgspec.json.Decoder(
+    _TransactionIn | _PayoutIn, float_hook=JsonNumber
+)
 _source: msgspec.json.Decoder[str | _SourceIn | None] = msgspec.json.Decoder(str | _SourceIn | None)
 
 
@@ -175,40 +180,52 @@ def digits_at_stripe(currency: str) -> int:
 
 
 def _read(source: Source) -> Iterator[Part]:
-    items: list[tuple[str, msgspec.Raw]] = []
+    lists: list[tuple[str, list[msgspec.Raw]]] = []
     for where, raw in documents(source.content):
         page = read_as(_list, raw, where)
         if page.object == "list":
             at = f"{where}." if where else ""
-            listed = read_as(_raws, page.data, f"{at}data")
-            items += [(f"{at}data[{number}]", each) for number, each in enumerate(listed, start=1)]
+            lists.append((f"{at}data", read_as(_raws, page.data, f"{at}data")))
             if page.has_more:
                 said = "has_more: the list goes on, and the rest of it is not in this file"
                 yield Finding(kind="incomplete", sentence=said, place=where or "the list")
         else:
-            items.append((where or "the document", raw))
-    payouts = _payouts_in(items)
+            lists.append((where or "the document", [raw]))
+    payouts = _payouts_in(lists)
     days: set[str] = set()
-    for place, raw in items:
-        peek = read_as(_peek, raw, place)
-        if peek.object == _PAYOUT:
-            yield _header(read_as(_payout, raw, place), place, source)
-        elif peek.object == "balance_transaction":
-            yield from _of_transaction(read_as(_transaction, raw, place), place, payouts, days)
+    findings: list[Finding] = []
+    for place, raw in _placed(lists):
+        item = read_as(_object, raw, place)
+        if isinstance(item, _TransactionIn):
+            yield from _of_transaction(item, place, payouts, days, findings)
+            if findings:
+                yield from findings
+                findings.clear()
         else:
-            said = f"it is a {peek.object!r}, and neither a balance transaction nor a payout"
-            raise refused(place, "object", ValueError(said))
+            yield _header(item, place, source)
 
 
-def _payouts_in(items: list[tuple[str, msgspec.Raw]]) -> dict[str, str]:
+def _placed(lists: list[tuple[str, list[msgspec.Raw]]]) -> Iterator[tuple[str, msgspec.Raw]]:
+    """Every object with its place."""
+    for at, items in lists:
+        if at.endswith("data"):
+            yield from ((f"{at}[{number}]", each) for number, each in enumerate(items, start=1))
+        else:
+            yield at, items[0]
+
+
+def _payouts_in(lists: list[tuple[str, list[msgspec.Raw]]]) -> dict[str, str]:
     """The only payout of each currency; empty text where there are several, or none."""
     found: dict[str, set[str]] = {}
-    for place, raw in items:
-        peek = read_as(_peek, raw, place)
-        if peek.object == _PAYOUT:
-            found.setdefault(peek.currency.upper(), set()).add(peek.id)
-        elif peek.type == _PAYOUT:
-            found.setdefault(peek.currency.upper(), set()).add(_source_of(read_as(_source, peek.source, place)).id)
+    for at, items in lists:
+        for raw in items:
+            if b'"payout"' not in bytes(raw):
+                continue  # most of them are not about a payout, and need not be looked at twice
+            peek = read_as(_peek, raw, at)
+            if peek.object == _PAYOUT:
+                found.setdefault(peek.currency.upper(), set()).add(peek.id)
+            elif peek.type == _PAYOUT:
+                found.setdefault(peek.currency.upper(), set()).add(_source_of(read_as(_source, peek.source, at)).id)
     return {currency: ids.pop() if len(ids) == 1 else "" for currency, ids in found.items()}
 
 
@@ -233,7 +250,9 @@ def _header(payout: _PayoutIn, place: str, source: Source) -> PayoutHeader:
     )
 
 
-def _of_transaction(item: _TransactionIn, place: str, payouts: Mapping[str, str], days: set[str]) -> Iterator[Part]:
+def _of_transaction(
+    item: _TransactionIn, place: str, payouts: Mapping[str, str], days: set[str], findings: list[Finding]
+) -> Iterator[Part]:
     try:
         currency, at = currency_in(item.currency), unix_instant(item.created)
     except (InvalidAmount, ValueError) as error:
@@ -250,49 +269,48 @@ def _of_transaction(item: _TransactionIn, place: str, payouts: Mapping[str, str]
         if payout not in days:
             days.add(payout)
             yield PayoutHeader(id=payout, currency=currency, is_statement=True, place=place)
-    yield from _line(item, payout, currency, digits, at, place)
+    yield _line(item, payout, currency, digits, at, place, findings)
 
 
-@exactly
-def _parts(item: _TransactionIn, digits: int) -> tuple[Decimal, Decimal, Decimal, Decimal, Decimal]:
-    """Amount, fee and tax as they are felt, net, gap."""
-    tax = sum([each.amount for each in item.fee_details if each.type in ("tax", "withheld_tax")])
-    amount, fee = from_minor(item.amount, digits), from_minor(tax - item.fee, digits) if item.fee != tax else ZERO
-    net, taxed = from_minor(item.net, digits), from_minor(-tax, digits) if tax else ZERO
-    return amount, fee, taxed, net, net - amount - fee - taxed
-
-
-def _line(item: _TransactionIn, payout: str, currency: str, digits: int, at: str, place: str) -> Iterator[Part]:
-    amount, fee, tax, net, gap = _parts(item, digits)
-    kind = class_of(item.type, item.reporting_category, amount)
-    if item.fee_details and sum([each.amount for each in item.fee_details]) != item.fee:
+def _line(
+    item: _TransactionIn, payout: str, currency: str, digits: int, at: str, place: str, findings: list[Finding]
+) -> PayoutLine:
+    """A balance transaction as a line. What is odd about it is added to `findings`. Its integers add up exactly."""
+    details = item.fee_details
+    taxed = sum([each.amount for each in details if each.type in _TAXES]) if details else 0
+    rest = item.net - item.amount + item.fee
+    amount = from_minor(item.amount, digits)
+    if details and sum([each.amount for each in details]) != item.fee:
         said = "its fee is not the sum of its fee_details; the fee counts"
-        yield Finding(kind="contradiction", sentence=said, place=place, payout=payout, line=item.id)
-    if gap:
-        said = f"net {net} is not amount {amount} less fee {-fee - tax}; the rest of {gap} is unexplained"
-        yield Finding(
-            kind="contradiction", sentence=said, place=place, payout=payout, line=item.id, amount=gap, currency=currency
+        findings.append(Finding(kind="contradiction", sentence=said, place=place, payout=payout, line=item.id))
+    if rest:
+        gap = from_minor(rest, digits)
+        said = (
+            f"net {from_minor(item.net, digits)} is not amount {amount} less fee {from_minor(item.fee, digits)}; "
+            f"the rest of {gap} is unexplained"
         )
-    source = _source_of(item.source)
-    charge = _charge_of(source)
-    yield PayoutLine(
+        found = {"place": place, "payout": payout, "line": item.id, "currency": currency}
+        findings.append(Finding(kind="contradiction", sentence=said, amount=gap, **found))
+    source = item.source if isinstance(item.source, _SourceIn) else _SourceIn(id=item.source or "")
+    id_ = source.id
+    return PayoutLine(
         id=item.id,
         payout=payout,
-        kind=kind,
+        kind=class_of(item.type, item.reporting_category, amount),
         currency=currency,
         amount=amount,
-        net=net,
-        fee=fee,
-        tax=tax,
-        gap=gap,
+        net=from_minor(item.net, digits),
+        fee=from_minor(taxed - item.fee, digits) if taxed != item.fee else ZERO,
+        tax=from_minor(-taxed, digits) if taxed else ZERO,
+        gap=from_minor(rest, digits) if rest else ZERO,
         type=item.reporting_category or item.type,
         at=at,
-        order=_order_of(source),
-        payment=charge,
-        payment_alias=id_in(source.payment_intent) if isinstance(source.payment_intent, str) else "",
-        refund=source.id if source.id.startswith(("re_", "pyr_")) else "",
-        dispute=source.id if source.id.startswith(("dp_", "du_")) else "",
-        presentment=_presentment(source, currency),
+        order=_order_of(source) if source.metadata else "",
+        payment=_charge_of(source),
+        payment_alias=source.payment_intent if isinstance(source.payment_intent, str) else "",
+        refund=id_ if id_.startswith(_REFUNDS) else "",
+        dispute=id_ if id_.startswith(_DISPUTES) else "",
+        presentment=_presentment(source, currency) if source.amount is not None else "",
         rate="" if item.exchange_rate is None else str(item.exchange_rate),
         place=place,
     )
@@ -300,16 +318,14 @@ def _line(item: _TransactionIn, payout: str, currency: str, digits: int, at: str
 
 def _charge_of(source: _SourceIn) -> str:
     """The charge that a transaction is about: its source, or that of a refund or dispute."""
-    if source.id.startswith(("ch_", "py_")):
+    if source.id.startswith(_CHARGES):
         return source.id
     return source.charge if isinstance(source.charge, str) else ""
 
 
 def _order_of(source: _SourceIn) -> str:
-    for name in _ORDER_FIELDS if source.metadata else ():
-        if (value := (source.metadata or {}).get(name)) is not None:
-            return id_in(value)
-    return ""
+    found = source.metadata or {}
+    return next((id_in(found[name]) for name in _ORDER_FIELDS if found.get(name) is not None), "")
 
 
 def _presentment(source: _SourceIn, currency: str) -> str:

@@ -11,75 +11,85 @@ from collections.abc import Iterator
 from datetime import UTC
 from decimal import Decimal
 
-from flows.model.money import ZERO, exactly
+from flows.model.money import EXACT, ZERO, InvalidAmount
 from flows.model.payout import Finding, LineClass, PayoutHeader, PayoutLine
-from flows.payouts.parts import Part, PayoutFormat, Source
+from flows.payouts.parts import TEXT_MAX, Part, PayoutFormat, Source, amount_in, currency_in
 from flows.payouts.stripe import PROVIDER, class_of
-from flows.payouts.table import Row, has_columns, rows_of
+from flows.payouts.table import Row, has_columns, picked
 
 _COLUMNS = ("automatic payout id", "balance transaction id", "currency", "gross", "fee", "net", "reporting category")
-_ORDERS = ("payment metadata[order id]", "order id", "payment metadata[order]")
+_IDS = (
+    *("automatic payout id", "balance transaction id", "reporting category", "source id", "charge id"),
+    *("payment intent id", "refund id", "payment metadata[order id]", "order id", "payment metadata[order]"),
+)
+_WANTED = (*_IDS, "currency", "gross", "fee", "net", "customer facing amount", "customer facing currency")
+_minus = EXACT.subtract
 
 
 def _read(source: Source) -> Iterator[Part]:
     seen: set[str] = set()
-    for row in rows_of(source, _COLUMNS):
-        payout, currency = row.id("automatic payout id"), row.currency("currency")
-        if row.text("reporting category") == "payout":
-            yield _header(row, row.id("source id") or payout, currency, paid=_negated(row.amount("gross")))
+    findings: list[Finding] = []
+    for row, cells in picked(source, _COLUMNS, _WANTED):
+        if cells[2] == "payout":
+            yield _header(row, cells[3] or cells[0], _minus(ZERO, row.amount("gross")))
             continue
+        payout = cells[0]
         if payout and payout not in seen:
             seen.add(payout)
-            yield _header(row, payout, currency)
-        yield from _line(row, payout, currency)
+            yield _header(row, row.id("automatic payout id"))
+        line = _line(row, cells, findings)
+        if findings:
+            yield from findings
+            findings.clear()
+        yield line
 
 
-def _header(row: Row, payout: str, currency: str, paid: Decimal | None = None) -> PayoutHeader:
-    column = "automatic payout effective at utc"
-    day = row.day(column) or row.day("automatic payout effective at")
+def _header(row: Row, payout: str, paid: Decimal | None = None) -> PayoutHeader:
+    day = row.day("automatic payout effective at utc") or row.day("automatic payout effective at")
+    currency = row.currency("currency")
     return PayoutHeader(id=payout, currency=currency, paid=paid, paid_on=day, expected_on=day, place=row.place())
 
 
-@exactly
-def _negated(amount: Decimal) -> Decimal:
-    return -amount
-
-
-@exactly
-def _parts(row: Row) -> tuple[Decimal, Decimal, Decimal, Decimal]:
-    amount, fee, net = row.amount("gross"), -row.amount_or("fee"), row.amount("net")
-    return amount, fee or ZERO, net, net - amount - fee
-
-
-def _line(row: Row, payout: str, currency: str) -> Iterator[Part]:
-    amount, fee, net, gap = _parts(row)
-    id_, category = row.id("balance transaction id"), row.text("reporting category")
+def _line(row: Row, cells: tuple[str, ...], findings: list[Finding]) -> PayoutLine:
+    """A row as a line. What is odd about it is added to `findings`."""
+    payout, id_, category, source, charge, intent, refund, order, *others = cells[: len(_IDS)]
+    _, gross, taken, published, faced, other = cells[len(_IDS) :]
+    if sum(map(len, cells[: len(_IDS)])) > TEXT_MAX:
+        for column in _IDS:
+            row.id(column)
+    try:
+        currency, amount, net = currency_in(cells[len(_IDS)]), amount_in(gross), amount_in(published)
+        fee = _minus(ZERO, amount_in(taken)) if taken else ZERO
+    except InvalidAmount:
+        row.currency("currency")
+        for column in ("gross", "net", "fee"):
+            row.amount_or(column) if column == "fee" else row.amount(column)
+        raise
+    gap = _minus(_minus(net, amount), fee)
     if gap:
-        said = f"net {net} is not gross {amount} less fee {-fee}; the rest of {gap} is unexplained"
-        yield Finding(
-            kind="contradiction", sentence=said, place=row.place(), payout=payout, line=id_, amount=gap,
-            currency=currency,
-        )  # fmt: skip
-    source, kind = row.id("source id"), class_of("", category, amount)
-    other = row.text("customer facing currency").upper()
-    faced = row.amount("customer facing amount") if other and row.text("customer facing amount") else None
-    yield PayoutLine(
+        said = f"net {net} is not gross {amount} less fee {taken}; the rest of {gap} is unexplained"
+        found = {"place": row.place(), "payout": payout, "line": id_, "currency": currency}
+        findings.append(Finding(kind="contradiction", sentence=said, amount=gap, **found))
+    kind = class_of("", category, amount)
+    return PayoutLine(
         id=id_,
         payout=payout,
         kind=kind,
         currency=currency,
         amount=amount,
         net=net,
-        fee=fee,
+        fee=fee or ZERO,
         gap=gap,
         type=category,
         at=row.instant("created utc", UTC) or row.instant("created"),
-        order=row.first(*_ORDERS),
-        payment=row.id("charge id"),
-        payment_alias=row.id("payment intent id"),
-        refund=source if kind is LineClass.REFUND else row.id("refund id"),
+        order=order or next(filter(None, others), ""),
+        payment=charge,
+        payment_alias=intent,
+        refund=source if kind is LineClass.REFUND else refund,
         dispute=source if kind in (LineClass.DISPUTE, LineClass.DISPUTE_REVERSAL) else "",
-        presentment=f"{faced} {other}" if faced is not None and other != currency else "",
+        presentment=f"{row.amount('customer facing amount')} {other.upper()}"
+        if other and faced and other.upper() != currency
+        else "",
         place=row.place(),
     )
 

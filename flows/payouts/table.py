@@ -9,10 +9,11 @@ from __future__ import annotations
 import csv
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import date, tzinfo
 from decimal import Decimal
 from io import BytesIO
+from operator import itemgetter
 
 from flows.model.money import ZERO, InvalidAmount
 from flows.payouts.parts import PayoutUnreadable, Source, amount_in, currency_in, day_in, id_in, instant_in
@@ -58,6 +59,10 @@ class Row:
     def refused(self, column: str, why: object) -> PayoutUnreadable:
         """What is wrong with one of its cells."""
         return PayoutUnreadable(self.place(column), str(why))
+
+    def places(self, columns: Sequence[str]) -> list[int]:
+        """Where these columns stand; the last cell for one that is not there."""
+        return [self._at.get(column, -1) for column in columns]
 
     def text(self, column: str) -> str:
         """A cell as it stands, without outer spaces; empty where there is no such column."""
@@ -106,6 +111,18 @@ class Row:
             return day_in(self.text(column), self.source.zone)
         except ValueError as error:
             raise self.refused(column, error) from None
+
+
+def picked(
+    source: Source, required: Sequence[str], wanted: Sequence[str], *, delimiter: str = ","
+) -> Iterator[tuple[Row, tuple[str, ...]]]:
+    """The rows with the cells of the `wanted` columns, without outer spaces; empty where there is no such column."""
+    take: Callable[[list[str]], tuple[str, ...]] | None = None
+    for row in rows_of(source, required, delimiter=delimiter):
+        row.cells.append("")  # what a column that is not there has
+        if take is None:
+            take = itemgetter(*row.places(wanted))
+        yield row, tuple(map(str.strip, take(row.cells)))
 
 
 def rows_of(source: Source, required: Sequence[str], *, delimiter: str = ",") -> Iterator[Row]:

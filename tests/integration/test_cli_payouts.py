@@ -60,14 +60,14 @@ def test_a_file_is_read_without_a_trace_and_then_imported(seamline: Type, app: A
     until(lambda: seamline(*beside("orders", "show", "A-4001", "--json")).status == 0)
     dry = seamline(*beside("payouts", "import", str(file), *TO, "--dry-run", "--json"))
     assert (dry.status, dry.data["dry_run"], dry.data["payouts"][0]["verdict"]) == (1, True, "proven")
-    assert seamline(*beside("payouts", "list", "--json")).data == []
+    assert "po_1" not in {row["payout"] for row in _listed(seamline)}
 
     for _ in range(2):
         said = seamline(*beside("payouts", "import", str(file), *TO, "--json"))
         assert said.status == 1, "a line is unexplained"
         (payout,) = said.data["payouts"]
         assert (payout["lines"], payout["net"], payout["paid"], payout["unlinked"]) == (2, "110.58", "110.58", 0)
-    (listed,) = seamline(*beside("payouts", "list", "--json")).data
+    (listed,) = [row for row in _listed(seamline) if row["payout"] == "po_1"]
     assert (listed["verdict"], listed["fees"], listed["unexplained"]) == ("proven", "-3.42", "-4.00")
 
     shown = seamline(*beside("payouts", "show", "po_1", "--json", "--lines"))

@@ -49,7 +49,7 @@ def csv_with(amount: str) -> str:
         (files.shopify().replace(b'"amount":"50.00"', b'"amount":1E+400'), "shopify", "transactions[2]", "range"),
         (files.shopify().replace(b'"amount":"50.00"', b'"amount":NaN'), "shopify", "line 2", "the JSON is malformed"),
         (b'{"orders": []}', "shopify", "payouts", "it has neither payouts nor transactions"),
-        (files.stripe([{"object": "charge"}]), "stripe", "data[1].object", "neither a balance transaction nor"),
+        (files.stripe([{"object": "charge"}]), "stripe", "data[1].object", "a word that the format does not know"),
         (files.stripe().replace(b"-2000", b"-2000.5"), "stripe", "data[2].amount", "Expected `int`"),
         (files.mollie({"resource": "order"}), "mollie", "resource", "it is no settlement"),
         (files.GENERIC_CSV.replace("100,00", "100.00"), files.generic(), "line 2, column gross", "elsewhere in this"),
