@@ -95,7 +95,8 @@ def _told(state: PayoutState, page: PayoutPage) -> PayoutState:
         said = f"it is in {known.currency}, and a later file says {told.currency}; that file is not taken"
         findings.append(Finding(kind="contradiction", sentence=said))
     else:
-        state = replace(state, header=_followed(known, told), otherwise=_otherwise(known, told))
+        otherwise = state.otherwise if told.paid is None else _otherwise(known, told)
+        state = replace(state, header=_followed(known, told), otherwise=otherwise)
     return replace(state, found=_kept(state.found, findings))
 
 

@@ -146,14 +146,16 @@ class Examined:
 
 
 def merged(known: PayoutHeader, told: PayoutHeader) -> PayoutHeader:
-    """What two headers of one payout say together: the first where both say something, the status that is further."""
+    """What two headers of one payout say together: the first where both say something, but the status that is further,
+    and the later of two days on which it is expected.
+    """
     further = told.status if _RANK[told.status] > _RANK[known.status] else known.status
     return msgspec.structs.replace(
         known,
         status=further,
         paid=told.paid if known.paid is None else known.paid,
         paid_on=known.paid_on or told.paid_on,
-        expected_on=known.expected_on or told.expected_on,
+        expected_on=max(filter(None, (known.expected_on, told.expected_on)), default=None),
         totals={**told.totals, **known.totals},
         opening=told.opening if known.opening is None else known.opening,
         closing=told.closing if known.closing is None else known.closing,

@@ -82,6 +82,13 @@ def test_a_file_is_read_without_a_trace_and_then_imported(seamline: Type, app: A
     assert rows[1]["type"] == '\'=HYPERLINK("x")', "a spreadsheet is not to run it"
     assert rows[1]["net"] == "-4.00", "and an amount stays a number"
 
+    key = "payout/marketplace/stripe/po_1"
+    assert seamline(*beside("holds", "release", key, "--reason", "the provider said so", "--by", "mona")).status == 0
+    until(lambda: seamline(*beside("payouts", "show", "po_1", "--json")).data["cases"][0]["closed_at"] is not None)
+    assert [each["reason"] for each in seamline(*beside("audit", "--subject", key, "--json")).data] == [
+        "the provider said so"
+    ]
+
 
 def test_the_amount_in_the_bank_is_an_equation_of_its_own(seamline: Type, app: App, tmp_path: Path) -> None:
     """Given later, with the same file: then it does not tie, and that is said in words."""
