@@ -84,7 +84,7 @@ def engine_of(
         AuditLog(journal, emit),
         CauseReleases(journal),
         Desk(emit),
-        PayoutImporter(journal, emit),
+        PayoutImporter(journal, emit, {name: each.tariffs for name, each in config.sales_channels.items()}),
     ]
 
     async def accept(deliveries: Sequence[Delivery], priority: int = LIVE) -> Sequence[Receipt]:

@@ -23,6 +23,7 @@ from flows.model.listings import ListingSettings
 from flows.model.on_demand import OnDemandSettings
 from flows.model.sale import SaleSettings
 from flows.model.stock import StockSettings
+from flows.model.tariff import TariffSettings
 from flows.payouts import PAYOUT_FORMATS, GenericPayoutSettings
 from runtime.config import Secret
 from runtime.engine import EngineConfig
@@ -144,6 +145,9 @@ class SalesChannelSettings(msgspec.Struct, frozen=True, kw_only=True):
     returns: Literal["create", "case"] = "case"
     """Goods that come back after they were shipped: `create` makes their returns in Fulfil, which needs the capability
     `returns`; `case` leaves them to operations. A return that is in Fulfil already is recognised by either."""
+    tariffs: dict[str, TariffSettings] = {}
+    """What payment providers agreed to take of a sale, by their names as `seamline payouts formats` has them. The fees
+    of one that is not here are compared with nothing."""
 
     def __post_init__(self) -> None:
         """Refuse a format that nobody reads, and bundles that cannot be exploded."""

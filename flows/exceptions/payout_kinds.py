@@ -26,6 +26,15 @@ PAYOUT_KINDS = (
         remedy="see `seamline payouts show`; ask the provider what they are; or let them stand, on record",
     ),
     Kind(
+        name="payout.fee",
+        title="The fees of a payout are not the agreed ones",
+        owner=Owner.FINANCE,
+        deadline=timedelta(hours=72),
+        blocks="nothing: what was taken is what is kept",
+        ends=NEVER,
+        remedy="compare the named fees with the contract; correct the tariff here, or claim them back; then release it",
+    ),
+    Kind(
         name="payout.unlinked",
         title="A payout has sales or refunds of no known order",
         owner=Owner.FINANCE,

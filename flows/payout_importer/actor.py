@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -16,6 +16,7 @@ from flows.model.money import ZERO, exactly
 from flows.model.payout import LineClass, PayoutLine
 from flows.model.payout_links import Known, Named, orders_of
 from flows.model.payout_proof import is_received, prove_payout
+from flows.model.tariff import TariffSettings
 from flows.payout_importer.decision import decide
 from flows.payout_importer.messages import (
     NAME,
@@ -46,8 +47,14 @@ class PayoutImporter:
     message_type = PageReceived | Judge | Recheck
     state_type = PayoutState
 
-    def __init__(self, journal: Journal, emit: Callable[[Any], None]) -> None:
-        self._journal, self._emit = journal, emit
+    def __init__(
+        self,
+        journal: Journal,
+        emit: Callable[[Any], None],
+        tariffs: Mapping[str, Mapping[str, TariffSettings]] | None = None,
+    ) -> None:
+        """`tariffs`: sales channel -> provider -> what it agreed to take."""
+        self._journal, self._emit, self._tariffs = journal, emit, tariffs or {}
 
     def begin(self, key: str) -> PayoutState:
         """A payout of which nothing was told."""
@@ -124,7 +131,8 @@ class PayoutImporter:
 
     def decide(self, state: PayoutState, message: Any, now: datetime) -> Decision:
         """See `decide` of the package."""
-        return decide(state, message, now)
+        _, sales_channel, provider, _ = state.key.split("/", 3)
+        return decide(state, message, now, self._tariffs.get(sales_channel, {}).get(provider))
 
     def project(self, key: str, before: PayoutState, after: PayoutState, now: datetime) -> Sequence[Write]:
         """The payout as it is listed, and its cases."""

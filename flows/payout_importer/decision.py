@@ -11,9 +11,10 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
-from flows.model.money import exactly
+from flows.model.money import ZERO, exactly
 from flows.model.payout import Finding, PayoutHeader, PayoutLine, PayoutStatus, added, less
-from flows.payout_importer.judging import accepted_as, cases_of, due_at
+from flows.model.tariff import TariffSettings, fee_off
+from flows.payout_importer.judging import NAMED_MAX, accepted_as, cases_of, due_at
 from flows.payout_importer.messages import (
     NAME,
     ChangesRead,
@@ -43,15 +44,15 @@ _PROVISIONAL = (PayoutStatus.PENDING, PayoutStatus.UNKNOWN)
 _encode = msgspec.json.encode
 
 
-def decide(state: PayoutState, message: Any, now: datetime) -> Decision:
-    """What follows for one payout."""
+def decide(state: PayoutState, message: Any, now: datetime, tariff: TariffSettings | None = None) -> Decision:
+    """What follows for one payout. `tariff` is what its provider agreed to take, where somebody has said so."""
     match message:
         case PageMet(page=page, known=known):
-            return _met(state, page, known, now)
+            return _met(state, page, known, now, tariff)
         case Linked():
             return _linked(state, message, now)
         case ChangesRead(before=before, after=after):
-            return _accepted(state, before, after, now)
+            return _accepted(state, before, after, now, tariff)
         case _:
             raise TypeError(f"a payout has no use for a {type(message).__name__}")
 
@@ -59,14 +60,20 @@ def decide(state: PayoutState, message: Any, now: datetime) -> Decision:
 # -- a page ------------------------------------------------------------------------------------------------------------
 
 
-def _met(state: PayoutState, page: PayoutPage, known: dict[str, tuple[str, Decimal]], now: datetime) -> Decision:
+def _met(
+    state: PayoutState,
+    page: PayoutPage,
+    known: dict[str, tuple[str, Decimal]],
+    now: datetime,
+    tariff: TariffSettings | None,
+) -> Decision:
     """Keep what is new, and note what is told otherwise; what is known already changes nothing."""
     before = state
     state = _told(state, page)
     fits = state.header is not None and state.header.currency == page.header.currency
     writes: list[Write] = []
     if fits:
-        state = _with_lines(state, page.lines, known, writes)
+        state = _with_lines(state, page.lines, known, writes, tariff)
         if page.bank is not None:
             state = replace(state, bank=page.bank)
     changed = _without_run(state) != _without_run(before)
@@ -126,7 +133,11 @@ def _kept(found: dict[str, Kept], findings: Sequence[Finding]) -> dict[str, Kept
 
 
 def _with_lines(
-    state: PayoutState, lines: Sequence[PayoutLine], known: dict[str, tuple[str, Decimal]], writes: list[Write]
+    state: PayoutState,
+    lines: Sequence[PayoutLine],
+    known: dict[str, tuple[str, Decimal]],
+    writes: list[Write],
+    tariff: TariffSettings | None,
 ) -> PayoutState:
     new: list[PayoutLine] = []
     changed = state.changed
@@ -143,7 +154,37 @@ def _with_lines(
             changed = {**changed, line.id: _minus(line.net, have[1])}
             body = _encode(replace(line, place="")).decode()
             writes.append(Write("put_payout_change", (state.key, line.id, mark, body)))
-    return replace(state, sums=added(state.sums, new) if new else state.sums, changed=changed)
+    state = replace(state, changed=changed)
+    return _with_fees(replace(state, sums=added(state.sums, new)), new, tariff) if new else state
+
+
+def _with_fees(state: PayoutState, lines: Sequence[PayoutLine], tariff: TariffSettings | None) -> PayoutState:
+    """Whether the fees of these lines are the agreed ones."""
+    off = [(line.id, difference) for line in lines if (difference := fee_off(line, tariff))]
+    if not off:
+        return state
+    named = (*state.fees_off_named, *(f"{line} by {difference}" for line, difference in off))
+    return replace(
+        state,
+        fees_off=state.fees_off + len(off),
+        fees_off_amount=_sum([state.fees_off_amount, *(difference for _, difference in off)]),
+        fees_off_named=named[:NAMED_MAX],
+    )
+
+
+def _without_fees(state: PayoutState, lines: Sequence[PayoutLine], tariff: TariffSettings | None) -> PayoutState:
+    """The same without lines that are told otherwise now."""
+    off = {line.id: difference for line in lines if (difference := fee_off(line, tariff))}
+    if not off:
+        return state
+    named = tuple(each for each in state.fees_off_named if each.partition(" by ")[0] not in off)
+    left = _minus(state.fees_off_amount, _sum(list(off.values())))
+    return replace(state, fees_off=max(0, state.fees_off - len(off)), fees_off_amount=left, fees_off_named=named)
+
+
+@exactly
+def _sum(amounts: Sequence[Decimal]) -> Decimal:
+    return sum(amounts, ZERO)
 
 
 @exactly
@@ -192,7 +233,7 @@ def _linked(state: PayoutState, found: Linked, now: datetime) -> Decision:
 
 @exactly
 def _nets(elsewhere: Sequence[tuple[str, str, Decimal]]) -> Decimal:
-    return sum((net for *_, net in elsewhere), Decimal(0))
+    return sum((net for *_, net in elsewhere), ZERO)
 
 
 def _looks(state: PayoutState, now: datetime) -> tuple[Timer, ...]:
@@ -206,7 +247,13 @@ def _looks(state: PayoutState, now: datetime) -> tuple[Timer, ...]:
     return (Timer(name="judge", due=min(moments), message=Judge()),) if moments else ()
 
 
-def _accepted(state: PayoutState, before: Sequence[PayoutLine], after: Sequence[PayoutLine], now: datetime) -> Decision:
+def _accepted(
+    state: PayoutState,
+    before: Sequence[PayoutLine],
+    after: Sequence[PayoutLine],
+    now: datetime,
+    tariff: TariffSettings | None,
+) -> Decision:
     """A person has looked: what was told later counts, and what else was open is let stand as it is."""
     header = state.header
     if state.otherwise is not None and header is not None:
@@ -227,5 +274,6 @@ def _accepted(state: PayoutState, before: Sequence[PayoutLine], after: Sequence[
         accepted=tuple(dict.fromkeys((*state.accepted, *let_stand))),
         told_at=now if after or state.otherwise is not None else state.told_at,
     )
+    state = _with_fees(_without_fees(state, before, tariff), after, tariff)
     judge = Emit(channel=NAME, message=Judge(), priority=BULK)
     return Decision(state=replace(state, cases=cases_of(state, now)), writes=tuple(writes), emits=(judge,))

@@ -17,7 +17,7 @@ from flows.payout_importer.messages import Kept, PayoutState
 
 ARRIVES_WITHIN = timedelta(days=3)
 """From the beginning of the day on which it is expected: two days of grace for the bank."""
-_NAMED_MAX = 5
+NAMED_MAX = 5
 _ON_ITS_WAY = (PayoutStatus.PENDING, PayoutStatus.IN_TRANSIT)
 
 
@@ -81,6 +81,10 @@ def _against_figures(state: PayoutState, header: PayoutHeader) -> Iterator[tuple
     if LineClass.UNEXPLAINED in state.sums.classes or LineClass.UNEXPLAINED in state.sums.amounts:
         said = f"lines that no class fits, or rests of lines, come to {Money(unexplained, header.currency)}"
         yield "payout.unexplained", said, unexplained
+    if state.fees_off:
+        amount = Money(state.fees_off_amount, header.currency)
+        said = f"the fees of {state.fees_off} sales are not the agreed ones, together by {amount}: "
+        yield "payout.fee", said + _some(list(state.fees_off_named), state.fees_off), state.fees_off_amount
     if state.otherwise is not None and state.otherwise.paid is not None and header.paid is not None:
         was, now_ = Money(header.paid, header.currency), Money(state.otherwise.paid, header.currency)
         yield "payout.changed", f"it was {was} before, and a later file says {now_}", (now_ - was).amount
@@ -106,9 +110,9 @@ def _changed(state: PayoutState) -> str:
     return f"a later file tells {len(named)} of its lines otherwise: {_some(named)}"
 
 
-def _some(named: list[str]) -> str:
-    more = len(named) - _NAMED_MAX
-    return ", ".join(named[:_NAMED_MAX]) + (f" and {more} more" if more > 0 else "")
+def _some(named: list[str], count: int = 0) -> str:
+    more = max(count, len(named)) - min(NAMED_MAX, len(named))
+    return ", ".join(named[:NAMED_MAX]) + (f" and {more} more" if more > 0 else "")
 
 
 def _against_links(state: PayoutState, header: PayoutHeader) -> Iterator[tuple[str, str, Decimal]]:

@@ -128,6 +128,10 @@ class PayoutState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     elsewhere: tuple[str, ...] = ()
     """Lines that another payout has, too, named."""
     elsewhere_amount: Decimal = ZERO
+    fees_off: int = 0
+    """Sales whose fee is not the agreed one."""
+    fees_off_amount: Decimal = ZERO
+    fees_off_named: tuple[str, ...] = ()
     accepted: tuple[str, ...] = ()
     """What a person has let stand: kinds of cases with their amounts."""
     cases: tuple[ExceptionCase, ...] = ()
