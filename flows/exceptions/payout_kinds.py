@@ -94,8 +94,8 @@ PAYOUT_KINDS = (
         owner=Owner.FINANCE,
         deadline=timedelta(hours=48),
         blocks="nothing: what came is kept",
-        ends=NEVER,
-        remedy="import the rest; when the payout ties, or nothing is missing, release it",
+        ends="when the payout ties",
+        remedy="import the rest; when nothing is missing that could be imported, release it",
     ),
 )
 """Part of `flows.exceptions.kinds.KINDS`."""

@@ -59,7 +59,7 @@ def accepted_as(kind: str, amount: Decimal) -> str:
 def _against(state: PayoutState, header: PayoutHeader, now: datetime) -> Iterator[tuple[str, str, Decimal]]:
     yield from _against_figures(state, header)
     yield from _against_links(state, header)
-    yield from _against_files(state)
+    yield from _against_files(state, header)
     paid = header.paid if header.paid is not None else state.sums.net
     if header.status in (PayoutStatus.FAILED, PayoutStatus.CANCELLED):
         yield "payout.failed", f"it is {header.status.value}; its money was never received", paid
@@ -122,8 +122,9 @@ def _against_links(state: PayoutState, header: PayoutHeader) -> Iterator[tuple[s
         yield "payout.unlinked", said, state.unlinked_amount
 
 
-def _against_files(state: PayoutState) -> Iterator[tuple[str, str, Decimal]]:
-    for kind, name in (("repeated", "payout.repeated"), ("incomplete", "payout.incomplete")):
+def _against_files(state: PayoutState, header: PayoutHeader) -> Iterator[tuple[str, str, Decimal]]:
+    ties = prove_payout(header, state.sums, state.bank).verdict == "proven"  # then nothing of it is missing
+    for kind, name in (("repeated", "payout.repeated"), *(() if ties else (("incomplete", "payout.incomplete"),))):
         kept = [each for each in state.found.values() if each.kind == kind]
         if kept:
             yield name, _some([each.sentence for each in kept]), _amounts(kept)

@@ -30,7 +30,7 @@ from flows.payouts.parts import (
     instant_in,
     json_amount,
     signed_class,
-    statement_id,
+    statement_of,
 )
 
 PROVIDER = "mollie"
@@ -321,10 +321,11 @@ def _balance_line(item: _Item, place: str, source: Source, days: set[str]) -> It
         raise ValueError("resultAmount or createdAt is missing")
     amount, fee, net, gap = _balance_amounts(item)
     currency, at = currency_in(item.result_amount.currency), instant_in(item.created_at, source.zone)
-    payout, context = statement_id("", currency, day_of(at)), item.context or {}
+    statement, context = statement_of("", currency, day_of(at), place), item.context or {}
+    payout = statement.id
     if payout not in days:
         days.add(payout)
-        yield PayoutHeader(id=payout, currency=currency, is_statement=True, place=place)
+        yield statement
     if gap:
         said = f"resultAmount {net} is not initialAmount {amount} with deductions {fee}; the rest is {gap}"
         yield Finding(

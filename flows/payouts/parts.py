@@ -195,9 +195,10 @@ def zone_of(name: str) -> tzinfo:
         raise ValueError(f"{name!r} is no time zone; write it as Europe/Berlin or UTC") from None
 
 
-def statement_id(account: str, currency: str, day: str) -> str:
-    """The id of an account's statement of one day, as a payout."""
-    return "-".join(filter(None, (account, currency, day)))
+def statement_of(account: str, currency: str, day: str, place: str = "") -> PayoutHeader:
+    """An account's statement of one day (ISO 8601), as a payout: for lines of which nobody says in which one they are."""
+    id_ = "-".join(filter(None, (account, currency, day)))
+    return PayoutHeader(id=id_, currency=currency, is_statement=True, paid_on=date.fromisoformat(day), place=place)
 
 
 # -- ids ---------------------------------------------------------------------------------------------------------------

@@ -28,7 +28,7 @@ from flows.payouts.parts import (
     instant_in,
     json_amount,
     signed_class,
-    statement_id,
+    statement_of,
 )
 
 PROVIDER = "paypal"
@@ -120,10 +120,10 @@ _page, _detail = decoder(_Page), decoder(_DetailIn)
 class _Day:
     """What is known of one statement while its lines pass."""
 
-    __slots__ = ("balance", "currency", "first", "id", "last_at", "ordered")
+    __slots__ = ("balance", "first", "header", "last_at", "ordered")
 
-    def __init__(self, id_: str, currency: str) -> None:
-        self.id, self.currency = id_, currency
+    def __init__(self, header: PayoutHeader) -> None:
+        self.header = header
         self.first: Decimal | None = None
         self.balance: Decimal | None = None
         self.last_at, self.ordered = "", True
@@ -164,14 +164,10 @@ def _missing(pages: list[_Page], found: int) -> Iterator[Finding]:
 
 def _statement(day: _Day, pages: list[_Page], zone: tzinfo) -> PayoutHeader:
     """The header of a day; with balances, where the file has the whole of it."""
-    inside = bool(pages) and all(_holds(page, day.id[-10:], zone) for page in pages)
+    inside = bool(pages) and all(_holds(page, day.header.id[-10:], zone) for page in pages)
     is_known = inside and day.ordered and day.first is not None and day.balance is not None
-    return PayoutHeader(
-        id=day.id,
-        currency=day.currency,
-        is_statement=True,
-        opening=day.first if is_known else None,
-        closing=day.balance if is_known else None,
+    return msgspec.structs.replace(
+        day.header, opening=day.first if is_known else None, closing=day.balance if is_known else None
     )
 
 
@@ -216,10 +212,13 @@ def _of_transaction(item: _MovementIn, place: str, page: _Page, days: dict[str, 
             currency=currency,
         )
         return
-    id_ = statement_id(page.account_number, currency, "" if day is None else day.isoformat())
+    if day is None:
+        raise refused(place, "transaction_initiation_date", ValueError("the date is missing"))
+    statement = statement_of(page.account_number, currency, day.isoformat(), place)
+    id_ = statement.id
     if id_ not in days:
-        days[id_] = _Day(id_, currency)
-        yield PayoutHeader(id=id_, currency=currency, is_statement=True, place=place)
+        days[id_] = _Day(statement)
+        yield statement
     yield from _followed(days[id_], item.transaction_id, place, at, net, balance)
     kind_ = class_of(code, amount)
     is_refund = kind_ in (LineClass.REFUND, LineClass.DISPUTE, LineClass.DISPUTE_REVERSAL, LineClass.DISPUTE_FEE)
@@ -258,8 +257,8 @@ def _followed(day: _Day, line: str, place: str, at: str, net: Decimal, balance: 
         rest = _sum(balance, -expected)
         said = f"the balance after it is {balance}, and {expected} follows from the one before; {rest} has no line"
         yield Finding(
-            kind="contradiction", sentence=said, place=place, payout=day.id, line=line, amount=rest,
-            currency=day.currency,
+            kind="contradiction", sentence=said, place=place, payout=day.header.id, line=line, amount=rest,
+            currency=day.header.currency,
         )  # fmt: skip
     day.balance = balance
 

@@ -29,7 +29,7 @@ from flows.payouts.parts import (
     from_minor,
     id_in,
     signed_class,
-    statement_id,
+    statement_of,
     unix_instant,
 )
 
@@ -265,10 +265,11 @@ def _of_transaction(
             yield PayoutLine(item.id, payout, LineClass.FEE, currency, fee, fee, type=item.type, at=at, place=place)
         return
     if not payout:
-        payout = statement_id("", currency, day_of(at))
+        statement = statement_of("", currency, day_of(at), place)
+        payout = statement.id
         if payout not in days:
             days.add(payout)
-            yield PayoutHeader(id=payout, currency=currency, is_statement=True, place=place)
+            yield statement
     yield _line(item, payout, currency, digits, at, place, findings)
 
 
