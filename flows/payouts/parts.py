@@ -196,7 +196,7 @@ def zone_of(name: str) -> tzinfo:
 
 
 def statement_of(account: str, currency: str, day: str, place: str = "") -> PayoutHeader:
-    """An account's statement of one day (ISO 8601), as a payout: for lines of which nobody says in which one they are."""
+    """An account's statement of one day (ISO 8601), as a payout: for lines that nobody assigns to a payout."""
     id_ = "-".join(filter(None, (account, currency, day)))
     return PayoutHeader(id=id_, currency=currency, is_statement=True, paid_on=date.fromisoformat(day), place=place)
 
