@@ -174,18 +174,22 @@ class Tally:
 
     def add(self, line: PayoutLine) -> None:
         """One line more."""
-        self._take(line, _plus)
+        amounts, kind = self._amounts, line.kind
         self.lines += 1
+        self.net = _plus(self.net, line.net)
+        amounts[kind] = _plus(amounts.get(kind, ZERO), line.amount)
+        if line.fee or line.tax or line.gap:
+            self._take_others(line, _plus)
 
     def take_out(self, line: PayoutLine) -> None:
         """One line less."""
-        self._take(line, _minus)
         self.lines -= 1
+        self.net = _minus(self.net, line.net)
+        self._amounts[line.kind] = _minus(self._amounts.get(line.kind, ZERO), line.amount)
+        self._take_others(line, _minus)
 
-    def _take(self, line: PayoutLine, change: Callable[[Decimal, Decimal], Decimal]) -> None:
-        amounts, others, kind = self._amounts, self._others, line.kind
-        self.net = change(self.net, line.net)
-        amounts[kind] = change(amounts.get(kind, ZERO), line.amount)
+    def _take_others(self, line: PayoutLine, change: Callable[[Decimal, Decimal], Decimal]) -> None:
+        others = self._others
         if line.fee:
             others[_FEE] = change(others.get(_FEE, ZERO), line.fee)
         if line.tax:

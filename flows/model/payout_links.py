@@ -9,6 +9,8 @@ from collections.abc import Collection, Mapping
 
 import msgspec
 
+from flows.model.payout import PayoutLine
+
 
 class Named(msgspec.Struct, frozen=True):
     """What a line says of its order."""
@@ -17,10 +19,11 @@ class Named(msgspec.Struct, frozen=True):
     reference: str
     transactions: tuple[str, ...]
 
-    def numbers(self) -> tuple[str, ...]:
-        """The numbers that people may say for it: with and without the sign that some shops put in front."""
-        said = [each for each in (self.reference, self.order) if each]
-        return tuple(dict.fromkeys(number for each in said for number in (each, f"#{each.removeprefix('#')}")))
+
+def numbers_of(named: Named | PayoutLine) -> tuple[str, ...]:
+    """The numbers that people may say for an order: with and without the sign that some shops put in front."""
+    said = [each for each in (named.reference, named.order) if each]
+    return tuple(dict.fromkeys(number for each in said for number in (each, f"#{each.removeprefix('#')}")))
 
 
 class Known(msgspec.Struct, frozen=True):
@@ -34,7 +37,7 @@ class Known(msgspec.Struct, frozen=True):
     """Number -> keys of the orders that have it."""
 
 
-def orders_of(sales_channel: str, named: Named, known: Known) -> tuple[str, ...]:
+def orders_of(sales_channel: str, named: Named | PayoutLine, known: Known) -> tuple[str, ...]:
     """The orders that a line may be of: one, none, or several that contradict each other."""
     found: list[str] = []
     if named.order and (key := f"{sales_channel}/{named.order}") in known.orders:
@@ -42,6 +45,6 @@ def orders_of(sales_channel: str, named: Named, known: Known) -> tuple[str, ...]
     for each in named.transactions:
         found += known.tenders.get(each, ())
     if not found:
-        for number in named.numbers():
+        for number in numbers_of(named):
             found += known.numbers.get(number, ())
     return tuple(found) if len(found) < 2 else tuple(sorted(set(found)))  # noqa: PLR2004 - one, or none

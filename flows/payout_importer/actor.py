@@ -14,7 +14,7 @@ from flows.model.cases import announce_cases, case_rows
 from flows.model.messages import Recheck
 from flows.model.money import ZERO, exactly
 from flows.model.payout import LineClass, PayoutLine
-from flows.model.payout_links import Known, Named, orders_of
+from flows.model.payout_links import Known, Named, numbers_of, orders_of
 from flows.model.payout_proof import is_received, prove_payout
 from flows.model.tariff import TariffSettings
 from flows.payout_importer.decision import decide
@@ -122,7 +122,7 @@ class PayoutImporter:
         ask = self._journal.query_list
         keys = sorted({f"{sales_channel}/{each.order}" for each in named if each.order})
         ids = sorted({id_ for each in named for id_ in each.transactions})
-        numbers = sorted({number for each in named for number in each.numbers()})
+        numbers = sorted({number for each in named for number in numbers_of(each)})
         return Known(
             orders={key for (key,) in await ask("orders_here", keys)} if keys else (),
             tenders=_grouped(await ask("order_tenders", ids, sales_channel)) if ids else {},

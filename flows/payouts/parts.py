@@ -141,7 +141,8 @@ def instant_in(text: str, zone: tzinfo) -> str:
         moment = datetime.fromisoformat(text)  # as nearly all of them are, and much quicker
     except ValueError:
         return _instant_in(text, zone)
-    moment = moment.replace(microsecond=0, tzinfo=moment.tzinfo or zone)
+    if moment.tzinfo is None or moment.microsecond:
+        moment = moment.replace(microsecond=0, tzinfo=moment.tzinfo or zone)
     return utc_text(moment if moment.tzinfo is UTC else moment.astimezone(UTC))
 
 

@@ -11,9 +11,9 @@ from collections.abc import Iterator
 from datetime import UTC
 from decimal import Decimal
 
-from flows.model.money import EXACT, ZERO, InvalidAmount
+from flows.model.money import EXACT, ZERO
 from flows.model.payout import Finding, LineClass, PayoutHeader, PayoutLine
-from flows.payouts.parts import TEXT_MAX, Part, PayoutFormat, Source, amount_in, currency_in
+from flows.payouts.parts import TEXT_MAX, Part, PayoutFormat, Source, amount_in, currency_in, instant_in
 from flows.payouts.stripe import PROVIDER, class_of
 from flows.payouts.table import Row, has_columns, picked
 
@@ -22,7 +22,10 @@ _IDS = (
     *("automatic payout id", "balance transaction id", "reporting category", "source id", "charge id"),
     *("payment intent id", "refund id", "payment metadata[order id]", "order id", "payment metadata[order]"),
 )
-_WANTED = (*_IDS, "currency", "gross", "fee", "net", "customer facing amount", "customer facing currency")
+_WANTED = (
+    *(*_IDS, "currency", "gross", "fee", "net", "customer facing amount", "customer facing currency"),
+    *("created utc", "created"),
+)
 _minus = EXACT.subtract
 
 
@@ -53,17 +56,17 @@ def _header(row: Row, payout: str, paid: Decimal | None = None) -> PayoutHeader:
 def _line(row: Row, cells: tuple[str, ...], findings: list[Finding]) -> PayoutLine:
     """A row as a line. What is odd about it is added to `findings`."""
     payout, id_, category, source, charge, intent, refund, order, *others = cells[: len(_IDS)]
-    _, gross, taken, published, faced, other = cells[len(_IDS) :]
-    if sum(map(len, cells[: len(_IDS)])) > TEXT_MAX:
+    code, gross, taken, published, faced, other, at_utc, at = cells[len(_IDS) :]
+    if len("".join(cells[: len(_IDS)])) > TEXT_MAX:
         for column in _IDS:
             row.id(column)
     try:
-        currency, amount, net = currency_in(cells[len(_IDS)]), amount_in(gross), amount_in(published)
+        currency, amount, net = currency_in(code), amount_in(gross), amount_in(published)
         fee = _minus(ZERO, amount_in(taken)) if taken else ZERO
-    except InvalidAmount:
-        row.currency("currency")
-        for column in ("gross", "net", "fee"):
-            row.amount_or(column) if column == "fee" else row.amount(column)
+        moment = instant_in(at_utc, UTC) or instant_in(at, row.source.zone)
+    except ValueError:  # which of them it is, with its place
+        row.currency("currency"), row.amount("gross"), row.amount("net"), row.amount_or("fee")
+        row.instant("created utc", UTC), row.instant("created")
         raise
     gap = _minus(_minus(net, amount), fee)
     if gap:
@@ -81,7 +84,7 @@ def _line(row: Row, cells: tuple[str, ...], findings: list[Finding]) -> PayoutLi
         fee=fee or ZERO,
         gap=gap,
         type=category,
-        at=row.instant("created utc", UTC) or row.instant("created"),
+        at=moment,
         order=order or next(filter(None, others), ""),
         payment=charge,
         payment_alias=intent,

@@ -186,7 +186,7 @@ def _lines(source: Source) -> Iterator[str]:
     for number, line in enumerate(iter(stream.readline, b""), start=1):
         raw = line.removeprefix(_BOM) if number == 1 else line
         try:
-            text = raw.decode(encoding)
+            text = str(raw, encoding)
         except UnicodeDecodeError as error:
             said = f"its byte {error.start + 1} is no {encoding}; say with --encoding what it is, or download it again"
             raise PayoutUnreadable(f"line {number}", said) from None

@@ -29,7 +29,7 @@ import msgspec
 
 from flows.app import _GC_THRESHOLDS
 from flows.model.payout import OF_ORDERS
-from flows.model.payout_links import Known, Named, orders_of
+from flows.model.payout_links import Known, orders_of
 from flows.model.payout_proof import prove_payout
 from flows.payout_files import formats_of, opened
 from flows.payouts.examining import Examined
@@ -168,7 +168,7 @@ def reconcile(path: Path, format_: str, known: Known) -> tuple[int, int, int]:
         for line in file.lines(examined):
             lines += 1
             if line.kind in OF_ORDERS:
-                linked += len(orders_of("web", Named(line.order, line.reference, line.transactions), known)) == 1
+                linked += len(orders_of("web", line, known)) == 1
         proofs = [prove_payout(header, examined.sums(id_)) for id_, header in examined.headers.items()]
     return lines, linked, sum(proof.verdict != "contradicted" for proof in proofs)
 
