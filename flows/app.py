@@ -38,7 +38,7 @@ from flows.config import Config
 from flows.customers import NAME as CUSTOMERS
 from flows.desk import NAME as DESK
 from flows.doors import Doors, public_routes
-from flows.first_messages import first_messages
+from flows.first_messages import at_each_beat, first_messages
 from flows.forecast import Forecast
 from flows.fulfilment_watcher import NAME as FULFILMENT_WATCHER
 from flows.fulfilment_watcher import ORDERS as ORDER_FULFILMENTS
@@ -86,13 +86,9 @@ from flows.stock_drift import key_of as drift_key_of
 from flows.stock_moves import KEY as MOVES_KEY
 from flows.stock_moves import NAME as STOCK_MOVES
 from flows.stock_moves import ReadMoves
-from flows.stock_publisher import KEY as PUBLISHER_KEY
 from flows.stock_publisher import NAME as STOCK_PUBLISHER
-from flows.stock_publisher import PublishDue
 from flows.stock_pull import StockPull, locations_of
-from flows.stock_sightings import KEY as SIGHTINGS_KEY
 from flows.stock_sightings import NAME as STOCK_SIGHTINGS
-from flows.stock_sightings import LookForSales
 from flows.stock_standing import StockStanding
 from flows.stock_unsettled import Unsettled
 from runtime.clock import Clock, SystemClock
@@ -357,12 +353,7 @@ async def composed(config: Config, clock: Clock, telemetry: Telemetry) -> AsyncI
         engine.supervise(supervisor)
         supervisor.add("hints", app.hints.run)
         if stock_settings(config):
-            stock_pulse.posts(
-                (
-                    partial(engine.post, STOCK_PUBLISHER, PUBLISHER_KEY, PublishDue()),
-                    partial(engine.post, STOCK_SIGHTINGS, SIGHTINGS_KEY, LookForSales()),
-                )
-            )
+            stock_pulse.posts(partial(engine.post_all, at_each_beat()))
             supervisor.add("stock pulse", stock_pulse.run)
             supervisor.add("hints of levels", app.hints.run_levels)
             supervisor.add("stock standing", app.stock_standing.run)

@@ -38,12 +38,26 @@ from flows.stock_drift import key_of as drift_key_of
 from flows.stock_moves import KEY as MOVES_KEY
 from flows.stock_moves import NAME as STOCK_MOVES
 from flows.stock_moves import ReadMoves
+from flows.stock_publisher import KEY as PUBLISHER_KEY
+from flows.stock_publisher import NAME as STOCK_PUBLISHER
+from flows.stock_publisher import PublishDue
+from flows.stock_sightings import KEY as SIGHTINGS_KEY
+from flows.stock_sightings import NAME as STOCK_SIGHTINGS
+from flows.stock_sightings import LookForSales
 from runtime.decision import Emit, Message
 
 
 def first_messages(config: Config) -> tuple[Emit, ...]:
     """To whom, by which key, what."""
     return tuple(Emit(channel=channel, key=key, message=message) for channel, key, message in _first(config))
+
+
+def at_each_beat() -> tuple[Emit, ...]:
+    """The same, of those who look at figures of stock and at sales whenever the pulse beats."""
+    return (
+        Emit(channel=STOCK_PUBLISHER, key=PUBLISHER_KEY, message=PublishDue()),
+        Emit(channel=STOCK_SIGHTINGS, key=SIGHTINGS_KEY, message=LookForSales()),
+    )
 
 
 def _first(config: Config) -> Iterator[tuple[str, str, Message]]:

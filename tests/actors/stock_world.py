@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -33,10 +34,10 @@ from connectors.patchworks.stock_manifests import ReportedLevel, StockPage
 from connectors.patchworks.wire import Page as RunsPage
 from connectors.patchworks.wire import Run, RunStatus, Started
 from flows.actors import engine_of, places_of, stock_settings
-from flows.app import _begin
 from flows.catalogue import Catalogue
 from flows.config import Config, FulfilSettings, PatchworksSettings
 from flows.demo.orders import GeneratedOrder
+from flows.first_messages import at_each_beat, first_messages
 from flows.formats import FORMATS
 from flows.model.bundles import Bundle
 from flows.model.order import Order
@@ -262,8 +263,9 @@ class StockWorld:
         """What the composition root does at start."""
         await self.engine.prepare()
         await self.catalogue.load()
-        await _begin(self.engine, self.config, self.pulse)
+        await self.engine.post_all(first_messages(self.config))
         if stock_settings(self.config):
+            self.pulse.posts(partial(self.engine.post_all, at_each_beat()))
             self.supervisor.add("stock pulse", self.pulse.run)
         self.engine.supervise(self.supervisor)
 
