@@ -326,6 +326,16 @@ def show(order: OrderName, *, config: ConfigPath = CONFIG, json: AsJson = False)
     for case in story.cases:
         until = "open" if case.closed_at is None else f"closed {short(case.closed_at)}, {case.closed_how}"
         print(harmless(f"{case.kind} ({case.owner}, {until}): {case.sentence}"))
+    if story.paid_out:
+        print()
+        print_table(
+            ("paid out by", "payout", "status", "what", "amount", "fee", "net"),
+            [
+                (each.provider, each.payout, each.status.replace("_", " "), each.kind.replace("_", " "),
+                 f"{each.amount} {each.currency}", each.fee, each.net)
+                for each in story.paid_out
+            ],
+        )  # fmt: skip
     print()
     print_table(
         ("at", "by", "what", "values"),

@@ -59,6 +59,8 @@ class ImportSummary(msgspec.Struct, frozen=True, kw_only=True):
     named: tuple[str, ...]
     """The first of them, with their places."""
     pending: dict[str, Decimal]
+    left_out: int
+    """How many lines that are."""
 
     @property
     def proven(self) -> bool:
@@ -171,6 +173,7 @@ def summary_of(
         findings=dict(examined.counts),
         named=named[:_FINDINGS_TOLD_MAX],
         pending=examined.pending,
+        left_out=examined.left_out,
     )
 
 
@@ -189,8 +192,9 @@ def told_of(summary: ImportSummary) -> list[str]:
         if each.unlinked:
             lines.append(f"{each.id}\t{each.unlinked} of its lines are of no order that is known here")
     for currency, amount in summary.pending.items():
-        lines.append(f"left out\t{Money(amount, currency)} is in no payout yet; import it again when it is")
-    more = sum(summary.findings.values()) - summary.findings.get("pending", 0) - len(summary.named)
+        what = f"{summary.left_out} lines, {Money(amount, currency)}"
+        lines.append(f"left out\t{what}, are in no payout yet; import them again when they are")
+    more = sum(summary.findings.values()) - len(summary.named)
     lines += [f"found\t{each}" for each in summary.named]
     return [*lines, f"found\tand {more} more"] if more > 0 else lines
 

@@ -32,6 +32,7 @@ from flows.rows import (
     ManifestRow,
     MismatchRow,
     OrderRow,
+    PaidOutRow,
     PatchRow,
     PauseRow,
     ShipmentRow,
@@ -98,6 +99,10 @@ class Reading:
                 if (pause.scope, pause.name) in (("sales channel", partition_of(key)), ("actor", _DECIDES))
             ),
             patch=next((_patch(row) for row in await self._query("patch", key)), None),
+            paid_out=tuple(
+                PaidOutRow(**dict(zip(PaidOutRow.__struct_fields__, row, strict=True)))
+                for row in await self._query("payout_lines_of_order", key)
+            ),
         )
 
     async def patch(self, key: str) -> bytes | None:

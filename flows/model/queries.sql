@@ -1064,3 +1064,8 @@ SELECT l.line, l.kind, l.currency, l.amount, l.fee, l.tax, l.gap, l.net, l.type,
   l.payment, l.payment_alias, l.refund, l.dispute, l.presentment, l.rate, l."order", o.reference, o.sale, o.sale_number
 FROM payout_line l LEFT JOIN order_view o ON o.key = l."order"
 WHERE l.payout = ?1 AND l.line > ?2 ORDER BY l.line LIMIT ?3;
+
+-- name: payout_lines_of_order
+-- What payouts have of an order: (order's key).
+SELECT p.provider, p.payout, p.status, l.line, l.kind, l.currency, l.amount, l.fee, l.tax, l.net, l.at
+FROM payout_line l JOIN payout p ON p.key = l.payout WHERE l."order" = ?1 ORDER BY l.at, l.line LIMIT 100;

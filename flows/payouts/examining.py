@@ -40,6 +40,8 @@ class Examined:
         """Findings by kind, all of them."""
         self.pending: dict[str, Decimal] = {}
         """By currency, what is in no payout yet."""
+        self.left_out = 0
+        """How many lines that are."""
         self._tallies: dict[str, Tally] = {}
         self._seen: dict[str, tuple[str, Decimal, Decimal, LineClass]] = {}
 
@@ -136,7 +138,7 @@ class Examined:
         )  # fmt: skip
 
     def _pending(self, line: PayoutLine) -> None:
-        self.counts["pending"] += 1
+        self.left_out += 1
         self.pending[line.currency] = EXACT.add(self.pending.get(line.currency, ZERO), line.net)
 
     def _found(self, finding: Finding) -> None:

@@ -71,6 +71,8 @@ _CLASSES: Mapping[str, LineClass] = {
     "credit-repayment": LineClass.ADVANCE,
 }
 _ORDER_FIELDS = ("order_id", "orderId", "order")
+_GIVEN_BACK = {"refund": LineClass.REFUND, "chargeback": LineClass.DISPUTE}
+"""Methods whose sums among the costs, without a rate, are money given back, which has lines of its own."""
 
 
 class _MoneyIn(msgspec.Struct, gc=False):
@@ -82,6 +84,8 @@ class _CostIn(msgspec.Struct, gc=False, rename="camel"):
     amount_gross: _MoneyIn
     description: str = ""
     method: str | None = None
+    rate: msgspec.Raw = NOTHING
+    """What is charged for each; a sum that is no charge has none."""
     amount_net: _MoneyIn | None = None
     amount_vat: _MoneyIn | None = None
 
@@ -206,7 +210,11 @@ def _of_periods(item: _Item, currency: str, place: str) -> tuple[dict[LineClass,
                 totals[kind] = totals.get(kind, ZERO) + _in(currency, each.amount_gross)
             for number, each in enumerate(period.costs, start=1):
                 where = f"{place}.periods.{year}.{month}.costs[{number}]"
-                lines += _cost(item, each, currency, f"{year}-{month}-{number}", where)
+                given_back = _GIVEN_BACK.get(each.method or "") if bytes(each.rate).strip() == b"null" else None
+                if given_back is None:
+                    lines += _cost(item, each, currency, f"{year}-{month}-{number}", where)
+                else:
+                    totals[given_back] = totals.get(given_back, ZERO) - _in(currency, each.amount_gross)
     return totals, lines
 
 
@@ -221,11 +229,8 @@ def _cost(item: _Item, cost: _CostIn, currency: str, name: str, place: str) -> l
     gross, tax = -_in(currency, cost.amount_gross), ZERO if cost.amount_vat is None else -_in(currency, cost.amount_vat)
     net = gross - tax if cost.amount_net is None else -_in(currency, cost.amount_net)
     gap, id_ = gross - net - tax, f"{item.id}-{name}"
-    kind = {"refund": LineClass.REFUND, "chargeback": LineClass.DISPUTE, "rolling-reserve": LineClass.RESERVE}.get(
-        cost.method or "", LineClass.FEE
-    )
     line = PayoutLine(
-        id_, item.id, kind, currency, net, gross, ZERO, tax, gap, cost.description[:200],
+        id_, item.id, LineClass.FEE, currency, net, gross, ZERO, tax, gap, cost.description[:200],
         "" if item.settled_at is None else instant_in(item.settled_at, UTC), place=place,
     )  # fmt: skip
     if not gap:

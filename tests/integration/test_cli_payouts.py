@@ -73,6 +73,9 @@ def test_a_file_is_read_without_a_trace_and_then_imported(seamline: Type, app: A
     shown = seamline(*beside("payouts", "show", "po_1", "--json", "--lines"))
     by_id = {each["line"]: each for each in shown.data["lines_listed"]}
     assert by_id["txn_1"]["order"] == "marketplace/A-4001"
+    (paid_out,) = seamline(*beside("orders", "show", "A-4001", "--json")).data["paid_out"]
+    assert (paid_out["payout"], paid_out["amount"], paid_out["fee"]) == ("po_1", "118.00", "-3.42")
+    assert "118.00 EUR\t-3.42\t114.58" in seamline(*beside("orders", "show", "A-4001")).out
     assert [case["kind"] for case in shown.data["cases"]] == ["payout.unexplained"]
 
     table = tmp_path / "lines.csv"

@@ -150,6 +150,18 @@ def test_a_settlement_of_mollie_ties_but_for_parts_of_a_cent() -> None:
     assert (read.line("tr_1").order, read.line("tr_2").presentment) == ("1001", "17.00 GBP")
 
 
+def test_money_given_back_among_the_costs_is_a_sum_that_its_refunds_come_to() -> None:
+    """It has no rate, so it is no fee; and it is not counted twice."""
+    period = files.MOLLIE_SETTLEMENT["periods"]["2026"]["01"]  # type: ignore[index]
+    sale, refund = period["revenue"]
+    turned = {**refund, "amountNet": files.eur("10.75"), "amountGross": files.eur("10.75")}
+    settlement = {
+        **files.MOLLIE_SETTLEMENT,
+        "periods": {"2026": {"01": {"revenue": [sale], "costs": [*period["costs"], turned]}}},
+    }
+    assert Read(files.mollie(settlement, files.MOLLIE_PAYMENTS), "mollie").proof("stl_1").verdict == "proven"
+
+
 def test_a_settlement_without_its_payments_says_what_is_missing() -> None:
     """The sums that it states itself show which lines are not there."""
     proof = Read(files.mollie(files.MOLLIE_SETTLEMENT), "mollie").proof("stl_1")
