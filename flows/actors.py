@@ -36,6 +36,7 @@ from flows.order_importer import CAUTIOUS, RESENDS_MAX, OrderImporter, Policy
 from flows.order_importer import NAME as ORDER_IMPORTER
 from flows.order_poll import OrderPoll
 from flows.payment_mapper import PaymentMapper, PaymentRecorder, RecordRules
+from flows.payout_importer import PayoutImporter
 from flows.pulse import Pulse
 from flows.release import CauseReleases
 from flows.run_follower import RunFollower
@@ -86,6 +87,7 @@ def engine_of(
         AuditLog(journal, emit),
         CauseReleases(journal),
         Desk(emit),
+        PayoutImporter(journal, emit, {name: each.tariffs for name, each in config.sales_channels.items()}),
     ]
 
     async def accept(deliveries: Sequence[Delivery], priority: int = LIVE) -> Sequence[Receipt]:

@@ -13,6 +13,7 @@ from decimal import Decimal
 import msgspec
 
 from flows.exceptions.kind import NEVER, Kind, Lever, Owner
+from flows.exceptions.payout_kinds import PAYOUT_KINDS
 
 __all__ = ("KINDS", "NEVER", "ExceptionCase", "Kind", "Lever", "Owner")
 
@@ -524,6 +525,7 @@ KINDS: dict[str, Kind] = {
             ends="when a page of shipments has been read",
             remedy="give the API user access to shipments, moves, sale lines, packages and trackings in Fulfil",
         ),
+        *PAYOUT_KINDS,
         Kind(
             name="step.parked",
             title="A message could not be decided on",

@@ -103,6 +103,49 @@ UPDATE customer SET
   shares_with = NULL
 WHERE id = ?1;
 
+-- name: put_order_tender
+-- A transaction that an order was paid by.
+INSERT INTO order_tender (sales_channel, transaction_id, key, kind, amount, currency) VALUES :rows(6)
+ON CONFLICT (sales_channel, transaction_id, key) DO UPDATE SET
+  kind = excluded.kind, amount = excluded.amount, currency = excluded.currency;
+
+-- name: put_payout
+-- A payout as it stands.
+INSERT INTO payout (key, sales_channel, provider, payout, currency, status, is_statement, received, paid, bank, net, fees,
+  taxes, unexplained, classes, lines, unlinked, verdict, difference, paid_on, expected_on, told_at, run, judged)
+VALUES :rows(24)
+ON CONFLICT (key) DO UPDATE SET
+  status = excluded.status, is_statement = excluded.is_statement, received = excluded.received, paid = excluded.paid,
+  bank = excluded.bank, net = excluded.net, fees = excluded.fees, taxes = excluded.taxes,
+  unexplained = excluded.unexplained, classes = excluded.classes, lines = excluded.lines, unlinked = excluded.unlinked,
+  verdict = excluded.verdict, difference = excluded.difference, paid_on = excluded.paid_on,
+  expected_on = excluded.expected_on, told_at = excluded.told_at, run = excluded.run, judged = excluded.judged;
+
+-- name: put_payout_line
+-- A line of a payout, or what a person has accepted that it says now. A link to an order stays.
+INSERT INTO payout_line (payout, line, kind, currency, amount, fee, tax, gap, net, type, at, source_order, reference,
+  payment, payment_alias, refund, dispute, presentment, rate, mark)
+VALUES :rows(20)
+ON CONFLICT (payout, line) DO UPDATE SET
+  kind = excluded.kind, amount = excluded.amount, fee = excluded.fee, tax = excluded.tax, gap = excluded.gap,
+  net = excluded.net, type = excluded.type, at = excluded.at, source_order = excluded.source_order,
+  reference = excluded.reference, payment = excluded.payment, payment_alias = excluded.payment_alias,
+  refund = excluded.refund, dispute = excluded.dispute, presentment = excluded.presentment, rate = excluded.rate,
+  mark = excluded.mark;
+
+-- name: link_payout_line
+-- The order that a line is of: (order's key, payout's key, line).
+UPDATE payout_line SET "order" = ?1 WHERE payout = ?2 AND line = ?3;
+
+-- name: drop_payout_change
+-- A line is told as at first again, or a person has looked: (payout's key, line).
+DELETE FROM payout_line_changed WHERE payout = ?1 AND line = ?2;
+
+-- name: put_payout_change
+-- What a later file says of a line that was told otherwise before.
+INSERT INTO payout_line_changed (payout, line, mark, body) VALUES :rows(4)
+ON CONFLICT (payout, line) DO UPDATE SET mark = excluded.mark, body = excluded.body;
+
 -- name: products
 -- Every product, for the index in memory, and whether it can be on an order: (after product, limit).
 SELECT product, sku, active AND sellable IS NOT 0 FROM catalogue
@@ -1090,3 +1133,61 @@ ON CONFLICT (key, kind, name) DO UPDATE SET target = excluded.target, amount = e
 -- What went to suspense in the create of a sale, the latest first: (before, limit).
 SELECT at, key, sales_channel, order_reference, kind, name, target, amount, currency, approved_by FROM suspended
 WHERE at < ?1 ORDER BY at DESC, key, kind, name LIMIT ?2;
+
+-- name: orders_here
+-- Of these orders, those that were decided on: (:keys).
+SELECT key FROM order_view WHERE key IN (:keys);
+
+-- name: orders_numbered
+-- Orders of a sales channel by the numbers that people say: (sales channel, :keys).
+SELECT reference, key FROM order_view WHERE sales_channel = ? AND reference IN (:keys);
+
+-- name: order_tenders
+-- Orders of a sales channel by the transactions that paid them: (sales channel, :keys).
+SELECT transaction_id, key FROM order_tender WHERE sales_channel = ? AND transaction_id IN (:keys);
+
+-- name: payout_lines_known
+-- Of some lines of a payout what is kept: (payout's key, :keys).
+SELECT line, mark, net FROM payout_line WHERE payout = ? AND line IN (:keys);
+
+-- name: payout_lines_changed
+-- The lines of a payout that were told otherwise, both ways: (payout's key).
+SELECT c.body, l.* FROM payout_line_changed c JOIN payout_line l ON l.payout = c.payout AND l.line = c.line
+WHERE c.payout = ?1 ORDER BY c.line;
+
+-- name: payout_lines_unlinked
+-- Lines that should have an order and have none: (payout's key, after line, limit).
+SELECT line, kind, net, source_order, reference, payment, payment_alias, refund FROM payout_line
+WHERE payout = ?1 AND line > ?2 AND "order" IS NULL AND kind IN ('sale', 'refund', 'dispute', 'dispute_reversal')
+ORDER BY line LIMIT ?3;
+
+-- name: payout_lines_elsewhere
+-- Lines of a payout that are in another one of the same provider, too: (payout's key, sales channel, provider, limit).
+SELECT l.line, o.payout, l.net FROM payout_line l JOIN payout_line o ON o.line = l.line AND o.payout <> l.payout
+JOIN payout p ON p.key = o.payout
+WHERE l.payout = ?1 AND p.sales_channel = ?2 AND p.provider = ?3 ORDER BY l.line, o.payout LIMIT ?4;
+
+-- name: payouts_listed
+-- Payouts, the latest day first: (sales channel or '', verdict or '', limit).
+SELECT * FROM payout WHERE (?1 = '' OR sales_channel = ?1) AND (?2 = '' OR verdict = ?2)
+ORDER BY paid_on DESC, key LIMIT ?3;
+
+-- name: payouts_named
+-- Payouts by their key, or by the provider's id: (text).
+SELECT * FROM payout WHERE key = ?1 OR payout = ?1 ORDER BY key LIMIT 20;
+
+-- name: payouts_of_run
+-- How many payouts an import has judged: (run).
+SELECT count(*) FROM payout WHERE run = ?1 AND judged = 1;
+
+-- name: payout_lines_listed
+-- Lines of a payout with their orders and sales, in order: (payout's key, after line, limit).
+SELECT l.line, l.kind, l.currency, l.amount, l.fee, l.tax, l.gap, l.net, l.type, l.at, l.source_order, l.reference,
+  l.payment, l.payment_alias, l.refund, l.dispute, l.presentment, l.rate, l."order", o.reference, o.sale, o.sale_number
+FROM payout_line l LEFT JOIN order_view o ON o.key = l."order"
+WHERE l.payout = ?1 AND l.line > ?2 ORDER BY l.line LIMIT ?3;
+
+-- name: payout_lines_of_order
+-- What payouts have of an order: (order's key).
+SELECT p.provider, p.payout, p.status, l.line, l.kind, l.currency, l.amount, l.fee, l.tax, l.net, l.at
+FROM payout_line l JOIN payout p ON p.key = l.payout WHERE l."order" = ?1 ORDER BY l.at, l.line LIMIT 100;
