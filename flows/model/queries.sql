@@ -937,6 +937,11 @@ SELECT cause, count(*), sum(units) FROM stock_drift WHERE sales_channel = ?1 AND
 SELECT sku, location, reported, published, expected, units FROM stock_drift WHERE sales_channel = ?1 AND cause = ?2
 ORDER BY units DESC, sku LIMIT ?3;
 
+-- name: stock_drift_places
+-- Locations that nothing is published for, and what a sales channel shows there: (sales channel, limit).
+SELECT location, count(*), sum(units) FROM stock_drift WHERE sales_channel = ?1 AND cause = 'location'
+GROUP BY location ORDER BY sum(units) DESC, location LIMIT ?2;
+
 -- name: stock_undersold
 -- What could be sold, and a sales channel shows as sold out, since before an instant: (sales channel, instant, limit).
 SELECT sku, expected, since FROM stock_drift
