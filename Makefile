@@ -5,6 +5,9 @@ PYTHON3 ?= python3
 UV      ?= uv
 N       ?= 200
 
+# Compiled modules are kept, whatever the environment says: tests start the product a hundred times.
+export PYTHONDONTWRITEBYTECODE =
+
 VENV   := .venv
 PYTHON := $(VENV)/bin/python
 READY  := $(VENV)/ready
@@ -28,7 +31,7 @@ $(READY): requirements/dev.txt pyproject.toml
 	@touch $@
 
 test: $(READY) ## Everything but the measurements and the long crash runs; minutes
-	$(PYTHON) -m pytest
+	$(PYTHON) -m pytest --numprocesses auto --maxprocesses 4 --dist loadscope --no-loadscope-reorder
 
 check: $(READY) ## Format, lint, types, layers and the quick tests; under a minute
 	$(VENV)/bin/ruff format --check .
@@ -43,6 +46,7 @@ demo: $(READY) ## A seeded day between the sandbox and Seamline, judged by an ob
 bench: $(READY) ## Seamline beside its floor, on this machine; what an order costs in each format
 	$(PYTHON) -m tests.benchmarks.bench
 	$(PYTHON) -m tests.benchmarks.formats
+	$(PYTHON) -m tests.benchmarks.payouts
 
 crash: $(READY) ## Kill the real process N times (make crash N=200) and count what the outside saw
 	SEAMLINE_CRASH_RUNS=$(N) $(PYTHON) -m pytest -m "slow or not slow" --timeout=3600 tests/crash

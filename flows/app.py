@@ -38,7 +38,7 @@ from flows.config import Config
 from flows.customers import NAME as CUSTOMERS
 from flows.desk import NAME as DESK
 from flows.doors import Doors, public_routes
-from flows.first_messages import first_messages
+from flows.first_messages import at_each_beat, first_messages
 from flows.forecast import Forecast
 from flows.fulfilment_watcher import NAME as FULFILMENT_WATCHER
 from flows.fulfilment_watcher import ORDERS as ORDER_FULFILMENTS
@@ -68,6 +68,10 @@ from flows.order_importer import OrderImporter
 from flows.order_importer.asking import link_order, patch_order
 from flows.order_poll import NAME as ORDER_POLL
 from flows.outside import outsides_of
+from flows.payment_mapper import NAME as PAYMENT_MAPPER
+from flows.payment_mapper import RECORDER as PAYMENT_RECORDER
+from flows.payout_importer import NAME as PAYOUT_IMPORTER
+from flows.payout_importer.asking import take_payout_page
 from flows.pulling import fulfilments_read_by
 from flows.pulse import Pulse
 from flows.release import NAME as CAUSE_RELEASES
@@ -84,13 +88,9 @@ from flows.stock_drift import key_of as drift_key_of
 from flows.stock_moves import KEY as MOVES_KEY
 from flows.stock_moves import NAME as STOCK_MOVES
 from flows.stock_moves import ReadMoves
-from flows.stock_publisher import KEY as PUBLISHER_KEY
 from flows.stock_publisher import NAME as STOCK_PUBLISHER
-from flows.stock_publisher import PublishDue
 from flows.stock_pull import StockPull, locations_of
-from flows.stock_sightings import KEY as SIGHTINGS_KEY
 from flows.stock_sightings import NAME as STOCK_SIGHTINGS
-from flows.stock_sightings import LookForSales
 from flows.stock_standing import StockStanding
 from flows.stock_unsettled import Unsettled
 from runtime.clock import Clock, SystemClock
@@ -124,10 +124,10 @@ _GC_THRESHOLDS = (50_000, 20, 50)
 """An order makes hundreds of short-lived objects and no cycles: looking for those less often saves CPU."""
 _RELEASING = (
     *(ORDER_IMPORTER, RUN_RECOVERY, ORDER_POLL, MANIFESTS, MISSING_ORDERS, LISTINGS, FLOW_STARTS),
-    *(CUSTOMERS, STOCK_DRIFT, FULFILMENT_WATCHER, ORDER_FULFILMENTS),
+    *(CUSTOMERS, STOCK_DRIFT, FULFILMENT_WATCHER, ORDER_FULFILMENTS, PAYMENT_MAPPER, PAYMENT_RECORDER, PAYOUT_IMPORTER),
 )
 """Actors with something that a person can have decided on again, the one that comes first for a key."""
-_COMMANDS = ("pause", "resume", "release", "release_cause", "alias", "patch", "link", "backfill")
+_COMMANDS = ("pause", "resume", "release", "release_cause", "alias", "patch", "link", "backfill", "payout")
 
 
 class App:
@@ -144,7 +144,8 @@ class App:
     ) -> None:
         self.config, self.journal, self.engine, self.telemetry = config, journal, engine, telemetry
         self.index, self.forecast = index, forecast
-        self.standing = Standing(journal, told_channels(config))
+        recorded = config.sales_channels if config.payments is not None else ()
+        self.standing = Standing(journal, told_channels(config), recorded)
         self.stock_standing = StockStanding(list(stock_settings(config)), journal)
         unsettled = Unsettled(config.sales_channels, index, journal)
         self.stock_pull = StockPull(locations_of(stock_settings(config)), unsettled, journal)
@@ -213,6 +214,10 @@ class App:
         if command == "backfill":
             to_backfill = partial(self.engine.post, BACKFILL)
             return await ask_for_backfill(to_backfill, self.journal, self.config.on_demand, parameters)
+        if command == "payout":
+            return await take_payout_page(
+                partial(self.engine.post, PAYOUT_IMPORTER), parameters, self.config.sales_channels
+            )
         known = self.engine.channels if scope == "actor" else self.config.sales_channels
         if name not in known:
             called = "actor" if scope == "actor" else "sales channel"
@@ -295,6 +300,7 @@ def telemetry_of(config: Config, clock: Clock) -> Telemetry:
                 ),
                 *(RUN_RECOVERY, ORDER_POLL, MANIFESTS, MISSING_ORDERS, BACKFILL, LISTINGS),
                 *(FLOW_STARTS, RUN_FOLLOWER, FULFILMENT_WATCHER, ORDER_FULFILMENTS),
+                *(PAYMENT_MAPPER, PAYMENT_RECORDER, PAYOUT_IMPORTER),
                 *(STOCK_MOVES, STOCK_READER, STOCK_SIGHTINGS, STOCK_PUBLISHER, STOCK_BACKLOG, STOCK_DRIFT),
             ),
             "flow": flow_targets(config),
@@ -351,12 +357,7 @@ async def composed(config: Config, clock: Clock, telemetry: Telemetry) -> AsyncI
         engine.supervise(supervisor)
         supervisor.add("hints", app.hints.run)
         if stock_settings(config):
-            stock_pulse.posts(
-                (
-                    partial(engine.post, STOCK_PUBLISHER, PUBLISHER_KEY, PublishDue()),
-                    partial(engine.post, STOCK_SIGHTINGS, SIGHTINGS_KEY, LookForSales()),
-                )
-            )
+            stock_pulse.posts(partial(engine.post_all, at_each_beat()))
             supervisor.add("stock pulse", stock_pulse.run)
             supervisor.add("hints of levels", app.hints.run_levels)
             supervisor.add("stock standing", app.stock_standing.run)

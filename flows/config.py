@@ -21,8 +21,12 @@ from flows.model.fulfilments import FulfilmentSettings
 from flows.model.gate import OPEN_GATE, GateSettings
 from flows.model.listings import ListingSettings
 from flows.model.on_demand import OnDemandSettings
+from flows.model.payments import PaymentSettings
+from flows.model.posting_matrix import PostingSettings
 from flows.model.sale import SaleSettings
 from flows.model.stock import StockSettings
+from flows.model.tariff import TariffSettings
+from flows.payouts import PAYOUT_FORMATS, GenericPayoutSettings
 from runtime.config import Secret
 from runtime.engine import EngineConfig
 from runtime.journal.upkeep import Room
@@ -145,6 +149,9 @@ class SalesChannelSettings(msgspec.Struct, frozen=True, kw_only=True):
     returns: Literal["create", "case"] = "case"
     """Goods that come back after they were shipped: `create` makes their returns in Fulfil, which needs the capability
     `returns`; `case` leaves them to operations. A return that is in Fulfil already is recognised by either."""
+    tariffs: dict[str, TariffSettings] = {}
+    """What payment providers agreed to take of a sale, by their names as `seamline payouts formats` has them. The fees
+    of one that is not here are compared with nothing."""
 
     def __post_init__(self) -> None:
         """Refuse a format that nobody reads, and bundles that cannot be exploded."""
@@ -185,8 +192,14 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     """Which failed runs of Patchworks are recovered. Not set: none."""
     on_demand: dict[str, OnDemandSettings] = {}
     """Callback flows of Patchworks that read the orders of a sales channel, by its name."""
+    payments: PaymentSettings | None = None
+    """How payments that come after the import are recorded in Fulfil. Not set: they are not."""
+    postings: PostingSettings | None = None
+    """Who posts what into the ledger. Not set: Fulfil what it posts itself, and Seamline nothing."""
     listings: dict[str, ListingSettings] = {}
     """Sales channels whose listings are checked daily, by name."""
+    payout_formats: dict[Annotated[str, Meta(pattern="^[a-z0-9][a-z0-9-]{0,62}$")], GenericPayoutSettings] = {}
+    """Payout files of providers that no reader is there for, by the name that `payouts import --format` has."""
     store: StoreSettings = StoreSettings()
     """The journal."""
     ops: OpsSettings = OpsSettings()
@@ -206,6 +219,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
             **self._callbacks_lost("listings", self.listings),
             **self._recovery_lost(),
             **self._targets_clash(),
+            **self._payout_formats_clash(),
         }
         if found:
             raise RuleBroken(found)
@@ -226,6 +240,13 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
                 elif taken.setdefault(target.flow.flow_id, what) != what:
                     found[place] = f"the flow {target.flow.flow_id} takes {taken[target.flow.flow_id]} already"
         return found
+
+    def _payout_formats_clash(self) -> dict[tuple[str, ...], str]:
+        return {
+            ("payout_formats", name): f"{name} is a format that is there already; give this one another name"
+            for name in self.payout_formats
+            if name in PAYOUT_FORMATS
+        }
 
     def _listeners_clash(self) -> dict[tuple[str, ...], str]:
         intake, ops = self.intake, self.ops

@@ -24,6 +24,8 @@ from flows.model.stock import STOCK_READER, LookLevels, place_key
 from flows.order_poll import NAME as ORDER_POLL
 from flows.order_poll import Poll
 from flows.order_poll import key_of as poll_key_of
+from flows.payment_mapper import RECORDER as PAYMENT_RECORDER
+from flows.payment_mapper import RECORDER_KEY, RecordNow
 from flows.run_recovery import NAME as RUN_RECOVERY
 from flows.run_recovery import SWEEP_KEY, Sweep
 from flows.sku_aliases import KEY as ALIASES_KEY
@@ -38,6 +40,12 @@ from flows.stock_drift import key_of as drift_key_of
 from flows.stock_moves import KEY as MOVES_KEY
 from flows.stock_moves import NAME as STOCK_MOVES
 from flows.stock_moves import ReadMoves
+from flows.stock_publisher import KEY as PUBLISHER_KEY
+from flows.stock_publisher import NAME as STOCK_PUBLISHER
+from flows.stock_publisher import PublishDue
+from flows.stock_sightings import KEY as SIGHTINGS_KEY
+from flows.stock_sightings import NAME as STOCK_SIGHTINGS
+from flows.stock_sightings import LookForSales
 from flows.unshipped import KEY as UNSHIPPED_KEY
 from flows.unshipped import NAME as UNSHIPPED
 from flows.unshipped import LookForUnshipped
@@ -47,6 +55,14 @@ from runtime.decision import Emit, Message
 def first_messages(config: Config) -> tuple[Emit, ...]:
     """To whom, by which key, what."""
     return tuple(Emit(channel=channel, key=key, message=message) for channel, key, message in _first(config))
+
+
+def at_each_beat() -> tuple[Emit, ...]:
+    """The same, of those who look at figures of stock and at sales whenever the pulse beats."""
+    return (
+        Emit(channel=STOCK_PUBLISHER, key=PUBLISHER_KEY, message=PublishDue()),
+        Emit(channel=STOCK_SIGHTINGS, key=SIGHTINGS_KEY, message=LookForSales()),
+    )
 
 
 def _first(config: Config) -> Iterator[tuple[str, str, Message]]:
@@ -67,6 +83,8 @@ def _first(config: Config) -> Iterator[tuple[str, str, Message]]:
             yield STOCK_READER, place_key(place), LookLevels()
         for name in stock:
             yield STOCK_DRIFT, drift_key_of(name), SumUp()
+    if config.payments is not None:
+        yield PAYMENT_RECORDER, RECORDER_KEY, RecordNow()
     for kind in watched_models().values():
         yield FULFILMENT_WATCHER, watch_key(kind), Watch()
     yield UNSHIPPED, UNSHIPPED_KEY, LookForUnshipped()

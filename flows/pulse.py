@@ -7,7 +7,8 @@ start everything is looked at.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+import contextlib
+from collections.abc import Awaitable, Callable
 
 import anyio
 
@@ -24,12 +25,12 @@ class Pulse:
 
     def __init__(self, *, apart_s: float) -> None:
         self._apart_s = apart_s
-        self._posts: Sequence[Post] = ()
+        self._post: Post | None = None
         self._news = anyio.Event()
 
-    def posts(self, posts: Sequence[Post]) -> None:
-        """What is to be posted at each beat."""
-        self._posts = posts
+    def posts(self, post: Post) -> None:
+        """How to say, at each beat, that somebody should look."""
+        self._post = post
 
     def nudge(self) -> None:
         """Somebody should look."""
@@ -38,11 +39,9 @@ class Pulse:
     async def run(self) -> None:
         """Beat for ever; the first time at once."""
         while True:
-            for post in self._posts:
-                try:
-                    await post()
-                except StoreFull:  # the next beat will do
-                    continue
+            if self._post is not None:
+                with contextlib.suppress(StoreFull):  # the next beat will do
+                    await self._post()
             await anyio.sleep(self._apart_s)
             with anyio.move_on_after(_AT_LEAST_EVERY_S):
                 await self._news.wait()

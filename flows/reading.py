@@ -33,6 +33,7 @@ from flows.rows import (
     MismatchRow,
     OrderRow,
     OverdueRow,
+    PaidOutRow,
     PatchRow,
     PauseRow,
     ShipmentRow,
@@ -99,6 +100,10 @@ class Reading:
                 if (pause.scope, pause.name) in (("sales channel", partition_of(key)), ("actor", _DECIDES))
             ),
             patch=next((_patch(row) for row in await self._query("patch", key)), None),
+            paid_out=tuple(
+                PaidOutRow(**dict(zip(PaidOutRow.__struct_fields__, row, strict=True)))
+                for row in await self._query("payout_lines_of_order", key)
+            ),
         )
 
     async def patch(self, key: str) -> bytes | None:

@@ -271,6 +271,22 @@ class BackfillRow(msgspec.Struct, frozen=True, kw_only=True):
     taken: int
 
 
+class PaidOutRow(msgspec.Struct, frozen=True, kw_only=True):
+    """A line of a payout that is of an order. Amounts are exact decimals in `currency`, negative where taken."""
+
+    provider: str
+    payout: str
+    status: str
+    line: str
+    kind: str
+    currency: str
+    amount: str
+    fee: str
+    tax: str
+    net: str
+    at: str
+
+
 class Story(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that is known of one order."""
 
@@ -284,3 +300,5 @@ class Story(msgspec.Struct, frozen=True, kw_only=True):
     """The order of the same customer that it waits for; empty: for none, or that one is decided on already."""
     patch: PatchRow | None = None
     """What a person changed of it."""
+    paid_out: tuple[PaidOutRow, ...] = ()
+    """What providers said of its money, at most a hundred lines."""

@@ -26,8 +26,8 @@ LATE_US = 900 * 1_000_000
 class Standing:
     """The open cases as they were a few seconds ago. `run` is a part of the supervisor."""
 
-    def __init__(self, journal: Journal, told: Collection[str] = ()) -> None:
-        """`told` are the sales channels that hear of shipments."""
+    def __init__(self, journal: Journal, told: Collection[str] = (), recorded: Collection[str] = ()) -> None:
+        """`told` are the sales channels that hear of shipments, `recorded` those whose later payments are recorded."""
         self._journal = journal
         self._cases: Mapping[tuple[str, str], tuple[int, Instant | None]] = {}
         """(kind, owner) -> how many are open, and since when the oldest. Empty before the first look."""
@@ -40,6 +40,9 @@ class Standing:
         self._overdue: Mapping[tuple[str, str], tuple[int, Instant]] = {}
         """(sales channel, cause) -> orders that have not left by the time that was promised, and since when."""
         self._coverage: Sequence[tuple[str, float]] = ()
+        self._recorded_channels = tuple(recorded)
+        self._unrecorded: Mapping[str, tuple[int, Instant | None]] = {}
+        """Sales channel -> payments that Fulfil should have and has not, and since when the oldest is known."""
 
     async def run(self) -> None:
         """Look again and again, for ever."""
@@ -59,6 +62,10 @@ class Standing:
             found[kind, owner] = known + count, first if since is None else min(since, first)
         self._cases = found
         await self._look_at_shipments()
+        if self._recorded_channels:
+            nothing: dict[str, tuple[int, Instant | None]] = dict.fromkeys(self._recorded_channels, (0, None))
+            counted = await self._journal.query("payments_unrecorded")
+            self._unrecorded = {**nothing, **{name: (count, first) for name, count, first in counted}}
 
     async def _look_at_shipments(self) -> None:
         if not self._told_channels:
@@ -89,6 +96,18 @@ class Standing:
         return [
             ([name], 0.0 if first is None else max(0.0, (now - first) / 1e6))
             for name, (_, first, _) in self._untold.items()
+        ]
+
+    def unrecorded(self) -> list[tuple[Sequence[str], float]]:
+        """Payments after the import that Fulfil should have and has not, by sales channel."""
+        return [([name], float(count)) for name, (count, _) in self._unrecorded.items()]
+
+    def unrecorded_oldest_s(self) -> list[tuple[Sequence[str], float]]:
+        """How long the oldest of them is known; 0 where there is none."""
+        now = self._journal.clock.now()
+        return [
+            ([name], 0.0 if first is None else max(0.0, (now - first) / 1e6))
+            for name, (_, first) in self._unrecorded.items()
         ]
 
     def overdue(self) -> list[tuple[Sequence[str], float]]:

@@ -191,7 +191,7 @@ class ActorLoop:
         finally:
             for envelope in left.values():  # the turn failed before it came to these: they are not to blame
                 self._channel.put_back(envelope)
-        reach("step.before_journal")
+        reach("step.before_journal", self.actor.name)
         for step in steps:
             await self._settle(step)
 
@@ -451,9 +451,9 @@ class ActorLoop:
                 self._lanes[intent.api].release(intent)
             await self._journal.landed(self._park(step.envelope, StepFailed(str(error), of=type(error).__name__)))
         else:
-            reach("step.after_journal")
+            reach("step.after_journal", self.actor.name)
             if isinstance(step, _Step) and step.envelope.outcome:
-                reach("outcome.after_journal")
+                reach("outcome.after_journal", self.actor.name)
 
     def _park(self, envelope: Envelope, reason: StepFailed) -> Unit:
         """Set the message aside with its reason. Its key waits for a person; every other key goes on."""

@@ -321,7 +321,7 @@ class Lane:
         began = self._clock.now()
         intent.began_us = intent.began_us or began
         intent.attempts += 1
-        reach("effect.before_call")
+        reach("effect.before_call", intent.kind)
         try:
             result = await self._api.perform(intent.kind, intent.body)
         except Failure as failure:
@@ -331,7 +331,7 @@ class Lane:
             self._ended(intent, "defect", began)
             self._failed(intent, Unknown(f"the connector failed with {type(error).__name__}"))
         else:
-            reach("effect.after_call")
+            reach("effect.after_call", intent.kind)
             self._ended(intent, "done", began)
             self._answered()
             self._outcome(intent, self._done(intent, result))
@@ -400,7 +400,7 @@ class Lane:
         self._bring(intent, told)
 
     def _outcome(self, intent: Intent, outcome: Outcome) -> None:
-        reach("outcome.before_journal")
+        reach("outcome.before_journal", intent.kind)
         self._bring(intent, outcome)
 
     def _done(self, intent: Intent, result: Any, *, found_by_look: bool = False) -> EffectDone:

@@ -10,6 +10,8 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 _BY_REQUEST = ("bench", "slow")
+_LONGEST = ("tests/crash/", "tests/integration/test_demo.py")
+"""They start processes, and wait for them: begun first, so that no worker still has one when the others are done."""
 
 settings.register_profile(
     "quick",
@@ -39,8 +41,10 @@ def pytest_report_header() -> str:
     return f"hypothesis profile: {settings.get_current_profile_name()}"
 
 
+@pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out measurements and long runs, unless `-m` says what to run."""
+    """The longest first; leave out measurements and long runs, unless `-m` says what to run."""
+    items.sort(key=lambda item: not item.nodeid.startswith(_LONGEST))
     if config.getoption("markexpr"):
         return
     left_out = [item for item in items if any(item.get_closest_marker(name) for name in _BY_REQUEST)]

@@ -85,7 +85,7 @@ class ShippedLine(SaleLine, frozen=True, kw_only=True):
     sale_state: str | None = field(default=None, name="sale.state")
 
 
-SALES: Final = Model("sale.sale", Sale, "sales", by=("reference", "party", "number"))
+SALES: Final = Model("sale.sale", Sale, "sales", by=("id", "reference", "party", "number"))
 SALE_LINES: Final = Model("sale.line", SaleLine, "sale_lines", by=("id", "sale", "origin", "channel_identifier"))
 SHIPPED_LINES: Final = Model("sale.line", ShippedLine, "shipped_lines", by=("sale",))
 """Lines with what is needed of their sales, so that those need no read of their own."""

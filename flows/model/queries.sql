@@ -103,6 +103,49 @@ UPDATE customer SET
   shares_with = NULL
 WHERE id = ?1;
 
+-- name: put_order_tender
+-- A transaction that an order was paid by.
+INSERT INTO order_tender (sales_channel, transaction_id, key, kind, amount, currency) VALUES :rows(6)
+ON CONFLICT (sales_channel, transaction_id, key) DO UPDATE SET
+  kind = excluded.kind, amount = excluded.amount, currency = excluded.currency;
+
+-- name: put_payout
+-- A payout as it stands.
+INSERT INTO payout (key, sales_channel, provider, payout, currency, status, is_statement, received, paid, bank, net, fees,
+  taxes, unexplained, classes, lines, unlinked, verdict, difference, paid_on, expected_on, told_at, run, judged)
+VALUES :rows(24)
+ON CONFLICT (key) DO UPDATE SET
+  status = excluded.status, is_statement = excluded.is_statement, received = excluded.received, paid = excluded.paid,
+  bank = excluded.bank, net = excluded.net, fees = excluded.fees, taxes = excluded.taxes,
+  unexplained = excluded.unexplained, classes = excluded.classes, lines = excluded.lines, unlinked = excluded.unlinked,
+  verdict = excluded.verdict, difference = excluded.difference, paid_on = excluded.paid_on,
+  expected_on = excluded.expected_on, told_at = excluded.told_at, run = excluded.run, judged = excluded.judged;
+
+-- name: put_payout_line
+-- A line of a payout, or what a person has accepted that it says now. A link to an order stays.
+INSERT INTO payout_line (payout, line, kind, currency, amount, fee, tax, gap, net, type, at, source_order, reference,
+  payment, payment_alias, refund, dispute, presentment, rate, mark)
+VALUES :rows(20)
+ON CONFLICT (payout, line) DO UPDATE SET
+  kind = excluded.kind, amount = excluded.amount, fee = excluded.fee, tax = excluded.tax, gap = excluded.gap,
+  net = excluded.net, type = excluded.type, at = excluded.at, source_order = excluded.source_order,
+  reference = excluded.reference, payment = excluded.payment, payment_alias = excluded.payment_alias,
+  refund = excluded.refund, dispute = excluded.dispute, presentment = excluded.presentment, rate = excluded.rate,
+  mark = excluded.mark;
+
+-- name: link_payout_line
+-- The order that a line is of: (order's key, payout's key, line).
+UPDATE payout_line SET "order" = ?1 WHERE payout = ?2 AND line = ?3;
+
+-- name: drop_payout_change
+-- A line is told as at first again, or a person has looked: (payout's key, line).
+DELETE FROM payout_line_changed WHERE payout = ?1 AND line = ?2;
+
+-- name: put_payout_change
+-- What a later file says of a line that was told otherwise before.
+INSERT INTO payout_line_changed (payout, line, mark, body) VALUES :rows(4)
+ON CONFLICT (payout, line) DO UPDATE SET mark = excluded.mark, body = excluded.body;
+
 -- name: products
 -- Every product, for the index in memory, and whether it can be on an order: (after product, limit).
 SELECT product, sku, active AND sellable IS NOT 0 FROM catalogue
@@ -894,6 +937,11 @@ SELECT cause, count(*), sum(units) FROM stock_drift WHERE sales_channel = ?1 AND
 SELECT sku, location, reported, published, expected, units FROM stock_drift WHERE sales_channel = ?1 AND cause = ?2
 ORDER BY units DESC, sku LIMIT ?3;
 
+-- name: stock_drift_places
+-- Locations that nothing is published for, and what a sales channel shows there: (sales channel, limit).
+SELECT location, count(*), sum(units) FROM stock_drift WHERE sales_channel = ?1 AND cause = 'location'
+GROUP BY location ORDER BY sum(units) DESC, location LIMIT ?2;
+
 -- name: stock_undersold
 -- What could be sold, and a sales channel shows as sold out, since before an instant: (sales channel, instant, limit).
 SELECT sku, expected, since FROM stock_drift
@@ -1021,3 +1069,130 @@ SELECT party, id, shares_with, accepted FROM customer WHERE party IN (:ids) ORDE
 -- Customers whose conflict was not looked at since: (instant, limit).
 SELECT id, party, sale, "order", channel, own, other_party, other_sale, other_order, shares_with, accepted, checked_at
 FROM customer WHERE (other_party IS NOT NULL OR shares_with IS NOT NULL) AND checked_at < ?1 ORDER BY checked_at LIMIT ?2;
+
+-- name: put_payment
+-- What Fulfil has to have of a payment; what it has stays as the recorder says.
+INSERT INTO payment (key, record, sales_channel, order_reference, sale, type, kind, reference, gateway, method,
+  gateway_id, tender, paid, paid_currency, amount, currency, rate, rate_date, fee, day, day_said, parent, more, status,
+  suspense, why, wanted, seen_at) VALUES :rows(28)
+ON CONFLICT (key, record) DO UPDATE SET
+  order_reference = excluded.order_reference, sale = excluded.sale, type = excluded.type, kind = excluded.kind,
+  reference = excluded.reference, gateway = excluded.gateway, method = excluded.method,
+  gateway_id = excluded.gateway_id, tender = excluded.tender, paid = excluded.paid,
+  paid_currency = excluded.paid_currency, amount = excluded.amount, currency = excluded.currency, rate = excluded.rate,
+  rate_date = excluded.rate_date, fee = excluded.fee, day = excluded.day, day_said = excluded.day_said,
+  parent = excluded.parent, more = excluded.more, status = excluded.status, suspense = excluded.suspense,
+  why = excluded.why, wanted = excluded.wanted,
+  refused = CASE WHEN excluded.status = 'due' THEN 0 ELSE payment.refused END;
+
+-- name: payment_reached
+-- Fulfil has it: (where it stands, transaction, whether it was there already, instant, order, record, and only if that
+-- is still wanted).
+UPDATE payment SET reached = ?1, transaction_id = coalesce(?2, transaction_id), found = ?3, recorded_at = ?4
+WHERE key = ?5 AND record = ?6 AND wanted = ?7;
+
+-- name: payment_refused
+-- Fulfil does not take it: (order, record, and only if that is still wanted).
+UPDATE payment SET refused = 1 WHERE key = ?1 AND record = ?2 AND wanted = ?3;
+
+-- name: payments_due
+-- What Fulfil is to have and has not, the longest known first: (limit).
+SELECT key, record, sale, type, wanted, reference, amount, currency, method, gateway_id, day, day_said, parent, more
+FROM payment WHERE status = 'due' AND refused = 0 AND wanted <> reached ORDER BY seen_at, key, record LIMIT ?1;
+
+-- name: payments_known
+-- The references of all payments of these orders: (:keys).
+SELECT key, reference FROM payment WHERE key IN (:keys) AND type <> 'fields';
+
+-- name: payments_unrecorded
+-- What Fulfil should have and has not, by sales channel: how many, and since when the oldest is known.
+SELECT sales_channel, count(*), min(seen_at) FROM payment WHERE status IN ('due', 'blocked', 'refused')
+GROUP BY sales_channel;
+
+-- name: payments_of_order
+-- The payments of one order beyond its create: (order).
+SELECT seen_at, key, record, sales_channel, order_reference, sale, kind, reference, gateway, method, tender, paid,
+  paid_currency, amount, currency, rate, rate_date, fee, day, status, suspense, why, wanted, reached, transaction_id,
+  found, recorded_at
+FROM payment WHERE key = ?1 AND type <> 'fields' ORDER BY record;
+
+-- name: payments_listed
+-- Payments as people list them, the latest first: (status or '', 1: only those in suspense, seen before, limit, and of
+-- that instant those after this order and record; NULL: none).
+SELECT seen_at, key, record, sales_channel, order_reference, sale, kind, reference, gateway, method, tender, paid,
+  paid_currency, amount, currency, rate, rate_date, fee, day, status, suspense, why, wanted, reached, transaction_id,
+  found, recorded_at
+FROM payment
+WHERE type <> 'fields' AND (?1 = '' OR status = ?1) AND (?2 = 0 OR suspense = 1)
+  AND (seen_at < ?3 OR seen_at = ?3 AND key || ' ' || record > ?5)
+ORDER BY seen_at DESC, key, record LIMIT ?4;
+
+-- name: put_suspended
+-- A tax or a gateway went into a sale under the name that finance has approved for what is not mapped.
+INSERT INTO suspended (key, kind, name, sales_channel, order_reference, target, amount, currency, approved_by, at)
+VALUES :rows(10)
+ON CONFLICT (key, kind, name) DO UPDATE SET target = excluded.target, amount = excluded.amount,
+  currency = excluded.currency, approved_by = excluded.approved_by;
+
+-- name: suspended_listed
+-- What went to suspense in the create of a sale, the latest first: (before, limit).
+SELECT at, key, sales_channel, order_reference, kind, name, target, amount, currency, approved_by FROM suspended
+WHERE at < ?1 ORDER BY at DESC, key, kind, name LIMIT ?2;
+
+-- name: orders_here
+-- Of these orders, those that were decided on: (:keys).
+SELECT key FROM order_view WHERE key IN (:keys);
+
+-- name: orders_numbered
+-- Orders of a sales channel by the numbers that people say: (sales channel, :keys).
+SELECT reference, key FROM order_view WHERE sales_channel = ? AND reference IN (:keys);
+
+-- name: order_tenders
+-- Orders of a sales channel by the transactions that paid them: (sales channel, :keys).
+SELECT transaction_id, key FROM order_tender WHERE sales_channel = ? AND transaction_id IN (:keys);
+
+-- name: payout_lines_known
+-- Of some lines of a payout what is kept: (payout's key, :keys).
+SELECT line, mark, net FROM payout_line WHERE payout = ? AND line IN (:keys);
+
+-- name: payout_lines_changed
+-- The lines of a payout that were told otherwise, both ways: (payout's key).
+SELECT c.body, l.* FROM payout_line_changed c JOIN payout_line l ON l.payout = c.payout AND l.line = c.line
+WHERE c.payout = ?1 ORDER BY c.line;
+
+-- name: payout_lines_unlinked
+-- Lines that should have an order and have none: (payout's key, after line, limit).
+SELECT line, kind, net, source_order, reference, payment, payment_alias, refund FROM payout_line
+WHERE payout = ?1 AND line > ?2 AND "order" IS NULL AND kind IN ('sale', 'refund', 'dispute', 'dispute_reversal')
+ORDER BY line LIMIT ?3;
+
+-- name: payout_lines_elsewhere
+-- Lines of a payout that are in another one of the same provider, too: (payout's key, sales channel, provider, limit).
+SELECT l.line, o.payout, l.net FROM payout_line l JOIN payout_line o ON o.line = l.line AND o.payout <> l.payout
+JOIN payout p ON p.key = o.payout
+WHERE l.payout = ?1 AND p.sales_channel = ?2 AND p.provider = ?3 ORDER BY l.line, o.payout LIMIT ?4;
+
+-- name: payouts_listed
+-- Payouts, the latest day first: (sales channel or '', verdict or '', limit).
+SELECT * FROM payout WHERE (?1 = '' OR sales_channel = ?1) AND (?2 = '' OR verdict = ?2)
+ORDER BY paid_on DESC, key LIMIT ?3;
+
+-- name: payouts_named
+-- Payouts by their key, or by the provider's id: (text).
+SELECT * FROM payout WHERE key = ?1 OR payout = ?1 ORDER BY key LIMIT 20;
+
+-- name: payouts_of_run
+-- How many payouts an import has judged: (run).
+SELECT count(*) FROM payout WHERE run = ?1 AND judged = 1;
+
+-- name: payout_lines_listed
+-- Lines of a payout with their orders and sales, in order: (payout's key, after line, limit).
+SELECT l.line, l.kind, l.currency, l.amount, l.fee, l.tax, l.gap, l.net, l.type, l.at, l.source_order, l.reference,
+  l.payment, l.payment_alias, l.refund, l.dispute, l.presentment, l.rate, l."order", o.reference, o.sale, o.sale_number
+FROM payout_line l LEFT JOIN order_view o ON o.key = l."order"
+WHERE l.payout = ?1 AND l.line > ?2 ORDER BY l.line LIMIT ?3;
+
+-- name: payout_lines_of_order
+-- What payouts have of an order: (order's key).
+SELECT p.provider, p.payout, p.status, l.line, l.kind, l.currency, l.amount, l.fee, l.tax, l.net, l.at
+FROM payout_line l JOIN payout p ON p.key = l.payout WHERE l."order" = ?1 ORDER BY l.at, l.line LIMIT 100;

@@ -18,6 +18,7 @@ from flows.model.order import Order
 from flows.model.order_state import OrderState, Status, announce_order, order_rows
 from flows.model.proof import prove
 from flows.model.skus import SkuIndex, folded
+from flows.model.tenders import tender_rows
 from flows.model.units import unit_rows
 from flows.model.unshipped import unshipped_rows
 from flows.order_importer.decision import decide
@@ -37,6 +38,7 @@ from flows.order_importer.messages import (
 )
 from flows.order_importer.parts import CAUTIOUS, LATER_VERSION, NAME, Policy
 from flows.order_importer.patching import Patches, asked, patched_by_person, read_with
+from flows.order_importer.tendering import told_to_mapper
 from flows.order_importer.weighing import presented
 from runtime.actor import Item
 from runtime.clock import to_datetime, to_instant
@@ -235,7 +237,8 @@ class OrderImporter:
 
     def decide(self, state: OrderState, message: Any, now: datetime) -> Decision:
         """What is decided; but first orders of a customer go to Fulfil one after another."""
-        return self._first_orders.admitted(state, self._decided(state, message, now))
+        decision = self._first_orders.admitted(state, self._decided(state, message, now))
+        return told_to_mapper(decision) if self._policy.tells_payments else decision
 
     def _decided(self, state: OrderState, message: Any, now: datetime) -> Decision:
         """See `decide` of the package, and for what people ask `patching` and `linking`; the settings are those of the
@@ -244,7 +247,9 @@ class OrderImporter:
         if isinstance(message, OrderPresented):
             name = message.order.sales_channel
             settings = self._sales_channels[name]
-            return presented(state, message, now, settings.sale, settings.gate, self._policies[name])
+            decision = presented(state, message, now, settings.sale, settings.gate, self._policies[name])
+            rows = tender_rows(f"{name}/{message.order.order_id}", message.order)
+            return msgspec.structs.replace(decision, writes=(*decision.writes, *rows)) if rows else decision
         if isinstance(message, OrderPatched):
             return patched_by_person(state, message, now, self._decided)
         if state.linking is not None or state.given_up or isinstance(message, LinkOrder):

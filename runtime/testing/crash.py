@@ -24,16 +24,16 @@ CRASH_POINTS = (
     "export.before_delete",
 )
 
-_hook: Callable[[str], None] | None = None
+_hook: Callable[[str, str], None] | None = None
 
 
-def install(hook: Callable[[str], None] | None) -> None:
-    """Call `hook` at every crash point from now on (None: no more). For tests only."""
+def install(hook: Callable[[str, str], None] | None) -> None:
+    """Call `hook(name, of)` at every crash point from now on (None: no more). For tests only."""
     global _hook
     _hook = hook
 
 
-def reach(name: str) -> None:
-    """The process is at the crash point `name`."""
+def reach(name: str, of: str = "") -> None:
+    """The process is at the crash point `name` with the work of an actor, or with a call of a kind (`of`)."""
     if _hook is not None:
-        _hook(name)
+        _hook(name, of)

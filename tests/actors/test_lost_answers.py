@@ -191,7 +191,7 @@ def test_a_death_at_any_point_costs_no_order_and_makes_no_second_sale(tmp_path: 
     """Failure case 34, in one process: the sender repeats what was not acknowledged, the next process does the rest."""
     seen = 0
 
-    def die(reached: str) -> None:
+    def die(reached: str, _: str) -> None:
         nonlocal seen
         seen += reached == point
         if reached == point and seen == nth:

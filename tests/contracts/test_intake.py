@@ -112,7 +112,7 @@ async def test_an_array_may_have_items_max_items_and_not_one_more() -> None:
 async def test_the_crash_points_lie_around_the_commit(opened: Door) -> None:
     """Dying before the journal stores nothing; dying before the answer finds everything stored."""
     seen: list[tuple[str, int]] = []
-    crash.install(lambda name: seen.append((name, len(opened.shelf.rows))))
+    crash.install(lambda name, _: seen.append((name, len(opened.shelf.rows))))
     try:
         await opened.post(order(1))
     finally:

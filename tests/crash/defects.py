@@ -137,7 +137,7 @@ def outcome_before_call() -> None:
         if intent.kind == "create_order":
             self._outcome(intent, self._done(intent, CreatedSale(id=1)))
             await anyio.sleep(0.05)
-            reach("effect.before_call")
+            reach("effect.before_call", intent.kind)
             await self._api.perform(intent.kind, intent.body)
         else:
             await original(self, intent)

@@ -12,7 +12,6 @@ from collections import Counter
 from typing import Any
 
 import aiohttp
-import anyio
 import msgspec
 
 from connectors.patchworks.sandbox import RunningSandbox
@@ -39,11 +38,9 @@ async def play(world: World, *events: dict[str, Any]) -> None:
 
 
 async def die(world: World, point: str) -> None:
-    """One life of the product, until it reaches the point, or for two seconds."""
+    """One life of the product, until it reaches the point."""
     if await world.start(die=point):
-        with anyio.move_on_after(2):
-            assert await world.ended() == -signal.SIGKILL
-        world.end()
+        assert await world.ended() == -signal.SIGKILL
 
 
 def batches(hub: RunningSandbox) -> Counter[str]:

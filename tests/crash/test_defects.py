@@ -20,7 +20,7 @@ from flows.demo.orders import GeneratedOrder, generate
 from runtime.testing.faults import FaultRule
 from tests.crash.defects import PLANTED
 from tests.crash.observer import Verdict
-from tests.crash.world import CREATE, PRODUCTS, UNDER_LOAD, NotAtRest, Settings, World, next_version, opened
+from tests.crash.world import CREATE, PRODUCTS, NotAtRest, Settings, World, next_version, opened
 
 pytestmark = pytest.mark.anyio
 
@@ -73,7 +73,7 @@ def dying(point: str, *nths: int) -> Check:
         orders = iter(_orders(16 * len(nths)))
         found = ""
         for nth in nths:
-            await world.start(die=f"{UNDER_LOAD}{point}:{nth}", defect=defect)
+            await world.start(die=f"{point}:{nth}", defect=defect)
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(_send, world, list(islice(orders, 16)))
                 assert await world.ended() == -signal.SIGKILL
@@ -180,10 +180,10 @@ CAUGHT_BY: dict[str, Check] = {
     "acknowledge_before_commit": dying("intake.before_answer", 6),
     "repeat_without_look": answers_lost,
     "key_without_sales_channel": two_shops_with_one_id,
-    "consumed_mark_outside_transaction": dying("step.before_journal", 1, 2, 3),
-    "outcome_dropped_on_restart": dying("effect.after_call", 5),
+    "consumed_mark_outside_transaction": dying("step.before_journal@order_importer", 1, 2),
+    "outcome_dropped_on_restart": dying("effect.after_call@create_order", 5),
     "float_money": plain,
-    "outcome_before_call": dying("effect.before_call", 4),
+    "outcome_before_call": dying("effect.before_call@create_order", 4),
     "claims_given_back_in_flight": stopping_under_load,
     "lock_not_held": second_process,
     "epoch_not_checked": overtaken,

@@ -75,7 +75,7 @@ async def test_kills_at_random_moments_lose_nothing_and_double_nothing(
     kills = runs(QUICK)
     seed = int(os.environ.get("SEAMLINE_CRASH_SEED", secrets.randbelow(1_000_000)))
     supply = _Supply(seed, kills * _ORDERS_PER_KILL_MAX)
-    with opened(tmp_path, Settings(seed=seed)) as world:
+    with opened(tmp_path, Settings(seed=seed, imports=True)) as world:
         async with anyio.create_task_group() as tasks:
 
             async def send() -> None:

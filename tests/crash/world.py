@@ -22,10 +22,13 @@ import aiohttp
 import anyio
 import msgspec
 
+from connectors.fulfil.sandbox.__main__ import main as sandbox_main
 from flows.demo.orders import GeneratedOrder, catalogue
 from runtime.testing.faults import FaultRule
 from tests.benchmarks.world import metric
+from tests.crash.forked import Forked
 from tests.crash.observer import FULFIL_CHANNELS, Key, Verdict, judge
+from tests.crash.process import main as product_main
 
 ROOT = Path(__file__).resolve().parents[2]
 PRODUCTS = 60
@@ -47,8 +50,6 @@ _PATIENCE_S = 20.0
 _POLL_S = 0.002
 UNDER_LOAD = "intake.before_journal>"
 """Before a crash point: its reachings are counted from the first delivery on, and not while the process starts."""
-_LOOKS = 8
-"""Looks in a row at which a call is under way, until it is one of the slow ones: some 50 ms."""
 _ENVIRONMENT = {"SEAMLINE_CRASH_KEY": KEY, "SEAMLINE_CRASH_TOKEN": "sandbox-token"}
 _TAXES = (("TX State Tax", "0.0625"), ("TX City Tax", "0.02"))
 _CONFIG = """\
@@ -67,6 +68,7 @@ token = "env:SEAMLINE_CRASH_TOKEN"
 requests_per_s = {requests_per_s}
 catalogue_every_s = 0.5
 lost_answer_wait_s = {lost_answer_wait_s}
+{fulfil}
 [fulfil.api]
 base_url = "{sandbox_url}"
 [telemetry]
@@ -83,6 +85,9 @@ taxes = {{ "TX State Tax" = "TX State Tax", "TX City Tax" = "TX City Tax" }}
 """
 
 
+Process = Forked | subprocess.Popen[bytes]
+
+
 class NotAtRest(AssertionError):
     """The product did not finish what it had to do in the time it was given; the message says what is left."""
 
@@ -96,6 +101,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     requests_per_s: float = 5_000.0
     otlp_url: str = ""
     window: int = 256
+    imports: bool = False
+    """Each start of the product is one from nothing, as an operator's is, and takes as long."""
+    fulfil: str = ""
+    """Further settings of its section `[fulfil]`."""
     more: str = ""
     """Further sections of the product's configuration."""
 
@@ -106,7 +115,7 @@ class World:
     def __init__(self, directory: Path, settings: Settings, sandbox_url: str) -> None:
         self.directory, self.settings, self.sandbox_url = directory, settings, sandbox_url
         self.store = directory / "seamline.db"
-        self.product: subprocess.Popen[bytes] | None = None
+        self.product: Process | None = None
         self.intake_url = self.ops_url = ""
         self.sent: dict[Key, GeneratedOrder] = {}
         self.acknowledged: dict[Key, GeneratedOrder] = {}
@@ -122,18 +131,21 @@ class World:
 
     # -- the product's process -----------------------------------------------------------------------------------------
 
-    def launch(self, *, die: str = "", defect: str = "") -> subprocess.Popen[bytes]:
+    def launch(self, *, die: str = "", defect: str = "") -> Process:
         """Start the product and do not wait for it. One that still runs is ended first."""
         self.end()
         self.intake_url = self.ops_url = ""
         self._log = self.directory / f"product-{next(self._starts)}.log"
-        command = [sys.executable, "-m", "tests.crash.process", "--config", str(self._config)]
-        command += ["--die", die] if die else []
-        command += ["--defect", defect] if defect else []
-        with self._log.open("wb") as log:
-            self.product = subprocess.Popen(
-                command, cwd=ROOT, env={**os.environ, **_ENVIRONMENT}, stdout=log, stderr=log
-            )
+        arguments = ["--config", str(self._config)]
+        arguments += ["--die", die] if die else []
+        arguments += ["--defect", defect] if defect else []
+        if self.settings.imports:
+            command = [sys.executable, "-m", "tests.crash.process", *arguments]
+            with self._log.open("wb") as log:
+                environment = {**os.environ, **_ENVIRONMENT}
+                self.product = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log)
+        else:
+            self.product = Forked(product_main, arguments, self._log, _ENVIRONMENT)
         return self.product
 
     async def start(self, *, die: str = "", defect: str = "") -> bool:
@@ -294,13 +306,19 @@ class World:
             assert answer.status == 200, await answer.text()
 
     async def calls_in_flight(self, at_least: int, within_s: float = _PATIENCE_S) -> None:
-        """Return once so many slow calls of Fulfil are under way at once; what is read beside them is over at once."""
-        seen = 0
+        """Return once so many writes to Fulfil are under way at once."""
         with anyio.fail_after(within_s):
-            while seen < _LOOKS:
-                enough = metric(await self.metrics(), "seamline_calls_in_flight") >= at_least
-                seen = seen + 1 if enough else 0
+            while self._writes_begun() < at_least:
                 await anyio.sleep(_POLL_S)
+            while metric(await self.metrics(), "seamline_calls_in_flight") < at_least:
+                await anyio.sleep(_POLL_S)
+
+    def _writes_begun(self) -> int:
+        """Writes that the running process may have begun, by the store; it marks each before it is made."""
+        with contextlib.closing(sqlite3.connect(f"file:{self.store}?mode=ro", uri=True, timeout=5.0)) as connection:
+            statement = "SELECT count(*) FROM intent WHERE repeat <> 'safe' AND claimed <> 0"
+            (begun,) = connection.execute(statement).fetchone()
+        return int(begun)
 
     async def books(self) -> dict[str, Any]:
         """Fulfil's books."""
@@ -356,9 +374,7 @@ def _sandbox(directory: Path, settings: Settings) -> Iterator[str]:
     }  # fmt: skip
     path, log = directory / "sandbox.json", directory / "sandbox.log"
     path.write_bytes(msgspec.json.encode(config))
-    command = [sys.executable, "-m", "connectors.fulfil.sandbox", "--config", str(path)]
-    with log.open("wb") as output:
-        process = subprocess.Popen(command, cwd=ROOT, stdout=output, stderr=output)
+    process = Forked(sandbox_main, ["--config", str(path)], log, {})
     try:
         deadline = time.monotonic() + _PATIENCE_S
         while (line := _line(log, b'"ready"')) is None:
@@ -370,9 +386,9 @@ def _sandbox(directory: Path, settings: Settings) -> Iterator[str]:
         process.terminate()
         try:
             process.wait(_PATIENCE_S)
-        except subprocess.TimeoutExpired:
+        except TimeoutError:
             process.kill()
-            process.wait()
+            process.wait(_PATIENCE_S)
 
 
 def _line(log: Path, mark: bytes) -> dict[str, Any] | None:

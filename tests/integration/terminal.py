@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 from flows import cli
 
@@ -43,6 +44,7 @@ def typed(capsys: pytest.CaptureFixture[str]) -> Type:
 
     def run(*words: str) -> Said:
         capsys.readouterr()
+        cli.app.console = Console()  # each command is a process of its own, which looks at its terminal anew
         with pytest.raises(SystemExit) as end:
             cli.main([*words])
         out, err = capsys.readouterr()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import shutil
 import sqlite3
@@ -28,12 +27,12 @@ from runtime.clock import SystemClock
 from runtime.errors import StoreFenced
 from runtime.key import parts_of
 from tests.integration.running import TOKEN, Running, add_products, configuration, running, sandbox_config
+from tests.published import DATA, needs
 
 pytestmark = pytest.mark.anyio
 
 SEED = 7
 SKUS = tuple(product.sku for product in catalogue(SEED, 500))
-DATA = Path(os.environ.get("SEAMLINE_PUBLISHED_DATA", Path(__file__).parents[3] / "shared" / "data"))
 _PROMTOOL = shutil.which("promtool")
 
 
@@ -244,7 +243,7 @@ def files() -> Iterator[tuple[str, bytes]]:
         yield path.name, path.read_bytes()
 
 
-@pytest.mark.skipif(not DATA.is_dir(), reason="published payloads are not here; SEAMLINE_PUBLISHED_DATA names them")
+@needs()
 async def test_published_orders_are_sales_or_holds_never_a_crash(tmp_path: Path) -> None:
     """Consistent ones become sales with exact figures, or wait; contradictory ones are held, with the difference."""
     bodies = list(published())
@@ -295,7 +294,7 @@ def mended() -> bytes:
     return json.dumps(order).encode()
 
 
-@pytest.mark.skipif(not DATA.is_dir(), reason="published payloads are not here; SEAMLINE_PUBLISHED_DATA names them")
+@needs()
 async def test_the_published_base_order_without_its_contradiction_is_a_sale_to_the_cent(tmp_path: Path) -> None:
     """Three lines of 199.00, ten off as 3.34, 3.33 and 3.33, three times 3.98 of tax: 598.94 in the ERP's own books."""
     body = mended()
@@ -312,7 +311,7 @@ async def test_the_published_base_order_without_its_contradiction_is_a_sale_to_t
         ]
 
 
-@pytest.mark.skipif(not DATA.is_dir(), reason="published payloads are not here; SEAMLINE_PUBLISHED_DATA names them")
+@needs()
 async def test_every_published_file_is_answered(tmp_path: Path) -> None:
     """Other channels' orders, payouts, broken files, as they lie: an answer with a reason, and the process goes on."""
     (order,) = orders(1)

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from flows.model.couriers import COURIERS, FORMS, check, check_of_carrier, courier_of, url_of
+from tests.published import DATA, needs
 
-PUBLISHED = Path(os.environ.get("SEAMLINE_PUBLISHED_DATA", "nowhere")) / "tracking_number_data"
+PUBLISHED = DATA / "tracking_number_data"
 
 
 def published(which: str) -> Iterator[tuple[str, str, str]]:
@@ -26,10 +25,8 @@ def published(which: str) -> Iterator[tuple[str, str, str]]:
 TWELVE_DIGITS = "331426749957"
 """No number of three letters and nine digits, which is why it is published as invalid; of twelve digits it is one."""
 
-needs_examples = pytest.mark.skipif(not PUBLISHED.is_dir(), reason="published tracking numbers are not here")
 
-
-@needs_examples
+@needs(PUBLISHED.name)
 def test_all_192_published_valid_numbers_are_valid() -> None:
     """Each of them, for its courier."""
     examples = list(published("valid"))
@@ -37,7 +34,7 @@ def test_all_192_published_valid_numbers_are_valid() -> None:
     assert [each for each in examples if check(each[0], each[2]) != "valid"] == []
 
 
-@needs_examples
+@needs(PUBLISHED.name)
 def test_none_of_the_88_published_invalid_numbers_passes_in_its_form() -> None:
     """A number may be invalid in one form and valid in another one of its courier."""
     examples = list(published("invalid"))

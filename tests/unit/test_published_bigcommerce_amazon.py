@@ -9,9 +9,7 @@ from __future__ import annotations
 
 import csv
 import json
-import os
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -22,12 +20,10 @@ from flows.model.money import Money
 from flows.model.order import Order, Unreadable
 from flows.model.proof import prove
 from flows.model.sale import UNSHIPPABLE, SaleSettings, Unmappable, sale_for
+from tests.published import DATA, needs
 from tests.unit import made_bigcommerce as bigcommerce
 
-DATA = Path(os.environ.get("SEAMLINE_PUBLISHED_DATA", Path(__file__).parents[3] / "shared" / "data"))
-pytestmark = pytest.mark.skipif(
-    not DATA.is_dir(), reason="published payloads are not here; SEAMLINE_PUBLISHED_DATA names their folder"
-)
+pytestmark = needs()
 V0 = "amazon-sp/ordersV0_orders_v0_orders_orderId_"
 PAGE = "amazon-sp/ordersV0_orders_v0_orders_get"
 PROVEN = ""

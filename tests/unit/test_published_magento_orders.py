@@ -6,9 +6,7 @@ one order, made by hand for tests of another connector, and to Seamline they are
 
 from __future__ import annotations
 
-import os
 from decimal import Decimal
-from pathlib import Path
 
 import pytest
 
@@ -20,12 +18,10 @@ from flows.model.money import Money
 from flows.model.order import FinancialStatus, FulfilmentStatus, Order, Unreadable
 from flows.model.proof import prove
 from flows.model.sale import SaleSettings, sale_for
+from tests.published import DATA, needs
 
-DATA = Path(os.environ.get("SEAMLINE_PUBLISHED_DATA", Path(__file__).parents[3] / "shared" / "data"))
 FOLDER = DATA / "magento1-fulfil"
-pytestmark = pytest.mark.skipif(
-    not FOLDER.is_dir(), reason="published payloads are not here; SEAMLINE_PUBLISHED_DATA names their folder"
-)
+pytestmark = needs(FOLDER.name)
 SETTINGS = SaleSettings(channel_id=3, gateways={"checkmo": "cheque"})
 
 PENDING, PAID = FinancialStatus.PENDING, FinancialStatus.PAID

@@ -7,10 +7,8 @@ answer is to say so. What is not an order is hostile input: it is answered, and 
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -22,11 +20,9 @@ from flows.model.money import Money
 from flows.model.order import Order, Unreadable
 from flows.model.proof import prove
 from flows.model.sale import SaleSettings, Unmappable, sale_for
+from tests.published import DATA, needs
 
-DATA = Path(os.environ.get("SEAMLINE_PUBLISHED_DATA", Path(__file__).parents[3] / "shared" / "data"))
-pytestmark = pytest.mark.skipif(
-    not DATA.is_dir(), reason="published payloads are not here; SEAMLINE_PUBLISHED_DATA names their folder"
-)
+pytestmark = needs()
 SETTINGS = SaleSettings(channel_id=3, taxes={"State Tax": "State Tax"}, gateways={"bogus": "bogus", "": "none"})
 
 PROVEN = ""

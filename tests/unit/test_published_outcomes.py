@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
-
+from tests.published import DATA, needs
 from tests.unit import test_published_bigcommerce_amazon as others
 from tests.unit import test_published_magento_orders as magento
 from tests.unit import test_published_orders as shopify
 from tests.unit import test_published_woocommerce as woocommerce
 from tests.unit.published_outcomes import outcome
 
-DATA = Path(os.environ.get("SEAMLINE_PUBLISHED_DATA", Path(__file__).parents[3] / "shared" / "data"))
-pytestmark = pytest.mark.skipif(
-    not DATA.is_dir(), reason="published payloads are not here; SEAMLINE_PUBLISHED_DATA names their folder"
-)
+pytestmark = needs()
 TABLE = Path(__file__).with_name("published_outcomes.txt").read_text(encoding="utf-8")
 
 

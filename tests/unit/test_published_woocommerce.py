@@ -18,11 +18,9 @@ from flows.formats.woocommerce import identify, read
 from flows.model.money import Money
 from flows.model.order import Order, Tender, Unreadable
 from flows.model.proof import prove
-from tests.unit.test_published_orders import DATA
+from tests.published import DATA, needs
 
-pytestmark = pytest.mark.skipif(
-    not DATA.is_dir(), reason="published payloads are not here; SEAMLINE_PUBLISHED_DATA names their folder"
-)
+pytestmark = needs()
 
 PROVEN = ""
 LOCAL_TIME = (
