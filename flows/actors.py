@@ -13,7 +13,7 @@ from connectors.patchworks.items import Items
 from connectors.patchworks.replies import Replies
 from flows.audit_log import AuditLog
 from flows.backfill import Backfill
-from flows.capabilities import fulfil_capabilities
+from flows.capabilities import fulfil_api, fulfil_capabilities
 from flows.catalogue import Catalogue
 from flows.catalogue_refresh import CatalogueRefresh, RefreshPolicy
 from flows.config import Config, FulfilSettings
@@ -30,10 +30,12 @@ from flows.model.bundles import Bundle
 from flows.model.fulfilments import FulfilmentSettings
 from flows.model.on_demand import OnDemandSettings
 from flows.model.outgoing import FlowTarget, What
+from flows.model.payments import PaymentSettings
 from flows.model.stock import StockSettings, place_of
 from flows.order_importer import CAUTIOUS, RESENDS_MAX, OrderImporter, Policy
 from flows.order_importer import NAME as ORDER_IMPORTER
 from flows.order_poll import OrderPoll
+from flows.payment_mapper import PaymentMapper, PaymentRecorder, RecordRules
 from flows.payout_importer import PayoutImporter
 from flows.pulse import Pulse
 from flows.release import CauseReleases
@@ -48,6 +50,7 @@ from flows.stock_publisher import StockPublisher
 from flows.stock_reader import ReadPolicy, StockReader
 from flows.stock_sightings import StockSightings
 from flows.stock_unsettled import Unsettled
+from flows.unshipped import Unshipped, UnshippedPolicy
 from runtime.actor import Actor
 from runtime.channel import BULK, LIVE
 from runtime.delivery import Delivery, Receipt
@@ -73,7 +76,7 @@ def engine_of(
             catalogue.index,
             journal,
             emit,
-            policy=order_policy(config.fulfil, counts_units=bool(stock)),
+            policy=order_policy(config.fulfil, counts_units=bool(stock), tells_payments=config.payments is not None),
             fetches=config.on_demand,
             nudge=stock_pulse.nudge,
         ),
@@ -108,9 +111,15 @@ def engine_of(
     if config.patchworks is not None:
         actors += [FlowStartsActor(flow_targets(config), journal, emit, unsettled=unsettled.lines), RunFollower(emit)]
     told, formats = told_channels(config), {name: each.format for name, each in config.sales_channels.items()}
+    if config.payments is not None:
+        gather = timedelta(seconds=config.payments.gather_s)
+        named = payment_reference(config.fulfil)
+        actors.append(PaymentMapper(payment_rules(config, config.payments), emit))
+        actors.append(PaymentRecorder(journal, emit, gather=gather, reference_field=named or REFERENCE))
     actors += [
         FulfilmentWatcher(watch_policy(config), journal, emit),
         OrderFulfilments(told, formats, journal, emit),
+        Unshipped(unshipped_policy(config), journal, emit),
     ]
     if config.recovery is not None:
         actors.append(RunRecovery(recovery_policy(config.recovery), items, accept, journal, emit))
@@ -153,6 +162,14 @@ def watch_policy(config: Config) -> WatchPolicy:
         kinds=("out", "drop") if config.fulfil.drop_shipments else ("out",),
         bundles={name: _bundles(config.sales_channels[name].bundles) for name in told},
         sales_channels={config.sales_channels[name].sale.channel_id: (name, each.since) for name, each in told.items()},
+    )
+
+
+def unshipped_policy(config: Config) -> UnshippedPolicy:
+    """How it is watched what has not left, and for whom."""
+    return UnshippedPolicy(
+        every=timedelta(seconds=config.fulfil.unshipped_every_s),
+        sales_channels={name: each.ship_within for name, each in told_channels(config).items()},
     )
 
 
@@ -199,7 +216,34 @@ def _stock_actors(
     ]
 
 
-def order_policy(settings: FulfilSettings, *, counts_units: bool = False) -> Policy:
+def payment_rules(config: Config, settings: PaymentSettings) -> dict[str, RecordRules]:
+    """How payments of each sales channel are recorded, by what is known of the tenant."""
+    known = fulfil_capabilities(config.fulfil).payments
+    unable = "" if known == "readable" else _PAYMENTS_UNKNOWN
+    if not unable and not payment_reference(config.fulfil):
+        unable = "payments of this tenant have no field for the provider's id, so nothing would be found again"
+    return {
+        name: RecordRules(
+            gateways=each.sale.gateways,
+            suspense=None if each.sale.suspense is None else each.sale.suspense.gateway,
+            targets=settings.gateways,
+            unable=unable,
+            time_zone=settings.time_zone,
+        )
+        for name, each in config.sales_channels.items()
+    }
+
+
+_PAYMENTS_UNKNOWN = "what this tenant does with payments is not known (`seamline probe fulfil`)"
+REFERENCE = "reference"
+
+
+def payment_reference(settings: FulfilSettings) -> str:
+    """Where payments of this tenant keep the provider's id; empty: nowhere."""
+    return fulfil_api(settings).names.get("sale.payment.reference", REFERENCE)
+
+
+def order_policy(settings: FulfilSettings, *, counts_units: bool = False, tells_payments: bool = False) -> Policy:
     """What orders may ask of the tenant, by what is known of it."""
     known = fulfil_capabilities(settings)
     return Policy(
@@ -207,6 +251,7 @@ def order_policy(settings: FulfilSettings, *, counts_units: bool = False) -> Pol
         amends=known.amending,
         cancels=known.cancel_after_confirm == "accepted",
         counts_units=counts_units,
+        tells_payments=tells_payments,
         no_returns="" if known.returns == "readable" else CAUTIOUS.no_returns,
     )
 

@@ -68,6 +68,8 @@ from flows.order_importer import OrderImporter
 from flows.order_importer.asking import link_order, patch_order
 from flows.order_poll import NAME as ORDER_POLL
 from flows.outside import outsides_of
+from flows.payment_mapper import NAME as PAYMENT_MAPPER
+from flows.payment_mapper import RECORDER as PAYMENT_RECORDER
 from flows.payout_importer import NAME as PAYOUT_IMPORTER
 from flows.payout_importer.asking import take_payout_page
 from flows.pulling import fulfilments_read_by
@@ -122,7 +124,7 @@ _GC_THRESHOLDS = (50_000, 20, 50)
 """An order makes hundreds of short-lived objects and no cycles: looking for those less often saves CPU."""
 _RELEASING = (
     *(ORDER_IMPORTER, RUN_RECOVERY, ORDER_POLL, MANIFESTS, MISSING_ORDERS, LISTINGS, FLOW_STARTS),
-    *(CUSTOMERS, STOCK_DRIFT, FULFILMENT_WATCHER, ORDER_FULFILMENTS, PAYOUT_IMPORTER),
+    *(CUSTOMERS, STOCK_DRIFT, FULFILMENT_WATCHER, ORDER_FULFILMENTS, PAYMENT_MAPPER, PAYMENT_RECORDER, PAYOUT_IMPORTER),
 )
 """Actors with something that a person can have decided on again, the one that comes first for a key."""
 _COMMANDS = ("pause", "resume", "release", "release_cause", "alias", "patch", "link", "backfill", "payout")
@@ -142,7 +144,8 @@ class App:
     ) -> None:
         self.config, self.journal, self.engine, self.telemetry = config, journal, engine, telemetry
         self.index, self.forecast = index, forecast
-        self.standing = Standing(journal, told_channels(config))
+        recorded = config.sales_channels if config.payments is not None else ()
+        self.standing = Standing(journal, told_channels(config), recorded)
         self.stock_standing = StockStanding(list(stock_settings(config)), journal)
         unsettled = Unsettled(config.sales_channels, index, journal)
         self.stock_pull = StockPull(locations_of(stock_settings(config)), unsettled, journal)
@@ -296,7 +299,8 @@ def telemetry_of(config: Config, clock: Clock) -> Telemetry:
                     CUSTOMERS,
                 ),
                 *(RUN_RECOVERY, ORDER_POLL, MANIFESTS, MISSING_ORDERS, BACKFILL, LISTINGS),
-                *(FLOW_STARTS, RUN_FOLLOWER, FULFILMENT_WATCHER, ORDER_FULFILMENTS, PAYOUT_IMPORTER),
+                *(FLOW_STARTS, RUN_FOLLOWER, FULFILMENT_WATCHER, ORDER_FULFILMENTS),
+                *(PAYMENT_MAPPER, PAYMENT_RECORDER, PAYOUT_IMPORTER),
                 *(STOCK_MOVES, STOCK_READER, STOCK_SIGHTINGS, STOCK_PUBLISHER, STOCK_BACKLOG, STOCK_DRIFT),
             ),
             "flow": flow_targets(config),

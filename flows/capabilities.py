@@ -16,6 +16,7 @@ from connectors.fulfil.capabilities import FulfilCapabilities, applied, contradi
 from connectors.fulfil.config import FulfilConfig
 from connectors.patchworks.capabilities import PatchworksCapabilities
 from flows.config import Config, FulfilSettings, PatchworksSettings
+from flows.model.sale import SaleSettings
 from runtime.config import Problem
 from runtime.errors import ConfigInvalid
 
@@ -97,6 +98,7 @@ def remarks(config: Config) -> tuple[list[Problem], list[str]]:
     notes += _prices_unread(config)
     if not problems:
         notes += _returns(config)
+        notes += _payments(config)
     if config.patchworks is not None and config.patchworks.capabilities:
         try:
             notes += _notes("patchworks", PatchworksCapabilities, _patchworks_file(config.patchworks))
@@ -124,6 +126,40 @@ def _returns(config: Config) -> list[str]:
         for name, settings in config.sales_channels.items()
         if settings.returns == "create"
     ]
+
+
+def _payments(config: Config) -> list[str]:
+    """What keeps payments after the import from being recorded, and gateways that no sales channel maps to."""
+    if config.payments is None:
+        return []
+    notes = []
+    if fulfil_capabilities(config.fulfil).payments != "readable":
+        notes.append(
+            "[payments] is set, and fulfil.capabilities does not say that payments can be read: until it does, every "
+            "later payment is a case (payment.unrecorded)"
+        )
+    codes = {code for each in config.sales_channels.values() for code in _codes(each.sale)}
+    unrecorded, unused = (
+        sorted(codes - config.payments.gateways.keys()),
+        sorted(config.payments.gateways.keys() - codes),
+    )
+    if unrecorded:
+        notes.append(
+            f"later payments through {', '.join(unrecorded)} are cases: [payments.gateways] has no table of that name"
+        )
+    if unused:
+        notes.append(f"payments.gateways.{unused[0]} is the target of no sales channel's gateways")
+    known = fulfil_capabilities(config.fulfil).gateway_fee_field
+    for code, each in config.payments.gateways.items():
+        if each.fee.field and known not in ("unknown", each.fee.field):
+            notes.append(f"payments.gateways.{code}.fee.field is {each.fee.field!r}, and the tenant's is {known!r}")
+    return notes
+
+
+def _codes(sale: SaleSettings) -> set[str]:
+    """Fulfil's gateways that payments of a sales channel can go to."""
+    suspense = sale.suspense.gateway if sale.suspense is not None else None
+    return {*sale.gateways.values(), *([suspense] if suspense else [])}
 
 
 def _contradictions(settings: FulfilSettings) -> list[str]:

@@ -59,7 +59,7 @@ MEANS: Final[Mapping[str, Mapping[str, str]]] = {
     "shipments": _unless_readable("sales channels cannot be told what was shipped"),
     "inventory": _unless_readable("no stock can be published"),
     "stock_moves": _unless_readable("stock is seen by its figures alone"),
-    "payments": _unless_readable("payments cannot be proven"),
+    "payments": _unless_readable("payments after the import are cases for finance"),
     "invoices": _unless_readable("what was invoiced cannot be proven"),
     "ledger": _unless_readable("postings can be neither made nor proven"),
     "returns": _unless_readable("goods that come back are cases for operations"),

@@ -29,8 +29,10 @@ from flows.cli_parts import (
     read_store,
     story_of,
 )
+from flows.cli_payments import payments
 from flows.cli_payouts import payouts
 from flows.cli_people import audit, link, patch
+from flows.cli_postings import postings
 from flows.cli_shipments import carriers, shipments
 from flows.cli_skus import alias, sku
 from flows.cli_status import status
@@ -51,7 +53,7 @@ app = App(
 )
 orders = App(name="orders", help="What became of the orders.")
 schema = App(name="schema", help="Published schemas.")
-for part in (orders, holds, shipments, carriers, manifests, alias, sku, payouts, schema):
+for part in (orders, holds, payments, payouts, postings, shipments, carriers, manifests, alias, sku, schema):
     app.command(part)
 app.command(backfill)
 app.command(status)

@@ -38,7 +38,7 @@ Who = Annotated[str, Parameter(help="Who decides; by default whoever is logged i
 DryRun = Annotated[bool, Parameter(name="--dry-run", help="Only say what would follow.", negative="")]
 
 
-Section = Literal["store", "ops", "fulfil", "patchworks", "sales_channels", "payout_formats"]
+Section = Literal["store", "ops", "fulfil", "patchworks", "sales_channels", "postings", "payout_formats"]
 
 
 def loaded(config: Path, section: Section) -> Any:

@@ -21,6 +21,8 @@ from flows.model.fulfilments import FulfilmentSettings
 from flows.model.gate import OPEN_GATE, GateSettings
 from flows.model.listings import ListingSettings
 from flows.model.on_demand import OnDemandSettings
+from flows.model.payments import PaymentSettings
+from flows.model.posting_matrix import PostingSettings
 from flows.model.sale import SaleSettings
 from flows.model.stock import StockSettings
 from flows.model.tariff import TariffSettings
@@ -80,6 +82,8 @@ class FulfilSettings(msgspec.Struct, frozen=True, kw_only=True):
     """How often shipments that changed are read, where a sales channel hears of them."""
     fulfilments_overlap_s: Annotated[float, Meta(ge=0, le=86_400)] = 300.0
     """How far before the last look each look at shipments reads again, because late commits carry earlier times."""
+    unshipped_every_s: Annotated[float, Meta(gt=0, le=86_400)] = 3_600.0
+    """How often it is looked which orders have not left by the time that was promised."""
     drop_shipments: bool = True
     """Whether shipments that suppliers make are watched, too; false for a tenant that has none, and refuses to tell."""
     stock_every_s: Annotated[float, Meta(gt=0, le=3_600)] = 10.0
@@ -188,6 +192,10 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     """Which failed runs of Patchworks are recovered. Not set: none."""
     on_demand: dict[str, OnDemandSettings] = {}
     """Callback flows of Patchworks that read the orders of a sales channel, by its name."""
+    payments: PaymentSettings | None = None
+    """How payments that come after the import are recorded in Fulfil. Not set: they are not."""
+    postings: PostingSettings | None = None
+    """Who posts what into the ledger. Not set: Fulfil what it posts itself, and Seamline nothing."""
     listings: dict[str, ListingSettings] = {}
     """Sales channels whose listings are checked daily, by name."""
     payout_formats: dict[Annotated[str, Meta(pattern="^[a-z0-9][a-z0-9-]{0,62}$")], GenericPayoutSettings] = {}

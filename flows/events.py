@@ -50,6 +50,31 @@ class CustomersCompared(Event, frozen=True):
     sales: int
 
 
+class PaymentSettled(Event, frozen=True):
+    """A payment that came after the import was recorded in Fulfil (in that state), or was not."""
+
+    event = "payment.settled"
+    metrics = (
+        Counter(
+            "seamline_payments_settled_total",
+            "Payments after the import: recorded (authorized, completed, cancelled), or why they are not.",
+            ("sales_channel", "state"),
+        ),
+    )
+    sales_channel: str
+    state: str
+
+
+class PaymentCalls(Event, frozen=True):
+    """Calls to Fulfil were begun that record payments, or read what there is of them."""
+
+    event = "payment.calls"
+    metrics = (
+        Counter("seamline_payment_calls_total", "Calls to Fulfil for payments after the import.", amount="calls"),
+    )
+    calls: int
+
+
 class CaseOpened(Event, frozen=True):
     """An exception began, and waits for its owner."""
 

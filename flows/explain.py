@@ -152,7 +152,8 @@ def _case(case: CaseRow, now: datetime) -> str:
     stake = f" At stake: {case.amount} {case.currency}." if case.amount and case.currency else ""
     ends = "It never ends by itself" if kind.ends == NEVER else f"It ends by itself {kind.ends}"
     why = case.sentence.removeprefix(f"{kind.title}: ")
-    return f"{kind.title}: {why}.{stake}\nNext step, by {case.owner}, {due}: {kind.remedy}. {ends}."
+    lever = f" Lever: {', or '.join(each.value for each in kind.levers)}." if kind.levers else ""
+    return f"{kind.title}: {why}.{stake}{lever}\nNext step, by {case.owner}, {due}: {kind.remedy}. {ends}."
 
 
 def explain_sku(text: str, found: Sequence[Candidate], aliases: Sequence[AliasRow]) -> list[str]:
@@ -215,6 +216,10 @@ _TOLD = {
     "sale_cancelled": "sale {sale} is cancelled in Fulfil",
     "authorisation_ends": "its payment is reserved until {until}, and not captured",
     "not_done": "could not be done in Fulfil: {goal}",
+    "payment_unrecorded": "Fulfil does not have payment {payment} of {amount}: {why}",
+    "payment_suspended": "payment {payment} of {amount} goes to suspense, {gateway}",
+    "suspended": "the {what} {name!r} is not mapped: {amount} {currency} go to {target}, as finance has approved",
+    "charged_back": "the customer's bank takes back {amount} ({payment})",
     "shipped": "shipment {shipment} left with {units} units in {parcels} parcels by {carrier}",
     "shipment_changed": "what is told of shipment {shipment} was changed (version {version})",
     "notice_held": "shipment {shipment} left; telling it is held, because {carrier} is not mapped",
@@ -249,11 +254,22 @@ def _fact(fact: FactRow) -> str:
         return f"{how} as sale {values.get('sale')}, attempt {values.get('attempts')}"
     if fact.kind == "refund":
         return _refund(values)
+    if fact.kind == "payment_recorded":
+        return _payment(values)
     told = _TOLD.get(fact.kind)
     if told is not None:
         return told.format_map(_Values(values))
     shown = ", ".join(f"{name} {value}" for name, value in values.items())
     return fact.kind.replace("_", " ") + (f" ({shown})" if shown else "")
+
+
+def _payment(values: Mapping[str, Any]) -> str:
+    """A payment in Fulfil, and whether Seamline or somebody else has put it there."""
+    named = "{what} {payment} of {amount}".format_map(_Values(values))
+    if values.get("state") in ("cancelled", "voided"):
+        return f"{named} is not, or no longer, in Fulfil"
+    how = "was in Fulfil already" if values.get("found") else "recorded in Fulfil"
+    return f"{named} {how}"
 
 
 def _refund(values: Mapping[str, Any]) -> str:

@@ -24,6 +24,8 @@ from flows.model.stock import STOCK_READER, LookLevels, place_key
 from flows.order_poll import NAME as ORDER_POLL
 from flows.order_poll import Poll
 from flows.order_poll import key_of as poll_key_of
+from flows.payment_mapper import RECORDER as PAYMENT_RECORDER
+from flows.payment_mapper import RECORDER_KEY, RecordNow
 from flows.run_recovery import NAME as RUN_RECOVERY
 from flows.run_recovery import SWEEP_KEY, Sweep
 from flows.sku_aliases import KEY as ALIASES_KEY
@@ -44,6 +46,9 @@ from flows.stock_publisher import PublishDue
 from flows.stock_sightings import KEY as SIGHTINGS_KEY
 from flows.stock_sightings import NAME as STOCK_SIGHTINGS
 from flows.stock_sightings import LookForSales
+from flows.unshipped import KEY as UNSHIPPED_KEY
+from flows.unshipped import NAME as UNSHIPPED
+from flows.unshipped import LookForUnshipped
 from runtime.decision import Emit, Message
 
 
@@ -78,6 +83,9 @@ def _first(config: Config) -> Iterator[tuple[str, str, Message]]:
             yield STOCK_READER, place_key(place), LookLevels()
         for name in stock:
             yield STOCK_DRIFT, drift_key_of(name), SumUp()
+    if config.payments is not None:
+        yield PAYMENT_RECORDER, RECORDER_KEY, RecordNow()
     for kind in watched_models().values():
         yield FULFILMENT_WATCHER, watch_key(kind), Watch()
+    yield UNSHIPPED, UNSHIPPED_KEY, LookForUnshipped()
     yield FULFILMENT_WATCHER, held_key(), LookAtHeld()  # a carrier may have been mapped

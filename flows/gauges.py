@@ -42,29 +42,53 @@ def register_gauges(
         ["sales_channel"],
         lambda: stock.oldest_s(),  # noqa: PLW0108 - see above
     )
-    of_shipments = ["sales_channel"]
+    by_channel = ["sales_channel"]
     gauge(
         "seamline_fulfilments_untold",
         "Shipments that have left and are not known to be told.",
-        of_shipments,
+        by_channel,
         lambda: standing.untold(),  # noqa: PLW0108 - see above
     )
     gauge(
         "seamline_fulfilments_untold_late",
         "Those of them that were seen more than 15 minutes ago.",
-        of_shipments,
+        by_channel,
         lambda: standing.untold_late(),  # noqa: PLW0108 - see above
     )
     gauge(
         "seamline_fulfilments_untold_oldest_seconds",
         "How long the oldest of them has been known here.",
-        of_shipments,
+        by_channel,
         lambda: standing.untold_oldest_s(),  # noqa: PLW0108 - see above
+    )
+    gauge(
+        "seamline_payments_unrecorded",
+        "Payments after the import that Fulfil should have and has not.",
+        by_channel,
+        lambda: standing.unrecorded(),  # noqa: PLW0108 - see above
+    )
+    gauge(
+        "seamline_payments_unrecorded_oldest_seconds",
+        "How long the oldest of them is known.",
+        by_channel,
+        lambda: standing.unrecorded_oldest_s(),  # noqa: PLW0108 - see above
+    )
+    gauge(
+        "seamline_orders_overdue",
+        "Imported orders that have not left by the time that was promised, by why not.",
+        ["sales_channel", "cause"],
+        lambda: standing.overdue(),  # noqa: PLW0108 - see above
+    )
+    gauge(
+        "seamline_orders_overdue_oldest_seconds",
+        "How long ago the first of them was to leave.",
+        by_channel,
+        lambda: standing.overdue_oldest_s(),  # noqa: PLW0108 - see above
     )
     gauge(
         "seamline_carriers_coverage",
         "Share of the last 30 days' shipments whose carrier and service were mapped.",
-        of_shipments,
+        by_channel,
         lambda: standing.coverage(),  # noqa: PLW0108 - see above
     )
     gauge(

@@ -211,6 +211,7 @@ def _exception(kind: Kind) -> str:
         ("blocks", kind.blocks),
         ("ends by itself", kind.ends),
         ("what a person does", kind.remedy),
+        *([("lever", ", or ".join(each.value for each in kind.levers))] if kind.levers else []),
     ]
     return f"## `{kind.name}`\n\n{kind.title}.\n\n{_table(('', ''), rows)}"
 

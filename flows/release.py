@@ -21,8 +21,8 @@ from runtime.errors import SeamlineError
 from runtime.journal.journal import Journal
 from runtime.key import partition_of
 
-SHIPPING = "order_fulfilments"
-"""The actor of an order's shipments; its cases may be open beside those of the order itself."""
+BESIDE = {"order_fulfilments": ("fulfilment.", "carrier."), "payment_mapper": ("payment.unrecorded", "payment.charged")}
+"""Actors of an order whose cases may be open beside those of the order itself, and what their kinds begin with."""
 NAME = "cause_releases"
 KEY = "system/releases"
 RELEASED_PER_STEP_MAX = 500
@@ -50,16 +50,16 @@ async def release(parameters: Mapping[str, str], engine: Engine, journal: Journa
         if await journal.query("oldest_message_of_key", actors[0], key):
             raise SeamlineError(f"{key} is not held: it was received and waits to be decided on")
         raise SeamlineError(f"nothing is known as {key!r}; `seamline holds` shows what waits")
-    holder, ships = holders[0], SHIPPING in holders and await _ships(key, journal)
+    holder, beside = holders[0], [name for name in BESIDE if name in holders and await _is_open(name, key, journal)]
     if any((channel, parked) == (holder, key) for channel, parked, *_ in await journal.query("parked")):
         raise SeamlineError(f"a message of {key} is parked as a defect of ours; a restart tries it again")
-    ended = await _cases_of_its_sale(key, journal) if holder == actors[0] and not ships else ""
+    ended = await _cases_of_its_sale(key, journal) if holder == actors[0] and not beside else ""
     causes = ", ".join(sorted({row[1] for row in await journal.query("cases_of", key) if row[10] is None}))
     record = recorded(
         journal.clock.now(), by=by, action="hold.release", subject=key, values={"kinds": causes}, reason=reason
     )
-    if ships:
-        return await _release_shipments(key, engine, journal, record, actors[0] if holder == actors[0] else "")
+    if beside:
+        return await _release_beside(beside, key, engine, journal, record, actors[0] if holder == actors[0] else "")
     await engine.post_all((Emit(channel=holder, key=key, message=Recheck(because="person")), record))
     when = paused(key, engine, holder)
     if ended:
@@ -67,23 +67,26 @@ async def release(parameters: Mapping[str, str], engine: Engine, journal: Journa
     return f"{key} will be decided on again{f' {when}' if when else ''}"
 
 
-async def _ships(key: str, journal: Journal) -> bool:
-    """Whether something about shipments of an order is open."""
-    return any(row[10] is None and _is_of_shipments(row[1]) for row in await journal.query("cases_of", key))
+async def _is_open(actor: str, key: str, journal: Journal) -> bool:
+    """Whether something is open that is this actor's."""
+    return any(row[10] is None and row[1].startswith(BESIDE[actor]) for row in await journal.query("cases_of", key))
 
 
-def _is_of_shipments(kind: str) -> bool:
-    return kind.startswith(("fulfilment.", "carrier."))
-
-
-async def _release_shipments(key: str, engine: Engine, journal: Journal, record: Emit, importer: str) -> str:
-    """Have the shipments looked at again, and the order too, when something else about it is open."""
-    others = [row for row in await journal.query("cases_of", key) if row[10] is None and not _is_of_shipments(row[1])]
-    to = (SHIPPING, importer) if importer and others else (SHIPPING,)
+async def _release_beside(
+    actors: Sequence[str], key: str, engine: Engine, journal: Journal, record: Emit, importer: str
+) -> str:
+    """Have these look again, and the order too, when something else about it is open."""
+    theirs = tuple(start for starts in BESIDE.values() for start in starts)
+    others = [row for row in await journal.query("cases_of", key) if row[10] is None and not row[1].startswith(theirs)]
+    to = (*actors, importer) if importer and others else tuple(actors)
     looks = [Emit(channel=actor, key=key, message=Recheck(because="person")) for actor in to]
     await engine.post_all((*looks, record))
-    when = paused(key, engine, SHIPPING)
-    return f"the shipments of {key} will be looked at again{f' {when}' if when else ''}"
+    when = next(filter(None, (paused(key, engine, actor) for actor in actors)), "")
+    what = " and ".join(_WHAT[actor] for actor in actors)
+    return f"the {what} of {key} will be looked at again{f' {when}' if when else ''}"
+
+
+_WHAT = {"order_fulfilments": "shipments", "payment_mapper": "payments"}
 
 
 async def _cases_of_its_sale(key: str, journal: Journal) -> str:

@@ -92,6 +92,24 @@ class ShipmentRow(msgspec.Struct, frozen=True, kw_only=True):
         return Place(Instant(0) if self.seen_at is None else to_instant(self.seen_at), self.notice)
 
 
+class OverdueRow(msgspec.Struct, frozen=True, kw_only=True):
+    """An order that has not left by the time that was promised, and why; `amount` is of the units that are late."""
+
+    key: str
+    sales_channel: str
+    reference: str | None
+    due_at: datetime
+    cause: str
+    amount: str | None
+    currency: str | None
+    sentence: str
+
+    @property
+    def place(self) -> Place:
+        """Its place in the list."""
+        return Place(to_instant(self.due_at), self.key)
+
+
 class CarrierRow(msgspec.Struct, frozen=True, kw_only=True):
     """How many shipments went by a carrier and its service, as Fulfil calls them."""
 

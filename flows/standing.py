@@ -26,8 +26,8 @@ LATE_US = 900 * 1_000_000
 class Standing:
     """The open cases as they were a few seconds ago. `run` is a part of the supervisor."""
 
-    def __init__(self, journal: Journal, told: Collection[str] = ()) -> None:
-        """`told` are the sales channels that hear of shipments."""
+    def __init__(self, journal: Journal, told: Collection[str] = (), recorded: Collection[str] = ()) -> None:
+        """`told` are the sales channels that hear of shipments, `recorded` those whose later payments are recorded."""
         self._journal = journal
         self._cases: Mapping[tuple[str, str], tuple[int, Instant | None]] = {}
         """(kind, owner) -> how many are open, and since when the oldest. Empty before the first look."""
@@ -37,7 +37,12 @@ class Standing:
         self._told_channels = tuple(told)
         self._untold: Mapping[str, tuple[int, Instant | None, int]] = {}
         """Sales channel -> shipments that are not told, since when the oldest, and how many for too long."""
+        self._overdue: Mapping[tuple[str, str], tuple[int, Instant]] = {}
+        """(sales channel, cause) -> orders that have not left by the time that was promised, and since when."""
         self._coverage: Sequence[tuple[str, float]] = ()
+        self._recorded_channels = tuple(recorded)
+        self._unrecorded: Mapping[str, tuple[int, Instant | None]] = {}
+        """Sales channel -> payments that Fulfil should have and has not, and since when the oldest is known."""
 
     async def run(self) -> None:
         """Look again and again, for ever."""
@@ -57,6 +62,10 @@ class Standing:
             found[kind, owner] = known + count, first if since is None else min(since, first)
         self._cases = found
         await self._look_at_shipments()
+        if self._recorded_channels:
+            nothing: dict[str, tuple[int, Instant | None]] = dict.fromkeys(self._recorded_channels, (0, None))
+            counted = await self._journal.query("payments_unrecorded")
+            self._unrecorded = {**nothing, **{name: (count, first) for name, count, first in counted}}
 
     async def _look_at_shipments(self) -> None:
         if not self._told_channels:
@@ -66,6 +75,8 @@ class Standing:
         for name, count, first, late in await self._journal.query("fulfilments_untold", now - LATE_US):
             untold[name] = count, first, late
         self._untold = untold
+        rows = await self._journal.query("unshipped_late")
+        self._overdue = {(name, cause): (count, first) for name, cause, count, first in rows}
         if self._looks % _COVERAGE_EVERY == 0:
             rows = await self._journal.query("fulfilments_mapped", now - _COVERAGE_US)
             self._coverage = [(name, mapped / count) for name, count, mapped in rows]
@@ -86,6 +97,30 @@ class Standing:
             ([name], 0.0 if first is None else max(0.0, (now - first) / 1e6))
             for name, (_, first, _) in self._untold.items()
         ]
+
+    def unrecorded(self) -> list[tuple[Sequence[str], float]]:
+        """Payments after the import that Fulfil should have and has not, by sales channel."""
+        return [([name], float(count)) for name, (count, _) in self._unrecorded.items()]
+
+    def unrecorded_oldest_s(self) -> list[tuple[Sequence[str], float]]:
+        """How long the oldest of them is known; 0 where there is none."""
+        now = self._journal.clock.now()
+        return [
+            ([name], 0.0 if first is None else max(0.0, (now - first) / 1e6))
+            for name, (_, first) in self._unrecorded.items()
+        ]
+
+    def overdue(self) -> list[tuple[Sequence[str], float]]:
+        """Orders that have not left by the time that was promised, by (sales channel, cause), where there are any."""
+        return [(labels, float(count)) for labels, (count, _) in self._overdue.items()]
+
+    def overdue_oldest_s(self) -> list[tuple[Sequence[str], float]]:
+        """How long ago the first of them was to leave, by sales channel; 0 where there is none."""
+        now = self._journal.clock.now()
+        oldest = dict.fromkeys(self._told_channels, now)
+        for (name, _), (_, first) in self._overdue.items():
+            oldest[name] = min(first, oldest.get(name, now))
+        return [([name], max(0.0, (now - first) / 1e6)) for name, first in oldest.items()]
 
     def coverage(self) -> list[tuple[Sequence[str], float]]:
         """The share of the last 30 days' shipments whose carrier and service were mapped, by sales channel."""

@@ -125,6 +125,12 @@ class Created(msgspec.Struct, frozen=True):
     id: int
 
 
+class CreatedMany(msgspec.Struct, frozen=True):
+    """Records that were made with one call, or were found to have been made, in the order in which they were given."""
+
+    ids: tuple[int, ...]
+
+
 class Applied(msgspec.Struct, frozen=True):
     """A change that was made to these records, or was found to have been made."""
 
@@ -172,6 +178,16 @@ def created_one(answer: Answer, _body: bytes = b"") -> Created:
     if number <= 0:
         raise msgspec.DecodeError("what is answered is no id")
     return Created(number)
+
+
+def created_many(answer: Answer, count: int) -> CreatedMany:
+    """The ids that `create` answers for so many records. Raises msgspec.DecodeError for another number of them."""
+    ids = tuple(row if isinstance(row, int) else row.id for row in _decode_ids(answer.body))
+    if len(ids) != count:
+        raise msgspec.DecodeError(f"{count} records were to be made, and {len(ids)} are answered")
+    if min(ids, default=1) <= 0:
+        raise msgspec.DecodeError("what is answered is no id")
+    return CreatedMany(ids)
 
 
 _COMPLAINT: Final = frozenset(("type", "code", "message", "description", "name", "status"))

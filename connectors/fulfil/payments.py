@@ -1,23 +1,21 @@
-"""Money on a sale: its payments, the gateways' transactions, invoices, and how a later payment is added.
+"""Money on a sale: its payments, the gateways' transactions, and invoices; how they are read.
 
-A payment that is known at the import travels inside `create_order`. Fields: Tryton's payment modules of 2018, a live
-integration's lists of 2026 for invoices; no field for a gateway's fee is publicly known.
+A payment that is known at the import travels inside `create_order`; how later ones are added is in `adding_payments`.
+Fields: Tryton's payment modules of 2018, a live integration's lists of 2026 for invoices; no field for a gateway's fee
+is publicly known.
 """
 
 from __future__ import annotations
 
 from datetime import date
 from decimal import Decimal
-from typing import Any, Final
+from typing import Final
 
-import msgspec
 from msgspec import field
 
-from connectors.fulfil.calls import Ask, Created, Sought, Write, created_one, encode
-from connectors.fulfil.changes import Page
-from connectors.fulfil.models import Find, Model
+from connectors.fulfil.models import Model
 from connectors.fulfil.rows import Row
-from connectors.fulfil.typed import Reference, decimal_of, decimal_out
+from connectors.fulfil.typed import Reference
 
 
 class SalePayment(Row, frozen=True, kw_only=True):
@@ -60,11 +58,12 @@ class Transaction(Row, frozen=True, kw_only=True):
 
 
 class Gateway(Row, frozen=True, kw_only=True):
-    """A payment gateway."""
+    """A payment gateway. `code` is what `create_order` calls it; `method` is `manual` where Fulfil takes no money."""
 
-    by_name = frozenset({"provider", "method"})
+    by_name = frozenset({"code", "provider", "method"})
 
     name: str | None = None
+    code: str | None = None
     provider: str | None = None
     method: str | None = None
     active: bool | None = None
@@ -125,74 +124,3 @@ INVOICES: Final = Model("account.invoice", Invoice, "invoices", by=("number", "r
 INVOICE_LINES: Final = Model("account.invoice.line", InvoiceLine, "invoice_lines", by=("invoice", "origin"))
 
 MODELS: Final = (SALE_PAYMENTS, TRANSACTIONS, GATEWAYS, INVOICES, INVOICE_LINES)
-
-
-# -- adding a payment --------------------------------------------------------------------------------------------------
-
-
-class NewPayment(msgspec.Struct, frozen=True, kw_only=True):
-    """Money on a sale, known only after the import. `reference` is the provider's id, and how it is found again."""
-
-    sale: int
-    gateway: int
-    amount: Decimal
-    reference: str
-    description: str = ""
-
-
-def add_payment(payment: NewPayment, *, reference_field: str = "reference") -> Ask[Created]:
-    """Put a payment on a sale. Raises ValueError without a reference, and for an amount that is not finite.
-
-    `reference_field`: where this tenant keeps the provider's id; it has to be configured for reading, too
-    (`sale.payment.reference` in `fulfil.api.names`).
-
-    Check first: nothing dedupes it. On a tenant that keeps no `reference` for a gateway, an equal amount without any on
-    the same sale and gateway counts as found, so equal payments cannot be told apart there.
-    """
-    if not payment.reference:
-        raise ValueError("a payment without a reference could not be looked for; give the provider's id")
-    record: dict[str, Any] = {
-        "sale": payment.sale,
-        "gateway": payment.gateway,
-        "amount": decimal_out(payment.amount),
-        reference_field: payment.reference,
-    }
-    if payment.description:
-        record["description"] = payment.description
-    return ADD_PAYMENT.ask(encode(((record,),)))
-
-
-class _Stored(msgspec.Struct, frozen=True):
-    sale: int
-    gateway: int
-    amount: dict[str, str]
-
-
-_decode_stored: Final = msgspec.json.Decoder(tuple[tuple[_Stored]]).decode
-_decode_fields: Final = msgspec.json.Decoder(tuple[tuple[dict[str, Any]]]).decode
-_NO_REFERENCES: Final = frozenset({"sale", "gateway", "amount", "description"})
-
-
-def _sought_payment(body: bytes) -> Sought[Find, Page[SalePayment]]:
-    ((stored,),) = _decode_stored(body)
-    return Sought(SALE_PAYMENTS.find, Find(by="sale", values=(stored.sale,)))
-
-
-def _payment_made(body: bytes, found: Page[SalePayment]) -> Created | None:
-    ((stored,),) = _decode_stored(body)
-    ((fields,),) = _decode_fields(body)
-    reference = next((value for name, value in fields.items() if name not in _NO_REFERENCES), None)
-    amount = decimal_of(stored.amount)
-    ours = [row for row in found.rows if row.sale in (None, stored.sale) and row.gateway in (None, stored.gateway)]
-    named = [row for row in ours if row.reference == reference]
-    unnamed = [row for row in ours if not row.reference and row.amount == amount]
-    return Created((named or unnamed)[0].id) if named or unnamed else None
-
-
-ADD_PAYMENT: Final[Write[Created]] = Write(
-    kind="add_payment",
-    path="model/sale.payment/create",
-    decode=created_one,
-    sought=_sought_payment,
-    verdict=_payment_made,
-)

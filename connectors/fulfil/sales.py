@@ -82,9 +82,10 @@ class ShippedLine(SaleLine, frozen=True, kw_only=True):
     channel: int | None = field(default=None, name="sale.channel")
     order: str | None = field(default=None, name="sale.channel_identifier")
     reference: str | None = field(default=None, name="sale.reference")
+    sale_state: str | None = field(default=None, name="sale.state")
 
 
-SALES: Final = Model("sale.sale", Sale, "sales", by=("reference", "party", "number"))
+SALES: Final = Model("sale.sale", Sale, "sales", by=("id", "reference", "party", "number"))
 SALE_LINES: Final = Model("sale.line", SaleLine, "sale_lines", by=("id", "sale", "origin", "channel_identifier"))
 SHIPPED_LINES: Final = Model("sale.line", ShippedLine, "shipped_lines", by=("sale",))
 """Lines with what is needed of their sales, so that those need no read of their own."""

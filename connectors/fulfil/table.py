@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from connectors.fulfil import (
+    adding_payments,
     amending,
     ledger,
     lines,
@@ -43,7 +44,8 @@ _WRITES: Final[tuple[Write[Any], ...]] = (
     *(step.write for step in workflow.STEPS),
     *(amending.AMEND_ORDER, lines.AMEND_SALE, returns.RETURN_ORDER),
     *(lines.CHANGE_LINE, lines.ADD_LINE, lines.REMOVE_LINES),
-    *(payments.ADD_PAYMENT, ledger.MAKE_LEDGER_MOVE, parties.MAKE_PARTY),
+    *(adding_payments.ADD_PAYMENTS, adding_payments.ADD_TRANSACTIONS),
+    *(ledger.MAKE_LEDGER_MOVE, parties.MAKE_PARTY),
     *(records.WRITE_FIELDS, records.SET_METAFIELDS),
 )
 

@@ -140,6 +140,7 @@ AUTHORISE_TRANSACTION: Final = Step(
     "authorise_transaction", _TRANSACTION, "authorize", _states("authorized", "completed", "posted")
 )
 CAPTURE_TRANSACTION: Final = Step("capture_transaction", _TRANSACTION, "capture", _states("completed", "posted"))
+PROCESS_TRANSACTION: Final = Step("process_transaction", _TRANSACTION, "process", _states("completed", "posted"))
 SETTLE_TRANSACTION: Final = Step("settle_transaction", _TRANSACTION, "settle", _states("completed", "posted"))
 POST_TRANSACTION: Final = Step("post_transaction", _TRANSACTION, "post", _states("posted"))
 CANCEL_TRANSACTION: Final = Step("cancel_transaction", _TRANSACTION, "cancel", _CANCELLED)
@@ -149,6 +150,6 @@ STEPS: Final[tuple[Step, ...]] = (
     *(QUOTE_SALE, CONFIRM_SALE, PROCESS_SALE, CANCEL_SALE, DRAFT_SALE),
     *(HOLD_SHIPMENT, UNHOLD_SHIPMENT, WAIT_SHIPMENT, ASSIGN_SHIPMENT, PACK_SHIPMENT, FINISH_SHIPMENT, CANCEL_SHIPMENT),
     *(FINISH_DROP_SHIPMENT, SHIP_DROP_SHIPMENT),
-    *(AUTHORISE_TRANSACTION, CAPTURE_TRANSACTION, SETTLE_TRANSACTION, POST_TRANSACTION, CANCEL_TRANSACTION),
-    POST_LEDGER_MOVE,
+    *(AUTHORISE_TRANSACTION, CAPTURE_TRANSACTION, PROCESS_TRANSACTION, SETTLE_TRANSACTION),
+    *(POST_TRANSACTION, CANCEL_TRANSACTION, POST_LEDGER_MOVE),
 )

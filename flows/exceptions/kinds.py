@@ -12,11 +12,10 @@ from decimal import Decimal
 
 import msgspec
 
-from flows.exceptions.kind import NEVER, Kind, Owner
+from flows.exceptions.kind import NEVER, Kind, Lever, Owner
 from flows.exceptions.payout_kinds import PAYOUT_KINDS
 
-__all__ = ["KINDS", "NEVER", "ExceptionCase", "Kind", "Owner"]
-
+__all__ = ("KINDS", "NEVER", "ExceptionCase", "Kind", "Lever", "Owner")
 
 KINDS: dict[str, Kind] = {
     kind.name: kind
@@ -47,6 +46,7 @@ KINDS: dict[str, Kind] = {
             blocks="the import of the order",
             ends="when the sales channel sends a version whose figures add up",
             remedy="correct the named difference in the sales channel and resend the order, or patch it here",
+            levers=(Lever.HOLD,),
         ),
         Kind(
             name="order.unreadable",
@@ -65,6 +65,7 @@ KINDS: dict[str, Kind] = {
             blocks="the import of the order",
             ends=NEVER,
             remedy="map the tax under the taxes of the sales channel, restart, then release the order",
+            levers=(Lever.HOLD, Lever.SUSPENSE),
         ),
         Kind(
             name="gateway.unmapped",
@@ -74,6 +75,7 @@ KINDS: dict[str, Kind] = {
             blocks="the import of the order",
             ends=NEVER,
             remedy="map the gateway under the gateways of the sales channel, restart, then release the order",
+            levers=(Lever.HOLD, Lever.SUSPENSE),
         ),
         Kind(
             name="order.unmapped",
@@ -128,6 +130,36 @@ KINDS: dict[str, Kind] = {
             blocks="nothing: the order goes on; afterwards its money may not be there",
             ends="when the sales channel says that it is captured or voided, or cancels the order",
             remedy="capture the payment, or cancel the order in the sales channel",
+            levers=(Lever.DETECTED,),
+        ),
+        Kind(
+            name="payment.unrecorded",
+            title="Fulfil does not have a payment of the order",
+            owner=Owner.FINANCE,
+            deadline=timedelta(hours=24),
+            blocks="nothing: the order goes on, and Fulfil's books lack what was paid or given back",
+            ends="when Fulfil has it under the provider's id",
+            remedy="do what the case names, or enter it in Fulfil under that id, then release the order",
+            levers=(Lever.DETECTED,),
+        ),
+        Kind(
+            name="payment.charged_back",
+            title="A customer's bank takes money back",
+            owner=Owner.FINANCE,
+            deadline=timedelta(hours=48),
+            blocks="nothing: it is neither a refund nor lost, until it is decided",
+            ends=NEVER,
+            remedy="send the evidence in time; when it is decided, release the order, and with it its shipments",
+            levers=(Lever.SHIPMENT_HOLD, Lever.DETECTED),
+        ),
+        Kind(
+            name="payments.refused",
+            title="Fulfil refuses to tell its payments",
+            owner=Owner.SRE,
+            deadline=timedelta(hours=4),
+            blocks="recording what was paid and given back after the import; nothing is lost",
+            ends="when Fulfil has told them",
+            remedy="give the API user access to sale payments, gateway transactions and gateways, then release it",
         ),
         Kind(
             name="order.on_hold",
@@ -146,6 +178,7 @@ KINDS: dict[str, Kind] = {
             blocks="nothing: the sale exists; after an edit, the shipping of the order, as the case says",
             ends="when the sales channel sends a later version that is applied and comes to the order's total",
             remedy="compare the sale in Fulfil with the order, correct it before it is invoiced, then release it",
+            levers=(Lever.DETECTED,),
         ),
         Kind(
             name="order.returned",
@@ -164,6 +197,7 @@ KINDS: dict[str, Kind] = {
             blocks="nothing: the customer has the money, and Fulfil's books show it as kept",
             ends=NEVER,
             remedy="credit it in Fulfil with the reason that the case names, then release the order",
+            levers=(Lever.DETECTED,),
         ),
         Kind(
             name="refund.failed",
@@ -173,6 +207,7 @@ KINDS: dict[str, Kind] = {
             blocks="nothing: the customer waits for the money",
             ends="when the sales channel no longer calls the refund failed",
             remedy="refund it again in the sales channel or at the gateway",
+            levers=(Lever.DETECTED,),
         ),
         Kind(
             name="refund.contradiction",
@@ -182,6 +217,7 @@ KINDS: dict[str, Kind] = {
             blocks="nothing: the money is on its way or gone",
             ends="when the sales channel sends a version whose refunds add up",
             remedy="look at the named refunds there, claim back what was refunded twice, then release the order",
+            levers=(Lever.DETECTED,),
         ),
         Kind(
             name="sale.stalled",
@@ -461,6 +497,24 @@ KINDS: dict[str, Kind] = {
             blocks="nothing; the sales channel shows as shipped what is not",
             ends=NEVER,
             remedy="cancel the fulfilment in the sales channel by hand, then release the order",
+        ),
+        Kind(
+            name="shipment.overdue",
+            title="An order has not left by the time that was promised",
+            owner=Owner.OPERATIONS,
+            deadline=timedelta(hours=24),
+            blocks="nothing; the customer waits",
+            ends="when all of it that is still wanted has left, or was taken off or cancelled in the sales channel",
+            remedy="see `seamline shipments overdue`: allocate, buy or release by its cause, or tell the customer",
+        ),
+        Kind(
+            name="units.cancelled",
+            title="Units that the customer has paid for were cancelled in Fulfil, and nobody refunded them",
+            owner=Owner.OPERATIONS,
+            deadline=timedelta(hours=24),
+            blocks="nothing; the customer has paid for what will not come",
+            ends="when the sales channel refunds or removes the units, or they are shipped after all",
+            remedy="refund or remove the units in the sales channel, or ship them; what is done already, release",
         ),
         Kind(
             name="shipments.refused",

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from flows.exceptions.kind import NEVER, Kind, Owner
+from flows.exceptions.kind import NEVER, Kind, Lever, Owner
 
 PAYOUT_KINDS = (
     Kind(
         name="payout.untied",
         title="The lines of a payout are not what was paid",
         owner=Owner.FINANCE,
+        levers=(Lever.DETECTED,),
         deadline=timedelta(hours=48),
         blocks="the posting of the payout",
         ends="when lines or a figure are imported with which it ties",
@@ -20,6 +21,7 @@ PAYOUT_KINDS = (
         name="payout.unexplained",
         title="A payout has lines, or rests of lines, of no known class",
         owner=Owner.FINANCE,
+        levers=(Lever.DETECTED,),
         deadline=timedelta(hours=48),
         blocks="the posting of these lines",
         ends="when nothing of it is unexplained any more",
@@ -29,6 +31,7 @@ PAYOUT_KINDS = (
         name="payout.fee",
         title="The fees of a payout are not the agreed ones",
         owner=Owner.FINANCE,
+        levers=(Lever.DETECTED,),
         deadline=timedelta(hours=72),
         blocks="nothing: what was taken is what is kept",
         ends=NEVER,
@@ -38,6 +41,7 @@ PAYOUT_KINDS = (
         name="payout.unlinked",
         title="A payout has sales or refunds of no known order",
         owner=Owner.FINANCE,
+        levers=(Lever.DETECTED,),
         deadline=timedelta(hours=48),
         blocks="the closing of these orders",
         ends="when the orders are here; it is looked every hour, for two weeks",
@@ -47,6 +51,7 @@ PAYOUT_KINDS = (
         name="payout.overdue",
         title="A payout has not arrived by the day it was expected",
         owner=Owner.FINANCE,
+        levers=(Lever.DETECTED,),
         deadline=timedelta(hours=24),
         blocks="nothing: it counts as not received",
         ends="when a later file says that it is paid",
@@ -56,6 +61,7 @@ PAYOUT_KINDS = (
         name="payout.failed",
         title="A payout failed, or was cancelled",
         owner=Owner.FINANCE,
+        levers=(Lever.DETECTED,),
         deadline=timedelta(hours=24),
         blocks="nothing: it counts as not received",
         ends=NEVER,
@@ -65,6 +71,7 @@ PAYOUT_KINDS = (
         name="payout.changed",
         title="A payout is told otherwise than before",
         owner=Owner.FINANCE,
+        levers=(Lever.DETECTED,),
         deadline=timedelta(hours=24),
         blocks="nothing: the first figures stand",
         ends="when a later file tells it as at first",
@@ -74,6 +81,7 @@ PAYOUT_KINDS = (
         name="payout.repeated",
         title="A payout file has lines twice",
         owner=Owner.FINANCE,
+        levers=(Lever.DETECTED,),
         deadline=timedelta(hours=72),
         blocks="nothing: each line is counted once",
         ends=NEVER,
@@ -83,6 +91,7 @@ PAYOUT_KINDS = (
         name="payout.contradiction",
         title="What is told of a payout contradicts itself",
         owner=Owner.FINANCE,
+        levers=(Lever.DETECTED,),
         deadline=timedelta(hours=48),
         blocks="nothing: the first of the contradicting figures counts, and no order is guessed",
         ends=NEVER,
@@ -92,6 +101,7 @@ PAYOUT_KINDS = (
         name="payout.incomplete",
         title="The file of a payout says that it is a part",
         owner=Owner.FINANCE,
+        levers=(Lever.DETECTED,),
         deadline=timedelta(hours=48),
         blocks="nothing: what came is kept",
         ends="when the payout ties",

@@ -138,6 +138,7 @@ class _Reading:
             financial_status=FinancialStatus(source.financial_status),
             fulfilment_status=FulfilmentStatus(source.fulfilment_status),
             cancelled_at=instant_of(source.cancelled_at, "cancelled_at"),
+            ship_by=instant_of(source.ship_by, "ship_by"),
             test=source.test,
             risk=None if source.risk is None else Risk(source.risk),
             payment_methods=tuple(source.payment_methods),
@@ -209,15 +210,18 @@ class _Reading:
         return ShippingLine(line.id, line.title, line.service, amount, discount, self.taxes(line.taxes))
 
     def payment(self, payment: SeamlinePayment) -> Payment:
+        currency = payment.currency or self.currency
         return Payment(
             id=payment.id,
             gateway=payment.gateway,
             kind=PaymentKind(payment.kind),
             status=PaymentStatus(payment.status),
-            amount=Money(amount_of_text(payment.amount), payment.currency or self.currency),
+            amount=Money(amount_of_text(payment.amount), currency),
             tender=Tender(payment.tender),
             parent_id=text_of(payment.parent_id),
             expires_at=instant_of(payment.expires_at, "expires_at"),
+            at=instant_of(payment.at, "at"),
+            fee=None if payment.fee is None else Money(amount_of_text(payment.fee), currency),
         )
 
     def quantity_left(self, line: SeamlineLine, quantity: Decimal) -> Decimal | None:

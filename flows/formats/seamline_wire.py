@@ -83,12 +83,17 @@ class SeamlinePayment(msgspec.Struct, gc=False):
     id: Annotated[_Id, _Meta(description="The gateway's or the sales channel's own id of the transaction.")]
     gateway: str
     amount: _Decimal
-    kind: Literal["sale", "authorisation", "capture", "void"] = "sale"
+    kind: Annotated[
+        Literal["sale", "authorisation", "capture", "void", "chargeback"],
+        _Meta(description="Money that goes back is in `refunds`; a `chargeback` is none, and undecided."),
+    ] = "sale"
     status: Literal["success", "pending", "failed"] = "success"
     tender: Literal["money", "gift_card", "store_credit"] = "money"
     currency: Annotated[_Currency | None, _Meta(description="The order's currency when absent.")] = None
     parent_id: Annotated[str | None, _Meta(description="The authorisation that a capture or void belongs to.")] = None
     expires_at: Annotated[_When | None, _Meta(description="When an authorisation ends by itself.")] = None
+    at: Annotated[_When | None, _Meta(description="When it happened.")] = None
+    fee: Annotated[_Decimal | None, _Meta(description="What the gateway kept of it, in the same currency.")] = None
 
 
 class SeamlineExchange(msgspec.Struct, gc=False):
@@ -221,6 +226,7 @@ class SeamlineOrder(msgspec.Struct, gc=False):
     ] = "pending"
     fulfilment_status: Literal["unshipped", "partial", "shipped"] = "unshipped"
     cancelled_at: _When | None = None
+    ship_by: Annotated[_When | None, _Meta(description="By when it was promised that the order leaves.")] = None
     test: bool = False
     risk: Annotated[
         Literal["low", "medium", "high"] | None, _Meta(description="How the sales channel judges the risk of fraud.")

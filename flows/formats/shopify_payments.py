@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from flows.formats.parts import id_text, instant_of, text_of
+from flows.formats.parts import id_text, instant_of, known_instant, text_of
 from flows.formats.shopify_wire import OrderIn, TransactionIn
 from flows.model.money import ZERO, Money, amount_of, currency_of, total_of
 from flows.model.order import FinancialStatus, Payment, PaymentKind, PaymentStatus, Refund, Tender, Totals
@@ -59,6 +59,7 @@ def _payment(transaction: TransactionIn, currency: str) -> Payment:
         tender=_TENDERS.get(gateway, Tender.MONEY),
         parent_id=id_text(transaction.parent_id),
         expires_at=instant_of(transaction.authorization_expires_at, "authorization_expires_at"),
+        at=known_instant(transaction.processed_at, transaction.created_at),
     )
 
 

@@ -128,6 +128,8 @@ class TransactionIn(msgspec.Struct, gc=False):
     gateway: str | None = None
     amount: Json = None
     currency: str | None = None
+    processed_at: Json = None
+    created_at: Json = None
 
 
 class RefundLineIn(msgspec.Struct, gc=False):

@@ -2,8 +2,8 @@
 
 A table per sales channel, read from top to bottom: the first row that fits decides. Every sales channel has rows of its
 own kind beside them: test orders and what somebody else ships are excluded, what is paid or authorised is imported,
-what is at high risk goes with its shipments on hold, everything else waits for its payment. A configured row overrules
-them only where it names what they are about: a kind, a payment or gateway, a risk.
+what is at high risk or charged back goes with its shipments on hold, everything else waits for its payment. A
+configured row overrules them only where it names what they are about: a kind, a payment or gateway, a risk.
 """
 
 from __future__ import annotations
@@ -15,7 +15,15 @@ import msgspec
 from msgspec import Meta
 
 from flows.model.money import ZERO
-from flows.model.order import BY_CHANNEL, FinancialStatus, FulfilmentStatus, Order, Risk
+from flows.model.order import (
+    BY_CHANNEL,
+    FinancialStatus,
+    FulfilmentStatus,
+    Order,
+    PaymentKind,
+    PaymentStatus,
+    Risk,
+)
 from flows.model.proof import Proof
 from runtime.clock import Instant, to_datetime
 
@@ -120,6 +128,7 @@ def gate(order: Order, proof: Proof, settings: GateSettings, received: Instant, 
         order.financial_status is FinancialStatus.PAID
         and not (settings.rules or settings.grace_s or settings.starts_at or order.test or order.tags or order.risk)
         and order.fulfilment_status is not FulfilmentStatus.SHIPPED
+        and not is_charged_back(order)
     ):
         return _IMPORTS  # the usual case, without a look at the table
     payment, kinds = payment_of(order, proof), kinds_of(order)
@@ -143,6 +152,8 @@ def gate(order: Order, proof: Proof, settings: GateSettings, received: Instant, 
             return Verdict(then="wait", rule="grace", waits="for edits, as long as they are expected", until=grace)
     if rule.then == "import" and order.risk is Risk.HIGH and not rule.risk:
         return Verdict(then="hold_shipment", rule="high risk")
+    if rule.then == "import" and is_charged_back(order):
+        return Verdict(then="hold_shipment", rule="charged back")
     return _IMPORTS if rule.then == "import" else Verdict(then=rule.then, rule=rule.name)
 
 
@@ -185,6 +196,14 @@ def payment_of(order: Order, proof: Proof) -> Payment:
                 return "partially_paid" if captured + authorised + gift_card + credit > ZERO else "pending"
             return "authorised" if authorised > ZERO else "paid"
     return "pending"
+
+
+def is_charged_back(order: Order) -> bool:
+    """Whether the customer's bank takes back money of it, so that nothing of it is to leave (rule 21)."""
+    for payment in order.payments:  # a loop, because it is asked of every order
+        if payment.kind is PaymentKind.CHARGEBACK and payment.status is PaymentStatus.SUCCESS:
+            return True
+    return False
 
 
 def kinds_of(order: Order) -> tuple[Kind, ...]:

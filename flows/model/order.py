@@ -48,6 +48,8 @@ class PaymentKind(enum.StrEnum):
     AUTHORISATION = "authorisation"
     VOID = "void"
     REFUND = "refund"
+    CHARGEBACK = "chargeback"
+    """The customer's bank takes it back, and nobody has decided yet (rule 21): no refund."""
     OTHER = "other"
 
 
@@ -223,6 +225,10 @@ class Payment(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     expires_at: datetime | None = None
     """When an authorisation ends by itself; None where the source does not say."""
     derived: bool = False
+    at: datetime | None = None
+    """When it happened; None where the source does not say."""
+    fee: Money | None = None
+    """What the gateway kept of it; None where the source does not say."""
 
 
 class Exchange(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -395,6 +401,8 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     financial_status: FinancialStatus = FinancialStatus.UNKNOWN
     fulfilment_status: FulfilmentStatus = FulfilmentStatus.UNSHIPPED
     cancelled_at: datetime | None = None
+    ship_by: datetime | None = None
+    """By when the sales channel has promised that it leaves; None: the source does not say."""
     test: bool = False
     risk: Risk | None = None
     """None: the source does not say."""

@@ -20,6 +20,7 @@ from flows.model.amendment import Amendment
 from flows.model.bundles import Bundle
 from flows.model.cases import announce_cases, case_rows
 from flows.model.goods_back import GoodsBack, SoldLine
+from flows.model.tenders import TenderEvent
 from runtime.clock import to_instant
 from runtime.decision import Write
 from runtime.key import partition_of, parts_of
@@ -130,6 +131,8 @@ class OrderState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     amount: str = "0"
     currency: str = ""
     placed_at: datetime | None = None
+    ship_by: datetime | None = None
+    """By when the sales channel has promised that it leaves, as the version says that was imported."""
     proof: str = "unproven"
     channel: int | None = None
     """Fulfil's id of the sales channel, once a sale was asked for."""
@@ -175,6 +178,12 @@ class OrderState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Each refund that the story tells of, and the statuses that it has been told in, a letter each."""
     returned: tuple[GoodsBack, ...] = ()
     """The goods that came back, or never went, and were dealt with."""
+    sent: tuple[TenderEvent, ...] = ()
+    """What of its money travels inside the create of its sale; only where later payments are recorded."""
+    tenders: tuple[TenderEvent, ...] = ()
+    """What was done about its money, as the payment mapper is to hear once the sale is there."""
+    paid: str = ""
+    """The digest of what the payment mapper knows of that, or need not know."""
     work: Work | None = None
     later: Later | None = None
     linking: Linking | None = None

@@ -608,6 +608,59 @@ INSERT INTO order_shipping (key, sales_channel, state, ordered, shipped, changed
 ON CONFLICT (key) DO UPDATE SET
   state = excluded.state, ordered = excluded.ordered, shipped = excluded.shipped, changed_at = excluded.changed_at;
 
+-- name: put_unshipped
+-- Something of an imported order is to leave; of another sale, anew.
+INSERT INTO unshipped (key, sales_channel, sale, placed_at, promised_at) VALUES :rows(5)
+ON CONFLICT (key) DO UPDATE SET
+  sale = excluded.sale, placed_at = excluded.placed_at, promised_at = excluded.promised_at, look_at = NULL,
+  due_at = NULL, cause = '';
+
+-- name: note_unshipped
+-- What a look found of an order: (look again at, due, cause or '', key).
+UPDATE unshipped SET look_at = ?1, due_at = ?2, cause = ?3 WHERE key = ?4;
+
+-- name: calm_unshipped
+-- An order is not late after all, as far as the sales channel goes: (key).
+UPDATE unshipped SET due_at = NULL, cause = '' WHERE key = ?1;
+
+-- name: look_unshipped
+-- Fulfil is to be asked about an order soon: (instant, key).
+UPDATE unshipped SET look_at = min(coalesce(look_at, ?1), ?1) WHERE key = ?2;
+
+-- name: look_unshipped_of_sale
+-- The same of the order of a sale: (instant, sale).
+UPDATE unshipped SET look_at = min(coalesce(look_at, ?1), ?1) WHERE sale = ?2;
+
+-- name: drop_unshipped
+-- Nothing of an order is to leave any more: (key).
+DELETE FROM unshipped WHERE key = ?1;
+
+-- name: unshipped_due
+-- Orders of a sales channel that Fulfil is to be asked about: those whose time has come, those that are due as promised,
+-- and those that were placed so long ago that they are due by the setting: (sales channel, now, placed until, limit).
+SELECT key, sale, placed_at, promised_at FROM (
+  SELECT key, sale, placed_at, promised_at FROM unshipped WHERE sales_channel = ?1 AND look_at <= ?2
+  UNION ALL
+  SELECT key, sale, placed_at, promised_at FROM unshipped
+  WHERE sales_channel = ?1 AND look_at IS NULL AND promised_at IS NOT NULL AND promised_at <= ?2
+  UNION ALL
+  SELECT key, sale, placed_at, promised_at FROM unshipped
+  WHERE sales_channel = ?1 AND look_at IS NULL AND promised_at IS NULL AND placed_at <= ?3
+) LIMIT ?4;
+
+-- name: unshipped_late
+-- Orders that have not left by the time that was promised: sales channel, cause, how many, and since when the first.
+SELECT sales_channel, cause, count(*), min(due_at) FROM unshipped WHERE cause <> '' GROUP BY sales_channel, cause;
+
+-- name: overdue_listed
+-- Those that are cases, the longest overdue first: (sales channel or '', due after, limit, and of that instant those after
+-- this key; NULL: none).
+SELECT u.key, u.sales_channel, o.reference, u.due_at, u.cause, c.amount, c.currency, c.sentence
+FROM unshipped u JOIN exception_case c ON c.subject = u.key AND c.kind = 'shipment.overdue' AND c.closed_at IS NULL
+LEFT JOIN order_view o ON o.key = u.key
+WHERE u.cause <> '' AND (?1 = '' OR u.sales_channel = ?1) AND (u.due_at > ?2 OR u.due_at = ?2 AND u.key > ?4)
+ORDER BY u.due_at, u.key LIMIT ?3;
+
 -- name: fulfilments_held
 -- Held notices: (after row, limit); row and order.
 SELECT rowid, key FROM fulfilment WHERE state = 'held' AND rowid > ?1 ORDER BY rowid LIMIT ?2;
@@ -1011,6 +1064,75 @@ SELECT party, id, shares_with, accepted FROM customer WHERE party IN (:ids) ORDE
 -- Customers whose conflict was not looked at since: (instant, limit).
 SELECT id, party, sale, "order", channel, own, other_party, other_sale, other_order, shares_with, accepted, checked_at
 FROM customer WHERE (other_party IS NOT NULL OR shares_with IS NOT NULL) AND checked_at < ?1 ORDER BY checked_at LIMIT ?2;
+
+-- name: put_payment
+-- What Fulfil has to have of a payment; what it has stays as the recorder says.
+INSERT INTO payment (key, record, sales_channel, order_reference, sale, type, kind, reference, gateway, method,
+  gateway_id, tender, paid, paid_currency, amount, currency, rate, rate_date, fee, day, day_said, parent, more, status,
+  suspense, why, wanted, seen_at) VALUES :rows(28)
+ON CONFLICT (key, record) DO UPDATE SET
+  order_reference = excluded.order_reference, sale = excluded.sale, type = excluded.type, kind = excluded.kind,
+  reference = excluded.reference, gateway = excluded.gateway, method = excluded.method,
+  gateway_id = excluded.gateway_id, tender = excluded.tender, paid = excluded.paid,
+  paid_currency = excluded.paid_currency, amount = excluded.amount, currency = excluded.currency, rate = excluded.rate,
+  rate_date = excluded.rate_date, fee = excluded.fee, day = excluded.day, day_said = excluded.day_said,
+  parent = excluded.parent, more = excluded.more, status = excluded.status, suspense = excluded.suspense,
+  why = excluded.why, wanted = excluded.wanted,
+  refused = CASE WHEN excluded.status = 'due' THEN 0 ELSE payment.refused END;
+
+-- name: payment_reached
+-- Fulfil has it: (where it stands, transaction, whether it was there already, instant, order, record, and only if that
+-- is still wanted).
+UPDATE payment SET reached = ?1, transaction_id = coalesce(?2, transaction_id), found = ?3, recorded_at = ?4
+WHERE key = ?5 AND record = ?6 AND wanted = ?7;
+
+-- name: payment_refused
+-- Fulfil does not take it: (order, record, and only if that is still wanted).
+UPDATE payment SET refused = 1 WHERE key = ?1 AND record = ?2 AND wanted = ?3;
+
+-- name: payments_due
+-- What Fulfil is to have and has not, the longest known first: (limit).
+SELECT key, record, sale, type, wanted, reference, amount, currency, method, gateway_id, day, day_said, parent, more
+FROM payment WHERE status = 'due' AND refused = 0 AND wanted <> reached ORDER BY seen_at, key, record LIMIT ?1;
+
+-- name: payments_known
+-- The references of all payments of these orders: (:keys).
+SELECT key, reference FROM payment WHERE key IN (:keys) AND type <> 'fields';
+
+-- name: payments_unrecorded
+-- What Fulfil should have and has not, by sales channel: how many, and since when the oldest is known.
+SELECT sales_channel, count(*), min(seen_at) FROM payment WHERE status IN ('due', 'blocked', 'refused')
+GROUP BY sales_channel;
+
+-- name: payments_of_order
+-- The payments of one order beyond its create: (order).
+SELECT seen_at, key, record, sales_channel, order_reference, sale, kind, reference, gateway, method, tender, paid,
+  paid_currency, amount, currency, rate, rate_date, fee, day, status, suspense, why, wanted, reached, transaction_id,
+  found, recorded_at
+FROM payment WHERE key = ?1 AND type <> 'fields' ORDER BY record;
+
+-- name: payments_listed
+-- Payments as people list them, the latest first: (status or '', 1: only those in suspense, seen before, limit, and of
+-- that instant those after this order and record; NULL: none).
+SELECT seen_at, key, record, sales_channel, order_reference, sale, kind, reference, gateway, method, tender, paid,
+  paid_currency, amount, currency, rate, rate_date, fee, day, status, suspense, why, wanted, reached, transaction_id,
+  found, recorded_at
+FROM payment
+WHERE type <> 'fields' AND (?1 = '' OR status = ?1) AND (?2 = 0 OR suspense = 1)
+  AND (seen_at < ?3 OR seen_at = ?3 AND key || ' ' || record > ?5)
+ORDER BY seen_at DESC, key, record LIMIT ?4;
+
+-- name: put_suspended
+-- A tax or a gateway went into a sale under the name that finance has approved for what is not mapped.
+INSERT INTO suspended (key, kind, name, sales_channel, order_reference, target, amount, currency, approved_by, at)
+VALUES :rows(10)
+ON CONFLICT (key, kind, name) DO UPDATE SET target = excluded.target, amount = excluded.amount,
+  currency = excluded.currency, approved_by = excluded.approved_by;
+
+-- name: suspended_listed
+-- What went to suspense in the create of a sale, the latest first: (before, limit).
+SELECT at, key, sales_channel, order_reference, kind, name, target, amount, currency, approved_by FROM suspended
+WHERE at < ?1 ORDER BY at DESC, key, kind, name LIMIT ?2;
 
 -- name: orders_here
 -- Of these orders, those that were decided on: (:keys).

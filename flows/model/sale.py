@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from decimal import Decimal
+from typing import Annotated
 
 import msgspec
 
@@ -55,6 +56,19 @@ _WORDS = {
 }
 
 
+class Suspense(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where taxes and payments go that are not mapped, because finance has approved it: the order is not held, and what
+    went there is listed (`seamline payments list --suspense`).
+    """
+
+    approved_by: Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
+    """Who in finance has approved it, and when: it is shown with everything that goes there."""
+    tax: str | None = None
+    """The name of a tax of Fulfil's. Not set: an unmapped tax holds the order."""
+    gateway: str | None = None
+    """The code of a gateway of Fulfil's. Not set: an unmapped gateway holds the order."""
+
+
 class SaleSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What a sales channel's orders become in Fulfil. Mappings are from the sales channel's names to Fulfil's."""
 
@@ -66,6 +80,8 @@ class SaleSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     """Taxes that a marketplace collects and remits: to a Fulfil tax that posts to its clearing account."""
     gateways: dict[str, str] = {}
     """To the codes of Fulfil's payment gateways; the empty name is for orders that name no gateway."""
+    suspense: Suspense | None = None
+    """Where what is not mapped goes, if finance has approved it. Not set: it holds the order."""
     carrier_services: dict[str, str] | None = None
     """None: the carrier service is not sent, and Fulfil chooses."""
     price_digits: int = 4
@@ -137,6 +153,7 @@ class _Mapping:
 
     def __init__(self, order: Order, settings: SaleSettings, buyer: Buyer | None) -> None:
         self.order, self.settings, self.buyer = order, settings, buyer
+        self.suspense = settings.suspense
         self.currency = order.currency_on(settings.side)
         self.digits = digits_of(self.currency)
         self.included = order.taxes_included
@@ -232,6 +249,8 @@ class _Mapping:
     def tax(self, tax: TaxLine, amount: Decimal) -> wire.TaxLine:
         kind, names = ("withheld_tax", self.settings.withheld_taxes) if tax.withheld else ("tax", self.settings.taxes)
         name = names.get(tax.name)
+        if name is None and not tax.withheld and self.suspense is not None:
+            name = self.suspense.tax
         if name is None:
             raise _Stop(Unmapped(kind, tax.name))
         self.sum += amount
@@ -314,17 +333,25 @@ class _Mapping:
             if payment.gateway is None:
                 reason = "The order was paid through several gateways, but has no transactions that say how much each."
                 raise _Stop(Unmappable(reason))
-            if payment.gateway not in self.settings.gateways:
-                raise _Stop(Unmapped("gateway", payment.gateway))
+            sent_as = self.gateway(payment.gateway)
             sent.append(
                 wire.Payment(
                     amount=self.taken(payment, alone=len(taken) == 1),
-                    method=self.settings.gateways[payment.gateway],
+                    method=sent_as,
                     state="success",
                     provider_reference=payment.id or None,
                 )
             )
         return sent
+
+    def gateway(self, name: str) -> str:
+        gateways = self.settings.gateways
+        approved = None if self.suspense is None else self.suspense.gateway
+        if name not in gateways and approved is not None:
+            return approved
+        if name not in gateways:
+            raise _Stop(Unmapped("gateway", name))
+        return gateways[name]
 
     def taken(self, payment: Payment, *, alone: bool) -> Decimal:
         """The payment in the sale's currency: a whole total on one side is the whole total on the other."""

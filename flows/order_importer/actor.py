@@ -20,6 +20,7 @@ from flows.model.proof import prove
 from flows.model.skus import SkuIndex, folded
 from flows.model.tenders import tender_rows
 from flows.model.units import unit_rows
+from flows.model.unshipped import unshipped_rows
 from flows.order_importer.decision import decide
 from flows.order_importer.first_orders import FirstOrders, customer_rows
 from flows.order_importer.linking import LOOK_UPS, Links, linked
@@ -37,6 +38,7 @@ from flows.order_importer.messages import (
 )
 from flows.order_importer.parts import CAUTIOUS, LATER_VERSION, NAME, Policy
 from flows.order_importer.patching import Patches, asked, patched_by_person, read_with
+from flows.order_importer.tendering import told_to_mapper
 from flows.order_importer.weighing import presented
 from runtime.actor import Item
 from runtime.clock import to_datetime, to_instant
@@ -235,7 +237,8 @@ class OrderImporter:
 
     def decide(self, state: OrderState, message: Any, now: datetime) -> Decision:
         """What is decided; but first orders of a customer go to Fulfil one after another."""
-        return self._first_orders.admitted(state, self._decided(state, message, now))
+        decision = self._first_orders.admitted(state, self._decided(state, message, now))
+        return told_to_mapper(decision) if self._policy.tells_payments else decision
 
     def _decided(self, state: OrderState, message: Any, now: datetime) -> Decision:
         """See `decide` of the package, and for what people ask `patching` and `linking`; the settings are those of the
@@ -286,6 +289,8 @@ class OrderImporter:
         rows = order_rows(key, before, after, now)
         if self._policy.counts_units:
             rows = [*rows, *unit_rows(key, before, after, now)]
+        if self._sales_channels[partition_of(key)].fulfilments is not None:
+            rows = [*rows, *unshipped_rows(key, before, after)]
         if after.customer or before.customer:
             rows = [*rows, *customer_rows(key, before, after, to_instant(now))]
         return rows

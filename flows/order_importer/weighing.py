@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 
 import msgspec
@@ -20,14 +20,16 @@ from flows.model.order import Order
 from flows.model.order_state import OrderState, Status
 from flows.model.sale import SaleSettings, Unmappable, Unmapped, sale_for
 from flows.model.skus import AMBIGUOUS, UNKNOWN
+from flows.model.suspense import Suspended, suspended
 from flows.order_importer.expiring import watched
 from flows.order_importer.messages import OrderPresented
 from flows.order_importer.parts import CAUTIOUS, Policy, case_of, decision_of, kept
 from flows.order_importer.refunding import told as told_of_refunds
 from flows.order_importer.reserving import reserving
 from flows.order_importer.reviewing import judged, later_of, reopened, shown_again, waits
-from runtime.clock import Instant
-from runtime.decision import Decision, Effect, Fact, Repeat, Timer
+from flows.order_importer.tendering import tendering
+from runtime.clock import Instant, to_instant
+from runtime.decision import Decision, Effect, Fact, Repeat, Timer, Write
 
 _GATE = "gate"
 """The name of the timer that has a waiting order looked at again."""
@@ -53,6 +55,7 @@ def presented(
         return Decision(state=state, facts=(stale,), keeps=kept(state))
     decision = watched(state, _shown(state, message, now, settings, gated, policy), message.order, now)
     decision = told_of_refunds(state, decision, message, now)
+    decision = tendering(state, decision, message, settings) if policy.tells_payments else decision
     return reserving(state, decision, message) if policy.counts_units else decision
 
 
@@ -91,6 +94,7 @@ def _weigh(
         amount=str(total.amount),
         currency=total.currency,
         placed_at=order.placed_at,
+        ship_by=order.ship_by,
         proof="proven" if message.proof.holds else "contradicted",
         channel=state.channel,
         order_id=state.order_id,
@@ -131,7 +135,7 @@ def _weigh(
             case Unmappable() as unmappable:
                 cases.append(case_of(unmappable.kind, "mapping", unmappable.reason, state, now))
             case sale:
-                return _create(state, settings, sale, message, verdict)
+                return _create(state, settings, sale, message, verdict, now)
     held = msgspec.structs.replace(state, status=Status.HELD, cases=tuple(cases))
     return decision_of(held, Fact(kind="held", values={"causes": ", ".join(case.kind for case in cases)}), trace=True)
 
@@ -166,7 +170,12 @@ def _total(order: Order, settings: SaleSettings) -> Money:
 
 
 def _create(
-    state: OrderState, settings: SaleSettings, sale: CreateOrder, message: OrderPresented, verdict: Verdict
+    state: OrderState,
+    settings: SaleSettings,
+    sale: CreateOrder,
+    message: OrderPresented,
+    verdict: Verdict,
+    now: datetime,
 ) -> Decision:
     if verdict.then == "import_completed":  # of the past: nothing of it is shipped, invoiced or booked
         sale = msgspec.structs.replace(sale, status="completed", fulfillment_status="shipped", payments=())
@@ -189,12 +198,38 @@ def _create(
         cases=tried,
     )
     decided = Fact(kind="decided", values={"lines": len(sale.sale_lines)})
+    in_suspense = suspended(message.order, settings)
     return Decision(
         state=creating,
         effects=(effect,),
-        facts=(decided, *_exploded(message.bundles), *_aliased(message.aliases)),
+        facts=(decided, *_exploded(message.bundles), *_aliased(message.aliases), *_suspended(in_suspense)),
+        writes=_suspense_rows(in_suspense, message, settings, now),
         keeps=kept(creating),
     )
+
+
+def _suspended(found: Sequence[Suspended]) -> Iterator[Fact]:
+    for each in found:
+        values = {"what": each.kind, "name": each.name, "target": each.target, "amount": str(each.amount)}
+        yield Fact(kind="suspended", values={**values, "currency": each.currency})
+
+
+def _suspense_rows(
+    found: Sequence[Suspended], message: OrderPresented, settings: SaleSettings, now: datetime
+) -> tuple[Write, ...]:
+    """So that finance sees what went there."""
+    order, by = message.order, settings.suspense.approved_by if settings.suspense is not None else ""
+    key = f"{order.sales_channel}/{order.order_id}"
+    return tuple(
+        Write(
+            "put_suspended",
+            (
+                key, each.kind, each.name, order.sales_channel, order.reference, each.target, str(each.amount),
+                each.currency, by, to_instant(now),
+            ),
+        )
+        for each in found
+    )  # fmt: skip
 
 
 def _exploded(bundles: Mapping[str, Bundle]) -> tuple[Fact, ...]:

@@ -13,13 +13,13 @@ from typing import Any
 import msgspec
 
 from connectors.fulfil import workflow
+from connectors.fulfil.adding_payments import NewPayment, NewTransaction, add_payments, add_transactions
 from connectors.fulfil.amending import AmendOrder, LineAmended, amend_order
-from connectors.fulfil.calls import Applied, Ask, Created
+from connectors.fulfil.calls import Applied, Ask, Created, CreatedMany
 from connectors.fulfil.ledger import NewLedgerLine, NewLedgerMove, make_ledger_move
 from connectors.fulfil.lines import LineChange, NewLine, add_line, amend_sale, change_line, remove_lines
 from connectors.fulfil.orders import create_order
 from connectors.fulfil.parties import NewParty, make_party
-from connectors.fulfil.payments import NewPayment, add_payment
 from connectors.fulfil.records import set_metafields, write_fields
 from connectors.fulfil.returns import ReturnedLine, ReturnOrder, return_order
 from connectors.fulfil.wire import CreatedSale
@@ -102,6 +102,7 @@ CASES = [
     moved(workflow.SHIP_DROP_SHIPMENT, "ship", "shipped", "waiting"),
     moved(workflow.AUTHORISE_TRANSACTION, "authorize", "authorized", "draft"),
     moved(workflow.CAPTURE_TRANSACTION, "capture", "completed", "authorized"),
+    moved(workflow.PROCESS_TRANSACTION, "process", "completed", "draft"),
     moved(workflow.SETTLE_TRANSACTION, "settle", "completed", "authorized"),
     moved(workflow.POST_TRANSACTION, "post", "posted", "completed"),
     moved(workflow.CANCEL_TRANSACTION, "cancel", "cancel", "authorized"),
@@ -245,14 +246,70 @@ CASES = [
         found=CreatedSale(id=90300, number="SO90300", channel_identifier="ret-1"),
     ),
     Case(
-        ask=add_payment(NewPayment(sale=90211, gateway=2, amount=Decimal("145.32"), reference="ch_abc124")),
+        ask=add_payments(
+            [
+                NewPayment(sale=90211, gateway=2, amount=Decimal("145.32"), reference="ch_abc124"),
+                NewPayment(sale=90212, gateway=2, amount=Decimal("9.00"), reference="ch_abc125"),
+            ]
+        ),
         path="sale.payment/create",
-        sent=[[{"sale": 90211, "gateway": 2, "amount": money("145.32"), "reference": "ch_abc124"}]],
-        answer=[331],
-        result=Created(331),
+        sent=[
+            [
+                {"sale": 90211, "gateway": 2, "amount": money("145.32"), "reference": "ch_abc124"},
+                {"sale": 90212, "gateway": 2, "amount": money("9.00"), "reference": "ch_abc125"},
+            ]
+        ],
+        answer=[331, 332],
+        result=CreatedMany((331, 332)),
         look="sale.payment/search_read",
-        there=[{"id": 331, "sale": 90211, "gateway": 2, "amount": money("145.32"), "reference": "ch_abc124"}],
-        absent=[{"id": 330, "sale": 90211, "gateway": 2, "amount": money("145.32"), "reference": "ch_other"}],
+        there=[
+            {"id": 331, "sale": 90211, "gateway": 2, "amount": money("145.32"), "reference": "ch_abc124"},
+            {"id": 332, "sale": 90212, "gateway": 2, "amount": money("9.00"), "reference": "ch_abc125"},
+        ],
+        absent=[{"id": 331, "sale": 90211, "gateway": 2, "amount": money("145.32"), "reference": "ch_abc124"}],
+    ),
+    Case(
+        ask=add_transactions(
+            [
+                NewTransaction(
+                    payment=331,
+                    gateway=2,
+                    type="charge",
+                    amount=Decimal("145.32"),
+                    reference="ch_abc124",
+                    made_on=date(2026, 11, 20),
+                    party=9,
+                    currency=172,
+                    more={"fee": Decimal("4.51")},
+                )
+            ]
+        ),
+        path="payment_gateway.transaction/create",
+        sent=[
+            [
+                {
+                    "sale_payment": 331,
+                    "gateway": 2,
+                    "type": "charge",
+                    "amount": money("145.32"),
+                    "provider_reference": "ch_abc124",
+                    "date": {"__class__": "date", "iso_string": "2026-11-20"},
+                    "fee": money("4.51"),
+                    "party": 9,
+                    "currency": 172,
+                }
+            ]
+        ],
+        answer=[71],
+        result=CreatedMany((71,)),
+        look="payment_gateway.transaction/search_read",
+        there=[
+            {"id": 71, "sale_payment": 331, "type": "charge", "provider_reference": "ch_abc124", "state": "draft"},
+        ],
+        absent=[
+            {"id": 70, "sale_payment": 331, "type": "refund", "provider_reference": "ch_abc124", "state": "completed"},
+            {"id": 69, "sale_payment": 331, "type": "charge", "provider_reference": "ch_abc124", "state": "cancel"},
+        ],
     ),
     Case(
         ask=make_ledger_move(

@@ -17,6 +17,7 @@ import pytest
 from aiohttp.test_utils import TestServer
 
 from connectors.fulfil import workflow
+from connectors.fulfil.adding_payments import NewPayment, NewTransaction, add_payments, add_transactions
 from connectors.fulfil.amending import AmendOrder, LineAmended, amend_order
 from connectors.fulfil.calls import Ask
 from connectors.fulfil.changes import Changes, Seen, Watermark, advance, begin_or_go_on, fresh
@@ -37,7 +38,7 @@ from connectors.fulfil.lines import LineChange, change_line
 from connectors.fulfil.models import Find, Ids
 from connectors.fulfil.orders import create_order
 from connectors.fulfil.parties import CONTACTS_BY_EMAIL, PARTIES, Emails, NewParty, make_party
-from connectors.fulfil.payments import GATEWAYS, SALE_PAYMENTS, NewPayment, add_payment
+from connectors.fulfil.payments import GATEWAYS, SALE_PAYMENTS, TRANSACTIONS
 from connectors.fulfil.probing import asking, missing_fields
 from connectors.fulfil.records import PREFERENCES, SEARCH_RECORDS, Nobody, Search, set_metafields, write_fields
 from connectors.fulfil.returns import ReturnedLine, ReturnOrder, return_order
@@ -156,7 +157,7 @@ async def test_a_name_that_drifted_is_configured_and_read() -> None:
         sale = await at.imported(payments=(payment,))
         page = await at.api.make(SALE_PAYMENTS.find(Find(by="sale", values=(sale.id,))))
         new = NewPayment(sale=sale.id, gateway=1, amount=Decimal(1), reference="ch_2")
-        await at.lost(add_payment(new, reference_field="provider_reference"))
+        await at.lost(add_payments([new], reference_field="provider_reference"))
     assert [row.reference for row in page.rows] == ["ch_1"]
 
 
@@ -271,9 +272,17 @@ async def test_a_lost_payment_party_and_field_are_found_once() -> None:
         sale = await at.imported()
         gateway = (await at.api.make(GATEWAYS.changed(Changes()))).rows[0]
         payment = NewPayment(sale=sale.id, gateway=gateway.id, amount=Decimal("52.92"), reference="ch_9")
-        found = await at.lost(add_payment(payment))
+        found = await at.lost(add_payments([payment]))
         rows = (await at.api.make(SALE_PAYMENTS.find(Find(by="sale", values=(sale.id,))))).rows
-        assert [(row.id, row.amount, row.reference) for row in rows] == [(found.id, Decimal("52.92"), "ch_9")]
+        assert [(row.id, row.amount, row.reference) for row in rows] == [(*found.ids, Decimal("52.92"), "ch_9")]
+        taken = NewTransaction(
+            payment=rows[0].id, gateway=gateway.id, type="charge", amount=Decimal("52.92"), reference="ch_9",
+            made_on=date(2026, 11, 20),
+        )  # fmt: skip
+        (transaction,) = (await at.lost(add_transactions([taken]))).ids
+        await at.lost(workflow.PROCESS_TRANSACTION([transaction]))
+        (row,) = (await at.api.make(TRANSACTIONS.find(Find(by="sale_payment", values=(rows[0].id,))))).rows
+        assert (row.state, row.made_on, row.provider_reference) == ("completed", date(2026, 11, 20), "ch_9")
         new = NewParty(code="SHOP-778", name="Bo", contacts=(("email", "bo_x@example.com"),))
         party = await at.lost(make_party(new))
         contacts = await at.api.make(CONTACTS_BY_EMAIL(Emails(emails=("BO_X@example.com",))))

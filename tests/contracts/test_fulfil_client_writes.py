@@ -15,12 +15,12 @@ import anyio.abc
 import pytest
 
 from connectors.fulfil import workflow
+from connectors.fulfil.adding_payments import NewPayment, NewTransaction, add_payments, add_transactions
 from connectors.fulfil.amending import AmendOrder, LineAmended, amend_order
-from connectors.fulfil.calls import Applied, Created
+from connectors.fulfil.calls import Applied, CreatedMany
 from connectors.fulfil.ledger import NewLedgerLine, NewLedgerMove, make_ledger_move
 from connectors.fulfil.lines import LineChange, NewLine, amend_sale
 from connectors.fulfil.parties import NewParty, make_party
-from connectors.fulfil.payments import NewPayment, add_payment
 from connectors.fulfil.records import set_metafields, write_fields
 from connectors.fulfil.returns import ReturnedLine, ReturnOrder, return_order
 from connectors.fulfil.table import WRITES
@@ -198,13 +198,13 @@ async def test_a_return_is_not_mistaken_for_the_order_whose_id_it_shares() -> No
 
 async def test_a_payment_without_a_reference_counts_when_its_amount_is_equal() -> None:
     """A tenant may drop references of gateways that are not manual; a blind repeat would pay twice."""
-    (case,) = (each for each in CASES if each.ask.kind == "add_payment")
+    ask = add_payments([NewPayment(sale=90211, gateway=2, amount=Decimal("145.32"), reference="ch_abc124")])
     row = {"id": 9, "sale": 90211, "gateway": 2, "amount": money("145.320"), "reference": None}
     async with door() as at:
         at.fulfil.will_answer([row])
-        assert await at.api.look(case.ask.kind, case.ask.body) == Created(9)
+        assert await at.api.look(ask.kind, ask.body) == CreatedMany((9,))
         at.fulfil.will_answer([{**row, "amount": money("145.33")}])
-        assert await at.api.look(case.ask.kind, case.ask.body) is None
+        assert await at.api.look(ask.kind, ask.body) is None
 
 
 async def test_an_added_line_is_recognised_without_its_key_by_what_it_is() -> None:
@@ -277,10 +277,22 @@ async def test_metafields_come_back_as_an_object_too() -> None:
         pytest.param(lambda: amend_sale(7, change=[LineChange(id=3)]), id="a line that does not differ"),
         pytest.param(lambda: amend_sale(7, change=[LineChange(id=3, quantity=Decimal("NaN"))]), id="a quantity of NaN"),
         pytest.param(
-            lambda: add_payment(NewPayment(sale=1, gateway=2, amount=Decimal(1), reference="")), id="no reference"
+            lambda: add_payments([NewPayment(sale=1, gateway=2, amount=Decimal(1), reference="")]), id="no reference"
         ),
         pytest.param(
-            lambda: add_payment(NewPayment(sale=1, gateway=2, amount=Decimal("Infinity"), reference="x")), id="infinite"
+            lambda: add_payments([NewPayment(sale=1, gateway=2, amount=Decimal("Infinity"), reference="x")]),
+            id="infinite",
+        ),
+        pytest.param(lambda: add_payments([]), id="no payment"),
+        pytest.param(
+            lambda: add_transactions(
+                [
+                    NewTransaction(
+                        payment=1, gateway=2, type="refund", amount=Decimal(-1), reference="x", made_on=date(2026, 1, 1)
+                    )
+                ]
+            ),
+            id="a negative refund",
         ),
         pytest.param(lambda: make_party(NewParty(code=" ", name="Ada")), id="a party without a code"),
         pytest.param(lambda: write_fields("a.b", 1, {}), id="no fields"),

@@ -68,6 +68,7 @@ token = "env:SEAMLINE_CRASH_TOKEN"
 requests_per_s = {requests_per_s}
 catalogue_every_s = 0.5
 lost_answer_wait_s = {lost_answer_wait_s}
+{fulfil}
 [fulfil.api]
 base_url = "{sandbox_url}"
 [telemetry]
@@ -102,6 +103,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     window: int = 256
     imports: bool = False
     """Each start of the product is one from nothing, as an operator's is, and takes as long."""
+    fulfil: str = ""
+    """Further settings of its section `[fulfil]`."""
     more: str = ""
     """Further sections of the product's configuration."""
 

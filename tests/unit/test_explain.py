@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from flows.exceptions.kinds import KINDS
+from flows.exceptions.kinds import KINDS, Owner
 from flows.explain import explain
 from flows.model.order_state import Status
 from flows.rows import CaseRow, FactRow, OrderRow, PauseRow, Story
@@ -217,3 +217,11 @@ def test_an_order_that_waits_for_its_customer_says_for_which_order(ahead: str, n
         "once, they might become two customers there. Next step, by Seamline: send it when that one is in Fulfil, or "
         "is held. Nobody has to act on this order."
     )
+
+
+def test_a_case_of_finance_names_its_levers() -> None:
+    """Rule 19: what there is to take hold of it, in the catalogue and in what people read."""
+    without = [kind.name for kind in KINDS.values() if kind.owner is Owner.FINANCE and not kind.levers]
+    assert without == []
+    said = told(row("held"), case("gateway.unmapped"))
+    assert "Lever: hold before create, or approved suspense mapping." in said

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from flows.model.gate import GateRule, GateSettings, Verdict, gate, gate_again, payment_of
+from flows.model.gate import OPEN_GATE, GateRule, GateSettings, Verdict, gate, gate_again, payment_of
 from flows.model.money import Money
 from flows.model.order import BY_CHANNEL, FinancialStatus, FulfilmentStatus, Order, PaymentKind, PaymentStatus, Risk
 from flows.model.proof import prove
@@ -174,3 +174,13 @@ def test_a_later_version_of_an_imported_order_is_judged_without_its_time_and_its
     made = order(**of)
     late = GateSettings(starts_at=PLACED + timedelta(days=1), grace_s=9_999)
     assert gate_again(made, prove(made), late, to_instant(NOW), NOW).then == then
+
+
+def test_what_a_bank_takes_back_does_not_leave_the_warehouse() -> None:
+    """Rule 21: also when it comes after the import; a chargeback that was not made holds nothing."""
+    taken, disputed = payment("10.00"), payment("10.00", id="D1", kind=PaymentKind.CHARGEBACK)
+    rumour = payment("10.00", id="D1", kind=PaymentKind.CHARGEBACK, status=PaymentStatus.PENDING)
+    for payments, then in (((taken, disputed), "hold_shipment"), ((taken, rumour), "import")):
+        made = order("10.00", payments=payments)
+        assert gate(made, prove(made), OPEN_GATE, to_instant(NOW), NOW).then == then
+        assert gate_again(made, prove(made), OPEN_GATE, to_instant(NOW), NOW).then == then

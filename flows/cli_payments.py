@@ -1,0 +1,80 @@
+"""The commands about payments after the import: what Fulfil has of them, and what went to suspense."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, Any, Literal
+
+from cyclopts import App, Parameter
+
+from flows.cli_parts import CONFIG, AsJson, ConfigPath, NotFound, PlaceInList, Rows, read_store, story_of
+from flows.screen import print_json, print_table, short, tell_more
+
+PaymentState = Literal["due", "recorded", "blocked", "refused", "disputed", "dealt_with", "in_sale", "covered", "over"]
+
+payments = App(name="payments", help="What was paid and given back after orders were imported.")
+
+
+@payments.command(name="list")
+def list_payments(
+    *,
+    order: str = "",
+    state: PaymentState | None = None,
+    suspense: Annotated[bool, Parameter(negative="")] = False,
+    after: PlaceInList = None,
+    limit: Rows = 50,
+    config: ConfigPath = CONFIG,
+    json: AsJson = False,
+) -> None:
+    """Payments of orders beyond what the creates of their sales have brought, the latest first.
+
+    Parameters
+    ----------
+    order
+        Only those of one order: sales-channel/id, the id alone, or the number that people say.
+    state
+        Only those in this state: due, recorded, blocked, refused, ...; deploy/runbook/payments.md says what each means.
+    suspense
+        What is not mapped and went where finance has approved, instead: taxes and gateways, with the amounts.
+    after
+        Only those behind this one in the list: INSTANT@PAYMENT, as the last line of a page names it.
+    """
+    from flows.reading_payments import in_suspense  # noqa: PLC0415
+    from flows.reading_payments import payments as asked  # noqa: PLC0415
+
+    if suspense:
+        _print_suspense(read_store(config, lambda read: in_suspense(read, limit=limit)), json=json)
+        return
+    key = story_of(config, order, "payments list --order").key if order else ""
+    rows = read_store(config, lambda read: asked(read, order=key, status=state or "", place=after, limit=limit + 1))
+    if order and not rows and not json:
+        raise NotFound(f"nothing about the money of {key} came after its create, which brought all of it")
+    if json:
+        print_json(rows[:limit])
+    else:
+        print_table(
+            ("seen", "order", "what", "id", "amount", "gateway", "state", "in Fulfil", "why"),
+            [
+                (short(row.seen_at), row.order, row.kind, row.reference or row.record,
+                 f"{row.amount or row.paid} {row.currency if row.amount else row.paid_currency}",
+                 row.method or row.gateway or "", row.status, row.reached, row.why)
+                for row in rows[:limit]
+            ],
+            empty="nothing about money came after the creates",
+        )  # fmt: skip
+    options = {"--state": state, "--limit": limit, "--config": config}
+    tell_more("seamline payments list", options, "--after", rows, limit, json=json)
+
+
+def _print_suspense(rows: Sequence[Any], *, json: bool) -> None:
+    if json:
+        print_json(rows)
+        return
+    print_table(
+        ("at", "order", "what", "name", "went to", "amount", "approved by"),
+        [
+            (short(row.at), row.order, row.kind, row.name, row.target, f"{row.amount} {row.currency}", row.approved_by)
+            for row in rows
+        ],
+        empty="nothing went to suspense",
+    )

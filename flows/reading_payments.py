@@ -1,0 +1,114 @@
+"""What people may ask of the store about payments after the import, and about what went to suspense. Reads only."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from flows.pages import Place
+from flows.reading import Reading
+from runtime.clock import to_datetime, to_instant
+
+_FOREVER = 1 << 62
+
+
+class PaymentRow(msgspec.Struct, frozen=True, kw_only=True):
+    """One tender event of an order, and its record in Fulfil. Amounts are exact decimals.
+
+    `wanted` is where its transaction shall stand there, `reached` where it stands; both are empty where there is none
+    to be. `paid` is in the currency in which it moved, `amount` in that of the sale.
+    """
+
+    seen_at: datetime
+    order: str
+    record: str
+    sales_channel: str
+    order_reference: str
+    sale: int
+    kind: str
+    reference: str
+    gateway: str | None
+    method: str
+    tender: str
+    paid: str
+    paid_currency: str
+    amount: str | None
+    currency: str
+    rate: str | None
+    rate_date: str | None
+    fee: str | None
+    day: str | None
+    status: str
+    suspense: bool
+    why: str
+    wanted: str
+    reached: str
+    transaction: int | None
+    found: bool
+    recorded_at: datetime | None
+
+    @property
+    def place(self) -> Place:
+        """Its place in the list of payments."""
+        return Place(to_instant(self.seen_at), f"{self.order} {self.record}")
+
+
+class SuspendedRow(msgspec.Struct, frozen=True, kw_only=True):
+    """A tax or a gateway that is not mapped, and went where finance has approved."""
+
+    at: datetime
+    order: str
+    sales_channel: str
+    order_reference: str
+    kind: str
+    name: str
+    target: str
+    amount: str
+    currency: str
+    approved_by: str
+
+
+async def payments(
+    read: Reading, *, order: str = "", status: str = "", place: Place | None = None, limit: int = 50
+) -> list[PaymentRow]:
+    """Payments beyond those in creates: of one order, or the latest first. The next page begins behind the `place`."""
+    if order:
+        rows = await read.query("payments_of_order", order)
+        return [_payment(row) for row in rows if not status or row[18] == status][:limit]
+    at, name = (_FOREVER, None) if place is None else (place.at, place.name)
+    return [_payment(row) for row in await read.query("payments_listed", status, 0, at, limit, name)]
+
+
+async def in_suspense(read: Reading, *, limit: int = 50) -> list[SuspendedRow]:
+    """What went to suspense, the latest first: in creates of sales, and payments that came later."""
+    rows = [
+        SuspendedRow(**_with_moments(SuspendedRow, row))
+        for row in await read.query("suspended_listed", _FOREVER, limit)
+    ]
+    later = [_payment(row) for row in await read.query("payments_listed", "", 1, _FOREVER, limit, None)]
+    rows += [
+        SuspendedRow(
+            at=each.seen_at, order=each.order, sales_channel=each.sales_channel,
+            order_reference=each.order_reference, kind="payment", name=each.gateway or "", target=each.method,
+            amount=each.amount or "", currency=each.currency, approved_by="",
+        )
+        for each in later
+    ]  # fmt: skip
+    return sorted(rows, key=lambda row: row.at, reverse=True)[:limit]
+
+
+def _payment(row: Sequence[Any]) -> PaymentRow:
+    fields = _with_moments(PaymentRow, row)
+    return PaymentRow(**{**fields, "suspense": bool(fields["suspense"]), "found": bool(fields["found"])})
+
+
+def _with_moments(kind: type[msgspec.Struct], row: Sequence[Any]) -> dict[str, Any]:
+    fields = dict(zip(kind.__struct_fields__, row, strict=True))
+    moments = {name: to_datetime(fields[name]) for name in _MOMENTS if fields.get(name) is not None}
+    return {**fields, **moments}
+
+
+_MOMENTS = ("seen_at", "recorded_at", "at")

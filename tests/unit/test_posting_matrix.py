@@ -1,0 +1,93 @@
+"""The posting matrix: one poster for each event, and nothing that could be booked twice (rule 18)."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from flows.model.posting_matrix import (
+    OF_FULFIL,
+    LedgerEvent,
+    Posted,
+    PostingRow,
+    PostingSettings,
+    matrix,
+    row_for,
+)
+from runtime.rule import RuleBroken
+
+FEE = PostingRow(event=LedgerEvent.FEE, debit="6810", credit="1360")
+STRIPE = PostingRow(event=LedgerEvent.FEE, gateway="stripe", debit="6811", credit="1361", dated="event")
+ROWS = st.builds(
+    PostingRow,
+    event=st.sampled_from(LedgerEvent),
+    gateway=st.sampled_from(("", "stripe", "paypal")),
+    debit=st.sampled_from(("1", "2")),
+    credit=st.sampled_from(("2", "3")),
+)
+
+
+def test_fulfil_posts_what_it_posts_and_nobody_the_rest_until_it_has_a_row() -> None:
+    """Without a row the gap is shown, and not hidden."""
+    lines = {each.event: each.poster for each in matrix(PostingSettings())}
+    assert {event for event, poster in lines.items() if poster == "fulfil"} == set(OF_FULFIL)
+    assert {event for event, poster in lines.items() if poster == "nobody"} == set(LedgerEvent) - set(OF_FULFIL)
+
+
+def test_a_gateway_may_have_accounts_of_its_own() -> None:
+    """Its own row goes before the general one."""
+    settings = PostingSettings(rows=(FEE, STRIPE))
+    assert [each for each in matrix(settings) if each.event is LedgerEvent.FEE] == [
+        Posted(
+            event=LedgerEvent.FEE, gateway="stripe", poster="seamline", debit="6811", credit="1361", journal="MISC",
+            dated="event",
+        ),
+        Posted(
+            event=LedgerEvent.FEE, gateway="", poster="seamline", debit="6810", credit="1360", journal="MISC",
+            dated="payout",
+        ),
+    ]  # fmt: skip
+    assert (row_for(settings, LedgerEvent.FEE, "stripe"), row_for(settings, LedgerEvent.FEE, "adyen")) == (STRIPE, FEE)
+    assert row_for(settings, LedgerEvent.PAYOUT, "stripe") is None
+
+
+@pytest.mark.parametrize(
+    ("rows", "sentence"),
+    [
+        ((PostingRow(event=LedgerEvent.SALE, debit="1", credit="2"),), "Fulfil posts sale itself"),
+        ((FEE, FEE), "a row for fee already"),
+        ((STRIPE, STRIPE), "a row for fee of stripe already"),
+        ((PostingRow(event=LedgerEvent.FEE, debit="1", credit="1"),), "it would move nothing"),
+    ],
+)
+def test_what_would_be_booked_twice_or_not_at_all_is_refused(rows: tuple[PostingRow, ...], sentence: str) -> None:
+    """Two posters for one row, two rows for one event, one account on both sides."""
+    with pytest.raises(RuleBroken, match=sentence):
+        PostingSettings(rows=rows)
+
+
+def test_a_tenant_that_posts_no_receipts_has_seamline_do_it() -> None:
+    """What Fulfil posts is configuration, too; then a row may stand in its place."""
+    receipt = PostingRow(event=LedgerEvent.RECEIPT, debit="1360", credit="1100", dated="event")
+    settings = PostingSettings(of_fulfil=(LedgerEvent.SALE, LedgerEvent.TAX), rows=(receipt,))
+    (line,) = [each for each in matrix(settings) if each.event is LedgerEvent.RECEIPT]
+    assert (line.poster, line.debit) == ("seamline", "1360")
+
+
+@given(rows=st.lists(ROWS, max_size=6), of_fulfil=st.sets(st.sampled_from(LedgerEvent), max_size=6))
+def test_whatever_is_configured_has_one_poster_or_is_refused(
+    rows: list[PostingRow], of_fulfil: set[LedgerEvent]
+) -> None:
+    """Of each event and gateway exactly one line, and none that Fulfil posts is Seamline's."""
+    try:
+        settings = PostingSettings(rows=tuple(rows), of_fulfil=tuple(of_fulfil))
+    except RuleBroken:
+        return
+    lines = matrix(settings)
+    assert max(Counter((each.event, each.gateway) for each in lines).values()) == 1
+    posters = {event: {each.poster for each in lines if each.event is event} for event in LedgerEvent}
+    assert all(posters[event] == {"fulfil"} for event in of_fulfil)
+    assert all("fulfil" not in posters[event] for event in set(LedgerEvent) - of_fulfil)
