@@ -78,17 +78,21 @@ def _met(
             state = replace(state, bank=page.bank)
     changed = _without_run(state) != _without_run(before)
     state = replace(
-        state, run=page.run, judged=False, told_at=now if changed or state.told_at is None else state.told_at
+        state,
+        run=page.run,
+        whole=page.page == page.pages,
+        judged=False,
+        told_at=now if changed or state.told_at is None else state.told_at,
     )
-    if page.page < page.pages:
-        later = Timer(name="judge", due=now + JUDGED_AFTER, message=Judge())
+    if not state.whole:
+        later = Timer(name="judge", due=now + JUDGED_AFTER, message=Judge(anyway=True))
         return Decision(state=state, writes=tuple(writes), timers=(later,))
     judge = Emit(channel=NAME, message=Judge(), priority=BULK)
     return Decision(state=state, writes=tuple(writes), emits=(judge,), cancels=("judge",))
 
 
 def _without_run(state: PayoutState) -> PayoutState:
-    return replace(state, run="", judged=False, told_at=None, cases=())
+    return replace(state, run="", whole=False, judged=False, told_at=None, cases=())
 
 
 def _told(state: PayoutState, page: PayoutPage) -> PayoutState:
@@ -214,13 +218,21 @@ def line_row(key: str, line: PayoutLine, mark: str) -> tuple[Any, ...]:
 def _linked(state: PayoutState, found: Linked, now: datetime) -> Decision:
     """Some lines have found their orders; when all were looked at, what stands against the payout."""
     writes = tuple(Write("link_payout_line", (order, state.key, line)) for line, order in found.links)
+    if not state.whole and not found.asked.anyway:
+        return Decision(state=state, writes=writes)  # another import has begun; its last page has it judged
     if not found.complete:
-        further = Judge(after=found.last, unlinked=found.unlinked, amount=found.amount, conflicts=found.conflicts)
+        further = Judge(
+            after=found.last,
+            unlinked=found.unlinked,
+            amount=found.amount,
+            conflicts=found.conflicts,
+            anyway=found.asked.anyway,
+        )
         return Decision(state=state, writes=writes, emits=(Emit(channel=NAME, message=further, priority=BULK),))
     elsewhere = tuple(f"{line} is in {other}, too" for line, other, _ in found.elsewhere)
     state = replace(
         state,
-        judged=True,
+        judged=state.whole,
         unlinked=found.unlinked,
         unlinked_amount=found.amount,
         conflicts=found.conflicts,
@@ -244,7 +256,7 @@ def _looks(state: PayoutState, now: datetime) -> tuple[Timer, ...]:
     due = None if state.header is None else due_at(state.header)
     if due is not None and due > now:
         moments.append(due)
-    return (Timer(name="judge", due=min(moments), message=Judge()),) if moments else ()
+    return (Timer(name="judge", due=min(moments), message=Judge(anyway=True)),) if moments else ()
 
 
 def _accepted(
@@ -275,5 +287,5 @@ def _accepted(
         told_at=now if after or state.otherwise is not None else state.told_at,
     )
     state = _with_fees(_without_fees(state, before, tariff), after, tariff)
-    judge = Emit(channel=NAME, message=Judge(), priority=BULK)
+    judge = Emit(channel=NAME, message=Judge(anyway=True), priority=BULK)
     return Decision(state=replace(state, cases=cases_of(state, now)), writes=tuple(writes), emits=(judge,))

@@ -46,7 +46,7 @@ class Store:
         return self._applied(decide(self.state, PageMet(page=page, known=known), now))
 
     def judge(self) -> None:
-        asked = Judge()
+        asked = Judge(anyway=True)
         self._applied(
             decide(
                 self.state,
@@ -76,7 +76,7 @@ class Store:
         return decision
 
     def books(self) -> Any:
-        state = msgspec.structs.replace(self.state, run="", told_at=None)
+        state = msgspec.structs.replace(self.state, run="", whole=True, judged=True, told_at=None)
         return state, self.lines, self.changed
 
 
