@@ -124,6 +124,11 @@ class PayoutLine(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     place: str = ""
 
     @property
+    def names(self) -> tuple[str, ...]:
+        """What it names, in this order: order, reference, payment, its other id, refund, dispute; or empty texts."""
+        return self.order, self.reference, self.payment, self.payment_alias, self.refund, self.dispute
+
+    @property
     def transactions(self) -> tuple[str, ...]:
         """The ids by which the order's own payments may know it."""
         return tuple(filter(None, (self.payment, self.payment_alias, self.refund)))

@@ -20,6 +20,7 @@ from flows.payout_importer.messages import (
     ChangesRead,
     Judge,
     Kept,
+    KnownLine,
     Linked,
     PageMet,
     PayoutPage,
@@ -63,7 +64,7 @@ def decide(state: PayoutState, message: Any, now: datetime, tariff: TariffSettin
 def _met(
     state: PayoutState,
     page: PayoutPage,
-    known: dict[str, tuple[str, Decimal]],
+    known: dict[str, KnownLine],
     now: datetime,
     tariff: TariffSettings | None,
 ) -> Decision:
@@ -139,7 +140,7 @@ def _kept(found: dict[str, Kept], findings: Sequence[Finding]) -> dict[str, Kept
 def _with_lines(
     state: PayoutState,
     lines: Sequence[PayoutLine],
-    known: dict[str, tuple[str, Decimal]],
+    known: dict[str, KnownLine],
     writes: list[Write],
     tariff: TariffSettings | None,
 ) -> PayoutState:
@@ -150,12 +151,14 @@ def _with_lines(
         if have is None:
             new.append(line)
             writes.append(Write("put_payout_line", line_row(state.key, line, mark)))
-        elif have[0] == mark:
+        elif have.mark == mark and not _contradict(have.names, line.names):
             if line.id in changed:
                 changed = {each: difference for each, difference in changed.items() if each != line.id}
                 writes.append(Write("drop_payout_change", (state.key, line.id)))
+            if any(name and not known_ for name, known_ in zip(line.names, have.names, strict=True)):
+                writes.append(Write("fill_payout_line", (*line.names, state.key, line.id)))
         elif line.id in changed or len(changed) < CHANGES_KEPT_MAX:
-            changed = {**changed, line.id: _minus(line.net, have[1])}
+            changed = {**changed, line.id: _minus(line.net, have.net)}
             body = _encode(replace(line, place="")).decode()
             writes.append(Write("put_payout_change", (state.key, line.id, mark, body)))
     state = replace(state, changed=changed)
@@ -196,10 +199,17 @@ def _minus(one: Decimal, other: Decimal) -> Decimal:
     return one - other
 
 
+def _contradict(known: tuple[str, ...], told: tuple[str, ...]) -> bool:
+    """Whether a line names something else than before; naming more, or less, is no contradiction."""
+    return any(one and other and one != other for one, other in zip(known, told, strict=True))
+
+
 def mark_of(line: PayoutLine) -> str:
-    """The digest of what a line says: its figures, its class, its ids; not where in a file it stands."""
-    figures = [f"{each:f}" for each in (line.amount, line.fee, line.tax, line.net)]
-    said = (line.kind.value, line.currency, *figures, line.order, line.reference, *line.transactions, line.dispute)
+    """The digest of a line's figures and its class, the same from each format of its provider: not every one tells the
+    tax on a fee from the fee.
+    """
+    figures = [f"{each.normalize():f}" for each in (line.amount, _sum([line.fee, line.tax]), line.net)]
+    said = (line.kind.value, line.currency, *figures)
     return hashlib.blake2b("\x1f".join(said).encode(), digest_size=12).hexdigest()
 
 

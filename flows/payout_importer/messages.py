@@ -63,11 +63,19 @@ class Judge(Message, frozen=True, kw_only=True):
     """Also while pages of an import are missing: they may never come."""
 
 
+class KnownLine(msgspec.Struct, frozen=True):
+    """What is kept of a line: the digest of its figures, its net, and what it names (`PayoutLine.names`)."""
+
+    mark: str
+    net: Decimal
+    names: tuple[str, ...]
+
+
 class PageMet(Message, frozen=True, kw_only=True):
-    """A page, and what is known already of the lines on it: mark and net."""
+    """A page, and what is known already of the lines on it."""
 
     page: PayoutPage
-    known: dict[str, tuple[str, Decimal]]
+    known: dict[str, KnownLine]
 
 
 class Linked(Message, frozen=True, kw_only=True):

@@ -5,11 +5,13 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
+import msgspec
+
 from flows.model.payout import LineClass, PayoutHeader, PayoutLine, PayoutStatus
 from flows.payout_importer import PayoutPage
-from flows.payout_importer.decision import JUDGED_AFTER, LOOKS_AGAIN, LOOKS_FOR, decide
+from flows.payout_importer.decision import JUDGED_AFTER, LOOKS_AGAIN, LOOKS_FOR, decide, mark_of
 from flows.payout_importer.judging import cases_of
-from flows.payout_importer.messages import Judge, Linked, PageMet, PayoutState
+from flows.payout_importer.messages import Judge, KnownLine, Linked, PageMet, PayoutState
 from runtime.decision import Decision
 
 NOW = datetime(2026, 11, 20, 9, tzinfo=UTC)
@@ -70,6 +72,24 @@ def test_orders_are_looked_for_every_hour_for_two_weeks() -> None:
     state = taken(page()).state
     assert [timer.due for timer in looked(state, unlinked=1).timers] == [NOW + LOOKS_AGAIN]
     assert looked(state, NOW + LOOKS_FOR, unlinked=1).timers == ()
+
+
+def test_another_format_of_the_provider_may_name_more_and_changes_nothing_else() -> None:
+    """One tells the tax from the fee, the other the order: the same line; what was not named before is filled in."""
+    told = msgspec.structs.replace(LINE, amount=Decimal("10.00"), fee=Decimal(-1), tax=Decimal("-0.2"),
+                                   net=Decimal("8.8"), payment="ch_1")  # fmt: skip
+    known = {"a": KnownLine(mark_of(told), told.net, told.names)}
+    again = msgspec.structs.replace(told, amount=Decimal(10), fee=Decimal("-1.20"), tax=Decimal(0), order="1001")
+    state = PayoutState(key="payout/web/stripe/1")
+
+    def met(line: PayoutLine) -> Decision:
+        page_ = msgspec.structs.replace(page(), lines=(line,))
+        return decide(state, PageMet(page=page_, known=known), NOW)
+
+    assert [(write.statement, write.row[0]) for write in met(again).writes] == [("fill_payout_line", "1001")]
+    assert met(told).writes == ()
+    other = met(msgspec.structs.replace(told, payment="ch_2"))
+    assert [write.statement for write in other.writes] == ["put_payout_change"], "it names another payment than before"
 
 
 def test_a_file_in_another_currency_is_not_taken() -> None:
