@@ -133,6 +133,18 @@ ON CONFLICT (payout, line) DO UPDATE SET
   refund = excluded.refund, dispute = excluded.dispute, presentment = excluded.presentment, rate = excluded.rate,
   mark = excluded.mark;
 
+-- name: fill_payout_line
+-- What a later file names of a line and no file has named before: (order, reference, payment, its other id, refund,
+-- dispute, payout's key, line).
+UPDATE payout_line SET
+  source_order = CASE WHEN source_order = '' THEN ?1 ELSE source_order END,
+  reference = CASE WHEN reference = '' THEN ?2 ELSE reference END,
+  payment = CASE WHEN payment = '' THEN ?3 ELSE payment END,
+  payment_alias = CASE WHEN payment_alias = '' THEN ?4 ELSE payment_alias END,
+  refund = CASE WHEN refund = '' THEN ?5 ELSE refund END,
+  dispute = CASE WHEN dispute = '' THEN ?6 ELSE dispute END
+WHERE payout = ?7 AND line = ?8;
+
 -- name: link_payout_line
 -- The order that a line is of: (order's key, payout's key, line).
 UPDATE payout_line SET "order" = ?1 WHERE payout = ?2 AND line = ?3;
@@ -1166,7 +1178,8 @@ SELECT transaction_id, key FROM order_tender WHERE sales_channel = ? AND transac
 
 -- name: payout_lines_known
 -- Of some lines of a payout what is kept: (payout's key, :keys).
-SELECT line, mark, net FROM payout_line WHERE payout = ? AND line IN (:keys);
+SELECT line, mark, net, source_order, reference, payment, payment_alias, refund, dispute FROM payout_line
+WHERE payout = ? AND line IN (:keys);
 
 -- name: payout_lines_changed
 -- The lines of a payout that were told otherwise, both ways: (payout's key).
