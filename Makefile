@@ -46,6 +46,7 @@ demo: $(READY) ## A seeded day between the sandbox and Seamline, judged by an ob
 bench: $(READY) ## Seamline beside its floor, on this machine; what an order costs in each format
 	$(PYTHON) -m tests.benchmarks.bench
 	$(PYTHON) -m tests.benchmarks.formats
+	$(PYTHON) -m tests.benchmarks.payouts
 
 crash: $(READY) ## Kill the real process N times (make crash N=200) and count what the outside saw
 	SEAMLINE_CRASH_RUNS=$(N) $(PYTHON) -m pytest -m "slow or not slow" --timeout=3600 tests/crash

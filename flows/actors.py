@@ -36,6 +36,7 @@ from flows.order_importer import CAUTIOUS, RESENDS_MAX, OrderImporter, Policy
 from flows.order_importer import NAME as ORDER_IMPORTER
 from flows.order_poll import OrderPoll
 from flows.payment_mapper import PaymentMapper, PaymentRecorder, RecordRules
+from flows.payout_importer import PayoutImporter
 from flows.pulse import Pulse
 from flows.release import CauseReleases
 from flows.run_follower import RunFollower
@@ -49,6 +50,7 @@ from flows.stock_publisher import StockPublisher
 from flows.stock_reader import ReadPolicy, StockReader
 from flows.stock_sightings import StockSightings
 from flows.stock_unsettled import Unsettled
+from flows.unshipped import Unshipped, UnshippedPolicy
 from runtime.actor import Actor
 from runtime.channel import BULK, LIVE
 from runtime.delivery import Delivery, Receipt
@@ -85,6 +87,7 @@ def engine_of(
         AuditLog(journal, emit),
         CauseReleases(journal),
         Desk(emit),
+        PayoutImporter(journal, emit, {name: each.tariffs for name, each in config.sales_channels.items()}),
     ]
 
     async def accept(deliveries: Sequence[Delivery], priority: int = LIVE) -> Sequence[Receipt]:
@@ -116,6 +119,7 @@ def engine_of(
     actors += [
         FulfilmentWatcher(watch_policy(config), journal, emit),
         OrderFulfilments(told, formats, journal, emit),
+        Unshipped(unshipped_policy(config), journal, emit),
     ]
     if config.recovery is not None:
         actors.append(RunRecovery(recovery_policy(config.recovery), items, accept, journal, emit))
@@ -158,6 +162,14 @@ def watch_policy(config: Config) -> WatchPolicy:
         kinds=("out", "drop") if config.fulfil.drop_shipments else ("out",),
         bundles={name: _bundles(config.sales_channels[name].bundles) for name in told},
         sales_channels={config.sales_channels[name].sale.channel_id: (name, each.since) for name, each in told.items()},
+    )
+
+
+def unshipped_policy(config: Config) -> UnshippedPolicy:
+    """How it is watched what has not left, and for whom."""
+    return UnshippedPolicy(
+        every=timedelta(seconds=config.fulfil.unshipped_every_s),
+        sales_channels={name: each.ship_within for name, each in told_channels(config).items()},
     )
 
 

@@ -70,6 +70,8 @@ from flows.order_poll import NAME as ORDER_POLL
 from flows.outside import outsides_of
 from flows.payment_mapper import NAME as PAYMENT_MAPPER
 from flows.payment_mapper import RECORDER as PAYMENT_RECORDER
+from flows.payout_importer import NAME as PAYOUT_IMPORTER
+from flows.payout_importer.asking import take_payout_page
 from flows.pulling import fulfilments_read_by
 from flows.pulse import Pulse
 from flows.release import NAME as CAUSE_RELEASES
@@ -122,10 +124,10 @@ _GC_THRESHOLDS = (50_000, 20, 50)
 """An order makes hundreds of short-lived objects and no cycles: looking for those less often saves CPU."""
 _RELEASING = (
     *(ORDER_IMPORTER, RUN_RECOVERY, ORDER_POLL, MANIFESTS, MISSING_ORDERS, LISTINGS, FLOW_STARTS),
-    *(CUSTOMERS, STOCK_DRIFT, FULFILMENT_WATCHER, ORDER_FULFILMENTS, PAYMENT_MAPPER, PAYMENT_RECORDER),
+    *(CUSTOMERS, STOCK_DRIFT, FULFILMENT_WATCHER, ORDER_FULFILMENTS, PAYMENT_MAPPER, PAYMENT_RECORDER, PAYOUT_IMPORTER),
 )
 """Actors with something that a person can have decided on again, the one that comes first for a key."""
-_COMMANDS = ("pause", "resume", "release", "release_cause", "alias", "patch", "link", "backfill")
+_COMMANDS = ("pause", "resume", "release", "release_cause", "alias", "patch", "link", "backfill", "payout")
 
 
 class App:
@@ -212,6 +214,10 @@ class App:
         if command == "backfill":
             to_backfill = partial(self.engine.post, BACKFILL)
             return await ask_for_backfill(to_backfill, self.journal, self.config.on_demand, parameters)
+        if command == "payout":
+            return await take_payout_page(
+                partial(self.engine.post, PAYOUT_IMPORTER), parameters, self.config.sales_channels
+            )
         known = self.engine.channels if scope == "actor" else self.config.sales_channels
         if name not in known:
             called = "actor" if scope == "actor" else "sales channel"
@@ -294,7 +300,7 @@ def telemetry_of(config: Config, clock: Clock) -> Telemetry:
                 ),
                 *(RUN_RECOVERY, ORDER_POLL, MANIFESTS, MISSING_ORDERS, BACKFILL, LISTINGS),
                 *(FLOW_STARTS, RUN_FOLLOWER, FULFILMENT_WATCHER, ORDER_FULFILMENTS),
-                *(PAYMENT_MAPPER, PAYMENT_RECORDER),
+                *(PAYMENT_MAPPER, PAYMENT_RECORDER, PAYOUT_IMPORTER),
                 *(STOCK_MOVES, STOCK_READER, STOCK_SIGHTINGS, STOCK_PUBLISHER, STOCK_BACKLOG, STOCK_DRIFT),
             ),
             "flow": flow_targets(config),

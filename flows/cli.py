@@ -30,6 +30,7 @@ from flows.cli_parts import (
     story_of,
 )
 from flows.cli_payments import payments
+from flows.cli_payouts import payouts
 from flows.cli_people import audit, link, patch
 from flows.cli_postings import postings
 from flows.cli_shipments import carriers, shipments
@@ -52,7 +53,7 @@ app = App(
 )
 orders = App(name="orders", help="What became of the orders.")
 schema = App(name="schema", help="Published schemas.")
-for part in (orders, holds, payments, postings, shipments, carriers, manifests, alias, sku, schema):
+for part in (orders, holds, payments, payouts, postings, shipments, carriers, manifests, alias, sku, schema):
     app.command(part)
 app.command(backfill)
 app.command(status)
@@ -327,6 +328,16 @@ def show(order: OrderName, *, config: ConfigPath = CONFIG, json: AsJson = False)
     for case in story.cases:
         until = "open" if case.closed_at is None else f"closed {short(case.closed_at)}, {case.closed_how}"
         print(harmless(f"{case.kind} ({case.owner}, {until}): {case.sentence}"))
+    if story.paid_out:
+        print()
+        print_table(
+            ("paid out by", "payout", "status", "what", "amount", "fee", "net"),
+            [
+                (each.provider, each.payout, each.status.replace("_", " "), each.kind.replace("_", " "),
+                 f"{each.amount} {each.currency}", each.fee, each.net)
+                for each in story.paid_out
+            ],
+        )  # fmt: skip
     print()
     print_table(
         ("at", "by", "what", "values"),

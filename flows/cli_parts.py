@@ -38,16 +38,25 @@ Who = Annotated[str, Parameter(help="Who decides; by default whoever is logged i
 DryRun = Annotated[bool, Parameter(name="--dry-run", help="Only say what would follow.", negative="")]
 
 
-def loaded(config: Path, section: Literal["store", "ops", "fulfil", "patchworks", "sales_channels", "postings"]) -> Any:
+Section = Literal["store", "ops", "fulfil", "patchworks", "sales_channels", "postings", "payout_formats"]
+
+
+def loaded(config: Path, section: Section) -> Any:
     """The configuration with one section looked at: asking about an order must not need the token of the ERP."""
     from flows.config import Config  # noqa: PLC0415
     from runtime.config import load  # noqa: PLC0415
 
     fields: Iterable[Any] = (
-        (field.name, field.type, field.default) if field.name == section else (field.name, Any, None)
+        (field.name, field.type, _default_of(field)) if field.name == section else (field.name, Any, None)
         for field in msgspec.structs.fields(Config)
     )
     return load(config, msgspec.defstruct("Config", fields, kw_only=True, frozen=True))
+
+
+def _default_of(field: Any) -> Any:
+    """What a section is that the file does not have."""
+    made = field.default_factory
+    return field.default if made is msgspec.NODEFAULT else msgspec.field(default_factory=made)
 
 
 def read_store(config: Path, question: Any) -> Any:

@@ -67,6 +67,45 @@ def list_shipments(
     tell_more(command, options, "--after", rows, limit, json=json, place="untold_place" if untold else "place")
 
 
+@shipments.command(name="overdue")
+def list_overdue(
+    *,
+    sales_channel: str = "",
+    after: PlaceInList = None,
+    limit: Rows = 50,
+    config: ConfigPath = CONFIG,
+    json: AsJson = False,
+) -> None:
+    """Imported orders that have not left by the time that was promised, the longest overdue first, and why.
+
+    Parameters
+    ----------
+    sales_channel
+        Only those of one sales channel.
+    after
+        Only those behind this one in the list: INSTANT@ORDER, as the last line of a page names it.
+    """
+
+    async def ask(read: Any) -> Any:
+        return await read.overdue(sales_channel=sales_channel, place=after, limit=limit + 1)
+
+    rows = read_store(config, ask)
+    if json:
+        print_json(rows[:limit])
+    else:
+        print_table(
+            ("was to leave", "order", "number", "cause", "amount", "what"),
+            [
+                (short(row.due_at), row.key, row.reference or "", row.cause, f"{row.amount or ''} {row.currency or ''}",
+                 row.sentence)
+                for row in rows[:limit]
+            ],
+            empty="nothing is overdue",
+        )  # fmt: skip
+    options = {"--sales-channel": sales_channel, "--limit": limit, "--config": config}
+    tell_more("seamline shipments overdue", options, "--after", rows, limit, json=json)
+
+
 @carriers.command
 def coverage(
     *,

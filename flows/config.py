@@ -25,6 +25,8 @@ from flows.model.payments import PaymentSettings
 from flows.model.posting_matrix import PostingSettings
 from flows.model.sale import SaleSettings
 from flows.model.stock import StockSettings
+from flows.model.tariff import TariffSettings
+from flows.payouts import PAYOUT_FORMATS, GenericPayoutSettings
 from runtime.config import Secret
 from runtime.engine import EngineConfig
 from runtime.journal.upkeep import Room
@@ -80,6 +82,8 @@ class FulfilSettings(msgspec.Struct, frozen=True, kw_only=True):
     """How often shipments that changed are read, where a sales channel hears of them."""
     fulfilments_overlap_s: Annotated[float, Meta(ge=0, le=86_400)] = 300.0
     """How far before the last look each look at shipments reads again, because late commits carry earlier times."""
+    unshipped_every_s: Annotated[float, Meta(gt=0, le=86_400)] = 3_600.0
+    """How often it is looked which orders have not left by the time that was promised."""
     drop_shipments: bool = True
     """Whether shipments that suppliers make are watched, too; false for a tenant that has none, and refuses to tell."""
     stock_every_s: Annotated[float, Meta(gt=0, le=3_600)] = 10.0
@@ -145,6 +149,9 @@ class SalesChannelSettings(msgspec.Struct, frozen=True, kw_only=True):
     returns: Literal["create", "case"] = "case"
     """Goods that come back after they were shipped: `create` makes their returns in Fulfil, which needs the capability
     `returns`; `case` leaves them to operations. A return that is in Fulfil already is recognised by either."""
+    tariffs: dict[str, TariffSettings] = {}
+    """What payment providers agreed to take of a sale, by their names as `seamline payouts formats` has them. The fees
+    of one that is not here are compared with nothing."""
 
     def __post_init__(self) -> None:
         """Refuse a format that nobody reads, and bundles that cannot be exploded."""
@@ -191,6 +198,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     """Who posts what into the ledger. Not set: Fulfil what it posts itself, and Seamline nothing."""
     listings: dict[str, ListingSettings] = {}
     """Sales channels whose listings are checked daily, by name."""
+    payout_formats: dict[Annotated[str, Meta(pattern="^[a-z0-9][a-z0-9-]{0,62}$")], GenericPayoutSettings] = {}
+    """Payout files of providers that no reader is there for, by the name that `payouts import --format` has."""
     store: StoreSettings = StoreSettings()
     """The journal."""
     ops: OpsSettings = OpsSettings()
@@ -210,6 +219,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
             **self._callbacks_lost("listings", self.listings),
             **self._recovery_lost(),
             **self._targets_clash(),
+            **self._payout_formats_clash(),
         }
         if found:
             raise RuleBroken(found)
@@ -230,6 +240,13 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
                 elif taken.setdefault(target.flow.flow_id, what) != what:
                     found[place] = f"the flow {target.flow.flow_id} takes {taken[target.flow.flow_id]} already"
         return found
+
+    def _payout_formats_clash(self) -> dict[tuple[str, ...], str]:
+        return {
+            ("payout_formats", name): f"{name} is a format that is there already; give this one another name"
+            for name in self.payout_formats
+            if name in PAYOUT_FORMATS
+        }
 
     def _listeners_clash(self) -> dict[tuple[str, ...], str]:
         intake, ops = self.intake, self.ops

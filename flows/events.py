@@ -223,6 +223,25 @@ class ManifestCompared(Event, frozen=True):
     key: Key
 
 
+class PayoutJudged(Event, frozen=True):
+    """A payout was told in full: whether its lines are what was paid, and how many have no order."""
+
+    event = "payout.judged"
+    level = "info"
+    metrics = (
+        Counter(
+            "seamline_payouts_judged_total",
+            "Payouts that were imported, by whether their lines are what was paid.",
+            ("sales_channel", "verdict"),
+        ),
+    )
+    sales_channel: str
+    verdict: str
+    lines: int
+    unlinked: int
+    key: Key
+
+
 class ListingsCompared(Event, frozen=True):
     """What a sales channel offers was compared with Fulfil's products: with so many mismatches, several at one listing
     counted each.

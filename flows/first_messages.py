@@ -46,6 +46,9 @@ from flows.stock_publisher import PublishDue
 from flows.stock_sightings import KEY as SIGHTINGS_KEY
 from flows.stock_sightings import NAME as STOCK_SIGHTINGS
 from flows.stock_sightings import LookForSales
+from flows.unshipped import KEY as UNSHIPPED_KEY
+from flows.unshipped import NAME as UNSHIPPED
+from flows.unshipped import LookForUnshipped
 from runtime.decision import Emit, Message
 
 
@@ -85,4 +88,5 @@ def _first(config: Config) -> Iterator[tuple[str, str, Message]]:
         yield PAYMENT_RECORDER, RECORDER_KEY, LookAtBlocked()  # a gateway may have been mapped
     for kind in watched_models().values():
         yield FULFILMENT_WATCHER, watch_key(kind), Watch()
+    yield UNSHIPPED, UNSHIPPED_KEY, LookForUnshipped()
     yield FULFILMENT_WATCHER, held_key(), LookAtHeld()  # a carrier may have been mapped

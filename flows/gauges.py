@@ -80,6 +80,18 @@ def register_gauges(
         lambda: standing.payments_due_oldest_s(),  # noqa: PLW0108 - see above
     )
     gauge(
+        "seamline_orders_overdue",
+        "Imported orders that have not left by the time that was promised, by why not.",
+        ["sales_channel", "cause"],
+        lambda: standing.overdue(),  # noqa: PLW0108 - see above
+    )
+    gauge(
+        "seamline_orders_overdue_oldest_seconds",
+        "How long ago the first of them was to leave.",
+        by_channel,
+        lambda: standing.overdue_oldest_s(),  # noqa: PLW0108 - see above
+    )
+    gauge(
         "seamline_carriers_coverage",
         "Share of the last 30 days' shipments whose carrier and service were mapped.",
         by_channel,

@@ -32,6 +32,8 @@ from flows.rows import (
     ManifestRow,
     MismatchRow,
     OrderRow,
+    OverdueRow,
+    PaidOutRow,
     PatchRow,
     PauseRow,
     ShipmentRow,
@@ -98,6 +100,10 @@ class Reading:
                 if (pause.scope, pause.name) in (("sales channel", partition_of(key)), ("actor", _DECIDES))
             ),
             patch=next((_patch(row) for row in await self._query("patch", key)), None),
+            paid_out=tuple(
+                PaidOutRow(**dict(zip(PaidOutRow.__struct_fields__, row, strict=True)))
+                for row in await self._query("payout_lines_of_order", key)
+            ),
         )
 
     async def patch(self, key: str) -> bytes | None:
@@ -259,6 +265,19 @@ class Reading:
         at, notice = ((0 if untold else _FOREVER), None) if place is None else (place.at, place.name)
         statement = "fulfilments_untold_listed" if untold else "fulfilments_listed"
         return [_shipment(row) for row in await self._query(statement, state, sales_channel, at, limit, notice)]
+
+    async def overdue(
+        self, *, sales_channel: str = "", place: Place | None = None, limit: int = 50
+    ) -> list[OverdueRow]:
+        """Orders that have not left by the time that was promised, the longest overdue first; the next page begins
+        behind the `place` of the last one.
+        """
+        at, key = (0, None) if place is None else (place.at, place.name)
+        rows = await self._query("overdue_listed", sales_channel, at, limit, key)
+        return [
+            OverdueRow(**{**dict(zip(OverdueRow.__struct_fields__, row, strict=True)), "due_at": to_datetime(row[3])})
+            for row in rows
+        ]
 
     async def carriers(self, since: datetime) -> list[CarrierRow]:
         """Carriers and services of the shipments since an instant, by sales channel, the most used first."""

@@ -92,6 +92,24 @@ class ShipmentRow(msgspec.Struct, frozen=True, kw_only=True):
         return Place(Instant(0) if self.seen_at is None else to_instant(self.seen_at), self.notice)
 
 
+class OverdueRow(msgspec.Struct, frozen=True, kw_only=True):
+    """An order that has not left by the time that was promised, and why; `amount` is of the units that are late."""
+
+    key: str
+    sales_channel: str
+    reference: str | None
+    due_at: datetime
+    cause: str
+    amount: str | None
+    currency: str | None
+    sentence: str
+
+    @property
+    def place(self) -> Place:
+        """Its place in the list."""
+        return Place(to_instant(self.due_at), self.key)
+
+
 class CarrierRow(msgspec.Struct, frozen=True, kw_only=True):
     """How many shipments went by a carrier and its service, as Fulfil calls them."""
 
@@ -253,6 +271,22 @@ class BackfillRow(msgspec.Struct, frozen=True, kw_only=True):
     taken: int
 
 
+class PaidOutRow(msgspec.Struct, frozen=True, kw_only=True):
+    """A line of a payout that is of an order. Amounts are exact decimals in `currency`, negative where taken."""
+
+    provider: str
+    payout: str
+    status: str
+    line: str
+    kind: str
+    currency: str
+    amount: str
+    fee: str
+    tax: str
+    net: str
+    at: str
+
+
 class Story(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that is known of one order."""
 
@@ -266,3 +300,5 @@ class Story(msgspec.Struct, frozen=True, kw_only=True):
     """The order of the same customer that it waits for; empty: for none, or that one is decided on already."""
     patch: PatchRow | None = None
     """What a person changed of it."""
+    paid_out: tuple[PaidOutRow, ...] = ()
+    """What providers said of its money, at most a hundred lines."""

@@ -8,8 +8,10 @@ import csv
 import re
 import shlex
 import sys
+from collections.abc import Iterable
 from datetime import datetime
-from typing import Any
+from decimal import Decimal
+from typing import Any, TextIO
 
 import msgspec
 
@@ -56,15 +58,24 @@ def print_table(head: tuple[str, ...], rows: list[tuple[Any, ...]], *, empty: st
 
 
 def print_csv(head: tuple[str, ...], rows: list[tuple[Any, ...]]) -> None:
+    """`csv_rows` on standard output."""
+    csv_rows(sys.stdout, head, rows)
+
+
+def csv_rows(file: TextIO, head: tuple[str, ...], rows: Iterable[tuple[Any, ...]]) -> None:
     """Comma-separated values. What a spreadsheet would take for a formula begins with an apostrophe: whoever names a
-    product is not to run anything at whoever opens the list.
+    product is not to run anything at whoever opens the list. A Decimal stays the number that it is.
     """
-    writer = csv.writer(sys.stdout, lineterminator="\n")
-    for row in (head, *rows):
-        writer.writerow([_inert(harmless(cell)) for cell in row])
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow(map(_cell, head))
+    for row in rows:
+        writer.writerow(map(_cell, row))
 
 
-def _inert(text: str) -> str:
+def _cell(cell: object) -> str:
+    if isinstance(cell, Decimal):
+        return f"{cell:f}"
+    text = "" if cell is None else harmless(cell)
     return f"'{text}" if text.lstrip().startswith(_COMMANDS_A_SPREADSHEET) else text
 
 

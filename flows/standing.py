@@ -37,6 +37,8 @@ class Standing:
         self._told_channels = tuple(told)
         self._untold: Mapping[str, tuple[int, Instant | None, int]] = {}
         """Sales channel -> shipments that are not told, since when the oldest, and how many for too long."""
+        self._overdue: Mapping[tuple[str, str], tuple[int, Instant]] = {}
+        """(sales channel, cause) -> orders that have not left by the time that was promised, and since when."""
         self._coverage: Sequence[tuple[str, float]] = ()
         self._recorded_channels = tuple(recorded)
         self._unrecorded: Mapping[str, tuple[int, Instant | None, Instant | None]] = {}
@@ -74,6 +76,8 @@ class Standing:
         for name, count, first, late in await self._journal.query("fulfilments_untold", now - LATE_US):
             untold[name] = count, first, late
         self._untold = untold
+        rows = await self._journal.query("unshipped_late")
+        self._overdue = {(name, cause): (count, first) for name, cause, count, first in rows}
         if self._looks % _COVERAGE_EVERY == 0:
             rows = await self._journal.query("fulfilments_mapped", now - _COVERAGE_US)
             self._coverage = [(name, mapped / count) for name, count, mapped in rows]
@@ -109,6 +113,18 @@ class Standing:
 
     def _age_s(self, first: Instant | None) -> float:
         return 0.0 if first is None else max(0.0, (self._journal.clock.now() - first) / 1e6)
+
+    def overdue(self) -> list[tuple[Sequence[str], float]]:
+        """Orders that have not left by the time that was promised, by (sales channel, cause), where there are any."""
+        return [(labels, float(count)) for labels, (count, _) in self._overdue.items()]
+
+    def overdue_oldest_s(self) -> list[tuple[Sequence[str], float]]:
+        """How long ago the first of them was to leave, by sales channel; 0 where there is none."""
+        now = self._journal.clock.now()
+        oldest = dict.fromkeys(self._told_channels, now)
+        for (name, _), (_, first) in self._overdue.items():
+            oldest[name] = min(first, oldest.get(name, now))
+        return [([name], max(0.0, (now - first) / 1e6)) for name, first in oldest.items()]
 
     def coverage(self) -> list[tuple[Sequence[str], float]]:
         """The share of the last 30 days' shipments whose carrier and service were mapped, by sales channel."""

@@ -61,6 +61,8 @@ class Model(Generic[T]):
         self.name, self.row = name, row
         self.by = {wired: attributes[wired] for wired in by}
         """The fields that it can be found by, and their names in a row."""
+        self.names = frozenset((name, *(f"{name}.{wired}" for wired in (*attributes, *by, "state"))))
+        """The documented names that a tenant may have others for: the model, and `model.field`."""
         self.read: Read[Ids, tuple[T, ...]] = Read(
             kind=f"read_{noun}", question=Ids, speak=self._speak_read, decode=self._decode_read
         )
@@ -78,12 +80,6 @@ class Model(Generic[T]):
     def reads(self) -> tuple[Read[Any, Any], ...]:
         """All that there are; one that declares no field to be found by has no `find`."""
         return (self.read, self.changed, self.count, *((self.find,) if self.by else ()))
-
-    @property
-    def names(self) -> frozenset[str]:
-        """The documented names that a tenant may have others for: the model, and `model.field`."""
-        wired = [field.encode_name for field in msgspec.structs.fields(self.row)]
-        return frozenset((self.name, *(f"{self.name}.{name}" for name in (*wired, *self.by, "state"))))
 
     def fields(self, tenant: Tenant) -> tuple[str, ...]:
         """What is asked of this tenant, by its names."""

@@ -82,6 +82,7 @@ class ShippedLine(SaleLine, frozen=True, kw_only=True):
     channel: int | None = field(default=None, name="sale.channel")
     order: str | None = field(default=None, name="sale.channel_identifier")
     reference: str | None = field(default=None, name="sale.reference")
+    sale_state: str | None = field(default=None, name="sale.state")
 
 
 SALES: Final = Model("sale.sale", Sale, "sales", by=("id", "reference", "party", "number"))

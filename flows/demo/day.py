@@ -11,7 +11,7 @@ import shutil
 import signal
 import sys
 import tempfile
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,14 +20,15 @@ import msgspec
 
 from connectors.http import outgoing
 from flows.demo.erp import Erp
-from flows.demo.hub import Hub
+from flows.demo.hub import ChannelOrder, Hub
+from flows.demo.keys import Keys
 from flows.demo.observer import Expected, canonical_digest, judge, judge_surroundings
+from flows.demo.parcels import told
 from flows.demo.screen import View, show_addresses, show_summary, view
 from flows.demo.script import Script
-from flows.demo.settings import Keys
 from flows.demo.shelves import judge_stock, oversold, told_wrong
 from flows.demo.stories import ORDERS_MAX, SALES_CHANNELS, Day, day
-from flows.demo.summary import Asked, Pace, Summary, pace, summarised
+from flows.demo.summary import Asked, Pace, Summary, pace, proven, summarised
 from flows.demo.world import DemoFailed, World, running_world
 
 INTERRUPTED = 130
@@ -49,6 +50,7 @@ _BUSY = (
     "seamline_outcomes_open",
 )
 """Gauges of Seamline that are all there, and all 0, when nothing is under way."""
+_NAMES = {each.id: each.name for each in SALES_CHANNELS}
 _SYNCS = "seamline_catalogue_syncs_total"
 
 
@@ -178,7 +180,8 @@ class _Living:
         figures = {name: of.figures for name, of in hub_books.sales_channels.items()}
         beyond = {name: of.sold_beyond_units for name, of in hub_books.sales_channels.items()}
         units = oversold(expected, available, beyond)
-        names = {each.id: each.name for each in SALES_CHANNELS}
+        orders = {name: of.orders for name, of in hub_books.sales_channels.items()}
+        shipments, unheard = told(books, orders, _NAMES)
         placed = {name: [each.id for each in of.orders] for name, of in hub_books.sales_channels.items()}
         asked = Asked(
             orders=listed["orders"],
@@ -188,6 +191,7 @@ class _Living:
             warehouse=warehouse,
             metrics=metrics,
             oversold=units,
+            told=shipments,
             digests={
                 "fulfil": canonical_digest(books),
                 "fulfil_with_dates": await self._erp.digest(),
@@ -198,9 +202,10 @@ class _Living:
             self._today,
             asked,
             findings=(
-                *judge(expected, self._hub.acknowledged(hub_books), books, names),
+                *judge(expected, self._hub.acknowledged(hub_books), books, _NAMES),
                 *judge_surroundings(expected, placed, msgspec.structs.asdict(script.due), warehouse),
                 *judge_stock(expected, available, figures, units),
+                *unheard,
             ),
             morning=morning,
             wall_s=anyio.current_time() - began,
@@ -229,9 +234,10 @@ class _Living:
         await self._told(self._today.scarce_skus)
         arriving = len(self._today.arriving_skus)
         screen.says(
-            f"evening: {arriving} of the missing products appear; somebody sells what nobody has; a last delivery"
+            f"evening: {arriving} of the missing products appear; the rest of some orders leaves; a last delivery"
         )
         await script.arrive()
+        await script.send_on()
         await script.oversell()
         await script.deliver()
         self._expected = await script.expected()
@@ -239,6 +245,8 @@ class _Living:
         await self._rest("the evening")
         screen.says("evening: every sales channel's figures are compared with the ERP's")
         await self._told(None)
+        screen.says("evening: every sales channel says which shipments it knows of")
+        await self._heard()
         return morning
 
     async def _told(self, skus: Collection[str] | None) -> None:
@@ -253,6 +261,23 @@ class _Living:
                 if not any(told_wrong(self._expected, some, figures)):
                     return
                 await anyio.sleep(_TOLD_EVERY_S)
+
+    async def _heard(self) -> None:
+        """Return when every shipment that has left is told, and proven told, or that takes too long: then the observer
+        says so, or the summary.
+        """
+        with anyio.move_on_after(_TOLD_WITHIN_S):
+            while True:
+                shipments, findings = told(await self._erp.books(sales=True), await self._orders(), _NAMES)
+                await self._hub.prove()
+                await self._hub.settle()
+                if not findings and proven(await self._world.metrics()) >= shipments.told:
+                    return
+                await anyio.sleep(_TOLD_EVERY_S)
+
+    async def _orders(self) -> Mapping[str, Sequence[ChannelOrder]]:
+        """Every sales channel's own orders."""
+        return {name: of.orders for name, of in (await self._hub.books(full=True)).sales_channels.items()}
 
     async def _watch(self, screen: View) -> None:
         """Keep the view up to date, and notice a process that has gone."""

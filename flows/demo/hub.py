@@ -13,8 +13,9 @@ from typing import Any
 import anyio
 import msgspec
 
+from flows.demo.hub_settings import COMPANY, EVIDENCE_FLOWS, OUTLET_TRIGGER
+from flows.demo.keys import Keys
 from flows.demo.mapping import mapped
-from flows.demo.settings import COMPANY, OUTLET_TRIGGER, Keys
 from flows.demo.stories import Wanted
 from flows.demo.world import Ask, DemoFailed
 from runtime.testing.faults import FaultRule
@@ -27,6 +28,8 @@ _PER_PAGE = 100
 _FAILED = 3
 """Status of a run that has failed."""
 _SEND_TOGETHER = 25
+_LISTS = frozenset(f"{name}/fulfilments" for name in EVIDENCE_FLOWS)
+"""What the books call a list of the shipments that a sales channel knows."""
 
 
 class Placed(msgspec.Struct, frozen=True):
@@ -49,11 +52,21 @@ class Deliveries(msgspec.Struct, frozen=True, kw_only=True):
     keys: dict[str, int] = {}
 
 
+class ChannelLine(msgspec.Struct, frozen=True):
+    """A line of an order, and how many units the sales channel knows to be shipped."""
+
+    sku: str
+    shipped: int
+
+
 class ChannelOrder(msgspec.Struct, frozen=True):
-    """An order in a sales channel's books."""
+    """An order in a sales channel's books. `parcels` are those that it was told of: number and carrier."""
 
     id: str
     revision: int
+    cancelled: bool = False
+    lines: tuple[ChannelLine, ...] = ()
+    parcels: tuple[tuple[str, str], ...] = ()
 
 
 class ChannelLevel(msgspec.Struct, frozen=True):
@@ -70,12 +83,20 @@ class LevelsTaken(msgspec.Struct, frozen=True):
     distinct: int = 0
 
 
+class NoticesTaken(msgspec.Struct, frozen=True):
+    """Shipments that flows brought to a sales channel: all, and different ones."""
+
+    received: int = 0
+    distinct: int = 0
+
+
 class ChannelBooks(msgspec.Struct, frozen=True, kw_only=True):
     """A sales channel's books, as far as the observer reads them."""
 
     orders_count: int
     sold_beyond_units: int
     stock: LevelsTaken = LevelsTaken()
+    fulfilments: NoticesTaken = NoticesTaken()
     orders: tuple[ChannelOrder, ...] = ()
     levels: tuple[ChannelLevel, ...] = ()
 
@@ -193,6 +214,11 @@ class Hub:
         """The schedule of a flow is due."""
         await self._control(f"flows/{flow}/run", {})
 
+    async def prove(self) -> None:
+        """Every sales channel says which shipments it knows of."""
+        for flow in EVIDENCE_FLOWS.values():
+            await self.run(flow)
+
     async def pause(self, *, on: bool) -> None:
         """Every run waits, or goes on."""
         await self._control("queue", {"paused": on})
@@ -249,7 +275,8 @@ class Hub:
     async def books(self, *, full: bool) -> HubBooks:
         """The books, with or without orders and keys."""
         content = await self._ask(f"{self._url}/sandbox/books?full={int(full)}")
-        return msgspec.json.decode(content, type=HubBooks)
+        books = msgspec.json.decode(content, type=HubBooks)
+        return msgspec.structs.replace(books, deliveries=_of_orders(books.deliveries))
 
     async def digest(self) -> str:
         """One text for what the sales channels have sold and show; not for how often they were told of it."""
@@ -270,6 +297,20 @@ class Hub:
 
     async def _control(self, path: str, body: Any) -> bytes:
         return await self._ask(f"{self._url}/sandbox/{path}", msgspec.json.encode(body))
+
+
+def _of_orders(deliveries: Deliveries) -> Deliveries:
+    """Without what sales channels say of their shipments: each such list is one payload, whatever is in it."""
+    lists = tuple(f"{flow} " for flow in EVIDENCE_FLOWS.values())
+    attempts = {name: n for name, n in deliveries.attempts.items() if not name.startswith(lists)}
+    taken = [deliveries.attempts.get(f"{lead}200", 0) for lead in lists]
+    return msgspec.structs.replace(
+        deliveries,
+        attempts=attempts,
+        accepted=deliveries.accepted - sum(taken),
+        distinct=deliveries.distinct - sum(map(bool, taken)),
+        keys={key: times for key, times in deliveries.keys.items() if key not in _LISTS},
+    )
 
 
 def _named(key: str) -> tuple[OrderName, int]:

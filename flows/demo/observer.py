@@ -47,6 +47,16 @@ class SaleLine(msgspec.Struct, frozen=True):
     amount: Decimal
 
 
+class SaleShipment(msgspec.Struct, frozen=True, kw_only=True):
+    """A shipment of a sale: what it has of the sale's goods, by SKU, and the numbers of its parcels."""
+
+    number: str
+    state: str
+    carrier: str | None = None
+    tracking: tuple[str, ...] = ()
+    goods: dict[str, Decimal] = {}
+
+
 class Sale(msgspec.Struct, frozen=True, kw_only=True):
     """A sale as the books have it. `total` is computed by the ERP, `stated_amount` is what it was told."""
 
@@ -63,6 +73,7 @@ class Sale(msgspec.Struct, frozen=True, kw_only=True):
     shipping_sum: Decimal
     payments_sum: Decimal
     lines: tuple[SaleLine, ...]
+    shipments: tuple[SaleShipment, ...] = ()
 
 
 class Creates(msgspec.Struct, frozen=True, kw_only=True):
@@ -110,7 +121,9 @@ class Fault(enum.StrEnum):
     UNEXPECTED = "unexpected"
     """A sale of an order that must have none, or of no order that was placed."""
     MISTOLD = "mistold"
-    """A sales channel was told of more, or of less, than it may sell."""
+    """A sales channel was told what is not so: of more, or of less, than it may sell; of a parcel that has not left."""
+    UNTOLD = "untold"
+    """A shipment has left, nothing holds the news of it, and its sales channel does not know."""
     DISTURBED = "disturbed"
     """What people did in the warehouse or at a sales channel is not what its books say."""
 

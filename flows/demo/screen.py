@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from flows.demo.summary import Summary
+from flows.demo.summary import Shipments, Summary
 from flows.demo.world import World
 
 _LINE_EVERY_S = 2.0
@@ -157,6 +157,16 @@ def _of_the_erp(summary: Summary) -> Iterator[tuple[str, str]]:
         "units oversold",
         f"beyond what was shown: {beyond}; sold twice at once: {units.raced}; told too much: {units.told_too_much}",
     )
+    yield "shipments", _shipments(summary.shipments)
+
+
+def _shipments(shipments: Shipments) -> str:
+    """What the sales channels know of what has left."""
+    told = shipments.told
+    known = f"told {told.told}, untold {told.untold}, held {told.held} (carrier not mapped)"
+    cancelled = f", {told.cancelled} of orders that were cancelled there"
+    again = f"{shipments.starts} starts of flows, {shipments.possible_repeats} of them possible repeats"
+    return f"{known}{cancelled}; {shipments.proven} proven told; {again}"
 
 
 def _listed(counts: Mapping[str, int]) -> str:

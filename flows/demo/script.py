@@ -16,8 +16,8 @@ import msgspec
 from flows.demo.erp import Erp
 from flows.demo.figures import Figures, figures, reference, skus
 from flows.demo.hub import Hub, OrderName
+from flows.demo.hub_settings import POLLS, WEB_EVENTS, WEB_MISTAKEN, hub_faults, stalled
 from flows.demo.observer import Expected
-from flows.demo.settings import POLLS, WEB_EVENTS, WEB_MISTAKEN, hub_faults, stalled
 from flows.demo.stories import (
     AMENDED,
     BEGUN,
@@ -35,7 +35,7 @@ from flows.demo.stories import (
     Story,
     Wanted,
 )
-from flows.demo.warehouse import Due, Handled, arrivals, delivery, events
+from flows.demo.warehouse import Due, Handled, arrivals, delivery, events, is_parted, part, transfers
 
 ORDERS_PER_S = 80
 """How fast new orders arrive in the morning: a little below what the ERP takes."""
@@ -46,6 +46,7 @@ _BETWEEN_VERSIONS_S = 2.0
 _AT_ONCE_MAX = 8
 _ARRIVING_EVERY = 4
 """Goods arrive of every fourth product."""
+_TRANSFERRED_EVERY = 9
 _LATER = OF_THE_MAP | OF_THE_STALL | OF_THE_SHELF
 """Stories of the orders that are not placed in the rush."""
 
@@ -72,6 +73,8 @@ class Script:
         self.due = Due()
         self._stuck: list[str] = []
         self._late: list[Live] = []
+        self._left_over: list[tuple[Handled, int]] = []
+        """Orders of which only a part has left, with the shipment of the other part."""
 
     # -- morning -------------------------------------------------------------------------------------------------------
 
@@ -137,11 +140,7 @@ class Script:
         await self._hub.settle_and_retry()
 
     async def begin(self) -> None:
-        """The warehouse begins: it has exactly those orders in its hands whose edits and cancels come too late.
-
-        No sales channel may hear of these shipments before `change`: it would refuse the cancel. A watcher of shipments
-        tells only after its next look and some seconds of company, or else is to be kept waiting here.
-        """
+        """The warehouse begins: it has exactly those orders in its hands whose edits and cancels come too late."""
         begun = [each for each in self.live if each.planned.story in BEGUN]
         await self._handle(begun, [BEGUN[each.planned.story] for each in begun])
 
@@ -160,9 +159,15 @@ class Script:
         await self._hub.settle_and_retry()
 
     async def ship(self) -> None:
-        """The warehouse picks, packs and ships a part of what was sold."""
+        """The warehouse picks, packs and ships a part of what was sold, and what was cancelled when it was packed; a
+        part of the stock goes to the store.
+        """
         handled = [each for each in self.live if each.planned.handling is not Handling.NONE]
         await self._handle(handled, [each.planned.handling for each in handled])
+        packed = [each for each in self.live if each.planned.story is Story.CANCELLED_SHIPPED]
+        await self._handle(packed, [Handling.WHOLE] * len(packed))
+        self.due += Due(packed=-len(packed))  # they were counted as packed when the warehouse began with them
+        await self._erp.play(transfers(self._today.products[1::_TRANSFERRED_EVERY]))
 
     async def race(self) -> None:
         """Two sales channels sell the last pieces before either can be told of the other: no run gets through."""
@@ -172,6 +177,10 @@ class Script:
         await self._hub.settle_and_retry()
 
     # -- evening -------------------------------------------------------------------------------------------------------
+
+    async def send_on(self) -> None:
+        """What was left of every other order that was shipped in part leaves, too."""
+        await self._leave(self._left_over[::2], 1)
 
     async def arrive(self) -> None:
         """Some of the missing products appear in the ERP."""
@@ -242,7 +251,17 @@ class Script:
         ]
         played, due = events(handled)
         self.due += due
-        await self._erp.play(played)
+        answers = await self._erp.play(played)
+        made = [answer["shipments"] for event, answer in zip(played, answers, strict=True) if event["event"] == "split"]
+        parted = list(zip(filter(is_parted, handled), made, strict=True))
+        await self._leave([(each, first) for each, (first, _) in parted], 0)
+        self._left_over += [(each, second) for each, (_, second) in parted]
+
+    async def _leave(self, some: Sequence[tuple[Handled, int]], place: int) -> None:
+        """One of the two shipments of each of these orders leaves."""
+        left = [part(handled, shipment, place) for handled, shipment in some]
+        self.due = sum((due for _, due in left), self.due)
+        await self._erp.play([event for event, _ in left])
 
     async def _of(self, *stories: Story) -> list[Live]:
         """The orders with these stories; where a later version meets a sale of the first one, that is kept."""

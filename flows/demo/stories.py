@@ -97,7 +97,7 @@ class Story(enum.StrEnum):
     CANCELLED_AFTER = "cancelled_after"
     """A cancel comes when the sale is there, and nobody has picked it. The sale is cancelled."""
     CANCELLED_SHIPPED = "cancelled_shipped"
-    """A cancel comes when the goods have left. The sale stands, for a person to see to."""
+    """A cancel comes when the goods are packed; they leave all the same. The sale stands, for a person to see to."""
     REFUNDED = "refunded"
     """One of two lines is refunded before it is shipped. The sale is what is left, where the format says which line;
     finance is told of the money where it does not."""
@@ -174,6 +174,15 @@ AMENDED = frozenset({Story.EDITED_BEHIND, Story.EDITED_AFTER, Story.REFUNDED})
 """Stories whose sale is made of the first version and changed to what the later one says. What was paid for it in the
 meantime is not in Fulfil: a payment is told with the create alone.
 """
+MOVES_FIGURES = AMENDED | {
+    Story.TEST,
+    Story.CANCELLED_FIRST,
+    Story.CANCELLED_AFTER,
+    Story.CANCELLED_SHIPPED,
+    Story.EDITED_FIRST,
+    Story.EDITED_PICKED,
+}
+"""Stories that can leave a sales channel with a figure of its own; see `Planned.moves_figures_alone`."""
 SOLD_AS_FIRST = frozenset({Story.EDITED_PICKED, Story.CANCELLED_AFTER, Story.CANCELLED_SHIPPED, Story.TOUCHED})
 """Stories whose sale is of the first version, although a later one comes."""
 TWO_VERSIONS = (
@@ -197,6 +206,10 @@ class Handling(enum.StrEnum):
     WHOLE = "whole"
     """Picked, packed and shipped in one parcel."""
     TWO_PARCELS = "two_parcels"
+    PARTIAL = "partial"
+    """One piece leaves in the afternoon; the rest of every other such order in the evening, and of the others later."""
+    UNMAPPED = "unmapped"
+    """Shipped by a carrier that no sales channel has a name for."""
     SHORT = "short"
     """The picker finds none of one product, and the warehouse gives it up; the rest is shipped."""
     HELD = "held"
@@ -210,12 +223,14 @@ class Handling(enum.StrEnum):
 HANDLED: Mapping[Handling, float] = {
     Handling.WHOLE: 0.10,
     Handling.TWO_PARCELS: 0.03,
+    Handling.PARTIAL: 0.03,
+    Handling.UNMAPPED: 0.01,
     Handling.SHORT: 0.02,
     Handling.HELD: 0.01,
     Handling.PACKED: 0.02,
 }
 """The share of all plain orders, at least one."""
-BEGUN: Mapping[Story, Handling] = {Story.EDITED_PICKED: Handling.PICKED, Story.CANCELLED_SHIPPED: Handling.WHOLE}
+BEGUN: Mapping[Story, Handling] = {Story.EDITED_PICKED: Handling.PICKED, Story.CANCELLED_SHIPPED: Handling.PACKED}
 """What the warehouse has done with the orders of these stories when their edit or cancel comes."""
 
 
@@ -243,13 +258,13 @@ class Planned(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def moves_figures_alone(self) -> bool:
-        """Whether its sales channel counts pieces as sold, or as back, for which the ERP's figure does not move.
+        """Whether its sales channel counts pieces as sold, or as back, for which the ERP's figure need not move.
 
         Pieces of an order that was cancelled before anybody was told of it come back on top of a level in which they
-        are still there, when that arrives between its purchase and its cancel.
+        are still there, when that arrives between its purchase and its cancel. And when one sales channel adds a piece
+        to an order while another takes one off, the ERP's figure may be read after both, where it was before.
         """
-        refunded_there = self.story is Story.REFUNDED and not self.amended
-        return refunded_there or self.story in (Story.TEST, Story.CANCELLED_FIRST, Story.CANCELLED_SHIPPED)
+        return self.story in MOVES_FIGURES
 
     @property
     def placed_as(self) -> tuple[bool, str | None, bool]:

@@ -10,9 +10,10 @@ from typing import Any
 import msgspec
 
 from flows.demo.hub import HubBooks
+from flows.demo.hub_settings import FULFILMENT_FLOWS, OUTWARD, STOCK_FLOWS
 from flows.demo.observer import Books, Finding, Warehouse
+from flows.demo.parcels import Told
 from flows.demo.scrape import Metrics
-from flows.demo.settings import STOCK_FLOWS
 from flows.demo.shelves import Oversold
 from flows.demo.stories import Day, counted
 from flows.demo.world import Stopped
@@ -95,6 +96,19 @@ class Stock(msgspec.Struct, frozen=True, kw_only=True):
     oversold: Oversold
 
 
+class Shipments(msgspec.Struct, frozen=True, kw_only=True):
+    """How the sales channels heard of what had left."""
+
+    told: Told
+    proven: int
+    """Shipments that Seamline has the word of a sales channel for."""
+    received: int
+    received_again: int
+    """Of those, shipments that the sales channel had been told of before."""
+    starts: int
+    possible_repeats: int
+
+
 class Summary(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that is shown, and printed as JSON. Times are seconds."""
 
@@ -112,6 +126,7 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     outcomes_unknown: int
     warehouse: Warehouse
     stock: Stock
+    shipments: Shipments
     morning: Pace
     wall_s: float
     digests: Mapping[str, str]
@@ -136,6 +151,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     warehouse: Warehouse
     metrics: Metrics
     oversold: Oversold
+    told: Told
     digests: Mapping[str, str]
 
 
@@ -178,6 +194,7 @@ def summarised(today: Day, asked: Asked, *, findings: Sequence[Finding], morning
         outcomes_unknown=round(asked.metrics.total("seamline_api_outcomes_unknown_total", api="fulfil")),
         warehouse=asked.warehouse,
         stock=_stock(asked),
+        shipments=_shipments(asked),
         morning=morning,
         wall_s=round(wall_s, 1),
         digests=asked.digests,
@@ -191,7 +208,7 @@ def _deliveries(hub: HubBooks) -> Deliveries:
         answers[name.partition(" ")[2]] += number
     runs: Counter[str] = Counter()
     for flow, counts in hub.flows.items():
-        if int(flow) not in STOCK_FLOWS.values():
+        if int(flow) not in OUTWARD:
             runs.update(counts)
     return Deliveries(
         versions=hub.deliveries.distinct,
@@ -204,20 +221,37 @@ def _deliveries(hub: HubBooks) -> Deliveries:
 def _stock(asked: Asked) -> Stock:
     taken = [of.stock for of in asked.hub.sales_channels.values()]
     received, distinct = sum(each.received for each in taken), sum(each.distinct for each in taken)
-    flows = [str(flow) for flow in STOCK_FLOWS.values()]
-
-    def total(name: str) -> int:
-        return round(sum(asked.metrics.total(name, flow=flow) for flow in flows))
-
     return Stock(
         levels_published=round(asked.metrics.total("seamline_stock_levels_total")),
         levels_received=received,
         levels_repeated=received - distinct,
-        starts=total("seamline_flow_starts_total"),
-        possible_repeats=total("seamline_flow_possible_repeats_total"),
+        starts=_of_flows(asked.metrics, "seamline_flow_starts_total", STOCK_FLOWS),
+        possible_repeats=_of_flows(asked.metrics, "seamline_flow_possible_repeats_total", STOCK_FLOWS),
         figures=sum(len(of.levels) for of in asked.hub.sales_channels.values()),
         oversold=asked.oversold,
     )
+
+
+def _shipments(asked: Asked) -> Shipments:
+    taken = [of.fulfilments for of in asked.hub.sales_channels.values()]
+    received, distinct = sum(each.received for each in taken), sum(each.distinct for each in taken)
+    return Shipments(
+        told=asked.told,
+        proven=proven(asked.metrics),
+        received=received,
+        received_again=received - distinct,
+        starts=_of_flows(asked.metrics, "seamline_flow_starts_total", FULFILMENT_FLOWS),
+        possible_repeats=_of_flows(asked.metrics, "seamline_flow_possible_repeats_total", FULFILMENT_FLOWS),
+    )
+
+
+def proven(metrics: Metrics) -> int:
+    """Shipments of which sales channels have said that they were told."""
+    return round(metrics.total("seamline_fulfilment_told_seconds_count"))
+
+
+def _of_flows(metrics: Metrics, name: str, flows: Mapping[str, int]) -> int:
+    return round(sum(metrics.total(name, flow=str(flow)) for flow in flows.values()))
 
 
 def _erp(books: Books) -> Erp:

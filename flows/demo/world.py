@@ -20,8 +20,10 @@ import anyio.abc
 import msgspec
 
 from connectors.http import Session
+from flows.demo.hub_settings import hub_config
+from flows.demo.keys import Keys
 from flows.demo.scrape import Metrics
-from flows.demo.settings import Keys, configuration, erp_config, erp_products, hub_config, write_capabilities
+from flows.demo.settings import configuration, erp_config, erp_products, write_capabilities
 from flows.demo.stories import Day
 from runtime.errors import SeamlineError
 

@@ -13,6 +13,7 @@ from decimal import Decimal
 import msgspec
 
 from flows.exceptions.kind import NEVER, Kind, Lever, Owner
+from flows.exceptions.payout_kinds import PAYOUT_KINDS
 
 __all__ = ("KINDS", "NEVER", "ExceptionCase", "Kind", "Lever", "Owner")
 
@@ -498,6 +499,24 @@ KINDS: dict[str, Kind] = {
             remedy="cancel the fulfilment in the sales channel by hand, then release the order",
         ),
         Kind(
+            name="shipment.overdue",
+            title="An order has not left by the time that was promised",
+            owner=Owner.OPERATIONS,
+            deadline=timedelta(hours=24),
+            blocks="nothing; the customer waits",
+            ends="when all of it that is still wanted has left, or was taken off or cancelled in the sales channel",
+            remedy="see `seamline shipments overdue`: allocate, buy or release by its cause, or tell the customer",
+        ),
+        Kind(
+            name="units.cancelled",
+            title="Units that the customer has paid for were cancelled in Fulfil, and nobody refunded them",
+            owner=Owner.OPERATIONS,
+            deadline=timedelta(hours=24),
+            blocks="nothing; the customer has paid for what will not come",
+            ends="when the sales channel refunds or removes the units, or they are shipped after all",
+            remedy="refund or remove the units in the sales channel, or ship them; what is done already, release",
+        ),
+        Kind(
             name="shipments.refused",
             title="Fulfil refuses to tell its shipments",
             owner=Owner.SRE,
@@ -506,6 +525,7 @@ KINDS: dict[str, Kind] = {
             ends="when a page of shipments has been read",
             remedy="give the API user access to shipments, moves, sale lines, packages and trackings in Fulfil",
         ),
+        *PAYOUT_KINDS,
         Kind(
             name="step.parked",
             title="A message could not be decided on",

@@ -24,7 +24,7 @@ from flows.formats.amazon_parts import (
     total_of_order,
 )
 from flows.formats.amazon_wire import Breakdown2026, Detail2026, Fulfilment2026, Item2026, Order2026
-from flows.formats.parts import Misread, id_text, instant_of, text_of, version_of
+from flows.formats.parts import Misread, id_text, instant_of, promise_of, text_of, version_of
 from flows.formats.texts import plain_of
 from flows.model.money import ZERO, Money, amount_of, digits_of, quotient, rounded, total_of
 from flows.model.order import (
@@ -91,6 +91,7 @@ class _Reading:
         if placed_at is None:
             raise Misread("it has no createdTime")
         updated_at = instant_of(source.last_updated_time, "lastUpdatedTime")
+        window = self.fulfilment.ship_by_window
         parts = self.executed()
         collects = any(is_cash_on_delivery(each.method) for each in parts)
         open_ = collects and not self.state.cancelled
@@ -121,6 +122,7 @@ class _Reading:
             financial_status=status,
             fulfilment_status=self.state.fulfilment,
             cancelled_at=(updated_at or placed_at) if self.state.cancelled else None,
+            ship_by=None if window is None else promise_of(window.latest_date_time),
             customer=None if who is None else customer_of(who.buyer_name, who.buyer_email),
             shipping_address=None if where is None else address_of(where.delivery_address),
             tags=tuple(self.tags(collects=collects)),

@@ -28,7 +28,7 @@ from flows.formats.amazon_parts import (
     total_of_order,
 )
 from flows.formats.amazon_wire import ItemIn, ItemsIn, MoneyIn, OrderIn
-from flows.formats.parts import Misread, NotYet, id_text, instant_of, text_of, version_of
+from flows.formats.parts import Misread, NotYet, id_text, instant_of, promise_of, text_of, version_of
 from flows.formats.texts import plain_of
 from flows.model.money import ZERO, Money, amount_of, quotient
 from flows.model.order import BY_CHANNEL, Amount, Discount, FinancialStatus, Line, Order, ShippingLine, TaxLine, Totals
@@ -90,6 +90,7 @@ class _Reading:
             financial_status=status,
             fulfilment_status=self.state.fulfilment,
             cancelled_at=(updated_at or placed_at) if self.state.cancelled else None,
+            ship_by=promise_of(source.latest_ship_date),
             customer=None if who is None else customer_of(who.buyer_name, who.buyer_email),
             shipping_address=address_of(source.shipping_address),
             tags=tuple(self.tags(collects=collects)),

@@ -139,6 +139,7 @@ class OrderIn(msgspec.Struct, gc=False, rename="pascal"):
     amazon_order_id: Json = None
     purchase_date: Json = None
     last_update_date: Json = None
+    latest_ship_date: Json = None
     order_status: str | None = None
     fulfillment_channel: str | None = None
     sales_channel: str | None = None
@@ -290,12 +291,19 @@ class SalesChannel2026(msgspec.Struct, gc=False, rename="camel"):
     marketplace_id: str | None = None
 
 
+class Window2026(msgspec.Struct, gc=False, rename="camel"):
+    """A stretch of time."""
+
+    latest_date_time: Json = None
+
+
 class Fulfilment2026(msgspec.Struct, gc=False, rename="camel"):
     """Who ships, how, and how far that has come."""
 
     fulfillment_status: str | None = None
     fulfilled_by: str | None = None
     fulfillment_service_level: str | None = None
+    ship_by_window: Window2026 | None = None
 
 
 class Execution2026(msgspec.Struct, gc=False, rename="camel"):

@@ -69,6 +69,14 @@ def version_of(updated_at: object) -> str:
     return text if "." in text else f"{text[:-1]}.000000Z"
 
 
+def promise_of(value: object) -> datetime | None:
+    """The same of a date that an order can do without: None also for what is none."""
+    try:
+        return instant_of(value)
+    except Misread:
+        return None
+
+
 def instant_of(value: object, field: str = "a date") -> datetime | None:
     """An aware UTC datetime of ISO 8601 text; None for null and empty text. Raises Misread, also for a missing zone."""
     if value is None or value == "":

@@ -138,6 +138,7 @@ class _Reading:
             financial_status=FinancialStatus(source.financial_status),
             fulfilment_status=FulfilmentStatus(source.fulfilment_status),
             cancelled_at=instant_of(source.cancelled_at, "cancelled_at"),
+            ship_by=instant_of(source.ship_by, "ship_by"),
             test=source.test,
             risk=None if source.risk is None else Risk(source.risk),
             payment_methods=tuple(source.payment_methods),

@@ -226,6 +226,7 @@ class SeamlineOrder(msgspec.Struct, gc=False):
     ] = "pending"
     fulfilment_status: Literal["unshipped", "partial", "shipped"] = "unshipped"
     cancelled_at: _When | None = None
+    ship_by: Annotated[_When | None, _Meta(description="By when it was promised that the order leaves.")] = None
     test: bool = False
     risk: Annotated[
         Literal["low", "medium", "high"] | None, _Meta(description="How the sales channel judges the risk of fraud.")

@@ -28,6 +28,8 @@ from flows.exceptions.kinds import ExceptionCase
 from flows.fulfilment_watcher.parts import ShipmentPart, ShipmentSeen
 from flows.fulfilment_watcher.translating import ZERO
 from flows.model.messages import Recheck
+from flows.model.order import Order
+from flows.model.unshipped import Outstanding, OutstandingSeen
 from runtime.decision import Message
 
 Status = Literal["known", "held", "partial", "waiting", "sent", "told", "refused", "withdrawing", "withdrawn"]
@@ -72,6 +74,10 @@ class OrderShipments(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     """Units by line, no more than edits and refunds left of them."""
     waived: bool = False
     """A person has let it be told although nobody knows the order."""
+    outstanding: Outstanding | None = None
+    """What the last look at Fulfil found of it, while any of that is somebody's case."""
+    dealt_with: dict[str, Decimal] = {}
+    """Units by line that will not be shipped, and that a person has seen to."""
     cases: tuple[ExceptionCase, ...] = ()
 
 
@@ -83,13 +89,15 @@ class Withdrawal(Message, frozen=True, kw_only=True):
 
 
 class Seen(Message, frozen=True, kw_only=True):
-    """From the shell: a message, and what is known of its order: whether it was ever received, and how many units of
-    each line edits and refunds have left at the sales channel (by line id; what is not known is not there).
+    """From the shell: a message, and what is known of its order: whether it was ever received, its newest version if
+    that can be read, and how many units of each line edits and refunds have left at the sales channel (by line id; what
+    is not known is not there).
     """
 
-    message: ShipmentSeen | Recheck
+    message: ShipmentSeen | OutstandingSeen | Recheck
     is_known: bool
     left: Mapping[str, Decimal] = msgspec.field(default_factory=dict)
+    order: Order | None = None
 
 
 # -- small parts -------------------------------------------------------------------------------------------------------
@@ -105,11 +113,22 @@ def by_id(state: OrderShipments, id_: str) -> Notice | None:
     return next((each for each in state.notices.values() if each.id == id_), None)
 
 
-def with_case(state: OrderShipments, kind: str, cause: str, sentence: str, now: datetime) -> OrderShipments:
+def with_case(
+    state: OrderShipments,
+    kind: str,
+    cause: str,
+    sentence: str,
+    now: datetime,
+    *,
+    amount: Decimal | None = None,
+    currency: str | None = None,
+) -> OrderShipments:
     """With a case; one that is open already keeps its beginning."""
     known = next((case for case in state.cases if (case.kind, case.cause) == (kind, cause)), None)
     opened_at = now if known is None else known.opened_at
-    case = ExceptionCase(kind=kind, cause=cause, sentence=sentence.rstrip("."), opened_at=opened_at)
+    case = ExceptionCase(
+        kind=kind, cause=cause, sentence=sentence.rstrip("."), opened_at=opened_at, amount=amount, currency=currency
+    )
     return replace(state, cases=(*(each for each in state.cases if each is not known), case))
 
 

@@ -19,6 +19,7 @@ from flows.fulfilment_watcher.keeping import (
     with_case,
     without,
 )
+from flows.fulfilment_watcher.lateness import followed, judged, looked_at, waived
 from flows.fulfilment_watcher.parts import (
     ORDERS,
     NoticeRefused,
@@ -35,6 +36,7 @@ from flows.fulfilment_watcher.settling import settle_all, settled
 from flows.fulfilment_watcher.translating import limits_of, shipped_at, suspect
 from flows.model.fulfilments import FulfilmentSettings
 from flows.model.messages import Recheck
+from flows.model.unshipped import OutstandingSeen
 from runtime.decision import Decision, Emit, Fact, Timer, Write
 from runtime.key import parts_of
 
@@ -45,6 +47,12 @@ KEPT_BACK: Final = 2
 
 def decide(state: OrderShipments, message: Any, now: datetime, settings: FulfilmentSettings | None) -> Decision:
     """What follows for one order. Pure."""
+    if settings is not None and isinstance(message, Seen) and isinstance(message.message, OutstandingSeen):
+        return looked_at(state, message, message.message.outstanding, now)
+    return followed(state, _decided(state, message, now, settings), now)
+
+
+def _decided(state: OrderShipments, message: Any, now: datetime, settings: FulfilmentSettings | None) -> Decision:
     match message:
         case NoticeSent():
             return _sent(state, message, now, settings)
@@ -211,6 +219,13 @@ def _looked_at(state: OrderShipments, found: Seen, now: datetime, settings: Fulf
     if by_person:
         ended = ("fulfilment.untold", "fulfilment.residual", "fulfilment.cancelled")
         cases = tuple(case for case in state.cases if case.kind not in ended)
-        state = replace(state, waived=True, cases=cases)
-    held = [shipment for shipment, each in state.notices.items() if each.status == "held"]
-    return settle_all(state, held, now, settings, is_known=found.is_known)
+        state = waived(replace(state, waived=True, cases=cases), found)
+    judgement = judged(state, found, now)
+    held = [shipment for shipment, each in judgement.state.notices.items() if each.status == "held"]
+    settled_ = settle_all(judgement.state, held, now, settings, is_known=found.is_known)
+    return replace(
+        settled_,
+        writes=(*judgement.writes, *settled_.writes),
+        timers=(*judgement.timers, *settled_.timers),
+        cancels=judgement.cancels,
+    )

@@ -26,13 +26,18 @@ from flows.fulfilment_watcher.parts import (
 )
 from flows.model.cases import announce_cases, case_rows
 from flows.model.fulfilments import FulfilmentSettings
+from flows.model.left import units_left
 from flows.model.messages import Recheck
 from flows.model.order import Order
+from flows.model.unshipped import OutstandingSeen
 from runtime.actor import Item
 from runtime.clock import to_instant
 from runtime.decision import Decision, Message, Write
 from runtime.journal.journal import Journal
 from runtime.key import partition_of, parts_of
+
+_LOOKED_UP = ShipmentSeen | OutstandingSeen | Recheck
+"""Messages about which the order itself is asked, too."""
 
 
 class OrderFulfilments:
@@ -40,7 +45,15 @@ class OrderFulfilments:
 
     name = ORDERS
     message_type = (
-        ShipmentSeen | ShipmentCancelled | NoticeSent | NoticeRefused | NoticeTold | Overdue | Withdraw | Recheck
+        ShipmentSeen
+        | OutstandingSeen
+        | ShipmentCancelled
+        | NoticeSent
+        | NoticeRefused
+        | NoticeTold
+        | Overdue
+        | Withdraw
+        | Recheck
     )
     state_type = OrderShipments
 
@@ -75,7 +88,7 @@ class OrderFulfilments:
         return Withdrawal(notice=notice, place=rows[0][0] if rows else None)
 
     async def _looked_up(self, items: Sequence[Item]) -> list[Message]:
-        keys = [item.key for item in items if isinstance(item.message, ShipmentSeen | Recheck)]
+        keys = [item.key for item in items if isinstance(item.message, _LOOKED_UP)]
         if not keys:
             return [item.message for item in items]
         known = {key for (key,) in await self._journal.query_list("keys_known", keys)}
@@ -84,20 +97,18 @@ class OrderFulfilments:
 
     def _resolved(self, item: Item, known: set[str], bodies: Mapping[str, bytes]) -> Message:
         message = item.message
-        if not isinstance(message, ShipmentSeen | Recheck):
+        if not isinstance(message, _LOOKED_UP):
             return message
         body = bodies.get(item.key)
-        left = self._left(item.key, body) if body is not None else {}
-        return Seen(message=message, is_known=item.key in known, left=left)
+        order = self._order(item.key, body) if body is not None else None
+        left = units_left(order) if order is not None else {}
+        return Seen(message=message, is_known=item.key in known, left=left, order=order)
 
-    def _left(self, key: str, body: bytes) -> dict[str, Decimal]:
-        """Units of each line that edits and refunds have left, as the newest version of the order says."""
+    def _order(self, key: str, body: bytes) -> Order | None:
+        """The newest version of the order, if it can be read."""
         sales_channel = partition_of(key)
         order = FORMATS[self._formats[sales_channel]].read(sales_channel, body)
-        if not isinstance(order, Order):
-            return {}
-        lines = [line for line in order.lines if line.id]
-        return {line.id: line.quantity if line.quantity_left is None else line.quantity_left for line in lines}
+        return order if isinstance(order, Order) else None
 
     def decide(self, state: OrderShipments, message: Any, now: datetime) -> Decision:
         """See `notices`."""

@@ -19,16 +19,17 @@ from msgspec.structs import replace
 
 from connectors.fulfil.changes import Page, Watermark, advance, begin_or_go_on
 from connectors.fulfil.shipments import DROP_SHIPMENTS, SHIPMENTS, DropShipment, Shipment
-from connectors.fulfil.wire import RECORDS_MAX
 from flows.exceptions.kinds import ExceptionCase
 from flows.fulfilment_watcher.bundling import Rules, bundled
 from flows.fulfilment_watcher.gathering import Gathering, Ship, asked, begun, learned, parts_of, ship_of
+from flows.fulfilment_watcher.lateness import LOOK_AFTER
 from flows.fulfilment_watcher.parts import KINDS, ORDERS, Kind, ShipmentCancelled, ShipmentPart, ShipmentSeen, Watch
 from runtime.clock import to_instant
 from runtime.decision import Decision, Effect, EffectDone, EffectExhausted, EffectRefused, Emit, Message, Timer, Write
 from runtime.delivery import digest
 
-SHIPMENTS_PER_PAGE: Final = 200
+SHIPMENTS_PER_PAGE: Final = 400
+"""So many that what is read beside them, such as their parcels, mostly fits into one read of 500."""
 SHARE: Final = "fulfilments"
 QUICK_OVERLAP: Final = timedelta(seconds=30)
 """What a quick sweep reads again: a call, and what clocks differ by."""
@@ -50,7 +51,6 @@ class WatchPolicy(msgspec.Struct, frozen=True, kw_only=True):
     """By sales channel."""
     kinds: tuple[Kind, ...] = KINDS
     page_size: int = SHIPMENTS_PER_PAGE
-    deep_page_size: int = RECORDS_MAX
     deep_every: timedelta = timedelta(minutes=1)
 
 
@@ -76,6 +76,8 @@ class SweepState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     known: dict[str, tuple[str, ...]] = {}
     """Orders that shipments of the page were handed to before: `out-55310` -> keys."""
     gone: tuple[Gone, ...] = ()
+    given_up: tuple[int, ...] = ()
+    """Sales of which the page has a cancelled shipment: something of them may never be shipped."""
     last_id: int = 0
     complete: bool = False
     answered_at: datetime | None = None
@@ -165,8 +167,8 @@ def _begin(state: SweepState, now: datetime, policy: WatchPolicy) -> Decision:
 
 
 def _ask_page(state: SweepState, mark: Watermark, now: datetime, policy: WatchPolicy) -> tuple[Watermark, Effect]:
-    kind, is_quick = state.kind, state.resting is not None
-    mark, changes = begin_or_go_on(mark, now, limit=policy.page_size if is_quick else policy.deep_page_size)
+    kind = state.kind
+    mark, changes = begin_or_go_on(mark, now, limit=policy.page_size)
     model = SHIPMENTS if kind == "out" else DROP_SHIPMENTS
     return mark, model.changed(replace(changes, states=_READ[kind])).effect(SHARE)
 
@@ -179,6 +181,7 @@ def _page(state: SweepState, page: PageSeen, now: datetime, policy: WatchPolicy)
         marks=page.marks,
         known=page.known,
         gone=tuple(each for each in gone if each.keys),
+        given_up=tuple(dict.fromkeys(sale for ship in page.cancelled for sale in ship.sales)),
         last_id=page.last_id,
         complete=page.complete,
         answered_at=page.answered_at,
@@ -203,11 +206,14 @@ def _go_on(state: SweepState, now: datetime, policy: WatchPolicy) -> Decision:
     handed = [(each.message.part.shipment, each.key) for each in emits if isinstance(each.message, ShipmentSeen)]
     writes = [Write("put_shipment_order", row) for row in handed]
     writes += [Write("put_shipment_seen", (kind, id_, mark, at)) for id_, mark, at in state.marks]
+    soon = to_instant(now + LOOK_AFTER)
+    writes += [Write("look_unshipped_of_sale", (soon, sale)) for sale in state.given_up]
     page: Page[Any] = Page(rows=(), last_id=state.last_id, complete=state.complete, answered_at=state.answered_at)
     quick_from = advance(state.mark, page, overlap=QUICK_OVERLAP).since
     mark = advance(state.mark, page, overlap=policy.overlap)
     state = replace(
-        state, mark=mark, gathering=None, marks=(), known={}, gone=(), last_id=0, answered_at=None, cases=()
+        state, mark=mark, gathering=None, marks=(), known={}, gone=(), given_up=(), last_id=0, answered_at=None,
+        cases=(),
     )  # fmt: skip
     if mark.began is not None:
         mark, effect = _ask_page(state, mark, now, policy)
@@ -254,6 +260,7 @@ def _stopped(state: SweepState, why: str, now: datetime) -> Decision:
     case = ExceptionCase(kind="shipments.refused", cause=state.kind, sentence=sentence, opened_at=opened_at)
     mark = Watermark(since=state.resting or state.mark.since)
     state = replace(
-        state, mark=mark, resting=None, quick_from=None, gathering=None, marks=(), known={}, gone=(), cases=(case,)
+        state, mark=mark, resting=None, quick_from=None, gathering=None, marks=(), known={}, gone=(), given_up=(),
+        cases=(case,),
     )  # fmt: skip
     return Decision(state=state, timers=(Timer(name="watch", due=now + _AGAIN_AFTER_REFUSAL, message=Watch()),))

@@ -9,6 +9,7 @@ import msgspec
 from msgspec import Meta
 
 from flows.model.outgoing import FlowTarget
+from flows.model.ship_by import ShipWithin
 
 
 class FulfilmentSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,5 +39,7 @@ class FulfilmentSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Whether the sales channel says what it was told; `none` where it cannot, and then *sent* is all that is known."""
     told_within_s: Annotated[float, Meta(gt=0, le=2_592_000)] = 900.0
     """How long after it was sent the sales channel may take to say that it was told."""
+    ship_within: ShipWithin | None = None
+    """How soon orders are to leave that do not say so themselves. Not set: only those that do are watched."""
     since: Annotated[datetime, Meta(tz=True)] | None = None
     """Shipments done before this instant, with its offset, are known and not told. Not set: since the first start."""

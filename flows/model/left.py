@@ -77,6 +77,19 @@ def units_unsaid(order: Order) -> Decimal:
     return gone
 
 
+def units_left(order: Order) -> dict[str, Decimal]:
+    """Units of each line that the sales channel still sells, by line id. Where its format says nothing of a line that
+    is all of them, or none when the order is cancelled.
+    """
+    silent = ZERO if order.cancelled_at is not None else None
+    left: dict[str, Decimal] = {}
+    for line in order.lines:
+        if line.id:
+            unsaid = line.quantity if silent is None else silent
+            left[line.id] = unsaid if line.quantity_left is None else line.quantity_left
+    return left
+
+
 _STATUS = {FinancialStatus.PARTIALLY_REFUNDED: FinancialStatus.PAID}
 
 

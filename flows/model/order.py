@@ -403,6 +403,8 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     financial_status: FinancialStatus = FinancialStatus.UNKNOWN
     fulfilment_status: FulfilmentStatus = FulfilmentStatus.UNSHIPPED
     cancelled_at: datetime | None = None
+    ship_by: datetime | None = None
+    """By when the sales channel has promised that it leaves; None: the source does not say."""
     test: bool = False
     risk: Risk | None = None
     """None: the source does not say."""

@@ -131,6 +131,8 @@ class OrderState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     amount: str = "0"
     currency: str = ""
     placed_at: datetime | None = None
+    ship_by: datetime | None = None
+    """By when the sales channel has promised that it leaves, as the version says that was imported."""
     proof: str = "unproven"
     channel: int | None = None
     """Fulfil's id of the sales channel, once a sale was asked for."""

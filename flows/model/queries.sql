@@ -103,6 +103,61 @@ UPDATE customer SET
   shares_with = NULL
 WHERE id = ?1;
 
+-- name: put_order_tender
+-- A transaction that an order was paid by.
+INSERT INTO order_tender (sales_channel, transaction_id, key, kind, amount, currency) VALUES :rows(6)
+ON CONFLICT (sales_channel, transaction_id, key) DO UPDATE SET
+  kind = excluded.kind, amount = excluded.amount, currency = excluded.currency;
+
+-- name: put_payout
+-- A payout as it stands.
+INSERT INTO payout (key, sales_channel, provider, payout, currency, status, is_statement, received, paid, bank, net, fees,
+  taxes, unexplained, classes, lines, unlinked, verdict, difference, paid_on, expected_on, told_at, run, judged)
+VALUES :rows(24)
+ON CONFLICT (key) DO UPDATE SET
+  status = excluded.status, is_statement = excluded.is_statement, received = excluded.received, paid = excluded.paid,
+  bank = excluded.bank, net = excluded.net, fees = excluded.fees, taxes = excluded.taxes,
+  unexplained = excluded.unexplained, classes = excluded.classes, lines = excluded.lines, unlinked = excluded.unlinked,
+  verdict = excluded.verdict, difference = excluded.difference, paid_on = excluded.paid_on,
+  expected_on = excluded.expected_on, told_at = excluded.told_at, run = excluded.run, judged = excluded.judged;
+
+-- name: put_payout_line
+-- A line of a payout, or what a person has accepted that it says now. A link to an order stays.
+INSERT INTO payout_line (payout, line, kind, currency, amount, fee, tax, gap, net, type, at, source_order, reference,
+  payment, payment_alias, refund, dispute, presentment, rate, mark)
+VALUES :rows(20)
+ON CONFLICT (payout, line) DO UPDATE SET
+  kind = excluded.kind, amount = excluded.amount, fee = excluded.fee, tax = excluded.tax, gap = excluded.gap,
+  net = excluded.net, type = excluded.type, at = excluded.at, source_order = excluded.source_order,
+  reference = excluded.reference, payment = excluded.payment, payment_alias = excluded.payment_alias,
+  refund = excluded.refund, dispute = excluded.dispute, presentment = excluded.presentment, rate = excluded.rate,
+  mark = excluded.mark;
+
+-- name: fill_payout_line
+-- What a later file names of a line and no file has named before: (order, reference, payment, its other id, refund,
+-- dispute, payout's key, line).
+UPDATE payout_line SET
+  source_order = CASE WHEN source_order = '' THEN ?1 ELSE source_order END,
+  reference = CASE WHEN reference = '' THEN ?2 ELSE reference END,
+  payment = CASE WHEN payment = '' THEN ?3 ELSE payment END,
+  payment_alias = CASE WHEN payment_alias = '' THEN ?4 ELSE payment_alias END,
+  refund = CASE WHEN refund = '' THEN ?5 ELSE refund END,
+  dispute = CASE WHEN dispute = '' THEN ?6 ELSE dispute END
+WHERE payout = ?7 AND line = ?8;
+
+-- name: link_payout_line
+-- The order that a line is of: (order's key, payout's key, line).
+UPDATE payout_line SET "order" = ?1 WHERE payout = ?2 AND line = ?3;
+
+-- name: drop_payout_change
+-- A line is told as at first again, or a person has looked: (payout's key, line).
+DELETE FROM payout_line_changed WHERE payout = ?1 AND line = ?2;
+
+-- name: put_payout_change
+-- What a later file says of a line that was told otherwise before.
+INSERT INTO payout_line_changed (payout, line, mark, body) VALUES :rows(4)
+ON CONFLICT (payout, line) DO UPDATE SET mark = excluded.mark, body = excluded.body;
+
 -- name: products
 -- Every product, for the index in memory, and whether it can be on an order: (after product, limit).
 SELECT product, sku, active AND sellable IS NOT 0 FROM catalogue
@@ -565,6 +620,59 @@ INSERT INTO order_shipping (key, sales_channel, state, ordered, shipped, changed
 ON CONFLICT (key) DO UPDATE SET
   state = excluded.state, ordered = excluded.ordered, shipped = excluded.shipped, changed_at = excluded.changed_at;
 
+-- name: put_unshipped
+-- Something of an imported order is to leave; of another sale, anew.
+INSERT INTO unshipped (key, sales_channel, sale, placed_at, promised_at) VALUES :rows(5)
+ON CONFLICT (key) DO UPDATE SET
+  sale = excluded.sale, placed_at = excluded.placed_at, promised_at = excluded.promised_at, look_at = NULL,
+  due_at = NULL, cause = '';
+
+-- name: note_unshipped
+-- What a look found of an order: (look again at, due, cause or '', key).
+UPDATE unshipped SET look_at = ?1, due_at = ?2, cause = ?3 WHERE key = ?4;
+
+-- name: calm_unshipped
+-- An order is not late after all, as far as the sales channel goes: (key).
+UPDATE unshipped SET due_at = NULL, cause = '' WHERE key = ?1;
+
+-- name: look_unshipped
+-- Fulfil is to be asked about an order soon: (instant, key).
+UPDATE unshipped SET look_at = min(coalesce(look_at, ?1), ?1) WHERE key = ?2;
+
+-- name: look_unshipped_of_sale
+-- The same of the order of a sale: (instant, sale).
+UPDATE unshipped SET look_at = min(coalesce(look_at, ?1), ?1) WHERE sale = ?2;
+
+-- name: drop_unshipped
+-- Nothing of an order is to leave any more: (key).
+DELETE FROM unshipped WHERE key = ?1;
+
+-- name: unshipped_due
+-- Orders of a sales channel that Fulfil is to be asked about: those whose time has come, those that are due as promised,
+-- and those that were placed so long ago that they are due by the setting: (sales channel, now, placed until, limit).
+SELECT key, sale, placed_at, promised_at FROM (
+  SELECT key, sale, placed_at, promised_at FROM unshipped WHERE sales_channel = ?1 AND look_at <= ?2
+  UNION ALL
+  SELECT key, sale, placed_at, promised_at FROM unshipped
+  WHERE sales_channel = ?1 AND look_at IS NULL AND promised_at IS NOT NULL AND promised_at <= ?2
+  UNION ALL
+  SELECT key, sale, placed_at, promised_at FROM unshipped
+  WHERE sales_channel = ?1 AND look_at IS NULL AND promised_at IS NULL AND placed_at <= ?3
+) LIMIT ?4;
+
+-- name: unshipped_late
+-- Orders that have not left by the time that was promised: sales channel, cause, how many, and since when the first.
+SELECT sales_channel, cause, count(*), min(due_at) FROM unshipped WHERE cause <> '' GROUP BY sales_channel, cause;
+
+-- name: overdue_listed
+-- Those that are cases, the longest overdue first: (sales channel or '', due after, limit, and of that instant those after
+-- this key; NULL: none).
+SELECT u.key, u.sales_channel, o.reference, u.due_at, u.cause, c.amount, c.currency, c.sentence
+FROM unshipped u JOIN exception_case c ON c.subject = u.key AND c.kind = 'shipment.overdue' AND c.closed_at IS NULL
+LEFT JOIN order_view o ON o.key = u.key
+WHERE u.cause <> '' AND (?1 = '' OR u.sales_channel = ?1) AND (u.due_at > ?2 OR u.due_at = ?2 AND u.key > ?4)
+ORDER BY u.due_at, u.key LIMIT ?3;
+
 -- name: fulfilments_held
 -- Held notices: (after row, limit); row and order.
 SELECT rowid, key FROM fulfilment WHERE state = 'held' AND rowid > ?1 ORDER BY rowid LIMIT ?2;
@@ -841,6 +949,11 @@ SELECT cause, count(*), sum(units) FROM stock_drift WHERE sales_channel = ?1 AND
 SELECT sku, location, reported, published, expected, units FROM stock_drift WHERE sales_channel = ?1 AND cause = ?2
 ORDER BY units DESC, sku LIMIT ?3;
 
+-- name: stock_drift_places
+-- Locations that nothing is published for, and what a sales channel shows there: (sales channel, limit).
+SELECT location, count(*), sum(units) FROM stock_drift WHERE sales_channel = ?1 AND cause = 'location'
+GROUP BY location ORDER BY sum(units) DESC, location LIMIT ?2;
+
 -- name: stock_undersold
 -- What could be sold, and a sales channel shows as sold out, since before an instant: (sales channel, instant, limit).
 SELECT sku, expected, since FROM stock_drift
@@ -1050,3 +1163,62 @@ ON CONFLICT (key, kind, name) DO UPDATE SET target = excluded.target, amount = e
 -- What went to suspense in the create of a sale, the latest first: (before, limit).
 SELECT at, key, sales_channel, order_reference, kind, name, target, amount, currency, approved_by FROM suspended
 WHERE at < ?1 ORDER BY at DESC, key, kind, name LIMIT ?2;
+
+-- name: orders_here
+-- Of these orders, those that were decided on: (:keys).
+SELECT key FROM order_view WHERE key IN (:keys);
+
+-- name: orders_numbered
+-- Orders of a sales channel by the numbers that people say: (sales channel, :keys).
+SELECT reference, key FROM order_view WHERE sales_channel = ? AND reference IN (:keys);
+
+-- name: order_tenders
+-- Orders of a sales channel by the transactions that paid them: (sales channel, :keys).
+SELECT transaction_id, key FROM order_tender WHERE sales_channel = ? AND transaction_id IN (:keys);
+
+-- name: payout_lines_known
+-- Of some lines of a payout what is kept: (payout's key, :keys).
+SELECT line, mark, net, source_order, reference, payment, payment_alias, refund, dispute FROM payout_line
+WHERE payout = ? AND line IN (:keys);
+
+-- name: payout_lines_changed
+-- The lines of a payout that were told otherwise, both ways: (payout's key).
+SELECT c.body, l.* FROM payout_line_changed c JOIN payout_line l ON l.payout = c.payout AND l.line = c.line
+WHERE c.payout = ?1 ORDER BY c.line;
+
+-- name: payout_lines_unlinked
+-- Lines that should have an order and have none: (payout's key, after line, limit).
+SELECT line, kind, net, source_order, reference, payment, payment_alias, refund FROM payout_line
+WHERE payout = ?1 AND line > ?2 AND "order" IS NULL AND kind IN ('sale', 'refund', 'dispute', 'dispute_reversal')
+ORDER BY line LIMIT ?3;
+
+-- name: payout_lines_elsewhere
+-- Lines of a payout that are in another one of the same provider, too: (payout's key, sales channel, provider, limit).
+SELECT l.line, o.payout, l.net FROM payout_line l JOIN payout_line o ON o.line = l.line AND o.payout <> l.payout
+JOIN payout p ON p.key = o.payout
+WHERE l.payout = ?1 AND p.sales_channel = ?2 AND p.provider = ?3 ORDER BY l.line, o.payout LIMIT ?4;
+
+-- name: payouts_listed
+-- Payouts, the latest day first: (sales channel or '', verdict or '', limit).
+SELECT * FROM payout WHERE (?1 = '' OR sales_channel = ?1) AND (?2 = '' OR verdict = ?2)
+ORDER BY paid_on DESC, key LIMIT ?3;
+
+-- name: payouts_named
+-- Payouts by their key, or by the provider's id: (text).
+SELECT * FROM payout WHERE key = ?1 OR payout = ?1 ORDER BY key LIMIT 20;
+
+-- name: payouts_of_run
+-- How many payouts an import has judged: (run).
+SELECT count(*) FROM payout WHERE run = ?1 AND judged = 1;
+
+-- name: payout_lines_listed
+-- Lines of a payout with their orders and sales, in order: (payout's key, after line, limit).
+SELECT l.line, l.kind, l.currency, l.amount, l.fee, l.tax, l.gap, l.net, l.type, l.at, l.source_order, l.reference,
+  l.payment, l.payment_alias, l.refund, l.dispute, l.presentment, l.rate, l."order", o.reference, o.sale, o.sale_number
+FROM payout_line l LEFT JOIN order_view o ON o.key = l."order"
+WHERE l.payout = ?1 AND l.line > ?2 ORDER BY l.line LIMIT ?3;
+
+-- name: payout_lines_of_order
+-- What payouts have of an order: (order's key).
+SELECT p.provider, p.payout, p.status, l.line, l.kind, l.currency, l.amount, l.fee, l.tax, l.net, l.at
+FROM payout_line l JOIN payout p ON p.key = l.payout WHERE l."order" = ?1 ORDER BY l.at, l.line LIMIT 100;

@@ -18,6 +18,7 @@ import msgspec
 
 from flows.model.money import ZERO, Money, digits_of, exactly, quotient
 from flows.model.order import Amount, Order, Payment, PaymentKind, PaymentStatus, Refund, Tender
+from runtime.decision import Write
 
 RATE_DIGITS = 10
 """Digits after the point of an exchange rate that is told."""
@@ -175,3 +176,18 @@ def _of_it(authorisation: TenderEvent, tenders: Sequence[TenderEvent], kind: Pay
 def day_of(moment: datetime, zone: str) -> date:
     """The accounting day of an instant: in the time zone of finance's company (rule 20)."""
     return moment.astimezone(ZoneInfo(zone)).date()
+
+
+def tender_rows(key: str, order: Order) -> tuple[Write, ...]:
+    """A row for each payment that its sales channel names, so that payouts find their orders.
+
+    Payments that were derived from a status have no ids.
+    """
+    return tuple(
+        Write(
+            "put_order_tender",
+            (order.sales_channel, each.id, key, each.kind.value, str(each.amount.amount), each.amount.currency),
+        )
+        for each in order.payments
+        if each.id and not each.derived
+    )

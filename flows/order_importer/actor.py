@@ -18,7 +18,9 @@ from flows.model.order import Order
 from flows.model.order_state import OrderState, Status, announce_order, order_rows
 from flows.model.proof import prove
 from flows.model.skus import SkuIndex, folded
+from flows.model.tenders import tender_rows
 from flows.model.units import unit_rows
+from flows.model.unshipped import unshipped_rows
 from flows.order_importer.decision import decide
 from flows.order_importer.first_orders import FirstOrders, customer_rows
 from flows.order_importer.linking import LOOK_UPS, Links, linked
@@ -245,7 +247,9 @@ class OrderImporter:
         if isinstance(message, OrderPresented):
             name = message.order.sales_channel
             settings = self._sales_channels[name]
-            return presented(state, message, now, settings.sale, settings.gate, self._policies[name])
+            decision = presented(state, message, now, settings.sale, settings.gate, self._policies[name])
+            rows = tender_rows(f"{name}/{message.order.order_id}", message.order)
+            return msgspec.structs.replace(decision, writes=(*decision.writes, *rows)) if rows else decision
         if isinstance(message, OrderPatched):
             return patched_by_person(state, message, now, self._decided)
         if state.linking is not None or state.given_up or isinstance(message, LinkOrder):
@@ -285,6 +289,8 @@ class OrderImporter:
         rows = order_rows(key, before, after, now)
         if self._policy.counts_units:
             rows = [*rows, *unit_rows(key, before, after, now)]
+        if self._sales_channels[partition_of(key)].fulfilments is not None:
+            rows = [*rows, *unshipped_rows(key, before, after)]
         if after.customer or before.customer:
             rows = [*rows, *customer_rows(key, before, after, to_instant(now))]
         return rows

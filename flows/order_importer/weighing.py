@@ -94,6 +94,7 @@ def _weigh(
         amount=str(total.amount),
         currency=total.currency,
         placed_at=order.placed_at,
+        ship_by=order.ship_by,
         proof="proven" if message.proof.holds else "contradicted",
         channel=state.channel,
         order_id=state.order_id,

@@ -23,7 +23,7 @@ from connectors.fulfil.changes import Changes
 from connectors.fulfil.changes import Page as ShipmentPage
 from connectors.fulfil.models import Find, Ids
 from connectors.fulfil.sales import ShippedLine
-from connectors.fulfil.shipments import DropShipment, Package, Shipment, Tracking
+from connectors.fulfil.shipments import DropShipment, Package, Shipment
 from connectors.fulfil.stock import StockMove
 from connectors.fulfil.typed import Reference
 from connectors.patchworks.fulfilments import read_fulfilments
@@ -49,6 +49,9 @@ from flows.model.fulfilments import FulfilmentSettings
 from flows.model.outgoing import FlowTarget
 from flows.model.schema import ORDERS as SCHEMA
 from flows.run_follower import RunFollower
+from flows.unshipped import KEY as UNSHIPPED_KEY
+from flows.unshipped import NAME as UNSHIPPED
+from flows.unshipped import LookForUnshipped, Unshipped, UnshippedPolicy
 from runtime.breaker import Breaker
 from runtime.budget import Budget
 from runtime.clock import to_datetime
@@ -82,7 +85,6 @@ class Depot:
         self.shipments: dict[int, Shipment] = {}
         self.drops: dict[int, DropShipment] = {}
         self.packages: dict[int, Package] = {}
-        self.trackings: dict[int, Tracking] = {}
         self.visible_from: dict[int, datetime] = {}
         """Shipments that are committed late, and when."""
         self.calls: Counter[str] = Counter()
@@ -135,8 +137,9 @@ class Depot:
         boxes = []
         for parcel in range(parcels):
             tracking, box = self.id(), self.id()
-            self.trackings[tracking] = Tracking(id=tracking, tracking_number=f"T{id_}-{parcel}")
-            self.packages[box] = Package(id=box, shipment=Reference(model, id_), tracking=tracking)
+            self.packages[box] = Package(
+                id=box, shipment=Reference(model, id_), tracking=tracking, tracking_number=f"T{id_}-{parcel}"
+            )
             boxes.append(box)
         common: dict[str, Any] = {
             "id": id_, "number": f"CS{id_}", "create_date": now, "write_date": now, "effective_date": now.date(),
@@ -152,6 +155,15 @@ class Depot:
         self.visible_from[id_] = now + timedelta(seconds=late_s)
         return id_
 
+    def gives_up(self, line_id: int, units: int) -> None:
+        """The warehouse does not find so many units of a line, and will not ship them."""
+        move, line = self.id(), self.lines[line_id]
+        self.moves[move] = StockMove(
+            id=move, product=line.product, quantity=Decimal(units), origin=Reference("sale.line", line_id),
+            state="cancel",
+        )  # fmt: skip
+        self.lines[line_id] = msgspec.structs.replace(line, moves=(*(line.moves or ()), move), sale_state="done")
+
     def changes(self, shipment: int, **to: Any) -> None:
         """Somebody changes a shipment."""
         table: dict[int, Any] = self.drops if shipment in self.drops else self.shipments  # type: ignore[assignment]
@@ -162,8 +174,7 @@ class Depot:
         box = next(
             each for each in self.packages.values() if each.shipment is not None and each.shipment.id == shipment
         )
-        assert box.tracking is not None
-        self.trackings[box.tracking] = Tracking(id=box.tracking, tracking_number=number)
+        self.packages[box.id] = msgspec.structs.replace(box, tracking_number=number)
         self.changes(shipment)
 
     # -- what it answers -----------------------------------------------------------------------------------------------
@@ -187,8 +198,8 @@ class Depot:
                 return self._find(self.lines, body, lambda line: line.sale)
             case "find_packages":
                 return self._find(self.packages, body, lambda box: str(box.shipment))
-            case "read_trackings":
-                return self._read(self.trackings, body)
+            case "read_shipments":
+                return self._read(self.shipments, body)
         raise Refused(f"no such call: {kind}", code="404")
 
     async def look(self, kind: str, body: bytes) -> None:
@@ -281,24 +292,27 @@ async def no_levels() -> tuple[str, ...]:
 class World:
     """One process. Leaving its block is a crash."""
 
-    def __init__(self, journal: Journal, depot: Depot, hub: Hub, settings: FulfilmentSettings) -> None:
+    def __init__(
+        self, journal: Journal, depot: Depot, hub: Hub, settings: FulfilmentSettings, policy: WatchPolicy | None
+    ) -> None:
         self.journal, self.depot, self.hub, self.settings = journal, depot, hub, settings
         self.events: list[Any] = []
         emit = self.events.append
-        policy = WatchPolicy(
+        policy = policy or WatchPolicy(
             every=timedelta(seconds=10),
             overlap=timedelta(minutes=1),
             sales_channels={CHANNEL: ("web", settings.since)},
             page_size=10,
-            deep_page_size=10,
             deep_every=timedelta(seconds=30),
         )
+        looks = UnshippedPolicy(every=timedelta(minutes=1), sales_channels={"web": settings.ship_within})
         self.engine = Engine(
             journal,
             [
                 *(Sink(), ExceptionDesk(emit), RunFollower(emit)),
                 FulfilmentWatcher(policy, journal, emit),
-                OrderFulfilments({"web": settings}, {"web": "shopify"}, journal, emit),
+                OrderFulfilments({"web": settings}, {"web": "seamline"}, journal, emit),
+                Unshipped(looks, journal, emit),
                 FlowStartsActor({FLOW: ("fulfilments", settings.flow)}, journal, emit, unsettled=no_levels),
             ],
             [self._outside(depot), self._outside(hub)],
@@ -326,16 +340,23 @@ class World:
         await self.engine.post(NAME, watch_key("out"), Watch())
         await self.engine.post(NAME, watch_key("drop"), Watch())
         await self.engine.post(NAME, held_key(), LookAtHeld())
+        await self.engine.post(UNSHIPPED, UNSHIPPED_KEY, LookForUnshipped())
         self.engine.supervise(self.supervisor)
 
     async def knows(self, *orders: str) -> None:
-        """These orders have been received."""
-        deliveries = []
+        """These orders have been received; nobody can read them."""
         for order in orders:
-            body = msgspec.json.encode({"id": order})
-            now = self.journal.clock.now()
-            deliveries.append(Delivery(key=f"web/{order}", version="", digest=digest(body), body=body, received_at=now))
-        await self.engine.accept(deliveries, Sink.name)
+            await self.receives(order)
+
+    async def receives(self, order: str, **fields: Any) -> None:
+        """An order comes, with these fields in Seamline's own schema."""
+        body, now = msgspec.json.encode({"order_id": order, **fields}), self.journal.clock.now()
+        delivery = Delivery(key=f"web/{order}", version="", digest=digest(body), body=body, received_at=now)
+        await self.engine.accept([delivery], Sink.name)
+
+    async def imported(self, order: str, sale: int) -> None:
+        """The order's sale is in Fulfil, and something of it is to leave."""
+        await self.journal.write([("put_unshipped", (f"web/{order}", "web", sale, self.journal.clock.now(), None))])
 
     async def says(self, *rows: Any) -> None:
         """The sales channel says what it has."""
@@ -367,13 +388,15 @@ class World:
 
 
 @contextlib.asynccontextmanager
-async def process(store: Path, depot: Depot, hub: Hub, settings: FulfilmentSettings = TOLD) -> AsyncIterator[World]:
-    """A process over this store."""
+async def process(
+    store: Path, depot: Depot, hub: Hub, settings: FulfilmentSettings = TOLD, *, policy: WatchPolicy | None = None
+) -> AsyncIterator[World]:
+    """A process over this store; it watches with small pages unless there is another policy."""
     clock = VirtualClock(asyncio.get_running_loop())
     depot.clock = hub.clock = clock
     events: list[Any] = []
     async with opened(store, clock, events.append, (SCHEMA,), threads=False) as journal:
-        world = World(journal, depot, hub, settings)
+        world = World(journal, depot, hub, settings, policy)
         world.supervisor.add("journal", journal.writer.run)
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(world.supervisor.run)

@@ -36,7 +36,7 @@ async def refreshed(world: World, count: int = 1) -> None:
     async def over() -> bool:
         return world.count("catalogue.refreshed") >= count
 
-    await world.until(over, within_s=2 * _HOUR_S)
+    await world.until(over, within_s=2 * _HOUR_S, every_s=10.0)
 
 
 def test_an_alias_releases_its_orders_in_order_of_purchase_and_outlasts_a_crash(tmp_path: Path) -> None:

@@ -61,8 +61,8 @@ def test_an_idle_poll_costs_one_call_for_each_kind(tmp_path: Path) -> None:
     story(main)
 
 
-def test_failure_case_8_a_late_commit_inside_the_overlap_is_seen(tmp_path: Path) -> None:
-    """Written now, visible 40 seconds later, when several polls have gone by."""
+def test_a_late_commit_inside_the_overlap_is_seen(tmp_path: Path) -> None:
+    """Failure case 8: written now, visible 40 seconds later, when several polls have gone by."""
 
     async def main() -> None:
         depot, hub = Depot(), Hub()
@@ -160,8 +160,8 @@ def test_a_lost_answer_is_looked_for_and_a_possible_repeat_is_counted(tmp_path: 
     story(main)
 
 
-def test_failure_case_27_a_held_notice_goes_when_the_carrier_is_mapped_after_a_restart(tmp_path: Path) -> None:
-    """Nobody has to release it."""
+def test_a_held_notice_goes_when_the_carrier_is_mapped_after_a_restart(tmp_path: Path) -> None:
+    """Failure case 27: nobody has to release it."""
 
     async def main() -> None:
         depot, hub = Depot(), Hub()
@@ -216,6 +216,46 @@ def test_what_is_sent_and_not_told_becomes_a_case_that_the_sales_channel_ends(tm
             await world.says({"order_id": "1001", "tracking": numbers})
             await world.until(told=1)
             assert await world.cases() == []
+
+    story(main)
+
+
+MUGS = {
+    "id": "1001-0", "sku": "SKU-1", "title": "Mug", "quantity": "3", "unit_price": "10.00", "gross": "30.00",
+}  # fmt: skip
+ORDER = {
+    "placed_at": "2026-11-20T09:00:00Z", "currency": "EUR", "taxes_included": True, "total": "30.00", "lines": [MUGS],
+}  # fmt: skip
+
+
+def test_units_that_the_warehouse_gives_up_are_a_case_until_the_sales_channel_refunds_them(tmp_path: Path) -> None:
+    """Found minutes after the rest has left, with a crash in the middle of the look; nobody had promised a day."""
+
+    async def main() -> None:
+        depot, hub = Depot(), Hub()
+        silent = msgspec.structs.replace(TOLD, evidence="none")
+        async with process(tmp_path / "s.db", depot, hub, silent) as world:
+            await world.receives("1001", **ORDER)
+            (line,) = depot.sale("1001", 3)
+            await world.imported("1001", depot.lines[line].sale or 0)
+            depot.gives_up(line, 2)
+            depot.ships([(line, 1)])
+            await world.until(sent=1)
+            assert await world.cases() == []
+            depot.takes_s = 20.0
+            with anyio.move_on_after(300):
+                while depot.calls["find_shipped_lines"] < 2:
+                    await anyio.sleep(1)
+        depot.takes_s = 0.05
+        async with process(tmp_path / "s.db", depot, hub, silent) as world:
+            await anyio.sleep(60)
+            assert await world.cases() == [("units.cancelled", "web/1001")]
+            assert await world.sql("SELECT amount, currency FROM exception_case") == [("20.00", "EUR")]
+            refund = {"id": "r1", "amount": "20.00"}
+            await world.receives("1001", **ORDER, updated_at="2026-11-21T09:00:00Z", refunds=[refund])
+            await anyio.sleep(620)
+            assert await world.cases() == []
+            assert await world.sql("SELECT key FROM unshipped") == []
 
     story(main)
 

@@ -266,7 +266,7 @@ def test_a_poll_that_is_refused_says_so_and_the_next_one_ends_the_case(tmp_path:
 
 
 @pytest.mark.timeout(180)
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=settings().max_examples // 8, deadline=None)
 @given(seed=st.integers(0, 10_000), crashes=st.integers(0, 3), skew_s=st.integers(-60, 60))
 def test_after_quiescence_each_order_is_known_exactly_once(seed: int, crashes: int, skew_s: int) -> None:
     """Late commits, edits between pages and in bulk, failures, pushes or none, crashes, a clock that is off: each

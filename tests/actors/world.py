@@ -343,11 +343,13 @@ class World:
         """Anything else that is on disk."""
         return await self.journal.reading.run(lambda connection: connection.execute(query, row).fetchall())
 
-    async def until(self, holds: Callable[[], Awaitable[Any]], within_s: float = 3_600.0) -> None:
+    async def until(
+        self, holds: Callable[[], Awaitable[Any]], within_s: float = 3_600.0, every_s: float = 0.25
+    ) -> None:
         """Let time pass until something holds."""
         with anyio.fail_after(within_s):
             while not await holds():
-                await anyio.sleep(0.25)
+                await anyio.sleep(every_s)
 
     async def until_catalogue(self) -> None:
         """Until Fulfil's products are known, and no page is under way."""

@@ -62,6 +62,22 @@ def test_stock_fields_are_floats_and_follow_the_locations_context(open_door: Ope
     assert isinstance(figures(door)[0], float)
 
 
+def test_goods_that_go_to_another_warehouse_are_moves_of_that_moment(open_door: Open) -> None:
+    """Facts 8.7: a stock.shipment.internal; only what lies free can go."""
+    door = open_door(warehouses=TWO_WAREHOUSES)
+    receive(door, quantity=10)
+    place(door)
+    goods = [{"sku": "MUG-BLUE", "quantity": 4}]
+    transfer = {"event": "transfer", "goods": goods, "from_warehouse": MAIN, "to_warehouse": SECOND}
+    (move,) = door.control("play", transfer)["moves"]
+    assert (figures(door, locations=[MAIN]), figures(door, locations=[SECOND])) == ((6.0, 4.0), (4.0, 4.0))
+    (row,) = door.result("stock.move", "read", [move], ["state", "shipment", "quantity"])
+    assert (row["state"], row["shipment"], row["quantity"]) == ("done", None, 4.0)
+    goods[0]["quantity"] = 7
+    url = f"{door.url}/sandbox/play"
+    assert door.session.post(url, json=transfer, timeout=10).status_code == 409
+
+
 def test_a_zone_is_a_location_of_its_own(door: Door) -> None:
     """Facts 2: ids in `locations` may be warehouses or zones."""
     receive(door)

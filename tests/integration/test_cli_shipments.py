@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -48,6 +49,32 @@ def test_shipments_are_listed_page_by_page(seamline: Type) -> None:
         said = seamline(*shlex.split(more[1]))
         shown += said.rows
     assert shown == whole
+
+
+def test_what_is_overdue_is_listed_the_longest_first(
+    seamline: Type, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Page by page, with cause and amount; what is due and was not looked at, or is no case any more, is not in it."""
+    path = tmp_path / "store.db"
+    monkeypatch.setenv("SEAMLINE__STORE__PATH", str(path))
+    rows: list[Any] = []
+    for n in range(5):
+        key, due = f"web/100{n}", AT - n * 3_600_000_000
+        rows.append(("put_unshipped", (key, "web", 900 + n, AT, None)))
+        if n:
+            rows.append(("note_unshipped", (None, due, "no stock", key)))
+        if n < 4:
+            case = (f"f{n}", "shipment.overdue", key, "no stock", f"{n} x MUG was to leave", "operations")
+            rows.append(("open_case", (*case, "12.50", "USD", due, AT)))
+    fill(path, *rows)
+    listed = seamline(*beside("shipments", "overdue", "--json")).data
+    assert [(row["key"], row["cause"], row["amount"]) for row in listed] == [
+        (f"web/100{n}", "no stock", "12.50") for n in (3, 2, 1)
+    ]
+    paged = seamline(*beside("shipments", "overdue", "--limit", "2"))
+    more = re.search(r"^more: seamline (.+)$", paged.err, re.MULTILINE)
+    assert more is not None
+    assert [row[1] for row in paged.rows + seamline(*shlex.split(more[1])).rows] == [row["key"] for row in listed]
 
 
 @pytest.mark.usefixtures("store")

@@ -17,7 +17,8 @@ from aiohttp import web
 from connectors.http import Session, outgoing
 from connectors.patchworks.sandbox import open_sandbox
 from flows.demo.hub import Hub
-from flows.demo.settings import EVENTS, POLLS, WEB_EVENTS, WEB_MISTAKEN, Keys, hub_config, stalled
+from flows.demo.hub_settings import EVENTS, POLLS, WEB_EVENTS, WEB_MISTAKEN, hub_config, stalled
+from flows.demo.keys import Keys
 from flows.demo.stories import Wanted, day
 from flows.demo.world import DemoFailed
 from flows.formats import FORMATS

@@ -12,6 +12,7 @@ import anyio
 import pytest
 
 from connectors.patchworks.sandbox import Batch, FlowSeed, Send
+from flows.reading import reading
 from tests.contracts.patchworks_sandbox import LAMP, MUG
 from tests.integration.beside_patchworks import ORDERS, Both, both
 from tests.integration.running import INTAKE_KEY, TOKEN, Running
@@ -113,7 +114,9 @@ async def warehouse(directory: Path, *, more: str = "", orders: int = 1) -> Asyn
     """Everything, with orders that are in Fulfil, and enough in stock."""
     async with both(directory, flows=(ORDERS, OUT)) as world:
         also = TOLD.replace("{more}", more)
-        async with world.seamline(recovery=False, also=also, fulfil="fulfilments_every_s = 0.2") as at:
+        async with world.seamline(
+            recovery=False, also=also, fulfil="fulfilments_every_s = 0.2\nunshipped_every_s = 0.3"
+        ) as at:
             await world.open_door(at)
             for sku in (MUG.sku, LAMP.sku):
                 await at.sandbox("play", {"event": "count", "sku": sku, "quantity": 100})
@@ -134,8 +137,8 @@ async def test_a_shipment_is_told_with_its_lines_numbers_and_carrier(tmp_path: P
         await at.until("told")
 
 
-async def test_failure_case_26_three_parcels_partial_shipments_and_a_corrected_number(tmp_path: Path) -> None:
-    """Two shipments of one order: each with its lines and numbers; a correction is an update, and never a repeat."""
+async def test_three_parcels_partial_shipments_and_a_corrected_number(tmp_path: Path) -> None:
+    """Failure case 26: two shipments, each with its lines and numbers; a correction is an update, never a repeat."""
     async with warehouse(tmp_path) as (at, (order,)):
         sale = (await at.at.books())[order]
         line = max(sale["lines"], key=lambda each: Decimal(each["quantity"]))
@@ -154,8 +157,8 @@ async def test_failure_case_26_three_parcels_partial_shipments_and_a_corrected_n
         assert await at.at.cases() == []
 
 
-async def test_failure_case_27_an_unmapped_carrier_is_held_and_everything_else_goes_on(tmp_path: Path) -> None:
-    """With operations, grouped by the carrier's name; coverage drops; the pull route has what was told alone."""
+async def test_an_unmapped_carrier_is_held_and_everything_else_goes_on(tmp_path: Path) -> None:
+    """Failure case 27: grouped by the carrier's name; coverage drops; the pull route has what was told alone."""
     async with warehouse(tmp_path, orders=2) as (at, (mapped, unmapped)):
         await at.plays(
             {"event": "ship", "order": unmapped, "carrier_service": "nobody_next_day"},
@@ -171,6 +174,35 @@ async def test_failure_case_27_an_unmapped_carrier_is_held_and_everything_else_g
         await at.at.app.standing.look()
         assert at.at.app.standing.coverage() in ([(["web"], 0.5)], [])
         assert at.at.app.standing.untold()[0][1] == 2
+
+
+async def test_what_has_not_left_in_time_is_a_case_with_its_cause_until_it_leaves(tmp_path: Path) -> None:
+    """Both were to leave within seconds. The look reads them at once; the list names cause and amount."""
+    within = "ship_within = { business_hours = 0.0008, weekdays = ['Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat', 'Sun'] }"
+    async with warehouse(tmp_path, more=within, orders=2) as (at, (held, waits)):
+        await at.plays({"event": "hold", "order": held, "note": "address"})
+        found = {}
+        with anyio.move_on_after(20):
+            while {each.cause for each in found.values()} != {"on hold", "unallocated"}:
+                async with reading(Path(at.at.app.config.store.path)) as store:
+                    found = {each.key: each for each in await store.overdue()}
+                await anyio.sleep(0.1)
+        assert {key: each.cause for key, each in found.items()} == {
+            f"web/{held}": "on hold",
+            f"web/{waits}": "unallocated",
+        }
+        assert all(Decimal(each.amount or 0) > 0 and each.currency == "USD" for each in found.values())
+        await at.at.app.standing.look()
+        assert dict(at.at.app.standing.overdue()) == {("web", "on hold"): 1, ("web", "unallocated"): 1}
+        assert at.at.app.standing.overdue_oldest_s()[0][1] > 0
+        await at.plays(
+            {"event": "unhold", "order": held}, {"event": "ship", "order": held}, {"event": "ship", "order": waits}
+        )
+        with anyio.move_on_after(20):
+            while await at.at.cases():
+                await anyio.sleep(0.05)
+        assert await at.at.cases() == []
+        assert await at.at.app.journal.query("unshipped_due", "web", 1 << 62, 1 << 62, 9) == []
 
 
 async def test_a_person_lets_a_shipment_of_an_unknown_order_be_told(tmp_path: Path) -> None:

@@ -178,4 +178,4 @@ class JournalAgainstModel(RuleBasedStateMachine):
 
 
 TestJournalAgainstModel = pytest.mark.timeout(120)(JournalAgainstModel.TestCase)
-TestJournalAgainstModel.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
+TestJournalAgainstModel.settings = settings(stateful_step_count=30, deadline=None)

@@ -7,8 +7,9 @@ from decimal import Decimal
 import msgspec
 import pytest
 
-from flows.demo.hub import ChannelBooks, ChannelLevel, Deliveries, HubBooks, LevelsTaken
+from flows.demo.hub import ChannelBooks, ChannelLevel, Deliveries, HubBooks, LevelsTaken, NoticesTaken
 from flows.demo.observer import Books, Creates, Fault, Finding, Warehouse
+from flows.demo.parcels import Told
 from flows.demo.scrape import Metrics
 from flows.demo.screen import show_summary
 from flows.demo.shelves import Oversold
@@ -38,8 +39,12 @@ seamline_stock_levels_total{sales_channel="web"} 11
 # TYPE seamline_flow_starts counter
 seamline_flow_starts_total{flow="4320"} 5
 seamline_flow_starts_total{flow="77"} 3
+seamline_flow_starts_total{flow="4330"} 3
 # TYPE seamline_flow_possible_repeats counter
 seamline_flow_possible_repeats_total{flow="4320"} 1
+# TYPE seamline_fulfilment_told_seconds histogram
+seamline_fulfilment_told_seconds_bucket{sales_channel="web",le="+Inf"} 4
+seamline_fulfilment_told_seconds_count{sales_channel="web"} 4
 """
 _ORDERS = [
     {"key": "web/1", "state": "held", "amount": "10.50", "currency": "USD"},
@@ -98,11 +103,13 @@ def _summary() -> Summary:
         attempts={"4310 201": 5, "4410 201": 2, "4310 503": 1, "4310 lost": 3}, accepted=9, distinct=7, keys={}
     )
     levels = (ChannelLevel("MUG", 3), ChannelLevel("LAMP", 0))
-    channels = {"web": ChannelBooks(orders_count=30, sold_beyond_units=4, stock=LevelsTaken(12, 10), levels=levels)}
+    taken = {"stock": LevelsTaken(12, 10), "fulfilments": NoticesTaken(6, 5)}
+    channels = {"web": ChannelBooks(orders_count=30, sold_beyond_units=4, levels=levels, **taken)}
     runs = {
         "4310": {"success": 3, "failure": 1, "retries": 1},
         "4410": {"success": 2, "retries": 0},
         "4320": {"success": 9},
+        "4331": {"success": 2},
     }
     asked = Asked(
         orders=_ORDERS,
@@ -117,6 +124,7 @@ def _summary() -> Summary:
         warehouse=Warehouse(shipped=1, packed=0, on_hold=0, parcels=2, moves=9, ledger_difference=Decimal(0)),
         metrics=Metrics(_COUNTED),
         oversold=Oversold(beyond_told={"web": 4, "outlet": 0}, raced=6, told_too_much=0),
+        told=Told(told=5, held=2, cancelled=1),
         digests={"fulfil": "d" * 64},
     )
     morning = Pace(orders_per_s=1.0, import_p50_s=None, import_p99_s=None)
@@ -155,6 +163,7 @@ def test_the_table_says_in_words_what_happened(capsys: pytest.CaptureFixture[str
         "7 x 201, 1 x 503, 3 answers lost",
         "4, settled by 1 look-ups; 1 answers were lost after the sale was made",
         "11 levels published in 5 starts of flows, 1 of them possible repeats; 2 figures compared",
+        "told 5, untold 0, held 2 (carrier not mapped), 1 of orders that were cancelled there; 4 proven told; 3 starts",
         "beyond what was shown: web 4; sold twice at once: 6; told too much: 0",
         "1 shipments done, 0 packed, 0 on hold; 2 parcels, 9 stock moves",
         "KEEP=1 make demo",

@@ -11,8 +11,9 @@ import pytest
 from connectors.fulfil.sandbox.script import AnyEvent
 from flows.demo.figures import Figures, Line
 from flows.demo.orders import catalogue
+from flows.demo.settings import CARRIER_SERVICES, UNMAPPED_SERVICE
 from flows.demo.stories import Handling
-from flows.demo.warehouse import Due, Handled, arrivals, events
+from flows.demo.warehouse import Due, Handled, arrivals, events, is_parted, part, transfers
 
 
 def _handled(handling: Handling, skus: Sequence[str] = ("A", "B")) -> Handled:
@@ -29,6 +30,8 @@ def _handled(handling: Handling, skus: Sequence[str] = ("A", "B")) -> Handled:
         (Handling.SHORT, ["short_pick", "ship"], Due(shipped=1, parcels=1)),
         (Handling.HELD, ["hold"], Due(on_hold=1)),
         (Handling.PACKED, ["pick", "pack"], Due(packed=1)),
+        (Handling.PARTIAL, ["split"], Due()),
+        (Handling.UNMAPPED, ["ship"], Due(shipped=1, parcels=1)),
     ],
 )
 def test_each_way_of_handling_has_its_events_and_its_due(handling: Handling, names: list[str], due: Due) -> None:
@@ -48,13 +51,25 @@ def test_an_order_of_one_product_is_not_picked_short() -> None:
     assert due == Due(shipped=1, parcels=1)
 
 
+def test_an_order_in_two_parts_leaves_in_two_shipments_with_numbers_of_their_own() -> None:
+    """Each by its id, since both are under way; an order of one piece leaves whole."""
+    handled = _handled(Handling.PARTIAL)
+    assert is_parted(handled)
+    (first, due), (second, _) = (part(handled, shipment, place) for place, shipment in enumerate((81_001, 81_002)))
+    assert due == Due(shipped=1, parcels=1)
+    assert (first["shipment"], second["shipment"], "order" in first) == (81_001, 81_002, False)
+    assert first["parcels"][0]["tracking_number"] != second["parcels"][0]["tracking_number"]
+    assert not is_parted(_handled(Handling.PARTIAL, ["A"]))
+    assert events([_handled(Handling.PARTIAL, ["A"])])[1] == Due(shipped=1, parcels=1)
+
+
 def test_every_event_is_one_that_the_sandbox_knows() -> None:
-    """With exactly its fields; parcels have numbers of their own, and both carriers have work."""
+    """With exactly its fields; parcels have numbers of their own, and every carrier has work."""
     played, _ = events([_handled(handling) for handling in Handling if handling is not Handling.NONE] * 2)
-    played += arrivals(catalogue(1, 30))
+    played += [*arrivals(catalogue(1, 30)), *transfers(catalogue(1, 30))]
     assert len(msgspec.json.decode(msgspec.json.encode(played), type=list[AnyEvent])) == len(played)
     ships = [event for event in played if event["event"] == "ship"]
-    assert len({event["carrier_service"] for event in ships}) == 2
+    assert {event["carrier_service"] for event in ships} == {*CARRIER_SERVICES, UNMAPPED_SERVICE}
     for event in ships:
         numbers = [parcel["tracking_number"] for parcel in event["parcels"]]
         assert len(set(numbers)) == len(numbers)

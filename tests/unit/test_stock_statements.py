@@ -1,4 +1,4 @@
-"""Statements that run for every change of stock find their rows, however many SKUs there are."""
+"""Statements that run for every change of stock, or for what is to leave, find their rows, however many there are."""
 
 from __future__ import annotations
 
@@ -28,6 +28,7 @@ _HOT = (
     ),
     *("reread_units", "forget_units", "end_stock_level", "end_stock_due", "stock_sent", "stock_refused", "see_units"),
     *("fill_units", "sell_units", "due_units_of_order", "stock_drift_of", "stock_to_correct"),
+    *("unshipped_due", "note_unshipped", "calm_unshipped", "look_unshipped", "look_unshipped_of_sale"),
     *_SMALL,
 )
 

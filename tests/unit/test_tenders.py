@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from flows.formats import shopify
 from flows.model.money import Money
 from flows.model.order import Amount, Order, PaymentKind, PaymentStatus, Refund
-from flows.model.tenders import converted, day_of, is_over, is_voided, tenders_of
+from flows.model.tenders import converted, day_of, is_over, is_voided, tender_rows, tenders_of
 from tests.unit.made_orders import both, order, payment, refund, usd
 
 A1 = payment("10.00", id="A1", kind=PaymentKind.AUTHORISATION)
@@ -108,3 +108,11 @@ def test_the_day_is_that_of_finances_company() -> None:
     """Rule 20: 23:30 in UTC is the next day in Auckland."""
     moment = order().placed_at.replace(hour=23, minute=30)
     assert (day_of(moment, "UTC").day, day_of(moment, "Pacific/Auckland").day) == (20, 21)
+
+
+def test_each_payment_that_is_named_is_a_row() -> None:
+    """By the sales channel's own id; a payment that is derived from a status has none."""
+    made = order()
+    rows = tender_rows("web/1", made)
+    assert [write.row[1] for write in rows] == [each.id for each in made.payments if not each.derived]
+    assert all(write.row[0] == made.sales_channel and write.row[2] == "web/1" for write in rows)

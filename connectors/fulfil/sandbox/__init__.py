@@ -15,8 +15,8 @@ Where each thing is:
 
 A script plays what people do, by `POST /sandbox/play`; `script` says what each event takes:
 
-- warehouse: receive, count, allocate, pick, short_pick, pack, ship, hand_over, split, merge, batch, hold, unhold,
-  cancel_shipment, receive_return
+- warehouse: receive, count, transfer, allocate, pick, short_pick, pack, ship, hand_over, split, merge, batch, hold,
+  unhold, cancel_shipment, receive_return
 - carrier: track, retrack
 - desk: process, confirm, change_line, cancel_sale
 - finance: capture, refund, post_payments, close_period

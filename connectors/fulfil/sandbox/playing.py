@@ -36,7 +36,7 @@ class Stage:
                 self.books.transaction.advance(event.seconds)
                 self.operations.run_tasks()
                 return {"now": self.books.now}
-            case script.Receive() | script.Count() | script.CommitLate():
+            case script.Receive() | script.Count() | script.Transfer() | script.CommitLate():
                 return self._stock(event)
             case script.Process() | script.Confirm() | script.CancelSale() | script.ChangeLine():
                 return self._sale(event)
@@ -51,7 +51,7 @@ class Stage:
 
     # -- what lies in the warehouse ------------------------------------------------------------------------------------
 
-    def _stock(self, event: script.Receive | script.Count | script.CommitLate) -> Any:
+    def _stock(self, event: script.Receive | script.Count | script.Transfer | script.CommitLate) -> Any:
         books = self.books
         match event:
             case script.Receive():
@@ -61,12 +61,29 @@ class Stage:
                 _, _, storage = books.stock.zones(self._warehouse(event.warehouse))
                 books.stock.correct(self._product(event.sku), storage, event.quantity)
                 return None
+            case script.Transfer():
+                return self._transfer(event)
             case script.CommitLate():
                 rows = [self.operations.writing.record(self._model(event.model), id_) for id_ in event.ids]
                 for row in rows:
                     row.write_date = Instant(books.now - round(event.seconds * SECOND))
                 return None
         assert_never(event)
+
+    def _transfer(self, event: script.Transfer) -> dict[str, list[int]]:
+        stock = self.books.stock
+        start, end = (stock.zones(self._warehouse(id_))[2] for id_ in (event.from_warehouse, event.to_warehouse))
+        goods = [(self._product(one.sku), one.quantity) for one in event.goods]
+        for (product, quantity), one in zip(goods, event.goods, strict=True):
+            if stock.free(product, start) < quantity:
+                raise UserError(f"Fewer than {quantity} of {one.sku} lie free in the warehouse {event.from_warehouse}.")
+        moves = [
+            stock.add_move(product=product, quantity=quantity, from_location=start, to_location=end)
+            for product, quantity in goods
+        ]
+        for move in moves:
+            stock.finish(move)
+        return {"moves": [move.id for move in moves]}
 
     def _model(self, name: str) -> str:
         if name not in self.operations.schema.models:

@@ -81,6 +81,14 @@ class Count(Event, frozen=True, kw_only=True):
         check(self.quantity, least=0)
 
 
+class Transfer(Event, frozen=True, kw_only=True):
+    """Goods go from the storage of one warehouse to another's: the moves of a stock.shipment.internal, done at once."""
+
+    goods: tuple[Goods, ...]
+    from_warehouse: int
+    to_warehouse: int
+
+
 class Process(Event, frozen=True, kw_only=True):
     """Sales that wait to be processed are processed now (asynchronous processing)."""
 
@@ -247,6 +255,7 @@ class CommitLate(Event, frozen=True, kw_only=True):
 AnyEvent = (
     Receive
     | Count
+    | Transfer
     | Process
     | Confirm
     | CancelSale

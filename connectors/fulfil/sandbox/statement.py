@@ -16,6 +16,8 @@ import msgspec
 from connectors.fulfil.sandbox.books import Books
 from connectors.fulfil.sandbox.encoding import decimal_text
 from connectors.fulfil.sandbox.records import Line, Sale
+from connectors.fulfil.sandbox.shipments import DROP, LISTS, OUT, moves_of, number
+from connectors.fulfil.sandbox.stock_records import Shipment
 
 
 def sale_statement(books: Books, sale: Sale) -> dict[str, Any]:
@@ -44,6 +46,28 @@ def sale_statement(books: Books, sale: Sale) -> dict[str, Any]:
             for line in lines
             if line.shipment_cost is None
         ],
+        "shipments": [
+            _shipment_statement(books, books.shipments[model][id_], {line.id for line in lines})
+            for model in (OUT, DROP)
+            for id_ in getattr(sale, LISTS[model])
+        ],
+    }
+
+
+def _shipment_statement(books: Books, shipment: Shipment, lines: set[int]) -> dict[str, Any]:
+    """What a shipment has, or is to have, of a sale's lines, and by which numbers its parcels are followed."""
+    goods: dict[str, Decimal] = {}
+    for move in moves_of(books, shipment):
+        if move.line in lines and move.state != "cancel":
+            sku = books.products[move.product].code or ""
+            goods[sku] = goods.get(sku, Decimal(0)) + move.quantity
+    carrier = books.carriers.get(books.carrier_of(shipment.carrier_service))
+    return {
+        "number": number(shipment),
+        "state": shipment.state,
+        "carrier": None if carrier is None else carrier.name,
+        "tracking": [books.trackings[id_].tracking_number for id_ in shipment.trackings],
+        "goods": {sku: decimal_text(quantity) for sku, quantity in goods.items()},
     }
 
 

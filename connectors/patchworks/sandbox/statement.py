@@ -22,7 +22,7 @@ _encode = msgspec.json.Encoder(order="deterministic").encode
 
 
 def order_statement(order: Order, *, included: bool) -> dict[str, Any]:
-    """One order: what is sold now, in units and money."""
+    """One order: what is sold now, in units and money, and the parcels that the sales channel was told of."""
     return {
         "id": str(order.id),
         "name": f"#{order.number}",
@@ -35,6 +35,7 @@ def order_statement(order: Order, *, included: bool) -> dict[str, Any]:
         "paid_back": text_of(order.paid_back),
         "refunds": len(order.refunds),
         "fulfilments": len(order.fulfilments),
+        "parcels": sorted((number, each.carrier) for each in order.fulfilments for number, _ in each.tracking),
         "lines": [
             {
                 "id": str(line.id),

@@ -1,0 +1,298 @@
+"""The commands about payouts: what providers say they have paid, imported, listed, shown, and as a table."""
+
+from __future__ import annotations
+
+import os
+import sys
+from decimal import Decimal
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import anyio
+import msgspec
+from cyclopts import App, Parameter
+
+from flows.cli_parts import CONFIG, AsJson, ConfigPath, NotFound, Rows, loaded, read_store
+from flows.screen import csv_rows, harmless, print_json, print_table
+from runtime.errors import SeamlineError, Stop
+
+payouts = App(name="payouts", help="What payment providers have paid out, proven, and tied to orders.")
+
+Verdict = Literal["proven", "contradicted", "unproven"]
+CsvFile = Annotated[Path | None, Parameter(name="--csv", allow_leading_hyphen=True)]
+Flag = Annotated[bool, Parameter(negative="")]
+
+
+class FileRefused(Stop):
+    """A file that is read whole or not at all; the message has the place in it. Exit status 65."""
+
+    exit_status = os.EX_DATAERR
+
+
+class FileMissing(Stop):
+    """The file is not there, or cannot be read. Exit status 66."""
+
+    exit_status = os.EX_NOINPUT
+
+
+@payouts.command(name="import")
+def import_payouts(
+    file: Path,
+    *,
+    sales_channel: str,
+    format_: Annotated[str, Parameter(name="--format")] = "",
+    bank_amount: str = "",
+    time_zone: str = "UTC",
+    encoding: str = "utf-8",
+    dry_run: Flag = False,
+    config: ConfigPath = CONFIG,
+    json: AsJson = False,
+) -> int:
+    """Import a file of payouts: whole, or not at all. The same file again, or one that overlaps, changes nothing.
+
+    Exit status 0 when every payout in it ties, or has nothing to be compared with; 1 when one does not tie or has
+    something unexplained; 65 when the file is refused, with the place in it; 66 when it cannot be read.
+
+    Parameters
+    ----------
+    file
+        As it was downloaded, never saved by a spreadsheet.
+    sales_channel
+        The sales channel, as configured, whose orders were paid.
+    format_
+        Which format it is; recognised by its beginning when it is not given. `seamline payouts formats` lists them.
+    bank_amount
+        The amount of the line in the bank's own statement, as 1234.56; for a file with one payout.
+    time_zone
+        Of times in the file that have none, as Europe/Berlin.
+    encoding
+        Of its text, as latin-1.
+    dry_run
+        Read and prove it, and keep nothing.
+    """
+    from flows import payout_import as importing  # noqa: PLC0415
+    from flows.payout_files import formats_of, opened  # noqa: PLC0415
+    from flows.payouts import PayoutUnreadable  # noqa: PLC0415
+
+    channels = loaded(config, "sales_channels").sales_channels
+    if sales_channel not in channels:
+        there = ", ".join(sorted(channels))
+        raise NotFound(f"there is no sales channel {sales_channel!r}; there are {there}")
+    if not file.is_file():
+        raise FileMissing(f"{file} is no file that can be read")
+    bank, zone = _amount(bank_amount), _zone(time_zone)
+    _known_encoding(encoding)
+    shows = not json and sys.stderr.isatty()
+    readers = formats_of(loaded(config, "payout_formats").payout_formats)
+    try:
+        with opened(file, readers, format_, zone=zone, encoding=encoding) as read:
+            examined = importing.examined_with_bar(read, shows=shows)
+            if bank is not None and len(examined.headers) != 1:
+                raise SeamlineError(f"--bank-amount is of one payout, and the file has {len(examined.headers)}")
+            kept = None
+            if not dry_run:
+                ops, store = loaded(config, "ops"), Path(loaded(config, "store").store.path)
+                send = partial(importing.imported, ops, store, read, examined, sales_channel, bank, shows=shows)
+                kept = anyio.run(send)
+            summary = importing.summary_of(file, read, examined, sales_channel, bank, kept)
+    except PayoutUnreadable as refused:
+        raise FileRefused(f"{file.name}: {harmless(refused)}; nothing of it was imported") from None
+    if json:
+        print_json(summary)
+    for line in [] if json else importing.told_of(summary):
+        print(harmless(line.replace("\t", "  ")) if sys.stdout.isatty() else harmless_tabs(line))
+    return 0 if summary.proven else 1
+
+
+def harmless_tabs(line: str) -> str:
+    """A line of cells that stay apart in a pipe, each harmless."""
+    return "\t".join(map(harmless, line.split("\t")))
+
+
+def _amount(text: str) -> Decimal | None:
+    from flows.model.money import InvalidAmount  # noqa: PLC0415
+    from flows.payouts.parts import amount_in  # noqa: PLC0415
+
+    try:
+        return amount_in(text) if text else None
+    except InvalidAmount as error:
+        raise SeamlineError(f"--bank-amount: {error}") from None
+
+
+def _zone(name: str) -> Any:
+    from flows.payouts.parts import zone_of  # noqa: PLC0415
+
+    try:
+        return zone_of(name)
+    except ValueError as error:
+        raise SeamlineError(f"--time-zone: {error}") from None
+
+
+def _known_encoding(name: str) -> None:
+    try:
+        "".encode(name)
+    except LookupError:
+        raise SeamlineError(f"--encoding: {name!r} is not known; utf-8, latin-1 and cp1252 are") from None
+
+
+@payouts.command
+def formats(*, config: ConfigPath = CONFIG, json: AsJson = False) -> None:
+    """The formats of payout files that are read."""
+    from flows.payout_files import formats_of  # noqa: PLC0415
+
+    found = formats_of(loaded(config, "payout_formats").payout_formats)
+    if json:
+        print_json([{"name": each.name, "provider": each.provider, "about": each.about} for each in found.values()])
+        return
+    print_table(("format", "provider", "of what"), [(each.name, each.provider, each.about) for each in found.values()])
+
+
+@payouts.command(name="list")
+def list_payouts(
+    *,
+    sales_channel: str = "",
+    verdict: Verdict | None = None,
+    limit: Rows = 50,
+    csv: CsvFile = None,
+    config: ConfigPath = CONFIG,
+    json: AsJson = False,
+) -> None:
+    """Payouts, the latest day first.
+
+    Parameters
+    ----------
+    sales_channel
+        Only those of one sales channel.
+    verdict
+        Only those that are proven (lines = reported paid), contradicted, or unproven (nothing to compare with).
+    csv
+        Write them as a table for a spreadsheet into this file; - is standard output.
+    """
+    from flows.reading_payouts import payouts_listed  # noqa: PLC0415
+
+    rows = read_store(
+        config,
+        lambda read: payouts_listed(read, sales_channel=sales_channel, verdict=verdict or "", limit=limit),
+    )
+    if csv is not None:
+        _write_csv(csv, _PAYOUT_HEAD, [_payout_cells(row) for row in rows])
+    elif json:
+        print_json(rows)
+    else:
+        print_table(
+            (
+                "day",
+                "sales channel",
+                "provider",
+                "payout",
+                "status",
+                "lines come to",
+                "paid",
+                "verdict",
+                "off by",
+            ),
+            [
+                (
+                    *(row.paid_on or "", row.sales_channel, row.provider, row.payout, row.status.replace("_", " ")),
+                    *(f"{row.net} {row.currency}", "" if row.paid is None else row.paid, row.verdict),
+                    row.difference or "",
+                )
+                for row in rows
+            ],
+            empty="no payouts like that" if sales_channel or verdict else "no payouts",
+        )
+
+
+_PAYOUT_HEAD = (
+    *("day", "sales channel", "provider", "payout", "status", "received", "currency", "net", "reported paid", "bank"),
+    *("fees", "taxes on fees", "unexplained", "lines", "without order", "verdict", "difference"),
+)
+_LINE_HEAD = (
+    *("payout", "line", "class", "currency", "amount", "fee", "tax on fee", "rest", "net", "type", "at", "order"),
+    *("number", "sale", "payment", "refund", "dispute", "presentment", "rate"),
+)
+
+
+def _payout_cells(row: Any) -> tuple[Any, ...]:
+    return (
+        *(row.paid_on, row.sales_channel, row.provider, row.payout, row.status, "yes" if row.received else "no"),
+        *(row.currency, row.net, row.paid, row.bank, row.fees, row.taxes, row.unexplained, row.lines, row.unlinked),
+        *(row.verdict, row.difference),
+    )
+
+
+def _line_cells(payout: str, row: Any) -> tuple[Any, ...]:
+    return (
+        *(payout, row.line, row.kind, row.currency, row.amount, row.fee, row.tax, row.gap, row.net, row.type, row.at),
+        *(row.order or row.source_order, row.number or row.reference, row.sale_number or row.sale, row.payment),
+        *(row.refund, row.dispute, row.presentment, row.rate),
+    )
+
+
+@payouts.command
+def show(
+    payout: str,
+    *,
+    lines: Flag = False,
+    csv: CsvFile = None,
+    config: ConfigPath = CONFIG,
+    json: AsJson = False,
+) -> None:
+    """How a payout stands: its sums by class, what it is compared with, what is open about it.
+
+    Parameters
+    ----------
+    payout
+        The provider's id of it, or its key as `seamline holds` shows it.
+    lines
+        All of its lines, too.
+    csv
+        Write its lines as a table for a spreadsheet into this file; - is standard output.
+    """
+    from flows.reading_payouts import lines_of, payouts_named  # noqa: PLC0415
+
+    async def ask(read: Any) -> tuple[list[Any], list[Any], list[Any]]:
+        found = await payouts_named(read, payout)
+        if len(found) != 1:
+            return found, [], []
+        wanted = [each async for each in lines_of(read, found[0].key)] if lines or csv is not None else []
+        return found, wanted, list((await read.story(found[0].key)).cases)
+
+    found, wanted, cases = read_store(config, ask)
+    if not found:
+        raise NotFound(f"no payout is known as {payout!r}; `seamline payouts list` shows those that are")
+    if len(found) > 1:
+        raise NotFound(f"{payout!r} may be {', '.join(harmless(row.key) for row in found)}; say which")
+    if csv is not None:
+        _write_csv(csv, _LINE_HEAD, [_line_cells(found[0].payout, row) for row in wanted])
+    elif json:
+        shown = {"lines_listed": wanted} if lines else {}
+        print_json({**msgspec.structs.asdict(found[0]), "cases": cases, **shown})
+    else:
+        _print_payout(found[0], cases)
+        if lines:
+            print()
+            print_table(_LINE_HEAD, [_line_cells(found[0].payout, row) for row in wanted])
+
+
+def _print_payout(row: Any, cases: list[Any]) -> None:
+    fields = [(name, value) for name, value in msgspec.structs.asdict(row).items() if name != "classes"]
+    classes = [(kind.replace("_", " "), f"{amount} {row.currency}") for kind, amount in sorted(row.classes.items())]
+    print_table(("field", "value"), [*fields, *classes])
+    for case in cases:
+        until = "open" if case.closed_at is None else f"closed, {case.closed_how}"
+        print(harmless(f"{case.kind} ({case.owner}, {until}): {case.sentence}"))
+
+
+def _write_csv(path: Path, head: tuple[str, ...], rows: list[tuple[Any, ...]]) -> None:
+    """A table that a spreadsheet opens and never obeys; amounts stay the exact decimals that they are."""
+    if str(path) == "-":
+        csv_rows(sys.stdout, head, rows)
+        return
+    try:
+        with path.open("w", encoding="utf-8", newline="") as file:
+            csv_rows(file, head, rows)
+    except OSError as error:
+        raise SeamlineError(f"{path} cannot be written ({error.strerror})") from None
+    print(f"{path}: {len(rows)} rows", file=sys.stderr)

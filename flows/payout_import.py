@@ -1,0 +1,204 @@
+"""An import of payouts as whoever asked for it sees it: read, sent in pages, followed until it is judged, and told."""
+
+from __future__ import annotations
+
+import secrets
+from decimal import Decimal
+from pathlib import Path
+
+import anyio
+import msgspec
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn
+
+from flows.config import Config
+from flows.control import send_control
+from flows.model.money import Money
+from flows.model.payout_proof import prove_payout
+from flows.payout_files import PayoutFile, examine, pages_of
+from flows.payout_importer import payout_key
+from flows.payouts.examining import Examined
+from flows.reading import reading
+from flows.reading_payouts import PayoutRow, payouts_judged, payouts_named
+from runtime.errors import SeamlineError
+
+_LOOK_EVERY_S = 0.1
+_STILL_FOR_S = 120.0
+"""For how long nothing may be judged before it is said that the process does not go on with it."""
+_FINDINGS_TOLD_MAX = 20
+
+
+class ImportedPayout(msgspec.Struct, frozen=True, kw_only=True):
+    """One payout of a file. Without an import (`dry_run`) nothing is known of orders, and `unlinked` is None."""
+
+    id: str
+    key: str
+    currency: str
+    status: str
+    lines: int
+    net: Decimal
+    paid: Decimal | None
+    bank: Decimal | None
+    verdict: str
+    difference: Decimal
+    equations: tuple[str, ...]
+    classes: dict[str, Decimal]
+    unlinked: int | None = None
+
+
+class ImportSummary(msgspec.Struct, frozen=True, kw_only=True):
+    """What came of a file. `pending`: by currency, what is in no payout yet and is not kept."""
+
+    file: str
+    format: str
+    digest: str
+    dry_run: bool
+    lines: int
+    payouts: tuple[ImportedPayout, ...]
+    findings: dict[str, int]
+    named: tuple[str, ...]
+    """The first of them, with their places."""
+    pending: dict[str, Decimal]
+    left_out: int
+    """How many lines that are."""
+
+    @property
+    def proven(self) -> bool:
+        """Whether no payout contradicts what was paid, and nothing is unexplained."""
+        return all(each.verdict != "contradicted" and not each.classes.get("unexplained") for each in self.payouts)
+
+
+def examined_with_bar(file: PayoutFile, *, shows: bool) -> Examined:
+    """Read the whole file once. `shows` a bar on standard error meanwhile. Raises PayoutUnreadable."""
+    with _progress(shows) as progress:
+        bar = progress.add_task("reading", total=None, lines="")
+        return examine(file, lambda lines: progress.update(bar, lines=f"{lines} lines"))
+
+
+async def imported(
+    config: Config,
+    store: Path,
+    file: PayoutFile,
+    examined: Examined,
+    sales_channel: str,
+    bank: Decimal | None,
+    *,
+    shows: bool,
+) -> dict[str, PayoutRow]:
+    """Send a file that was examined, wait until it is judged, and answer how its payouts stand, by key."""
+    run = await _sent(config, file, examined, sales_channel, bank, shows=shows)
+    await _judged(store, run, len(examined.headers), shows=shows)
+    keys = [payout_key(sales_channel, file.format.provider, payout) for payout in examined.headers]
+    async with reading(store) as read:
+        return {row.key: row for key in keys for row in await payouts_named(read, key)}
+
+
+async def _sent(
+    config: Config, file: PayoutFile, examined: Examined, sales_channel: str, bank: Decimal | None, *, shows: bool
+) -> str:
+    """Send all pages to the running process, each durable before the next; the name of the import.
+
+    A page that was taken is safe; after a failure the same command again sends all of them, which changes nothing.
+    """
+    run, total, done = secrets.token_hex(8), max(1, examined.count), 0
+    with _progress(shows) as progress:
+        bar = progress.add_task("sending", total=float(total), lines="")
+        for page in pages_of(file, examined, sales_channel=sales_channel, run=run, bank=bank):
+            await send_control(config, "payout", {"page": msgspec.json.encode(page).decode()})
+            done += len(page.lines)
+            progress.update(bar, completed=float(done), lines=f"{done} of {total} lines")
+    return run
+
+
+async def _judged(store: Path, run: str, payouts: int, *, shows: bool) -> None:
+    """Wait until every payout of an import is judged. Whoever stops looking stops nothing.
+
+    Raises SeamlineError when the process does not go on with it.
+    """
+    with _progress(shows) as progress:
+        bar = progress.add_task("judging", total=float(payouts), lines="")
+        async with reading(store) as read:
+            count = -1
+            with anyio.move_on_after(_STILL_FOR_S) as patience:
+                while (now := await payouts_judged(read, run)) < payouts:
+                    if now > count:
+                        count, patience.deadline = now, anyio.current_time() + _STILL_FOR_S
+                        progress.update(bar, completed=float(now), lines=f"{now} of {payouts} payouts")
+                    await anyio.sleep(_LOOK_EVERY_S)
+                return
+    raise SeamlineError(
+        f"the process has not gone on with it for {_STILL_FOR_S:.0f} s; is `payout_importer` paused? "
+        "What was sent is kept; `seamline payouts list` shows what came of it"
+    )
+
+
+def summary_of(
+    path: Path,
+    file: PayoutFile,
+    examined: Examined,
+    sales_channel: str,
+    bank: Decimal | None,
+    kept: dict[str, PayoutRow] | None,
+) -> ImportSummary:
+    """What came of a file; `kept` is None when nothing was imported."""
+    found = []
+    for id_, header in examined.headers.items():
+        key, sums = payout_key(sales_channel, file.format.provider, id_), examined.sums(id_)
+        proof, row = prove_payout(header, sums, bank), (kept or {}).get(key)
+        found.append(
+            ImportedPayout(
+                id=id_,
+                key=key,
+                currency=header.currency,
+                status=header.status.value if row is None else row.status,
+                lines=sums.lines if row is None else row.lines,
+                net=sums.net if row is None else row.net,
+                paid=header.paid if row is None else row.paid,
+                bank=bank if row is None else row.bank,
+                verdict=proof.verdict if row is None else row.verdict,
+                difference=proof.difference if row is None else row.difference,
+                equations=tuple(each.sentence for each in proof.equations),
+                classes={kind.value: amount for kind, amount in sums.classes.items()} if row is None else row.classes,
+                unlinked=None if row is None else row.unlinked,
+            )
+        )
+    named = tuple(f"{each.place}: {each.sentence}".removeprefix(": ") for each in examined.findings)
+    return ImportSummary(
+        file=path.name,
+        format=file.format.name,
+        digest=file.digest,
+        dry_run=kept is None,
+        lines=examined.count,
+        payouts=tuple(found),
+        findings=dict(examined.counts),
+        named=named[:_FINDINGS_TOLD_MAX],
+        pending=examined.pending,
+        left_out=examined.left_out,
+    )
+
+
+def told_of(summary: ImportSummary) -> list[str]:
+    """What came of it, in lines."""
+    how = "read, and nothing is kept of it" if summary.dry_run else "imported"
+    lines = [f"{summary.file}: {summary.format}, {summary.lines} lines in {len(summary.payouts)} payouts, {how}"]
+    for each in summary.payouts:
+        paid = "" if each.paid is None else f", reported paid {Money(each.paid, each.currency)}"
+        bank = "" if each.bank is None else f", bank {Money(each.bank, each.currency)}"
+        off = f" by {Money(each.difference, each.currency)}" if each.difference else ""
+        lines.append(
+            f"{each.id}\t{each.status.replace('_', ' ')}\t{each.lines} lines come to "
+            f"{Money(each.net, each.currency)}{paid}{bank}\t{each.verdict}{off}"
+        )
+        if each.unlinked:
+            lines.append(f"{each.id}\t{each.unlinked} of its lines are of no order that is known here")
+    for currency, amount in summary.pending.items():
+        what = f"{summary.left_out} lines, {Money(amount, currency)}"
+        lines.append(f"left out\t{what}, are in no payout yet; import them again when they are")
+    more = sum(summary.findings.values()) - len(summary.named)
+    lines += [f"found\t{each}" for each in summary.named]
+    return [*lines, f"found\tand {more} more"] if more > 0 else lines
+
+
+def _progress(shows: bool) -> Progress:
+    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[lines]}"))
+    return Progress(*columns, console=Console(stderr=True), disable=not shows, transient=True)

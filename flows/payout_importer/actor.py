@@ -1,0 +1,207 @@
+"""The shell of the payout importer: looks up what decisions need, and derives the rows that people list."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+
+from flows.events import PayoutJudged
+from flows.model.cases import announce_cases, case_rows
+from flows.model.messages import Recheck
+from flows.model.money import ZERO, exactly
+from flows.model.payout import LineClass, PayoutLine
+from flows.model.payout_links import Known, Named, numbers_of, orders_of
+from flows.model.payout_proof import is_received, prove_payout
+from flows.model.tariff import TariffSettings
+from flows.payout_importer.decision import decide
+from flows.payout_importer.messages import (
+    NAME,
+    ChangesRead,
+    Judge,
+    KnownLine,
+    Linked,
+    PageMet,
+    PageReceived,
+    PayoutState,
+)
+from runtime.actor import Item
+from runtime.clock import to_instant
+from runtime.decision import Decision, Message, Write
+from runtime.journal.journal import Journal
+
+LINES_PER_STEP = 500
+"""Lines without an order that are looked at in one step."""
+_ELSEWHERE_MAX = 100
+_CONFLICTS_NAMED_MAX = 5
+
+_line = msgspec.json.Decoder(PayoutLine).decode
+
+
+class PayoutImporter:
+    """The actor: reads what is known of lines, of the transactions that paid orders, and of orders."""
+
+    name = NAME
+    message_type = PageReceived | Judge | Recheck
+    state_type = PayoutState
+
+    def __init__(
+        self,
+        journal: Journal,
+        emit: Callable[[Any], None],
+        tariffs: Mapping[str, Mapping[str, TariffSettings]] | None = None,
+    ) -> None:
+        """`tariffs`: sales channel -> provider -> what it agreed to take."""
+        self._journal, self._emit, self._tariffs = journal, emit, tariffs or {}
+
+    def begin(self, key: str) -> PayoutState:
+        """A payout of which nothing was told."""
+        return PayoutState(key=key)
+
+    async def ready(self) -> None:
+        """It can always decide."""
+
+    async def resolve(self, items: Sequence[Item]) -> Sequence[Message | Exception]:
+        """Look up what each decision needs."""
+        return [await self._resolved(item) for item in items]
+
+    async def _resolved(self, item: Item) -> Message:
+        match item.message:
+            case PageReceived(page=page):
+                ids = [line.id for line in page.lines]
+                rows = await self._journal.query_list("payout_lines_known", ids, item.key) if ids else []
+                known = {line: KnownLine(mark, Decimal(net), tuple(names)) for line, mark, net, *names in rows}
+                return PageMet(page=page, known=known)
+            case Judge() as asked:
+                return await self._linked(item.state, asked)
+            case Recheck():
+                return await self._changes(item.key)
+            case other:
+                return other
+
+    async def _changes(self, key: str) -> ChangesRead:
+        rows = await self._journal.query("payout_lines_changed", key)
+        return ChangesRead(before=tuple(line_of(row[1:]) for row in rows), after=tuple(_line(row[0]) for row in rows))
+
+    async def _linked(self, state: PayoutState, asked: Judge) -> Linked:
+        """Find the orders of the next lines that have none."""
+        rows = await self._journal.query("payout_lines_unlinked", state.key, asked.after, LINES_PER_STEP)
+        named = {row[0]: Named(row[3], row[4], tuple(filter(None, row[5:8]))) for row in rows}
+        known = await self._known(state.sales_channel, list(named.values()))
+        links, conflicts, unlinked, amounts = [], list(asked.conflicts), asked.unlinked, [asked.amount]
+        for line, _, net, *_ in rows:
+            orders = orders_of(state.sales_channel, named[line], known)
+            if len(orders) == 1:
+                links.append((line, orders[0]))
+                continue
+            unlinked += 1
+            amounts.append(Decimal(net))
+            if orders and len(conflicts) < _CONFLICTS_NAMED_MAX:
+                conflicts.append(f"{line} leads to several orders: {', '.join(orders)}")
+        complete = len(rows) < LINES_PER_STEP
+        return Linked(
+            asked=asked,
+            links=tuple(links),
+            unlinked=unlinked,
+            amount=_sum(amounts),
+            conflicts=tuple(conflicts),
+            last=rows[-1][0] if rows else asked.after,
+            complete=complete,
+            elsewhere=await self._elsewhere(state) if complete else (),
+        )
+
+    async def _elsewhere(self, state: PayoutState) -> tuple[tuple[str, str, Decimal], ...]:
+        rows = await self._journal.query(
+            "payout_lines_elsewhere", state.key, state.sales_channel, state.provider, _ELSEWHERE_MAX
+        )
+        return tuple((line, other, Decimal(net)) for line, other, net in rows)
+
+    async def _known(self, sales_channel: str, named: Sequence[Named]) -> Known:
+        """What is known of the orders that these may be: three queries, however many there are."""
+        ask = self._journal.query_list
+        keys = sorted({f"{sales_channel}/{each.order}" for each in named if each.order})
+        ids = sorted({id_ for each in named for id_ in each.transactions})
+        numbers = sorted({number for each in named for number in numbers_of(each)})
+        return Known(
+            orders={key for (key,) in await ask("orders_here", keys)} if keys else (),
+            tenders=_grouped(await ask("order_tenders", ids, sales_channel)) if ids else {},
+            numbers=_grouped(await ask("orders_numbered", numbers, sales_channel)) if numbers else {},
+        )
+
+    def decide(self, state: PayoutState, message: Any, now: datetime) -> Decision:
+        """See `decide` of the package."""
+        _, sales_channel, provider, _ = state.key.split("/", 3)
+        return decide(state, message, now, self._tariffs.get(sales_channel, {}).get(provider))
+
+    def project(self, key: str, before: PayoutState, after: PayoutState, now: datetime) -> Sequence[Write]:
+        """The payout as it is listed, and its cases."""
+        rows = case_rows(key, before.cases, after.cases, now, how="the payout ties, or a person has looked")
+        if after == before or after.header is None or after.told_at is None:
+            return rows
+        return [*rows, Write("put_payout", payout_row(after))]
+
+    def announce(self, key: str, before: PayoutState, after: PayoutState) -> None:
+        """Count what was judged, and the cases."""
+        if after.judged and not before.judged and after.header is not None:
+            proof = prove_payout(after.header, after.sums, after.bank)
+            judged = PayoutJudged(
+                sales_channel=after.sales_channel,
+                verdict=proof.verdict,
+                lines=after.sums.lines,
+                unlinked=after.unlinked,
+                key=key,
+            )
+            self._emit(judged)
+        announce_cases(key, before.cases, after.cases, self._emit)
+
+
+def payout_row(state: PayoutState) -> tuple[Any, ...]:
+    """A row of `payout`."""
+    header, sums = state.header, state.sums
+    assert header is not None  # noqa: S101 - looked at by the caller
+    assert state.told_at is not None  # noqa: S101
+    proof = prove_payout(header, sums, state.bank)
+    classes = msgspec.json.encode({kind.value: str(amount) for kind, amount in sorted(sums.classes.items())}).decode()
+    return (
+        state.key, state.sales_channel, state.provider, header.id, header.currency, header.status.value,
+        int(header.is_statement), int(is_received(header, state.bank)), _text(header.paid), _text(state.bank),
+        str(sums.net), str(sums.of(LineClass.FEE)), str(sums.of(LineClass.TAX_ON_FEE)),
+        str(sums.of(LineClass.UNEXPLAINED)), classes, sums.lines, state.unlinked, proof.verdict,
+        str(proof.difference), _day(header.paid_on), _day(header.expected_on), to_instant(state.told_at), state.run,
+        int(state.judged),
+    )  # fmt: skip
+
+
+def line_of(row: Sequence[Any]) -> PayoutLine:
+    """A row of `payout_line` as the line that it was made of."""
+    payout, line, kind, currency, *amounts = row[:9]
+    amount, fee, tax, gap, net = map(Decimal, amounts)
+    type_, at, order, reference, payment, payment_alias, refund, dispute, presentment, rate = row[9:19]
+    return PayoutLine(
+        id=line, payout=payout, kind=LineClass(kind), currency=currency, amount=amount, net=net, fee=fee, tax=tax,
+        gap=gap, type=type_, at=at, order=order, reference=reference, payment=payment, payment_alias=payment_alias,
+        refund=refund, dispute=dispute, presentment=presentment, rate=rate,
+    )  # fmt: skip
+
+
+def _text(amount: Decimal | None) -> str | None:
+    return None if amount is None else str(amount)
+
+
+def _day(day: Any) -> str | None:
+    return None if day is None else day.isoformat()
+
+
+@exactly
+def _sum(amounts: Sequence[Decimal]) -> Decimal:
+    return sum(amounts, ZERO)
+
+
+def _grouped(rows: Sequence[tuple[str, str]]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for name, key in rows:
+        found.setdefault(name, []).append(key)
+    return found

@@ -1,0 +1,95 @@
+"""JSON as files of payouts: one document, an array of them, or one to a line; items one at a time, with their places.
+
+The whole text is looked through once for where its items are; each is then read by itself, so that no more than one of
+them is in memory as values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, TypeVar
+
+import msgspec
+
+from flows.model.money import InvalidAmount, JsonNumber
+from flows.payouts.parts import PayoutUnreadable
+
+T = TypeVar("T")
+_BOM = b"\xef\xbb\xbf"
+_raw_list = msgspec.json.Decoder(list[msgspec.Raw])
+_raw = msgspec.json.Decoder(msgspec.Raw)
+
+
+def decoder(kind: type[T]) -> msgspec.json.Decoder[T]:
+    """A decoder in which numbers with a fraction stay the text that they are."""
+    return msgspec.json.Decoder(kind, float_hook=JsonNumber)
+
+
+def documents(content: bytes) -> Iterator[tuple[str, msgspec.Raw]]:
+    """The documents of a file, each with its place: empty for the only one."""
+    view = memoryview(content)
+    if bytes(view[:3]) == _BOM:
+        view = view[3:]
+    if bytes(view[:2]) in (b"\xff\xfe", b"\xfe\xff"):
+        raise PayoutUnreadable("byte 1", "it is UTF-16; JSON is UTF-8: import it as it was downloaded")
+    start = bytes(view[:256]).lstrip()[:1]
+    try:
+        if start == b"[":
+            for number, each in enumerate(_raw_list.decode(view), start=1):
+                yield f"item {number}", each
+        else:
+            yield "", _raw.decode(view)
+    except msgspec.DecodeError as error:
+        if start == b"{" and "trailing" in str(error):
+            yield from _by_line(view)
+        else:
+            raise PayoutUnreadable(_place_in(view, str(error)), _sentence(str(error))) from None
+
+
+def _by_line(view: memoryview) -> Iterator[tuple[str, msgspec.Raw]]:
+    for number, line in enumerate(bytes(view).split(b"\n"), start=1):
+        if line.strip():
+            try:
+                yield f"line {number}", _raw.decode(line)
+            except msgspec.DecodeError as error:
+                raise PayoutUnreadable(f"line {number}", _sentence(str(error))) from None
+
+
+def read_as(kind: msgspec.json.Decoder[T], raw: msgspec.Raw, place: str) -> T:
+    """One item as what it should be. Raises PayoutUnreadable with its place."""
+    try:
+        return kind.decode(raw)
+    except msgspec.ValidationError as error:
+        what, _, where = str(error).partition(" - at ")
+        if what.startswith(("Invalid enum value", "Invalid value")):  # these quote the file
+            what = "a word that the format does not know"
+        raise PayoutUnreadable(f"{place}{where.strip('`').removeprefix('$')}" or "the document", what) from None
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
+        raise PayoutUnreadable(place, _sentence(str(error))) from None
+
+
+def refused(place: str, field: str, error: Exception) -> PayoutUnreadable:
+    """What is wrong with one field of an item."""
+    why = str(error) if isinstance(error, InvalidAmount | ValueError) else "it cannot be read"
+    return PayoutUnreadable(f"{place}.{field}" if place else field, why)
+
+
+def _sentence(error: str) -> str:
+    if "truncated" in error:
+        return "the JSON is cut off"
+    return "the JSON is malformed"
+
+
+def _place_in(view: memoryview, error: str) -> str:
+    """Line and byte of the place where msgspec stopped; the end of the file where it says nothing."""
+    _, _, said = error.partition("(byte ")
+    at = int(said.rstrip(")")) if said.rstrip(")").isdigit() else len(view)
+    before = bytes(view[:at])
+    return f"line {before.count(10) + 1}, byte {at - before.rfind(10)}"
+
+
+NOTHING = msgspec.Raw(b"null")
+"""The default of a field that is kept as text until it is looked at."""
+
+Value = Any
+"""A JSON value that is judged when it is used: text, int, `JsonNumber`, bool, None."""

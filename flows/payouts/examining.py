@@ -1,0 +1,165 @@
+"""What a file says as a whole: its payouts with their sums, and what in it cannot be taken as it stands. Pure.
+
+Lines pass through one by one. One that stands there again under its own id is let through once, and named; one that
+says something else the second time is named, and the first counts; one that is in no payout yet is counted, and kept
+out. Whatever else readers find is gathered by payout.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from decimal import Decimal
+
+import msgspec
+
+from flows.model.money import EXACT, ZERO
+from flows.model.payout import Finding, LineClass, PayoutHeader, PayoutLine, PayoutStatus, PayoutSums, Tally
+from flows.payouts.parts import Part, PayoutUnreadable
+
+FINDINGS_KEPT_MAX = 1_000
+"""Findings that are kept in words; all are counted."""
+_RANK = {
+    PayoutStatus.UNKNOWN: 0,
+    PayoutStatus.PENDING: 1,
+    PayoutStatus.IN_TRANSIT: 2,
+    PayoutStatus.PAID: 3,
+    PayoutStatus.FAILED: 4,
+    PayoutStatus.CANCELLED: 5,
+}
+"""A payout goes this way and never back: an older file says nothing new of one that a newer file has told."""
+
+
+class Examined:
+    """What was seen of a file so far; complete when the lines have run out."""
+
+    def __init__(self) -> None:
+        self.headers: dict[str, PayoutHeader] = {}
+        self.findings: list[Finding] = []
+        self.counts: Counter[str] = Counter()
+        """Findings by kind, all of them."""
+        self.pending: dict[str, Decimal] = {}
+        """By currency, what is in no payout yet."""
+        self.left_out = 0
+        """How many lines that are."""
+        self._tallies: dict[str, Tally] = {}
+        self._seen: dict[str, tuple[str, Decimal, Decimal, LineClass]] = {}
+
+    def lines(self, parts: Iterable[Part]) -> Iterator[PayoutLine]:
+        """The lines that count, in the order of the file. Raises PayoutUnreadable as the reader does."""
+        seen, tallies = self._seen, self._tallies
+        for part in parts:
+            if type(part) is PayoutLine:
+                payout = part.payout
+                mark = (payout, part.amount, part.net, part.kind)
+                known = seen.setdefault(part.id, mark)
+                if known is not mark:
+                    self._repeated(part, same=known == mark)
+                    continue
+                if not payout:
+                    self._pending(part)
+                    continue
+                tally = tallies.get(payout)
+                if tally is None:
+                    tally = tallies[payout] = self._begun(part)
+                elif part.currency != tally.currency:
+                    raise PayoutUnreadable(part.place, self._mixed(part))
+                tally.add(part)
+                yield part
+            elif isinstance(part, PayoutHeader):
+                self._header(part)
+            elif isinstance(part, Finding):
+                self._found(part)
+
+    @property
+    def count(self) -> int:
+        """How many lines count."""
+        return sum(tally.lines for tally in self._tallies.values())
+
+    def lines_of(self, payout: str) -> int:
+        """How many of them are in this payout."""
+        return self._tallies[payout].lines if payout in self._tallies else 0
+
+    def sums(self, payout: str) -> PayoutSums:
+        """The sums of one payout's lines."""
+        tally = self._tallies.get(payout)
+        return PayoutSums() if tally is None else tally.sums()
+
+    def found_of(self, payout: str) -> tuple[Finding, ...]:
+        """What was found of one payout, and what is about the file as a whole."""
+        return tuple(
+            each for each in self.findings if each.payout == payout or (each.kind == "incomplete" and not each.payout)
+        )
+
+    def _begun(self, line: PayoutLine) -> Tally:
+        header = self.headers.get(line.payout)
+        if header is None:
+            self.headers[line.payout] = PayoutHeader(id=line.payout, currency=line.currency, place=line.place)
+        elif header.currency != line.currency:
+            raise PayoutUnreadable(line.place, self._mixed(line))
+        return Tally(line.currency)
+
+    def _mixed(self, line: PayoutLine) -> str:
+        currency = self.headers[line.payout].currency
+        return f"the line is in {line.currency}, and its payout {line.payout} in {currency}: they cannot be added up"
+
+    def _header(self, header: PayoutHeader) -> None:
+        known = self.headers.get(header.id)
+        if known is None:
+            self.headers[header.id] = header
+            return
+        if known.currency != header.currency:
+            said = f"payout {header.id} is in {known.currency} here, and in {header.currency} there"
+            raise PayoutUnreadable(header.place, said)
+        self.headers[header.id] = merged(known, header)
+        if known.paid is not None and header.paid is not None and known.paid != header.paid:
+            said = f"payout {header.id} is {known.paid} in one place, and {header.paid} in another; the first counts"
+            self._found(
+                Finding(
+                    kind="contradiction", sentence=said, place=header.place, payout=header.id,
+                    amount=EXACT.subtract(header.paid, known.paid), currency=known.currency,
+                )
+            )  # fmt: skip
+
+    def _repeated(self, line: PayoutLine, *, same: bool) -> None:
+        first = self._seen[line.id]
+        if same:
+            kind, said = "repeated", f"line {line.id} stands there again; it is counted once"
+        else:
+            kind = "contradiction"
+            where = f" of payout {first[0]}" if first[0] != line.payout else ""
+            said = f"line {line.id} stands there before with other figures{where}; the first counts"
+        self._found(
+            Finding(
+                kind="repeated" if kind == "repeated" else "contradiction",
+                sentence=said, place=line.place, payout=line.payout, line=line.id,
+                amount=line.net, currency=line.currency,
+            )
+        )  # fmt: skip
+
+    def _pending(self, line: PayoutLine) -> None:
+        self.left_out += 1
+        self.pending[line.currency] = EXACT.add(self.pending.get(line.currency, ZERO), line.net)
+
+    def _found(self, finding: Finding) -> None:
+        self.counts[finding.kind] += 1
+        if len(self.findings) < FINDINGS_KEPT_MAX:
+            self.findings.append(finding)
+
+
+def merged(known: PayoutHeader, told: PayoutHeader) -> PayoutHeader:
+    """What two headers of one payout say together: the first where both say something, but the status that is further,
+    and the later of two days on which it is expected.
+    """
+    further = told.status if _RANK[told.status] > _RANK[known.status] else known.status
+    return msgspec.structs.replace(
+        known,
+        status=further,
+        paid=told.paid if known.paid is None else known.paid,
+        paid_on=known.paid_on or told.paid_on,
+        expected_on=max(filter(None, (known.expected_on, told.expected_on)), default=None),
+        totals={**told.totals, **known.totals},
+        sums_stand_in=known.sums_stand_in or told.sums_stand_in,
+        opening=told.opening if known.opening is None else known.opening,
+        closing=told.closing if known.closing is None else known.closing,
+    )

@@ -1,0 +1,189 @@
+"""Any other provider's CSV, by a map of its columns in the configuration (`[payout_formats.<name>]`).
+
+A row is a line of a payout, or the payout itself (`payout_types`), which then says what was paid. What a word of theirs
+means is said under `classes`; a word that is not there is unexplained, and somebody sees it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import Annotated, Final, Literal
+
+import msgspec
+from msgspec import Meta
+
+from flows.model.money import ZERO, exactly
+from flows.model.payout import Finding, LineClass, PayoutHeader, PayoutLine, PayoutStatus
+from flows.payouts.parts import Part, PayoutFormat, Source, currency_in, zone_of
+from flows.payouts.table import Ordinals, Row, rows_of
+from runtime.rule import RuleBroken
+
+Field = Literal[
+    "payout", "line", "type", "currency", "amount", "fee", "tax", "net", "at", "order", "reference", "payment",
+    "refund", "dispute", "paid_on", "expected_on", "status",
+]  # fmt: skip
+_REQUIRED: Final = ("payout", "amount")
+
+
+class GenericPayoutSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """How a provider's CSV is read."""
+
+    columns: dict[Field, Annotated[str, Meta(min_length=1)]]
+    """What each of its columns is: payout, line, type, currency, amount, fee, tax, net, at, order, reference, payment,
+    refund, dispute, paid_on, expected_on, status. `payout` and `amount` have to be there."""
+    classes: dict[str, LineClass] = {}
+    """What each word of the column `type` means: sale, refund, fee, and so on."""
+    payout_types: tuple[str, ...] = ()
+    """Words of the column `type` on the row of the payout itself; its amount is negative when money is paid out."""
+    statuses: dict[str, PayoutStatus] = {}
+    """What each word of the column `status` means: pending, in_transit, paid, failed, cancelled."""
+    currency: Annotated[str, Meta(pattern="^([A-Z]{3})?$")] = ""
+    """The currency, where there is no column for it."""
+    fees_are: Literal["positive", "negative"] = "positive"
+    """Whether a fee that is taken stands as 0.30 or as -0.30."""
+    delimiter: Literal[",", ";", "\t", "|"] = ","
+    """What separates the columns."""
+    decimal: Literal[".", ","] = "."
+    """The decimal mark of its amounts."""
+    time_zone: str = "UTC"
+    """The time zone of times without one."""
+
+    def __post_init__(self) -> None:
+        """Refuse a map with which nothing can be read."""
+        found: dict[tuple[str, ...], str] = {}
+        missing = [name for name in _REQUIRED if name not in self.columns]
+        if missing:
+            found["columns",] = f"it has to say which column is {' and '.join(missing)}"
+        if "currency" not in self.columns and not self.currency:
+            found["currency",] = "say the currency, or under columns which column has it"
+        if self.classes and "type" not in self.columns:
+            found["classes",] = "these are words of the column `type`, which is not under columns"
+        try:
+            zone_of(self.time_zone)
+        except ValueError as error:
+            found["time_zone",] = str(error)
+        if found:
+            raise RuleBroken(found)
+
+
+def generic_format(name: str, settings: GenericPayoutSettings) -> PayoutFormat:
+    """The reader for a map of columns. It recognises nothing: who wants it says its name."""
+
+    def read(source: Source) -> Iterator[Part]:
+        zoned = msgspec.structs.replace(source, zone=zone_of(settings.time_zone))
+        return _read(zoned, settings)
+
+    return PayoutFormat(
+        name=name,
+        provider=name,
+        about=f"CSV by the columns of [payout_formats.{name}]",
+        recognises=lambda _head: False,
+        read=read,
+    )
+
+
+def _folded(name: str) -> str:
+    return " ".join(name.strip().casefold().replace("_", " ").split())
+
+
+def _read(source: Source, settings: GenericPayoutSettings) -> Iterator[Part]:
+    columns = {field: _folded(name) for field, name in settings.columns.items()}
+    ordinals, seen, comma = Ordinals(), set[str](), settings.decimal == ","
+    for row in rows_of(source, tuple(columns.values()), delimiter=settings.delimiter):
+        payout = row.id(columns["payout"])
+        currency = row.currency(columns["currency"]) if "currency" in columns else currency_in(settings.currency)
+        type_ = row.text(columns["type"]) if "type" in columns else ""
+        if type_ and type_ in settings.payout_types:
+            paid = _turned(row.amount(columns["amount"], comma=comma))
+            yield _header(row, payout, currency, columns, settings, paid)
+            continue
+        if payout and payout not in seen:
+            seen.add(payout)
+            yield _header(row, payout, currency, columns, settings)
+        yield from _line(row, payout, currency, type_, columns, settings, ordinals)
+
+
+@exactly
+def _turned(amount: Decimal) -> Decimal:
+    return -amount
+
+
+def _header(
+    row: Row,
+    payout: str,
+    currency: str,
+    columns: dict[Field, str],
+    settings: GenericPayoutSettings,
+    paid: Decimal | None = None,
+) -> PayoutHeader:
+    word = row.text(columns["status"]) if "status" in columns else ""
+    paid_on = row.day(columns["paid_on"]) if "paid_on" in columns else None
+    return PayoutHeader(
+        id=payout,
+        currency=currency,
+        status=settings.statuses.get(word, PayoutStatus.UNKNOWN),
+        paid=paid,
+        paid_on=paid_on,
+        expected_on=row.day(columns["expected_on"]) if "expected_on" in columns else paid_on,
+        place=row.place(),
+    )
+
+
+@exactly
+def _parts(
+    row: Row, columns: dict[Field, str], settings: GenericPayoutSettings
+) -> tuple[Decimal, Decimal, Decimal, Decimal, Decimal]:
+    """Amount, fee and tax as they are felt, net, gap."""
+    comma, sign = settings.decimal == ",", -1 if settings.fees_are == "positive" else 1
+    amount = row.amount(columns["amount"], comma=comma)
+    fee = sign * row.amount_or(columns["fee"], comma=comma) if "fee" in columns else ZERO
+    tax = sign * row.amount_or(columns["tax"], comma=comma) if "tax" in columns else ZERO
+    together = amount + fee + tax
+    net = row.amount_or(columns["net"], together, comma=comma) if "net" in columns else together
+    return amount, fee or ZERO, tax or ZERO, net, net - together
+
+
+def _line(
+    row: Row,
+    payout: str,
+    currency: str,
+    type_: str,
+    columns: dict[Field, str],
+    settings: GenericPayoutSettings,
+    ordinals: Ordinals,
+) -> Iterator[Part]:
+    amount, fee, tax, net, gap = _parts(row, columns, settings)
+    id_, alike = (row.id(columns["line"]), False) if "line" in columns else ordinals.id_of(payout, *row.cells)
+    if not id_:
+        raise row.refused(columns["line"], "the line has no id")
+    found = {"place": row.place(), "payout": payout, "line": id_, "currency": currency}
+    if alike:
+        said = "it stands there before, to the last character; both are counted, since neither has an id"
+        yield Finding(kind="alike", sentence=said, amount=net, **found)
+    if gap:
+        said = f"net {net} is not what amount, fee and tax come to; the rest of {gap} is unexplained"
+        yield Finding(kind="contradiction", sentence=said, amount=gap, **found)
+
+    def named(field: Field) -> str:
+        return row.id(columns[field]) if field in columns else ""
+
+    yield PayoutLine(
+        id=id_,
+        payout=payout,
+        kind=settings.classes.get(type_, LineClass.UNEXPLAINED),
+        currency=currency,
+        amount=amount,
+        net=net,
+        fee=fee,
+        tax=tax,
+        gap=gap,
+        type=type_[:200],
+        at=row.instant(columns["at"]) if "at" in columns else "",
+        order=named("order"),
+        reference=named("reference"),
+        payment=named("payment"),
+        refund=named("refund"),
+        dispute=named("dispute"),
+        place=row.place(),
+    )

@@ -1,0 +1,372 @@
+"""Mollie as JSON: settlements with the payments, refunds, chargebacks and captures in them; balance transactions.
+
+A settlement says its amount, and per month what Mollie charges (`costs`, without and with tax: lines of their own here)
+and what it collected (`revenue`: sums that the payments have to come to; alone in a file, they stand for them).
+Payments, refunds and chargebacks say their settlement and what they add to it (`settlementAmount`, which may be another
+currency than was paid). Costs have parts of a cent; the settlement is rounded, and the rest is named.
+
+Source: Mollie API reference v2: Settlements (`periods`, `status`), List settlement payments, refunds, chargebacks and
+captures; Balances, List balance transactions (`initialAmount`, `deductions`, `resultAmount`, `context`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import UTC
+from decimal import Decimal
+
+import msgspec
+
+from flows.model.money import ZERO, InvalidAmount, exactly
+from flows.model.payout import Finding, LineClass, PayoutHeader, PayoutLine, PayoutStatus, day_of
+from flows.payouts.documents import NOTHING, Value, decoder, documents, read_as, refused
+from flows.payouts.parts import (
+    Part,
+    PayoutFormat,
+    Source,
+    currency_in,
+    day_in,
+    id_in,
+    instant_in,
+    json_amount,
+    signed_class,
+    statement_of,
+)
+
+PROVIDER = "mollie"
+STATUSES = {
+    "open": PayoutStatus.PENDING,
+    "pending": PayoutStatus.IN_TRANSIT,
+    "paidout": PayoutStatus.PAID,
+    "failed": PayoutStatus.FAILED,
+}
+_CLASSES: Mapping[str, LineClass] = {
+    "payment": LineClass.SALE,
+    "capture": LineClass.SALE,
+    "unauthorized-direct-debit": LineClass.REFUND,
+    "failed-payment": LineClass.REFUND,
+    "refund": LineClass.REFUND,
+    "returned-refund": LineClass.REFUND,
+    "chargeback": LineClass.DISPUTE,
+    "chargeback-reversal": LineClass.DISPUTE_REVERSAL,
+    "outgoing-transfer": LineClass.TRANSFER,
+    "canceled-outgoing-transfer": LineClass.PAYOUT_RETURNED,
+    "returned-transfer": LineClass.PAYOUT_RETURNED,
+    "application-fee": LineClass.FEE,
+    "split-payment": LineClass.TRANSFER,
+    "platform-payment-refund": LineClass.REFUND,
+    "platform-payment-chargeback": LineClass.DISPUTE,
+    "invoice-compensation": LineClass.FEE,
+    "balance-correction": LineClass.ADJUSTMENT,
+    "balance-topup": LineClass.TOP_UP,
+    "cash-collateral-issuance": LineClass.RESERVE,
+    "cash-collateral-release": LineClass.RESERVE_RELEASE,
+    "pending-rolling-reserve": LineClass.RESERVE,
+    "released-rolling-reserve": LineClass.RESERVE_RELEASE,
+    "to-be-released-rolling-reserve": LineClass.RESERVE,
+    "rolling-reserve-hold": LineClass.RESERVE,
+    "rolling-reserve-release": LineClass.RESERVE_RELEASE,
+    "repayment": LineClass.ADVANCE,
+    "loan": LineClass.ADVANCE,
+    "credit-repayment": LineClass.ADVANCE,
+}
+_ORDER_FIELDS = ("order_id", "orderId", "order")
+_GIVEN_BACK = {"refund": LineClass.REFUND, "chargeback": LineClass.DISPUTE}
+"""Methods whose sums among the costs, without a rate, are money given back, which has lines of its own."""
+
+
+class _MoneyIn(msgspec.Struct, gc=False):
+    value: Value
+    currency: str
+
+
+class _CostIn(msgspec.Struct, gc=False, rename="camel"):
+    amount_gross: _MoneyIn
+    description: str = ""
+    method: str | None = None
+    rate: msgspec.Raw = NOTHING
+    """What is charged for each; a sum that is no charge has none."""
+    amount_net: _MoneyIn | None = None
+    amount_vat: _MoneyIn | None = None
+
+
+class _PeriodIn(msgspec.Struct):
+    revenue: tuple[_CostIn, ...] = ()
+    costs: tuple[_CostIn, ...] = ()
+
+
+class _Item(msgspec.Struct, gc=False, rename="camel"):
+    """A settlement, or whatever can be in one."""
+
+    resource: str = ""
+    id: str = ""
+    status: str = ""
+    amount: _MoneyIn | None = None
+    created_at: str | None = None
+    settled_at: str | None = None
+    settlement_id: Value = None
+    settlement_amount: _MoneyIn | None = None
+    payment_id: Value = None
+    metadata: msgspec.Raw = NOTHING
+    periods: msgspec.Raw = NOTHING
+    type: str = ""
+    result_amount: _MoneyIn | None = None
+    initial_amount: _MoneyIn | None = None
+    deductions: _MoneyIn | None = None
+    context: dict[str, Value] | None = None
+    reversed_at: str | None = None
+    links: msgspec.Raw = msgspec.field(default=NOTHING, name="_links")
+    embedded: dict[str, msgspec.Raw] | None = msgspec.field(default=None, name="_embedded")
+
+
+class _Link(msgspec.Struct):
+    href: str = ""
+
+
+class _Links(msgspec.Struct):
+    next: Value = None
+    settlement: _Link | None = None
+
+
+_item, _links, _metadata = decoder(_Item), decoder(_Links), decoder(dict[str, Value])
+_raws = decoder(list[msgspec.Raw])
+_periods = decoder(dict[str, dict[str, _PeriodIn]])
+_CHILDREN = {"payment": LineClass.SALE, "capture": LineClass.SALE, "refund": LineClass.REFUND,
+             "chargeback": LineClass.DISPUTE}  # fmt: skip
+
+
+def _read(source: Source) -> Iterator[Part]:
+    for where, raw in documents(source.content):
+        item = read_as(_item, raw, where)
+        yield from _of_document(item, where, source, set())
+
+
+def _of_document(item: _Item, where: str, source: Source, days: set[str]) -> Iterator[Part]:
+    if item.resource == "settlement":
+        yield from _settlement(item, where or "the document", source)
+    elif item.resource in (*_CHILDREN, "balance_transaction", "balance-transaction"):
+        yield from _of_item(item, where or "the document", source, days)
+    elif item.embedded is None:
+        said = "it is no settlement, nothing that can be in one, and no list of them"
+        raise refused(where, "resource", ValueError(said))
+    for name, items in (item.embedded or {}).items():
+        for number, each in enumerate(_listed(items), start=1):
+            place = f"{where}{'.' if where else ''}_embedded.{name}[{number}]"
+            yield from _of_document(read_as(_item, each, place), place, source, days)
+    if item.embedded is not None and _goes_on(item.links, where):
+        said = "_links.next: the list goes on, and the rest of it is not in this file"
+        yield Finding(kind="incomplete", sentence=said, place=where or "the list")
+
+
+def _goes_on(links: msgspec.Raw, where: str) -> bool:
+    return bytes(links).lstrip().startswith(b"{") and read_as(_links, links, where).next is not None
+
+
+def _listed(items: msgspec.Raw) -> list[msgspec.Raw]:
+    """What is embedded, where it is a list: one that hangs on the object itself is not a page of its own."""
+    return _raws.decode(items) if bytes(items).lstrip().startswith(b"[") else []
+
+
+def _amount(money: _MoneyIn | None) -> Decimal:
+    return ZERO if money is None else json_amount(money.value)
+
+
+def _settlement(item: _Item, place: str, source: Source) -> Iterator[Part]:
+    field = "amount"
+    try:
+        if item.amount is None:
+            raise InvalidAmount("the amount is missing")
+        paid, currency = json_amount(item.amount.value), currency_in(item.amount.currency)
+        field = "settledAt"
+        day = day_in(item.settled_at, source.zone)
+        field = "periods"
+        revenue, lines = _of_periods(item, currency, place)
+    except (InvalidAmount, ValueError) as error:
+        raise refused(place, field, error) from None
+    yield PayoutHeader(
+        id=item.id,
+        currency=currency,
+        status=STATUSES.get(item.status, PayoutStatus.UNKNOWN),
+        paid=paid,
+        paid_on=day,
+        expected_on=day,
+        totals=revenue,
+        sums_stand_in=True,
+        place=place,
+    )
+    yield from lines
+
+
+@exactly
+def _of_periods(item: _Item, currency: str, place: str) -> tuple[dict[LineClass, Decimal], list[Part]]:
+    """What the settlement collected, by class, and a line for each of its costs."""
+    totals: dict[LineClass, Decimal] = {}
+    lines: list[Part] = []
+    if not bytes(item.periods).lstrip().startswith(b"{"):
+        return totals, lines
+    for year, months in read_as(_periods, item.periods, f"{place}.periods").items():
+        for month, period in months.items():
+            for each in period.revenue:
+                kind = _CLASSES.get(each.method or "", LineClass.SALE)
+                totals[kind] = totals.get(kind, ZERO) + _in(currency, each.amount_gross)
+            for number, each in enumerate(period.costs, start=1):
+                where = f"{place}.periods.{year}.{month}.costs[{number}]"
+                given_back = _GIVEN_BACK.get(each.method or "") if bytes(each.rate).strip() == b"null" else None
+                if given_back is None:
+                    lines += _cost(item, each, currency, f"{year}-{month}-{number}", where)
+                else:
+                    totals[given_back] = totals.get(given_back, ZERO) - _in(currency, each.amount_gross)
+    return totals, lines
+
+
+def _in(currency: str, money: _MoneyIn) -> Decimal:
+    if currency_in(money.currency) != currency:
+        raise ValueError("an amount is in another currency than the settlement")
+    return json_amount(money.value)
+
+
+def _cost(item: _Item, cost: _CostIn, currency: str, name: str, place: str) -> list[Part]:
+    """A line of what Mollie charges; its tax as the tax on a fee."""
+    gross, tax = -_in(currency, cost.amount_gross), ZERO if cost.amount_vat is None else -_in(currency, cost.amount_vat)
+    net = gross - tax if cost.amount_net is None else -_in(currency, cost.amount_net)
+    gap, id_ = gross - net - tax, f"{item.id}-{name}"
+    line = PayoutLine(
+        id_, item.id, LineClass.FEE, currency, net, gross, ZERO, tax, gap, cost.description[:200],
+        "" if item.settled_at is None else instant_in(item.settled_at, UTC), place=place,
+    )  # fmt: skip
+    if not gap:
+        return [line]
+    said = f"amountGross {-gross} is not amountNet {-net} and amountVat {-tax}; the rest of {gap} is unexplained"
+    found = Finding(
+        kind="contradiction", sentence=said, place=place, payout=item.id, line=id_, amount=gap, currency=currency
+    )
+    return [found, line]
+
+
+def _of_item(item: _Item, place: str, source: Source, days: set[str]) -> Iterator[Part]:
+    try:
+        if item.resource.startswith("balance"):
+            yield from _balance_line(item, place, source, days)
+            return
+        settlement = _settlement_of(item, place)
+        if item.settlement_amount is None or not settlement:
+            yield Finding(kind="pending", sentence="it is in no settlement yet", place=place, line=item.id)
+            return
+        line = _child(item, settlement, place, source)
+        if item.resource == "refund" and line.amount > ZERO:
+            said = (
+                f"a refund adds {line.amount} to its settlement, which it should take from it; it stands as published"
+            )
+            yield Finding(
+                kind="contradiction", sentence=said, place=place, payout=settlement, line=item.id, amount=line.amount,
+                currency=line.currency,
+            )  # fmt: skip
+        yield line
+    except (InvalidAmount, ValueError) as error:
+        raise refused(place, "amounts or dates", error) from None
+
+
+def _settlement_of(item: _Item, place: str) -> str:
+    """The settlement that it is in: chargebacks name theirs in a link only. Empty: in none yet."""
+    if item.settlement_id is not None or not bytes(item.links).lstrip().startswith(b"{"):
+        return id_in(item.settlement_id)
+    link = read_as(_links, item.links, f"{place}._links").settlement
+    return id_in(link.href.rpartition("/")[2]) if link is not None else ""
+
+
+def _child(item: _Item, settlement: str, place: str, source: Source) -> PayoutLine:
+    """A payment, refund, chargeback or capture in a settlement."""
+    assert item.settlement_amount is not None  # noqa: S101 - looked at above
+    amount, currency = json_amount(item.settlement_amount.value), currency_in(item.settlement_amount.currency)
+    kind = _CHILDREN[item.resource]
+    if kind is LineClass.DISPUTE:
+        kind = signed_class(amount, LineClass.DISPUTE_REVERSAL, LineClass.DISPUTE)
+    paid = item.amount
+    is_payment = item.resource == "payment"
+    return PayoutLine(
+        id=item.id,
+        payout=settlement,
+        kind=kind,
+        currency=currency,
+        amount=amount,
+        net=amount,
+        type=item.resource,
+        at="" if item.created_at is None else instant_in(item.created_at, source.zone),
+        order=_order_of(item.metadata, place),
+        payment=item.id if is_payment else id_in(item.payment_id),
+        payment_alias=item.id if item.resource == "capture" else "",
+        refund=item.id if item.resource == "refund" else "",
+        dispute=item.id if item.resource == "chargeback" else "",
+        presentment=""
+        if paid is None or currency_in(paid.currency) == currency
+        else f"{json_amount(paid.value)} {currency_in(paid.currency)}",
+        place=place,
+    )
+
+
+def _order_of(metadata: msgspec.Raw, place: str) -> str:
+    """The order's id in what the shop has told Mollie of itself, where it is an object with one."""
+    if not bytes(metadata).lstrip().startswith(b"{"):
+        return ""
+    found = read_as(_metadata, metadata, f"{place}.metadata")
+    for name in _ORDER_FIELDS:
+        if isinstance(found.get(name), str | int):
+            return id_in(found[name])
+    return ""
+
+
+@exactly
+def _balance_amounts(item: _Item) -> tuple[Decimal, Decimal, Decimal, Decimal]:
+    amount, fee, net = _amount(item.initial_amount), _amount(item.deductions), _amount(item.result_amount)
+    return amount, fee, net, net - amount - fee
+
+
+def _balance_line(item: _Item, place: str, source: Source, days: set[str]) -> Iterator[Part]:
+    """A movement of the balance: a line of the account's statement of its day."""
+    if item.result_amount is None or item.created_at is None:
+        raise ValueError("resultAmount or createdAt is missing")
+    amount, fee, net, gap = _balance_amounts(item)
+    currency, at = currency_in(item.result_amount.currency), instant_in(item.created_at, source.zone)
+    statement, context = statement_of("", currency, day_of(at), place), item.context or {}
+    payout = statement.id
+    if payout not in days:
+        days.add(payout)
+        yield statement
+    if gap:
+        said = f"resultAmount {net} is not initialAmount {amount} with deductions {fee}; the rest is {gap}"
+        yield Finding(
+            kind="contradiction", sentence=said, place=place, payout=payout, line=item.id, amount=gap, currency=currency
+        )
+    kind = _CLASSES.get(item.type, LineClass.UNEXPLAINED)
+    yield PayoutLine(
+        id=item.id,
+        payout=payout,
+        kind=kind,
+        currency=currency,
+        amount=amount,
+        net=net,
+        fee=fee,
+        gap=gap,
+        type=item.type,
+        at=at,
+        payment=id_in(context.get("paymentId")),
+        refund=id_in(context.get("refundId")),
+        dispute=id_in(context.get("chargebackId")),
+        place=place,
+    )
+
+
+def _recognises(head: bytes) -> bool:
+    return b'"resource"' in head and any(
+        each in head
+        for each in (b'"settlement"', b'"settlementId"', b'"settlements"', b"balance_transaction", b"mollie.com")
+    )
+
+
+READER = PayoutFormat(
+    name="mollie",
+    provider=PROVIDER,
+    about="Mollie: settlements and what is in them, balance transactions, JSON of the API",
+    recognises=_recognises,
+    read=_read,
+)

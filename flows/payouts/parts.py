@@ -1,0 +1,240 @@
+"""What every reader of payouts needs: to say where in a file it stands, and to read amounts, days and instants one way.
+
+A file is read whole or refused: the first thing in it that has no one meaning raises `PayoutUnreadable` with its place.
+What is well-formed and contradicts itself is no reason to refuse; it is yielded as a `Finding`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, date, datetime, tzinfo
+from decimal import Decimal
+from functools import lru_cache
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import msgspec
+
+from flows.model.money import EXACT, ZERO, InvalidAmount, amount_of, currency_of, digits_of
+from flows.model.payout import Finding, LineClass, PayoutHeader, PayoutLine, utc_text
+
+Part = PayoutHeader | PayoutLine | Finding
+"""What a reader yields, in the order of the file."""
+
+TEXT_MAX = 200
+"""Longest id, number or word that is kept."""
+
+_plain = re.compile(r"-?[0-9]{1,18}(?:\.[0-9]{1,12})?").fullmatch
+_grouped = re.compile(r"-?[0-9]{1,3}(?:[,.' ][0-9]{3})+(?:[.,][0-9]+)?").fullmatch
+_comma = re.compile(r"-?[0-9]+,[0-9]{1,12}").fullmatch
+
+
+class PayoutUnreadable(ValueError):
+    """The file is refused as a whole. `place` says where in it, `reason` why and what now; it quotes no content."""
+
+    def __init__(self, place: str, reason: str) -> None:
+        super().__init__(f"{place}: {reason}" if place else reason)
+        self.place, self.reason = place, reason
+
+
+class Source(msgspec.Struct, frozen=True, kw_only=True):
+    """A file of payouts. `content` is all of its bytes (they may be mapped, not read)."""
+
+    content: bytes
+    zone: tzinfo = UTC
+    """The time zone of times and days that the file gives without one."""
+    encoding: str = "utf-8"
+
+
+class PayoutFormat(msgspec.Struct, frozen=True, kw_only=True):
+    """One reader. Adding one: a module with its `READER`, an entry in `flows/payouts/__init__.py`, fixtures."""
+
+    name: str
+    provider: str
+    """Whose payouts they are: payouts and lines have their ids from it, however they were read."""
+    about: str
+    recognises: Callable[[bytes], bool]
+    """Whether a file is its own, by the first bytes of it (up to `HEAD_BYTES`)."""
+    read: Callable[[Source], Iterator[Part]]
+    """All parts of a file. Raises PayoutUnreadable, with its place."""
+
+
+HEAD_BYTES = 65_536
+"""How much of a file a reader sees to recognise it."""
+
+
+_scaleb = EXACT.scaleb
+
+# -- amounts -----------------------------------------------------------------------------------------------------------
+
+
+def amount_in(text: str, *, comma: bool = False) -> Decimal:
+    """The exact amount of a cell such as `-12.50`; with `comma` such as `-12,50`.
+
+    Raises InvalidAmount that says what is wrong: nothing but digits, one mark and a sign has one meaning.
+    """
+    if not comma and _plain(text) is not None:
+        return Decimal(text)
+    if comma:
+        if _comma(text) is not None:
+            text = text.replace(",", ".")
+        elif "." in text:
+            raise InvalidAmount("the decimal mark is a point, and elsewhere in this file it is a comma")
+    if _plain(text) is not None:
+        return Decimal(text)
+    if _grouped(text) is not None and _comma(text) is None:
+        raise InvalidAmount("the amount has separators of thousands; 2329.86 is how it must stand")
+    if _comma(text) is not None:
+        raise InvalidAmount("the decimal mark is a comma; export the file with a point (2329.86)")
+    if not text:
+        raise InvalidAmount("the amount is missing")
+    raise InvalidAmount("it is not a plain decimal number such as -12.50")
+
+
+def json_amount(value: object) -> Decimal:
+    """The exact amount of a JSON value, text or number. Raises InvalidAmount."""
+    return amount_in(value) if type(value) is str else amount_of(value)
+
+
+def from_minor(amount: int, digits: int) -> Decimal:
+    """An amount in the smallest units of a currency: 1250 with two digits is 12.50."""
+    return _scaleb(Decimal(amount), -digits) if digits else Decimal(amount)
+
+
+@lru_cache(maxsize=256)
+def currency_in(text: str | None) -> str:
+    """A currency code, whatever its case. Raises InvalidAmount."""
+    return currency_of((text or "").strip().upper())
+
+
+def padded(amount: Decimal, currency: str) -> Decimal:
+    """The amount with at least the digits of its currency: 5 EUR is 5.00."""
+    digits = digits_of(currency)
+    exponent = amount.as_tuple().exponent
+    return amount if isinstance(exponent, int) and -exponent >= digits else EXACT.quantize(amount, _unit(digits))
+
+
+@lru_cache(maxsize=8)
+def _unit(digits: int) -> Decimal:
+    return Decimal(1).scaleb(-digits)
+
+
+# -- days and instants -------------------------------------------------------------------------------------------------
+
+_ISO_MIN = len("2026-01-31T09:30:00")
+_OFFSETS = {
+    **dict.fromkeys(("UTC", "GMT", "Z"), "+00:00"),
+    "PST": "-08:00",
+    "PDT": "-07:00",
+    "EST": "-05:00",
+    "EDT": "-04:00",
+    "BST": "+01:00",
+    "CET": "+01:00",
+    "CEST": "+02:00",
+    "JST": "+09:00",
+}
+"""Names of time zones that reports are written in (Amazon's marketplaces)."""
+_moment = re.compile(
+    r"(\d{4})[-/](\d\d)[-/](\d\d)(?:[T ](\d\d):(\d\d)(?::(\d\d)(?:\.\d+)?)?\s*([A-Z]{1,4}|[+-]\d\d:?\d\d)?)?"
+).fullmatch
+_continental = re.compile(r"(\d\d)[./](\d\d)[./](\d{4})(.*)").fullmatch
+
+
+def instant_in(text: str, zone: tzinfo) -> str:
+    """The instant of a cell as UTC text; empty for an empty one. Without an offset it is local to `zone`; a day alone
+    is its first moment there.
+
+    Read are ISO 8601 and its like (`2026-01-03 10:00:00 UTC`), and days as `31.12.2026`. Raises ValueError.
+    """
+    if len(text) < _ISO_MIN or text[10] not in "T ":
+        return _instant_in(text, zone)
+    try:
+        moment = datetime.fromisoformat(text)  # as nearly all of them are, and much quicker
+    except ValueError:
+        return _instant_in(text, zone)
+    if moment.tzinfo is None or moment.microsecond:
+        moment = moment.replace(microsecond=0, tzinfo=moment.tzinfo or zone)
+    return utc_text(moment if moment.tzinfo is UTC else moment.astimezone(UTC))
+
+
+@lru_cache(maxsize=4_096)
+def _instant_in(text: str, zone: tzinfo) -> str:
+    text = text.strip()
+    if not text:
+        return ""
+    if (turned := _continental(text)) is not None and "." in text[:6]:
+        text = f"{turned[3]}-{turned[2]}-{turned[1]}{turned[4]}"
+    found = _moment(text)
+    if found is None:
+        raise ValueError("it is no date such as 2026-01-31 or 2026-01-31T09:30:00Z")
+    year, month, day, hour, minute, second, offset = found.groups()
+    aware = zone
+    if offset:
+        shift = _OFFSETS.get(offset, offset)
+        if shift[0] not in "+-":
+            raise ValueError("its time zone is not known; an offset such as +01:00 is")
+        aware = datetime.strptime(shift, "%z").tzinfo or UTC
+    try:
+        moment = datetime(*(int(each or 0) for each in (year, month, day, hour, minute, second)), tzinfo=aware)  # type: ignore[misc,arg-type]
+    except ValueError:
+        raise ValueError("there is no such day or time") from None
+    return utc_text(moment.astimezone(UTC))
+
+
+def unix_instant(seconds: int) -> str:
+    """Seconds since 1970 as UTC text. Raises ValueError when that is no time."""
+    try:
+        return utc_text(datetime.fromtimestamp(seconds, tz=UTC))
+    except (OverflowError, OSError, ValueError):
+        raise ValueError("it is no time") from None
+
+
+def day_in(text: str | None, zone: tzinfo) -> date | None:
+    """The day of a cell, in `zone` where it is an instant; None for an empty one. Raises ValueError."""
+    if not text or not text.strip():
+        return None
+    stripped = text.strip()
+    if len(stripped) == len("2026-01-31"):
+        return date.fromisoformat(instant_in(stripped, UTC)[:10])
+    return datetime.fromisoformat(instant_in(stripped, zone)).astimezone(zone).date()
+
+
+def zone_of(name: str) -> tzinfo:
+    """A time zone by its IANA name. Raises ValueError that says what is right."""
+    try:
+        return UTC if name.upper() == "UTC" else ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ValueError(f"{name!r} is no time zone; write it as Europe/Berlin or UTC") from None
+
+
+def statement_of(account: str, currency: str, day: str, place: str = "") -> PayoutHeader:
+    """An account's statement of one day (ISO 8601), as a payout: for lines that nobody assigns to a payout."""
+    id_ = "-".join(filter(None, (account, currency, day)))
+    return PayoutHeader(id=id_, currency=currency, is_statement=True, paid_on=date.fromisoformat(day), place=place)
+
+
+# -- ids ---------------------------------------------------------------------------------------------------------------
+
+
+def id_in(value: object) -> str:
+    """An id as text, the same for 42 and "42"; empty for none. Raises ValueError for what is too long to be one."""
+    if type(value) is int:
+        return str(value)
+    if value is None or value == "":
+        return ""
+    if type(value) is not str:
+        raise ValueError("it is no id")
+    text = value.strip()
+    if len(text) > TEXT_MAX or not text.isprintable():
+        raise ValueError(f"it is no id of at most {TEXT_MAX} printable characters")
+    return text
+
+
+def signed_class(amount: Decimal, gained: LineClass, lost: LineClass) -> LineClass:
+    """Of two classes the one that the sign tells."""
+    return lost if amount < ZERO else gained
+
+
+def class_in(words: Mapping[str, LineClass], word: str) -> LineClass:
+    """The class of a provider's word; unexplained when it is not known."""
+    return words.get(word, LineClass.UNEXPLAINED)

@@ -1,0 +1,120 @@
+"""Shopify Payments as CSV: the exports of the admin, "transactions" and "payouts".
+
+Neither names its lines, and older exports do not name payouts either: a payout is then known by its day and currency
+(`2026-01-31-USD`), a line by what stands in it. Import either the exports or what the API answers, not both. Source of
+columns: Shopify help center, "Exporting your payouts" (transactions and payouts).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from decimal import Decimal
+
+from flows.model.money import exactly
+from flows.model.payout import Finding, LineClass, PayoutHeader, PayoutLine, PayoutStatus
+from flows.payouts.parts import Part, PayoutFormat, Source
+from flows.payouts.shopify import PROVIDER, STATUSES, class_of
+from flows.payouts.table import Ordinals, Row, has_columns, rows_of
+
+_LINES = ("transaction date", "type", "order", "payout date", "amount", "fee", "net", "currency")
+_PAYOUTS = ("payout date", "status", "charges", "refunds", "fees", "total", "currency")
+_NO_LINE = ("payout",)
+
+
+def _read(source: Source) -> Iterator[Part]:
+    if has_columns(bytes(source.content[:4096]), _PAYOUTS):
+        yield from _headers(source)
+        return
+    ordinals, seen = Ordinals(), set[str]()
+    for row in rows_of(source, _LINES):
+        if row.text("type") in _NO_LINE:
+            continue
+        payout = _payout_of(row)
+        if payout and payout not in seen:
+            seen.add(payout)
+            yield PayoutHeader(
+                id=payout,
+                currency=row.currency("currency"),
+                status=_status(row.text("payout status")),
+                paid_on=row.day("payout date"),
+                expected_on=row.day("payout date"),
+                place=row.place(),
+            )
+        yield from _line(row, payout, ordinals)
+
+
+def _headers(source: Source) -> Iterator[Part]:
+    for row in rows_of(source, _PAYOUTS):
+        totals = {LineClass.SALE: row.amount("charges"), LineClass.REFUND: row.amount("refunds")}
+        yield PayoutHeader(
+            id=_payout_of(row),
+            currency=row.currency("currency"),
+            status=_status(row.text("status")),
+            paid=row.amount("total"),
+            paid_on=row.day("payout date"),
+            expected_on=row.day("payout date"),
+            totals=totals,
+            place=row.place(),
+        )
+
+
+def _status(word: str) -> PayoutStatus:
+    return STATUSES.get(word.strip().casefold().replace(" ", "_"), PayoutStatus.UNKNOWN)
+
+
+def _payout_of(row: Row) -> str:
+    """Its id, or its day and currency; empty while it is in none."""
+    day = row.day("payout date")
+    return row.id("payout id") or ("" if day is None else f"{day.isoformat()}-{row.currency('currency')}")
+
+
+@exactly
+def _parts(row: Row) -> tuple[Decimal, Decimal, Decimal, Decimal]:
+    """Amount, fee as it is felt, net and gap."""
+    amount, fee, net = row.amount("amount"), -row.amount_or("fee"), row.amount("net")
+    return amount, fee, net, net - amount - fee
+
+
+def _line(row: Row, payout: str, ordinals: Ordinals) -> Iterator[Part]:
+    amount, fee, net, gap = _parts(row)
+    cells = ("transaction date", "type", "order", "amount", "fee", "net", "checkout")
+    id_, alike = ordinals.id_of(payout, *map(row.text, cells))
+    currency, type_ = row.currency("currency"), row.text("type").casefold()
+    if alike:
+        said = "it stands there before, to the last character; both are counted, since neither has an id"
+        yield Finding(
+            kind="alike", sentence=said, place=row.place(), payout=payout, line=id_, amount=net, currency=currency
+        )
+    if gap:
+        said = f"net {net} is not amount {amount} less fee {-fee}; the rest of {gap} is unexplained"
+        yield Finding(
+            kind="contradiction", sentence=said, place=row.place(), payout=payout, line=id_, amount=gap,
+            currency=currency,
+        )  # fmt: skip
+    presentment = row.text("presentment currency").upper()
+    yield PayoutLine(
+        id=id_,
+        payout=payout,
+        kind=class_of(type_, amount),
+        currency=currency,
+        amount=amount,
+        net=net,
+        fee=fee,
+        gap=gap,
+        type=type_,
+        at=row.instant("transaction date"),
+        reference=row.id("order"),
+        presentment=f"{row.amount('presentment amount')} {presentment}"
+        if presentment not in ("", currency) and row.text("presentment amount")
+        else "",
+        place=row.place(),
+    )
+
+
+READER = PayoutFormat(
+    name="shopify-csv",
+    provider=PROVIDER,
+    about="Shopify Payments: the exports of transactions and of payouts, CSV",
+    recognises=lambda head: has_columns(head, _LINES) or has_columns(head, _PAYOUTS),
+    read=_read,
+)

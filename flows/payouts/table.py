@@ -1,0 +1,229 @@
+"""Tables as files (CSV, tab-separated): rows by the names of their columns, each with its place.
+
+A header line is looked for where the file begins. Rows that are too short or too long, quotes that do not end, bytes
+that are no text, and a file that a spreadsheet has written anew with other separators are refused with their line.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import date, tzinfo
+from decimal import Decimal
+from io import BytesIO
+from operator import itemgetter
+from types import MappingProxyType
+
+from flows.model.money import ZERO, InvalidAmount
+from flows.payouts.parts import PayoutUnreadable, Source, amount_in, currency_in, day_in, id_in, instant_in
+
+_BOM = b"\xef\xbb\xbf"
+_WIDE = (b"\xff\xfe", b"\xfe\xff")
+_SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs"}
+CELL_CHARACTERS_MAX = 100_000
+NO_NAMES: Mapping[str, str] = MappingProxyType({})
+
+
+def _folded(name: str) -> str:
+    return " ".join(name.strip().casefold().replace("_", " ").split())
+
+
+def head_of(head: bytes, delimiter: str = ",") -> set[str]:
+    """The names of columns that a file begins with, folded; empty when that is no text."""
+    line = head.removeprefix(_BOM).partition(b"\n")[0]
+    try:
+        cells = next(csv.reader([line.decode().rstrip("\r")], delimiter=delimiter), [])
+    except (UnicodeDecodeError, csv.Error):
+        return set()
+    return {_folded(cell) for cell in cells}
+
+
+def has_columns(head: bytes, names: Iterable[str], delimiter: str = ",") -> bool:
+    """Whether a file begins with these columns, among others; also when a spreadsheet has changed the separators."""
+    wanted = {_folded(name) for name in names}
+    return any(wanted <= head_of(head, each) for each in {delimiter, *_SEPARATORS})
+
+
+class Row:
+    """One row: cells by the folded name of their column. One that has no one meaning raises PayoutUnreadable."""
+
+    __slots__ = ("_at", "_called", "cells", "line", "source")
+
+    def __init__(
+        self, at: dict[str, int], cells: list[str], line: int, source: Source, called: Mapping[str, str]
+    ) -> None:
+        self._at, self.cells, self.line, self.source, self._called = at, cells, line, source, called
+
+    def place(self, column: str = "") -> str:
+        """Where it stands."""
+        named = f", column {self._called.get(column, column)}" if column else ""
+        return f"line {self.line}{named}"
+
+    def refused(self, column: str, why: object) -> PayoutUnreadable:
+        """What is wrong with one of its cells."""
+        return PayoutUnreadable(self.place(column), str(why))
+
+    def places(self, columns: Sequence[str]) -> list[int]:
+        """Where these columns stand; the last cell for one that is not there."""
+        return [self._at.get(column, -1) for column in columns]
+
+    def text(self, column: str) -> str:
+        """A cell as it stands, without outer spaces; empty where there is no such column."""
+        at = self._at.get(column)
+        return "" if at is None else self.cells[at].strip()
+
+    def first(self, *columns: str) -> str:
+        """The first of these cells that has anything in it."""
+        return next(filter(None, map(self.text, columns)), "")
+
+    def id(self, column: str) -> str:
+        """An id, or empty."""
+        try:
+            return id_in(self.text(column))
+        except ValueError as error:
+            raise self.refused(column, error) from None
+
+    def amount(self, column: str, *, comma: bool = False) -> Decimal:
+        """An amount that has to be there."""
+        try:
+            return amount_in(self.text(column), comma=comma)
+        except InvalidAmount as error:
+            raise self.refused(column, error) from None
+
+    def amount_or(self, column: str, default: Decimal = ZERO, *, comma: bool = False) -> Decimal:
+        """An amount, or the default where the cell is empty."""
+        return self.amount(column, comma=comma) if self.text(column) else default
+
+    def currency(self, column: str) -> str:
+        """A currency's code that has to be there."""
+        try:
+            return currency_in(self.text(column))
+        except InvalidAmount as error:
+            raise self.refused(column, error) from None
+
+    def instant(self, column: str, zone: tzinfo | None = None) -> str:
+        """An instant in UTC, or empty; one without an offset is local to `zone`, or else to the file's."""
+        try:
+            return instant_in(self.text(column), zone or self.source.zone)
+        except ValueError as error:
+            raise self.refused(column, error) from None
+
+    def day(self, column: str) -> date | None:
+        """A day, or None."""
+        try:
+            return day_in(self.text(column), self.source.zone)
+        except ValueError as error:
+            raise self.refused(column, error) from None
+
+
+def picked(
+    source: Source,
+    required: Sequence[str],
+    wanted: Sequence[str],
+    *,
+    delimiter: str = ",",
+    called: Mapping[str, str] = NO_NAMES,
+) -> Iterator[tuple[Row, tuple[str, ...]]]:
+    """The rows with the cells of the `wanted` columns, without outer spaces; empty where there is no such column."""
+    take: Callable[[list[str]], tuple[str, ...]] | None = None
+    for row in rows_of(source, required, delimiter=delimiter, called=called):
+        row.cells.append("")  # what a column that is not there has
+        if take is None:
+            take = itemgetter(*row.places(wanted))
+        yield row, tuple(map(str.strip, take(row.cells)))
+
+
+def rows_of(
+    source: Source, required: Sequence[str], *, delimiter: str = ",", called: Mapping[str, str] = NO_NAMES
+) -> Iterator[Row]:
+    """The rows below the header, which has to name the `required` columns. Names fold case, spaces and underscores;
+    `called`: what this file calls some of them.
+    """
+    if delimiter == "\t":  # nothing is quoted in these: an inch is an inch
+        reader = csv.reader(_lines(source), delimiter=delimiter, quoting=csv.QUOTE_NONE)
+    else:
+        reader = csv.reader(_lines(source), delimiter=delimiter, strict=True)
+    csv.field_size_limit(CELL_CHARACTERS_MAX)
+    try:
+        header = next(reader, None)
+        if header is None:
+            raise PayoutUnreadable("line 1", "the file is empty")
+        at = _columns(header, [called.get(name, name) for name in required], delimiter)
+        at.update({ours: at[theirs] for ours, theirs in called.items() if theirs in at})
+        width = len(header)
+        for cells in reader:
+            if not cells or not any(cells):
+                continue
+            if len(cells) != width:
+                raise PayoutUnreadable(f"line {reader.line_num}", _width_sentence(len(cells), width, delimiter))
+            yield Row(at, cells, reader.line_num, source, called)
+    except csv.Error as error:
+        raise PayoutUnreadable(f"line {max(1, reader.line_num)}", _csv_sentence(str(error))) from None
+
+
+def _columns(header: Sequence[str], required: Sequence[str], delimiter: str) -> dict[str, int]:
+    at: dict[str, int] = {}
+    for number, name in enumerate(header):
+        folded = _folded(name)
+        if folded and at.setdefault(folded, number) != number:
+            raise PayoutUnreadable("line 1", f"two columns have the same name (columns {at[folded] + 1}, {number + 1})")
+    missing = [name for name in required if name not in at]
+    if missing:
+        wrong = next((each for each in _SEPARATORS if each != delimiter and len(header) == 1 and each in header[0]), "")
+        if wrong:
+            said = f"its columns are separated by {_SEPARATORS[wrong]}, not by {_SEPARATORS.get(delimiter, delimiter)}"
+            raise PayoutUnreadable("line 1", f"{said}; import it as it was downloaded")
+        raise PayoutUnreadable("line 1", f"there is no column {', '.join(missing)}; import it as it was downloaded")
+    return at
+
+
+def _width_sentence(found: int, wanted: int, delimiter: str) -> str:
+    if found < wanted:
+        return f"it has {found} of {wanted} columns: the file is cut off, or a cell has a line break without quotes"
+    cause = f"a cell has {_SEPARATORS.get(delimiter, delimiter)} without quotes"
+    return f"it has {found} columns, and the header has {wanted}: {cause}"
+
+
+def _csv_sentence(error: str) -> str:
+    if "unexpected end" in error:
+        return "the file ends within a quoted cell: it is cut off"
+    if "limit" in error:
+        return f"a cell has more than {CELL_CHARACTERS_MAX} characters"
+    return "its quotes do not go together"
+
+
+def _lines(source: Source) -> Iterator[str]:
+    """The lines of the file as text, ends kept, the mark of UTF-8 at its beginning dropped."""
+    content, encoding = source.content, source.encoding
+    if bytes(content[:2]) in _WIDE:
+        raise PayoutUnreadable("line 1", "it is UTF-16, as spreadsheets write it; import it as it was downloaded")
+    stream = BytesIO(content) if isinstance(content, bytes) else content
+    stream.seek(0)
+    for number, line in enumerate(iter(stream.readline, b""), start=1):
+        raw = line.removeprefix(_BOM) if number == 1 else line
+        try:
+            text = str(raw, encoding)
+        except UnicodeDecodeError as error:
+            said = f"its byte {error.start + 1} is no {encoding}; say with --encoding what it is, or download it again"
+            raise PayoutUnreadable(f"line {number}", said) from None
+        if "\x00" in text:
+            raise PayoutUnreadable(f"line {number}", "it has a zero byte: this is no text, or the disk lost a part")
+        yield text
+
+
+class Ordinals:
+    """Ids for rows that have none: what stands in them, and how often that has come before. The same rows get the same
+    ids whichever file they come in, as long as a file has all rows of a payout that are alike.
+    """
+
+    def __init__(self) -> None:
+        self._seen: Counter[str] = Counter()
+
+    def id_of(self, *parts: str) -> tuple[str, bool]:
+        """The id, and whether the same stood before."""
+        mark = hashlib.blake2b("\x1f".join(parts).encode(), digest_size=12).hexdigest()
+        self._seen[mark] += 1
+        count = self._seen[mark]
+        return (f"row-{mark}" if count == 1 else f"row-{mark}-{count}"), count > 1

@@ -1,0 +1,141 @@
+"""The commands about payouts, beside the process of the example configuration."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from flows.app import App
+from tests.integration.example import beside, order, running, sent, until
+from tests.integration.terminal import Type, typed
+from tests.unit import payout_files as files
+
+TO = ("--sales-channel", "marketplace")
+
+
+@pytest.fixture
+def seamline(capsys: pytest.CaptureFixture[str]) -> Type:
+    """Type a command: `seamline("orders", "list")`."""
+    return typed(capsys)
+
+
+@pytest.fixture(scope="module")
+def process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[App, dict[str, str]]]:
+    """A process that knows of no payout."""
+    with running(tmp_path_factory.mktemp("payouts") / "seamline.db") as (app, environment):
+        yield app, environment
+
+
+@pytest.fixture
+def app(process: tuple[App, dict[str, str]], monkeypatch: pytest.MonkeyPatch) -> App:
+    """That process, and the environment of whoever types commands beside it."""
+    for name, value in process[1].items():
+        monkeypatch.setenv(name, value)
+    return process[0]
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    """A payout of two lines: one is the payment of an order, the other has a type that begins like a formula."""
+    lines = [
+        files.stripe_line("txn_1", "charge", 11_800, 342, source="ch_4001"),
+        files.stripe_line("txn_2", '=HYPERLINK("x")', -400, source=None),
+        files.stripe_line("txn_3", "payout", -11_058, source="po_1"),
+    ]  # fmt: skip
+    path = tmp_path / "po_1.json"
+    path.write_bytes(files.stripe(lines))
+    return path
+
+
+def test_a_file_is_read_without_a_trace_and_then_imported(seamline: Type, app: App, file: Path, tmp_path: Path) -> None:
+    """Dry run, import, import again; list, show, both tables; the order knows its line, finance its case."""
+    sent(app, order("4001", payments=[{"id": "ch_4001", "gateway": "card", "amount": "64.00"}]))
+    until(lambda: seamline(*beside("orders", "show", "A-4001", "--json")).status == 0)
+    dry = seamline(*beside("payouts", "import", str(file), *TO, "--dry-run", "--json"))
+    assert (dry.status, dry.data["dry_run"], dry.data["payouts"][0]["verdict"]) == (1, True, "proven")
+    assert "po_1" not in {row["payout"] for row in _listed(seamline)}
+
+    for _ in range(2):
+        said = seamline(*beside("payouts", "import", str(file), *TO, "--json"))
+        assert said.status == 1, "a line is unexplained"
+        (payout,) = said.data["payouts"]
+        assert (payout["lines"], payout["net"], payout["paid"], payout["unlinked"]) == (2, "110.58", "110.58", 0)
+    (listed,) = [row for row in _listed(seamline) if row["payout"] == "po_1"]
+    assert (listed["verdict"], listed["fees"], listed["unexplained"]) == ("proven", "-3.42", "-4.00")
+
+    shown = seamline(*beside("payouts", "show", "po_1", "--json", "--lines"))
+    by_id = {each["line"]: each for each in shown.data["lines_listed"]}
+    assert by_id["txn_1"]["order"] == "marketplace/A-4001"
+    (paid_out,) = seamline(*beside("orders", "show", "A-4001", "--json")).data["paid_out"]
+    assert (paid_out["payout"], paid_out["amount"], paid_out["fee"]) == ("po_1", "118.00", "-3.42")
+    assert "118.00 EUR\t-3.42\t114.58" in seamline(*beside("orders", "show", "A-4001")).out
+    assert [case["kind"] for case in shown.data["cases"]] == ["payout.unexplained"]
+
+    table = tmp_path / "lines.csv"
+    assert seamline(*beside("payouts", "show", "po_1", "--csv", str(table))).status == 0
+    rows = list(csv.DictReader(io.StringIO(table.read_text(encoding="utf-8"))))
+    assert sum(Decimal(row["net"]) for row in rows) == Decimal("110.58")
+    assert rows[1]["type"] == '\'=HYPERLINK("x")', "a spreadsheet is not to run it"
+    assert rows[1]["net"] == "-4.00", "and an amount stays a number"
+
+    key = "payout/marketplace/stripe/po_1"
+    assert seamline(*beside("holds", "release", key, "--reason", "the provider said so", "--by", "mona")).status == 0
+    until(lambda: seamline(*beside("payouts", "show", "po_1", "--json")).data["cases"][0]["closed_at"] is not None)
+    assert [each["reason"] for each in seamline(*beside("audit", "--subject", key, "--json")).data] == [
+        "the provider said so"
+    ]
+
+
+def test_the_amount_in_the_bank_is_an_equation_of_its_own(seamline: Type, app: App, tmp_path: Path) -> None:
+    """Given later, with the same file: then it does not tie, and that is said in words."""
+    path = tmp_path / "po_2.json"
+    lines = [files.stripe_line("b_1", "topup", 500), files.stripe_line("b_2", "payout", -500, source="po_2")]
+    path.write_bytes(files.stripe(lines))
+    assert seamline(*beside("payouts", "import", str(path), *TO)).status == 0
+    said = seamline(*beside("payouts", "import", str(path), *TO, "--bank-amount", "4.98"))
+    assert said.status == 1
+    assert "contradicted by 0.02 EUR" in said.out
+    assert "bank amount is 4.98 EUR: the difference is 0.02 EUR" in seamline(*beside("payouts", "show", "po_2")).out
+
+
+@pytest.mark.parametrize(
+    ("content", "more", "status", "said"),
+    [
+        (files.STRIPE_CSV.replace("100.00", "NaN", 1), (), 65, "line 2, column gross: it is not a plain decimal"),
+        ("a,b\n", (), 1, "is not recognised as any format; say with --format which it is: amazon, mollie"),
+        (files.STRIPE_CSV, ("--format", "klarna"), 1, "there is no format 'klarna'"),
+        (files.STRIPE_CSV, ("--bank-amount", "1,5"), 1, "--bank-amount: the decimal mark is a comma"),
+        (files.STRIPE_CSV, ("--time-zone", "Mars/Base"), 1, "--time-zone: 'Mars/Base' is no time zone"),
+        (files.STRIPE_CSV, ("--encoding", "klingon"), 1, "--encoding: 'klingon' is not known"),
+        (None, (), 66, "is no file that can be read"),
+    ],
+)  # fmt: skip
+def test_what_is_refused_says_why_and_leaves_nothing(
+    seamline: Type, app: App, tmp_path: Path, content: str | None, more: tuple[str, ...], status: int, said: str
+) -> None:
+    """One sentence, and a status that a script can tell apart."""
+    path = tmp_path / "in.csv"
+    if content is not None:
+        path.write_text(content, encoding="utf-8")
+    answered = seamline(*beside("payouts", "import", str(path), *TO, *more))
+    assert (answered.status, said in answered.err) == (status, True), answered.err
+    assert not any(row["provider"] == "stripe" and row["payout"] == "po_9" for row in _listed(seamline))
+
+
+def _listed(seamline: Type) -> list[Any]:
+    found: list[Any] = seamline(*beside("payouts", "list", "--json")).data
+    return found
+
+
+def test_a_payout_or_sales_channel_that_is_not_there_is_named(seamline: Type, app: App, file: Path) -> None:
+    """And where those that are can be seen."""
+    assert "`seamline payouts list` shows those" in seamline(*beside("payouts", "show", "po_404")).err
+    said = seamline(*beside("payouts", "import", str(file), "--sales-channel", "moon"))
+    assert (said.status, "there is no sales channel 'moon'" in said.err) == (1, True)
+    assert {row[0] for row in seamline(*beside("payouts", "formats")).rows} >= {"stripe", "amazon", "paypal"}

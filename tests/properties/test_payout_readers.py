@@ -1,0 +1,98 @@
+"""Whatever is in a file: its figures are those of an independent oracle, exact, in currencies of 0, 2 and 3 digits.
+
+The oracle knows nothing of readers: it adds fractions, from the very integers that the files are made of.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from fractions import Fraction
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from flows.payouts import PayoutUnreadable
+from tests.unit import payout_files as files
+from tests.unit.payout_files import Read
+
+DIGITS = {"JPY": 0, "USD": 2, "KWD": 3}
+KINDS = {"charge": "sale", "refund": "refund", "stripe_fee": "fee", "topup": "top_up", "what": "unexplained"}
+rows = st.lists(
+    st.tuples(st.sampled_from(sorted(KINDS)), st.integers(-(10**9), 10**9), st.integers(0, 10**6)), max_size=12
+)
+
+
+def text(units: int, digits: int) -> str:
+    return str(Decimal(units).scaleb(-digits))
+
+
+def oracle(found: list[tuple[str, int, int]], digits: int) -> tuple[Fraction, dict[str, Fraction]]:
+    """The net and the sums by class."""
+    classes: dict[str, Fraction] = {}
+    for type_, amount, fee in found:
+        for kind, units in ((KINDS[type_], amount), ("fee", -fee)):
+            classes[kind] = classes.get(kind, Fraction(0)) + Fraction(units, 10**digits)
+    return sum(classes.values(), Fraction(0)), {kind: total for kind, total in classes.items() if total}
+
+
+def as_files(found: list[tuple[str, int, int]], currency: str, paid: int) -> dict[str, bytes]:
+    """The same lines as two providers write them."""
+    digits = DIGITS[currency]
+    transactions = [
+        files.stripe_line(f"txn_{number}", type_, amount, fee, currency=currency.lower())
+        for number, (type_, amount, fee) in enumerate(found)
+    ]
+    transactions.append(files.stripe_line("txn_p", "payout", -paid, currency=currency.lower(), source="77"))
+    lines: list[Any] = [
+        files.shopify_line(
+            number, type_, text(amount, digits), text(fee, digits), text(amount - fee, digits), currency=currency
+        )
+        for number, (type_, amount, fee) in enumerate(found)
+        if type_ != "topup"
+    ]
+    payout = {**files.SHOPIFY_PAYOUT, "currency": currency, "amount": text(paid, digits)}
+    return {"stripe": files.stripe(transactions), "shopify": files.shopify(lines, payout)}
+
+
+@given(rows, st.sampled_from(sorted(DIGITS)), st.integers(-2, 2))
+def test_every_figure_is_the_oracles(found: list[tuple[str, int, int]], currency: str, off: int) -> None:
+    """Net, each class, and by how much a payout does not tie: the same as with fractions, to the last digit."""
+    digits = DIGITS[currency]
+    for format_, content in as_files(found, currency, sum(a - f for _, a, f in found) - off).items():
+        kept = [each for each in found if format_ == "stripe" or each[0] != "topup"]
+        net, classes = oracle(kept, digits)
+        read = Read(content, format_)
+        sums, proof = read.examined.sums("77"), read.proof("77")
+        assert Fraction(sums.net) == net
+        assert {kind.value: Fraction(total) for kind, total in sums.classes.items()} == classes
+        if sums.lines and len(kept) == len(found):
+            assert proof.verdict == ("contradicted" if off else "proven")
+            assert Fraction(proof.difference) == Fraction(off, 10**digits)
+
+
+@given(rows, st.data())
+def test_the_order_of_lines_and_what_stands_twice_change_no_figure(
+    found: list[tuple[str, int, int]], data: st.DataObject
+) -> None:
+    """Lines have ids: shuffled, or with some of them again, they come to the same sums."""
+    lines = [files.stripe_line(f"t{number}", *each) for number, each in enumerate(found)]
+    twice = data.draw(st.lists(st.sampled_from(lines), max_size=4)) if lines else []
+    lines.append(files.stripe_line("p", "payout", -1, source="77"))
+    again = data.draw(st.permutations([*lines, *twice]))
+    one, other = Read(files.stripe(lines), "stripe"), Read(files.stripe(again), "stripe")
+    assert other.examined.sums("77") == one.examined.sums("77")
+    assert other.examined.counts["repeated"] == len(again) - len(lines)
+
+
+@given(st.integers(0, 600), st.sampled_from(["stripe", "shopify", "paypal", "mollie"]))
+def test_a_file_that_is_cut_off_is_refused(cut: int, format_: str) -> None:
+    """Wherever it ends: never a part of it, unless what is missing is nothing but white space."""
+    content = {"stripe": files.stripe(), "shopify": files.shopify(), "paypal": files.paypal(), "mollie": files.mollie()}
+    whole = content[format_]
+    try:
+        Read(whole[: max(1, len(whole) - 1 - cut)], format_)
+    except PayoutUnreadable:
+        return
+    ends = whole[: max(1, len(whole) - 1 - cut)]
+    assert ends.count(b"{") == ends.count(b"}"), "what was read is whole documents only"

@@ -1,0 +1,275 @@
+"""What comes of the lines of each provider's files: one class each, signed as they are felt, tied to orders, proven."""
+
+from __future__ import annotations
+
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from flows.model.payout import LineClass, PayoutStatus
+from flows.payouts import PAYOUT_FORMATS, PayoutUnreadable, recognised
+from tests.unit import payout_files as files
+from tests.unit.payout_files import Read
+
+
+def test_shopify_lines_have_their_classes_and_add_up_to_the_payout() -> None:
+    """Charges, refunds, disputes both ways, reserves and adjustments; an unknown type is unexplained, and counts."""
+    read = Read(files.shopify(), "shopify")
+    assert read.classes("77") == {
+        "sale": "150.00", "refund": "-20.00", "dispute": "-50.00", "dispute_reversal": "50.00", "reserve": "-10.00",
+        "adjustment": "0.45", "unexplained": "1.00", "fee": "-4.95",
+    }  # fmt: skip
+    assert read.proof("77").verdict == "proven"
+    first, refund = read.line("1"), read.line("3")
+    assert (first.order, first.payment, first.at) == ("1001", "2001", "2026-01-06T00:52:08Z")
+    assert (refund.refund, refund.payment) == ("2003", "")
+    assert read.line("4").dispute == "4"
+    assert read.examined.headers["77"].status is PayoutStatus.PAID
+
+
+def test_a_line_that_contradicts_itself_leaves_its_rest_unexplained() -> None:
+    """The published net counts; what it is more than amount and fee is a gap, in money."""
+    odd = files.shopify_line(9, "adjustment", "-1.50", "-0.25", "-1.75")
+    read = Read(files.shopify([odd]), "shopify")
+    assert (read.line("9").net, read.line("9").gap) == (Decimal("-1.75"), Decimal("-0.50"))
+    assert read.examined.sums("77").of(LineClass.UNEXPLAINED) == Decimal("-0.50")
+    assert [each.amount for each in read.findings] == [Decimal("-0.50")]
+
+
+def test_test_transactions_are_left_out() -> None:
+    """They move no money, so they are no lines."""
+    read = Read(files.shopify([files.shopify_line(1, "charge", "1.00", "0.00", "1.00", test=True)]), "shopify")
+    assert read.lines == []
+    assert read.examined.counts["note"] == 1
+
+
+def test_shopify_exports_are_known_by_day_and_currency() -> None:
+    """Lines without ids, orders by their numbers, the instant with its offset; both exports together are a proof."""
+    read = Read(files.SHOPIFY_CSV, "shopify-csv")
+    sale = read.lines[0]
+    assert (sale.payout, sale.reference, sale.at) == ("2026-01-07-USD", "#1001", "2026-01-06T00:52:08Z")
+    assert sale.presentment == "80.00 GBP"
+    assert read.examined.pending == {"USD": Decimal("4.55")}
+    payouts = Read(files.SHOPIFY_PAYOUTS_CSV, "shopify-csv").examined.headers["2026-01-07-USD"]
+    assert (payouts.paid, payouts.totals[LineClass.REFUND]) == (Decimal("76.80"), Decimal("-20.00"))
+
+
+def test_stripe_lines_belong_to_the_one_payout_among_them() -> None:
+    """The payout's own transaction names it, and says what was paid; fee and the tax on it stand apart."""
+    read = Read(files.stripe(), "stripe")
+    assert read.classes("po_9") == {
+        "sale": "100.00", "refund": "-20.00", "dispute": "-50.00", "reserve": "-3.00", "fee": "-19.90",
+        "tax_on_fee": "-0.55",
+    }  # fmt: skip
+    assert read.examined.headers["po_9"].paid == Decimal("6.55")
+    assert read.proof("po_9").verdict == "proven"
+    sale = read.line("txn_1")
+    assert (sale.order, sale.payment, sale.payment_alias) == ("1001", "ch_1", "pi_1")
+    assert (sale.presentment, sale.rate, sale.fee, sale.tax) == (
+        "85.00 GBP", "1.176471", Decimal("-2.90"), Decimal("-0.55")
+    )  # fmt: skip
+
+
+def test_stripe_lines_among_several_payouts_are_statements_of_account() -> None:
+    """Which is in which is not said, so it is not guessed: payouts are lines of the day."""
+    lines = [*files.STRIPE_LINES, files.stripe_line("txn_7", "payout", -100, source="po_8")]
+    read = Read(files.stripe(lines), "stripe")
+    header = read.examined.headers["EUR-2026-01-01"]
+    assert header.is_statement
+    assert read.examined.sums(header.id).amounts[LineClass.TRANSFER] == Decimal("-7.55")
+    assert read.proof(header.id).verdict == "unproven"
+    assert read.proof(header.id, bank=Decimal("7.55")).verdict == "proven"
+
+
+@pytest.mark.parametrize(
+    ("currency", "amount", "paid"),
+    [("jpy", 100, "100"), ("kwd", 1_500, "1.500"), ("isk", 500_00, "500.00"), ("usd", -250, "-2.50")],
+)
+def test_stripe_counts_in_the_smallest_units(currency: str, amount: int, paid: str) -> None:
+    """Zero and three digits; ISK is counted with two. A negative payout is taken from the bank."""
+    payout = {"object": "payout", "id": "po_1", "currency": currency, "amount": amount, "status": "in_transit",
+              "arrival_date": 1_767_225_600}  # fmt: skip
+    header = Read(files.json(payout), "stripe").examined.headers["po_1"]
+    assert str(header.paid) == paid
+    assert (header.status, header.expected_on) == (PayoutStatus.IN_TRANSIT, date(2026, 1, 1))
+
+
+def test_stripe_reports_name_their_payouts_and_half_cents_stay() -> None:
+    """Nothing is rounded on the way; without a list of payouts nobody says what was paid."""
+    read = Read(files.STRIPE_CSV, "stripe-csv")
+    assert read.examined.sums("po_9").net == Decimal("76.525")
+    assert read.proof("po_9").verdict == "unproven"
+    refund = read.line("txn_2")
+    assert (refund.payment, refund.payment_alias, refund.refund) == ("ch_0", "pi_0", "re_2")
+    assert read.line("txn_1").presentment == "85.00 GBP"
+
+
+def test_the_export_of_stripes_dashboard_has_the_payout_too() -> None:
+    """A row of its own says what was paid, so it is proven; columns have other names there."""
+    read = Read(files.STRIPE_EXPORT, "stripe-csv")
+    assert read.proof("po_9").verdict == "proven"
+    sale = read.line("txn_1")
+    assert (sale.payment, sale.order, sale.at) == ("ch_1", "1001", "2026-01-05T10:00:00Z")
+    with pytest.raises(PayoutUnreadable, match="line 2, column amount"):
+        Read(files.STRIPE_EXPORT.replace("100.00", "1E2"), "stripe-csv")
+
+
+def test_a_day_at_paypal_is_proven_by_its_balances() -> None:
+    """Its lines, the withdrawal among them, change the balance from the first to the last; what is pending waits."""
+    read = Read(files.paypal(), "paypal")
+    header = read.examined.headers["ACC-USD-2026-01-05"]
+    assert (header.opening, header.closing) == (Decimal("100.00"), Decimal("86.21"))
+    assert read.proof(header.id).verdict == "proven"
+    assert read.proof(header.id, bank=Decimal("400.00")).verdict == "proven"
+    assert read.classes(header.id) == {"sale": "465.00", "refund": "-65.00", "transfer": "-400.00", "fee": "-13.79"}
+    assert (read.line("A1").payment, read.line("A1").reference) == ("A1", "1001")
+    assert (read.line("A2").payment, read.line("A2").refund) == ("A1", "A2")
+    assert read.examined.counts["pending"] == 1
+
+
+def test_a_balance_that_does_not_follow_is_named_with_its_rest() -> None:
+    """Between two lines something is missing: how much, and where."""
+    lines = [files.PAYPAL_LINES[0], files.paypal_line("A2", "T1107", "-65.00", "0.00", "480.00")]
+    read = Read(files.paypal(lines), "paypal")
+    (found,) = read.findings
+    assert (found.kind, found.amount, found.line) == ("contradiction", Decimal("-6.21"), "A2")
+    assert read.proof("ACC-USD-2026-01-05").difference == Decimal("6.21")
+
+
+def test_missing_pages_are_named() -> None:
+    """Page 2 of 3 is not in the file, so no day of it is whole."""
+    pages = [files.paypal([], page=1, total_pages=3), files.paypal(page=3, total_pages=3)]
+    read = Read(b"\n".join(pages), "paypal")
+    assert [each.sentence for each in read.findings if each.kind == "incomplete"] == [
+        "of 3 pages these are not in the file: 2"
+    ]
+    assert read.proof("ACC-USD-2026-01-05").verdict == "unproven"
+
+
+def test_a_settlement_of_mollie_ties_but_for_parts_of_a_cent() -> None:
+    """Costs have four digits; the settlement is rounded, and the rest is named."""
+    read = Read(files.mollie(), "mollie")
+    proof = read.proof("stl_1")
+    assert read.examined.sums("stl_1").net == Decimal("38.7055")
+    assert proof.verdict == "proven"
+    assert [str(each.difference) for each in proof.equations if each.rounding] == ["0.0055 EUR"]
+    assert read.classes("stl_1") == {
+        "fee": "-0.45", "sale": "50.00", "refund": "-10.75", "tax_on_fee": "-0.0945",
+    }  # fmt: skip
+    assert (read.line("tr_1").order, read.line("tr_2").presentment) == ("1001", "17.00 GBP")
+
+
+def test_money_given_back_among_the_costs_is_a_sum_that_its_refunds_come_to() -> None:
+    """It has no rate, so it is no fee; and it is not counted twice."""
+    period = files.MOLLIE_SETTLEMENT["periods"]["2026"]["01"]  # type: ignore[index]
+    sale, refund = period["revenue"]
+    turned = {**refund, "amountNet": files.eur("10.75"), "amountGross": files.eur("10.75")}
+    settlement = {
+        **files.MOLLIE_SETTLEMENT,
+        "periods": {"2026": {"01": {"revenue": [sale], "costs": [*period["costs"], turned]}}},
+    }
+    assert Read(files.mollie(settlement, files.MOLLIE_PAYMENTS), "mollie").proof("stl_1").verdict == "proven"
+
+
+def test_a_settlement_without_its_payments_ties_by_the_sums_that_it_states() -> None:
+    """With some of them, it says which are missing."""
+    proof = Read(files.mollie(files.MOLLIE_SETTLEMENT), "mollie").proof("stl_1")
+    assert [each.name for each in proof.equations] == ["fees and reported sums = reported paid"]
+    assert proof.verdict == "proven"
+    embedded = {"payments": files.MOLLIE_PAYMENTS["_embedded"]["payments"]}  # type: ignore[index]
+    some = Read(files.mollie(files.MOLLIE_SETTLEMENT, {"_embedded": embedded}), "mollie").proof("stl_1")
+    assert [str(each.difference) for each in some.failing] == ["10.7555 EUR", "10.75 EUR"]
+
+
+def test_the_settlement_of_mollies_own_reference_ties() -> None:
+    """86.10 collected, 43.20 given back, fees with tax of 3.146; 39.75 paid out."""
+
+    def sums(name: str, method: str, net: str, vat: str | None, gross: str, **more: Any) -> dict[str, Any]:
+        money = {"amountNet": files.eur(net), "amountVat": vat and files.eur(vat), "amountGross": files.eur(gross)}
+        return {"description": name, "method": method, "count": 2, **money, **more}
+
+    rate = {"rate": {"fixed": files.eur("0.2500"), "percentage": None}}
+    period = {
+        "revenue": [sums("iDEAL", "ideal", "86.1000", None, "86.1000"),
+                    sums("Refunds iDEAL", "refund", "-43.2000", None, "-43.2000")],
+        "costs": [sums("iDEAL", "ideal", "2.1000", "0.4410", "2.5410", **rate),
+                  sums("Refunds iDEAL", "refund", "0.5000", "0.1050", "0.6050", **rate)],
+    }  # fmt: skip
+    settlement = {**files.MOLLIE_SETTLEMENT, "amount": files.eur("39.75"), "periods": {"2018": {"4": period}}}
+    read = Read(files.mollie(settlement), "mollie")
+    assert read.proof("stl_1").verdict == "proven"
+    assert read.classes("stl_1") == {"fee": "-2.6000", "tax_on_fee": "-0.5460"}
+
+
+def test_a_settlement_of_amazon_adds_up_with_what_is_alike_counted() -> None:
+    """Rows have no ids: two that are alike both count, and are named; withheld tax is a class of its own."""
+    read = Read(files.AMAZON, "amazon")
+    assert read.classes("555") == {
+        "sale": "20.59", "withheld_tax": "-1.60", "fee": "-4.80", "tax_on_fee": "-0.54", "refund": "-5.00",
+        "reserve": "-7.00", "reserve_release": "8.00", "unexplained": "0.45",
+    }  # fmt: skip
+    assert read.proof("555").verdict == "proven"
+    assert [(each.kind, each.amount) for each in read.findings] == [("alike", Decimal("-0.90"))]
+    assert read.lines[0].order == "111-1"
+
+
+def test_an_amazon_file_with_decimal_commas_has_them_everywhere() -> None:
+    """The total decides; a point among commas is refused by its line (see test_payout_hostile)."""
+    total = {**files.AMAZON_TOTAL, "total_amount": "19,99", "deposit_date": "07.01.2026 09:00:00 UTC"}
+    read = Read(files.amazon(files.amazon_row(**total), files.amazon_line("Order", "ItemPrice", "Principal", "19,99")),
+                "amazon")  # fmt: skip
+    assert read.proof("555").verdict == "proven"
+    assert read.examined.headers["555"].paid_on == date(2026, 1, 7)
+
+
+def test_any_csv_is_read_by_a_map_of_its_columns() -> None:
+    """Semicolons, decimal commas, local times, the payout on a row of its own; a word without a class: unexplained."""
+    read = Read(files.GENERIC_CSV, files.generic())
+    assert read.proof("12").verdict == "proven"
+    assert read.classes("12") == {
+        "sale": "100.00", "refund": "-20.00", "unexplained": "0.36", "fee": "-0.30", "tax_on_fee": "-0.06",
+    }  # fmt: skip
+    assert (read.line("P1").at, read.line("P1").reference) == ("2026-07-05T08:00:00Z", "1001")
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("shopify", files.shopify()),
+        ("shopify-csv", files.SHOPIFY_CSV.encode()),
+        ("shopify-csv", files.SHOPIFY_PAYOUTS_CSV.encode()),
+        ("stripe", files.stripe()),
+        ("stripe-csv", files.STRIPE_CSV.encode()),
+        ("stripe-csv", files.STRIPE_EXPORT.encode()),
+        ("paypal", files.paypal()),
+        ("mollie", files.mollie()),
+        ("amazon", files.AMAZON.encode()),
+    ],
+)
+def test_a_file_is_recognised_by_its_beginning(name: str, content: bytes) -> None:
+    """By exactly one reader, with a mark of UTF-8 in front of it, too."""
+    assert recognised(content) is PAYOUT_FORMATS[name]
+    assert recognised(b"\xef\xbb\xbf" + content) is PAYOUT_FORMATS[name]
+
+
+def test_a_line_that_stands_there_twice_counts_once_and_is_named() -> None:
+    """With its amount: a person sees what would have been paid twice."""
+    read = Read(files.shopify([*files.SHOPIFY_LINES, files.SHOPIFY_LINES[1]]), "shopify")
+    assert read.proof("77").verdict == "proven"
+    assert [(each.kind, each.line, each.amount) for each in read.findings] == [("repeated", "2", Decimal("48.25"))]
+
+
+def test_a_line_with_other_figures_the_second_time_is_a_contradiction() -> None:
+    """The first one counts, whatever payout the second one names."""
+    other = files.shopify_line(2, "charge", "51.00", "1.75", "49.25", payout_id=78)
+    read = Read(files.shopify([*files.SHOPIFY_LINES, other]), "shopify")
+    assert [(each.kind, each.payout) for each in read.findings] == [("contradiction", "78")]
+    assert read.proof("77").verdict == "proven"
+
+
+def test_a_list_that_goes_on_is_incomplete() -> None:
+    """Stripe says `has_more`; that is told of every payout in the file."""
+    read = Read(files.stripe(has_more=True), "stripe")
+    assert [each.kind for each in read.examined.found_of("po_9")] == ["incomplete"]

@@ -1,0 +1,95 @@
+"""Bad input has one right answer: the file is refused, with the place and what is wrong there; nothing is guessed."""
+
+from __future__ import annotations
+
+import pytest
+
+from flows.payouts import PayoutFormat, PayoutUnreadable
+from tests.unit import payout_files as files
+from tests.unit.payout_files import Read
+
+CSV = files.STRIPE_CSV
+NOT_PLAIN = "it is not a plain decimal number such as -12.50"
+GROUPED = "the amount has separators of thousands; 2329.86 is how it must stand"
+
+
+def csv_with(amount: str) -> str:
+    return CSV.replace("eur,100.00,", f"eur,{amount},")
+
+
+@pytest.mark.parametrize(
+    ("content", "format_", "place", "reason"),
+    [
+        (csv_with("NaN"), "stripe-csv", "line 2, column gross", NOT_PLAIN),
+        (csv_with("1E+400"), "stripe-csv", "line 2, column gross", NOT_PLAIN),
+        (csv_with("1E5"), "stripe-csv", "line 2, column gross", NOT_PLAIN),
+        (csv_with("=1+1"), "stripe-csv", "line 2, column gross", NOT_PLAIN),
+        (csv_with("$100.00"), "stripe-csv", "line 2, column gross", NOT_PLAIN),
+        (csv_with(""), "stripe-csv", "line 2, column gross", "the amount is missing"),
+        (csv_with('"2,329.86"'), "stripe-csv", "line 2, column gross", GROUPED),
+        (csv_with('"100,00"'), "stripe-csv", "line 2, column gross", "the decimal mark is a comma; export"),
+        (CSV.replace(",eur,100", ",euro,100"), "stripe-csv", "line 2, column currency", "a currency is not a code"),
+        (CSV.replace("2026-01-05 10", "05/01/26 10", 1), "stripe-csv", "line 2, column created utc", "it is no date"),
+        (CSV.replace(",", ";"), "stripe-csv", "line 1", "its columns are separated by semicolons, not by commas"),
+        (CSV.encode("utf-16"), "stripe-csv", "line 1", "it is UTF-16"),
+        (CSV.replace(",x,", ",caf\xe9,").encode("latin-1"), "stripe-csv", "line 2", "is no utf-8; say with --encoding"),
+        (CSV[:-30], "stripe-csv", "line 4", "of 16 columns: the file is cut off"),
+        (CSV.replace(",x,ch_0", ',"x,ch_0'), "stripe-csv", "line 4", "the file ends within a quoted cell"),
+        (CSV.replace(",x,ch_0", ",x\x00,ch_0"), "stripe-csv", "line 3", "it has a zero byte"),
+        (CSV.replace("fee,net", "net,net"), "stripe-csv", "line 1", "two columns have the same name"),
+        ("", "stripe-csv", "line 1", "the file is empty"),
+        ("a,b\n1,2\n", "stripe-csv", "line 1", "there is no column automatic payout id"),
+        (files.AMAZON.replace("19.99", "19,99"), "amazon", "line 3, column amount", "the decimal mark is a comma"),
+        (files.AMAZON.replace("\t10.10\t", "\t10,10\t"), "amazon", "line 3, column amount", "elsewhere in this file"),
+        (files.AMAZON.replace("\t10.10\t", "\t\t"), "amazon", "line 2, column total-amount", "no row with a total"),
+        (files.shopify()[:-40], "shopify", "line 2", "the JSON is cut off"),
+        (b'{"transactions": [}', "shopify", "line 1, byte 19", "the JSON is malformed"),
+        (files.shopify([files.shopify_line(1, "charge", "NaN", "0", "0")]), "shopify", "transactions[1]", NOT_PLAIN),
+        (files.shopify([files.shopify_line(1, "charge", "2,329.86", "0", "0")]), "shopify", "line 2.tr", GROUPED),
+        (files.shopify().replace(b'"amount":"50.00"', b'"amount":1E+400'), "shopify", "transactions[2]", "range"),
+        (files.shopify().replace(b'"amount":"50.00"', b'"amount":NaN'), "shopify", "line 2", "the JSON is malformed"),
+        (b'{"orders": []}', "shopify", "payouts", "it has neither payouts nor transactions"),
+        (files.stripe([{"object": "charge"}]), "stripe", "data[1].object", "a word that the format does not know"),
+        (files.stripe().replace(b"-2000", b"-2000.5"), "stripe", "data[2].amount", "Expected `int`"),
+        (files.mollie({"resource": "order"}), "mollie", "resource", "it is no settlement"),
+        (files.GENERIC_CSV.replace("100,00", "100.00"), files.generic(), "line 2, column gross", "elsewhere in this"),
+        (files.GENERIC_CSV.replace("100,00", "2.329,86"), files.generic(), "line 2, column gross", "a comma"),
+        (files.GENERIC_CSV.replace(";", ","), files.generic(), "line 1", "separated by commas, not by semicolons"),
+        (files.GENERIC_CSV.replace("P2;R", ";R"), files.generic(), "line 3, column psp reference", "has no id"),
+    ],
+    ids=lambda each: each[:24].decode("latin-1") if isinstance(each, bytes) else None,
+)  # fmt: skip
+def test_a_file_is_refused_with_its_place(
+    content: bytes | str, format_: str | PayoutFormat, place: str, reason: str
+) -> None:
+    """One sentence: where it is, and what it has to be."""
+    with pytest.raises(PayoutUnreadable) as refused:
+        Read(content, format_)
+    assert place in refused.value.place
+    assert reason in refused.value.reason
+
+
+def test_two_currencies_never_meet_in_one_payout() -> None:
+    """A line in another currency than its payout is refused by type, not added up."""
+    lines = [files.shopify_line(1, "charge", "1.00", "0.00", "1.00", currency="EUR")]
+    with pytest.raises(PayoutUnreadable, match="cannot be added up"):
+        Read(files.shopify(lines), "shopify")
+
+
+def test_a_mark_of_utf_8_changes_nothing() -> None:
+    """Spreadsheets and Windows write it."""
+    assert Read(b"\xef\xbb\xbf" + CSV.encode(), "stripe-csv").lines == Read(CSV, "stripe-csv").lines
+    assert Read(b"\xef\xbb\xbf" + files.stripe(), "stripe").lines == Read(files.stripe(), "stripe").lines
+
+
+def test_a_formula_in_a_text_is_a_text() -> None:
+    """It is kept as it is; only tables that people open disarm it."""
+    evil = '"=HYPERLINK(""http://example.invalid"")"'
+    read = Read(CSV.replace(",charge,ch_1", f",{evil},ch_1"), "stripe-csv")
+    assert read.lines[0].type == '=HYPERLINK("http://example.invalid")'
+
+
+def test_another_encoding_is_read_when_it_is_named() -> None:
+    """A file of latin-1 says so only through whoever has it."""
+    raw = CSV.replace(",x,", ",caf\xe9,").encode("latin-1")
+    assert len(Read(raw, "stripe-csv", encoding="latin-1").lines) == 3
