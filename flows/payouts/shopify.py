@@ -215,6 +215,7 @@ def _line(item: _TransactionIn, place: str, zone: tzinfo, findings: list[Finding
         gap = _minus(_minus(net, amount), fee)
         at = "" if item.processed_at is None else instant_in(item.processed_at, zone)
         kind, currency = class_of(item.type, amount), currency_in(item.currency)
+        dispute = id_in(item.source_id) if kind in _DISPUTES else ""
         id_, payout, order, payment = [
             str(each) if type(each) is int else id_in(each)
             for each in (item.id, item.payout_id, item.source_order_id, item.source_order_transaction_id)
@@ -244,7 +245,7 @@ def _line(item: _TransactionIn, place: str, zone: tzinfo, findings: list[Finding
         order=order,
         payment="" if is_refund else payment,
         refund=payment if is_refund else "",
-        dispute=id_in(item.source_id) if kind in _DISPUTES else "",
+        dispute=dispute,
         place=place,
     )
 
