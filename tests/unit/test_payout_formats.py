@@ -148,6 +148,12 @@ def test_missing_pages_are_named() -> None:
     assert read.proof("ACC-USD-2026-01-05").verdict == "unproven"
 
 
+def test_a_number_of_pages_that_nobody_can_count_is_not_counted() -> None:
+    """It is a number in a file, and no reason to run out of memory."""
+    read = Read(files.paypal(total_pages=10**18), "paypal")
+    assert "2, 3, 4, 5, 6 and more" in next(each.sentence for each in read.findings if each.kind == "incomplete")
+
+
 def test_a_settlement_of_mollie_ties_but_for_parts_of_a_cent() -> None:
     """Costs have four digits; the settlement is rounded, and the rest is named."""
     read = Read(files.mollie(), "mollie")
