@@ -62,9 +62,10 @@ def _standing(story: Story, opened: Sequence[CaseRow]) -> str:
     name = f"Order {order.reference} of {order.sales_channel}{amount}"
     match order.state:
         case "imported":
-            rest = "" if asks else f" {_SHIPPING.get(order.shipping, _SHIPPING[''])}"
+            far, rest = _SHIPPING.get(order.shipping, _SHIPPING[""])
             sale = order.sale_number or order.sale
-            return f"{name} is in Fulfil as sale {sale}. Its figures are {order.proof}.{rest}"
+            shown = " ".join(filter(None, (far, "" if asks else rest)))
+            return f"{name} is in Fulfil as sale {sale}. Its figures are {order.proof}. {shown}".rstrip()
         case "held":
             return f"{name} is held: it is stored whole, and nothing of it is in Fulfil."
         case "waiting":
@@ -96,12 +97,15 @@ def _standing(story: Story, opened: Sequence[CaseRow]) -> str:
 
 
 _SHIPPING = {
-    "": "Nothing is left to do here; shipping and invoicing are Fulfil's.",
-    "partially shipped": "It is partially shipped; the rest is Fulfil's.",
-    "shipped": "It is shipped. Next step, by the sales channel: say that it knows of it.",
-    "told": "It is shipped, and the sales channel says that it knows of all of it.",
+    "": ("", "Nothing is left to do here; shipping and invoicing are Fulfil's."),
+    "partially shipped": ("It is partially shipped.", "The rest is Fulfil's."),
+    "shipped": (
+        "It is shipped, and not known to be told to the sales channel.",
+        "Next step, by the sales channel: say that it knows of it.",
+    ),
+    "told": ("It is shipped, and the sales channel says that it knows of all of it.", ""),
 }
-"""How far the shipments of an order are, as a sentence."""
+"""How far the shipments of an order are, and whose move that is while no case asks for another, as sentences."""
 
 
 def _waiting(story: Story, *, asks: bool) -> str:

@@ -155,6 +155,12 @@ def test_nobody_is_told_to_sit_still_while_a_case_asks_something_of_them() -> No
     assert "wait for what comes of it" not in text
 
 
+def test_how_far_an_imported_order_is_shipped_is_said_whatever_case_is_open() -> None:
+    """The case says what is to be done about it, and the first sentence that it has left."""
+    story = told(row("imported", sale=9, shipping="shipped"), case("carrier.unmapped"))
+    assert story.split("\n")[0].endswith("proven. It is shipped, and not known to be told to the sales channel.")
+
+
 def test_a_closed_case_is_history() -> None:
     """Only what is open asks for something."""
     text = told(row("imported", sale=9), case("sku.unknown", closed_at=NOW, closed_how="order creating"))

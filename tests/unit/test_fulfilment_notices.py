@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from flows.fulfilment_watcher.keeping import Notice, OrderShipments, Seen, Withdrawal, progress
+from flows.fulfilment_watcher.keeping import Notice, OrderShipments, Progress, Seen, Withdrawal, progress
 from flows.fulfilment_watcher.notices import decide
 from flows.fulfilment_watcher.parts import (
     Component,
@@ -188,6 +188,24 @@ def test_an_unmapped_carrier_holds_the_notice_until_it_is_mapped() -> None:
     order.settings = settings(carriers={**SETTINGS.carriers, "DPD Next Day v2": "dpd"})
     order.rechecks()
     assert ([sent["carrier"] for sent in order.sent], order.status, order.cases) == (["dpd"], "waiting", [])
+
+
+def test_what_is_held_was_not_told_and_its_units_are_nobody_elses() -> None:
+    """An order whose only shipment is held is shipped, and no more than that; a second shipment has no part of it."""
+    order = Order().sees(part(1, line("11", "MUG", 3), line("12", "CAP", 2), carrier="Bob's van"))
+    assert (order.status, progress(order.state)) == ("held", Progress("shipped", Decimal(5), Decimal(5)))
+    assert order.notice().units == {"11": 3, "12": 2}
+    order.sees(part(2, line("12", "CAP", 2)))
+    assert (order.sent, order.notice(2).status) == ([], "partial")
+    assert progress(order.state).state == "shipped"
+
+
+def test_what_was_told_is_not_taken_back_by_a_carrier_that_is_not_mapped() -> None:
+    """The units of the version that was told stand, whatever the shipment says while it is held."""
+    order = Order().sees(part()).is_sent().is_told()
+    order.sees(part(1, line("11", "MUG", 1), carrier="Bob's van"))
+    assert (order.status, order.notice().units) == ("held", {"11": 3})
+    assert progress(order.state).state == "partially shipped"
 
 
 def test_by_policy_it_is_sent_under_fulfils_name_with_an_explicit_address() -> None:
