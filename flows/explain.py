@@ -8,6 +8,7 @@ from typing import Any
 
 from flows.exceptions.kinds import KINDS, NEVER
 from flows.model.candidates import Candidate
+from flows.model.fulfilments import NO_CARRIER
 from flows.rows import AliasRow, CaseRow, FactRow, PatchRow, PauseRow, Story
 
 
@@ -226,7 +227,6 @@ _TOLD = {
     "charged_back": "the customer's bank takes back {amount} ({payment})",
     "shipped": "shipment {shipment} left with {units} units in {parcels} parcels by {carrier}",
     "shipment_changed": "what is told of shipment {shipment} was changed (version {version})",
-    "notice_held": "shipment {shipment} left; telling it is held, because {carrier} is not mapped",
     "notice_refused": "the flow fails with shipment {shipment} alone",
     "fulfilment_sent": "shipment {shipment} was sent to the sales channel",
     "told": "the sales channel says that it knows of shipment {shipment}",
@@ -260,6 +260,10 @@ def _fact(fact: FactRow) -> str:
         return _refund(values)
     if fact.kind == "payment_recorded":
         return _payment(values)
+    if fact.kind == "notice_held":
+        carrier = values.get("carrier")
+        why = "it has no carrier in Fulfil" if carrier == NO_CARRIER else f"{carrier} is not mapped"
+        return f"shipment {values.get('shipment')} left; telling it is held, because {why}"
     told = _TOLD.get(fact.kind)
     if told is not None:
         return told.format_map(_Values(values))

@@ -711,14 +711,24 @@ WHERE (?1 = '' OR state = ?1) AND (?2 = '' OR sales_channel = ?2)
   AND (shipped_at < ?3 OR shipped_at = ?3 AND notice > ?5)
 ORDER BY shipped_at DESC, notice LIMIT ?4;
 
+-- name: fulfilments_of_order
+-- The same of one order: (..., its key).
+SELECT sales_channel, notice, key, shipment, number, version, state, cause, carrier, service_code, service, mapped,
+  tracking, units, seen_at, shipped_at, sent_at, told_at, changed_at
+FROM fulfilment
+WHERE key = ?6 AND (?1 = '' OR state = ?1) AND (?2 = '' OR sales_channel = ?2)
+  AND (shipped_at < ?3 OR shipped_at = ?3 AND notice > ?5)
+ORDER BY shipped_at DESC, notice LIMIT ?4;
+
 -- name: fulfilments_untold_listed
 -- What was shipped and is not told, the oldest first: (state or '', sales channel or '', seen after, limit, and of that
--- instant those after this notice; NULL: none).
+-- instant those after this notice; NULL: none, order's key or '').
 SELECT sales_channel, notice, key, shipment, number, version, state, cause, carrier, service_code, service, mapped,
   tracking, units, seen_at, shipped_at, sent_at, told_at, changed_at
 FROM fulfilment
 WHERE state IN ('held', 'waiting', 'sent', 'refused') AND (awaits = 1 OR state <> 'sent')
   AND (?1 = '' OR state = ?1) AND (?2 = '' OR sales_channel = ?2) AND (seen_at > ?3 OR seen_at = ?3 AND notice > ?5)
+  AND (?6 = '' OR key = ?6)
 ORDER BY seen_at, notice LIMIT ?4;
 
 -- name: fulfilments_untold

@@ -194,6 +194,14 @@ def test_an_order_that_nobody_has_delivered_is_not_made_up() -> None:
         (fact("edited_after_import", version="3"), "the sales channel changed it after the import (version 3)"),
         (fact("sale_moved", sale=3), "sale moved (sale 3)"),
         (fact("cancelled_before_import"), "cancelled before import"),
+        (
+            fact("notice_held", shipment="CS1", carrier="DPD"),
+            "shipment CS1 left; telling it is held, because DPD is not mapped",
+        ),
+        (
+            fact("notice_held", shipment="CS1", carrier="no carrier"),
+            "shipment CS1 left; telling it is held, because it has no carrier in Fulfil",
+        ),
     ],
 )
 def test_every_fact_is_a_line_with_its_time(happened: FactRow, line: str) -> None:

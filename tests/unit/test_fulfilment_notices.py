@@ -236,6 +236,33 @@ def test_services_and_missing_carriers_are_mapped_too(more: dict[str, Any], held
     assert bool(order.sent) is not bool(held_for)
 
 
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ({"carrier": "DPD UK"}, "the carrier 'DPD UK' is not mapped: add it under fulfilments.carriers of the"),
+        (
+            {"carrier": ""},
+            'it has no carrier in Fulfil: set one there, or map the empty name "" under fulfilments.carr',
+        ),
+        ({"service": "", "service_code": "x1"}, "the service 'x1' is not mapped: add it under fulfilments.services of"),
+    ],
+)
+def test_the_case_says_what_can_be_done(more: dict[str, Any], said: str) -> None:
+    """Nobody can map what has no name, so for that there is another remedy; both work."""
+    order = Order().sees(part(**more))
+    assert f"shipment CS1: {said}" in order.state.cases[0].sentence
+    order.sees(part())
+    assert (order.cases, len(order.sent)) == ([], 1)
+
+
+def test_shipments_without_a_carrier_go_under_the_name_that_the_empty_one_is_mapped_to() -> None:
+    """And by policy without any, unless a parcel has no address."""
+    (sent,) = Order(settings(carriers={"": "other"})).sees(part(carrier="")).sent
+    assert sent["carrier"] == "other"
+    order = Order(settings(unmapped="send")).sees(part(carrier=""))
+    assert order.state.cases[0].sentence.endswith("sent without one, since a parcel of it has no tracking address")
+
+
 def test_services_that_nobody_maps_go_under_fulfils_names() -> None:
     """Where there is no map of services at all."""
     (sent,) = Order(settings(services={})).sees(part(service="Express")).sent
