@@ -316,14 +316,17 @@ WHERE m.channel = ?1 AND NOT EXISTS (SELECT 1 FROM state s WHERE s.actor = ?1 AN
 
 -- name: orders_in_queue
 -- How many orders wait to be decided on or for their calls, but for parked ones and those of paused sales channels:
--- (the actor that decides on orders, API, share). Counted in indexes alone.
+-- (the actor that decides on orders, API, share). Counted in indexes alone, but for calls while a sales channel is paused.
 SELECT
   (SELECT count(DISTINCT key) FROM message WHERE channel = ?1)
   - (SELECT count(*) FROM parked WHERE channel = ?1)
   - (SELECT count(DISTINCT m.key) FROM pause u
      CROSS JOIN message m ON m.channel = ?1 AND m.key > u.name || '/' AND m.key < u.name || '0'
      WHERE u.scope = 'partition')
-  + (SELECT count(*) FROM intent WHERE api = ?2 AND share = ?3);
+  + (SELECT count(*) FROM intent WHERE api = ?2 AND share = ?3)
+  - (SELECT count(*) FROM pause u
+     CROSS JOIN intent i ON i.api = ?2 AND i.share = ?3 AND i.key > u.name || '/' AND i.key < u.name || '0'
+     WHERE u.scope = 'partition');
 
 -- name: orders_by_state
 -- How many orders there are, by sales channel and state.
