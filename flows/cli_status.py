@@ -32,7 +32,7 @@ def status(*, config: ConfigPath = CONFIG, json: AsJson = False) -> int:
         lines = [f"{error}", *on_disk, *of_pauses]
     else:
         said = {**said, "process": "running"}
-        lines = said.pop("sentences") or ["no order waits"]
+        lines = said.pop("sentences") or ["no order waits for Fulfil"]
         lines.append(_calls(said))
     if json:
         print_json({**said, "paused": msgspec.to_builtins(pauses)})
