@@ -41,8 +41,8 @@ def pace(sales: int, seconds: float, metrics: Metrics) -> Pace:
 
 
 class Waiting(msgspec.Struct, frozen=True, kw_only=True):
-    """Orders that wait for somebody, by one kind of exception. `amounts` are their totals by currency; `at_stake` is what
-    the exceptions themselves name, as `seamline holds` lists it: of a contradiction the difference alone.
+    """Orders that wait for somebody, by one kind of exception. `amounts` are their totals by currency; `at_stake` is
+    what the exceptions themselves name, as `seamline holds` lists it: of a contradiction the difference alone.
     """
 
     kind: str

@@ -86,31 +86,15 @@ def test_a_quantile_is_read_from_the_buckets_of_all_labels() -> None:
 def test_orders_that_wait_are_counted_once_per_cause_with_what_is_at_stake() -> None:
     """Two cases of one kind at one order are one; amounts are the orders' own, by currency, and never mixed."""
     held, after = waiting(_ORDERS, _HOLDS)
+    usd, both = {"USD": Decimal("7.00")}, {"GBP": Decimal("4.00"), "USD": Decimal("0.25")}
+    worth = {"amounts": {"USD": Decimal("10.50")}, "at_stake": {"USD": Decimal("3.00")}}
     assert held == [
-        Waiting(
-            kind="order.contradiction",
-            owner="finance",
-            orders=1,
-            amounts={"USD": Decimal("10.50")},
-            at_stake={"USD": Decimal("3.00")},
-        ),
-        Waiting(
-            kind="sku.unknown",
-            owner="ecommerce",
-            orders=2,
-            amounts={"GBP": Decimal("4.00"), "USD": Decimal("0.25")},
-            at_stake={"GBP": Decimal("4.00"), "USD": Decimal("0.25")},
-        ),
+        Waiting(kind="order.contradiction", owner="finance", orders=1, **worth),
+        Waiting(kind="sku.unknown", owner="ecommerce", orders=2, amounts=both, at_stake=both),
     ]
     assert after == [
         Waiting(kind="api.unavailable", owner="sre", orders=1, amounts={}, at_stake={}),
-        Waiting(
-            kind="order.edited",
-            owner="operations",
-            orders=1,
-            amounts={"USD": Decimal("7.00")},
-            at_stake={"USD": Decimal("7.00")},
-        ),
+        Waiting(kind="order.edited", owner="operations", orders=1, amounts=usd, at_stake=usd),
     ]
 
 
