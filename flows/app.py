@@ -57,6 +57,7 @@ from flows.listings import key_of as listings_key_of
 from flows.manifests import NAME as MANIFESTS
 from flows.manifests import PageReceived
 from flows.manifests import key_of as manifest_key_of
+from flows.model.audit import recorded, who_and_why
 from flows.model.messages import AUDIT_LOG, MISSING_ORDERS
 from flows.model.outgoing import FLOW_STARTS
 from flows.model.runs import RUN_FOLLOWER
@@ -222,7 +223,10 @@ class App:
         if name not in known:
             called = "actor" if scope == "actor" else "sales channel"
             raise SeamlineError(f"there is no {called} {name!r}; there are {', '.join(sorted(known))}")
-        await (self.engine.pause if command == "pause" else self.engine.resume)(scope, name, "operator")
+        by, reason = who_and_why(parameters)
+        now = self.journal.clock.now()
+        record = recorded(now, by=by, action=command, subject=name, values={"scope": scope}, reason=reason)
+        await (self.engine.pause if command == "pause" else self.engine.resume)(scope, name, by, (record,))
         await self.standing.look()
         await self.forecast.look()
         return f"{name} is {'paused' if command == 'pause' else 'going on'}"

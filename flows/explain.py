@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from flows.exceptions.kinds import KINDS, NEVER
+from flows.model.audit import AuditEntry
 from flows.model.candidates import Candidate
 from flows.model.fulfilments import NO_CARRIER
 from flows.rows import AliasRow, CaseRow, FactRow, PatchRow, PauseRow, Story
+from runtime.clock import to_datetime, to_instant
 
 
 def explain(story: Story, now: datetime) -> str:
@@ -21,7 +23,7 @@ def explain(story: Story, now: datetime) -> str:
     parts = [_standing(story, opened), *(_case(case, now) for case in opened)]
     if story.patch is not None:
         parts.insert(1, _patched(story.patch, story.key))
-    parts.append("\n".join(["What happened:", *_lines(story.timeline)]))
+    parts.append("\n".join(["What happened:", *_lines(story)]))
     return "\n\n".join(parts)
 
 
@@ -193,8 +195,27 @@ def _product(each: Candidate) -> str:
     return f"product {each.product}{f' ({each.name})' if each.name else ''}{state}"
 
 
-def _lines(timeline: Iterable[FactRow]) -> list[str]:
-    return [f"  {_time(fact.ended_at)}  {_fact(fact)}" for fact in timeline]
+def _lines(story: Story) -> list[str]:
+    """The timeline, with the pauses that the order has met."""
+    told = [(fact.ended_at, _fact(fact, story.decisions)) for fact in story.timeline]
+    if told:
+        told += _pauses_met(story.decisions, told[0][0], told[-1][0])
+    return [f"  {_time(at)}  {line}" for at, line in sorted(told, key=lambda each: each[0])]
+
+
+def _pauses_met(decisions: Sequence[AuditEntry], first: datetime, last: datetime) -> list[tuple[datetime, str]]:
+    """Who stopped what, and who let it go on, as far as that was between these two instants."""
+    met: list[tuple[datetime, str]] = []
+    begun: dict[str, tuple[datetime, str]] = {}
+    for entry in decisions:
+        at, why = to_datetime(entry.at), f": {entry.reason}" if entry.reason else ""
+        if entry.action == "pause":
+            begun.setdefault(entry.subject, (at, f"{entry.by} paused {entry.subject}{why}"))
+        elif entry.action == "resume" and entry.subject in begun:
+            pause = begun.pop(entry.subject)
+            if pause[0] <= last and at >= first:
+                met += [pause, (at, f"{entry.by} let {entry.subject} go on{why}")]
+    return [*met, *begun.values()]
 
 
 _TOLD = {
@@ -231,10 +252,10 @@ _TOLD = {
     "fulfilment_sent": "shipment {shipment} was sent to the sales channel",
     "told": "the sales channel says that it knows of shipment {shipment}",
     "shipment_cancelled": "shipment {shipment} was cancelled in Fulfil",
-    "patched": "a person patched it, at {fields}",
-    "patch_removed": "a person removed its patch",
+    "patched": "{by} patched it, at {fields}",
+    "patch_removed": "{by} removed its patch",
     "patch_refused": "a patch was not put in: {why}",
-    "link_asked": "a person said that it is sale {sale}: that is looked up in Fulfil",
+    "link_asked": "{by} said that it is sale {sale}: that is looked up in Fulfil",
     "linked": "linked to sale {sale}",
     "link_refused": "not linked to sale {sale}: {why}",
     "second_sale": "a second sale of it was found in Fulfil, {sale}",
@@ -244,6 +265,20 @@ _TOLD = {
 """What each kind of fact says; one that is not here is told by its name and values."""
 
 
+_DECIDED = {
+    "patched": ("order.patch",),
+    "patch_removed": ("order.patch_remove",),
+    "link_asked": ("order.link", "order.link_refused"),
+}
+"""Facts of what people did, and what that is called on record. Who it was is there alone: facts become spans."""
+
+
+def _who(fact: FactRow, decisions: Sequence[AuditEntry]) -> str:
+    """Who did what a fact tells of: its record has the same instant or, where Fulfil was asked first, a later one."""
+    actions, since = _DECIDED.get(fact.kind, ()), to_instant(fact.ended_at)
+    return next((entry.by for entry in decisions if entry.action in actions and entry.at >= since), "a person")
+
+
 class _Values(dict[str, Any]):
     """A fact of an older version may lack a value."""
 
@@ -251,7 +286,7 @@ class _Values(dict[str, Any]):
         return "?"
 
 
-def _fact(fact: FactRow) -> str:
+def _fact(fact: FactRow, decisions: Sequence[AuditEntry]) -> str:
     values = fact.values
     if fact.kind == "created":
         how = "found in Fulfil after the answer was lost" if values.get("found_by_look") else "created in Fulfil"
@@ -266,7 +301,7 @@ def _fact(fact: FactRow) -> str:
         return f"shipment {values.get('shipment')} left; telling it is held, because {why}"
     told = _TOLD.get(fact.kind)
     if told is not None:
-        return told.format_map(_Values(values))
+        return told.format_map(_Values({"by": _who(fact, decisions), **values}))
     shown = ", ".join(f"{name} {value}" for name, value in values.items())
     return fact.kind.replace("_", " ") + (f" ({shown})" if shown else "")
 

@@ -199,6 +199,12 @@ SELECT sku, decided_at, decided_by, reason FROM sku_alias WHERE alias = ?1;
 -- What people decided, in order: (after seq, limit).
 SELECT seq, at, by, action, subject, "values", reason, previous, digest FROM audit WHERE seq > ?1 ORDER BY seq LIMIT ?2;
 
+-- name: audit_of
+-- What people decided about one subject, and what they paused and let go on of two others, in order: (subject, paused,
+-- paused).
+SELECT seq, at, by, action, subject, "values", reason, previous, digest FROM audit
+WHERE subject = ?1 OR action IN ('pause', 'resume') AND subject IN (?2, ?3) ORDER BY seq;
+
 -- name: audit_end
 -- The last link of the chain.
 SELECT seq, digest FROM audit ORDER BY seq DESC LIMIT 1;
@@ -308,6 +314,14 @@ SELECT u.scope, u.name, u.paused_at, u.paused_by, CASE u.scope
     UNION SELECT i.key FROM intent i WHERE i.actor = ?1 AND i.key > u.name || '/' AND i.key < u.name || '0'))
   END
 FROM pause u ORDER BY u.scope DESC, u.name;
+
+-- name: orders_undecided_listed
+-- Orders that were received, and wait to be decided on for the first time, the latest first: (the actor that decides on
+-- orders, sales channel or '', received before, limit, and of that instant those after this key; NULL: none).
+SELECT m.key, min(b.received_at) AS at FROM message m JOIN body b ON b.delivery = m.delivery
+WHERE m.channel = ?1 AND (?2 = '' OR m.key > ?2 || '/' AND m.key < ?2 || '0')
+  AND NOT EXISTS (SELECT 1 FROM state s WHERE s.actor = ?1 AND s.key = m.key)
+GROUP BY m.key HAVING at < ?3 OR at = ?3 AND m.key > ?5 ORDER BY at DESC, m.key LIMIT ?4;
 
 -- name: orders_undecided
 -- How many orders were received, and wait to be decided on for the first time: (the actor that decides on orders).

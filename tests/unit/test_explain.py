@@ -11,8 +11,10 @@ import pytest
 
 from flows.exceptions.kinds import KINDS, Owner
 from flows.explain import explain
+from flows.model.audit import AuditEntry, ChainEnd, entry_after
 from flows.model.order_state import Status
 from flows.rows import CaseRow, FactRow, OrderRow, PauseRow, Story
+from runtime.clock import Instant, to_instant
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 
@@ -159,6 +161,38 @@ def test_how_far_an_imported_order_is_shipped_is_said_whatever_case_is_open() ->
     """The case says what is to be done about it, and the first sentence that it has left."""
     story = told(row("imported", sale=9, shipping="shipped"), case("carrier.unmapped"))
     assert story.split("\n")[0].endswith("proven. It is shipped, and not known to be told to the sales channel.")
+
+
+def test_the_timeline_says_who_did_what_and_which_pauses_it_has_met() -> None:
+    """Names are on record, not in facts; a pause that was over before it came, or began later, is none of its story."""
+    at = to_instant(NOW)
+
+    def decided(action: str, seconds: int, by: str = "mona", subject: str = "web", reason: str = "why") -> AuditEntry:
+        return entry_after(
+            ChainEnd(), at=Instant(at + seconds * 1_000_000), by=by, action=action, subject=subject, values={},
+            reason=reason,
+        )  # fmt: skip
+
+    facts = (fact("received"), fact("patched", fields="/email"), fact("link_asked", sale="SO9"))
+    late = msgspec.structs.replace(fact("decided", lines=1), ended_at=NOW + timedelta(seconds=60))
+    decisions = (
+        decided("pause", -90, reason="long ago"),
+        decided("resume", -80),
+        decided("order.patch", 0, "ole", "web/1001"),
+        decided("order.link_refused", 2, "per", "web/1001"),
+        decided("pause", 10, reason=""),
+        decided("resume", 50, "ada", reason="done"),
+    )
+    story = Story(order=row("held"), key="web/1001", cases=(), timeline=(*facts, late), decisions=decisions)
+    lines = explain(story, NOW).partition("What happened:")[2].strip().splitlines()
+    assert [line.partition("Z  ")[2] for line in lines] == [
+        "received and stored",
+        "ole patched it, at /email",
+        "per said that it is sale SO9: that is looked up in Fulfil",
+        "mona paused web",
+        "ada let web go on: done",
+        "decided: goes to Fulfil with 1 lines",
+    ]
 
 
 def test_a_closed_case_is_history() -> None:
