@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from flows.exceptions.kinds import KINDS, NEVER
+from flows.exceptions.kinds import KINDS, NEVER, Lever
 from flows.model.audit import AuditEntry
 from flows.model.candidates import Candidate
 from flows.model.fulfilments import NO_CARRIER
@@ -68,7 +68,13 @@ def _standing(story: Story, opened: Sequence[CaseRow]) -> str:
             far, rest = _SHIPPING.get(order.shipping, _SHIPPING[""])
             sale = order.sale_number or order.sale
             shown = " ".join(filter(None, (far, "" if asks else rest)))
-            return f"{name} is in Fulfil as sale {sale}. Its figures are {order.proof}. {shown}".rstrip()
+            others = (
+                ", and the sale is to be compared with them"
+                if any(each.kind == "sale.mismatch" for each in opened)
+                else ""
+            )
+            figures = f"The order's own figures are {order.proof}{others}."
+            return f"{name} is in Fulfil as sale {sale}. {figures} {shown}".rstrip()
         case "held":
             return f"{name} is held: it is stored whole, and nothing of it is in Fulfil."
         case "waiting":
@@ -159,8 +165,25 @@ def _case(case: CaseRow, now: datetime) -> str:
     stake = f" At stake: {case.amount} {case.currency}." if case.amount and case.currency else ""
     ends = "It never ends by itself" if kind.ends == NEVER else f"It ends by itself {kind.ends}"
     why = case.sentence.removeprefix(f"{kind.title}: ")
-    lever = f" Lever: {', or '.join(each.value for each in kind.levers)}." if kind.levers else ""
+    lever = _levers(kind.levers)
     return f"{kind.title}: {why}.{stake}{lever}\nNext step, by {case.owner}, {due}: {kind.remedy}. {ends}."
+
+
+_STOPPED = {
+    Lever.HOLD: "be stopped before there is a sale in Fulfil",
+    Lever.SUSPENSE: "go to suspense, where finance has approved that",
+    Lever.SHIPMENT_HOLD: "be stopped before it ships and is invoiced",
+}
+"""What can be done about it before it is in the ledger."""
+
+
+def _levers(levers: Sequence[Lever]) -> str:
+    """Where finance can still take hold of it, as a sentence to follow others; empty for what is no case of theirs."""
+    ways = [_STOPPED[each] for each in levers if each in _STOPPED]
+    before = f" It can {', or '.join(ways)}." if ways else ""
+    if Lever.DETECTED not in levers:
+        return before
+    return f"{before} {'After that' if ways else 'It has happened already:'} it can only be put right."
 
 
 def explain_sku(text: str, found: Sequence[Candidate], aliases: Sequence[AliasRow]) -> list[str]:
