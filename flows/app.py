@@ -224,6 +224,7 @@ class App:
             raise SeamlineError(f"there is no {called} {name!r}; there are {', '.join(sorted(known))}")
         await (self.engine.pause if command == "pause" else self.engine.resume)(scope, name, "operator")
         await self.standing.look()
+        await self.forecast.look()
         return f"{name} is {'paused' if command == 'pause' else 'going on'}"
 
     async def _ask_of_order(self, command: str, parameters: Mapping[str, str]) -> str:
@@ -335,6 +336,7 @@ async def composed(config: Config, clock: Clock, telemetry: Telemetry) -> AsyncI
         forecast = Forecast(journal, ORDER_IMPORTER, outsides[0])
         stock_pulse = Pulse(apart_s=_STOCK_APART_S)
         engine = engine_of(config, journal, catalogue, outsides, forecast.counting(emit), stock_pulse)
+        forecast.asks(lambda: engine.lanes[outsides[0].api.name].unknown_count)
         app = App(config, journal, engine, catalogue.index, forecast, telemetry)
         register_gauges(telemetry.register_gauge, engine, app.standing, forecast, app.stock_standing)
         supervisor = Supervisor(

@@ -8,6 +8,7 @@ from typing import Any
 
 from flows.exceptions.kinds import KINDS, NEVER
 from flows.model.candidates import Candidate
+from flows.model.fulfilments import NO_CARRIER
 from flows.rows import AliasRow, CaseRow, FactRow, PatchRow, PauseRow, Story
 
 
@@ -62,9 +63,10 @@ def _standing(story: Story, opened: Sequence[CaseRow]) -> str:
     name = f"Order {order.reference} of {order.sales_channel}{amount}"
     match order.state:
         case "imported":
-            rest = "" if asks else f" {_SHIPPING.get(order.shipping, _SHIPPING[''])}"
+            far, rest = _SHIPPING.get(order.shipping, _SHIPPING[""])
             sale = order.sale_number or order.sale
-            return f"{name} is in Fulfil as sale {sale}. Its figures are {order.proof}.{rest}"
+            shown = " ".join(filter(None, (far, "" if asks else rest)))
+            return f"{name} is in Fulfil as sale {sale}. Its figures are {order.proof}. {shown}".rstrip()
         case "held":
             return f"{name} is held: it is stored whole, and nothing of it is in Fulfil."
         case "waiting":
@@ -96,12 +98,15 @@ def _standing(story: Story, opened: Sequence[CaseRow]) -> str:
 
 
 _SHIPPING = {
-    "": "Nothing is left to do here; shipping and invoicing are Fulfil's.",
-    "partially shipped": "It is partially shipped; the rest is Fulfil's.",
-    "shipped": "It is shipped. Next step, by the sales channel: say that it knows of it.",
-    "told": "It is shipped, and the sales channel says that it knows of all of it.",
+    "": ("", "Nothing is left to do here; shipping and invoicing are Fulfil's."),
+    "partially shipped": ("It is partially shipped.", "The rest is Fulfil's."),
+    "shipped": (
+        "It is shipped, and not known to be told to the sales channel.",
+        "Next step, by the sales channel: say that it knows of it.",
+    ),
+    "told": ("It is shipped, and the sales channel says that it knows of all of it.", ""),
 }
-"""How far the shipments of an order are, as a sentence."""
+"""How far the shipments of an order are, and whose move that is while no case asks for another, as sentences."""
 
 
 def _waiting(story: Story, *, asks: bool) -> str:
@@ -222,7 +227,6 @@ _TOLD = {
     "charged_back": "the customer's bank takes back {amount} ({payment})",
     "shipped": "shipment {shipment} left with {units} units in {parcels} parcels by {carrier}",
     "shipment_changed": "what is told of shipment {shipment} was changed (version {version})",
-    "notice_held": "shipment {shipment} left; telling it is held, because {carrier} is not mapped",
     "notice_refused": "the flow fails with shipment {shipment} alone",
     "fulfilment_sent": "shipment {shipment} was sent to the sales channel",
     "told": "the sales channel says that it knows of shipment {shipment}",
@@ -256,6 +260,10 @@ def _fact(fact: FactRow) -> str:
         return _refund(values)
     if fact.kind == "payment_recorded":
         return _payment(values)
+    if fact.kind == "notice_held":
+        carrier = values.get("carrier")
+        why = "it has no carrier in Fulfil" if carrier == NO_CARRIER else f"{carrier} is not mapped"
+        return f"shipment {values.get('shipment')} left; telling it is held, because {why}"
     told = _TOLD.get(fact.kind)
     if told is not None:
         return told.format_map(_Values(values))

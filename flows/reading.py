@@ -254,17 +254,21 @@ class Reading:
         *,
         state: str = "",
         sales_channel: str = "",
+        order: str = "",
         untold: bool = False,
         place: Place | None = None,
         limit: int = 50,
     ) -> list[ShipmentRow]:
         """Shipments of which sales channels are told, the latest first; `untold`: those that are not, the oldest first.
+        `order`: only those of the order with this key.
 
         The next page begins behind the `place` (`untold_place`) of the last one.
         """
         at, notice = ((0 if untold else _FOREVER), None) if place is None else (place.at, place.name)
-        statement = "fulfilments_untold_listed" if untold else "fulfilments_listed"
-        return [_shipment(row) for row in await self._query(statement, state, sales_channel, at, limit, notice)]
+        statement = "fulfilments_untold_listed" if untold else "fulfilments_of_order" if order else "fulfilments_listed"
+        of = [] if statement == "fulfilments_listed" else [order]
+        rows = await self._query(statement, state, sales_channel, at, limit, notice, *of)
+        return [_shipment(row) for row in rows]
 
     async def overdue(
         self, *, sales_channel: str = "", place: Place | None = None, limit: int = 50

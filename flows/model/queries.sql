@@ -316,14 +316,17 @@ WHERE m.channel = ?1 AND NOT EXISTS (SELECT 1 FROM state s WHERE s.actor = ?1 AN
 
 -- name: orders_in_queue
 -- How many orders wait to be decided on or for their calls, but for parked ones and those of paused sales channels:
--- (the actor that decides on orders, API, share). Counted in indexes alone.
+-- (the actor that decides on orders, API, share). Counted in indexes alone, but for calls while a sales channel is paused.
 SELECT
   (SELECT count(DISTINCT key) FROM message WHERE channel = ?1)
   - (SELECT count(*) FROM parked WHERE channel = ?1)
   - (SELECT count(DISTINCT m.key) FROM pause u
      CROSS JOIN message m ON m.channel = ?1 AND m.key > u.name || '/' AND m.key < u.name || '0'
      WHERE u.scope = 'partition')
-  + (SELECT count(*) FROM intent WHERE api = ?2 AND share = ?3);
+  + (SELECT count(*) FROM intent WHERE api = ?2 AND share = ?3)
+  - (SELECT count(*) FROM pause u
+     CROSS JOIN intent i ON i.api = ?2 AND i.share = ?3 AND i.key > u.name || '/' AND i.key < u.name || '0'
+     WHERE u.scope = 'partition');
 
 -- name: orders_by_state
 -- How many orders there are, by sales channel and state.
@@ -711,14 +714,24 @@ WHERE (?1 = '' OR state = ?1) AND (?2 = '' OR sales_channel = ?2)
   AND (shipped_at < ?3 OR shipped_at = ?3 AND notice > ?5)
 ORDER BY shipped_at DESC, notice LIMIT ?4;
 
+-- name: fulfilments_of_order
+-- The same of one order: (..., its key).
+SELECT sales_channel, notice, key, shipment, number, version, state, cause, carrier, service_code, service, mapped,
+  tracking, units, seen_at, shipped_at, sent_at, told_at, changed_at
+FROM fulfilment
+WHERE key = ?6 AND (?1 = '' OR state = ?1) AND (?2 = '' OR sales_channel = ?2)
+  AND (shipped_at < ?3 OR shipped_at = ?3 AND notice > ?5)
+ORDER BY shipped_at DESC, notice LIMIT ?4;
+
 -- name: fulfilments_untold_listed
 -- What was shipped and is not told, the oldest first: (state or '', sales channel or '', seen after, limit, and of that
--- instant those after this notice; NULL: none).
+-- instant those after this notice; NULL: none, order's key or '').
 SELECT sales_channel, notice, key, shipment, number, version, state, cause, carrier, service_code, service, mapped,
   tracking, units, seen_at, shipped_at, sent_at, told_at, changed_at
 FROM fulfilment
 WHERE state IN ('held', 'waiting', 'sent', 'refused') AND (awaits = 1 OR state <> 'sent')
   AND (?1 = '' OR state = ?1) AND (?2 = '' OR sales_channel = ?2) AND (seen_at > ?3 OR seen_at = ?3 AND notice > ?5)
+  AND (?6 = '' OR key = ?6)
 ORDER BY seen_at, notice LIMIT ?4;
 
 -- name: fulfilments_untold
