@@ -52,7 +52,8 @@ def import_payouts(
     """Import a file of payouts: whole, or not at all. The same file again, or one that overlaps, changes nothing.
 
     Exit status 0 when every payout in it ties, or has nothing to be compared with; 1 when one does not tie or has
-    something unexplained; 65 when the file is refused, with the place in it; 66 when it cannot be read.
+    something unexplained; 65 when the file is refused, with the place in it, or is of no known format; 66 when it
+    cannot be read.
 
     Parameters
     ----------

@@ -31,7 +31,8 @@ _comma = re.compile(r"-?[0-9]+,[0-9]{1,12}").fullmatch
 
 class PayoutUnreadable(ValueError):
     """The file is refused as a whole. `place` says where in it, `reason` why and what now; it quotes no content
-    but an amount that is written another way."""
+    but an amount that is written another way.
+    """
 
     def __init__(self, place: str, reason: str) -> None:
         super().__init__(f"{place}: {reason}" if place else reason)
