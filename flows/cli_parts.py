@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import getpass
 import shlex
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -46,11 +46,26 @@ def loaded(config: Path, section: Section) -> Any:
     from flows.config import Config  # noqa: PLC0415
     from runtime.config import load  # noqa: PLC0415
 
+    return load(config, _narrowed(Config, {section}))
+
+
+def loaded_ops_address(config: Path) -> Any:
+    """The configuration with `ops.host` and `ops.port` alone: asking the process how it stands needs no key."""
+    from flows.config import Config, OpsSettings  # noqa: PLC0415
+    from runtime.config import load  # noqa: PLC0415
+
+    return load(config, _narrowed(Config, {"ops"}, ops=_narrowed(OpsSettings, {"host", "port"})))
+
+
+def _narrowed(kind: type[msgspec.Struct], looked_at: Collection[str], **types: Any) -> type[msgspec.Struct]:
+    """A struct in which only these fields are converted (to another of `types`, where there is one)."""
     fields: Iterable[Any] = (
-        (field.name, field.type, _default_of(field)) if field.name == section else (field.name, Any, None)
-        for field in msgspec.structs.fields(Config)
+        (field.name, types.get(field.name, field.type), _default_of(field))
+        if field.name in looked_at
+        else (field.name, Any, None)
+        for field in msgspec.structs.fields(kind)
     )
-    return load(config, msgspec.defstruct("Config", fields, kw_only=True, frozen=True))
+    return msgspec.defstruct(kind.__name__, fields, kw_only=True, frozen=True)
 
 
 def _default_of(field: Any) -> Any:
