@@ -218,7 +218,7 @@ _TOLD = {
     "outcome_unknown": "the answer was lost ({cause})",
     "looked_absent": "looked in Fulfil: it is not there",
     "stale": "an older version arrived late ({version}) and was set aside",
-    "edited_after_import": "the sales channel changed it after the import (version {version})",
+    "edited_after_import": "it was changed after the import (version {version})",
     "cancelled_after_import": "the sales channel cancelled it after the import",
     "on_hold": "{shipments} shipments put on hold in Fulfil",
     "nothing_to_hold": "nothing is left in the warehouse that could be put on hold",
