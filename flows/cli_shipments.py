@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from cyclopts import App, Parameter
 from cyclopts.validators import Number
 
-from flows.cli_parts import CONFIG, AsJson, ConfigPath, PlaceInList, Rows, loaded, read_store
+from flows.cli_parts import CONFIG, AsJson, ConfigPath, PlaceInList, Rows, explain_none, loaded, read_store
 from flows.screen import print_json, print_table, short, tell_more
 from runtime.clock import SystemClock, to_datetime
 
@@ -50,6 +50,7 @@ def list_shipments(
         )
 
     rows = read_store(config, ask)
+    explain_none(rows, config, sales_channel, part="fulfilments")
     if json:
         print_json(rows[:limit])
     else:
@@ -90,6 +91,7 @@ def list_overdue(
         return await read.overdue(sales_channel=sales_channel, place=after, limit=limit + 1)
 
     rows = read_store(config, ask)
+    explain_none(rows, config, sales_channel)
     if json:
         print_json(rows[:limit])
     else:
@@ -108,6 +110,7 @@ def list_overdue(
 
 @carriers.command
 def coverage(
+    sales_channel: str = "",
     *,
     days: Annotated[int, Parameter(validator=Number(gte=1, lte=365))] = 30,
     config: ConfigPath = CONFIG,
@@ -118,11 +121,15 @@ def coverage(
 
     Parameters
     ----------
+    sales_channel
+        Only those of one sales channel.
     days
         Of how many days back.
     """
     since = to_datetime(SystemClock().now()) - timedelta(days=days)
     used = read_store(config, lambda read: read.carriers(since))
+    used = [row for row in used if sales_channel in ("", row.sales_channel)]
+    explain_none(used, config, sales_channel, part="fulfilments")
     report = covered(used, loaded(config, "sales_channels").sales_channels)
     if json:
         print_json(report)
@@ -130,7 +137,13 @@ def coverage(
     print_table(
         ("sales channel", "carrier", "service", "shipments", "mapped"),
         [
-            (each["sales_channel"], row["carrier"], row["service"], row["shipments"], "yes" if row["mapped"] else "no")
+            (
+                each["sales_channel"],
+                row["carrier"],
+                row["service"],
+                row["shipments"],
+                "yes" if row["mapped"] else "no",
+            )
             for each in report
             for row in each["carriers"]
         ],

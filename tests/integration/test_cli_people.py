@@ -127,6 +127,7 @@ def test_a_person_looks_at_what_a_patch_would_do_puts_it_in_and_takes_it_away(
     assert "this is a change of it" not in seamline(*beside(*remove, "--dry-run")).out
     assert "is read as it was received" in seamline(*beside(*remove)).out
     until(lambda: audited(seamline, "marketplace/A-7001")[-1:] == [("order.patch_remove", "ole", "right by now")])
+    assert audited(seamline, "#7001") == audited(seamline, "A-7001") == audited(seamline, "marketplace/A-7001")
     assert audited(seamline, "marketplace/A-7001")[0] == ("order.patch", "mona", "typed wrong in the shop")
     assert seamline(*beside(*remove)).status == 1
 
