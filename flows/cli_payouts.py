@@ -13,8 +13,18 @@ import anyio
 import msgspec
 from cyclopts import App, Parameter
 
-from flows.cli_parts import CONFIG, AsJson, ConfigPath, NotFound, Rows, loaded, read_store
-from flows.screen import csv_rows, harmless, print_json, print_table
+from flows.cli_parts import (
+    CONFIG,
+    AsJson,
+    ConfigPath,
+    NotFound,
+    Rows,
+    explain_none,
+    loaded,
+    no_sales_channel,
+    read_store,
+)
+from flows.screen import csv_rows, harmless, print_json, print_table, tell_cut
 from runtime.errors import SeamlineError, Stop
 
 payouts = App(name="payouts", help="What payment providers have paid out, proven, and tied to orders.")
@@ -52,7 +62,8 @@ def import_payouts(
     """Import a file of payouts: whole, or not at all. The same file again, or one that overlaps, changes nothing.
 
     Exit status 0 when every payout in it ties, or has nothing to be compared with; 1 when one does not tie or has
-    something unexplained; 65 when the file is refused, with the place in it; 66 when it cannot be read.
+    something unexplained; 65 when the file is refused, with the place in it, or is of no known format; 66 when it
+    cannot be read.
 
     Parameters
     ----------
@@ -77,8 +88,7 @@ def import_payouts(
 
     channels = loaded(config, "sales_channels").sales_channels
     if sales_channel not in channels:
-        there = ", ".join(sorted(channels))
-        raise NotFound(f"there is no sales channel {sales_channel!r}; there are {there}")
+        raise no_sales_channel(sales_channel, channels)
     if not file.is_file():
         raise FileMissing(f"{file} is no file that can be read")
     bank, zone = _amount(bank_amount), _zone(time_zone)
@@ -173,8 +183,11 @@ def list_payouts(
 
     rows = read_store(
         config,
-        lambda read: payouts_listed(read, sales_channel=sales_channel, verdict=verdict or "", limit=limit),
+        lambda read: payouts_listed(read, sales_channel=sales_channel, verdict=verdict or "", limit=limit + 1),
     )
+    explain_none(rows, config, sales_channel)
+    tell_cut(rows, limit)
+    rows = rows[:limit]
     if csv is not None:
         _write_csv(csv, _PAYOUT_HEAD, [_payout_cells(row) for row in rows])
     elif json:

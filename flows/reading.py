@@ -5,7 +5,7 @@ without one.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
@@ -196,15 +196,15 @@ class Reading:
             )
         ]  # fmt: skip
 
-    async def audited(self, subject: str = "") -> tuple[list[AuditEntry], int | None]:
-        """What people decided (on one subject; '' for all), and the number of the first entry that does not follow from
-        those before it, be it that it is missing; None when the chain is whole.
+    async def audited(self, subjects: Collection[str] = ()) -> tuple[list[AuditEntry], int | None]:
+        """What people decided (on these subjects; none: on all), and the number of the first entry that does not follow
+        from those before it, be it that it is missing; None when the chain is whole.
         """
         known = await self._chain_end()  # first: entries that are written meanwhile follow it
         shown: list[AuditEntry] = []
         end, broken = ChainEnd(), None
         while entries := await self.audit(after=end.seq):
-            shown += [entry for entry in entries if subject in ("", entry.subject)]
+            shown += [entry for entry in entries if not subjects or entry.subject in subjects]
             broken = first_broken(entries, end) if broken is None else broken
             end = entries[-1].end
         if broken is None and end.seq < known.seq:

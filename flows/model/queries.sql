@@ -995,11 +995,13 @@ WHERE sales_channel = ? AND list = (SELECT max(list) FROM listing WHERE sales_ch
 SELECT line, batch, stuck, since FROM outgoing WHERE flow = ? AND line IN (:keys);
 
 -- name: stock_listed
--- What sales channels were told: (sales channel or '', 1 for what waits only, 1 for what failed only, limit).
+-- What sales channels were told: (sales channel or '', 1 for what waits only, 1 for what failed only, changed after,
+-- limit, and of that instant those after this sales channel and SKU; NULL: none).
 SELECT sales_channel, sku, figure, truth, previous, sequence, read_at, changed_at, decided_at, sent_at, refused_at
 FROM stock_published WHERE (?1 = '' OR sales_channel = ?1)
   AND (?2 = 0 OR sent_at IS NULL AND refused_at IS NULL) AND (?3 = 0 OR refused_at IS NOT NULL)
-ORDER BY changed_at, sales_channel, sku LIMIT ?4;
+  AND (changed_at > ?4 OR changed_at = ?4 AND (sales_channel, sku) > (?6, ?7))
+ORDER BY changed_at, sales_channel, sku LIMIT ?5;
 
 -- name: stock_published_of
 -- What sales channels were told about some SKUs: (:keys).
