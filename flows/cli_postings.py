@@ -24,9 +24,12 @@ def show_matrix(*, config: ConfigPath = CONFIG, json: AsJson = False) -> None:
         print_json(lines)
         return
     print_table(
-        ("event", "gateway", "poster", "debit", "credit", "journal", "dated"),
+        ("event", "gateway", "currency", "poster", "debit", "credit", "journal", "dated"),
         [
-            (each.event.value, each.gateway or "any", each.poster, each.debit, each.credit, each.journal, each.dated)
+            (
+                *(each.event.value, each.gateway or "any", each.currency or "any", each.poster),
+                *(each.debit, each.credit, each.journal, each.dated),
+            )
             for each in lines
         ],
         empty="",
