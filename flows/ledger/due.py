@@ -25,6 +25,7 @@ HOLD_ALL: Final = ("payout.untied", "payout.contradiction", "payout.incomplete")
 """Open cases with which nothing of a payout is posted: its lines may not be those that were paid."""
 HOLD_UNEXPLAINED: Final = "payout.unexplained"
 NOT_DATED: Final = ""
+BY_FULFIL: Final = "Fulfil posts it"
 
 _EVENTS: Final[dict[LineClass, LedgerEvent]] = {
     **{kind: LedgerEvent(kind.value) for kind in LineClass if kind is not LineClass.SALE},
@@ -167,7 +168,7 @@ def _holds(payout: PayoutStands, event: LedgerEvent) -> str:
 def _why_not(payout: PayoutStands, event: LedgerEvent, row: PostingRow | None, settings: PostingSettings) -> str:
     """Why an event of it is not posted, whatever its day is; empty: it is."""
     if event in settings.of_fulfil:
-        return "Fulfil posts it"
+        return BY_FULFIL
     if row is None:
         return "[postings] has no row for it: nobody posts it"
     if held := _holds(payout, event):
