@@ -26,7 +26,7 @@ from flows.order_poll import NAME as ORDER_POLL
 from flows.order_poll import Poll
 from flows.order_poll import key_of as poll_key_of
 from flows.payment_mapper import RECORDER as PAYMENT_RECORDER
-from flows.payment_mapper import RECORDER_KEY, RecordNow
+from flows.payment_mapper import RECORDER_KEY, LookAtBlocked, RecordNow
 from flows.run_recovery import NAME as RUN_RECOVERY
 from flows.run_recovery import SWEEP_KEY, Sweep
 from flows.sku_aliases import KEY as ALIASES_KEY
@@ -94,6 +94,7 @@ def _first(config: Config) -> Iterator[tuple[str, str, Message]]:
 def _about_money(config: Config) -> Iterator[tuple[str, str, Message]]:
     if config.payments is not None:
         yield PAYMENT_RECORDER, RECORDER_KEY, RecordNow()
+        yield PAYMENT_RECORDER, RECORDER_KEY, LookAtBlocked()  # a gateway may have been mapped
     if config.postings is not None:
         for name in config.sales_channels:
             yield LEDGER, ledger_key(name), PostDue()

@@ -74,6 +74,12 @@ def register_gauges(
         lambda: standing.unrecorded_oldest_s(),  # noqa: PLW0108 - see above
     )
     gauge(
+        "seamline_payments_due_oldest_seconds",
+        "How long the oldest of them is known that nothing stands against.",
+        by_channel,
+        lambda: standing.payments_due_oldest_s(),  # noqa: PLW0108 - see above
+    )
+    gauge(
         "seamline_postings_unposted",
         "Postings that are due and not in the ledger.",
         ["sales_channel", "currency"],

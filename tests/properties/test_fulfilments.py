@@ -110,7 +110,6 @@ class World:
             "read_stock_moves": lambda: depot._read(depot.moves, body),
             "find_shipped_lines": lambda: depot._find(depot.lines, body, lambda line: line.sale),
             "find_packages": lambda: depot._find(depot.packages, body, lambda box: str(box.shipment)),
-            "read_trackings": lambda: depot._read(depot.trackings, body),
         }[effect.kind]()
         self.step(EffectDone(intent=1, kind=effect.kind, result=result, began_us=1, ended_us=2, attempts=1))
 
@@ -285,9 +284,7 @@ def check_told(world: World) -> None:
 
 def check_notice(world: World, notice: Any, shipment: int) -> None:
     numbers = [
-        world.depot.trackings[box.tracking].tracking_number
-        for box in world.depot.packages.values()
-        if str(box.shipment).endswith(f",{shipment}") and box.tracking is not None
+        box.tracking_number for box in world.depot.packages.values() if str(box.shipment).endswith(f",{shipment}")
     ]
     assert notice.status in ("sent", "partial"), notice
     if notice.status == "sent":
