@@ -12,7 +12,7 @@ import msgspec
 from flows.ledger.batching import Chart, batches_of
 from flows.ledger.due import BY_FULFIL
 from flows.ledger.parts import LedgerPeriod, Posting, Waiting
-from flows.ledger.poster import posting_of
+from flows.ledger.poster import posting_of, rounded_by_day
 from flows.model.money import ZERO, exactly
 from flows.model.posting_matrix import PostingMode, PostingSettings
 from flows.reading import Reading
@@ -102,8 +102,9 @@ async def preview_of(
     not_posted: list[NotPosted] = []
     for name in sorted({each.sales_channel for each in waiting}):
         own = [each for each in waiting if each.sales_channel == name]
-        rows = await read.query("postings_rounded", name, settings.currency)
-        made = batches_of(own, settings, Chart(periods=periods), today, rounded=_rounded(rows))
+        since = min(each.day for each in own).isoformat()
+        rounded = rounded_by_day(await read.query("postings_rounded", name, settings.currency, since))
+        made = batches_of(own, settings, Chart(periods=periods), today, rounded=rounded)
         for batch in made.batches:
             lines += [
                 JournalLine(
@@ -127,15 +128,6 @@ def _period(row: Sequence[Any]) -> LedgerPeriod:
     return LedgerPeriod(
         id=id_, name=name, begins=date.fromisoformat(begins), ends=date.fromisoformat(ends), state=state
     )
-
-
-@exactly
-def _rounded(rows: Sequence[tuple[str, str]]) -> dict[date, Decimal]:
-    found: dict[date, Decimal] = {}
-    for day, amount in rows:
-        booked_on = date.fromisoformat(day)
-        found[booked_on] = found.get(booked_on, ZERO) + abs(Decimal(amount))
-    return found
 
 
 def _waits(waiting: Waiting) -> NotPosted:

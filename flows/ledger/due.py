@@ -92,7 +92,8 @@ def wanted_of(
         by_event[LedgerEvent.ROUNDING] = {NOT_DATED: rounding}
     due: list[Due] = []
     left: list[Left] = []
-    decided = {row.event for row in settings.rows}
+    posted = _decided(payout, settings)
+    decided = set(posted)
     for event, days in by_event.items():
         total = sum(days.values(), ZERO)
         row = row_for(settings, event, payout.gateway, payout.currency)
@@ -107,14 +108,21 @@ def wanted_of(
         decided.discard(event)
         if event is LedgerEvent.PAYOUT and not days:
             total = _paid_out(payout)
-            if payout.status in _OVER and row is not None and not _holds(payout, event):
+            if payout.status in _OVER and event in posted:
                 decided.add(event)  # what was booked as received before it failed is taken back
         if total:
             left.append(Left(event, total, why))
-    return Wanted(due=tuple(due), left=tuple(left), decided=frozenset(decided) if not _barred(payout) else frozenset())
+    return Wanted(due=tuple(due), left=tuple(left), decided=frozenset(decided))
 
 
 _NO_DAY: Final = "nobody says on which day it happened"
+
+
+def _decided(payout: PayoutStands, settings: PostingSettings) -> set[LedgerEvent]:
+    """Events that Seamline posts of it, as far as nothing stands against all of it."""
+    if _barred(payout) or settings.currency not in ("", payout.currency):
+        return set()
+    return {event for event in LedgerEvent if row_for(settings, event, payout.gateway, payout.currency) is not None}
 
 
 def _by_event(payout: PayoutStands, sums: Sums) -> dict[LedgerEvent, dict[str, Decimal]]:

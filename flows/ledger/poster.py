@@ -60,10 +60,11 @@ class Ledger:
         today = to_datetime(self._journal.clock.now()).astimezone(settings.zone).date()
         rows = await self._journal.query("postings_due", sales_channel, today.isoformat(), POSTINGS_PER_RUN)
         postings = tuple(posting_of(row) for row in rows)
-        rounded: dict[date, Decimal] = {}
-        if any(each.event is LedgerEvent.ROUNDING for each in postings):
-            rounded = _by_day(await self._journal.query("postings_rounded", sales_channel, settings.currency))
-        return Planned(postings=postings, rounded=rounded)
+        days = [each.day for each in postings if each.event is LedgerEvent.ROUNDING]
+        if not days:
+            return Planned(postings=postings, rounded={})
+        asked = (sales_channel, settings.currency, min(days).isoformat())
+        return Planned(postings=postings, rounded=rounded_by_day(await self._journal.query("postings_rounded", *asked)))
 
     def decide(self, state: LedgerState, message: Any, now: datetime) -> Decision:
         """See `posting`."""
@@ -104,7 +105,8 @@ def posting_of(row: Sequence[Any]) -> Posting:
 
 
 @exactly
-def _by_day(rows: Sequence[tuple[str, str]]) -> dict[date, Decimal]:
+def rounded_by_day(rows: Sequence[tuple[str, str]]) -> dict[date, Decimal]:
+    """What was posted as rounding on each day, whichever way."""
     found: dict[date, Decimal] = {}
     for day, amount in rows:
         booked_on = date.fromisoformat(day)

@@ -1252,16 +1252,18 @@ SELECT payout, number, sales_channel, gateway, payout_id, event, currency, amoun
 WHERE batch IS NULL AND sales_channel = ?1 AND day < ?2 ORDER BY day, payout, number LIMIT ?3;
 
 -- name: postings_rounded
--- What was posted as rounding, by the day on which it is booked: (sales channel, currency).
+-- What was posted as rounding, by the day on which it is booked: (sales channel, currency, from this day on).
 SELECT booked_on, amount FROM posting
-WHERE event = 'rounding' AND batch IS NOT NULL AND sales_channel = ?1 AND currency = ?2;
+WHERE event = 'rounding' AND batch IS NOT NULL AND sales_channel = ?1 AND currency = ?2 AND booked_on >= ?3;
 
 -- name: postings_unposted
 -- What is due and not posted, by sales channel and currency: how many, worth how much, since when. Worth is for a gauge.
-SELECT p.sales_channel, p.currency, count(*), total(abs(CAST(p.amount AS REAL))), min(p.due_at) FROM posting p
-LEFT JOIN posting_batch b ON b.reference = p.batch
-WHERE p.batch IS NULL OR b.status = 'making'
-GROUP BY p.sales_channel, p.currency;
+SELECT sales_channel, currency, count(*), total(abs(CAST(amount AS REAL))), min(due_at) FROM (
+  SELECT sales_channel, currency, amount, due_at FROM posting WHERE batch IS NULL
+  UNION ALL
+  SELECT p.sales_channel, p.currency, p.amount, p.due_at FROM posting_batch b JOIN posting p ON p.batch = b.reference
+  WHERE b.status = 'making'
+) GROUP BY sales_channel, currency;
 
 -- name: postings_waiting
 -- The same, each, with its batch where it is on its way: (sales channel or '', from day or '', to day or '', limit).

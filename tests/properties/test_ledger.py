@@ -25,7 +25,7 @@ from flows.model.messages import Recheck
 from flows.model.payout import PayoutStatus
 from flows.model.posting_matrix import LedgerEvent, PostingRow, PostingSettings
 from flows.model.postings import PostDue
-from runtime.decision import Decision, EffectAbsent, EffectDone, EffectRefused, EffectUnknown
+from runtime.decision import Decision, EffectAbsent, EffectDone, EffectExhausted, EffectRefused, EffectUnknown
 from tests.world_of_payments import Erp, FixedClock, Refusal
 
 SETTINGS = PostingSettings(
@@ -121,13 +121,19 @@ class World:
         is_write = kind in ("make_ledger_move", "post_ledger_move")
         fate = self.fates.popleft() if is_write and self.fates else "done"
         times = {"began_us": 0, "ended_us": 0, "attempts": 1}
+        if fate == "closed":  # by a person, between two calls
+            self.erp.books.ledger.close(OCTOBER)
+        if fate == "given up":
+            exhausted = EffectExhausted(intent=intent, kind=kind, cause="unavailable", sentence="away", **times)
+            self.inbox.appendleft(exhausted)
+            return
         try:
             result = None if fate == "lost before" else self.erp.perform(kind, body)
         except Refusal as refusal:
             refused = EffectRefused(intent=intent, kind=kind, code="400", sentence=str(refusal)[:80], **times)
             self.inbox.appendleft(refused)
             return
-        if fate == "done":
+        if fate in ("done", "closed"):
             self.inbox.appendleft(EffectDone(intent=intent, kind=kind, result=result, **times))
             return
         found = self.erp.look(kind, body)  # after a lost answer, and after a death, the runtime looks
@@ -158,7 +164,7 @@ STEPS = st.one_of(
 
 @given(
     steps=st.lists(STEPS, max_size=10),
-    fates=st.lists(st.sampled_from(("done", "lost before", "lost after")), max_size=10),
+    fates=st.lists(st.sampled_from(("done", "lost before", "lost after", "closed", "given up")), max_size=10),
 )
 @settings(max_examples=80)
 def test_whatever_happens_in_whatever_order_the_ledger_has_each_payout_once(

@@ -47,6 +47,7 @@ CREATE TABLE posting_batch (
   posted_at     INTEGER,
   why           TEXT    NOT NULL DEFAULT ''
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX posting_batch_making ON posting_batch (reference) WHERE status = 'making';
 CREATE INDEX posting_batch_by_day ON posting_batch (booked_on, reference);
 
 CREATE TABLE ledger_period (                 -- periods of Fulfil's ledger, as they were read last
