@@ -150,6 +150,7 @@ class World:
         self.run(PostDue())
         moves = self.erp.books.ledger.moves
         for move in [each for each in moves if each.state == "draft"]:
+            assert self.batches[move.description or ""] == "making", "what waits there is known here"
             moves.remove(move.id)
         self.run(Recheck(because="person"))
 
