@@ -97,6 +97,7 @@ async def preview_of(
     asked = (sales_channel, begin, end, ROWS_MAX)
     waiting = [posting_of(row) for row in await read.query("postings_waiting", *asked)]
     left = await read.query("postings_left", *asked)
+    partial = await read.query("payouts_not_whole", *asked)
     periods = tuple(_period(row) for row in await read.query("ledger_periods")) or None
     lines: list[JournalLine] = []
     not_posted: list[NotPosted] = []
@@ -118,7 +119,7 @@ async def preview_of(
         mode=settings.mode,
         periods_known=periods is not None,
         lines=tuple(lines),
-        not_posted=(*not_posted, *_left(left)),
+        not_posted=(*not_posted, *(_not_whole(row, settings) for row in partial), *_left(left)),
         more=ROWS_MAX in (len(waiting), len(left)),
     )
 
@@ -135,6 +136,15 @@ def _waits(waiting: Waiting) -> NotPosted:
     return NotPosted(
         day=posting.day, sales_channel=posting.sales_channel, gateway=posting.gateway, payout=posting.payout_id,
         event=posting.event.value, currency=posting.currency, amount=posting.amount, why=waiting.sentence,
+    )  # fmt: skip
+
+
+def _not_whole(row: Sequence[Any], settings: PostingSettings) -> NotPosted:
+    day, sales_channel, provider, payout, currency, net = row
+    return NotPosted(
+        day=None if day is None else date.fromisoformat(day), sales_channel=sales_channel,
+        gateway=settings.gateway_of(sales_channel, provider), payout=payout, event="", currency=currency,
+        amount=Decimal(net), why="its import is not whole yet: import the file again, if it stays so",
     )  # fmt: skip
 
 

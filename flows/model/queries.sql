@@ -1278,6 +1278,13 @@ WHERE (?1 = '' OR sales_channel = ?1) AND (?2 = '' OR day IS NULL OR day >= ?2)
   AND (?3 = '' OR day IS NULL OR day <= ?3)
 ORDER BY day, payout LIMIT ?4;
 
+-- name: payouts_not_whole
+-- Payouts of which an import is not whole, or not judged yet: (sales channel or '', from day or '', to day or '', limit).
+SELECT paid_on, sales_channel, provider, payout, currency, net FROM payout
+WHERE judged = 0 AND (?1 = '' OR sales_channel = ?1) AND (?2 = '' OR paid_on IS NULL OR paid_on >= ?2)
+  AND (?3 = '' OR paid_on IS NULL OR paid_on <= ?3)
+ORDER BY paid_on, key LIMIT ?4;
+
 -- name: postings_of_batch
 -- What is in a batch: (reference).
 SELECT payout, number, sales_channel, gateway, payout_id, event, currency, amount, day, correction FROM posting

@@ -7,6 +7,7 @@ import io
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from tests.actors.payout_world import pages
 from tests.actors.posting_world import LedgerBooks, posting
@@ -42,16 +43,19 @@ def seamline(capsys: pytest.CaptureFixture[str]) -> Type:
 
 
 def left(tmp_path: Path, mode: str) -> str:
-    """The configuration of a store with a payout that was paid and one that is on its way; what was due is done."""
+    """The configuration of a store with a payout that was paid, one that is on its way, and half of a third."""
     sold = files.shopify_line(1, "charge", "100.00", "3.20", "96.80", **OF)
     paid = {**files.SHOPIFY_PAYOUT, "amount": "96.80", "date": "2025-12-22"}
     other = files.shopify_line(2, "charge", "50.00", "1.00", "49.00", payout_id=78, **OF)
+    half = files.shopify_line(3, "charge", "9.00", "0.00", "9.00", payout_id=79, **OF)
     going = {**paid, "id": 78, "amount": "49.00", "status": "in_transit"}
 
     async def main() -> None:
         async with posting(tmp_path / "s.db", LedgerBooks(), mode=mode) as world:  # type: ignore[arg-type]
             await world.bring(*pages(files.shopify([sold], paid)), *pages(files.shopify([other], going)))
             await world.runs()
+            (page,) = pages(files.shopify([half], {**paid, "id": 79}))
+            await world.bring(replace(page, pages=2))
 
     story(main)
     config = tmp_path / "seamline.toml"
@@ -71,6 +75,7 @@ def test_a_preview_prints_every_journal_and_why_what_is_left_is_not_posted(seaml
     ]  # fmt: skip
     why = {(row["event"], row["payout"]): (row["amount"], row["why"]) for row in found["not_posted"]}
     assert why["payout", "78"] == ("49.00", "its payout is in transit, expected on 2025-12-22: not received")
+    assert why["", "79"] == ("9.00", "its import is not whole yet: import the file again, if it stays so")
     assert why["receipt", ""] == ("150.00", "Fulfil posts it")
     assert "nothing of this is posted" in seamline("postings", "preview", "--config", config).out
     table = seamline("postings", "preview", "--config", config, "--csv", "-").out
