@@ -108,8 +108,8 @@ def wanted_of(
         decided.discard(event)
         if event is LedgerEvent.PAYOUT and not days:
             total = _paid_out(payout)
-            if payout.status in _OVER and event in posted:
-                decided.add(event)  # what was booked as received before it failed is taken back
+            if payout.status in _OVER and event in posted and LedgerEvent.PAYOUT_RETURNED not in posted:
+                decided.add(event)  # what was booked as received before it failed is taken back, once: here, or there
         if total:
             left.append(Left(event, total, why))
     return Wanted(due=tuple(due), left=tuple(left), decided=frozenset(decided))

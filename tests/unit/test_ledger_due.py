@@ -125,6 +125,17 @@ def test_what_is_due_is_the_difference_to_what_was_due_before() -> None:
     assert due_now(failed, made) == (Due(LedgerEvent.PAYOUT, DAY, Decimal("-97.00")),)
 
 
+def test_a_payout_that_came_back_is_taken_back_once() -> None:
+    """Where the line that says so is posted, the status of the payout that failed is not posted, too."""
+    returned = PostingRow(event=LedgerEvent.PAYOUT_RETURNED, debit="1200", credit="1000", journal="GEN")
+    rules = PostingSettings(currency="USD", rows=(*SETTINGS.rows, returned))
+    made = {"fee 2026-11-18": Decimal("3.00"), "payout 2026-11-20": Decimal("97.00")}
+    failed = wanted_of(stands(status=PayoutStatus.FAILED, received=False), sums(sale="100.00", fee="-3.00"), rules)
+    assert due_now(failed, made) == ()
+    later = wanted_of(stands(), sums(payout_returned="97.00"), rules)
+    assert Due(LedgerEvent.PAYOUT_RETURNED, DAY, Decimal("97.00")) in later.due
+
+
 def test_what_has_no_row_any_more_is_not_taken_back() -> None:
     """A change of the matrix is about what comes; history stays."""
     only = PostingSettings(currency="USD", rows=SETTINGS.rows[1:])
