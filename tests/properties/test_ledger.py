@@ -167,7 +167,7 @@ STEPS = st.one_of(
     steps=st.lists(STEPS, max_size=10),
     fates=st.lists(st.sampled_from(("done", "lost before", "lost after", "closed", "given up")), max_size=10),
 )
-@settings(max_examples=80)
+@settings(max_examples=50)
 def test_whatever_happens_in_whatever_order_the_ledger_has_each_payout_once(
     steps: list[tuple[Any, ...]], fates: list[str]
 ) -> None:

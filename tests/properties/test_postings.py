@@ -103,7 +103,7 @@ def signed(accounts: dict[str, Fraction]) -> dict[str, Fraction]:
 
 
 @given(told=LINES, currency=st.sampled_from(sorted(DIGITS)), parts=st.lists(st.integers(0, 14), max_size=3))
-@settings(max_examples=150)
+@settings(max_examples=60)
 def test_whatever_is_told_in_parts_ends_with_the_oracles_accounts(
     told: list[Line], currency: str, parts: list[int]
 ) -> None:
@@ -136,7 +136,7 @@ def _posting(event: LedgerEvent, value: Decimal, day: date, number: int, currenc
 
 
 @given(told=LINES, currency=st.sampled_from(sorted(DIGITS)))
-@settings(max_examples=80)
+@settings(max_examples=30)
 def test_clearing_goes_to_zero_for_a_payout_that_ties(told: list[Line], currency: str) -> None:
     """What Fulfil has captured and refunded, in whole units, less all that Seamline posts, leaves nothing."""
     digits = DIGITS[currency]
