@@ -1213,6 +1213,116 @@ SELECT l.line, o.payout, l.net FROM payout_line l JOIN payout_line o ON o.line =
 JOIN payout p ON p.key = o.payout
 WHERE l.payout = ?1 AND p.sales_channel = ?2 AND p.provider = ?3 ORDER BY l.line, o.payout LIMIT ?4;
 
+-- name: put_posting
+-- What is due of a payout; a posting is added once and stays.
+INSERT INTO posting (payout, number, sales_channel, gateway, payout_id, event, currency, amount, day, correction, due_at)
+VALUES :rows(11)
+ON CONFLICT (payout, number) DO NOTHING;
+
+-- name: put_posting_left
+-- What of a payout is not posted, as of now.
+INSERT INTO posting_left (payout, sales_channel, gateway, payout_id, currency, day, body) VALUES :rows(7)
+ON CONFLICT (payout) DO UPDATE SET gateway = excluded.gateway, currency = excluded.currency, day = excluded.day,
+  body = excluded.body;
+
+-- name: free_postings
+-- Nothing of a batch is in the ledger: its postings are due again: (reference).
+UPDATE posting SET batch = NULL, booked_on = NULL WHERE batch = ?1;
+
+-- name: take_posting
+-- A posting is in a batch: (reference, day, payout's key, number).
+UPDATE posting SET batch = ?1, booked_on = ?2 WHERE payout = ?3 AND number = ?4;
+
+-- name: put_posting_batch
+-- A batch as it stands.
+INSERT INTO posting_batch (reference, sales_channel, currency, booked_on, journal, status, total, lines, digest, postings,
+  move, made_at, posted_at, why) VALUES :rows(14)
+ON CONFLICT (reference) DO UPDATE SET status = excluded.status, move = excluded.move, posted_at = excluded.posted_at,
+  why = excluded.why;
+
+-- name: put_ledger_period
+-- A period of Fulfil's ledger, as it was read.
+INSERT INTO ledger_period (id, name, begins, ends, state) VALUES :rows(5)
+ON CONFLICT (id) DO UPDATE SET name = excluded.name, begins = excluded.begins, ends = excluded.ends,
+  state = excluded.state;
+
+-- name: payout_to_post
+-- A payout as its postings follow from it, with the kinds of its open cases: (payout's key).
+SELECT p.sales_channel, p.provider, p.payout, p.currency, p.status, p.is_statement, p.received, p.paid, p.bank, p.net,
+  p.lines, p.paid_on, p.expected_on, p.judged,
+  (SELECT group_concat(c.kind) FROM exception_case c WHERE c.subject = p.key AND c.closed_at IS NULL)
+FROM payout p WHERE p.key = ?1;
+
+-- name: payout_lines_to_post
+-- The figures of the lines of a payout, in order: (payout's key, after line, limit).
+SELECT line, kind, at, amount, fee, tax, gap, net FROM payout_line WHERE payout = ?1 AND line > ?2 ORDER BY line LIMIT ?3;
+
+-- name: payouts_to_look_at
+-- Payouts of a sales channel, in order: (sales channel, after key, limit).
+SELECT key FROM payout WHERE sales_channel = ?1 AND key > ?2 ORDER BY key LIMIT ?3;
+
+-- name: postings_due
+-- What is in no batch yet, of days before this one: (sales channel, day, limit).
+SELECT payout, number, sales_channel, gateway, payout_id, event, currency, amount, day, correction FROM posting
+WHERE batch IS NULL AND sales_channel = ?1 AND day < ?2 ORDER BY day, payout, number LIMIT ?3;
+
+-- name: postings_rounded
+-- What was posted as rounding, by the day on which it is booked: (sales channel, currency, from this day on).
+SELECT booked_on, amount FROM posting
+WHERE event = 'rounding' AND batch IS NOT NULL AND sales_channel = ?1 AND currency = ?2 AND booked_on >= ?3;
+
+-- name: postings_unposted
+-- What is due and not posted, by sales channel and currency: how many, worth how much, since when. Worth is for a gauge.
+SELECT sales_channel, currency, count(*), total(abs(CAST(amount AS REAL))), min(due_at) FROM (
+  SELECT sales_channel, currency, amount, due_at FROM posting WHERE batch IS NULL
+  UNION ALL
+  SELECT p.sales_channel, p.currency, p.amount, p.due_at FROM posting_batch b JOIN posting p ON p.batch = b.reference
+  WHERE b.status = 'making'
+) GROUP BY sales_channel, currency;
+
+-- name: postings_waiting
+-- The same, each, with its batch where it is on its way: (sales channel or '', from day or '', to day or '', limit).
+SELECT payout, number, sales_channel, gateway, payout_id, event, currency, amount, day, correction FROM posting
+WHERE batch IS NULL AND (?1 = '' OR sales_channel = ?1) AND (?2 = '' OR day >= ?2) AND (?3 = '' OR day <= ?3)
+ORDER BY sales_channel, day, payout, number LIMIT ?4;
+
+-- name: postings_left
+-- What of payouts is not posted: (sales channel or '', from day or '', to day or '', limit).
+SELECT payout, sales_channel, gateway, payout_id, currency, day, body FROM posting_left
+WHERE (?1 = '' OR sales_channel = ?1) AND (?2 = '' OR day IS NULL OR day >= ?2)
+  AND (?3 = '' OR day IS NULL OR day <= ?3)
+ORDER BY day, payout LIMIT ?4;
+
+-- name: payouts_not_whole
+-- Payouts of which an import is not whole, or not judged yet: (sales channel or '', from day or '', to day or '', limit).
+SELECT paid_on, sales_channel, provider, payout, currency, net FROM payout
+WHERE judged = 0 AND (?1 = '' OR sales_channel = ?1) AND (?2 = '' OR paid_on IS NULL OR paid_on >= ?2)
+  AND (?3 = '' OR paid_on IS NULL OR paid_on <= ?3)
+ORDER BY paid_on, key LIMIT ?4;
+
+-- name: postings_of_batch
+-- What is in a batch: (reference).
+SELECT payout, number, sales_channel, gateway, payout_id, event, currency, amount, day, correction FROM posting
+WHERE batch = ?1 ORDER BY day, payout, number;
+
+-- name: posting_batches_listed
+-- Batches, the latest day first: (sales channel or '', from day or '', to day or '', limit).
+SELECT reference, sales_channel, currency, booked_on, journal, status, total, lines, digest, postings, move, made_at,
+  posted_at, why FROM posting_batch
+WHERE (?1 = '' OR sales_channel = ?1) AND (?2 = '' OR booked_on >= ?2) AND (?3 = '' OR booked_on <= ?3)
+ORDER BY booked_on DESC, reference DESC LIMIT ?4;
+
+-- name: posting_batches_named
+-- Batches by their reference, the beginning of their digest, or Fulfil's id of the move: (text).
+SELECT reference, sales_channel, currency, booked_on, journal, status, total, lines, digest, postings, move, made_at,
+  posted_at, why FROM posting_batch
+WHERE reference = ?1 OR (length(?1) >= 6 AND substr(digest, 1, length(?1)) = ?1) OR CAST(move AS TEXT) = ?1
+ORDER BY reference LIMIT 20;
+
+-- name: ledger_periods
+-- The periods of Fulfil's ledger, as they were read last.
+SELECT id, name, begins, ends, state FROM ledger_period ORDER BY begins, id;
+
 -- name: payouts_listed
 -- Payouts, the latest day first: (sales channel or '', verdict or '', limit).
 SELECT * FROM payout WHERE (?1 = '' OR sales_channel = ?1) AND (?2 = '' OR verdict = ?2)
