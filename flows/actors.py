@@ -31,6 +31,7 @@ from flows.model.fulfilments import FulfilmentSettings
 from flows.model.on_demand import OnDemandSettings
 from flows.model.outgoing import FlowTarget, What
 from flows.model.payments import PaymentSettings
+from flows.model.reconciliation import ReconciliationSettings
 from flows.model.stock import StockSettings, place_of
 from flows.order_importer import CAUTIOUS, RESENDS_MAX, OrderImporter, Policy
 from flows.order_importer import NAME as ORDER_IMPORTER
@@ -38,6 +39,7 @@ from flows.order_poll import OrderPoll
 from flows.payment_mapper import PaymentMapper, PaymentRecorder, RecordRules
 from flows.payout_importer import PayoutImporter
 from flows.pulse import Pulse
+from flows.reconciler import Statements, StatePolicy
 from flows.release import CauseReleases
 from flows.run_follower import RunFollower
 from flows.run_recovery import RunRecovery, recovery_policy
@@ -110,6 +112,8 @@ def engine_of(
         actors += _stock_actors(config, stock, figures, journal, emit, stock_pulse)
     if config.patchworks is not None:
         actors += [FlowStartsActor(flow_targets(config), journal, emit, unsettled=unsettled.lines), RunFollower(emit)]
+    if config.reconciliation is not None:
+        actors.append(Statements(state_policy(config, config.reconciliation), journal, emit))
     told, formats = told_channels(config), {name: each.format for name, each in config.sales_channels.items()}
     if config.payments is not None:
         gather = timedelta(seconds=config.payments.gather_s)
@@ -163,6 +167,12 @@ def watch_policy(config: Config) -> WatchPolicy:
         bundles={name: _bundles(config.sales_channels[name].bundles) for name in told},
         sales_channels={config.sales_channels[name].sale.channel_id: (name, each.since) for name, each in told.items()},
     )
+
+
+def state_policy(config: Config, settings: ReconciliationSettings) -> StatePolicy:
+    """When business days end, and are stated."""
+    zone = settings.time_zone or (config.payments.time_zone if config.payments is not None else "UTC")
+    return StatePolicy(time_zone=zone, after=timedelta(seconds=settings.state_after_s))
 
 
 def unshipped_policy(config: Config) -> UnshippedPolicy:

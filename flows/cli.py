@@ -35,6 +35,7 @@ from flows.cli_people import audit, link, patch
 from flows.cli_postings import postings
 from flows.cli_shipments import carriers, shipments
 from flows.cli_skus import alias, sku
+from flows.cli_statements import statements
 from flows.cli_status import status
 from flows.cli_stock import stock
 from flows.screen import harmless, pairs, print_json, print_table, short, tell_more
@@ -53,7 +54,20 @@ app = App(
 )
 orders = App(name="orders", help="What became of the orders.")
 schema = App(name="schema", help="Published schemas.")
-for part in (orders, holds, payments, payouts, postings, shipments, carriers, manifests, alias, sku, schema):
+for part in (
+    orders,
+    holds,
+    payments,
+    payouts,
+    postings,
+    shipments,
+    carriers,
+    manifests,
+    statements,
+    alias,
+    sku,
+    schema,
+):
     app.command(part)
 app.command(backfill)
 app.command(status)

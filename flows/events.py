@@ -418,3 +418,22 @@ class StockPublished(Event, frozen=True):
     )
     sales_channel: str
     levels: int
+
+
+class DayStated(Event, frozen=True):
+    """It was stated whether every order of a business day is accounted for, or the statement became another one."""
+
+    event = "day.stated"
+    level = "info"
+    metrics = (
+        Counter("seamline_statements_total", "Statements about business days.", ("sales_channel", "verdict")),
+        Counter(
+            "seamline_orders_missing_total",
+            "Orders that statements miss, counted again in each version.",
+            ("sales_channel",),
+            amount="missing",
+        ),
+    )
+    sales_channel: str
+    verdict: str
+    missing: int

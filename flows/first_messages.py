@@ -26,6 +26,7 @@ from flows.order_poll import Poll
 from flows.order_poll import key_of as poll_key_of
 from flows.payment_mapper import RECORDER as PAYMENT_RECORDER
 from flows.payment_mapper import RECORDER_KEY, RecordNow
+from flows.reconciler import STATEMENTS, StateDays, statements_key
 from flows.run_recovery import NAME as RUN_RECOVERY
 from flows.run_recovery import SWEEP_KEY, Sweep
 from flows.sku_aliases import KEY as ALIASES_KEY
@@ -77,15 +78,26 @@ def _first(config: Config) -> Iterator[tuple[str, str, Message]]:
     for name in config.listings:
         yield LISTINGS, listings_key_of(name), Expect()
     yield STOCK_BACKLOG, BACKLOG_KEY, CountUnits()
+    yield from _of_stock(config)
+    if config.payments is not None:
+        yield PAYMENT_RECORDER, RECORDER_KEY, RecordNow()
+    yield from _of_proofs(config)
+    for kind in watched_models().values():
+        yield FULFILMENT_WATCHER, watch_key(kind), Watch()
+    yield UNSHIPPED, UNSHIPPED_KEY, LookForUnshipped()
+    yield FULFILMENT_WATCHER, held_key(), LookAtHeld()  # a carrier may have been mapped
+
+
+def _of_stock(config: Config) -> Iterator[tuple[str, str, Message]]:
     if stock := stock_settings(config):  # the moves, and every level once; the pulse sees to figures and sightings
         yield STOCK_MOVES, MOVES_KEY, ReadMoves()
         for place in places_of(stock):
             yield STOCK_READER, place_key(place), LookLevels()
         for name in stock:
             yield STOCK_DRIFT, drift_key_of(name), SumUp()
-    if config.payments is not None:
-        yield PAYMENT_RECORDER, RECORDER_KEY, RecordNow()
-    for kind in watched_models().values():
-        yield FULFILMENT_WATCHER, watch_key(kind), Watch()
-    yield UNSHIPPED, UNSHIPPED_KEY, LookForUnshipped()
-    yield FULFILMENT_WATCHER, held_key(), LookAtHeld()  # a carrier may have been mapped
+
+
+def _of_proofs(config: Config) -> Iterator[tuple[str, str, Message]]:
+    if config.reconciliation is not None:
+        for name in config.sales_channels:
+            yield STATEMENTS, statements_key(name), StateDays()

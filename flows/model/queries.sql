@@ -1191,3 +1191,92 @@ WHERE l.payout = ?1 AND l.line > ?2 ORDER BY l.line LIMIT ?3;
 -- What payouts have of an order: (order's key).
 SELECT p.provider, p.payout, p.status, l.line, l.kind, l.currency, l.amount, l.fee, l.tax, l.net, l.at
 FROM payout_line l JOIN payout p ON p.key = l.payout WHERE l."order" = ?1 ORDER BY l.at, l.line LIMIT 100;
+
+-- name: put_poll_mark
+-- How far the polls of a sales channel have read.
+INSERT INTO poll_mark (sales_channel, from_at, complete_to) VALUES :rows(3)
+ON CONFLICT (sales_channel) DO UPDATE SET from_at = excluded.from_at, complete_to = excluded.complete_to;
+
+-- name: poll_mark
+-- The same: (sales channel).
+SELECT from_at, complete_to FROM poll_mark WHERE sales_channel = ?1;
+
+-- name: put_statement
+-- A version of the statement about a business day.
+INSERT INTO statement (sales_channel, day, version, taken_at, began_at, ended_at, verdict, had, received, sales,
+  on_the_way, held, waiting, excluded, cancelled, gone, missing, undated, evidence, named, orders_digest, digest)
+VALUES :rows(22)
+ON CONFLICT (sales_channel, day, version) DO NOTHING;
+
+-- name: statement_last
+-- What was stated last about a day, and whether that is expected to become otherwise: (sales channel, day).
+SELECT version, digest, taken_at, verdict, on_the_way + held + waiting > 0, named, evidence FROM statement
+WHERE sales_channel = ?1 AND day = ?2 ORDER BY version DESC LIMIT 1;
+
+-- name: statements_listed
+-- The newest version of each statement, the latest day first: (sales channel or '', verdict or '', limit).
+SELECT sales_channel, day, version, taken_at, began_at, ended_at, verdict, had, received, sales, on_the_way, held,
+  waiting, excluded, cancelled, gone, missing, undated, evidence, named, orders_digest, digest
+FROM statement s
+WHERE (?1 = '' OR sales_channel = ?1) AND (?2 = '' OR verdict = ?2)
+  AND NOT EXISTS (SELECT 1 FROM statement n WHERE n.sales_channel = s.sales_channel AND n.day = s.day
+    AND n.version > s.version)
+ORDER BY day DESC, sales_channel LIMIT ?3;
+
+-- name: statement_versions
+-- Every version of the statement about a day, the newest first: (sales channel, day).
+SELECT sales_channel, day, version, taken_at, began_at, ended_at, verdict, had, received, sales, on_the_way, held,
+  waiting, excluded, cancelled, gone, missing, undated, evidence, named, orders_digest, digest
+FROM statement WHERE sales_channel = ?1 AND day = ?2 ORDER BY version DESC;
+
+-- name: first_purchase
+-- When the first order of a sales channel was placed: (sales channel). NULL: there is none.
+SELECT min(placed_at) FROM order_view WHERE sales_channel = ?1;
+
+-- name: window_changed
+-- Whether an order of a window has changed since: (sales channel, from, to, since).
+SELECT EXISTS (SELECT 1 FROM order_view WHERE sales_channel = ?1 AND placed_at >= ?2 AND placed_at < ?3
+  AND changed_at > ?4);
+
+-- name: orders_of_window
+-- Orders by purchase, with the rule of those that are excluded: (sales channel, from, after key, to, limit).
+SELECT o.key, o.placed_at, o.state, o.sale,
+  CASE WHEN o.state = 'excluded' THEN (SELECT json_extract(CAST(s.body AS TEXT), '$.rule') FROM state s
+    WHERE s.actor = 'order_importer' AND s.key = o.key) END
+FROM order_view o
+WHERE o.sales_channel = ?1 AND o.placed_at >= ?2 AND (o.placed_at > ?2 OR o.key > ?3) AND o.placed_at < ?4
+ORDER BY o.placed_at, o.key LIMIT ?5;
+
+-- name: manifests_over
+-- Manifests that were compared, and have a part of a window: (sales channel, from, to).
+SELECT key, began_at, ended_at, received_at, listed, open, digest FROM manifest
+WHERE sales_channel = ?1 AND began_at < ?3 AND ended_at > ?2 AND checked_at IS NOT NULL ORDER BY began_at, key;
+
+-- name: manifest_missing
+-- Orders that a manifest lists and that never came, while it is still compared: (manifest, sales channel).
+SELECT m.order_id FROM manifest_order m
+WHERE m.manifest = ?1 AND NOT EXISTS (SELECT 1 FROM delivery d WHERE d.key = ?2 || '/' || m.order_id)
+ORDER BY m.order_id LIMIT 1000;
+
+-- name: orders_wanted
+-- Orders that some manifest listed and that never came, by their own cases: (sales channel).
+SELECT substr(c.subject, length(?1) + 2) FROM exception_case c
+WHERE c.closed_at IS NULL AND c.kind = 'order.orphan' AND substr(c.subject, 1, length(?1) + 1) = ?1 || '/'
+  AND NOT EXISTS (SELECT 1 FROM delivery d WHERE d.key = c.subject)
+ORDER BY 1 LIMIT 1000;
+
+-- name: orders_undated
+-- What was received, and cannot be said to be of a day: orders that cannot be read, and those that nobody has decided
+-- on yet: (sales channel, since).
+SELECT (SELECT count(*) FROM order_view WHERE sales_channel = ?1 AND placed_at IS NULL AND changed_at >= ?2)
+  + (SELECT count(DISTINCT m.key) FROM message m WHERE m.channel = 'order_importer' AND m.delivery IS NOT NULL
+    AND substr(m.key, 1, length(?1) + 1) = ?1 || '/'
+    AND NOT EXISTS (SELECT 1 FROM order_view o WHERE o.key = m.key))
+  + (SELECT count(*) FROM exception_case c WHERE c.closed_at IS NULL AND c.kind = 'order.unidentified'
+    AND c.subject = 'poll/' || ?1 AND c.opened_at >= ?2);
+
+-- name: sales_gone
+-- Orders of a window whose sales are in Fulfil no longer: (sales channel, from, to).
+SELECT count(*) FROM order_view o WHERE o.sales_channel = ?1 AND o.placed_at >= ?2 AND o.placed_at < ?3
+  AND o.sale IS NOT NULL AND EXISTS (SELECT 1 FROM exception_case c WHERE c.subject = o.key AND c.kind = 'sale.differs'
+    AND c.cause = 'gone' AND c.closed_at IS NULL);
