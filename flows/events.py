@@ -437,3 +437,15 @@ class DayStated(Event, frozen=True):
     sales_channel: str
     verdict: str
     missing: int
+
+
+class SalesProven(Event, frozen=True):
+    """Sales were read back and compared with what they are to be."""
+
+    event = "sales.proven"
+    metrics = (
+        Counter("seamline_sales_compared_total", "Sales that were read back and compared.", amount="sales"),
+        Counter("seamline_sales_differing_total", "Those of them that differed, each time.", amount="differing"),
+    )
+    sales: int
+    differing: int

@@ -26,7 +26,7 @@ from flows.order_poll import Poll
 from flows.order_poll import key_of as poll_key_of
 from flows.payment_mapper import RECORDER as PAYMENT_RECORDER
 from flows.payment_mapper import RECORDER_KEY, RecordNow
-from flows.reconciler import STATEMENTS, StateDays, statements_key
+from flows.reconciler import RECONCILER, RECONCILER_KEY, STATEMENTS, Reconcile, StateDays, statements_key
 from flows.run_recovery import NAME as RUN_RECOVERY
 from flows.run_recovery import SWEEP_KEY, Sweep
 from flows.sku_aliases import KEY as ALIASES_KEY
@@ -101,3 +101,4 @@ def _of_proofs(config: Config) -> Iterator[tuple[str, str, Message]]:
     if config.reconciliation is not None:
         for name in config.sales_channels:
             yield STATEMENTS, statements_key(name), StateDays()
+        yield RECONCILER, RECONCILER_KEY, Reconcile()

@@ -1280,3 +1280,60 @@ SELECT (SELECT count(*) FROM order_view WHERE sales_channel = ?1 AND placed_at I
 SELECT count(*) FROM order_view o WHERE o.sales_channel = ?1 AND o.placed_at >= ?2 AND o.placed_at < ?3
   AND o.sale IS NOT NULL AND EXISTS (SELECT 1 FROM exception_case c WHERE c.subject = o.key AND c.kind = 'sale.differs'
     AND c.cause = 'gone' AND c.closed_at IS NULL);
+
+-- name: put_expected_sale
+-- What the sale of an order is to be.
+INSERT INTO expected_sale (key, sale, status, amount, currency, tax, captured, busy, changed_at) VALUES :rows(9)
+ON CONFLICT (key) DO UPDATE SET
+  sale = excluded.sale, status = excluded.status, amount = excluded.amount, currency = excluded.currency,
+  tax = excluded.tax, captured = excluded.captured, busy = excluded.busy, changed_at = excluded.changed_at;
+
+-- name: put_sale_due
+-- A sale is to be read back.
+INSERT INTO sale_due (sale, since) VALUES :rows(2) ON CONFLICT (sale) DO UPDATE SET since = max(since, excluded.since);
+
+-- name: drop_sale_due
+-- It was read, and nothing has asked for it since: (sale, when the read began).
+DELETE FROM sale_due WHERE sale = ?1 AND since <= ?2;
+
+-- name: put_sale_seen
+-- What Fulfil has of a sale.
+INSERT INTO sale_seen (key, sale, seen, differs, read_at) VALUES :rows(5)
+ON CONFLICT (key) DO UPDATE SET
+  sale = excluded.sale, seen = excluded.seen, differs = excluded.differs, read_at = excluded.read_at;
+
+-- name: sales_expected
+-- Of these sales, those that are of orders here, and what they are to be: (:ids).
+SELECT e.sale, e.key, e.status, e.amount, e.currency, e.tax, e.captured, e.busy, e.changed_at,
+  s.seen, coalesce(s.differs, 0), coalesce(s.read_at, 0), (SELECT h.state FROM order_shipping h WHERE h.key = e.key)
+FROM expected_sale e LEFT JOIN sale_seen s ON s.key = e.key WHERE e.sale IN (:ids);
+
+-- name: sales_due
+-- Sales that are to be read back, the longest first: (limit).
+SELECT sale FROM sale_due ORDER BY since, sale LIMIT ?1;
+
+-- name: sales_to_see_again
+-- Sales that differ, and those that were read last before an instant: (before, limit).
+SELECT sale FROM (SELECT sale FROM sale_seen WHERE differs > 0
+  UNION SELECT sale FROM (SELECT sale FROM sale_seen WHERE read_at < ?1 ORDER BY read_at LIMIT ?2)) LIMIT ?2;
+
+-- name: payments_recorded
+-- What was recorded in Fulfil of payments of these orders beside their creates, and whether more is on its way:
+-- (:keys). Amounts are those of the sale's currency.
+SELECT key, type, amount, reached, status = 'due' AND refused = 0 AND wanted <> reached, coalesce(recorded_at, 0)
+FROM payment WHERE key IN (:keys) AND type <> 'fields';
+
+-- name: mismatches_open
+-- Of these orders, those whose sale is known to differ, or to need a change by hand: (:keys).
+SELECT subject, kind FROM exception_case
+WHERE subject IN (:keys) AND closed_at IS NULL AND kind IN ('sale.mismatch', 'order.edited', 'order.cancelled', 'sale.stalled');
+
+-- name: put_accepted_difference
+-- A person has accepted that a sale differs.
+INSERT INTO accepted_difference (key, cause, at, by, reason, amount, currency, expected, found) VALUES :rows(9)
+ON CONFLICT (key, cause, at) DO NOTHING;
+
+-- name: differences_accepted
+-- What people have accepted, the latest first: (limit).
+SELECT key, cause, at, by, reason, amount, currency, expected, found FROM accepted_difference ORDER BY at DESC, key, cause
+LIMIT ?1;

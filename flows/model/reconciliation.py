@@ -1,4 +1,4 @@
-"""What people configure of reconciliation."""
+"""What people configure of reconciliation, and what they say of a difference."""
 
 from __future__ import annotations
 
@@ -9,10 +9,22 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import msgspec
 from msgspec import Meta
 
+from runtime.decision import Message
 from runtime.rule import RuleBroken
 
 RESTATED: Final = timedelta(days=35)
 """How far back a closed day is looked at again: until the month after it is closed, too."""
+
+SALE_CHECKS: Final = "sale_checks"
+"""The actor that keeps what is found of the sale of an order; its keys are orders."""
+
+
+class AcceptDifferences(Message, frozen=True, kw_only=True):
+    """To an order's check: a person accepts every difference that is open. `subject`: the order."""
+
+    subject: str
+    by: str
+    reason: str
 
 
 class ReconciliationSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -22,6 +34,10 @@ class ReconciliationSettings(msgspec.Struct, frozen=True, kw_only=True):
     """The time zone of finance's company, whose business days are stated. Empty: that of [payments], else UTC."""
     state_after_s: Annotated[float, Meta(ge=0, le=86_400)] = 7_200.0
     """How long after its end a business day is stated: what polls and manifests bring of it is to be here by then."""
+    every_s: Annotated[float, Meta(ge=60, le=86_400)] = 3_600.0
+    """How often it is looked which sales have changed in Fulfil, and sales are read back: up to six calls for 500."""
+    overlap_s: Annotated[float, Meta(ge=0, le=86_400)] = 600.0
+    """How far before the last look each one reads again, because late commits carry earlier times."""
 
     def __post_init__(self) -> None:
         """Refuse a time zone that there is not."""

@@ -13,6 +13,7 @@ from flows.formats import FORMATS, Unreadable
 from flows.model.bundles import bundles_in, bundles_kept, part_of, skus_of
 from flows.model.candidates import Hints
 from flows.model.content import content_of
+from flows.model.expected_sale import expected_rows
 from flows.model.messages import Recheck
 from flows.model.order import Order
 from flows.model.order_state import OrderState, Status, announce_order, order_rows
@@ -291,6 +292,8 @@ class OrderImporter:
             rows = [*rows, *unit_rows(key, before, after, now)]
         if self._sales_channels[partition_of(key)].fulfilments is not None:
             rows = [*rows, *unshipped_rows(key, before, after)]
+        if self._policy.is_read_back:
+            rows = [*rows, *expected_rows(key, before, after, now)]
         if after.customer or before.customer:
             rows = [*rows, *customer_rows(key, before, after, to_instant(now))]
         return rows

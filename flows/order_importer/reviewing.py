@@ -14,6 +14,7 @@ from flows.model.aliases import under_fulfils_skus
 from flows.model.amendment import Amendment, NotAmendable, amendment_of, differences
 from flows.model.bundles import exploded
 from flows.model.content import content_of
+from flows.model.expected_sale import taxes_of
 from flows.model.gate import GateSettings, Verdict, gate_again
 from flows.model.goods_back import content_without, goods_back, replaced, undealt
 from flows.model.left import is_gone, left_of
@@ -105,7 +106,8 @@ def _edited(
     change = NotAmendable(_BY_HAND) if state.by_hand else _change(before, after, message, sale, policy)
     refused = change.reason if isinstance(change, NotAmendable) else ""
     amendment = None if isinstance(change, NotAmendable) else change
-    work = msgspec.structs.replace(work, amendment=amendment, refused=refused, told=told)
+    tax = str(taxes_of(after)) if isinstance(after, CreateOrder) else ""
+    work = msgspec.structs.replace(work, amendment=amendment, refused=refused, told=told, tax=tax)
     if only_goods:  # shipped or not: that is for Fulfil to say
         return with_facts(begin(_met(state, later), work), returning.fact_of(goods))
     state = _met(msgspec.structs.replace(state, returned=replaced(state.returned, *goods)), later)

@@ -32,3 +32,54 @@ CREATE TABLE statement (
   digest        TEXT    NOT NULL,             -- over all of this but version and taken_at
   PRIMARY KEY (sales_channel, day, version)
 ) STRICT, WITHOUT ROWID;
+
+-- What the sale of an order is to be in Fulfil: the order's proof as it was sent, and as edits have made it since.
+CREATE TABLE expected_sale (
+  key           TEXT    NOT NULL PRIMARY KEY, -- the order's
+  sale          INTEGER NOT NULL,
+  status        TEXT    NOT NULL,             -- imported or cancelled
+  amount        TEXT    NOT NULL,             -- exact decimals in `currency`
+  currency      TEXT    NOT NULL,
+  tax           TEXT,                         -- NULL: not known, as of a sale that a person has made
+  captured      TEXT,                         -- what its create has sent as captured; NULL: not known
+  busy          INTEGER NOT NULL,             -- 1: it is being worked on
+  changed_at    INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX expected_sale_by_sale ON expected_sale (sale);
+
+-- Sales that are to be read back, and since when.
+CREATE TABLE sale_due (
+  sale  INTEGER PRIMARY KEY,
+  since INTEGER NOT NULL
+) STRICT;
+
+-- What Fulfil had of a sale when it was read last.
+CREATE TABLE sale_seen (
+  key     TEXT    NOT NULL PRIMARY KEY,       -- the order's
+  sale    INTEGER NOT NULL,
+  seen    BLOB    NOT NULL,                   -- JSON; empty: it was not there
+  differs INTEGER NOT NULL,                   -- in how many ways
+  read_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX sale_seen_by_read ON sale_seen (read_at);
+CREATE INDEX sale_seen_differing ON sale_seen (sale) WHERE differs > 0;
+
+INSERT INTO expected_sale (key, sale, status, amount, currency, tax, captured, busy, changed_at)
+SELECT key, sale, state, amount, currency, NULL, NULL, 0, changed_at FROM order_view
+WHERE sale IS NOT NULL AND state IN ('imported', 'cancelled');
+INSERT OR IGNORE INTO sale_due (sale, since) SELECT sale, changed_at FROM expected_sale;
+
+-- Differences that a person has accepted.
+CREATE TABLE accepted_difference (
+  key      TEXT    NOT NULL,                  -- the order's
+  cause    TEXT    NOT NULL,
+  at       INTEGER NOT NULL,
+  by       TEXT    NOT NULL,
+  reason   TEXT    NOT NULL,
+  amount   TEXT    NOT NULL,
+  currency TEXT    NOT NULL,
+  expected TEXT    NOT NULL,
+  found    TEXT    NOT NULL,
+  PRIMARY KEY (key, cause, at)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX accepted_difference_by_time ON accepted_difference (at);
