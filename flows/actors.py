@@ -39,7 +39,16 @@ from flows.order_poll import OrderPoll
 from flows.payment_mapper import PaymentMapper, PaymentRecorder, RecordRules
 from flows.payout_importer import PayoutImporter
 from flows.pulse import Pulse
-from flows.reconciler import Part, ReconcilePolicy, Reconciler, SaleChecks, Statements, StatePolicy
+from flows.reconciler import (
+    ClosePolicy,
+    Closing,
+    Part,
+    ReconcilePolicy,
+    Reconciler,
+    SaleChecks,
+    Statements,
+    StatePolicy,
+)
 from flows.release import CauseReleases
 from flows.run_follower import RunFollower
 from flows.run_recovery import RunRecovery, recovery_policy
@@ -83,6 +92,7 @@ def engine_of(
                 counts_units=bool(stock),
                 tells_payments=config.payments is not None,
                 is_read_back=config.reconciliation is not None,
+                settles=config.reconciliation is not None and bool(config.reconciliation.closing),
             ),
             fetches=config.on_demand,
             nudge=stock_pulse.nudge,
@@ -121,6 +131,8 @@ def engine_of(
         actors.append(Statements(state_policy(config, config.reconciliation), journal, emit))
         actors.append(Reconciler(reconcile_policy(config, config.reconciliation), journal, emit))
         actors.append(SaleChecks(emit))
+        if config.reconciliation.closing:
+            actors.append(Closing(close_policy(config, config.reconciliation), journal, emit))
     told, formats = told_channels(config), {name: each.format for name, each in config.sales_channels.items()}
     if config.payments is not None:
         gather = timedelta(seconds=config.payments.gather_s)
@@ -191,7 +203,13 @@ def reconcile_policy(config: Config, settings: ReconciliationSettings) -> Reconc
         overlap=timedelta(seconds=settings.overlap_s),
         reads=frozenset(part for part, told in can.items() if told == "readable"),
         watched=frozenset(told_channels(config)),
+        settles=bool(settings.closing),
     )
+
+
+def close_policy(config: Config, settings: ReconciliationSettings) -> ClosePolicy:
+    """By which evidence orders are settled."""
+    return ClosePolicy(closing=settings.closing, watched=frozenset(told_channels(config)))
 
 
 def unshipped_policy(config: Config) -> UnshippedPolicy:
@@ -273,7 +291,12 @@ def payment_reference(settings: FulfilSettings) -> str:
 
 
 def order_policy(
-    settings: FulfilSettings, *, counts_units: bool = False, tells_payments: bool = False, is_read_back: bool = False
+    settings: FulfilSettings,
+    *,
+    counts_units: bool = False,
+    tells_payments: bool = False,
+    is_read_back: bool = False,
+    settles: bool = False,
 ) -> Policy:
     """What orders may ask of the tenant, by what is known of it."""
     known = fulfil_capabilities(settings)
@@ -284,6 +307,7 @@ def order_policy(
         counts_units=counts_units,
         tells_payments=tells_payments,
         is_read_back=is_read_back,
+        settles=settles,
         no_returns="" if known.returns == "readable" else CAUTIOUS.no_returns,
     )
 

@@ -75,7 +75,7 @@ from flows.payout_importer import NAME as PAYOUT_IMPORTER
 from flows.payout_importer.asking import take_payout_page
 from flows.pulling import fulfilments_read_by
 from flows.pulse import Pulse
-from flows.reconciler import RECONCILER, STATEMENTS
+from flows.reconciler import CLOSING, RECONCILER, STATEMENTS
 from flows.release import NAME as CAUSE_RELEASES
 from flows.release import paused, release, release_cause
 from flows.run_recovery import NAME as RUN_RECOVERY
@@ -304,7 +304,7 @@ def telemetry_of(config: Config, clock: Clock) -> Telemetry:
                 *(RUN_RECOVERY, ORDER_POLL, MANIFESTS, MISSING_ORDERS, BACKFILL, LISTINGS),
                 *(FLOW_STARTS, RUN_FOLLOWER, FULFILMENT_WATCHER, ORDER_FULFILMENTS),
                 *(PAYMENT_MAPPER, PAYMENT_RECORDER, PAYOUT_IMPORTER),
-                *(STATEMENTS, RECONCILER, SALE_CHECKS),
+                *(STATEMENTS, RECONCILER, SALE_CHECKS, CLOSING),
                 *(STOCK_MOVES, STOCK_READER, STOCK_SIGHTINGS, STOCK_PUBLISHER, STOCK_BACKLOG, STOCK_DRIFT),
             ),
             "flow": flow_targets(config),

@@ -224,6 +224,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
             **self._targets_clash(),
             **self._payout_formats_clash(),
             **self._zones_differ(),
+            **self._closing_lost(),
         }
         if found:
             raise RuleBroken(found)
@@ -254,6 +255,21 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
             return {}
         sentence = f"finance's days end in {zone} here, and in {self.payments.time_zone} under [payments]"
         return {("reconciliation", "time_zone"): sentence}
+
+    def _closing_lost(self) -> dict[tuple[str, ...], str]:
+        """Every gateway that an order may be paid by has its evidence, and nothing else has one."""
+        if self.reconciliation is None or not self.reconciliation.closing:
+            return {}
+        declared, codes = self.reconciliation.closing, dict[str, str]()
+        for name, settings in self.sales_channels.items():
+            suspense = settings.sale.suspense.gateway if settings.sale.suspense is not None else None
+            for code in (*settings.sale.gateways.values(), *([suspense] if suspense else [])):
+                codes.setdefault(code, name)
+        place: tuple[str, ...] = ("reconciliation", "closing")
+        found: dict[tuple[str, ...], str]
+        found = {(*place, code): f"no sales channel has a gateway {code}" for code in declared if code not in codes}
+        lacking = ", ".join(f"{code} (of {name})" for code, name in codes.items() if code not in declared)
+        return {**found, place: f"nothing says what closes orders paid by {lacking}"} if lacking else found
 
     def _payout_formats_clash(self) -> dict[tuple[str, ...], str]:
         return {

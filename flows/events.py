@@ -449,3 +449,14 @@ class SalesProven(Event, frozen=True):
     )
     sales: int
     differing: int
+
+
+class OrdersClosed(Event, frozen=True):
+    """Orders wait for nothing any more: shipped, told, collected, with the evidence that their gateways declare."""
+
+    event = "orders.closed"
+    metrics = (
+        Counter("seamline_orders_closed_total", "Orders that were settled.", ("sales_channel",), amount="orders"),
+    )
+    sales_channel: str
+    orders: int

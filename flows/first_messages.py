@@ -26,7 +26,17 @@ from flows.order_poll import Poll
 from flows.order_poll import key_of as poll_key_of
 from flows.payment_mapper import RECORDER as PAYMENT_RECORDER
 from flows.payment_mapper import RECORDER_KEY, RecordNow
-from flows.reconciler import RECONCILER, RECONCILER_KEY, STATEMENTS, Reconcile, StateDays, statements_key
+from flows.reconciler import (
+    CLOSING,
+    CLOSING_KEY,
+    RECONCILER,
+    RECONCILER_KEY,
+    STATEMENTS,
+    CloseOrders,
+    Reconcile,
+    StateDays,
+    statements_key,
+)
 from flows.run_recovery import NAME as RUN_RECOVERY
 from flows.run_recovery import SWEEP_KEY, Sweep
 from flows.sku_aliases import KEY as ALIASES_KEY
@@ -102,3 +112,5 @@ def _of_proofs(config: Config) -> Iterator[tuple[str, str, Message]]:
         for name in config.sales_channels:
             yield STATEMENTS, statements_key(name), StateDays()
         yield RECONCILER, RECONCILER_KEY, Reconcile()
+        if config.reconciliation.closing:
+            yield CLOSING, CLOSING_KEY, CloseOrders()

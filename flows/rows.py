@@ -287,6 +287,14 @@ class PaidOutRow(msgspec.Struct, frozen=True, kw_only=True):
     at: str
 
 
+class ClosingRow(msgspec.Struct, frozen=True, kw_only=True):
+    """How far an order is on its way to be settled. `waits`: each completes "it waits"."""
+
+    waits: tuple[str, ...]
+    settled_at: datetime | None
+    evidence: tuple[str, ...]
+
+
 class Story(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that is known of one order."""
 
@@ -302,3 +310,5 @@ class Story(msgspec.Struct, frozen=True, kw_only=True):
     """What a person changed of it."""
     paid_out: tuple[PaidOutRow, ...] = ()
     """What providers said of its money, at most a hundred lines."""
+    closing: ClosingRow | None = None
+    """What it waits for until it is settled; None: nobody settles it."""

@@ -1337,3 +1337,48 @@ ON CONFLICT (key, cause, at) DO NOTHING;
 -- What people have accepted, the latest first: (limit).
 SELECT key, cause, at, by, reason, amount, currency, expected, found FROM accepted_difference ORDER BY at DESC, key, cause
 LIMIT ?1;
+
+-- name: put_order_closing
+-- How an order was paid, as its newest version tells; it is looked at again when that is news, settled or not.
+INSERT INTO order_closing (key, sales_channel, currency, due, tenders, look_at) VALUES :rows(6)
+ON CONFLICT (key) DO UPDATE SET
+  look_at = CASE WHEN tenders = excluded.tenders AND due = excluded.due THEN look_at ELSE excluded.look_at END,
+  settled_at = CASE WHEN tenders = excluded.tenders AND due = excluded.due THEN settled_at END,
+  currency = excluded.currency, due = excluded.due, tenders = excluded.tenders;
+
+-- name: note_closing
+-- What an order waits for, or that it is settled: (look at, waits, cause, settled at, evidence, order).
+UPDATE order_closing SET look_at = ?1, waits = ?2, cause = ?3, settled_at = ?4, evidence = ?5 WHERE key = ?6;
+
+-- name: closings_due
+-- Orders with a sale that are to be looked at, with what is known of each: (now, limit).
+SELECT c.key, c.sales_channel, c.currency, c.due, c.tenders, e.status, coalesce(h.state, ''), s.seen,
+  (SELECT group_concat(DISTINCT x.kind) FROM exception_case x WHERE x.subject = c.key AND x.closed_at IS NULL),
+  EXISTS (SELECT 1 FROM fulfilment f WHERE f.key = c.key AND f.awaits = 1 AND f.told_at IS NULL AND f.body IS NOT NULL),
+  EXISTS (SELECT 1 FROM payment p WHERE p.key = c.key AND p.status IN ('due', 'blocked', 'refused'))
+FROM order_closing c JOIN expected_sale e ON e.key = c.key
+LEFT JOIN order_shipping h ON h.key = c.key LEFT JOIN sale_seen s ON s.key = c.key
+WHERE c.look_at <= ?1 ORDER BY c.look_at LIMIT ?2;
+
+-- name: lines_closing
+-- What payouts have of these orders: (:keys).
+SELECT l."order", l.kind, l.currency, l.amount, l.payment, l.payment_alias, l.refund, p.received, p.bank IS NOT NULL, p.payout
+FROM payout_line l JOIN payout p ON p.key = l.payout WHERE l."order" IN (:keys);
+
+-- name: closing_of_order
+-- How far one order is: (order).
+SELECT waits, settled_at, evidence FROM order_closing WHERE key = ?1;
+
+-- name: closings_counted
+-- Orders that are not settled, by what they wait for first.
+SELECT c.sales_channel, c.cause, count(*) FROM order_closing c JOIN expected_sale e ON e.key = c.key
+WHERE c.settled_at IS NULL GROUP BY 1, 2;
+
+-- name: nudge_paid_out
+-- Orders of which a payout has told since are looked at again with the next look: (now, since).
+UPDATE order_closing SET look_at = ?1 WHERE look_at > ?1 AND key IN (
+  SELECT l."order" FROM payout p JOIN payout_line l ON l.payout = p.key WHERE p.told_at >= ?2 AND l."order" IS NOT NULL);
+
+-- name: nudge_closing
+-- An order is looked at again, because its sale was read back: (now, order).
+UPDATE order_closing SET look_at = ?1 WHERE key = ?2 AND look_at > ?1;

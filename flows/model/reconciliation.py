@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import msgspec
 from msgspec import Meta
 
+from flows.model.closing import ClosingSettings
 from runtime.decision import Message
 from runtime.rule import RuleBroken
 
@@ -34,6 +35,8 @@ class ReconciliationSettings(msgspec.Struct, frozen=True, kw_only=True):
     """The time zone of finance's company, whose business days are stated. Empty: that of [payments], else UTC."""
     state_after_s: Annotated[float, Meta(ge=0, le=86_400)] = 7_200.0
     """How long after its end a business day is stated: what polls and manifests bring of it is to be here by then."""
+    closing: dict[str, ClosingSettings] = {}
+    """Which evidence closes what was paid by each gateway, by Fulfil's codes. Empty: orders are not settled."""
     every_s: Annotated[float, Meta(ge=60, le=86_400)] = 3_600.0
     """How often it is looked which sales have changed in Fulfil, and sales are read back: up to six calls for 500."""
     overlap_s: Annotated[float, Meta(ge=0, le=86_400)] = 600.0

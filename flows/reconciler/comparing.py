@@ -54,6 +54,8 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     warehouse: int | None = None
     sale_date: date | None = None
     lines: tuple[int, ...] | None = None
+    invoices_paid: bool | None = None
+    """Whether all of its invoices are paid; None: it has none, or they cannot be read."""
 
 
 class Found(msgspec.Struct, frozen=True, kw_only=True):
@@ -93,11 +95,14 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
         return f"its {self.field.replace('_', ' ')} was changed from {self.was} to {self.is_}{who}{when}"
 
 
-def snapshot_of(sale: ReadBackSale) -> Snapshot:
+def snapshot_of(sale: ReadBackSale, invoices: Sequence[Invoice] | None = None) -> Snapshot:
     """What is remembered of it."""
+    live = [each for each in invoices or () if each.state in _LIVE_INVOICES and each.to_customer is not False]
+    owed = [each for each in live if each.state != "paid" and each.balance_due != ZERO and not each.is_credit_note]
     return Snapshot(
         state=sale.state, total=sale.total_amount, tax=sale.tax_amount, currency=sale.currency_code, party=sale.party,
         warehouse=sale.warehouse, sale_date=sale.sale_date, lines=sale.lines,
+        invoices_paid=not owed if live else None,
     )  # fmt: skip
 
 

@@ -57,6 +57,8 @@ class ReconcilePolicy(msgspec.Struct, frozen=True, kw_only=True):
     overlap: timedelta = timedelta(minutes=10)
     reads: frozenset[What] = frozenset(("sales", "payments", "invoices"))
     watched: frozenset[str] = frozenset()
+    settles: bool = False
+    """Whether orders are settled, which a read may be what they waited for."""
     again_after: timedelta = timedelta(days=7)
     """A sale is read again then, whatever Fulfil tells of changes: one that is deleted tells nothing."""
 
@@ -168,6 +170,8 @@ def _compared(
     done = [*(each.sale for each in found.results), *found.strange]
     writes = [Write("put_sale_seen", (each.key, each.sale, each.seen, each.differs, at)) for each in found.results]
     writes += [Write("drop_sale_due", (sale, began)) for sale in done]
+    if policy.settles:
+        writes += [Write("nudge_closing", (at, each.key)) for each in found.results]
     emits = [
         Emit(channel=SALE_CHECKS, key=each.key, message=each.compared)
         for each in found.results
@@ -311,7 +315,7 @@ def _result(
     return _Result(
         key=key,
         sale=sale,
-        seen=b"" if found.sale is None else msgspec.json.encode(snapshot_of(found.sale)),
+        seen=b"" if found.sale is None else msgspec.json.encode(snapshot_of(found.sale, found.invoices)),
         compared=SaleCompared(sale=sale, differences=differing, changes=by_hand) if tells else None,
         differs=len(differing),
     )

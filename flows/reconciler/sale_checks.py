@@ -1,8 +1,9 @@
 """What is found of the sale of one order: its differences as cases, its changes by hand as facts.
 
-In: `SaleCompared` of the reconciler, `AcceptDifferences` of a person. Out: a case for each cause; the acceptance, on
-record. Key: the order's. No effects. A case ends by itself when a later read agrees. What a person has accepted stays
-accepted as long as Fulfil has that very figure.
+In: `SaleCompared` of the reconciler, `AcceptDifferences` of a person, `OrderClosed` when nothing is left to wait for.
+Out: a case for each cause; the acceptance, on record; the last fact of the order, which ends its trace. Key: the
+order's. No effects. A case ends by itself when a later read agrees. What a person accepts stays accepted while
+Fulfil has that very figure.
 """
 
 from __future__ import annotations
@@ -34,6 +35,12 @@ class SaleCompared(Message, frozen=True, kw_only=True):
     changes: tuple[Change, ...] = ()
 
 
+class OrderClosed(Message, frozen=True, kw_only=True):
+    """The order waits for nothing any more: what settled it."""
+
+    evidence: tuple[str, ...]
+
+
 class Accepted(msgspec.Struct, frozen=True, kw_only=True):
     """A difference that a person has accepted: what was expected, and what was found."""
 
@@ -59,6 +66,9 @@ def decide(state: SaleCheck, message: Any, now: datetime) -> Decision:
             return _compared(state, message, now)
         case AcceptDifferences():
             return _accepted(state, message, now)
+        case OrderClosed(evidence=evidence):
+            by = "; ".join(evidence) or "nothing has to come"
+            return Decision(state=state, facts=(Fact(kind="settled", values={"by": by}),), closes=True)
         case _:
             raise TypeError(f"the check of a sale has no use for a {type(message).__name__}")
 
@@ -125,7 +135,7 @@ class SaleChecks:
     """The actor. See the module."""
 
     name = NAME
-    message_type = SaleCompared | AcceptDifferences
+    message_type = SaleCompared | AcceptDifferences | OrderClosed
     state_type = SaleCheck
 
     def __init__(self, emit: Callable[[Any], None]) -> None:

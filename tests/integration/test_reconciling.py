@@ -10,17 +10,26 @@ import anyio
 import pytest
 
 from flows.explain import explain
+from flows.payout_files import PayoutFile, examine, pages_of
+from flows.payout_importer import NAME as PAYOUT_IMPORTER
+from flows.payout_importer import PageReceived, payout_key
+from flows.payouts import PAYOUT_FORMATS, Source
 from flows.reading import reading
-from flows.reconciler import RECONCILER, RECONCILER_KEY, Reconcile
+from flows.reconciler import CLOSING, CLOSING_KEY, RECONCILER, RECONCILER_KEY, CloseOrders, Reconcile
 from runtime.clock import to_datetime
 from tests.integration.test_after_the_sale import SHOP, UPSERT, Shop, body, shop
+from tests.unit import payout_files as files
 
 pytestmark = pytest.mark.anyio
 
 PROVES = SHOP + "[reconciliation]\nevery_s = 86400.0\n"
-_LEFT = (
-    "SELECT 1 FROM message WHERE channel IN ('order_importer', 'reconciler', 'sale_checks') UNION SELECT 1 FROM intent"
+SETTLES = PROVES + "".join(
+    f'[reconciliation.closing.{code}]\nevidence = "payout_line"\n'
+    for code in ("card", "shopify_payments", "bogus", "none")
 )
+_LEFT = """SELECT 1 FROM message
+WHERE channel IN ('order_importer', 'reconciler', 'sale_checks', 'closing', 'payout_importer')
+UNION SELECT 1 FROM intent"""
 KNOWS = {**UPSERT, "payments": "readable", "invoices": "readable"}
 
 
@@ -31,6 +40,22 @@ class Proven(Shop):
         """One look, to its end, when none is under way any more."""
         await self.idle()
         await self.at.app.engine.post(RECONCILER, RECONCILER_KEY, Reconcile())
+        await self.idle()
+
+    async def closes(self) -> None:
+        """One look at what orders wait for."""
+        await self.at.app.engine.post(CLOSING, CLOSING_KEY, CloseOrders())
+        await self.idle()
+
+    async def paid_out(self, order: int, amount: str) -> None:
+        """A payout of one line, that has arrived."""
+        of = {"source_order_id": order, "source_order_transaction_id": f"pay-{order}"}
+        line = files.shopify_line(1, "charge", amount, "0.00", amount, **of)
+        source = files.shopify([line], {**files.SHOPIFY_PAYOUT, "amount": amount})
+        file = PayoutFile(source=Source(content=source), format=PAYOUT_FORMATS["shopify"], digest="")
+        for page in pages_of(file, examine(file), sales_channel="shop", run="one", bank=None):
+            key = payout_key(page.sales_channel, page.provider, page.header.id)
+            await self.at.app.engine.post(PAYOUT_IMPORTER, key, PageReceived(page=page))
         await self.idle()
 
     async def idle(self) -> None:
@@ -46,8 +71,8 @@ class Proven(Shop):
 
 
 @contextlib.asynccontextmanager
-async def proven(directory: Path) -> AsyncIterator[Proven]:
-    async with shop(directory, KNOWS, PROVES) as at:
+async def proven(directory: Path, settings: str = PROVES) -> AsyncIterator[Proven]:
+    async with shop(directory, KNOWS, settings) as at:
         yield Proven(at.at)
 
 
@@ -135,6 +160,44 @@ async def test_reading_back_is_within_its_budget_of_calls(tmp_path: Path) -> Non
         assert after - before <= 7
         assert (after - before) / 60 <= 0.2
         assert await at.differing() == []
+
+
+async def test_an_order_is_settled_when_its_payout_has_arrived_and_its_trace_ends_then(tmp_path: Path) -> None:
+    """Imported, shipped, read back, paid out: until then `explain` says what it waits for; a refund opens it again."""
+    async with proven(tmp_path, SETTLES) as at:
+        await at.sends(body(1, ("MUG", "3", "10.00")))
+        await at.looks()
+        await at.closes()
+        told = await story_of(tmp_path, at, "shop/1")
+        assert "it waits for its sale to be done in Fulfil, and for a payout that has its charge of 36.00 USD" in told
+        await at.plays("ship", order="1")
+        await at.looks()
+        await at.paid_out(1, "36.00")
+        await at.closes()
+        await at.closes()
+        told = await story_of(tmp_path, at, "shop/1")
+        assert "It is settled since" in told
+        assert "card: payout 77" in told
+        rows = await at.at.app.journal.reading.run(
+            lambda store: store.execute("SELECT kind FROM fact WHERE subject = 'shop/1' ORDER BY id").fetchall()
+        )
+        assert rows[-1] == ("settled",)
+        figures = await at.at.ops("/metrics")
+        assert 'seamline_orders_closed_total{sales_channel="shop"} 1.0' in figures
+        back = {"id": "R1", "amount": "6.00"}
+        paid = {"id": "pay-1", "gateway": "card", "amount": "36.00"}
+        await at.sends(
+            body(
+                1,
+                ("MUG", "3", "10.00"),
+                minute=2,
+                payments=[paid],
+                refunds=[back],
+                financial_status="partially_refunded",
+            )
+        )
+        await at.closes()
+        assert "a payout that has its refund of 6.00 USD" in await story_of(tmp_path, at, "shop/1")
 
 
 async def story_of(directory: Path, at: Proven, key: str) -> str:

@@ -83,3 +83,20 @@ CREATE TABLE accepted_difference (
   PRIMARY KEY (key, cause, at)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX accepted_difference_by_time ON accepted_difference (at);
+
+-- Orders that are to be settled: by which tenders they were paid, what they still wait for, and by which evidence they
+-- were settled.
+CREATE TABLE order_closing (
+  key           TEXT    NOT NULL PRIMARY KEY,
+  sales_channel TEXT    NOT NULL,
+  currency      TEXT    NOT NULL,
+  due           TEXT    NOT NULL,             -- what of the total nobody has captured; exact decimal in `currency`
+  tenders       TEXT    NOT NULL,             -- JSON: what moved, by gateway of Fulfil's
+  look_at       INTEGER,                      -- when it is looked at again; NULL: it is settled
+  waits         TEXT    NOT NULL DEFAULT '[]',-- JSON: what it still waits for, as of the last look
+  cause         TEXT    NOT NULL DEFAULT '',  -- the first of it, in a word
+  settled_at    INTEGER,
+  evidence      TEXT    NOT NULL DEFAULT '[]' -- JSON: what settled it
+) STRICT, WITHOUT ROWID;
+CREATE INDEX order_closing_by_look ON order_closing (look_at) WHERE look_at IS NOT NULL;
+CREATE INDEX order_closing_open ON order_closing (sales_channel, cause) WHERE settled_at IS NULL;
