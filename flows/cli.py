@@ -313,10 +313,11 @@ def list_orders(
         print_json(rows[:limit])
     else:
         print_table(
-            ("changed", "order", "number", "state", "proof", "amount", "sale", "shipping"),
+            ("changed", "order", "number", "state", "proof", "amount", "sale", "shipping", "settled"),
             [
                 (short(row.changed_at), row.key, row.reference, row.state, row.proof, f"{row.amount} {row.currency}",
-                 row.sale_number or row.sale or "", row.shipping)
+                 row.sale_number or row.sale or "", row.shipping,
+                 "" if row.settled_at is None else short(row.settled_at))
                 for row in rows[:limit]
             ],
             empty="no orders like that" if state or sales_channel or before else "no orders",

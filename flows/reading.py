@@ -332,11 +332,13 @@ def _shipment(row: Sequence[Any]) -> ShipmentRow:
 
 
 def _order(row: Sequence[Any]) -> OrderRow:
-    key, sales_channel, order_id, reference, state, proof, amount, currency, placed, sale, number, changed, ships = row
+    key, sales_channel, order_id, reference, state, proof, amount, currency, placed, sale, number, changed, *rest = row
+    ships, settled = rest
     return OrderRow(
         key=key, sales_channel=sales_channel, order_id=order_id, reference=reference, state=state, proof=proof,
         amount=amount, currency=currency, placed_at=_moment(placed), sale=sale, sale_number=number,
         changed_at=to_datetime(changed), shipping=ships or "",
+        settled_at=_moment(settled),
     )  # fmt: skip
 
 

@@ -29,6 +29,8 @@ class OrderRow(msgspec.Struct, frozen=True, kw_only=True):
     changed_at: datetime
     shipping: str = ""
     """How far its shipments are: `partially shipped`, `shipped`, `told` (all of it, proven), or empty."""
+    settled_at: datetime | None = None
+    """Since when nothing is left to ship, tell, collect or receive of it; None: something is, or nobody looks."""
 
     @property
     def place(self) -> Place:

@@ -259,7 +259,8 @@ ORDER BY coalesce(o.placed_at, 0), c.subject;
 -- Orders, latest change first: (state or '', sales channel or '', changed before, limit, and of that instant those after
 -- this key; NULL: none).
 SELECT key, sales_channel, order_id, reference, state, proof, amount, currency, placed_at, sale, sale_number, changed_at,
-  (SELECT s.state FROM order_shipping s WHERE s.key = order_view.key)
+  (SELECT s.state FROM order_shipping s WHERE s.key = order_view.key),
+  (SELECT c.settled_at FROM order_closing c WHERE c.key = order_view.key)
 FROM order_view
 WHERE (?1 = '' OR state = ?1) AND (?2 = '' OR sales_channel = ?2)
   AND (changed_at < ?3 OR changed_at = ?3 AND key > ?5)
@@ -268,7 +269,8 @@ ORDER BY changed_at DESC, key LIMIT ?4;
 -- name: order_by_key
 -- One order: (key).
 SELECT key, sales_channel, order_id, reference, state, proof, amount, currency, placed_at, sale, sale_number, changed_at,
-  (SELECT s.state FROM order_shipping s WHERE s.key = order_view.key)
+  (SELECT s.state FROM order_shipping s WHERE s.key = order_view.key),
+  (SELECT c.settled_at FROM order_closing c WHERE c.key = order_view.key)
 FROM order_view WHERE key = ?1;
 
 -- name: orders_by_reference
@@ -1266,14 +1268,17 @@ WHERE c.closed_at IS NULL AND c.kind = 'order.orphan' AND substr(c.subject, 1, l
 ORDER BY 1 LIMIT 1000;
 
 -- name: orders_undated
--- What was received, and cannot be said to be of a day: orders that cannot be read, and those that nobody has decided
--- on yet: (sales channel, since).
-SELECT (SELECT count(*) FROM order_view WHERE sales_channel = ?1 AND placed_at IS NULL AND changed_at >= ?2)
-  + (SELECT count(DISTINCT m.key) FROM message m WHERE m.channel = 'order_importer' AND m.delivery IS NOT NULL
-    AND substr(m.key, 1, length(?1) + 1) = ?1 || '/'
-    AND NOT EXISTS (SELECT 1 FROM order_view o WHERE o.key = m.key))
+-- Orders that came about then, and cannot be said to be of a day, because they cannot be read: (sales channel, from, to).
+SELECT (SELECT count(*) FROM order_view WHERE sales_channel = ?1 AND placed_at IS NULL AND changed_at >= ?2
+    AND changed_at < ?3)
   + (SELECT count(*) FROM exception_case c WHERE c.closed_at IS NULL AND c.kind = 'order.unidentified'
-    AND c.subject = 'poll/' || ?1 AND c.opened_at >= ?2);
+    AND c.subject = 'poll/' || ?1 AND c.opened_at >= ?2 AND c.opened_at < ?3);
+
+-- name: deliveries_undecided
+-- When orders came that nobody has decided on since: (sales channel, received before).
+SELECT b.received_at FROM message m JOIN body b ON b.delivery = m.delivery
+WHERE m.channel = 'order_importer' AND substr(m.key, 1, length(?1) + 1) = ?1 || '/' AND b.received_at < ?2
+  AND NOT EXISTS (SELECT 1 FROM order_view o WHERE o.key = m.key);
 
 -- name: sales_gone
 -- Orders of a window whose sales are in Fulfil no longer: (sales channel, from, to).

@@ -46,6 +46,8 @@ from runtime.key import partition_of
 NAME = "reconciler"
 KEY = "sales/proof"
 _SHARE: Final = "rest"
+_SEEN_WITHIN: Final = timedelta(hours=1)
+"""A new sale that cannot be read yet is read again; it is not taken for one that is gone."""
 _AGAIN_AFTER: Final = timedelta(minutes=15)
 """When to look again after Fulfil has refused."""
 
@@ -300,6 +302,8 @@ def _result(
     """What came of one sale; None: it is put off, because it is being worked on, or was since the read began."""
     sale, key, status, amount, currency, tax, captured, busy, changed_at, seen, differed, read_at, shipping = row
     if busy or changed_at >= to_instant(began):
+        return None
+    if found.sale is None and not seen and changed_at >= to_instant(began - _SEEN_WITHIN):
         return None
     paid = recorded.get(key, _Recorded())
     unsure = captured is None or paid.open

@@ -37,6 +37,10 @@ NAME = "statements"
 _EVERY: Final = timedelta(hours=1)
 _DAYS_PER_STEP_MAX: Final = 7
 _ORDERS_PER_READ: Final = 5_000
+_LATE: Final = timedelta(days=1)
+"""An order that nobody can read is counted with the days that ended at most so long before it came."""
+_DECIDED_WITHIN: Final = timedelta(hours=1)
+"""What has just come is on its way to be read, and stands in the next version."""
 
 
 def statements_key(sales_channel: str) -> str:
@@ -120,12 +124,14 @@ class Statements:
         first = max(state.first or await self._first_day(sales_channel, last), last - RESTATED)
         if state.to is not None and state.to + timedelta(days=1) < first:
             first = state.to + timedelta(days=1)  # it was away for longer than that: no day is left out
+        waited = to_instant(now - _DECIDED_WITHIN)
+        undecided = [row[0] for row in await self._journal.query("deliveries_undecided", sales_channel, waited)]
         day = first if message.after is None else message.after + timedelta(days=1)
         found: list[tuple[int, Statement]] = []
         looked = message.after
         steps = 0
         while day <= last and steps < _DAYS_PER_STEP_MAX:
-            statement = await self._restated(sales_channel, window_of(day, self._policy.time_zone))
+            statement = await self._restated(sales_channel, window_of(day, self._policy.time_zone), undecided)
             if statement is not None:
                 found.append(statement)
                 steps += 1
@@ -139,7 +145,9 @@ class Statements:
             return last
         return last_closed(to_datetime(Instant(placed)), self._policy.time_zone, timedelta()) + timedelta(days=1)
 
-    async def _restated(self, sales_channel: str, window: Window) -> tuple[int, Statement] | None:
+    async def _restated(
+        self, sales_channel: str, window: Window, undecided: Sequence[int]
+    ) -> tuple[int, Statement] | None:
         """The statement about a day, if it is another one than before; None also where nothing can have changed."""
         ask, day = self._journal.query, window.day.isoformat()
         before = await ask("statement_last", sales_channel, day)
@@ -151,11 +159,16 @@ class Statements:
                 return None
         asked = frozenset(msgspec.json.decode(said, type=Evidence).keys) if said else frozenset()
         named = msgspec.json.decode(names, type=tuple[str, ...])
-        statement = await self._statement(sales_channel, window, named, asked)
+        statement = await self._statement(sales_channel, window, named, asked, undecided)
         return None if statement.digest == digest else (version + 1, statement)
 
     async def _statement(
-        self, sales_channel: str, window: Window, named: Sequence[str], asked: Collection[str]
+        self,
+        sales_channel: str,
+        window: Window,
+        named: Sequence[str],
+        asked: Collection[str],
+        undecided: Sequence[int],
     ) -> Statement:
         """`named`: what the statement before missed, `asked`: the manifests that it knew of."""
         ask = self._journal.query
@@ -171,7 +184,9 @@ class Statements:
         missing = [*named, *(await self._missing(sales_channel, evidence.keys, asked) if evidence.open else ())]
         known = await self._journal.query_list("keys_known", [f"{sales_channel}/{each}" for each in missing])
         here = {parts_of(key)[1] for (key,) in known}
-        ((undated,),) = await ask("orders_undated", sales_channel, instants[0])
+        until = to_instant(window.ended + _LATE)
+        ((unread,),) = await ask("orders_undated", sales_channel, instants[0], until)
+        undated = unread + sum(instants[0] <= came < until for came in undecided)
         ((gone,),) = await ask("sales_gone", sales_channel, *instants)
         return statement_of(
             sales_channel, window, tally, evidence, (each for each in missing if each not in here),

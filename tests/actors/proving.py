@@ -77,11 +77,13 @@ class ProofWorld:
 
 
 @contextlib.asynccontextmanager
-async def process(store: Path, make: Make, outsides: Sequence[Outside] = ()) -> AsyncIterator[ProofWorld]:
+async def process(
+    store: Path, make: Make, outsides: Callable[[VirtualClock], Sequence[Outside]] = lambda _clock: ()
+) -> AsyncIterator[ProofWorld]:
     """A process over this store."""
     clock = VirtualClock(asyncio.get_running_loop())
     async with opened(store, clock, lambda _event: None, (ORDERS,), threads=False) as journal:
-        world = ProofWorld(journal, clock, make, outsides)
+        world = ProofWorld(journal, clock, make, outsides(clock))
         world.supervisor.add("journal", journal.writer.run)
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(world.supervisor.run)
