@@ -152,6 +152,8 @@ class OrderState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """`content` of the version that was edited or cancelled after the sale was made, while a case of it is open."""
     changed_delivery: int | None = None
     """The delivery that brought that version."""
+    changed_figures: tuple[str, str] | None = None
+    """Total and taxes of the sale as that version would have it: what it has, when a person has changed it by hand."""
     rule: str = ""
     """The rule of the import gate by which it waits, is excluded, or has its shipment on hold."""
     waits: str = ""

@@ -107,6 +107,8 @@ def _edited(
     refused = change.reason if isinstance(change, NotAmendable) else ""
     amendment = None if isinstance(change, NotAmendable) else change
     tax = str(taxes_of(after)) if isinstance(after, CreateOrder) else ""
+    figures = (str(after.amount), tax) if isinstance(after, CreateOrder) else None
+    state = msgspec.structs.replace(state, changed_figures=figures)
     work = msgspec.structs.replace(work, amendment=amendment, refused=refused, told=told, tax=tax)
     if only_goods:  # shipped or not: that is for Fulfil to say
         return with_facts(begin(_met(state, later), work), returning.fact_of(goods))
@@ -249,6 +251,9 @@ def rechecked(state: OrderState, asked: Recheck, now: datetime, policy: Policy) 
         passed = msgspec.structs.replace(state, on_hold=False, cases=without(state, "order.on_hold"))
         return decision_of(passed, fact)
     is_cancelled = any(case.kind == "order.cancelled" for case in state.cases)
+    if state.changed_to and state.changed_figures is not None and not is_cancelled:
+        amount, tax = state.changed_figures
+        state = msgspec.structs.replace(state, amount=amount, tax=tax)
     settled = msgspec.structs.replace(
         state,
         status=Status.CANCELLED if is_cancelled else state.status,
@@ -256,6 +261,7 @@ def rechecked(state: OrderState, asked: Recheck, now: datetime, policy: Policy) 
         delivery=state.changed_delivery or state.delivery,
         changed_to="",
         changed_delivery=None,
+        changed_figures=None,
         on_hold=False,
         cases=(),
     )

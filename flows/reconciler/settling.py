@@ -140,7 +140,13 @@ def _payout(order: Standing, name: str, moved: Sequence[Moved], *, bank: bool) -
     lines = [line for line in order.lines if line.received and line.kind in ("sale", "refund")]
     arrived = [line for line in lines if line.bank or not bank]
     lacking = [each for each in moved if not any(_is_of(line, each) for line in arrived)]
-    if not lacking or _is_same_sum(arrived, moved):
+    if _is_same_sum(arrived, moved):
+        return None, f"{name}: payout {_payouts(arrived)}"
+    if not lacking:
+        strange = [line for line in arrived if not any(_is_of(line, each) for each in moved)]
+        if strange:
+            told = ", ".join(f"{line.kind} of {line.amount} {line.currency} in {line.payout}" for line in strange[:3])
+            return Wait("unexpected", f"for the sales channel to tell of the {told} ({name})"), ""
         return None, f"{name}: payout {_payouts(arrived)}"
     what = ", ".join(f"{each.way} of {each.amount} {each.currency}" for each in lacking[:3])
     if bank and not [each for each in moved if not any(_is_of(line, each) for line in lines)]:

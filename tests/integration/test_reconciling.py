@@ -132,6 +132,24 @@ async def test_an_edit_by_hand_is_named_ends_by_itself_and_can_be_accepted(tmp_p
         assert [cause for cause, _ in await at.differing()] == ["tax", "total"], "another figure is another difference"
 
 
+async def test_a_sale_that_a_person_has_changed_for_an_edit_is_what_the_new_version_says(tmp_path: Path) -> None:
+    """The tenant takes no edits: until the case is released nothing is said of it, and then it is the new one."""
+    async with shop(tmp_path, {"payments": "readable", "invoices": "readable"}, PROVES) as plain:
+        at = Proven(plain.at)
+        await at.sends(body(1, ("MUG", "3", "10.00")))
+        await at.sends(body(1, ("MUG", "2", "10.00"), minute=1))
+        await at.plays("change_line", order="1", sku="MUG", quantity=2)
+        await at.looks()
+        assert await at.kinds() == ["order.edited"]
+        status, said = await at.at.control("release", key="shop/1", by="Ann")
+        assert status == 200, said
+        await at.looks()
+        assert await at.kinds() == []
+        await at.plays("change_line", order="1", sku="MUG", quantity=3)
+        await at.looks()
+        assert [cause for cause, _ in await at.differing()] == ["tax", "total"]
+
+
 async def test_money_that_somebody_gave_back_and_a_cancel_in_fulfil_are_differences(tmp_path: Path) -> None:
     """A refund that the sales channel knows nothing of, and a sale that is gone there while the order stands."""
     async with proven(tmp_path) as at:

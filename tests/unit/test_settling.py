@@ -84,6 +84,8 @@ def test_an_order_waits_for_whatever_is_left_to_ship_tell_collect_or_receive(
         ("settlement", {"lines": (SOLD,), "tenders": (CHARGE, REFUND)}, ["settlement"]),
         ("payout_line", {"tenders": (CHARGE, REFUND)}, ["payout"]),
         ("payout_line", {"tenders": (CHARGE, REFUND), "lines": (SOLD, BACK)}, []),
+        ("payout_line", {"lines": (SOLD, BACK)}, ["unexpected"]),
+        ("payout_line", {"lines": (replace(SOLD, amount=D("99.00")),)}, []),
         ("payout_line", {"lines": (replace(SOLD, ids=frozenset()),)}, []),
         ("payout_line", {"lines": (replace(SOLD, ids=frozenset(), amount=D("99.99")),)}, ["payout"]),
         ("payout_line", {"lines": (replace(SOLD, ids=frozenset(), currency="EUR"),)}, ["payout"]),
