@@ -1211,8 +1211,8 @@ VALUES :rows(22)
 ON CONFLICT (sales_channel, day, version) DO NOTHING;
 
 -- name: statement_last
--- What was stated last about a day, and whether that is expected to become otherwise: (sales channel, day).
-SELECT version, digest, taken_at, verdict, on_the_way + held + waiting > 0, named, evidence FROM statement
+-- What was stated last about a day: (sales channel, day).
+SELECT version, digest, taken_at, missing, undated, gone, named, evidence FROM statement
 WHERE sales_channel = ?1 AND day = ?2 ORDER BY version DESC LIMIT 1;
 
 -- name: statements_listed
@@ -1282,9 +1282,9 @@ WHERE m.channel = 'order_importer' AND substr(m.key, 1, length(?1) + 1) = ?1 || 
 
 -- name: sales_gone
 -- Orders of a window whose sales are in Fulfil no longer: (sales channel, from, to).
-SELECT count(*) FROM order_view o WHERE o.sales_channel = ?1 AND o.placed_at >= ?2 AND o.placed_at < ?3
-  AND o.sale IS NOT NULL AND EXISTS (SELECT 1 FROM exception_case c WHERE c.subject = o.key AND c.kind = 'sale.differs'
-    AND c.cause = 'gone' AND c.closed_at IS NULL);
+SELECT count(*) FROM exception_case c JOIN order_view o ON o.key = c.subject
+WHERE c.closed_at IS NULL AND c.kind = 'sale.differs' AND c.cause = 'gone'
+  AND o.sales_channel = ?1 AND o.placed_at >= ?2 AND o.placed_at < ?3;
 
 -- name: put_expected_sale
 -- What the sale of an order is to be.
@@ -1305,7 +1305,7 @@ DELETE FROM sale_due WHERE sale = ?1 AND since <= ?2;
 -- What Fulfil has of a sale.
 INSERT INTO sale_seen (key, sale, seen, differs, read_at) VALUES :rows(5)
 ON CONFLICT (key) DO UPDATE SET
-  sale = excluded.sale, seen = excluded.seen, differs = excluded.differs, read_at = excluded.read_at;
+  sale = excluded.sale, seen = excluded.seen, differs = excluded.differs, read_at = excluded.read_at, watched = 1;
 
 -- name: sales_expected
 -- Of these sales, those that are of orders here, and what they are to be: (:ids).
@@ -1318,9 +1318,14 @@ FROM expected_sale e LEFT JOIN sale_seen s ON s.key = e.key WHERE e.sale IN (:id
 SELECT sale FROM sale_due ORDER BY since, sale LIMIT ?1;
 
 -- name: sales_to_see_again
--- Sales that differ, and those that were read last before an instant: (before, limit).
+-- Sales that differ, and those that were read last before an instant and are not settled: (before, limit).
 SELECT sale FROM (SELECT sale FROM sale_seen WHERE differs > 0
-  UNION SELECT sale FROM (SELECT sale FROM sale_seen WHERE read_at < ?1 ORDER BY read_at LIMIT ?2)) LIMIT ?2;
+  UNION SELECT sale FROM (SELECT sale FROM sale_seen WHERE watched = 1 AND read_at < ?1 ORDER BY read_at LIMIT ?2))
+LIMIT ?2;
+
+-- name: end_sale_watch
+-- An order is settled: its sale is read again only when something tells that it has changed: (order).
+UPDATE sale_seen SET watched = 0 WHERE key = ?1;
 
 -- name: payments_recorded
 -- What was recorded in Fulfil of payments of these orders beside their creates, and whether more is on its way:

@@ -77,6 +77,7 @@ def decide(state: ClosingState, message: Any, now: datetime, policy: ClosePolicy
             writes.append(Write("note_closing", (later, told, waits[0].cause, None, by, key)))
             continue
         writes.append(Write("note_closing", (None, told, "", at, by, key)))
+        writes.append(Write("end_sale_watch", (key,)))
         emits.append(Emit(channel=SALE_CHECKS, key=key, message=OrderClosed(evidence=evidence)))
         closed[partition_of(key)] = closed.get(partition_of(key), 0) + 1
     state = replace(state, closed=closed, looks=state.looks + 1)

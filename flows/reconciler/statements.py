@@ -37,6 +37,8 @@ NAME = "statements"
 _EVERY: Final = timedelta(hours=1)
 _DAYS_PER_STEP_MAX: Final = 7
 _ORDERS_PER_READ: Final = 5_000
+_READ_WITHIN_US: Final = 600_000_000
+"""A change that is so much older than a statement may have come after its orders were counted."""
 _LATE: Final = timedelta(days=1)
 """An order that nobody can read is counted with the days that ended at most so long before it came."""
 _DECIDED_WITHIN: Final = timedelta(hours=1)
@@ -148,62 +150,59 @@ class Statements:
     async def _restated(
         self, sales_channel: str, window: Window, undecided: Sequence[int]
     ) -> tuple[int, Statement] | None:
-        """The statement about a day, if it is another one than before; None also where nothing can have changed."""
+        """The statement about a day, if it is another one than before."""
         ask, day = self._journal.query, window.day.isoformat()
-        before = await ask("statement_last", sales_channel, day)
-        version, digest, taken, verdict, open_, names, said = before[0] if before else (0, "", 0, "", 1, "[]", "")
         instants = to_instant(window.began), to_instant(window.ended)
-        if before and verdict == "complete" and not open_:
-            ((changed,),) = await ask("window_changed", sales_channel, *instants, taken)
-            if not changed:
-                return None
-        asked = frozenset(msgspec.json.decode(said, type=Evidence).keys) if said else frozenset()
-        named = msgspec.json.decode(names, type=tuple[str, ...])
-        statement = await self._statement(sales_channel, window, named, asked, undecided)
-        return None if statement.digest == digest else (version + 1, statement)
-
-    async def _statement(
-        self,
-        sales_channel: str,
-        window: Window,
-        named: Sequence[str],
-        asked: Collection[str],
-        undecided: Sequence[int],
-    ) -> Statement:
-        """`named`: what the statement before missed, `asked`: the manifests that it knew of."""
-        ask = self._journal.query
-        instants = to_instant(window.began), to_instant(window.ended)
-        tally, after = Tally(), (instants[0], "")
-        while rows := await ask("orders_of_window", sales_channel, *after, instants[1], _ORDERS_PER_READ):
-            for key, _, order_state, sale, rule in rows:
-                tally.add(key, order_state, sale, rule)
-            after = rows[-1][1], rows[-1][0]
-        manifests = [_listed(row) for row in await ask("manifests_over", sales_channel, *instants)]
         marks = await ask("poll_mark", sales_channel)
+        manifests = [_listed(row) for row in await ask("manifests_over", sales_channel, *instants)]
         evidence = evidence_of(window, manifests, tuple(marks[0]) if marks else None)
-        missing = [*named, *(await self._missing(sales_channel, evidence.keys, asked) if evidence.open else ())]
-        known = await self._journal.query_list("keys_known", [f"{sales_channel}/{each}" for each in missing])
-        here = {parts_of(key)[1] for (key,) in known}
         until = to_instant(window.ended + _LATE)
         ((unread,),) = await ask("orders_undated", sales_channel, instants[0], until)
         undated = unread + sum(instants[0] <= came < until for came in undecided)
         ((gone,),) = await ask("sales_gone", sales_channel, *instants)
-        return statement_of(
-            sales_channel, window, tally, evidence, (each for each in missing if each not in here),
-            undated=undated, gone=gone,
-        )  # fmt: skip
+        before = await ask("statement_last", sales_channel, day)
+        if not before:
+            missing = await self._missing(sales_channel, evidence, (), frozenset())
+            tally = await self._tally(sales_channel, instants)
+            return 1, statement_of(sales_channel, window, tally, evidence, missing, undated=undated, gone=gone)
+        version, digest, taken, missed, *counts, names, said = before[0]
+        told = msgspec.json.decode(said, type=Evidence)
+        if not missed and evidence == told and counts == [undated, gone]:
+            ((changed,),) = await ask("window_changed", sales_channel, *instants, taken - _READ_WITHIN_US)
+            if not changed:
+                return None
+        named = msgspec.json.decode(names, type=tuple[str, ...])
+        missing = await self._missing(sales_channel, evidence, named, frozenset(told.keys))
+        tally = await self._tally(sales_channel, instants)
+        statement = statement_of(sales_channel, window, tally, evidence, missing, undated=undated, gone=gone)
+        return None if statement.digest == digest else (version + 1, statement)
 
-    async def _missing(self, sales_channel: str, manifests: Sequence[str], asked: Collection[str]) -> Sequence[str]:
-        """What these manifests list and nobody brought. They forget it after a day; of one that no statement has asked
-        before that, every order that is wanted may be.
+    async def _tally(self, sales_channel: str, instants: tuple[Instant, Instant]) -> Tally:
+        """Every order of the window, some thousands at a time."""
+        tally, after = Tally(), (instants[0], "")
+        while rows := await self._journal.query(
+            "orders_of_window", sales_channel, *after, instants[1], _ORDERS_PER_READ
+        ):
+            for key, _, order_state, sale, rule in rows:
+                tally.add(key, order_state, sale, rule)
+            after = rows[-1][1], rows[-1][0]
+        return tally
+
+    async def _missing(
+        self, sales_channel: str, evidence: Evidence, named: Sequence[str], asked: Collection[str]
+    ) -> Sequence[str]:
+        """What the manifests list and nobody brought. `named`: what was missing before. Manifests forget what they list
+        after a day; of one that no statement had `asked` before that, every order that is wanted may be.
         """
-        ask, found = self._journal.query, list[str]()
-        for key in manifests:
+        ask, found = self._journal.query, list(named)
+        for key in evidence.keys if evidence.open else ():
             rows = await ask("manifest_missing", key, sales_channel)
             if not rows and key not in asked:
                 rows = await ask("orders_wanted", sales_channel)
             found += [row[0] for row in rows]
-        return found
+        known = await self._journal.query_list("keys_known", [f"{sales_channel}/{each}" for each in found])
+        here = {parts_of(key)[1] for (key,) in known}
+        return [each for each in found if each not in here]
 
     def decide(self, state: StatementsState, message: Any, now: datetime) -> Decision:
         """See `decide` above."""

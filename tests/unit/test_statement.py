@@ -163,4 +163,4 @@ def test_finance_has_one_time_zone() -> None:
             payments=PaymentSettings(time_zone="Europe/Berlin"),
             reconciliation=ReconciliationSettings(time_zone="Europe/London"),
         )  # fmt: skip
-    assert ("reconciliation", "time_zone") in broken.value.args[0]
+    assert ("reconciliation", "time_zone") in broken.value.found

@@ -59,9 +59,10 @@ CREATE TABLE sale_seen (
   sale    INTEGER NOT NULL,
   seen    BLOB    NOT NULL,                   -- JSON; empty: it was not there
   differs INTEGER NOT NULL,                   -- in how many ways
-  read_at INTEGER NOT NULL
+  read_at INTEGER NOT NULL,
+  watched INTEGER NOT NULL DEFAULT 1          -- 0: its order is settled
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX sale_seen_by_read ON sale_seen (read_at);
+CREATE INDEX sale_seen_by_read ON sale_seen (read_at) WHERE watched = 1;
 CREATE INDEX sale_seen_differing ON sale_seen (sale) WHERE differs > 0;
 
 INSERT INTO expected_sale (key, sale, status, amount, currency, tax, captured, busy, changed_at)
