@@ -25,7 +25,7 @@ from flows.order_poll import NAME as ORDER_POLL
 from flows.order_poll import Poll
 from flows.order_poll import key_of as poll_key_of
 from flows.payment_mapper import RECORDER as PAYMENT_RECORDER
-from flows.payment_mapper import RECORDER_KEY, RecordNow
+from flows.payment_mapper import RECORDER_KEY, LookAtBlocked, RecordNow
 from flows.reconciler import (
     CLOSING,
     CLOSING_KEY,
@@ -91,6 +91,7 @@ def _first(config: Config) -> Iterator[tuple[str, str, Message]]:
     yield from _of_stock(config)
     if config.payments is not None:
         yield PAYMENT_RECORDER, RECORDER_KEY, RecordNow()
+        yield PAYMENT_RECORDER, RECORDER_KEY, LookAtBlocked()  # a gateway may have been mapped
     yield from _of_proofs(config)
     for kind in watched_models().values():
         yield FULFILMENT_WATCHER, watch_key(kind), Watch()

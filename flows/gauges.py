@@ -74,6 +74,12 @@ def register_gauges(
         lambda: standing.unrecorded_oldest_s(),  # noqa: PLW0108 - see above
     )
     gauge(
+        "seamline_payments_due_oldest_seconds",
+        "How long the oldest of them is known that nothing stands against.",
+        by_channel,
+        lambda: standing.payments_due_oldest_s(),  # noqa: PLW0108 - see above
+    )
+    gauge(
         "seamline_orders_overdue",
         "Imported orders that have not left by the time that was promised, by why not.",
         ["sales_channel", "cause"],

@@ -79,7 +79,7 @@ async def payments(
         rows = await read.query("payments_of_order", order)
         return [_payment(row) for row in rows if not status or row[18] == status][:limit]
     at, name = (_FOREVER, None) if place is None else (place.at, place.name)
-    return [_payment(row) for row in await read.query("payments_listed", status, 0, at, limit, name)]
+    return [_payment(row) for row in await read.query("payments_listed", status, at, limit, name)]
 
 
 async def in_suspense(read: Reading, *, limit: int = 50) -> list[SuspendedRow]:
@@ -88,7 +88,7 @@ async def in_suspense(read: Reading, *, limit: int = 50) -> list[SuspendedRow]:
         SuspendedRow(**_with_moments(SuspendedRow, row))
         for row in await read.query("suspended_listed", _FOREVER, limit)
     ]
-    later = [_payment(row) for row in await read.query("payments_listed", "", 1, _FOREVER, limit, None)]
+    later = [_payment(row) for row in await read.query("payments_suspended", limit)]
     rows += [
         SuspendedRow(
             at=each.seen_at, order=each.order, sales_channel=each.sales_channel,

@@ -44,8 +44,9 @@ class Standing:
         self._unsettled: Sequence[tuple[str, str, int]] = ()
         """(sales channel, what they wait for first) -> orders that are not settled."""
         self._recorded_channels = tuple(recorded)
-        self._unrecorded: Mapping[str, tuple[int, Instant | None]] = {}
-        """Sales channel -> payments that Fulfil should have and has not, and since when the oldest is known."""
+        self._unrecorded: Mapping[str, tuple[int, Instant | None, Instant | None]] = {}
+        """Sales channel -> payments that Fulfil should have and has not, since when the oldest is known, and the oldest
+        that nothing stands against."""
 
     async def run(self) -> None:
         """Look again and again, for ever."""
@@ -69,9 +70,9 @@ class Standing:
         self._settling_looks += 1
         await self._look_at_shipments()
         if self._recorded_channels:
-            nothing: dict[str, tuple[int, Instant | None]] = dict.fromkeys(self._recorded_channels, (0, None))
             counted = await self._journal.query("payments_unrecorded")
-            self._unrecorded = {**nothing, **{name: (count, first) for name, count, first in counted}}
+            nothing = dict.fromkeys(self._recorded_channels, (0, None, None))
+            self._unrecorded = {**nothing, **{name: (count, first, due) for name, count, first, due in counted}}
 
     async def _look_at_shipments(self) -> None:
         if not self._told_channels:
@@ -106,15 +107,18 @@ class Standing:
 
     def unrecorded(self) -> list[tuple[Sequence[str], float]]:
         """Payments after the import that Fulfil should have and has not, by sales channel."""
-        return [([name], float(count)) for name, (count, _) in self._unrecorded.items()]
+        return [([name], float(count)) for name, (count, _, _) in self._unrecorded.items()]
 
     def unrecorded_oldest_s(self) -> list[tuple[Sequence[str], float]]:
         """How long the oldest of them is known; 0 where there is none."""
-        now = self._journal.clock.now()
-        return [
-            ([name], 0.0 if first is None else max(0.0, (now - first) / 1e6))
-            for name, (_, first) in self._unrecorded.items()
-        ]
+        return [([name], self._age_s(first)) for name, (_, first, _) in self._unrecorded.items()]
+
+    def payments_due_oldest_s(self) -> list[tuple[Sequence[str], float]]:
+        """How long the oldest of them is known that nothing stands against; 0 where there is none."""
+        return [([name], self._age_s(due)) for name, (_, _, due) in self._unrecorded.items()]
+
+    def _age_s(self, first: Instant | None) -> float:
+        return 0.0 if first is None else max(0.0, (self._journal.clock.now() - first) / 1e6)
 
     def unsettled(self) -> list[tuple[Sequence[str], float]]:
         """Imported orders that are not settled, by sales channel and what they wait for first, where there are any."""

@@ -50,10 +50,10 @@ from runtime.key import parts_of
 NAME = "stock_drift"
 NAMED_MAX: Final = 3
 _CORRECTED_AT_ONCE: Final = 500
+_PLACES_MAX: Final = 50
 _KINDS = {Cause.LOOP: "stock.loop"}
 _WORDS = {
     Cause.REFUSED: "its flow fails with them",
-    Cause.LOCATION: "they are shown at locations that nothing is published for",
     Cause.CHANGED: "somebody has changed them there",
     Cause.LOOP: f"the same change has come back after {CORRECTIONS_MAX} corrections",
 }
@@ -83,6 +83,8 @@ class _Sum(Message, frozen=True, kw_only=True):
 
     units: dict[str, tuple[int, int]]
     worst: dict[str, tuple[str, ...]]
+    places: tuple[tuple[str, int, int], ...]
+    """Locations that nothing is published for: how many SKUs and units are shown at each."""
     undersold: tuple[tuple[str, int, str, str], ...]
     """SKU, units, price and currency (both '' where nobody knows)."""
     correct: tuple[tuple[str, str, Off], ...]
@@ -140,7 +142,11 @@ def _summed(state: DriftState, sum_: _Sum, now: datetime) -> Decision:
     cases = [
         _case(state, _KINDS.get(cause, "stock.drift"), cause, _sentence(channel, cause, sum_), now)
         for cause in Cause
-        if cause not in EXPLAINED and cause in sum_.units
+        if cause not in EXPLAINED and cause is not Cause.LOCATION and cause in sum_.units
+    ]
+    cases += [
+        _case(state, "stock.drift", f"{Cause.LOCATION} {location}", _shown_at(channel, location, skus, units), now)
+        for location, skus, units in sum_.places
     ]
     if sum_.undersold:
         cases.append(_undersold(state, sum_.undersold, now))
@@ -167,6 +173,11 @@ def _sentence(channel: str, cause: Cause, sum_: _Sum) -> str:
         f"{channel} shows {skus} {'SKU' if skus == 1 else 'SKUs'} otherwise than it was told, by {units} units in all"
     )
     return f"{what}: {_WORDS[cause]}; the most: {', '.join(sum_.worst.get(cause, ()))}"
+
+
+def _shown_at(channel: str, location: str, skus: int, units: int) -> str:
+    what = f"{channel} shows {skus} {'SKU' if skus == 1 else 'SKUs'} with {units} units at its location {location}"
+    return f"{what}, for which nothing is published: what is sold from there is nobody's figure"
 
 
 def _undersold(state: DriftState, rows: Sequence[tuple[str, int, str, str]], now: datetime) -> ExceptionCase:
@@ -294,6 +305,7 @@ class StockDrift:
         return _Sum(
             units=units,
             worst=worst,
+            places=tuple(await query("stock_drift_places", channel, _PLACES_MAX)),
             undersold=tuple((sku, count, *prices.get(sku, ("", ""))) for sku, count, _ in undersold),
             correct=tuple(await self._to_correct(channel, now)),
         )

@@ -4,7 +4,8 @@ In: `LookLevels` (of whoever knows that something changed, and by timer), `ReadP
 rows of `stock_level`, and SKUs whose figures are due. Key: `stock/<place>`, one for each set of locations that is added
 up. All calls are reads and repeat freely; a crash asks again. Products that changed go first, the sweep over all in the
 gaps.
-A level is as of the beginning of its read: whatever Fulfil reserved later is not in it for certain.
+A level is as of the beginning of its read: whatever Fulfil reserved later is not in it for certain. A product that
+is not found has nothing to sell, and is asked for again after a minute, and some times more: it may be back at once.
 """
 
 from __future__ import annotations
@@ -42,6 +43,10 @@ from runtime.schedule import Schedule, next_after
 
 NAME = STOCK_READER
 _AGAIN_AFTER = timedelta(minutes=1)
+_ABSENT_AFTER = (timedelta(minutes=1), timedelta(minutes=5), timedelta(minutes=20), timedelta(hours=1))
+"""When a product that was not found is asked for again; after that only the sweep can bring it back."""
+_ABSENT_MAX = 1_000
+"""So many are remembered."""
 _NOTHING = Decimal(0)
 _ALL = 1 << 62
 _SILENT_MAX = 10
@@ -79,6 +84,8 @@ class _LevelsRead(Message, frozen=True, kw_only=True):
     """SKUs that these products had, and have no more."""
     silent: tuple[int, ...]
     """Products that a sweep should have told, and did not."""
+    absent: tuple[int, ...]
+    """Products that were asked for and are not told."""
     last_id: int
     complete: bool
 
@@ -109,6 +116,8 @@ class ReaderState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     """How far the sweep has come; 0 when none is under way."""
     next_at: datetime | None = None
     """When the sweep goes on, or begins again. None: at once."""
+    absent: dict[int, int] = {}
+    """Products that were not found, and how often."""
     cases: tuple[ExceptionCase, ...] = ()
 
 
@@ -158,7 +167,7 @@ class StockReader:
     async def _levels(self, state: ReaderState, page: Page[StockLevel]) -> _LevelsRead:
         """What a page says that was not known. A product that is asked for and not answered has nothing to sell."""
         told = {row.id: row for row in page.rows}
-        silent = [product for product, _ in state.asked if product not in told]
+        absent = silent = [product for product, _ in state.asked if product not in told]
         if len(silent) > _SILENT_MAX and not told:
             silent = []  # nobody deletes so many at once: the API user has lost its sight of them
         missed = () if state.asked else await self._silent(state, page, told)
@@ -189,6 +198,7 @@ class StockReader:
             due=due,
             ended=tuple(ended),
             silent=missed,
+            absent=tuple(absent),
             last_id=page.last_id,
             complete=page.complete,
         )
@@ -248,8 +258,10 @@ class StockReader:
             else:
                 state = replace(state, after_id=read.last_id, next_at=now + self._policy.sweep_page_every)
         again = Emit(channel=NAME, message=LookLevels())
-        state = replace(state, began=None, asked=(), cases=())
-        return Decision(state=state, writes=tuple(writes), emits=(again,))
+        absent = _absent(state, read.absent)
+        timers = () if absent == state.absent else _when_absent(absent, now)
+        state = replace(state, began=None, asked=(), absent=absent, cases=())
+        return Decision(state=state, writes=tuple(writes), emits=(again,), timers=timers)
 
     def _refused(self, state: ReaderState, sentence: str, now: datetime) -> Decision:
         """Somebody has to look; meanwhile the figures rest on what was read last."""
@@ -274,6 +286,23 @@ class StockReader:
         announce_cases(key, before.cases, after.cases, self._emit)
         if before.began is not None and after.began is None:
             self._nudge()
+
+
+def _absent(state: ReaderState, absent: Collection[int]) -> dict[int, int]:
+    """The products that were not found, once a read of those in `asked` has found all but these."""
+    asked = {product for product, _ in state.asked}
+    left = {product: times for product, times in state.absent.items() if product not in asked}
+    left |= {product: state.absent.get(product, 0) + 1 for product in absent}
+    kept = [(product, times) for product, times in left.items() if times <= len(_ABSENT_AFTER)]
+    return dict(kept[:_ABSENT_MAX])
+
+
+def _when_absent(absent: Mapping[int, int], now: datetime) -> tuple[Timer, ...]:
+    """All of them are asked for at once, as soon as the one that was missed last is due."""
+    if not absent:
+        return ()
+    due = now + _ABSENT_AFTER[min(absent.values()) - 1]
+    return (Timer(name="absent", due=due, message=ReadProducts(products=tuple(absent))),)
 
 
 def _later(state: ReaderState, due: datetime | None) -> Decision:

@@ -43,6 +43,7 @@ from flows.order_importer.tendering import told_to_mapper
 from flows.payment_mapper import (
     RECORDER,
     RECORDER_KEY,
+    LookAtBlocked,
     OrderPayments,
     PaymentMapper,
     PaymentRecorder,
@@ -230,6 +231,7 @@ class World:
     def restarts(self) -> Self:
         """The process dies and starts: what was in flight may have been applied or not, and is looked for."""
         self.inbox.append((RECORDER, RECORDER_KEY, RecordNow()))
+        self.inbox.append((RECORDER, RECORDER_KEY, LookAtBlocked()))
         return self
 
     def run(self, choices: Iterable[bool] = ()) -> Self:

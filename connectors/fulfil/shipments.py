@@ -41,6 +41,7 @@ class Shipment(Row, frozen=True, kw_only=True):
     tracking: int | None = field(default=None, name="tracking_number")
     tracking_number: str | None = field(default=None, name="tracking_number.tracking_number")
     """What people call the tracking number; the field of that name is only a link to its record."""
+    tracking_url: str | None = field(default=None, name="tracking_number.tracking_url")
     picking_status: str | None = None
     """None, `in-progress` or `done`."""
     shipping_batch: int | None = None
@@ -60,6 +61,7 @@ class DropShipment(Row, frozen=True, kw_only=True):
     carrier_name: str | None = field(default=None, name="carrier.rec_name")
     tracking: int | None = field(default=None, name="tracking_number")
     tracking_number: str | None = field(default=None, name="tracking_number.tracking_number")
+    tracking_url: str | None = field(default=None, name="tracking_number.tracking_url")
     moves: tuple[int, ...] | None = None
 
 
@@ -78,6 +80,7 @@ class Package(Row, frozen=True, kw_only=True):
     shipment: Reference | None = None
     tracking: int | None = field(default=None, name="tracking_number")
     tracking_number: str | None = field(default=None, name="tracking_number.tracking_number")
+    tracking_url: str | None = field(default=None, name="tracking_number.tracking_url")
     moves: tuple[int, ...] | None = None
     weight: Decimal | None = None
 

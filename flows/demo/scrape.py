@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 from prometheus_client.parser import text_string_to_metric_families
 
+_NAME = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*")
+
 
 class Metrics:
-    """One scrape of Seamline's /metrics."""
+    """One scrape of Seamline's /metrics. Of its thousands of lines, those are parsed that somebody asks for."""
 
     def __init__(self, text: str) -> None:
-        families = text_string_to_metric_families(text)
-        self._samples = [(each.name, each.labels, each.value) for family in families for each in family.samples]
+        self._lines: dict[str, list[str]] = {}
+        for line in text.splitlines():
+            if found := _NAME.match(line):
+                self._lines.setdefault(found[0], []).append(line)
 
     def total(self, name: str, **labels: str) -> float:
         """The sum of all samples of this name with at least these labels; 0 when there is none."""
@@ -39,8 +44,10 @@ class Metrics:
         return None
 
     def _matching(self, name: str, labels: Mapping[str, str]) -> list[tuple[float, Mapping[str, str]]]:
+        families = text_string_to_metric_families("\n".join((*self._lines.get(name, ()), "")))
         return [
-            (value, has)
-            for sample, has, value in self._samples
-            if sample == name and all(has.get(label) == wanted for label, wanted in labels.items())
+            (each.value, each.labels)
+            for family in families
+            for each in family.samples
+            if all(each.labels.get(label) == wanted for label, wanted in labels.items())
         ]

@@ -139,8 +139,8 @@ KINDS: dict[str, Kind] = {
             owner=Owner.FINANCE,
             deadline=timedelta(hours=24),
             blocks="nothing: the order goes on, and Fulfil's books lack what was paid or given back",
-            ends="when Fulfil has it under the provider's id",
-            remedy="do what the case names, or enter it in Fulfil under that id, then release the order",
+            ends="when Fulfil has it under the provider's id; what is mapped since is recorded at the next start",
+            remedy="map what the case names, and restart; or enter it in Fulfil under that id, then release the order",
             levers=(Lever.DETECTED,),
         ),
         Kind(

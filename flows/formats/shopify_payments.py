@@ -42,13 +42,14 @@ def payments_of(
     """The payments as published, or derived where there are none. Refunds are not payments."""
     currency = totals.total.shop.currency
     if order.transactions:
-        published = [_payment(each, currency) for each in order.transactions if each.kind not in {"refund", "change"}]
+        published = [payment_of(each, currency) for each in order.transactions if each.kind not in {"refund", "change"}]
         if published:
             return tuple(published)
     return _derived(order, order_id, status, totals, refunds)
 
 
-def _payment(transaction: TransactionIn, currency: str) -> Payment:
+def payment_of(transaction: TransactionIn, currency: str) -> Payment:
+    """One transaction, of the order or of a refund."""
     gateway = (transaction.gateway or "").strip()
     return Payment(
         id=id_text(transaction.id) or "",

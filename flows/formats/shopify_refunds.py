@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from flows.formats.parts import Json, id_text, known_instant
-from flows.formats.shopify_payments import money_of
+from flows.formats.shopify_payments import money_of, payment_of
 from flows.formats.shopify_wire import MoneySet, OrderIn, RefundIn, ReturnIn, TransactionIn
 from flows.model.money import ZERO, Money, amount_of, currency_of
 from flows.model.order import Amount, Refund, RefundKind, RefundPart, Restock, Return, Units
@@ -44,6 +44,7 @@ def _refund(refund: RefundIn, currency: str, *, included: bool) -> Refund:
         parts=parts or _amounts(refunded),
         return_id=_id(refund.return_.id) or None if refund.return_ is not None else None,
         at=known_instant(refund.processed_at, refund.created_at),
+        payments=tuple([payment_of(each, currency) for each in moved]),
     )
 
 

@@ -12,6 +12,7 @@ Source: WooCommerce REST API reference v3, Orders and Order refunds; WooCommerce
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from decimal import Decimal
 
 import msgspec
@@ -84,8 +85,13 @@ def _was_paid(order: OrderIn, status: str) -> bool:
     """By its instant; in payloads without that field by its status, which cash on delivery has before it is paid."""
     if order.date_paid_gmt is msgspec.UNSET and order.date_paid is msgspec.UNSET:
         return status in _PAID_FOR and (status == "completed" or text_of(order.payment_method) != _ON_DELIVERY)
+    return _paid_at(order) is not None
+
+
+def _paid_at(order: OrderIn) -> datetime | None:
+    """When it was paid; None when it was not, or the payload does not say."""
     instant = order.date_paid if order.date_paid_gmt is msgspec.UNSET else order.date_paid_gmt
-    return instant_of(gmt(instant), "date_paid_gmt") is not None
+    return None if instant is msgspec.UNSET else instant_of(gmt(instant), "date_paid_gmt")
 
 
 def _financial(
@@ -110,6 +116,7 @@ def _derived(order: OrderIn, order_id: str, asked: Money, financial: FinancialSt
         status=PaymentStatus.SUCCESS,
         amount=asked,
         derived=True,
+        at=_paid_at(order),
     )
 
 

@@ -1,8 +1,8 @@
 """What is read beside a page of shipments, and what of it belongs to which order. Pure.
 
 One batched read each, in this order: moves of the shipments > lines of the sales they are of (with what is needed of
-the sale) > other moves of kits' lines > parcels > tracking numbers. Each read is asked for in chunks as large as Fulfil
-takes, and what was read is kept in the state, so that a crash goes on with the chunk that is next.
+the sale) > other moves of kits' lines > parcels, with their tracking numbers. Each read is asked for in chunks as large
+as Fulfil takes, and what was read is kept in the state, so that a crash goes on with the chunk that is next.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from msgspec.structs import replace
 from connectors.fulfil.calls import Ask
 from connectors.fulfil.models import Find, Ids
 from connectors.fulfil.sales import SHIPPED_LINES, ShippedLine
-from connectors.fulfil.shipments import PACKAGES, TRACKINGS, DropShipment, Package, Shipment, Tracking
+from connectors.fulfil.shipments import PACKAGES, DropShipment, Package, Shipment
 from connectors.fulfil.stock import STOCK_MOVES, StockMove
 from connectors.fulfil.wire import RECORDS_MAX
 from flows.fulfilment_watcher.parts import Component, Kind, OrderedLine, Parcel, PartLine, ShipmentPart
@@ -27,7 +27,7 @@ _LINE: Final = "sale.line"
 _MODELS: Final[Mapping[Kind, str]] = {"out": "stock.shipment.out", "drop": "stock.shipment.drop"}
 ZERO: Final = Decimal(0)
 
-Phase = Literal["moves", "origins", "lines", "kits", "parcels", "trackings", "complete"]
+Phase = Literal["moves", "origins", "lines", "kits", "parcels", "complete"]
 
 
 class Ship(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -42,8 +42,8 @@ class Ship(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     carrier: str = ""
     service_code: str = ""
     service: str = ""
-    tracking: int | None = None
     tracking_number: str = ""
+    tracking_url: str = ""
     sales: tuple[int, ...] = ()
     moves: tuple[int, ...] = ()
 
@@ -78,7 +78,7 @@ class Boxed(msgspec.Struct, frozen=True):
 
     shipment: int
     number: str
-    tracking: int | None
+    url: str
     moves: tuple[int, ...]
 
 
@@ -93,8 +93,6 @@ class Gathering(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     moves: tuple[Moved, ...] = ()
     lines: tuple[Ordered, ...] = ()
     parcels: tuple[Boxed, ...] = ()
-    urls: dict[int, tuple[str, str]] = {}
-    """Tracking number and address, by the tracking's id."""
 
 
 def ship_of(row: Shipment | DropShipment) -> Ship:
@@ -105,8 +103,8 @@ def ship_of(row: Shipment | DropShipment) -> Ship:
         "changed_at": row.changed_at,
         "shipped_on": row.effective_date,
         "carrier": row.carrier_name or "",
-        "tracking": row.tracking,
         "tracking_number": row.tracking_number or "",
+        "tracking_url": row.tracking_url or "",
     }
     if isinstance(row, DropShipment):
         return Ship(**common, moves=row.moves or ())
@@ -143,8 +141,6 @@ def asked(gathering: Gathering) -> Ask[Any] | None:
         case "parcels":
             references = tuple(f"{_MODELS[gathering.kind]},{id_}" for id_ in some)
             return PACKAGES.find(Find(by="shipment", values=references, after_id=gathering.after_id))
-        case "trackings":
-            return TRACKINGS.read(Ids(some))
         case _:
             return None
 
@@ -163,10 +159,6 @@ def learned(gathering: Gathering, result: Any) -> Gathering:
             return _paged(replace(gathering, lines=(*gathering.lines, *new)), result)
         case "parcels":
             return _paged(replace(gathering, parcels=(*gathering.parcels, *map(_boxed, result.rows))), result)
-        case "trackings":
-            rows: Sequence[Tracking] = result
-            told = {row.id: (row.tracking_number or "", row.tracking_url or "") for row in rows}
-            return _read_on(replace(gathering, urls={**gathering.urls, **told}))
         case _:
             return gathering
 
@@ -203,9 +195,6 @@ def _next(gathering: Gathering) -> Gathering:
             return replace(gathering, phase="kits", todo=_of_kits(gathering))
         case "kits":
             return replace(gathering, phase="parcels", todo=_ids(ship.id for ship in gathering.ships))
-        case "parcels":
-            links = (*(box.tracking for box in gathering.parcels), *(ship.tracking for ship in gathering.ships))
-            return replace(gathering, phase="trackings", todo=_ids(link for link in links if link is not None))
         case _:
             return replace(gathering, phase="complete")
 
@@ -240,7 +229,7 @@ def _ordered(row: ShippedLine) -> Ordered:
 
 def _boxed(row: Package) -> Boxed:
     shipment = row.shipment.id if row.shipment is not None else 0
-    return Boxed(shipment, row.tracking_number or "", row.tracking, row.moves or ())
+    return Boxed(shipment, row.tracking_number or "", row.tracking_url or "", row.moves or ())
 
 
 def _ids(found: Iterable[int]) -> tuple[int, ...]:
@@ -272,7 +261,7 @@ def parts_of(gathering: Gathering) -> list[tuple[OrderPlace, ShipmentPart]]:
                 line = lines[move.line]
                 brought.setdefault((line.channel, line.order_id), []).append(move)
         for place, some in brought.items():
-            parcels = _parcels(ship, some, boxes.get(ship.id, ()), gathering.urls)
+            parcels = _parcels(ship, some, boxes.get(ship.id, ()))
             found.append((place, _part(gathering.kind, ship, some, of_order[place], parcels, moves)))
     return found
 
@@ -328,21 +317,15 @@ def _line(line: Ordered, moved: Sequence[Moved], moves: Mapping[int, Moved]) -> 
     return PartLine(line_id, line.sku, ZERO, tuple(components))
 
 
-def _parcels(
-    ship: Ship, moved: Sequence[Moved], boxes: Sequence[Boxed], urls: Mapping[int, tuple[str, str]]
-) -> tuple[Parcel, ...]:
+def _parcels(ship: Ship, moved: Sequence[Moved], boxes: Sequence[Boxed]) -> tuple[Parcel, ...]:
     """The parcels that hold something of the order, or of which nobody says what they hold; else the shipment's own
     tracking number.
     """
     ids = {move.id for move in moved}
     found: dict[str, Parcel] = {}
     for box in boxes:
-        if not box.moves or ids.intersection(box.moves):
-            number, url = urls.get(box.tracking or 0, ("", ""))
-            if number or box.number:
-                found.setdefault(number or box.number, Parcel(number or box.number, url))
-    if not found and not boxes and (ship.tracking is not None or ship.tracking_number):
-        number, url = urls.get(ship.tracking or 0, ("", ""))
-        if number or ship.tracking_number:
-            return (Parcel(number or ship.tracking_number, url),)
+        if box.number and (not box.moves or ids.intersection(box.moves)):
+            found.setdefault(box.number, Parcel(box.number, box.url))
+    if not found and not boxes and ship.tracking_number:
+        return (Parcel(ship.tracking_number, ship.tracking_url),)
     return tuple(found.values())

@@ -30,7 +30,7 @@ _KINDS: Final = (OVERDUE, CANCELLED)
 REFUNDS_LOOKED_AT: Final = timedelta(minutes=10)
 """How often it is looked whether the sales channel has refunded, or taken off, what a case is about."""
 LOOK_AFTER: Final = timedelta(minutes=2)
-"""A part has left, or a shipment was cancelled: the order is looked at then, when the rest may have left as well."""
+"""A part has left, or a shipment was cancelled: the order is looked at from then on; the rest may have left as well."""
 _LEFT: Final = ("shipped", "told")
 Units = Mapping[str, Decimal]
 
@@ -59,8 +59,18 @@ def judged(state: OrderShipments, found: Seen, now: datetime) -> Decision:
         timer = Timer(name="refunds", due=now + REFUNDS_LOOKED_AT, message=Recheck(because="later"))
         return Decision(state=with_cases, writes=calm, timers=(timer,))
     is_over = not outstanding.cause and not any(line.open for line in outstanding.lines)
-    gone = (dropped(key),) if is_over else calm
-    return Decision(state=replace(bare, outstanding=None), writes=gone, cancels=("refunds",))
+    if not is_over:
+        return Decision(state=replace(bare, outstanding=None), writes=calm, cancels=("refunds",))
+    over = replace(bare, outstanding=None, ordered=_wanted(state, found.left))
+    return Decision(state=over, writes=(dropped(key),), cancels=("refunds",))
+
+
+def _wanted(state: OrderShipments, left: Units) -> dict[str, Decimal]:
+    """Units by line that were to be shipped, now that it is known what never will be: the order is shipped without."""
+    return {
+        line_id: max(ZERO, min(units, left.get(line_id, units)) - state.dealt_with.get(line_id, ZERO))
+        for line_id, units in state.ordered.items()
+    }
 
 
 def waived(state: OrderShipments, found: Seen) -> OrderShipments:

@@ -86,7 +86,7 @@ def cause_of(level: Level) -> Cause | None:
     """Why the figure differs; None when it does not."""
     told = level.told
     if not level.ours:
-        return Cause.LOCATION
+        return Cause.LOCATION if level.reported else None
     if told is None:
         return Cause.UNKNOWN if level.expected is None else Cause.WAITING
     if level.reported == told.figure:
@@ -124,7 +124,9 @@ def off(level: Level, now: Instant) -> Off | None:
 
 
 def units_off(level: Level) -> int:
-    """By how many units the sales channel is off."""
+    """By how many units the sales channel is off; at a location of nobody's, all that it shows there."""
+    if not level.ours:
+        return abs(level.reported)
     return abs(level.reported - (level.told.figure if level.told is not None else 0))
 
 

@@ -280,6 +280,8 @@ class Refund(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     at: datetime | None = None
     summed: bool = False
     """The source publishes only sums: these are all refunds so far."""
+    payments: tuple[Payment, ...] = ()
+    """The transactions that its money moves by, where the source publishes them; their sums are those above."""
 
     @property
     def status(self) -> RefundStatus:

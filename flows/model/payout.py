@@ -79,6 +79,9 @@ class PayoutHeader(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     """When it is to be in the bank account, where that is said."""
     totals: dict[LineClass, Decimal] = {}
     """Sums that the report states itself, by class, before fees."""
+    sums_stand_in: bool = False
+    """`totals` are the report's own account of lines that it does not have itself; until one of these is there, they
+    stand for them in the proof."""
     is_statement: bool = False
     opening: Decimal | None = None
     closing: Decimal | None = None
@@ -119,6 +122,11 @@ class PayoutLine(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     rate: str = ""
     """Units of `currency` for one of that."""
     place: str = ""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What it names, in this order: order, reference, payment, its other id, refund, dispute; or empty texts."""
+        return self.order, self.reference, self.payment, self.payment_alias, self.refund, self.dispute
 
     @property
     def transactions(self) -> tuple[str, ...]:

@@ -16,6 +16,7 @@ from flows.model.money import ZERO, Money, digits_of, exactly
 from flows.model.payout import LineClass, PayoutHeader, PayoutStatus, PayoutSums
 
 Verdict = Literal["proven", "contradicted", "unproven"]
+_TO_BANK = LineClass.TRANSFER
 
 
 class Equation(msgspec.Struct, frozen=True, kw_only=True):
@@ -70,29 +71,53 @@ class PayoutProof(msgspec.Struct, frozen=True, kw_only=True):
 @exactly
 def prove_payout(header: PayoutHeader, sums: PayoutSums, bank: Decimal | None = None) -> PayoutProof:
     """The proof of one payout. `bank` is the amount of the line in the bank's own statement, where somebody gave it."""
-    currency, found = header.currency, []
-    if not sums.lines:  # a list of payouts came first; their lines are still to come
-        if bank is not None and header.paid is not None:
-            found.append(_equation("reported paid = bank amount", header.paid, bank, currency))
-        return PayoutProof(equations=tuple(found), reported=False)
-    if header.is_statement:
-        if header.opening is not None and header.closing is not None:
-            change = header.closing - header.opening
-            found.append(_equation("lines = change of balance", sums.net, change, currency))
-        received = -sums.amounts.get(LineClass.TRANSFER, ZERO)
+    stands_in = header.sums_stand_in and not any(kind in sums.amounts for kind in header.totals)
+    if stands_in:
+        found = _of_stated_sums(header, sums)
+    elif not sums.lines:
+        found = []  # a list of payouts came first; their lines are still to come
     else:
-        if header.paid is not None:
-            found.append(_equation("lines = reported paid", sums.net, header.paid, currency))
-        received = sums.net if header.paid is None else header.paid
-    reported = bool(found) or bank is not None
-    for kind, total in sorted(header.totals.items()):
-        if total != sums.amounts.get(kind, ZERO):
-            name = kind.value.replace("_", " ")
-            found.append(_equation(f"{name} lines = reported {name}", sums.amounts.get(kind, ZERO), total, currency))
+        found = _of_lines(header, sums)
+    reported = bool(found) or (bank is not None and bool(sums.lines))
+    if sums.lines and not stands_in:
+        found += _of_classes(header, sums)
     if bank is not None:
-        what = "payouts of the day" if header.is_statement else ("lines" if header.paid is None else "reported paid")
-        found.append(_equation(f"{what} = bank amount", received, bank, currency))
+        found += _of_bank(header, sums, bank)
     return PayoutProof(equations=tuple(found), reported=reported)
+
+
+def _of_stated_sums(header: PayoutHeader, sums: PayoutSums) -> list[Equation]:
+    if header.paid is None:
+        return []
+    stated = sums.net + sum(header.totals.values(), ZERO)
+    return [_equation("fees and reported sums = reported paid", stated, header.paid, header.currency)]
+
+
+def _of_lines(header: PayoutHeader, sums: PayoutSums) -> list[Equation]:
+    if not header.is_statement:
+        paid = header.paid
+        return [] if paid is None else [_equation("lines = reported paid", sums.net, paid, header.currency)]
+    if header.opening is None or header.closing is None:
+        return []
+    return [_equation("lines = change of balance", sums.net, header.closing - header.opening, header.currency)]
+
+
+def _of_classes(header: PayoutHeader, sums: PayoutSums) -> list[Equation]:
+    """Those of the report's own sums that its lines do not come to."""
+    found = []
+    for kind, total in sorted(header.totals.items()):
+        name, lines = kind.value.replace("_", " "), sums.amounts.get(kind, ZERO)
+        if lines != total:
+            found.append(_equation(f"{name} lines = reported {name}", lines, total, header.currency))
+    return found
+
+
+def _of_bank(header: PayoutHeader, sums: PayoutSums, bank: Decimal) -> list[Equation]:
+    if header.is_statement:
+        return [_equation("payouts of the day = bank amount", -sums.amounts.get(_TO_BANK, ZERO), bank, header.currency)]
+    if header.paid is not None:
+        return [_equation("reported paid = bank amount", header.paid, bank, header.currency)]
+    return [_equation("lines = bank amount", sums.net, bank, header.currency)] if sums.lines else []
 
 
 def is_received(header: PayoutHeader, bank: Decimal | None) -> bool:

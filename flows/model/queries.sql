@@ -133,6 +133,18 @@ ON CONFLICT (payout, line) DO UPDATE SET
   refund = excluded.refund, dispute = excluded.dispute, presentment = excluded.presentment, rate = excluded.rate,
   mark = excluded.mark;
 
+-- name: fill_payout_line
+-- What a later file names of a line and no file has named before: (order, reference, payment, its other id, refund,
+-- dispute, payout's key, line).
+UPDATE payout_line SET
+  source_order = CASE WHEN source_order = '' THEN ?1 ELSE source_order END,
+  reference = CASE WHEN reference = '' THEN ?2 ELSE reference END,
+  payment = CASE WHEN payment = '' THEN ?3 ELSE payment END,
+  payment_alias = CASE WHEN payment_alias = '' THEN ?4 ELSE payment_alias END,
+  refund = CASE WHEN refund = '' THEN ?5 ELSE refund END,
+  dispute = CASE WHEN dispute = '' THEN ?6 ELSE dispute END
+WHERE payout = ?7 AND line = ?8;
+
 -- name: link_payout_line
 -- The order that a line is of: (order's key, payout's key, line).
 UPDATE payout_line SET "order" = ?1 WHERE payout = ?2 AND line = ?3;
@@ -939,6 +951,11 @@ SELECT cause, count(*), sum(units) FROM stock_drift WHERE sales_channel = ?1 AND
 SELECT sku, location, reported, published, expected, units FROM stock_drift WHERE sales_channel = ?1 AND cause = ?2
 ORDER BY units DESC, sku LIMIT ?3;
 
+-- name: stock_drift_places
+-- Locations that nothing is published for, and what a sales channel shows there: (sales channel, limit).
+SELECT location, count(*), sum(units) FROM stock_drift WHERE sales_channel = ?1 AND cause = 'location'
+GROUP BY location ORDER BY sum(units) DESC, location LIMIT ?2;
+
 -- name: stock_undersold
 -- What could be sold, and a sales channel shows as sold out, since before an instant: (sales channel, instant, limit).
 SELECT sku, expected, since FROM stock_drift
@@ -1102,9 +1119,15 @@ FROM payment WHERE status = 'due' AND refused = 0 AND wanted <> reached ORDER BY
 SELECT key, reference FROM payment WHERE key IN (:keys) AND type <> 'fields';
 
 -- name: payments_unrecorded
--- What Fulfil should have and has not, by sales channel: how many, and since when the oldest is known.
-SELECT sales_channel, count(*), min(seen_at) FROM payment WHERE status IN ('due', 'blocked', 'refused')
+-- What Fulfil should have and has not, by sales channel: how many, since when the oldest is known, and the oldest that
+-- nothing stands against. An authorisation that cannot be recorded takes no money, and counts for nothing.
+SELECT sales_channel, count(*), min(seen_at), min(CASE WHEN status = 'due' THEN seen_at END) FROM payment
+WHERE status IN ('due', 'blocked', 'refused') AND NOT (status = 'blocked' AND kind = 'authorisation')
 GROUP BY sales_channel;
+
+-- name: payments_blocked
+-- Orders of which a payment is blocked by the configuration: (after order, limit).
+SELECT DISTINCT key FROM payment WHERE status = 'blocked' AND key > ?1 ORDER BY key LIMIT ?2;
 
 -- name: payments_of_order
 -- The payments of one order beyond its create: (order).
@@ -1114,15 +1137,22 @@ SELECT seen_at, key, record, sales_channel, order_reference, sale, kind, referen
 FROM payment WHERE key = ?1 AND type <> 'fields' ORDER BY record;
 
 -- name: payments_listed
--- Payments as people list them, the latest first: (status or '', 1: only those in suspense, seen before, limit, and of
--- that instant those after this order and record; NULL: none).
+-- Payments as people list them, the latest first: (status or '', seen before, limit, and of that instant those after
+-- this order and record; NULL: none).
 SELECT seen_at, key, record, sales_channel, order_reference, sale, kind, reference, gateway, method, tender, paid,
   paid_currency, amount, currency, rate, rate_date, fee, day, status, suspense, why, wanted, reached, transaction_id,
   found, recorded_at
 FROM payment
-WHERE type <> 'fields' AND (?1 = '' OR status = ?1) AND (?2 = 0 OR suspense = 1)
-  AND (seen_at < ?3 OR seen_at = ?3 AND key || ' ' || record > ?5)
-ORDER BY seen_at DESC, key, record LIMIT ?4;
+WHERE type <> 'fields' AND (?1 = '' OR status = ?1) AND (seen_at < ?2 OR seen_at = ?2 AND key || ' ' || record > ?4)
+ORDER BY seen_at DESC, key, record LIMIT ?3;
+
+-- name: payments_suspended
+-- Payments that went to suspense, the latest first: (limit).
+SELECT seen_at, key, record, sales_channel, order_reference, sale, kind, reference, gateway, method, tender, paid,
+  paid_currency, amount, currency, rate, rate_date, fee, day, status, suspense, why, wanted, reached, transaction_id,
+  found, recorded_at
+FROM payment
+WHERE suspense = 1 ORDER BY seen_at DESC LIMIT ?1;
 
 -- name: put_suspended
 -- A tax or a gateway went into a sale under the name that finance has approved for what is not mapped.
@@ -1150,7 +1180,8 @@ SELECT transaction_id, key FROM order_tender WHERE sales_channel = ? AND transac
 
 -- name: payout_lines_known
 -- Of some lines of a payout what is kept: (payout's key, :keys).
-SELECT line, mark, net FROM payout_line WHERE payout = ? AND line IN (:keys);
+SELECT line, mark, net, source_order, reference, payment, payment_alias, refund, dispute FROM payout_line
+WHERE payout = ? AND line IN (:keys);
 
 -- name: payout_lines_changed
 -- The lines of a payout that were told otherwise, both ways: (payout's key).

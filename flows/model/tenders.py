@@ -96,6 +96,11 @@ def _refunds(order: Order, currency: str) -> Iterator[TenderEvent]:
         return
     for place, refund in enumerate(order.refunds or (), 1):
         name = refund.id or f"{order.order_id}-refund-{place}"
+        if refund.payments:
+            for number, payment in enumerate(refund.payments, 1):
+                if payment.status is PaymentStatus.SUCCESS and payment.amount:
+                    yield _event(order, payment, payment.id or f"{name}-{number}", currency)
+            continue
         for number, money in enumerate(refund.refunded, 1):
             if money:
                 id_ = name if number == 1 else f"{name}-{number}"

@@ -2,7 +2,8 @@
 
 In: deliveries of orders (any version, any number of times, in any order), `Recheck` when a cause may be gone, what
 people ask of one order (`PatchOrder`, `RemovePatch`, `LinkOrder`), outcomes of Fulfil calls. Out: `create_order` in
-Fulfil; where the tenant can, edits and cancels of the sale. Key: sales channel + order id.
+Fulfil; where the tenant can, edits and cancels of the sale; to the payment mapper what was done about an order's money
+beside what its create has brought (`tendering`). Key: sales channel + order id.
 How effects repeat: `create_order` is keyed by channel + channel_identifier; after a lost answer the sale is looked up,
 and only when it is absent are the identical stored bytes sent again. So are holds, edits and cancels.
 What a crash leaves: the delivery still queued, or state and intent together; what may have begun is looked up.

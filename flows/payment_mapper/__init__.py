@@ -16,13 +16,22 @@ of the share `rest`. Held is only what a person has to see to: `payment.unrecord
 from flows.model.payments import PAYMENT_MAPPER as NAME
 from flows.payment_mapper.keeping import OrderPayments, RecordRules
 from flows.payment_mapper.mapper import PaymentMapper
-from flows.payment_mapper.parts import RECORDER, RECORDER_KEY, PaymentRecorded, PaymentRefused, RecordDue, RecordNow
+from flows.payment_mapper.parts import (
+    RECORDER,
+    RECORDER_KEY,
+    LookAtBlocked,
+    PaymentRecorded,
+    PaymentRefused,
+    RecordDue,
+    RecordNow,
+)
 from flows.payment_mapper.recorder import PaymentRecorder
 
 __all__ = (
     "NAME",
     "RECORDER",
     "RECORDER_KEY",
+    "LookAtBlocked",
     "OrderPayments",
     "PaymentMapper",
     "PaymentRecorded",

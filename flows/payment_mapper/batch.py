@@ -22,7 +22,7 @@ from connectors.fulfil.workflow import (
     Step,
 )
 from flows.exceptions.kinds import ExceptionCase
-from flows.payment_mapper.parts import Entry
+from flows.payment_mapper.parts import Entry, LookAtBlocked
 from flows.payment_mapper.planning import (
     IsThere,
     Move,
@@ -89,6 +89,13 @@ class Due(Message, frozen=True, kw_only=True):
     entries: tuple[Entry, ...]
     known: dict[str, tuple[str, ...]] = msgspec.field(default_factory=dict)
     at_once: bool = False
+
+
+class Blocked(Message, frozen=True, kw_only=True):
+    """Orders of which a payment is blocked by the configuration, and where to go on behind them."""
+
+    orders: tuple[str, ...]
+    more: LookAtBlocked | None
 
 
 class Fills(msgspec.Struct, frozen=True):

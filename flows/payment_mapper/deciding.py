@@ -39,8 +39,8 @@ def decide(state: OrderPayments, message: Any, now: datetime, rules: RecordRules
             return _recorded(state, message, now)
         case PaymentRefused(record=record, sentence=sentence):
             return _refused(state, record, sentence, now)
-        case Recheck():
-            return _looked_at(state, now, rules)
+        case Recheck(because=because):
+            return _looked_at(state, now, rules, by_person=because == "person")
         case _:
             assert_never(message)
 
@@ -82,14 +82,17 @@ def _refused(state: OrderPayments, record: str, sentence: str, now: datetime) ->
     return _with_cases(replace(state, records={**state.records, record: refused}), now)
 
 
-def _looked_at(state: OrderPayments, now: datetime, rules: RecordRules) -> Decision:
-    """A person says that what stood against it is over: it is tried again, or, where it still is, was dealt with."""
+def _looked_at(state: OrderPayments, now: datetime, rules: RecordRules, *, by_person: bool) -> Decision:
+    """What stood against it may be over. A person says that it is: where it still stands, it was dealt with."""
     records = dict(state.records)
     for key, known in state.records.items():
-        if known.status in ("blocked", "refused"):
+        if known.status == "blocked" or (known.status == "refused" and by_person):
             again = judged(known, rules)
-            records[key] = again if again.status == "due" else replace(again, status="dealt_with")
-        elif known.status == "disputed":
+            if again.status == "due":
+                records[key] = again
+            elif by_person:
+                records[key] = replace(again, status="dealt_with")
+        elif known.status == "disputed" and by_person:
             records[key] = replace(known, status="dealt_with")
     return _concluded(state, replace(state, records=records, fields_refused=""), now, rules)
 

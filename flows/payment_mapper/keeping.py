@@ -57,6 +57,12 @@ class Kept(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         """Whether it gives money back."""
         return self.tender.kind in (PaymentKind.REFUND, PaymentKind.VOID)
 
+    @property
+    def parent(self) -> str:
+        """The charge that it belongs to, by its id; a void of what was taken may bear the id of that."""
+        tender = self.tender
+        return tender.parent or (tender.id if tender.kind is PaymentKind.VOID else "")
+
 
 class OrderPayments(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What is remembered of an order's payments."""
@@ -131,10 +137,18 @@ class _Keeping:
         if known is not None:
             if over:
                 self.end(tender.key, known, "voided" if voided else "cancelled")
-        elif over:
+        elif over or (tender.derived and any(not each.tender.derived for _, each in self.reserved(tender))):
             self.found[tender.key] = Kept(reference=tender.id, tender=tender, amount=tender.amount, status="over")
         else:
             self.found[tender.key] = self.record(tender, tender.id, tender.amount, "authorized")
+
+    def reserved(self, tender: TenderEvent) -> list[tuple[str, Kept]]:
+        """Authorisations that are known by other ids, and may be about the same money."""
+        return [
+            (key, each)
+            for key, each in self.found.items()
+            if each.tender.kind is PaymentKind.AUTHORISATION and key != tender.key and _alike(each.tender, tender)
+        ]
 
     def end(self, key: str, known: Kept, wanted: State) -> None:
         """An authorisation that may be in Fulfil is not to be any more."""
@@ -168,6 +182,9 @@ class _Keeping:
             if known is None:
                 self.found[tender.key] = self.record(tender, tender.id, None, "completed")
             return
+        if tender.derived and tender.kind in TAKES:  # a sum does not say which authorisation it was captured of
+            for key, each in self.reserved(tender):
+                self.end(key, each, "cancelled")
         own, covered = self.told(tender)
         rest = tender.amount - own - covered
         if rest > ZERO:

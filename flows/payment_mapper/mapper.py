@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
+from decimal import Decimal
 from typing import Any
 
 import msgspec
@@ -86,13 +87,16 @@ def _row(key: str, name: str, record: Kept, state: OrderPayments, rules: RecordR
         key, name, partition_of(key), state.reference, state.sale, "refund" if record.is_refund else "charge",
         tender.kind.value, record.reference, tender.gateway, record.method,
         None if settings is None else settings.id, tender.tender.value, str(tender.paid.amount), tender.paid.currency,
-        None if record.amount is None else str(record.amount), state.currency, known.get("rate"),
-        known.get("rate_date"), None if tender.fee is None else str(tender.fee.amount),
-        None if record.day is None else record.day.isoformat(), int(tender.at is not None), tender.parent or tender.id
-        if tender.kind.value == "void" else tender.parent, msgspec.json.encode(more).decode(), record.status,
-        int(record.suspense), record.why, record.wanted or "", to_instant(now),
+        _text(record.amount), state.currency, known.get("rate"), known.get("rate_date"),
+        None if tender.fee is None else _text(tender.fee.amount), _text(record.day), int(tender.at is not None),
+        record.parent, msgspec.json.encode(more).decode(), record.status, int(record.suspense), record.why,
+        record.wanted or "", to_instant(now),
     )  # fmt: skip
     return Write("put_payment", row)
+
+
+def _text(value: Decimal | date | None) -> str | None:
+    return None if value is None else str(value)
 
 
 def _fields_row(key: str, state: OrderPayments, now: datetime) -> Write:

@@ -49,6 +49,14 @@ class RecordNow(Message, frozen=True):
     """To the recorder, by its timer and at start: begin with what is due."""
 
 
+class LookAtBlocked(Message, frozen=True, kw_only=True):
+    """To the recorder, at start: have the orders judged again of which a payment is blocked by the configuration, those
+    behind this one. The configuration may be another one.
+    """
+
+    after: str = ""
+
+
 class PaymentRecorded(Message, frozen=True, kw_only=True):
     """To an order: Fulfil has this record. `found`: it was there, by hand or from before; nothing was made."""
 

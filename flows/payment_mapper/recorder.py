@@ -12,8 +12,8 @@ import msgspec
 from flows.events import PaymentCalls
 from flows.model.cases import announce_cases, case_rows
 from flows.model.messages import Recheck
-from flows.payment_mapper.batch import ENOUGH, Due, Recording
-from flows.payment_mapper.parts import RECORDER, Entry, RecordDue, RecordNow
+from flows.payment_mapper.batch import ENOUGH, Blocked, Due, Recording
+from flows.payment_mapper.parts import RECORDER, Entry, LookAtBlocked, RecordDue, RecordNow
 from flows.payment_mapper.recording import decide
 from runtime.actor import Item
 from runtime.decision import Decision, Message, Write
@@ -26,7 +26,7 @@ class PaymentRecorder:
     """
 
     name = RECORDER
-    message_type = RecordDue | RecordNow | Recheck
+    message_type = RecordDue | RecordNow | LookAtBlocked | Recheck
     state_type = Recording
 
     def __init__(
@@ -48,6 +48,11 @@ class PaymentRecorder:
 
     async def _resolved(self, item: Item) -> Message:
         message, state = item.message, item.state
+        if isinstance(message, LookAtBlocked):
+            rows = await self._journal.query("payments_blocked", message.after, _LOOKED_AT_MAX)
+            keys = tuple([key for (key,) in rows])
+            more = LookAtBlocked(after=keys[-1]) if len(keys) == _LOOKED_AT_MAX else None
+            return Blocked(orders=keys, more=more)
         if not isinstance(message, RecordDue | RecordNow | Recheck):
             return message
         at_once = not isinstance(message, RecordDue)
@@ -76,6 +81,10 @@ class PaymentRecorder:
         announce_cases(key, before.cases, after.cases, self._emit)
         if after.calls > before.calls:
             self._emit(PaymentCalls(calls=after.calls - before.calls))
+
+
+_LOOKED_AT_MAX = 500
+"""Orders that are sent to be judged again in one step."""
 
 
 def _entry(row: Sequence[Any]) -> Entry:

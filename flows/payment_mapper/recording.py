@@ -1,9 +1,9 @@
 """The decision of the recorder: records of many orders at once, read, planned, made and moved on. Pure.
 
-One batch at a time: what the sales have is read (two reads), then the plan says what to do, and one list does it for
-all records that need the same: payments, transactions, moves. Everything is planned again from what was read whenever
-an answer was lost and the look found only a part, so no bytes are ever sent a second time. A refused list is tried
-record by record, so that one bad record keeps back no other.
+One batch at a time: the sales and what they have are read (three reads), then the plan says what to do, and one list
+does it for all records that need the same: payments, transactions, moves. Everything is planned again from what was
+read whenever an answer was lost and the look found only a part, so no bytes are ever sent a second time. A refused list
+is tried record by record, so that one bad record keeps back no other.
 """
 
 from __future__ import annotations
@@ -21,8 +21,20 @@ from connectors.fulfil.payments import GATEWAYS, SALE_PAYMENTS, TRANSACTIONS
 from connectors.fulfil.sales import SALES
 from connectors.fulfil.wire import RECORDS_MAX
 from flows.exceptions.kinds import ExceptionCase
+from flows.model.messages import Recheck
 from flows.model.payments import PAYMENT_MAPPER
-from flows.payment_mapper.batch import ENOUGH, Due, Fills, Recording, at_rest, calls_of, name_of, steps_of, written
+from flows.payment_mapper.batch import (
+    ENOUGH,
+    Blocked,
+    Due,
+    Fills,
+    Recording,
+    at_rest,
+    calls_of,
+    name_of,
+    steps_of,
+    written,
+)
 from flows.payment_mapper.parts import RECORDER, Entry, PaymentRecorded, PaymentRefused, RecordDue, RecordNow
 from flows.payment_mapper.planning import (
     Impossible,
@@ -33,6 +45,7 @@ from flows.payment_mapper.planning import (
     Next,
     SaleThere,
 )
+from runtime.channel import BULK
 from runtime.clock import to_instant
 from runtime.decision import (
     Decision,
@@ -61,6 +74,8 @@ def decide(state: Recording, message: Any, now: datetime, gather: timedelta, ref
     match message:
         case Due():
             return _due(state, message, now, gather)
+        case Blocked():
+            return _looks_at(state, message)
         case EffectDone(kind=kind) if kind in _READS:
             return _read(state, kind, message.result, now, reference_field)
         case EffectDone():
@@ -75,6 +90,15 @@ def decide(state: Recording, message: Any, now: datetime, gather: timedelta, ref
             return _put_off(state, now + _AFTER_TROUBLE)
         case _:  # an answer was lost: the runtime looks
             return Decision(state=state)
+
+
+def _looks_at(state: Recording, blocked: Blocked) -> Decision:
+    """Have orders judged again of which something was blocked; and those behind the last of them."""
+    again = Recheck(because="configuration")
+    emits = [Emit(channel=PAYMENT_MAPPER, key=key, message=again, priority=BULK) for key in blocked.orders]
+    if blocked.more is not None:
+        emits.append(Emit(channel=RECORDER, message=blocked.more, priority=BULK))
+    return Decision(state=state, emits=tuple(emits))
 
 
 # -- beginning, and reading --------------------------------------------------------------------------------------------

@@ -22,6 +22,7 @@ from flows.payout_importer.messages import (
     NAME,
     ChangesRead,
     Judge,
+    KnownLine,
     Linked,
     PageMet,
     PageReceived,
@@ -72,7 +73,8 @@ class PayoutImporter:
             case PageReceived(page=page):
                 ids = [line.id for line in page.lines]
                 rows = await self._journal.query_list("payout_lines_known", ids, item.key) if ids else []
-                return PageMet(page=page, known={line: (mark, Decimal(net)) for line, mark, net in rows})
+                known = {line: KnownLine(mark, Decimal(net), tuple(names)) for line, mark, net, *names in rows}
+                return PageMet(page=page, known=known)
             case Judge() as asked:
                 return await self._linked(item.state, asked)
             case Recheck():

@@ -20,6 +20,7 @@ from flows.payout_importer.messages import (
     ChangesRead,
     Judge,
     Kept,
+    KnownLine,
     Linked,
     PageMet,
     PayoutPage,
@@ -63,7 +64,7 @@ def decide(state: PayoutState, message: Any, now: datetime, tariff: TariffSettin
 def _met(
     state: PayoutState,
     page: PayoutPage,
-    known: dict[str, tuple[str, Decimal]],
+    known: dict[str, KnownLine],
     now: datetime,
     tariff: TariffSettings | None,
 ) -> Decision:
@@ -78,17 +79,21 @@ def _met(
             state = replace(state, bank=page.bank)
     changed = _without_run(state) != _without_run(before)
     state = replace(
-        state, run=page.run, judged=False, told_at=now if changed or state.told_at is None else state.told_at
+        state,
+        run=page.run,
+        whole=page.page == page.pages,
+        judged=False,
+        told_at=now if changed or state.told_at is None else state.told_at,
     )
-    if page.page < page.pages:
-        later = Timer(name="judge", due=now + JUDGED_AFTER, message=Judge())
+    if not state.whole:
+        later = Timer(name="judge", due=now + JUDGED_AFTER, message=Judge(anyway=True))
         return Decision(state=state, writes=tuple(writes), timers=(later,))
     judge = Emit(channel=NAME, message=Judge(), priority=BULK)
     return Decision(state=state, writes=tuple(writes), emits=(judge,), cancels=("judge",))
 
 
 def _without_run(state: PayoutState) -> PayoutState:
-    return replace(state, run="", judged=False, told_at=None, cases=())
+    return replace(state, run="", whole=False, judged=False, told_at=None, cases=())
 
 
 def _told(state: PayoutState, page: PayoutPage) -> PayoutState:
@@ -135,7 +140,7 @@ def _kept(found: dict[str, Kept], findings: Sequence[Finding]) -> dict[str, Kept
 def _with_lines(
     state: PayoutState,
     lines: Sequence[PayoutLine],
-    known: dict[str, tuple[str, Decimal]],
+    known: dict[str, KnownLine],
     writes: list[Write],
     tariff: TariffSettings | None,
 ) -> PayoutState:
@@ -146,12 +151,14 @@ def _with_lines(
         if have is None:
             new.append(line)
             writes.append(Write("put_payout_line", line_row(state.key, line, mark)))
-        elif have[0] == mark:
+        elif have.mark == mark and not _contradict(have.names, line.names):
             if line.id in changed:
                 changed = {each: difference for each, difference in changed.items() if each != line.id}
                 writes.append(Write("drop_payout_change", (state.key, line.id)))
+            if any(name and not known_ for name, known_ in zip(line.names, have.names, strict=True)):
+                writes.append(Write("fill_payout_line", (*line.names, state.key, line.id)))
         elif line.id in changed or len(changed) < CHANGES_KEPT_MAX:
-            changed = {**changed, line.id: _minus(line.net, have[1])}
+            changed = {**changed, line.id: _minus(line.net, have.net)}
             body = _encode(replace(line, place="")).decode()
             writes.append(Write("put_payout_change", (state.key, line.id, mark, body)))
     state = replace(state, changed=changed)
@@ -192,10 +199,17 @@ def _minus(one: Decimal, other: Decimal) -> Decimal:
     return one - other
 
 
+def _contradict(known: tuple[str, ...], told: tuple[str, ...]) -> bool:
+    """Whether a line names something else than before; naming more, or less, is no contradiction."""
+    return any(one and other and one != other for one, other in zip(known, told, strict=True))
+
+
 def mark_of(line: PayoutLine) -> str:
-    """The digest of what a line says: its figures, its class, its ids; not where in a file it stands."""
-    figures = [f"{each:f}" for each in (line.amount, line.fee, line.tax, line.net)]
-    said = (line.kind.value, line.currency, *figures, line.order, line.reference, *line.transactions, line.dispute)
+    """The digest of a line's figures and its class, the same from each format of its provider: not every one tells the
+    tax on a fee from the fee.
+    """
+    figures = [f"{each.normalize():f}" for each in (line.amount, _sum([line.fee, line.tax]), line.net)]
+    said = (line.kind.value, line.currency, *figures)
     return hashlib.blake2b("\x1f".join(said).encode(), digest_size=12).hexdigest()
 
 
@@ -214,13 +228,21 @@ def line_row(key: str, line: PayoutLine, mark: str) -> tuple[Any, ...]:
 def _linked(state: PayoutState, found: Linked, now: datetime) -> Decision:
     """Some lines have found their orders; when all were looked at, what stands against the payout."""
     writes = tuple(Write("link_payout_line", (order, state.key, line)) for line, order in found.links)
+    if not state.whole and not found.asked.anyway:
+        return Decision(state=state, writes=writes)  # another import has begun; its last page has it judged
     if not found.complete:
-        further = Judge(after=found.last, unlinked=found.unlinked, amount=found.amount, conflicts=found.conflicts)
+        further = Judge(
+            after=found.last,
+            unlinked=found.unlinked,
+            amount=found.amount,
+            conflicts=found.conflicts,
+            anyway=found.asked.anyway,
+        )
         return Decision(state=state, writes=writes, emits=(Emit(channel=NAME, message=further, priority=BULK),))
     elsewhere = tuple(f"{line} is in {other}, too" for line, other, _ in found.elsewhere)
     state = replace(
         state,
-        judged=True,
+        judged=state.whole,
         unlinked=found.unlinked,
         unlinked_amount=found.amount,
         conflicts=found.conflicts,
@@ -244,7 +266,7 @@ def _looks(state: PayoutState, now: datetime) -> tuple[Timer, ...]:
     due = None if state.header is None else due_at(state.header)
     if due is not None and due > now:
         moments.append(due)
-    return (Timer(name="judge", due=min(moments), message=Judge()),) if moments else ()
+    return (Timer(name="judge", due=min(moments), message=Judge(anyway=True)),) if moments else ()
 
 
 def _accepted(
@@ -275,5 +297,5 @@ def _accepted(
         told_at=now if after or state.otherwise is not None else state.told_at,
     )
     state = _with_fees(_without_fees(state, before, tariff), after, tariff)
-    judge = Emit(channel=NAME, message=Judge(), priority=BULK)
+    judge = Emit(channel=NAME, message=Judge(anyway=True), priority=BULK)
     return Decision(state=replace(state, cases=cases_of(state, now)), writes=tuple(writes), emits=(judge,))

@@ -59,13 +59,23 @@ class Judge(Message, frozen=True, kw_only=True):
     unlinked: int = 0
     amount: Decimal = ZERO
     conflicts: tuple[str, ...] = ()
+    anyway: bool = False
+    """Also while pages of an import are missing: they may never come."""
+
+
+class KnownLine(msgspec.Struct, frozen=True):
+    """What is kept of a line: the digest of its figures, its net, and what it names (`PayoutLine.names`)."""
+
+    mark: str
+    net: Decimal
+    names: tuple[str, ...]
 
 
 class PageMet(Message, frozen=True, kw_only=True):
-    """A page, and what is known already of the lines on it: mark and net."""
+    """A page, and what is known already of the lines on it."""
 
     page: PayoutPage
-    known: dict[str, tuple[str, Decimal]]
+    known: dict[str, KnownLine]
 
 
 class Linked(Message, frozen=True, kw_only=True):
@@ -113,8 +123,10 @@ class PayoutState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     told_at: datetime | None = None
     """When something new was told of it last."""
     run: str = ""
+    whole: bool = False
+    """All pages of that import have come."""
     judged: bool = False
-    """All pages of that import are in `sums`, and what stands against them is in `cases`."""
+    """And what stands against them is in `cases`."""
     otherwise: PayoutHeader | None = None
     """The payout as a later file tells it, with another amount."""
     changed: dict[str, Decimal] = {}

@@ -68,6 +68,24 @@ def read_as(kind: msgspec.json.Decoder[T], raw: msgspec.Raw, place: str) -> T:
         raise PayoutUnreadable(place, _sentence(str(error))) from None
 
 
+def items_as(
+    many: msgspec.json.Decoder[list[T]], one: msgspec.json.Decoder[T], raw: msgspec.Raw, at: str
+) -> Iterator[tuple[str, T]]:
+    """The items of a list with their places: all read at once, which is quickest; or, when one of them is not what it
+    should be, one by one, so that it is known which.
+    """
+    try:
+        found = many.decode(raw)
+    except msgspec.DecodeError:
+        items: list[msgspec.Raw] = read_as(_raw_list, raw, at)
+        for number, each in enumerate(items, start=1):
+            place = f"{at}[{number}]"
+            yield place, read_as(one, each, place)
+    else:
+        for number, item in enumerate(found, start=1):
+            yield f"{at}[{number}]", item
+
+
 def refused(place: str, field: str, error: Exception) -> PayoutUnreadable:
     """What is wrong with one field of an item."""
     why = str(error) if isinstance(error, InvalidAmount | ValueError) else "it cannot be read"

@@ -159,6 +159,7 @@ def merged(known: PayoutHeader, told: PayoutHeader) -> PayoutHeader:
         paid_on=known.paid_on or told.paid_on,
         expected_on=max(filter(None, (known.expected_on, told.expected_on)), default=None),
         totals={**told.totals, **known.totals},
+        sums_stand_in=known.sums_stand_in or told.sums_stand_in,
         opening=told.opening if known.opening is None else known.opening,
         closing=told.closing if known.closing is None else known.closing,
     )

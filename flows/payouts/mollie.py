@@ -1,9 +1,9 @@
 """Mollie as JSON: settlements with the payments, refunds, chargebacks and captures in them; balance transactions.
 
 A settlement says its amount, and per month what Mollie charges (`costs`, without and with tax: lines of their own here)
-and what it collected (`revenue`: sums that the payments have to come to). Payments, refunds and chargebacks say their
-settlement and what they add to it (`settlementAmount`, which may be another currency than was paid). Costs have parts
-of a cent; the settlement is rounded, and the rest is named.
+and what it collected (`revenue`: sums that the payments have to come to; alone in a file, they stand for them).
+Payments, refunds and chargebacks say their settlement and what they add to it (`settlementAmount`, which may be another
+currency than was paid). Costs have parts of a cent; the settlement is rounded, and the rest is named.
 
 Source: Mollie API reference v2: Settlements (`periods`, `status`), List settlement payments, refunds, chargebacks and
 captures; Balances, List balance transactions (`initialAmount`, `deductions`, `resultAmount`, `context`).
@@ -191,6 +191,7 @@ def _settlement(item: _Item, place: str, source: Source) -> Iterator[Part]:
         paid_on=day,
         expected_on=day,
         totals=revenue,
+        sums_stand_in=True,
         place=place,
     )
     yield from lines

@@ -122,9 +122,20 @@ def _unit(digits: int) -> Decimal:
 # -- days and instants -------------------------------------------------------------------------------------------------
 
 _ISO_MIN = len("2026-01-31T09:30:00")
-_OFFSETS = {"UTC": "+00:00", "GMT": "+00:00", "Z": "+00:00", "PST": "-08:00", "PDT": "-07:00"}
+_OFFSETS = {
+    **dict.fromkeys(("UTC", "GMT", "Z"), "+00:00"),
+    "PST": "-08:00",
+    "PDT": "-07:00",
+    "EST": "-05:00",
+    "EDT": "-04:00",
+    "BST": "+01:00",
+    "CET": "+01:00",
+    "CEST": "+02:00",
+    "JST": "+09:00",
+}
+"""Names of time zones that reports are written in (Amazon's marketplaces)."""
 _moment = re.compile(
-    r"(\d{4})-(\d\d)-(\d\d)(?:[T ](\d\d):(\d\d)(?::(\d\d)(?:\.\d+)?)?\s*([A-Z]{1,4}|[+-]\d\d:?\d\d)?)?"
+    r"(\d{4})[-/](\d\d)[-/](\d\d)(?:[T ](\d\d):(\d\d)(?::(\d\d)(?:\.\d+)?)?\s*([A-Z]{1,4}|[+-]\d\d:?\d\d)?)?"
 ).fullmatch
 _continental = re.compile(r"(\d\d)[./](\d\d)[./](\d{4})(.*)").fullmatch
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from datetime import tzinfo
 from decimal import Decimal
+from itertools import islice
 
 import msgspec
 
@@ -33,6 +34,7 @@ from flows.payouts.parts import (
 
 PROVIDER = "paypal"
 _DENIED, _PENDING = "D", "P"
+_NAMED_MAX = 5
 _BALANCELESS = "T13"
 """Authorisations, which move nothing."""
 
@@ -151,9 +153,10 @@ def _read(source: Source) -> Iterator[Part]:
 def _missing(pages: list[_Page], found: int) -> Iterator[Finding]:
     """What the pages themselves say is not there."""
     have, total = {page.page for page in pages}, max((page.total_pages or 1 for page in pages), default=1)
-    absent = [number for number in range(1, total + 1) if number not in have]
+    missing = (number for number in range(1, total + 1) if number not in have)
+    absent = list(islice(missing, _NAMED_MAX + 1))  # whatever number stands there, no more are counted
     if absent:
-        named = ", ".join(map(str, absent[:5])) + (" and more" if len(absent) > 5 else "")  # noqa: PLR2004
+        named = ", ".join(map(str, absent[:_NAMED_MAX])) + (" and more" if len(absent) > _NAMED_MAX else "")
         yield Finding(kind="incomplete", sentence=f"of {total} pages these are not in the file: {named}", place="pages")
         return
     said = {page.total_items for page in pages if page.total_items is not None}
@@ -197,7 +200,7 @@ def _of_transaction(item: _MovementIn, place: str, page: _Page, days: dict[str, 
         day = day_in(item.transaction_initiation_date, zone)
     except (InvalidAmount, ValueError) as error:
         raise refused(place, "transaction_info", error) from None
-    if item.fee_amount is not None and currency_in(item.fee_amount.currency_code) != currency:
+    if item.fee_amount is not None and item.fee_amount.currency_code != item.transaction_amount.currency_code:
         raise refused(place, "fee_amount", ValueError("the fee is in another currency than the transaction"))
     net, code = _sum(amount, fee), item.transaction_event_code
     if item.transaction_status in (_DENIED, _PENDING) or code.startswith(_BALANCELESS):

@@ -18,7 +18,7 @@ import msgspec
 
 from flows.model.money import EXACT, ZERO, InvalidAmount
 from flows.model.payout import Finding, LineClass, PayoutHeader, PayoutLine, PayoutStatus
-from flows.payouts.documents import Value, decoder, documents, read_as, refused
+from flows.payouts.documents import NOTHING, Value, decoder, documents, items_as, read_as, refused
 from flows.payouts.parts import (
     Part,
     PayoutFormat,
@@ -126,13 +126,14 @@ class _TransactionIn(msgspec.Struct, gc=False):
 
 
 class _Page(msgspec.Struct):
-    payouts: list[msgspec.Raw] | None = None
-    payout: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
-    transactions: list[msgspec.Raw] | None = None
-    transaction: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+    payouts: msgspec.Raw = NOTHING
+    payout: msgspec.Raw = NOTHING
+    transactions: msgspec.Raw = NOTHING
+    transaction: msgspec.Raw = NOTHING
 
 
 _page, _payout, _transaction = decoder(_Page), decoder(_PayoutIn), decoder(_TransactionIn)
+_payouts, _transactions = decoder(list[_PayoutIn]), decoder(list[_TransactionIn])
 
 
 def _read(source: Source) -> Iterator[Part]:
@@ -140,33 +141,33 @@ def _read(source: Source) -> Iterator[Part]:
     for where, raw in documents(source.content):
         page = read_as(_page, raw, where)
         at = f"{where}." if where else ""
-        found = False
-        for name, items in (("payouts", page.payouts), ("payout", page.payout)):
-            for place, each in _items(at, name, items):
-                found = True
-                yield _header(read_as(_payout, each, place), place, source.zone)
-        for name, items in (("transactions", page.transactions), ("transaction", page.transaction)):
-            for place, each in _items(at, name, items):
-                found = True
-                line = _line(read_as(_transaction, each, place), place, source.zone, findings)
-                if findings:
-                    yield from findings
-                    findings.clear()
-                if line is not None:
-                    yield line
-        if not found and page.payouts is None and page.transactions is None:
+        given = [each for each in (page.payouts, page.payout, page.transactions, page.transaction) if _has(each)]
+        if not given:
             said = "it has neither payouts nor transactions, so it is not what Shopify's payments API answers"
             raise refused(where, "payouts", ValueError(said))
+        if _has(page.payouts):
+            for place, payout in items_as(_payouts, _payout, page.payouts, f"{at}payouts"):
+                yield _header(payout, place, source.zone)
+        if _has(page.payout):
+            yield _header(read_as(_payout, page.payout, f"{at}payout"), f"{at}payout", source.zone)
+        for place, item in _of_page(page, at):
+            line = _line(item, place, source.zone, findings)
+            if findings:
+                yield from findings
+                findings.clear()
+            if line is not None:
+                yield line
 
 
-def _items(
-    at: str, name: str, items: list[msgspec.Raw] | msgspec.Raw | msgspec.UnsetType | None
-) -> Iterator[tuple[str, msgspec.Raw]]:
-    if isinstance(items, list):
-        for number, each in enumerate(items, start=1):
-            yield f"{at}{name}[{number}]", each
-    elif isinstance(items, msgspec.Raw):
-        yield f"{at}{name}", items
+def _has(raw: msgspec.Raw) -> bool:
+    return bytes(memoryview(raw)[:4]) != b"null"
+
+
+def _of_page(page: _Page, at: str) -> Iterator[tuple[str, _TransactionIn]]:
+    if _has(page.transactions):
+        yield from items_as(_transactions, _transaction, page.transactions, f"{at}transactions")
+    if _has(page.transaction):
+        yield f"{at}transaction", read_as(_transaction, page.transaction, f"{at}transaction")
 
 
 def _header(payout: _PayoutIn, place: str, zone: tzinfo) -> PayoutHeader:
@@ -215,6 +216,7 @@ def _line(item: _TransactionIn, place: str, zone: tzinfo, findings: list[Finding
         gap = _minus(_minus(net, amount), fee)
         at = "" if item.processed_at is None else instant_in(item.processed_at, zone)
         kind, currency = class_of(item.type, amount), currency_in(item.currency)
+        dispute = id_in(item.source_id) if kind in _DISPUTES else ""
         id_, payout, order, payment = [
             str(each) if type(each) is int else id_in(each)
             for each in (item.id, item.payout_id, item.source_order_id, item.source_order_transaction_id)
@@ -244,7 +246,7 @@ def _line(item: _TransactionIn, place: str, zone: tzinfo, findings: list[Finding
         order=order,
         payment="" if is_refund else payment,
         refund=payment if is_refund else "",
-        dispute=id_in(item.source_id) if kind in _DISPUTES else "",
+        dispute=dispute,
         place=place,
     )
 

@@ -1,8 +1,9 @@
-"""Stripe's payout reconciliation report as CSV, itemized: each balance transaction with the payout that it is in.
+"""Stripe's reports as CSV: payout reconciliation, itemized, and the export of balance transactions of the dashboard.
 
-The report does not say what was paid; a list of payouts (`stripe`) does, and makes these payouts proven. Source of
-columns: Stripe documentation, "Payout reconciliation report type" (payout_reconciliation.itemized); reporting
-categories as in `stripe`.
+Each row has its balance transaction and the payout that it is in, which the export calls a transfer. The reconciliation
+does not say what was paid; a list of payouts (`stripe`) does, and makes these payouts proven. Source of columns: Stripe
+documentation, "Payout reconciliation report type" (payout_reconciliation.itemized), and the dashboard's exports;
+reporting categories and types as in `stripe`.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from decimal import Decimal
 
 from flows.model.money import EXACT, ZERO
 from flows.model.payout import Finding, LineClass, PayoutHeader, PayoutLine
-from flows.payouts.parts import TEXT_MAX, Part, PayoutFormat, Source, amount_in, currency_in, instant_in
+from flows.payouts.parts import HEAD_BYTES, TEXT_MAX, Part, PayoutFormat, Source, amount_in, currency_in, instant_in
 from flows.payouts.stripe import PROVIDER, class_of
 from flows.payouts.table import Row, has_columns, picked
 
@@ -22,6 +23,19 @@ _IDS = (
     *("automatic payout id", "balance transaction id", "reporting category", "source id", "charge id"),
     *("payment intent id", "refund id", "payment metadata[order id]", "order id", "payment metadata[order]"),
 )
+_EXPORTED = {
+    "automatic payout id": "transfer",
+    "balance transaction id": "id",
+    "gross": "amount",
+    "reporting category": "type",
+    "source id": "source",
+    "created utc": "created (utc)",
+    "automatic payout effective at utc": "transfer date (utc)",
+    "order id": "order id (metadata)",
+    "payment metadata[order id]": "order_id (metadata)",
+}
+"""What the dashboard's export calls these columns."""
+_EXPORT = tuple(_EXPORTED.get(name, name) for name in _COLUMNS)
 _WANTED = (
     *(*_IDS, "currency", "gross", "fee", "net", "customer facing amount", "customer facing currency"),
     *("created utc", "created"),
@@ -32,7 +46,8 @@ _minus = EXACT.subtract
 def _read(source: Source) -> Iterator[Part]:
     seen: set[str] = set()
     findings: list[Finding] = []
-    for row, cells in picked(source, _COLUMNS, _WANTED):
+    is_export = has_columns(bytes(source.content[:HEAD_BYTES]), _EXPORT)
+    for row, cells in picked(source, _COLUMNS, _WANTED, called=_EXPORTED if is_export else {}):
         if cells[2] == "payout":
             yield _header(row, cells[3] or cells[0], _minus(ZERO, row.amount("gross")))
             continue
@@ -86,7 +101,7 @@ def _line(row: Row, cells: tuple[str, ...], findings: list[Finding]) -> PayoutLi
         type=category,
         at=moment,
         order=order or next(filter(None, others), ""),
-        payment=charge,
+        payment=charge or (source if source.startswith(("ch_", "py_")) else ""),
         payment_alias=intent,
         refund=source if kind is LineClass.REFUND else refund,
         dispute=source if kind in (LineClass.DISPUTE, LineClass.DISPUTE_REVERSAL) else "",
@@ -100,7 +115,7 @@ def _line(row: Row, cells: tuple[str, ...], findings: list[Finding]) -> PayoutLi
 READER = PayoutFormat(
     name="stripe-csv",
     provider=PROVIDER,
-    about="Stripe: the payout reconciliation report, itemized, CSV",
-    recognises=lambda head: has_columns(head, _COLUMNS),
+    about="Stripe: the payout reconciliation report, itemized, and the export of balance transactions, CSV",
+    recognises=lambda head: has_columns(head, _COLUMNS) or has_columns(head, _EXPORT),
     read=_read,
 )

@@ -9,11 +9,12 @@ from __future__ import annotations
 import csv
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date, tzinfo
 from decimal import Decimal
 from io import BytesIO
 from operator import itemgetter
+from types import MappingProxyType
 
 from flows.model.money import ZERO, InvalidAmount
 from flows.payouts.parts import PayoutUnreadable, Source, amount_in, currency_in, day_in, id_in, instant_in
@@ -22,6 +23,7 @@ _BOM = b"\xef\xbb\xbf"
 _WIDE = (b"\xff\xfe", b"\xfe\xff")
 _SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs"}
 CELL_CHARACTERS_MAX = 100_000
+NO_NAMES: Mapping[str, str] = MappingProxyType({})
 
 
 def _folded(name: str) -> str:
@@ -47,14 +49,17 @@ def has_columns(head: bytes, names: Iterable[str], delimiter: str = ",") -> bool
 class Row:
     """One row: cells by the folded name of their column. One that has no one meaning raises PayoutUnreadable."""
 
-    __slots__ = ("_at", "cells", "line", "source")
+    __slots__ = ("_at", "_called", "cells", "line", "source")
 
-    def __init__(self, at: dict[str, int], cells: list[str], line: int, source: Source) -> None:
-        self._at, self.cells, self.line, self.source = at, cells, line, source
+    def __init__(
+        self, at: dict[str, int], cells: list[str], line: int, source: Source, called: Mapping[str, str]
+    ) -> None:
+        self._at, self.cells, self.line, self.source, self._called = at, cells, line, source, called
 
     def place(self, column: str = "") -> str:
         """Where it stands."""
-        return f"line {self.line}, column {column}" if column else f"line {self.line}"
+        named = f", column {self._called.get(column, column)}" if column else ""
+        return f"line {self.line}{named}"
 
     def refused(self, column: str, why: object) -> PayoutUnreadable:
         """What is wrong with one of its cells."""
@@ -114,33 +119,46 @@ class Row:
 
 
 def picked(
-    source: Source, required: Sequence[str], wanted: Sequence[str], *, delimiter: str = ","
+    source: Source,
+    required: Sequence[str],
+    wanted: Sequence[str],
+    *,
+    delimiter: str = ",",
+    called: Mapping[str, str] = NO_NAMES,
 ) -> Iterator[tuple[Row, tuple[str, ...]]]:
     """The rows with the cells of the `wanted` columns, without outer spaces; empty where there is no such column."""
     take: Callable[[list[str]], tuple[str, ...]] | None = None
-    for row in rows_of(source, required, delimiter=delimiter):
+    for row in rows_of(source, required, delimiter=delimiter, called=called):
         row.cells.append("")  # what a column that is not there has
         if take is None:
             take = itemgetter(*row.places(wanted))
         yield row, tuple(map(str.strip, take(row.cells)))
 
 
-def rows_of(source: Source, required: Sequence[str], *, delimiter: str = ",") -> Iterator[Row]:
-    """The rows below the header, which has to name the `required` columns. Names fold case, spaces and underscores."""
-    reader = csv.reader(_lines(source), delimiter=delimiter, strict=True)
+def rows_of(
+    source: Source, required: Sequence[str], *, delimiter: str = ",", called: Mapping[str, str] = NO_NAMES
+) -> Iterator[Row]:
+    """The rows below the header, which has to name the `required` columns. Names fold case, spaces and underscores;
+    `called`: what this file calls some of them.
+    """
+    if delimiter == "\t":  # nothing is quoted in these: an inch is an inch
+        reader = csv.reader(_lines(source), delimiter=delimiter, quoting=csv.QUOTE_NONE)
+    else:
+        reader = csv.reader(_lines(source), delimiter=delimiter, strict=True)
     csv.field_size_limit(CELL_CHARACTERS_MAX)
     try:
         header = next(reader, None)
         if header is None:
             raise PayoutUnreadable("line 1", "the file is empty")
-        at = _columns(header, required, delimiter)
+        at = _columns(header, [called.get(name, name) for name in required], delimiter)
+        at.update({ours: at[theirs] for ours, theirs in called.items() if theirs in at})
         width = len(header)
         for cells in reader:
             if not cells or not any(cells):
                 continue
             if len(cells) != width:
                 raise PayoutUnreadable(f"line {reader.line_num}", _width_sentence(len(cells), width, delimiter))
-            yield Row(at, cells, reader.line_num, source)
+            yield Row(at, cells, reader.line_num, source, called)
     except csv.Error as error:
         raise PayoutUnreadable(f"line {max(1, reader.line_num)}", _csv_sentence(str(error))) from None
 

@@ -23,7 +23,7 @@ from connectors.fulfil.changes import Changes
 from connectors.fulfil.changes import Page as ShipmentPage
 from connectors.fulfil.models import Find, Ids
 from connectors.fulfil.sales import ShippedLine
-from connectors.fulfil.shipments import DropShipment, Package, Shipment, Tracking
+from connectors.fulfil.shipments import DropShipment, Package, Shipment
 from connectors.fulfil.stock import StockMove
 from connectors.fulfil.typed import Reference
 from connectors.patchworks.fulfilments import read_fulfilments
@@ -85,7 +85,6 @@ class Depot:
         self.shipments: dict[int, Shipment] = {}
         self.drops: dict[int, DropShipment] = {}
         self.packages: dict[int, Package] = {}
-        self.trackings: dict[int, Tracking] = {}
         self.visible_from: dict[int, datetime] = {}
         """Shipments that are committed late, and when."""
         self.calls: Counter[str] = Counter()
@@ -138,8 +137,9 @@ class Depot:
         boxes = []
         for parcel in range(parcels):
             tracking, box = self.id(), self.id()
-            self.trackings[tracking] = Tracking(id=tracking, tracking_number=f"T{id_}-{parcel}")
-            self.packages[box] = Package(id=box, shipment=Reference(model, id_), tracking=tracking)
+            self.packages[box] = Package(
+                id=box, shipment=Reference(model, id_), tracking=tracking, tracking_number=f"T{id_}-{parcel}"
+            )
             boxes.append(box)
         common: dict[str, Any] = {
             "id": id_, "number": f"CS{id_}", "create_date": now, "write_date": now, "effective_date": now.date(),
@@ -174,8 +174,7 @@ class Depot:
         box = next(
             each for each in self.packages.values() if each.shipment is not None and each.shipment.id == shipment
         )
-        assert box.tracking is not None
-        self.trackings[box.tracking] = Tracking(id=box.tracking, tracking_number=number)
+        self.packages[box.id] = msgspec.structs.replace(box, tracking_number=number)
         self.changes(shipment)
 
     # -- what it answers -----------------------------------------------------------------------------------------------
@@ -201,8 +200,6 @@ class Depot:
                 return self._find(self.packages, body, lambda box: str(box.shipment))
             case "read_shipments":
                 return self._read(self.shipments, body)
-            case "read_trackings":
-                return self._read(self.trackings, body)
         raise Refused(f"no such call: {kind}", code="404")
 
     async def look(self, kind: str, body: bytes) -> None:

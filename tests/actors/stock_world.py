@@ -57,6 +57,7 @@ from runtime.clock import to_datetime
 from runtime.config import Secret
 from runtime.delivery import Delivery, digest
 from runtime.engine import Outside
+from runtime.errors import Refused
 from runtime.journal.journal import Journal, opened
 from runtime.lane import LaneConfig
 from runtime.retry import RetryPolicy
@@ -82,6 +83,7 @@ class StockFulfil(Fulfil):
         self.moves: dict[int, tuple[int, datetime]] = {}
         self.made_at: dict[int, float] = {}
         self.gone: set[int] = set()
+        self.unknown_locations: set[int] = set()
 
     def stock(self, sku: str, quantity: str, *, active: bool = True) -> int:
         """Make a product that has so many."""
@@ -117,6 +119,8 @@ class StockFulfil(Fulfil):
     def _answer(self, asked: StockQuestion | Changes | Ids) -> Any:
         match asked:
             case StockQuestion():
+                if unknown := self.unknown_locations.intersection(asked.locations):
+                    raise Refused(f"Fulfil has no location {min(unknown)}", code="not_found")
                 return self._levels(asked)
             case Changes():
                 return self._moves(asked)
@@ -283,10 +287,10 @@ class StockWorld:
             )  # fmt: skip
         await self.engine.accept(deliveries, ORDER_IMPORTER)
 
-    async def reports(self, channel: str, **levels: int) -> None:
-        """The sales channel says what it shows now."""
+    async def reports(self, channel: str, location: str = "", **levels: int) -> None:
+        """The sales channel says what it shows now, in all or at a location."""
         now = to_datetime(self.clock.now())
-        rows = tuple(ReportedLevel(sku.replace("_", "-"), quantity, now) for sku, quantity in levels.items())
+        rows = tuple(ReportedLevel(sku.replace("_", "-"), quantity, now, location) for sku, quantity in levels.items())
         name = f"m{self.clock.now()}"
         page = StockPage(sales_channel=channel, manifest=name, page=1, pages=1, digest=name, levels=rows, at=now)
         await self.engine.post(STOCK_DRIFT, drift_key_of(channel), StockReported(page=page))

@@ -107,6 +107,20 @@ def test_fifty_captures_cost_seven_calls() -> None:
     }  # fmt: skip
 
 
+def test_an_authorisation_that_is_told_as_a_sum_too_is_one() -> None:
+    """A poll tells it with its id, a webhook without transactions by the status alone; then that it was paid."""
+    by_status = payment("10.00", id="1001", kind=AUTHORISED, derived=True)
+    paid = payment("10.00", id="1001", derived=True)
+    world = imported().sends(version(2, by_status)).run()
+    assert world.erp.money() == [("charge", "A1", Decimal("10.00"), "authorized")]
+    world.sends(version(3, paid)).run()
+    assert world.erp.money() == [("charge", "1001", Decimal("10.00"), "completed")]
+    world.sends(version(4, A1, C1)).run()
+    assert world.erp.money() == [("charge", "1001", Decimal("10.00"), "completed")]
+    other = World().sends(version(1, by_status)).run().sends(version(2, A1)).run()
+    assert other.erp.money() == [("charge", "A1", Decimal("10.00"), "authorized")]
+
+
 def test_cash_on_delivery_is_recorded_when_it_was_paid() -> None:
     """Until then the order is imported under its terms, and nothing of its money is in Fulfil."""
     cash = payment("10.00", id="COD1", gateway="cod", status=PaymentStatus.PENDING)
@@ -147,6 +161,17 @@ def test_a_refund_is_given_back_from_the_payment_that_was_taken_in_the_create() 
     world.sends(version(3, payment("10.00"), refunds=(refund("4.00"), refund("6.00", "R2")))).run()
     assert world.erp.sums()["refund"] == Decimal(10)
     assert world.cases() == []
+
+
+def test_what_goes_back_to_a_gift_card_goes_back_to_the_gift_card() -> None:
+    """Of several tenders each refund is on the payment that its transaction names."""
+    tenders = (payment("6.00", id="T1"), payment("4.00", id="G1", gateway="gift_card", tender=Tender.GIFT_CARD))
+    world = World().sends(version(1, *tenders)).run()
+    back = payment("3.00", id="R9", kind=PaymentKind.REFUND, parent_id="G1", gateway="gift_card")
+    world.sends(version(2, *tenders, refunds=(refund("3.00", payments=(back,)),))).run()
+    (row,) = [row for row in world.erp.books.transactions if row.type == "refund"]
+    (charge,) = [row for row in world.erp.books.transactions if row.provider_reference == "G1"]
+    assert (row.sale_payment, row.gateway, row.provider_reference) == (charge.sale_payment, charge.gateway, "R9")
 
 
 def test_a_shipping_fee_is_refunded_once_however_often_it_is_told() -> None:
@@ -260,7 +285,7 @@ def test_another_amount_under_the_same_id_is_somebodys_case() -> None:
 
 
 def test_a_gateway_that_is_not_mapped_is_a_case_until_it_is() -> None:
-    """With the amount; a person who has mapped it releases the order, and it is recorded."""
+    """With the amount; at the next start all orders that waited for it are judged again, and it is recorded."""
     world = imported().sends(version(2, A1, UNMAPPED)).run()
     (case,) = world.payments().cases
     assert (case.kind, case.cause, case.amount, case.currency) == (
@@ -268,8 +293,16 @@ def test_a_gateway_that_is_not_mapped_is_a_case_until_it_is() -> None:
     )  # fmt: skip
     assert world.erp.money() == []
     world.mapper._rules = {"web": msgspec.structs.replace(RULES, gateways={**RULES.gateways, "klarna": "stripe"})}
-    assert world.releases().cases() == []
+    assert world.restarts().run().cases() == []
     assert world.erp.money() == [TAKEN]
+
+
+def test_what_is_still_not_mapped_after_a_start_stays_a_case() -> None:
+    """Only a person can say that it was dealt with otherwise."""
+    world = imported().sends(version(2, A1, UNMAPPED)).run()
+    assert world.restarts().run().cases() == [("payment.unrecorded", "gateway klarna")]
+    assert world.releases().cases() == []
+    assert world.restarts().run().statuses()["+C1"] == "dealt_with"
 
 
 def test_a_gateway_that_finance_has_not_named_is_never_moved() -> None:

@@ -11,7 +11,7 @@ from flows.demo.orders import catalogue, generate
 from flows.model.bundles import Bundle, Component
 from flows.model.messages import Recheck
 from flows.stock_drift import NAME, key_of
-from tests.actors.stock_world import Hub, StockFulfil, StockWorld, config_of, process, units_in
+from tests.actors.stock_world import WAREHOUSE, Hub, StockFulfil, StockWorld, config_of, process, units_in
 from tests.actors.world import story
 
 QUIET = config_of(moves_every_s=1_000.0)
@@ -164,3 +164,34 @@ def test_an_old_report_and_a_repeat_change_nothing(tmp_path: Path) -> None:
             assert await at.sql("SELECT reported FROM stock_drift WHERE reported_at >= ?", now) == [(9,)]
 
     story(main)
+
+
+def test_a_location_that_only_one_side_has_is_one_case_with_its_units(tmp_path: Path) -> None:
+    """Failure case 24, both ways: what a sales channel shows at places of nobody's, and a place that Fulfil has not."""
+
+    async def main() -> None:
+        fulfil = warehouse()
+        async with process(tmp_path / "store.db", fulfil, config=QUIET) as at:
+            await told(at)
+            await at.reports("web", "Pop-up", **{A: 4, B: 11})
+            await at.reports("web", "Attic", **{C: 1})
+            await at.until(lambda: _has_cases(at, 2))
+            assert await at.cases() == [("stock.drift", "location Attic"), ("stock.drift", "location Pop-up")]
+            sentences = await at.sql("SELECT sentence FROM exception_case ORDER BY cause")
+            assert ["1 SKU with 1 units" in sentences[0][0], "2 SKUs with 15 units" in sentences[1][0]] == [True, True]
+            await at.reports("web", "Pop-up", **{A: 0, B: 0})
+            await at.until(lambda: _has_cases(at, 1))
+            fulfil.unknown_locations.add(WAREHOUSE)
+            fulfil.count(1, "3")
+            await at.until(lambda: _has_cases(at, 2), within_s=3_600)
+            ((sentence,),) = await at.sql("SELECT sentence FROM exception_case WHERE kind = 'stock.refused'")
+            assert f"no location {WAREHOUSE}" in sentence
+            assert at.hub.shows["web"][A] == 10, "what was read last stands"
+            fulfil.unknown_locations.clear()
+            await at.until_shown(**{A: 3})
+
+    story(main)
+
+
+async def _has_cases(at: StockWorld, count: int) -> bool:
+    return len(await at.cases()) == count

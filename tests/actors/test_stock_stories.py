@@ -260,3 +260,26 @@ def test_nothing_is_posted_and_no_timer_fires_while_a_process_stops(tmp_path: Pa
                 await at.engine.post(STOCK_READER, place_key(place()), ReadProducts(products=(first,)))
 
     story(main)
+
+
+def test_a_level_that_is_not_found_once_is_read_again_and_does_not_stay_as_it_was(tmp_path: Path) -> None:
+    """Failure case 23: what Fulfil does not find for a moment is not taken for done, and is asked for again."""
+
+    async def main() -> None:
+        fulfil, first, *_ = warehouse()
+        async with process(tmp_path / "store.db", fulfil, config=config_of(moves_every_s=60.0)) as at:
+            await at.until_shown(**{A: 10})
+            fulfil.gone.add(first)
+            fulfil.count(first, "7")
+            await anyio.sleep(90)
+            fulfil.gone.discard(first)
+            assert shown(at)[A] == 0, "what is not there cannot be sold"
+            await at.until_shown(within_s=180.0, **{A: 7})
+            fulfil.gone.add(first)
+            fulfil.moved(first)
+            await at.until_shown(**{A: 0})
+            asked = fulfil.calls["stock_levels"]
+            await anyio.sleep(7_200)
+            assert fulfil.calls["stock_levels"] - asked <= 4, "what stays away is left to the sweep"
+
+    story(main)

@@ -105,3 +105,20 @@ def test_check_notes_returns_that_the_tenant_is_not_known_to_take(seamline: Type
     said = seamline("check", "--config", str(tmp_path / "seamline.toml"))
     assert 'note: sales_channels.shop.returns is "create", and fulfil.capabilities does not say' in said.err
     assert "sales_channels.web" not in said.err
+
+
+def test_check_says_which_later_payments_would_be_cases(seamline: Type, tmp_path: Path) -> None:
+    """Nothing is known of the tenant, a gateway has no table, a table is of no gateway."""
+    more = (
+        "[sales_channels.shop]\nformat = 'seamline'\n[sales_channels.shop.sale]\nchannel_id = 4\n"
+        "gateways = { card = 'stripe', cod = 'cod' }\n"
+        "[payments]\n[payments.gateways.stripe]\n[payments.gateways.adyen]\n"
+    )
+    assert checked(seamline, tmp_path, more) == []
+    said = seamline("check", "--config", str(tmp_path / "seamline.toml")).err
+    assert "note: [payments] is set, and fulfil.capabilities does not say that payments can be read" in said
+    assert "note: later payments through cod are cases" in said
+    assert "note: payments.gateways.adyen is the target of no sales channel's gateways" in said
+    twice = more + "[payments.gateways.stripe.fee]\nfield = 'fee'\nmetafield = 7\n"
+    (line,) = checked(seamline, tmp_path, twice.replace("[payments]\n", "[payments]\ntime_zone = 'Utopia'\n"))[:1]
+    assert "Utopia" in line or "not into both" in line

@@ -42,10 +42,9 @@ def app(process: tuple[App, dict[str, str]], monkeypatch: pytest.MonkeyPatch) ->
 
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
-    """A payout of two lines, one of them of an order, the other with a type that begins like a formula."""
+    """A payout of two lines: one is the payment of an order, the other has a type that begins like a formula."""
     lines = [
-        files.stripe_line("txn_1", "charge", 11_800, 342, source={"id": "ch_1", "object": "charge",
-                                                                   "metadata": {"order_id": "A-4001"}}),
+        files.stripe_line("txn_1", "charge", 11_800, 342, source="ch_4001"),
         files.stripe_line("txn_2", '=HYPERLINK("x")', -400, source=None),
         files.stripe_line("txn_3", "payout", -11_058, source="po_1"),
     ]  # fmt: skip
@@ -56,7 +55,7 @@ def file(tmp_path: Path) -> Path:
 
 def test_a_file_is_read_without_a_trace_and_then_imported(seamline: Type, app: App, file: Path, tmp_path: Path) -> None:
     """Dry run, import, import again; list, show, both tables; the order knows its line, finance its case."""
-    sent(app, order("4001"))
+    sent(app, order("4001", payments=[{"id": "ch_4001", "gateway": "card", "amount": "64.00"}]))
     until(lambda: seamline(*beside("orders", "show", "A-4001", "--json")).status == 0)
     dry = seamline(*beside("payouts", "import", str(file), *TO, "--dry-run", "--json"))
     assert (dry.status, dry.data["dry_run"], dry.data["payouts"][0]["verdict"]) == (1, True, "proven")

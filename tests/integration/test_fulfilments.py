@@ -178,7 +178,7 @@ async def test_an_unmapped_carrier_is_held_and_everything_else_goes_on(tmp_path:
 
 async def test_what_has_not_left_in_time_is_a_case_with_its_cause_until_it_leaves(tmp_path: Path) -> None:
     """Both were to leave within seconds. The look reads them at once; the list names cause and amount."""
-    within = "ship_within = { business_hours = 0.0008, weekdays = ['Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat', 'Sun'] }"
+    within = "ship_within = { business_hours = 0.0015, weekdays = ['Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat', 'Sun'] }"
     async with warehouse(tmp_path, more=within, orders=2) as (at, (held, waits)):
         await at.plays({"event": "hold", "order": held, "note": "address"})
         found = {}

@@ -12,7 +12,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flows.payouts import PayoutUnreadable
+from flows.payouts import PayoutFormat, PayoutUnreadable
 from tests.unit import payout_files as files
 from tests.unit.payout_files import Read
 
@@ -83,6 +83,48 @@ def test_the_order_of_lines_and_what_stands_twice_change_no_figure(
     one, other = Read(files.stripe(lines), "stripe"), Read(files.stripe(again), "stripe")
     assert other.examined.sums("77") == one.examined.sums("77")
     assert other.examined.counts["repeated"] == len(again) - len(lines)
+
+
+FILES: dict[str, tuple[bytes, str | PayoutFormat]] = {
+    "shopify": (files.shopify(), "shopify"),
+    "shopify-csv": (files.SHOPIFY_CSV.encode(), "shopify-csv"),
+    "stripe": (files.stripe(), "stripe"),
+    "stripe-csv": (files.STRIPE_CSV.encode(), "stripe-csv"),
+    "paypal": (files.paypal(), "paypal"),
+    "mollie": (files.mollie(), "mollie"),
+    "amazon": (files.AMAZON.encode(), "amazon"),
+    "adyen": (files.GENERIC_CSV.encode(), files.generic()),
+}
+DAMAGE = (
+    *(b"", b"null", b"{}", b"[]", b'""', b"1e400", b"-1", b"true", b'"\\ud800"', b"\x00", b"\xff", b",", b'"', b"\n"),
+    *(b'"2026-13-45"', b"9" * 60, b"9" * 19, b"1E5", b"=1+1", b"NaN"),
+)
+
+
+@given(st.sampled_from(sorted(FILES)), st.lists(st.tuples(st.floats(0, 1), st.integers(0, 8), st.sampled_from(DAMAGE)),
+                                                min_size=1, max_size=3))  # fmt: skip
+def test_a_damaged_file_is_read_or_refused_with_its_place(name: str, damage: list[tuple[float, int, bytes]]) -> None:
+    """Whatever stands where, nothing else comes out of a reader; what is read has exact sums."""
+    content, format_ = FILES[name]
+    for where, length, put in damage:
+        at = int(where * len(content))
+        content = content[:at] + put + content[at + length :]
+    read, refused = read_or_refused(content, format_)
+    if read is None:
+        assert refused
+        return
+    for payout in read.examined.headers:
+        sums = read.examined.sums(payout)
+        assert sums.net == sum(sums.classes.values(), Decimal(0))
+        read.proof(payout)
+
+
+def read_or_refused(content: bytes, format_: str | PayoutFormat) -> tuple[Read | None, str]:
+    """What was read; or nothing, and the place at which it was refused."""
+    try:
+        return Read(content, format_), ""
+    except PayoutUnreadable as refused:
+        return None, refused.place
 
 
 @given(st.integers(0, 600), st.sampled_from(["stripe", "shopify", "paypal", "mollie"]))

@@ -20,7 +20,7 @@ from flows.model.payout_proof import prove_payout
 from flows.payout_importer import PayoutPage
 from flows.payout_importer.actor import line_of
 from flows.payout_importer.decision import decide
-from flows.payout_importer.messages import ChangesRead, Judge, Linked, PageMet, PayoutState
+from flows.payout_importer.messages import ChangesRead, Judge, KnownLine, Linked, PageMet, PayoutState
 from runtime.decision import Decision
 
 NOW = datetime(2026, 11, 20, 9, tzinfo=UTC)
@@ -42,11 +42,15 @@ class Store:
 
     def take(self, page: PayoutPage, now: datetime = NOW) -> Decision:
         ids = {line.id for line in page.lines}
-        known = {id_: (row[-1], Decimal(row[8])) for id_, row in self.lines.items() if id_ in ids}
+        known = {
+            id_: KnownLine(row[-1], Decimal(row[8]), line_of(row).names)
+            for id_, row in self.lines.items()
+            if id_ in ids
+        }
         return self._applied(decide(self.state, PageMet(page=page, known=known), now))
 
     def judge(self) -> None:
-        asked = Judge()
+        asked = Judge(anyway=True)
         self._applied(
             decide(
                 self.state,
@@ -76,7 +80,7 @@ class Store:
         return decision
 
     def books(self) -> Any:
-        state = msgspec.structs.replace(self.state, run="", told_at=None)
+        state = msgspec.structs.replace(self.state, run="", whole=True, judged=True, told_at=None)
         return state, self.lines, self.changed
 
 

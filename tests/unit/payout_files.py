@@ -123,6 +123,14 @@ eur,-20.00,0.00,-20.00,refund,re_2,x,ch_0,pi_0,-20.00,eur
 po_9,2026-01-07 00:00:00,txn_3,2026-01-05 10:00:00,2026-01-07 00:00:00,eur,0.00,0.025,-0.025,fee,,x,,,,
 """
 
+STRIPE_EXPORT = """id,Type,Source,Amount,Fee,Destination Platform Fee,Net,Currency,Created (UTC),Available On (UTC),\
+Description,Customer Facing Amount,Customer Facing Currency,Transfer,Transfer Date (UTC),Transfer Group,\
+order_id (metadata)
+txn_1,charge,ch_1,100.00,3.45,,96.55,eur,2026-01-05 10:00,2026-01-07 00:00,x,85.00,gbp,po_9,2026-01-07 00:00,,1001
+txn_2,refund,re_2,-20.00,0.00,,-20.00,eur,2026-01-05 10:00,2026-01-07 00:00,x,-20.00,eur,po_9,2026-01-07 00:00,,
+txn_3,payout,po_9,-76.55,0.00,,-76.55,eur,2026-01-06 10:00,2026-01-07 00:00,x,,,po_9,2026-01-07 00:00,,
+"""
+
 # -- PayPal ------------------------------------------------------------------------------------------------------------
 
 

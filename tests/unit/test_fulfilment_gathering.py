@@ -11,7 +11,7 @@ import msgspec
 
 from connectors.fulfil.changes import Page
 from connectors.fulfil.sales import ShippedLine
-from connectors.fulfil.shipments import DropShipment, Package, Shipment, Tracking
+from connectors.fulfil.shipments import DropShipment, Package, Shipment
 from connectors.fulfil.stock import StockMove
 from connectors.fulfil.typed import Reference
 from flows.fulfilment_watcher.gathering import Gathering, asked, begun, learned, parts_of, ship_of
@@ -65,7 +65,6 @@ class Books:
             "read_shipped_lines": ShippedLine,
             "find_shipped_lines": ShippedLine,
             "find_packages": Package,
-            "read_trackings": Tracking,
         }[kind]
         rows = self.of(table)
         if kind.startswith("read"):
@@ -76,16 +75,14 @@ class Books:
 
 
 def test_a_shipment_is_read_with_one_call_for_each_thing_that_it_has() -> None:
-    """Moves, the lines of its sales, parcels, trackings; lines that are not in it are ordered all the same."""
+    """Moves, the lines of its sales, parcels; lines that are not in it are ordered all the same."""
     books = Books(
         *(line(1, "1001", 3, [11]), line(2, "1001", 2, [12]), line(9, "1001", 1, [], product_code="SHIPPING")),
         *(move(11, 1, "3"), move(12, 2, "2", state="assigned")),
-        *(Package(id=5, shipment=Reference("stock.shipment.out", 7), tracking=6), Tracking(id=6, tracking_number="1Z")),
+        Package(id=5, shipment=Reference("stock.shipment.out", 7), tracking=6, tracking_number="1Z"),
     )
     (((channel, order), part),) = books.gather(shipment(7, [1001], [11]))
-    assert books.asked == [
-        "read_stock_moves", "find_shipped_lines", "find_packages", "read_trackings",
-    ]  # fmt: skip
+    assert books.asked == ["read_stock_moves", "find_shipped_lines", "find_packages"]
     assert (channel, order, part.shipment, part.reference) == (3, "1001", "out-7", "#1001")
     assert part.lines == (PartLine("L1", "SKU-1", Decimal(3)),)
     assert part.ordered == (OrderedLine("L1", "SKU-1", Decimal(3)), OrderedLine("L2", "SKU-2", Decimal(2)))
@@ -97,9 +94,9 @@ def test_of_a_merged_shipment_each_order_has_its_own_lines_and_parcels() -> None
     box = Reference("stock.shipment.out", 7)
     books = Books(
         *(line(1, "1001", 1, [11]), line(2, "1002", 1, [12]), move(11, 1, "1"), move(12, 2, "1")),
-        *(Package(id=5, shipment=box, tracking=61, moves=(11,)), Package(id=6, shipment=box, tracking=62, moves=(12,))),
-        Package(id=8, shipment=box, tracking=63),
-        *(Tracking(id=id_, tracking_number=f"T{id_}", tracking_url=f"https://t/{id_}") for id_ in (61, 62, 63)),
+        Package(id=5, shipment=box, tracking_number="T61", tracking_url="https://t/61", moves=(11,)),
+        Package(id=6, shipment=box, tracking_number="T62", moves=(12,)),
+        Package(id=8, shipment=box, tracking_number="T63"),
     )
     found = {order: part for (_, order), part in books.gather(shipment(7, [1001, 1002], [11, 12]))}
     assert {order: [each.number for each in part.parcels] for order, part in found.items()} == {
@@ -112,8 +109,10 @@ def test_of_a_merged_shipment_each_order_has_its_own_lines_and_parcels() -> None
 
 def test_a_drop_shipment_finds_its_order_by_its_moves() -> None:
     """It names no sale, and its number may be the shipment's own."""
-    books = Books(line(1, "1001", 2, [11]), move(11, 1, "2"), Tracking(id=6, tracking_number="D1"))
-    drop = DropShipment(id=7, number="DS7", write_date=NOW, state="shipped", tracking=6, moves=(11,))
+    books = Books(line(1, "1001", 2, [11]), move(11, 1, "2"))
+    drop = DropShipment(
+        id=7, number="DS7", write_date=NOW, state="shipped", tracking=6, tracking_number="D1", moves=(11,)
+    )  # fmt: skip
     (((_, order), part),) = books.gather(drop)
     assert (order, part.shipment, part.parcels) == ("1001", "drop-7", (Parcel("D1"),))
     assert "read_shipped_lines" in books.asked

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from flows.fulfilment_watcher.keeping import OrderShipments, Seen
+from flows.fulfilment_watcher.keeping import OrderShipments, Seen, progress
 from flows.fulfilment_watcher.lateness import LOOK_AFTER, REFUNDS_LOOKED_AT
 from flows.fulfilment_watcher.notices import decide
 from flows.fulfilment_watcher.parts import OrderedLine, PartLine, ShipmentCancelled, ShipmentPart, ShipmentSeen
@@ -181,6 +181,14 @@ def test_it_ends_when_they_are_shipped_after_all_or_a_person_has_dealt_with_it()
     assert (released.cases, released.wrote) == ({}, ["drop_unshipped"])
     assert released.looks(*SHORT, due=None).cases == {}
     assert released.looks(*units((3, 0, 0)), due=None).cases == {"units.cancelled": ("warehouse", "10.80 USD")}
+
+
+def test_an_order_without_what_was_refunded_or_dealt_with_is_shipped() -> None:
+    """One mug and the cap have left, two mugs never will: that is all of it."""
+    short = Watched().ships(1).looks(*SHORT, due=None)
+    assert progress(short.state).state == "partially shipped"
+    assert progress(short.rechecks(EDITED).state).state == "shipped"
+    assert progress(Watched().ships(1).looks(*SHORT, due=None).rechecks(because="person").state).state == "shipped"
 
 
 def test_both_may_be_true_of_one_order() -> None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from datetime import date
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
 from flows.model.payout import LineClass, PayoutStatus
-from flows.payouts import PAYOUT_FORMATS, recognised
+from flows.payouts import PAYOUT_FORMATS, PayoutUnreadable, recognised
 from tests.unit import payout_files as files
 from tests.unit.payout_files import Read
 
@@ -105,6 +106,16 @@ def test_stripe_reports_name_their_payouts_and_half_cents_stay() -> None:
     assert read.line("txn_1").presentment == "85.00 GBP"
 
 
+def test_the_export_of_stripes_dashboard_has_the_payout_too() -> None:
+    """A row of its own says what was paid, so it is proven; columns have other names there."""
+    read = Read(files.STRIPE_EXPORT, "stripe-csv")
+    assert read.proof("po_9").verdict == "proven"
+    sale = read.line("txn_1")
+    assert (sale.payment, sale.order, sale.at) == ("ch_1", "1001", "2026-01-05T10:00:00Z")
+    with pytest.raises(PayoutUnreadable, match="line 2, column amount"):
+        Read(files.STRIPE_EXPORT.replace("100.00", "1E2"), "stripe-csv")
+
+
 def test_a_day_at_paypal_is_proven_by_its_balances() -> None:
     """Its lines, the withdrawal among them, change the balance from the first to the last; what is pending waits."""
     read = Read(files.paypal(), "paypal")
@@ -137,6 +148,12 @@ def test_missing_pages_are_named() -> None:
     assert read.proof("ACC-USD-2026-01-05").verdict == "unproven"
 
 
+def test_a_number_of_pages_that_nobody_can_count_is_not_counted() -> None:
+    """It is a number in a file, and no reason to run out of memory."""
+    read = Read(files.paypal(total_pages=10**18), "paypal")
+    assert "2, 3, 4, 5, 6 and more" in next(each.sentence for each in read.findings if each.kind == "incomplete")
+
+
 def test_a_settlement_of_mollie_ties_but_for_parts_of_a_cent() -> None:
     """Costs have four digits; the settlement is rounded, and the rest is named."""
     read = Read(files.mollie(), "mollie")
@@ -162,10 +179,34 @@ def test_money_given_back_among_the_costs_is_a_sum_that_its_refunds_come_to() ->
     assert Read(files.mollie(settlement, files.MOLLIE_PAYMENTS), "mollie").proof("stl_1").verdict == "proven"
 
 
-def test_a_settlement_without_its_payments_says_what_is_missing() -> None:
-    """The sums that it states itself show which lines are not there."""
+def test_a_settlement_without_its_payments_ties_by_the_sums_that_it_states() -> None:
+    """With some of them, it says which are missing."""
     proof = Read(files.mollie(files.MOLLIE_SETTLEMENT), "mollie").proof("stl_1")
-    assert [str(each.difference) for each in proof.failing] == ["-39.2445 EUR", "10.75 EUR", "-50.00 EUR"]
+    assert [each.name for each in proof.equations] == ["fees and reported sums = reported paid"]
+    assert proof.verdict == "proven"
+    embedded = {"payments": files.MOLLIE_PAYMENTS["_embedded"]["payments"]}  # type: ignore[index]
+    some = Read(files.mollie(files.MOLLIE_SETTLEMENT, {"_embedded": embedded}), "mollie").proof("stl_1")
+    assert [str(each.difference) for each in some.failing] == ["10.7555 EUR", "10.75 EUR"]
+
+
+def test_the_settlement_of_mollies_own_reference_ties() -> None:
+    """86.10 collected, 43.20 given back, fees with tax of 3.146; 39.75 paid out."""
+
+    def sums(name: str, method: str, net: str, vat: str | None, gross: str, **more: Any) -> dict[str, Any]:
+        money = {"amountNet": files.eur(net), "amountVat": vat and files.eur(vat), "amountGross": files.eur(gross)}
+        return {"description": name, "method": method, "count": 2, **money, **more}
+
+    rate = {"rate": {"fixed": files.eur("0.2500"), "percentage": None}}
+    period = {
+        "revenue": [sums("iDEAL", "ideal", "86.1000", None, "86.1000"),
+                    sums("Refunds iDEAL", "refund", "-43.2000", None, "-43.2000")],
+        "costs": [sums("iDEAL", "ideal", "2.1000", "0.4410", "2.5410", **rate),
+                  sums("Refunds iDEAL", "refund", "0.5000", "0.1050", "0.6050", **rate)],
+    }  # fmt: skip
+    settlement = {**files.MOLLIE_SETTLEMENT, "amount": files.eur("39.75"), "periods": {"2018": {"4": period}}}
+    read = Read(files.mollie(settlement), "mollie")
+    assert read.proof("stl_1").verdict == "proven"
+    assert read.classes("stl_1") == {"fee": "-2.6000", "tax_on_fee": "-0.5460"}
 
 
 def test_a_settlement_of_amazon_adds_up_with_what_is_alike_counted() -> None:
@@ -207,6 +248,7 @@ def test_any_csv_is_read_by_a_map_of_its_columns() -> None:
         ("shopify-csv", files.SHOPIFY_PAYOUTS_CSV.encode()),
         ("stripe", files.stripe()),
         ("stripe-csv", files.STRIPE_CSV.encode()),
+        ("stripe-csv", files.STRIPE_EXPORT.encode()),
         ("paypal", files.paypal()),
         ("mollie", files.mollie()),
         ("amazon", files.AMAZON.encode()),

@@ -6,6 +6,7 @@ with lines and a payout contradict themselves, and that is what has to be said.
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from flows.payouts import PayoutUnreadable, recognised
@@ -92,6 +93,18 @@ def test_the_published_payout_and_its_transactions_do_not_tie() -> None:
     ]
     (found,) = read.findings
     assert found.sentence == "net -1.75 is not amount -1.50 less fee -0.25; the rest of -0.50 is unexplained"
+
+
+def test_the_published_objects_of_stripe_are_read() -> None:
+    """One transaction of 1.00 that nobody assigns to a payout, and a payout of 11.00 that is on its way."""
+    resources = msgspec.json.decode((DATA / "stripe" / "fixtures3.json").read_bytes())["resources"]
+    line = Read(msgspec.json.encode(resources["balance_transaction"]), "stripe")
+    assert said_of(msgspec.json.encode(resources["balance_transaction"]), "stripe") == {
+        "USD-2009-02-13": "1 lines, 1.00, unproven"
+    }
+    assert line.lines[0].payment.startswith("ch_")
+    (header,) = Read(msgspec.json.encode(resources["payout"]), "stripe").examined.headers.values()
+    assert (str(header.paid), header.status.value) == ("11.00", "in_transit")
 
 
 def test_the_published_transaction_of_paypal_ties_with_its_fee() -> None:

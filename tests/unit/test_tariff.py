@@ -49,7 +49,7 @@ def test_without_a_tariff_nothing_is_off() -> None:
 
 def judged(state: PayoutState) -> PayoutState:
     looked = Linked(
-        asked=Judge(), links=(), unlinked=0, amount=Decimal(0), conflicts=(), last="", complete=True
+        asked=Judge(anyway=True), links=(), unlinked=0, amount=Decimal(0), conflicts=(), last="", complete=True
     )  # fmt: skip
     decided: PayoutState = decide(state, looked, NOW).state
     return decided

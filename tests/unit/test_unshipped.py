@@ -16,10 +16,12 @@ from connectors.fulfil.sales import ShippedLine
 from connectors.fulfil.shipments import Shipment
 from connectors.fulfil.stock import StockMove
 from connectors.fulfil.typed import Reference
+from flows.model.order_state import OrderState, Status
 from flows.model.ship_by import ShipWithin
-from flows.model.unshipped import Outstanding, OutstandingSeen
+from flows.model.unshipped import Outstanding, OutstandingSeen, unshipped_rows
 from flows.unshipped.actor import LookForUnshipped, UnshippedPolicy, UnshippedState, _Due, _Read, decide
 from flows.unshipped.looking import Due, Levels, Looking, asked, begun, learned, outstanding
+from runtime.clock import to_instant
 from runtime.decision import EffectExhausted, EffectRefused
 
 NOW = datetime(2026, 11, 23, 9, tzinfo=UTC)
@@ -151,6 +153,19 @@ def test_a_look_at_two_hundred_orders_is_a_handful_of_reads() -> None:
     found = books.read(*(_due(sale) for sale in range(1, 201)))
     assert {each.cause for each in found} == {"unallocated"}
     assert books.reads == {"find_shipped_lines": 1, "read_stock_moves": 1, "read_shipments": 1}
+
+
+def test_an_order_waits_to_be_shipped_from_its_import_until_it_is_cancelled() -> None:
+    """Linked to another sale it waits anew; nothing else that happens to it changes the row."""
+    held = OrderState(status=Status.HELD, placed_at=YESTERDAY, ship_by=NOW)
+    there = msgspec.structs.replace(held, status=Status.IMPORTED, sale=7)
+    (put,) = unshipped_rows("web/1", held, there)
+    assert (put.statement, put.row) == ("put_unshipped", ("web/1", "web", 7, to_instant(YESTERDAY), to_instant(NOW)))
+    assert unshipped_rows("web/1", there, msgspec.structs.replace(there, version="2")) == ()
+    (anew,) = unshipped_rows("web/1", there, msgspec.structs.replace(there, sale=8))
+    assert anew.row[2] == 8
+    (gone,) = unshipped_rows("web/1", there, msgspec.structs.replace(there, status=Status.CANCELLED))
+    assert (gone.statement, gone.row) == ("drop_unshipped", ("web/1",))
 
 
 # -- the actor ---------------------------------------------------------------------------------------------------------

@@ -60,7 +60,7 @@ CREATE TABLE payout_line (
   dispute       TEXT    NOT NULL,
   presentment   TEXT    NOT NULL,
   rate          TEXT    NOT NULL,
-  mark          TEXT    NOT NULL,            -- digest of what it says, so that a change shows
+  mark          TEXT    NOT NULL,            -- digest of its figures and its class, so that a change shows
   "order"       TEXT,                        -- the order here; NULL: none was found
   PRIMARY KEY (payout, line)
 ) STRICT, WITHOUT ROWID;

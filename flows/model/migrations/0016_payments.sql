@@ -39,6 +39,8 @@ CREATE TABLE payment (
 CREATE INDEX payment_due ON payment (seen_at, key, record)
   WHERE status = 'due' AND refused = 0 AND wanted <> reached;
 CREATE INDEX payment_unrecorded ON payment (sales_channel, seen_at) WHERE status IN ('due', 'blocked', 'refused');
+CREATE INDEX payment_blocked ON payment (key) WHERE status = 'blocked';
+CREATE INDEX payment_suspense ON payment (seen_at) WHERE suspense = 1;
 CREATE INDEX payment_by_time ON payment (seen_at, key, record) WHERE type <> 'fields';
 
 CREATE TABLE suspended (                      -- what went into a sale under a name that finance has approved for that
