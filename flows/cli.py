@@ -13,6 +13,7 @@ import msgspec
 from cyclopts import App, Parameter
 from cyclopts.validators import Number
 
+from flows.cli_closing import accepted, unsettled
 from flows.cli_holds import holds
 from flows.cli_listings import listings
 from flows.cli_missing import backfill, manifests
@@ -76,6 +77,8 @@ app.command(stock)
 app.command(audit)
 orders.command(patch)
 orders.command(link)
+orders.command(unsettled)
+orders.command(accepted)
 
 
 # -- running -----------------------------------------------------------------------------------------------------------

@@ -1423,3 +1423,10 @@ UPDATE order_closing SET look_at = ?1 WHERE look_at > ?1 AND key IN (
 -- name: nudge_closing
 -- An order is looked at again, because its sale was read back: (now, order).
 UPDATE order_closing SET look_at = ?1 WHERE key = ?2 AND look_at > ?1;
+
+-- name: orders_unsettled
+-- Orders with a sale that are not settled, by purchase: (sales channel or '', what they wait for first or '', limit).
+SELECT c.key, o.reference, o.amount, o.currency, o.placed_at, e.sale, c.cause, c.waits
+FROM order_closing c JOIN expected_sale e ON e.key = c.key JOIN order_view o ON o.key = c.key
+WHERE c.settled_at IS NULL AND (?1 = '' OR c.sales_channel = ?1) AND (?2 = '' OR c.cause = ?2)
+ORDER BY o.placed_at, c.key LIMIT ?3;

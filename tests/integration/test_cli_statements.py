@@ -11,7 +11,7 @@ import pytest
 
 from flows.reconciler.statement import Evidence, Statement, Tally, statement_of, window_of
 from tests.integration.terminal import Type, typed
-from tests.integration.test_cli_pages import beside, fill
+from tests.integration.test_cli_pages import AT, beside, fill
 
 TAKEN = datetime(2026, 11, 21, 2, tzinfo=UTC)
 
@@ -73,3 +73,51 @@ def test_what_was_never_stated_is_said_to_be_so(seamline: Type) -> None:
     for words in (("web", "2026-11-19"), ("web", "2026-11-20", "--version", "3"), ("web", "yesterday")):
         assert seamline(*beside("statements", "show", *words)).status == 1
     assert seamline(*beside("statements", "list", "--verdict", "unproven")).rows == []
+
+
+@pytest.fixture
+def books(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """An order that waits for its payout, one that is settled, and a difference that somebody has accepted."""
+    path = tmp_path / "store.db"
+    monkeypatch.setenv("SEAMLINE__STORE__PATH", str(path))
+    rows: list[tuple[str, tuple[object, ...]]] = []
+    for number in (1, 2):
+        key = f"web/{number}"
+        order = (
+            key,
+            "web",
+            str(number),
+            f"=#{number}",
+            "imported",
+            "proven",
+            "12.00",
+            "USD",
+            AT + number,
+            number,
+            None,
+        )
+        rows.append(("put_order_view", (*order, AT)))
+        rows.append(("put_expected_sale", (key, number, "imported", "12.00", "USD", None, None, 0, AT)))
+        rows.append(("put_order_closing", (key, "web", "USD", "0", "[]", AT)))
+    rows.append(("note_closing", (AT, '["for a payout"]', "payout", None, "[]", "web/1")))
+    rows.append(("note_closing", (None, "[]", "", AT, '["card: payout 7"]', "web/2")))
+    rows.append(("put_accepted_difference", ("web/2", "total", AT, "Ann", "+agreed", "2.00", "USD", "12.00", "10.00")))
+    fill(path, *rows)
+
+
+@pytest.mark.usefixtures("books")
+def test_what_is_not_settled_and_what_was_accepted_is_listed(seamline: Type) -> None:
+    """For people, machines and spreadsheets; the settled order says since when in the list of orders."""
+    ((_, key, *_, first, waits),) = seamline(*beside("orders", "unsettled")).rows
+    assert (key, first, waits) == ("web/1", "payout", "for a payout")
+    assert seamline(*beside("orders", "unsettled", "--waits-for", "shipping")).rows == []
+    assert seamline(*beside("orders", "unsettled", "--json")).data[0]["waits"] == ["for a payout"]
+    table = list(csv.reader(io.StringIO(seamline(*beside("orders", "unsettled", "--csv")).out)))
+    assert table[1][2:4] == ["'=#1", "12.00"]
+    (row,) = seamline(*beside("orders", "accepted")).rows
+    assert row[1:] == ["web/2", "total", "2.00", "USD", "12.00", "10.00", "Ann", "+agreed"]
+    assert "'+agreed" in seamline(*beside("orders", "accepted", "--csv")).out
+    assert seamline(*beside("orders", "accepted", "--json")).data[0]["by"] == "Ann"
+    listed = {each["key"]: each["settled_at"] for each in seamline(*beside("orders", "list", "--json")).data}
+    assert listed["web/1"] is None
+    assert listed["web/2"] is not None
