@@ -36,6 +36,7 @@ from flows.model.on_demand import OnDemandSettings
 from flows.model.outgoing import FlowTarget, What
 from flows.model.payments import PaymentSettings
 from flows.model.posting_matrix import PostingSettings
+from flows.model.reconciliation import ReconciliationSettings
 from flows.model.stock import StockSettings, place_of
 from flows.order_importer import CAUTIOUS, RESENDS_MAX, OrderImporter, Policy
 from flows.order_importer import NAME as ORDER_IMPORTER
@@ -43,6 +44,16 @@ from flows.order_poll import OrderPoll
 from flows.payment_mapper import PaymentMapper, PaymentRecorder, RecordRules
 from flows.payout_importer import PayoutImporter
 from flows.pulse import Pulse
+from flows.reconciler import (
+    ClosePolicy,
+    Closing,
+    Part,
+    ReconcilePolicy,
+    Reconciler,
+    SaleChecks,
+    Statements,
+    StatePolicy,
+)
 from flows.release import CauseReleases
 from flows.run_follower import RunFollower
 from flows.run_recovery import RunRecovery, recovery_policy
@@ -81,7 +92,13 @@ def engine_of(
             catalogue.index,
             journal,
             emit,
-            policy=order_policy(config.fulfil, counts_units=bool(stock), tells_payments=config.payments is not None),
+            policy=order_policy(
+                config.fulfil,
+                counts_units=bool(stock),
+                tells_payments=config.payments is not None,
+                is_read_back=config.reconciliation is not None,
+                settles=config.reconciliation is not None and bool(config.reconciliation.closing),
+            ),
             fetches=config.on_demand,
             nudge=stock_pulse.nudge,
         ),
@@ -123,6 +140,12 @@ def engine_of(
         actors += _stock_actors(config, stock, figures, journal, emit, stock_pulse)
     if config.patchworks is not None:
         actors += [FlowStartsActor(flow_targets(config), journal, emit, unsettled=unsettled.lines), RunFollower(emit)]
+    if config.reconciliation is not None:
+        actors.append(Statements(state_policy(config, config.reconciliation), journal, emit))
+        actors.append(Reconciler(reconcile_policy(config, config.reconciliation), journal, emit))
+        actors.append(SaleChecks(emit))
+        if config.reconciliation.closing:
+            actors.append(Closing(close_policy(config, config.reconciliation), journal, emit))
     told, formats = told_channels(config), {name: each.format for name, each in config.sales_channels.items()}
     if config.payments is not None:
         gather = timedelta(seconds=config.payments.gather_s)
@@ -176,6 +199,30 @@ def watch_policy(config: Config) -> WatchPolicy:
         bundles={name: _bundles(config.sales_channels[name].bundles) for name in told},
         sales_channels={config.sales_channels[name].sale.channel_id: (name, each.since) for name, each in told.items()},
     )
+
+
+def state_policy(config: Config, settings: ReconciliationSettings) -> StatePolicy:
+    """When business days end, and are stated."""
+    zone = settings.time_zone or (config.payments.time_zone if config.payments is not None else "UTC")
+    return StatePolicy(time_zone=zone, after=timedelta(seconds=settings.state_after_s))
+
+
+def reconcile_policy(config: Config, settings: ReconciliationSettings) -> ReconcilePolicy:
+    """How sales are read back: beside them what this tenant is known to tell."""
+    known = fulfil_capabilities(config.fulfil)
+    can: dict[Part, str] = {"sales": "readable", "payments": known.payments, "invoices": known.invoices}
+    return ReconcilePolicy(
+        every=timedelta(seconds=settings.every_s),
+        overlap=timedelta(seconds=settings.overlap_s),
+        reads=frozenset(part for part, told in can.items() if told == "readable"),
+        watched=frozenset(told_channels(config)),
+        settles=bool(settings.closing),
+    )
+
+
+def close_policy(config: Config, settings: ReconciliationSettings) -> ClosePolicy:
+    """By which evidence orders are settled."""
+    return ClosePolicy(closing=settings.closing, watched=frozenset(told_channels(config)))
 
 
 def unshipped_policy(config: Config) -> UnshippedPolicy:
@@ -264,7 +311,14 @@ def payment_reference(settings: FulfilSettings) -> str:
     return fulfil_api(settings).names.get("sale.payment.reference", REFERENCE)
 
 
-def order_policy(settings: FulfilSettings, *, counts_units: bool = False, tells_payments: bool = False) -> Policy:
+def order_policy(
+    settings: FulfilSettings,
+    *,
+    counts_units: bool = False,
+    tells_payments: bool = False,
+    is_read_back: bool = False,
+    settles: bool = False,
+) -> Policy:
     """What orders may ask of the tenant, by what is known of it."""
     known = fulfil_capabilities(settings)
     return Policy(
@@ -273,6 +327,8 @@ def order_policy(settings: FulfilSettings, *, counts_units: bool = False, tells_
         cancels=known.cancel_after_confirm == "accepted",
         counts_units=counts_units,
         tells_payments=tells_payments,
+        is_read_back=is_read_back,
+        settles=settles,
         no_returns="" if known.returns == "readable" else CAUTIOUS.no_returns,
     )
 

@@ -453,3 +453,45 @@ class StockPublished(Event, frozen=True):
     )
     sales_channel: str
     levels: int
+
+
+class DayStated(Event, frozen=True):
+    """It was stated whether every order of a business day is accounted for, or the statement became another one."""
+
+    event = "day.stated"
+    level = "info"
+    metrics = (
+        Counter("seamline_statements_total", "Statements about business days.", ("sales_channel", "verdict")),
+        Counter(
+            "seamline_orders_missing_total",
+            "Orders that statements miss, counted again in each version.",
+            ("sales_channel",),
+            amount="missing",
+        ),
+    )
+    sales_channel: str
+    verdict: str
+    missing: int
+
+
+class SalesProven(Event, frozen=True):
+    """Sales were read back and compared with what they are to be."""
+
+    event = "sales.proven"
+    metrics = (
+        Counter("seamline_sales_compared_total", "Sales that were read back and compared.", amount="sales"),
+        Counter("seamline_sales_differing_total", "Those of them that differed, each time.", amount="differing"),
+    )
+    sales: int
+    differing: int
+
+
+class OrdersClosed(Event, frozen=True):
+    """Orders wait for nothing any more: shipped, told, collected, with the evidence that their gateways declare."""
+
+    event = "orders.closed"
+    metrics = (
+        Counter("seamline_orders_closed_total", "Orders that were settled.", ("sales_channel",), amount="orders"),
+    )
+    sales_channel: str
+    orders: int

@@ -10,7 +10,7 @@ from typing import Any
 from flows.exceptions.kinds import KINDS, NEVER
 from flows.model.candidates import Candidate
 from flows.model.fulfilments import NO_CARRIER
-from flows.rows import AliasRow, CaseRow, FactRow, PatchRow, PauseRow, Story
+from flows.rows import AliasRow, CaseRow, ClosingRow, FactRow, PatchRow, PauseRow, Story
 
 
 def explain(story: Story, now: datetime) -> str:
@@ -20,10 +20,22 @@ def explain(story: Story, now: datetime) -> str:
     if story.order is None and not story.timeline and not missed:
         return _no_order(story, opened, now)
     parts = [_standing(story, opened), *(_case(case, now) for case in opened)]
+    if story.closing is not None and story.order is not None and story.order.sale is not None:
+        parts.append(_closing(story.closing))
     if story.patch is not None:
         parts.insert(1, _patched(story.patch, story.key))
     parts.append("\n".join(["What happened:", *_lines(story.timeline)]))
     return "\n\n".join(parts)
+
+
+def _closing(closing: ClosingRow) -> str:
+    """What it still waits for until it is settled, or since when it is, and by what."""
+    by = f", by {'; '.join(closing.evidence)}" if closing.evidence else ""
+    if closing.settled_at is not None:
+        return f"It is settled since {_time(closing.settled_at)}{by}."
+    if not closing.waits:
+        return "Whether it is settled has not been looked at yet."
+    return f"Until it is settled it waits {', and '.join(closing.waits)}."
 
 
 def _patched(patch: PatchRow, key: str) -> str:
@@ -248,6 +260,11 @@ _TOLD = {
     "fulfilment_sent": "shipment {shipment} was sent to the sales channel",
     "told": "the sales channel says that it knows of shipment {shipment}",
     "shipment_cancelled": "shipment {shipment} was cancelled in Fulfil",
+    "settled": "it is settled, by {by}",
+    "changed_by_hand": "somebody changed its {field} in Fulfil, from {was} to {is}",
+    "sale_differs": "its sale differs in Fulfil ({what}): {found}, and by the order {expected}",
+    "sale_agrees": "its sale agrees again ({what})",
+    "difference_accepted": "a person accepted that its sale differs ({what}, {amount})",
     "patched": "a person patched it, at {fields}",
     "patch_removed": "a person removed its patch",
     "patch_refused": "a patch was not put in: {why}",

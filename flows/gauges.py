@@ -110,6 +110,12 @@ def register_gauges(
         lambda: standing.overdue_oldest_s(),  # noqa: PLW0108 - see above
     )
     gauge(
+        "seamline_orders_unsettled",
+        "Imported orders that are not settled, by what they wait for first; counted every five minutes.",
+        ["sales_channel", "waits_for"],
+        lambda: standing.unsettled(),  # noqa: PLW0108 - see above
+    )
+    gauge(
         "seamline_carriers_coverage",
         "Share of the last 30 days' shipments whose carrier and service were mapped.",
         by_channel,

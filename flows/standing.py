@@ -17,7 +17,8 @@ from runtime.journal.journal import Journal
 
 _EVERY_S = 5.0
 _COVERAGE_EVERY = 60
-"""Every so many looks it is counted how many shipments map, since that reads a month of them."""
+"""Every so many looks it is counted how many shipments map, since that reads a month of them, and what orders wait for
+until they are settled, since that reads all of those."""
 _COVERAGE_US = 30 * 86_400 * 1_000_000
 LATE_US = 900 * 1_000_000
 """What is not told so long after it was seen has missed its objective."""
@@ -41,13 +42,15 @@ class Standing:
         """(kind, owner) -> how many are open, and since when the oldest. Empty before the first look."""
         self._pauses: Sequence[tuple[str, str, Instant, str]] = ()
         """(scope, name, since, by whom)."""
-        self._looks = 0
+        self._looks = self._settling_looks = 0
         self._told_channels = tuple(told)
         self._untold: Mapping[str, tuple[int, Instant | None, int]] = {}
         """Sales channel -> shipments that are not told, since when the oldest, and how many for too long."""
         self._overdue: Mapping[tuple[str, str], tuple[int, Instant]] = {}
         """(sales channel, cause) -> orders that have not left by the time that was promised, and since when."""
         self._coverage: Sequence[tuple[str, float]] = ()
+        self._unsettled: Sequence[tuple[str, str, int]] = ()
+        """(sales channel, what they wait for first) -> orders that are not settled."""
         self._recorded_channels = tuple(recorded)
         self._unrecorded: Mapping[str, tuple[int, Instant | None, Instant | None]] = {}
         """Sales channel -> payments that Fulfil should have and has not, since when the oldest is known, and the oldest
@@ -73,6 +76,9 @@ class Standing:
             known, since = found.get((kind, owner), (0, None))
             found[kind, owner] = known + count, first if since is None else min(since, first)
         self._cases = found
+        if self._settling_looks % _COVERAGE_EVERY == 0:
+            self._unsettled = await self._journal.query("closings_counted")
+        self._settling_looks += 1
         await self._look_at_shipments()
         if self._recorded_channels:
             counted = await self._journal.query("payments_unrecorded")
@@ -143,6 +149,10 @@ class Standing:
         for name, _, _, _, first in self._unposted:
             oldest[name] = min(first, oldest.get(name, now))
         return [([name], max(0.0, (now - first) / 1e6)) for name, first in oldest.items()]
+
+    def unsettled(self) -> list[tuple[Sequence[str], float]]:
+        """Imported orders that are not settled, by sales channel and what they wait for first, where there are any."""
+        return [([name, cause or "a first look"], float(count)) for name, cause, count in self._unsettled]
 
     def overdue(self) -> list[tuple[Sequence[str], float]]:
         """Orders that have not left by the time that was promised, by (sales channel, cause), where there are any."""

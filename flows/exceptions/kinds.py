@@ -15,6 +15,7 @@ import msgspec
 from flows.exceptions.kind import NEVER, Kind, Lever, Owner
 from flows.exceptions.payout_kinds import PAYOUT_KINDS
 from flows.exceptions.posting_kinds import POSTING_KINDS
+from flows.exceptions.proof_kinds import PROOF_KINDS
 
 __all__ = ("KINDS", "NEVER", "ExceptionCase", "Kind", "Lever", "Owner")
 
@@ -531,6 +532,7 @@ KINDS: dict[str, Kind] = {
         ),
         *PAYOUT_KINDS,
         *POSTING_KINDS,
+        *PROOF_KINDS,
         Kind(
             name="step.parked",
             title="A message could not be decided on",
