@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from cyclopts import App, Parameter
 from cyclopts.validators import Number
 
-from flows.cli_parts import CONFIG, AsJson, ConfigPath, NotFound, PlaceInList, Rows, loaded, read_store, story_of
+from flows.cli_parts import CONFIG, AsJson, ConfigPath, PlaceInList, Rows, explain_none, loaded, read_store, story_of
 from flows.screen import print_json, print_table, short, tell_more
 from runtime.clock import SystemClock, to_datetime
 
@@ -54,6 +54,7 @@ def list_shipments(
         )
 
     rows = read_store(config, ask)
+    explain_none(rows, config, sales_channel, part="fulfilments")
     if json:
         print_json(rows[:limit])
     else:
@@ -96,6 +97,7 @@ def list_overdue(
         return await read.overdue(sales_channel=sales_channel, place=after, limit=limit + 1)
 
     rows = read_store(config, ask)
+    explain_none(rows, config, sales_channel)
     if json:
         print_json(rows[:limit])
     else:
@@ -132,13 +134,11 @@ def coverage(
     """
     from flows.model.fulfilments import NO_CARRIER  # noqa: PLC0415
 
-    configured = loaded(config, "sales_channels").sales_channels
-    if sales_channel and sales_channel not in configured:
-        known = ", ".join(sorted(configured))
-        raise NotFound(f"there is no sales channel {sales_channel!r}; the configuration has {known}")
     since = to_datetime(SystemClock().now()) - timedelta(days=days)
     used = read_store(config, lambda read: read.carriers(since))
-    report = covered([row for row in used if sales_channel in ("", row.sales_channel)], configured)
+    used = [row for row in used if sales_channel in ("", row.sales_channel)]
+    explain_none(used, config, sales_channel, part="fulfilments")
+    report = covered(used, loaded(config, "sales_channels").sales_channels)
     if json:
         print_json(report)
         return

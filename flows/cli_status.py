@@ -7,7 +7,7 @@ from typing import Any
 import anyio
 import msgspec
 
-from flows.cli_parts import CONFIG, AsJson, ConfigPath, loaded, read_store
+from flows.cli_parts import CONFIG, AsJson, ConfigPath, loaded_ops_address, read_store
 from flows.screen import harmless, print_json
 from runtime.errors import SeamlineError
 
@@ -22,8 +22,9 @@ def status(*, config: ConfigPath = CONFIG, json: AsJson = False) -> int:
 
     pauses = read_store(config, lambda read: read.pauses())
     paused = [f"{row.name} is paused since {row.since:%Y-%m-%d %H:%MZ} by {row.by}; `{row.resume}`" for row in pauses]
+    ops = loaded_ops_address(config)
     try:
-        said: dict[str, Any] = anyio.run(ask_status, loaded(config, "ops"))
+        said: dict[str, Any] = anyio.run(ask_status, ops)
     except SeamlineError as error:
         waiting = read_store(config, lambda read: read.in_queue())
         said = {"waiting": waiting, "draining_per_s": None, "drain_s": None, "process": None}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -10,7 +11,7 @@ from flows.exceptions.kinds import KINDS, NEVER, Lever
 from flows.model.audit import AuditEntry
 from flows.model.candidates import Candidate
 from flows.model.fulfilments import NO_CARRIER
-from flows.rows import AliasRow, CaseRow, FactRow, PatchRow, PauseRow, Story
+from flows.rows import AliasRow, CaseRow, ClosingRow, FactRow, PatchRow, PauseRow, Story
 from runtime.clock import to_datetime, to_instant
 
 
@@ -21,10 +22,22 @@ def explain(story: Story, now: datetime) -> str:
     if story.order is None and not story.timeline and not missed:
         return _no_order(story, opened, now)
     parts = [_standing(story, opened), *(_case(case, now) for case in opened)]
+    if story.closing is not None and story.order is not None and story.order.sale is not None:
+        parts.append(_closing(story.closing))
     if story.patch is not None:
         parts.insert(1, _patched(story.patch, story.key))
     parts.append("\n".join(["What happened:", *_lines(story)]))
     return "\n\n".join(parts)
+
+
+def _closing(closing: ClosingRow) -> str:
+    """What it still waits for until it is settled, or since when it is, and by what."""
+    by = f", by {'; '.join(closing.evidence)}" if closing.evidence else ""
+    if closing.settled_at is not None:
+        return f"It is settled since {_time(closing.settled_at)}{by}."
+    if not closing.waits:
+        return "Whether it is settled has not been looked at yet."
+    return f"Until it is settled it waits {', and '.join(closing.waits)}."
 
 
 def _patched(patch: PatchRow, key: str) -> str:
@@ -186,28 +199,44 @@ def _levers(levers: Sequence[Lever]) -> str:
     return f"{before} {'After that' if ways else 'It has happened already:'} it can only be put right."
 
 
-def explain_sku(text: str, found: Sequence[Candidate], aliases: Sequence[AliasRow]) -> list[str]:
-    """Whether orders of a SKU can be imported, and if not, what may be meant by it: one sentence a line."""
+def explain_sku(
+    text: str, found: Sequence[Candidate], alias: AliasRow | None = None, meant: Sequence[Candidate] = ()
+) -> list[str]:
+    """Whether orders of a SKU can be imported, and if not, what may be meant by it: one sentence a line.
+
+    `found` are the candidates of the text, `meant` those of the SKU that it is an alias of.
+    """
     exact = [each for each in found if each.how == "exact"]
     sold = [each for each in exact if each.sold]
     if len(sold) == 1:
         return [f"{text!r} is in Fulfil: {_product(sold[0])}. Orders of it can be imported."]
-    lines = [f"{text!r} is not sold in Fulfil: orders of it are held."]
-    if len(sold) > 1:
-        lines = [f"{text!r} is the SKU of {len(sold)} active products in Fulfil: orders of it are held."]
-    lines += [
-        f"{text!r} is an alias of {row.sku!r}, said {row.decided_by} on {_time(row.decided_at)}: {row.reason}."
-        for row in aliases
-        if row.alias == text
-    ]
+    if alias is not None:
+        return _alias(alias, [each for each in meant if each.how == "exact"])
+    lines = [f"{text!r} is {_several_or_none(sold)}: orders of it are held."]
     lines += [f"It is {_product(each)}." for each in exact]
     how = {"alike": "differs only in case or spaces", "barcode": "has it as its barcode", "near": "is one error away"}
     lines += [f"{each.sku!r} {how[each.how]}: {_product(each)}." for each in found if each.how in how]
     if len(lines) == 1:
         lines.append("Nothing in Fulfil is like it.")
-    elif any(each.sold and each.how in how for each in found):
-        lines.append("If one of them is meant: seamline alias add TEXT SKU --reason WHY --dry-run")
+    for sku in dict.fromkeys(each.sku for each in found if each.sold and each.how in how):
+        lines.append(f"If {sku!r} is meant: seamline alias add {shlex.join((text, sku))} --reason WHY --dry-run")
     return lines
+
+
+def _alias(alias: AliasRow, exact: Sequence[Candidate]) -> list[str]:
+    """What an alias stands for, who said so, and whether that can be sold."""
+    said = f"{alias.decided_by} on {_time(alias.decided_at)}: {alias.reason.rstrip('.')}"
+    lines = [f"{alias.alias!r} is an alias of {alias.sku!r}, said {said}."]
+    sold = [each for each in exact if each.sold]
+    if len(sold) == 1:
+        return [*lines, f"That is {_product(sold[0])}. Orders of it are imported as {alias.sku!r}."]
+    lines.append(f"{alias.sku!r} is {_several_or_none(sold)}: orders of either are held.")
+    lines += [f"{alias.sku!r} is {_product(each)}." for each in exact]
+    return [*lines, f"If another SKU is meant: seamline alias add {shlex.quote(alias.alias)} SKU --reason WHY"]
+
+
+def _several_or_none(sold: Sequence[Candidate]) -> str:
+    return f"the SKU of {len(sold)} active products in Fulfil" if sold else "not sold in Fulfil"
 
 
 def _product(each: Candidate) -> str:
@@ -250,7 +279,7 @@ _TOLD = {
     "outcome_unknown": "the answer was lost ({cause})",
     "looked_absent": "looked in Fulfil: it is not there",
     "stale": "an older version arrived late ({version}) and was set aside",
-    "edited_after_import": "the sales channel changed it after the import (version {version})",
+    "edited_after_import": "it was changed after the import (version {version})",
     "cancelled_after_import": "the sales channel cancelled it after the import",
     "on_hold": "{shipments} shipments put on hold in Fulfil",
     "nothing_to_hold": "nothing is left in the warehouse that could be put on hold",
@@ -275,6 +304,11 @@ _TOLD = {
     "fulfilment_sent": "shipment {shipment} was sent to the sales channel",
     "told": "the sales channel says that it knows of shipment {shipment}",
     "shipment_cancelled": "shipment {shipment} was cancelled in Fulfil",
+    "settled": "it is settled, by {by}",
+    "changed_by_hand": "somebody changed its {field} in Fulfil, from {was} to {is}",
+    "sale_differs": "its sale differs in Fulfil ({what}): {found}, and by the order {expected}",
+    "sale_agrees": "its sale agrees again ({what})",
+    "difference_accepted": "a person accepted that its sale differs ({what}, {amount})",
     "patched": "{by} patched it, at {fields}",
     "patch_removed": "{by} removed its patch",
     "patch_refused": "a patch was not put in: {why}",

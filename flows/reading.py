@@ -5,7 +5,7 @@ without one.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
@@ -27,6 +27,7 @@ from flows.rows import (
     CaseRow,
     CauseRow,
     CauseSize,
+    ClosingRow,
     FactRow,
     ListingCheckRow,
     ManifestRow,
@@ -117,6 +118,7 @@ class Reading:
                 PaidOutRow(**dict(zip(PaidOutRow.__struct_fields__, row, strict=True)))
                 for row in await self._query("payout_lines_of_order", key)
             ),
+            closing=next((_closing(row) for row in await self._query("closing_of_order", key)), None),
         )
 
     async def patch(self, key: str) -> bytes | None:
@@ -201,15 +203,15 @@ class Reading:
         """What people decided, in order."""
         return [_audit_entry(row) for row in await self._query("audit", after, limit)]
 
-    async def audited(self, subject: str = "") -> tuple[list[AuditEntry], int | None]:
-        """What people decided (on one subject; '' for all), and the number of the first entry that does not follow from
-        those before it, be it that it is missing; None when the chain is whole.
+    async def audited(self, subjects: Collection[str] = ()) -> tuple[list[AuditEntry], int | None]:
+        """What people decided (on these subjects; none: on all), and the number of the first entry that does not follow
+        from those before it, be it that it is missing; None when the chain is whole.
         """
         known = await self._chain_end()  # first: entries that are written meanwhile follow it
         shown: list[AuditEntry] = []
         end, broken = ChainEnd(), None
         while entries := await self.audit(after=end.seq):
-            shown += [entry for entry in entries if subject in ("", entry.subject)]
+            shown += [entry for entry in entries if not subjects or entry.subject in subjects]
             broken = first_broken(entries, end) if broken is None else broken
             end = entries[-1].end
         if broken is None and end.seq < known.seq:
@@ -355,11 +357,13 @@ def _undecided(key: str, received: Instant) -> OrderRow:
 
 
 def _order(row: Sequence[Any]) -> OrderRow:
-    key, sales_channel, order_id, reference, state, proof, amount, currency, placed, sale, number, changed, ships = row
+    key, sales_channel, order_id, reference, state, proof, amount, currency, placed, sale, number, changed, *rest = row
+    ships, settled = rest
     return OrderRow(
         key=key, sales_channel=sales_channel, order_id=order_id, reference=reference, state=state, proof=proof,
         amount=amount, currency=currency, placed_at=_moment(placed), sale=sale, sale_number=number,
         changed_at=to_datetime(changed), shipping=ships or "",
+        settled_at=_moment(settled),
     )  # fmt: skip
 
 
@@ -408,3 +412,12 @@ def _fact(row: Sequence[Any]) -> FactRow:
         id=id_, actor=actor, kind=kind, began_at=to_datetime(began), ended_at=to_datetime(ended),
         values=msgspec.json.decode(values),
     )  # fmt: skip
+
+
+def _closing(row: Sequence[Any]) -> ClosingRow:
+    waits, settled_at, evidence = row
+    return ClosingRow(
+        waits=msgspec.json.decode(waits, type=tuple[str, ...]),
+        settled_at=None if settled_at is None else to_datetime(Instant(settled_at)),
+        evidence=msgspec.json.decode(evidence, type=tuple[str, ...]),
+    )

@@ -123,4 +123,4 @@ def test_coverage_is_of_one_sales_channel_where_one_is_named(
     assert seamline(*beside("carriers", "coverage")).out == said.out
     assert seamline(*beside("carriers", "coverage", "marketplace")).rows == []
     unknown = seamline(*beside("carriers", "coverage", "europe"))
-    assert (unknown.status, "no sales channel 'europe'; the configuration has" in unknown.err) == (1, True)
+    assert (unknown.status, "no sales channel 'europe'; there are" in unknown.err) == (1, True)

@@ -52,6 +52,7 @@ async def test_what_waits_is_told_while_the_process_runs_and_when_it_is_gone(
         metrics = await at.ops("/metrics")
         assert "seamline_orders_waiting 3.0" in metrics
         assert "seamline_orders_drain_seconds 0.006" in metrics
+    (tmp_path / "control.key").unlink()  # whoever only asks needs none
     status, said = await typed(capfd, tmp_path)
     first, second, third = said.splitlines()
     assert status == 1

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from pathlib import Path
+from typing import cast
 
+import aiohttp
 import msgspec
 import pytest
 
 from flows.demo.hub import ChannelBooks, ChannelLevel, Deliveries, HubBooks, LevelsTaken, NoticesTaken
+from flows.demo.keys import Keys
 from flows.demo.observer import Books, Creates, Fault, Finding, Warehouse
 from flows.demo.parcels import Told
 from flows.demo.scrape import Metrics
-from flows.demo.screen import show_summary
+from flows.demo.screen import show_addresses, show_summary
 from flows.demo.shelves import Oversold
 from flows.demo.stories import day
 from flows.demo.summary import Asked, Pace, Summary, Waiting, pace, summarised, waiting
-from flows.demo.world import Stopped
+from flows.demo.world import Stopped, World
 
 _TEXT = """\
 # TYPE wait_seconds histogram
@@ -161,6 +165,8 @@ def test_the_table_says_in_words_what_happened(capsys: pytest.CaptureFixture[str
         "api.unavailable, for sre: 1 order, no amount",
         "7 acknowledged; 2 times one came again",
         "7 x 201, 1 x 503, 3 answers lost",
+        "2 applied, 0 repeated with the same bytes, 0 with those of an edit",
+        "while the ERP throttles, fails and loses answers",
         "4, settled by 1 look-ups; 1 answers were lost after the sale was made",
         "11 levels published in 5 starts of flows, 1 of them possible repeats; 2 figures compared",
         "told 5, untold 0, held 2 (carrier not mapped), 1 of orders that were cancelled there; 4 proven told; 3 starts",
@@ -170,6 +176,23 @@ def test_the_table_says_in_words_what_happened(capsys: pytest.CaptureFixture[str
         "nothing lost, nothing doubled, every figure right",
     ):
         assert words in shown, words
+
+
+def test_what_is_kept_up_says_its_verdict_last_and_what_becomes_of_the_store(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """The addresses stand below the table, so the verdict stands below the addresses; a bad day's store is left."""
+    keys = Keys(intake="", control="", fulfil="", patchworks="", webhook="")
+    world = World(cast("aiohttp.ClientSession", None), Path("store"), keys)
+    bad = msgspec.structs.replace(_summary(), findings=(Finding(Fault.LOST, "web/1", "gone"),))
+    for summary, store, verdict in (
+        (_summary(), "deletes the logs and the store", "nothing lost, nothing doubled, every figure right"),
+        (bad, "leaves the logs and the store", "1 finding"),
+    ):
+        show_addresses(world, summary)
+        *_, end, last = capsys.readouterr().err.splitlines()
+        assert end.endswith(f"{store}.")
+        assert last == f"observer: {verdict}"
 
 
 def test_a_day_is_good_only_without_any_trouble() -> None:

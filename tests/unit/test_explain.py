@@ -225,7 +225,7 @@ def test_an_order_that_nobody_has_delivered_is_not_made_up() -> None:
             "could not be decided on (ValueError), a defect of ours: set aside until a restart",
         ),
         (fact("tried_again"), "what was set aside is tried again after a restart"),
-        (fact("edited_after_import", version="3"), "the sales channel changed it after the import (version 3)"),
+        (fact("edited_after_import", version="3"), "it was changed after the import (version 3)"),
         (fact("sale_moved", sale=3), "sale moved (sale 3)"),
         (fact("cancelled_before_import"), "cancelled before import"),
         (
