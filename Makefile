@@ -3,7 +3,6 @@
 
 PYTHON3 ?= python3
 UV      ?= uv
-N       ?= 200
 
 # Compiled modules are kept, whatever the environment says: tests start the product a hundred times.
 export PYTHONDONTWRITEBYTECODE =
@@ -11,6 +10,7 @@ export PYTHONDONTWRITEBYTECODE =
 VENV   := .venv
 PYTHON := $(VENV)/bin/python
 READY  := $(VENV)/ready
+SPREAD := --numprocesses auto --maxprocesses 4 --dist loadscope --no-loadscope-reorder
 LOCK   := $(UV) pip compile --quiet --universal --python-version 3.11 \
           --generate-hashes --no-header --no-annotate --no-emit-index-url
 
@@ -31,25 +31,25 @@ $(READY): requirements/dev.txt pyproject.toml
 	@touch $@
 
 test: $(READY) ## Everything but the measurements and the long crash runs; minutes
-	$(PYTHON) -m pytest --numprocesses auto --maxprocesses 4 --dist loadscope --no-loadscope-reorder
+	$(PYTHON) -m pytest $(SPREAD)
 
-check: $(READY) ## Format, lint, types, layers and the quick tests; under a minute
+check: $(READY) ## Format, lint, types, layers and the tests that start nothing; about two minutes
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/mypy
 	$(VENV)/bin/lint-imports --config .importlinter --no-logo
-	$(PYTHON) -m pytest -q tests/architecture tests/unit
+	$(PYTHON) -m pytest -q $(SPREAD) tests/architecture tests/unit
 
-demo: $(READY) ## A seeded day between the sandbox and Seamline, judged by an observer
-	$(PYTHON) -m flows.cli demo
+demo: $(READY) ## A seeded day, judged by an observer; N=100 orders (default 2000), KEEP=1 stays up afterwards
+	$(PYTHON) -m flows.cli demo $(if $(N),--orders $(N))
 
 bench: $(READY) ## Seamline beside its floor, on this machine; what an order costs in each format
 	$(PYTHON) -m tests.benchmarks.bench
 	$(PYTHON) -m tests.benchmarks.formats
 	$(PYTHON) -m tests.benchmarks.payouts
 
-crash: $(READY) ## Kill the real process N times (make crash N=200) and count what the outside saw
-	SEAMLINE_CRASH_RUNS=$(N) $(PYTHON) -m pytest -m "slow or not slow" --timeout=3600 tests/crash
+crash: $(READY) ## Kill the real process N=200 times (the default) and count what the outside saw
+	SEAMLINE_CRASH_RUNS=$(or $(N),200) $(PYTHON) -m pytest -m "slow or not slow" --timeout=3600 tests/crash
 
 lock: ## Renew requirements/*.txt from pyproject.toml (needs uv)
 	$(LOCK) --upgrade pyproject.toml requirements/build.in --output-file requirements/run.txt

@@ -8,6 +8,8 @@ from datetime import timedelta
 from functools import partial
 from typing import Any
 
+import msgspec
+
 from connectors.contract import Identification
 from connectors.patchworks.items import Items
 from connectors.patchworks.replies import Replies
@@ -23,6 +25,8 @@ from flows.desk import Desk
 from flows.flow_starts import FlowStartsActor
 from flows.formats import FORMATS
 from flows.fulfilment_watcher import FulfilmentWatcher, OrderFulfilments, WatchPolicy
+from flows.ledger import Ledger, PostingMapper
+from flows.ledger import Rules as PostingRules
 from flows.listings import Listings
 from flows.manifests import Manifests
 from flows.missing_orders import MissingOrders
@@ -31,6 +35,7 @@ from flows.model.fulfilments import FulfilmentSettings
 from flows.model.on_demand import OnDemandSettings
 from flows.model.outgoing import FlowTarget, What
 from flows.model.payments import PaymentSettings
+from flows.model.posting_matrix import PostingSettings
 from flows.model.reconciliation import ReconciliationSettings
 from flows.model.stock import StockSettings, place_of
 from flows.order_importer import CAUTIOUS, RESENDS_MAX, OrderImporter, Policy
@@ -64,7 +69,7 @@ from flows.stock_unsettled import Unsettled
 from flows.unshipped import Unshipped, UnshippedPolicy
 from runtime.actor import Actor
 from runtime.channel import BULK, LIVE
-from runtime.delivery import Delivery, Receipt
+from runtime.delivery import Delivery, Receipt, digest
 from runtime.engine import Engine, Outside
 from runtime.journal.journal import Journal
 from runtime.schedule import Interval
@@ -104,8 +109,16 @@ def engine_of(
         AuditLog(journal, emit),
         CauseReleases(journal),
         Desk(emit),
-        PayoutImporter(journal, emit, {name: each.tariffs for name, each in config.sales_channels.items()}),
+        PayoutImporter(
+            journal,
+            emit,
+            {name: each.tariffs for name, each in config.sales_channels.items()},
+            tells_postings=config.postings is not None,
+        ),
     ]
+    if config.postings is not None:
+        actors.append(PostingMapper(config.postings, journal, emit))
+        actors.append(Ledger(posting_rules(config.fulfil, config.postings), journal, emit))
 
     async def accept(deliveries: Sequence[Delivery], priority: int = LIVE) -> Sequence[Receipt]:
         return await engine.accept(deliveries, ORDER_IMPORTER, priority)
@@ -281,6 +294,14 @@ def payment_rules(config: Config, settings: PaymentSettings) -> dict[str, Record
     }
 
 
+def posting_rules(settings: FulfilSettings, postings: PostingSettings) -> PostingRules:
+    """What the ledger goes by, as far as it is known of the tenant."""
+    unable = "" if fulfil_capabilities(settings).ledger == "readable" else _LEDGER_UNKNOWN
+    matrix = digest(msgspec.json.encode(postings)).hex()
+    return PostingRules(settings=postings, unable=unable, matrix=matrix)
+
+
+_LEDGER_UNKNOWN = "what this tenant does with its ledger is not known (`seamline probe fulfil`)"
 _PAYMENTS_UNKNOWN = "what this tenant does with payments is not known (`seamline probe fulfil`)"
 REFERENCE = "reference"
 

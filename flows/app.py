@@ -59,6 +59,7 @@ from flows.manifests import PageReceived
 from flows.manifests import key_of as manifest_key_of
 from flows.model.messages import AUDIT_LOG, MISSING_ORDERS
 from flows.model.outgoing import FLOW_STARTS
+from flows.model.postings import LEDGER, POSTING_MAPPER
 from flows.model.reconciliation import SALE_CHECKS
 from flows.model.runs import RUN_FOLLOWER
 from flows.model.schema import ORDERS
@@ -127,6 +128,7 @@ _GC_THRESHOLDS = (50_000, 20, 50)
 _RELEASING = (
     *(ORDER_IMPORTER, RUN_RECOVERY, ORDER_POLL, MANIFESTS, MISSING_ORDERS, LISTINGS, FLOW_STARTS),
     *(CUSTOMERS, STOCK_DRIFT, FULFILMENT_WATCHER, ORDER_FULFILMENTS, PAYMENT_MAPPER, PAYMENT_RECORDER, PAYOUT_IMPORTER),
+    LEDGER,
     SALE_CHECKS,
 )
 """Actors with something that a person can have decided on again, the one that comes first for a key."""
@@ -148,7 +150,8 @@ class App:
         self.config, self.journal, self.engine, self.telemetry = config, journal, engine, telemetry
         self.index, self.forecast = index, forecast
         recorded = config.sales_channels if config.payments is not None else ()
-        self.standing = Standing(journal, told_channels(config), recorded)
+        posted = config.sales_channels if config.postings is not None else ()
+        self.standing = Standing(journal, told_channels(config), recorded, posted)
         self.stock_standing = StockStanding(list(stock_settings(config)), journal)
         unsettled = Unsettled(config.sales_channels, index, journal)
         self.stock_pull = StockPull(locations_of(stock_settings(config)), unsettled, journal)
@@ -227,6 +230,7 @@ class App:
             raise SeamlineError(f"there is no {called} {name!r}; there are {', '.join(sorted(known))}")
         await (self.engine.pause if command == "pause" else self.engine.resume)(scope, name, "operator")
         await self.standing.look()
+        await self.forecast.look()
         return f"{name} is {'paused' if command == 'pause' else 'going on'}"
 
     async def _ask_of_order(self, command: str, parameters: Mapping[str, str]) -> str:
@@ -303,7 +307,7 @@ def telemetry_of(config: Config, clock: Clock) -> Telemetry:
                 ),
                 *(RUN_RECOVERY, ORDER_POLL, MANIFESTS, MISSING_ORDERS, BACKFILL, LISTINGS),
                 *(FLOW_STARTS, RUN_FOLLOWER, FULFILMENT_WATCHER, ORDER_FULFILMENTS),
-                *(PAYMENT_MAPPER, PAYMENT_RECORDER, PAYOUT_IMPORTER),
+                *(PAYMENT_MAPPER, PAYMENT_RECORDER, PAYOUT_IMPORTER, POSTING_MAPPER, LEDGER),
                 *(STATEMENTS, RECONCILER, SALE_CHECKS, CLOSING),
                 *(STOCK_MOVES, STOCK_READER, STOCK_SIGHTINGS, STOCK_PUBLISHER, STOCK_BACKLOG, STOCK_DRIFT),
             ),
@@ -339,6 +343,7 @@ async def composed(config: Config, clock: Clock, telemetry: Telemetry) -> AsyncI
         forecast = Forecast(journal, ORDER_IMPORTER, outsides[0])
         stock_pulse = Pulse(apart_s=_STOCK_APART_S)
         engine = engine_of(config, journal, catalogue, outsides, forecast.counting(emit), stock_pulse)
+        forecast.asks(lambda: engine.lanes[outsides[0].api.name].unknown_count)
         app = App(config, journal, engine, catalogue.index, forecast, telemetry)
         register_gauges(telemetry.register_gauge, engine, app.standing, forecast, app.stock_standing)
         supervisor = Supervisor(

@@ -26,6 +26,7 @@ from flows.cli_parts import (
     PlaceInList,
     Rows,
     control,
+    explain_none,
     loaded,
     read_store,
     story_of,
@@ -312,6 +313,7 @@ def list_orders(
         config,
         lambda read: read.orders(state=state or "", sales_channel=sales_channel, before=before, limit=limit + 1),
     )
+    explain_none(rows, config, sales_channel)
     if json:
         print_json(rows[:limit])
     else:

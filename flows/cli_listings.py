@@ -8,9 +8,9 @@ from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
 
-from flows.cli_parts import CONFIG, AsJson, ConfigPath, NotFound, Rows, read_store
+from flows.cli_parts import CONFIG, AsJson, ConfigPath, NotFound, Rows, explain_none, read_store
 from flows.pages import NamedPlace, named_place_in
-from flows.screen import print_csv, print_json, print_table, short, tell_more
+from flows.screen import print_csv, print_json, print_table, short, tell_cut, tell_more
 
 Cause = Literal["no-sku", "unknown", "gone", "inactive", "unsellable", "ambiguous", "barcode", "price"]
 AsCsv = Annotated[bool, Parameter(name="--csv", help="Comma-separated values, for a spreadsheet.", negative="")]
@@ -54,9 +54,10 @@ def listings(
         Only those behind this one in the list: the cause and the listing's id, as the last line of a page names them.
     """
     if checks or not sales_channel:
-        _print_checks(
-            read_store(config, lambda read: read.listing_checks(sales_channel=sales_channel, limit=limit)), json
-        )
+        made = read_store(config, lambda read: read.listing_checks(sales_channel=sales_channel, limit=limit + 1))
+        explain_none(made, config, sales_channel)
+        tell_cut(made, limit)
+        _print_checks(made[:limit], json)
         return
     rows = _mismatches(config, sales_channel, cause or "", after, limit + 1)
     shown = [(row.cause, row.listing, row.sku, row.title, row.listed, row.expected) for row in rows[:limit]]
@@ -81,6 +82,7 @@ def _mismatches(config: Path, sales_channel: str, cause: str, after: NamedPlace 
 
     was_checked, found = read_store(config, ask)
     if not was_checked:
+        explain_none((), config, sales_channel)
         raise NotFound(
             f"no complete list of what {sales_channel!r} offers has been checked; `seamline listings` shows what came"
         )

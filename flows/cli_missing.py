@@ -10,9 +10,9 @@ import anyio
 import msgspec
 from cyclopts import App, Parameter
 
-from flows.cli_parts import CONFIG, INSTANT, AsJson, ConfigPath, NotFound, Rows, loaded, read_store
+from flows.cli_parts import CONFIG, INSTANT, AsJson, ConfigPath, NotFound, Rows, explain_none, loaded, read_store
 from flows.pages import Place
-from flows.screen import harmless, print_json, print_table, short
+from flows.screen import harmless, print_json, print_table, short, tell_cut
 from runtime.clock import SystemClock
 
 manifests = App(name="manifests", help="What sales channels say they have, against what was received.")
@@ -79,7 +79,10 @@ def list_manifests(
     sales_channel
         Only those of one sales channel.
     """
-    rows = read_store(config, lambda read: read.manifests(sales_channel=sales_channel, limit=limit))
+    rows = read_store(config, lambda read: read.manifests(sales_channel=sales_channel, limit=limit + 1))
+    explain_none(rows, config, sales_channel)
+    tell_cut(rows, limit)
+    rows = rows[:limit]
     if json:
         print_json(rows)
         return

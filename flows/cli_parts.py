@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import getpass
 import shlex
-from collections.abc import Iterable
+import sys
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -14,7 +15,7 @@ from cyclopts import Parameter
 from cyclopts.validators import Number
 
 from flows.pages import Place, place_in
-from flows.screen import harmless, pairs, print_json, print_table, short
+from flows.screen import csv_rows, harmless, pairs, print_json, print_table, short
 from runtime.clock import to_datetime
 from runtime.errors import SeamlineError
 
@@ -35,6 +36,7 @@ OrderName = Annotated[
 ]
 Reason = Annotated[str, Parameter(help="Why, for whoever looks at it in a year. It stays on record.")]
 Who = Annotated[str, Parameter(help="Who decides; by default whoever is logged in here.")]
+CsvFile = Annotated[Path | None, Parameter(name="--csv", allow_leading_hyphen=True)]
 DryRun = Annotated[bool, Parameter(name="--dry-run", help="Only say what would follow.", negative="")]
 
 
@@ -46,11 +48,26 @@ def loaded(config: Path, section: Section) -> Any:
     from flows.config import Config  # noqa: PLC0415
     from runtime.config import load  # noqa: PLC0415
 
+    return load(config, _narrowed(Config, {section}))
+
+
+def loaded_ops_address(config: Path) -> Any:
+    """The configuration with `ops.host` and `ops.port` alone: asking the process how it stands needs no key."""
+    from flows.config import Config, OpsSettings  # noqa: PLC0415
+    from runtime.config import load  # noqa: PLC0415
+
+    return load(config, _narrowed(Config, {"ops"}, ops=_narrowed(OpsSettings, {"host", "port"})))
+
+
+def _narrowed(kind: type[msgspec.Struct], looked_at: Collection[str], **types: Any) -> type[msgspec.Struct]:
+    """A struct in which only these fields are converted (to another of `types`, where there is one)."""
     fields: Iterable[Any] = (
-        (field.name, field.type, _default_of(field)) if field.name == section else (field.name, Any, None)
-        for field in msgspec.structs.fields(Config)
+        (field.name, types.get(field.name, field.type), _default_of(field))
+        if field.name in looked_at
+        else (field.name, Any, None)
+        for field in msgspec.structs.fields(kind)
     )
-    return load(config, msgspec.defstruct("Config", fields, kw_only=True, frozen=True))
+    return msgspec.defstruct(kind.__name__, fields, kw_only=True, frozen=True)
 
 
 def _default_of(field: Any) -> Any:
@@ -70,6 +87,31 @@ def read_store(config: Path, question: Any) -> Any:
             return await question(read)
 
     return anyio.run(ask)
+
+
+UNCONFIGURED = {
+    "stock": "no sales channel has its stock published; see [sales_channels.<name>.stock]",
+    "fulfilments": "no sales channel is told what was shipped; see [sales_channels.<name>.fulfilments]",
+}
+"""What to say instead of an empty list, by the part of a sales channel's settings that nothing is done without."""
+
+
+def explain_none(rows: Collection[Any], config: Path, sales_channel: str = "", *, part: str = "") -> None:
+    """Raise NotFound when a list is empty for another reason than that there is nothing: there is no such sales channel
+    (one that was taken out of the configuration still has what is kept of it), or none of them has this `part`.
+    """
+    if rows or not (sales_channel or part):
+        return
+    channels = loaded(config, "sales_channels").sales_channels
+    if sales_channel and sales_channel not in channels:
+        raise no_sales_channel(sales_channel, channels)
+    if part and all(getattr(each, part) is None for each in channels.values()):
+        raise NotFound(UNCONFIGURED[part])
+
+
+def no_sales_channel(name: str, channels: Collection[str]) -> NotFound:
+    """That there is no sales channel of this name, and which there are."""
+    return NotFound(f"there is no sales channel {harmless(name)!r}; there are {', '.join(sorted(channels))}")
 
 
 def story_of(config: Path, order: str, command: str) -> Any:
@@ -107,9 +149,32 @@ def control(config: Path, command: str, *, json: bool = False, **parameters: str
         print(harmless(said))
 
 
+def write_csv(path: Path, head: tuple[str, ...], rows: list[tuple[Any, ...]]) -> None:
+    """A table that a spreadsheet opens and never obeys; amounts stay the exact decimals that they are."""
+    if str(path) == "-":
+        csv_rows(sys.stdout, head, rows)
+        return
+    try:
+        with path.open("w", encoding="utf-8", newline="") as file:
+            csv_rows(file, head, rows)
+    except OSError as error:
+        raise SeamlineError(f"{path} cannot be written ({error.strerror})") from None
+    print(f"{path}: {len(rows)} rows", file=sys.stderr)
+
+
 def print_audit(config: Path, *, subject: str = "", json: bool) -> None:
-    """The chain of what people decided, as it is kept; raises SeamlineError when it does not hold together."""
-    entries, broken = read_store(config, lambda read: read.audited(subject))
+    """The chain of what people decided (on one subject; an order by any of its names), as it is kept.
+
+    Raises SeamlineError when it does not hold together, NotFound for a subject that nobody decided on and no order has.
+    """
+
+    async def ask(read: Any) -> tuple[list[Any], int | None, list[str]]:
+        orders = await read.find(subject) if subject else []
+        return *await read.audited({subject, *orders} if subject else ()), orders
+
+    entries, broken, orders = read_store(config, ask)
+    if subject and not entries and not orders and broken is None:
+        raise NotFound(f"nobody decided anything on {harmless(subject)!r}, and no order is known as that")
     if json:
         print_json(entries)
     else:

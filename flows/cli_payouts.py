@@ -13,14 +13,25 @@ import anyio
 import msgspec
 from cyclopts import App, Parameter
 
-from flows.cli_parts import CONFIG, AsJson, ConfigPath, NotFound, Rows, loaded, read_store
-from flows.screen import csv_rows, harmless, print_json, print_table
+from flows.cli_parts import (
+    CONFIG,
+    AsJson,
+    ConfigPath,
+    CsvFile,
+    NotFound,
+    Rows,
+    explain_none,
+    loaded,
+    no_sales_channel,
+    read_store,
+    write_csv,
+)
+from flows.screen import harmless, print_json, print_table, tell_cut
 from runtime.errors import SeamlineError, Stop
 
 payouts = App(name="payouts", help="What payment providers have paid out, proven, and tied to orders.")
 
 Verdict = Literal["proven", "contradicted", "unproven"]
-CsvFile = Annotated[Path | None, Parameter(name="--csv", allow_leading_hyphen=True)]
 Flag = Annotated[bool, Parameter(negative="")]
 
 
@@ -52,7 +63,8 @@ def import_payouts(
     """Import a file of payouts: whole, or not at all. The same file again, or one that overlaps, changes nothing.
 
     Exit status 0 when every payout in it ties, or has nothing to be compared with; 1 when one does not tie or has
-    something unexplained; 65 when the file is refused, with the place in it; 66 when it cannot be read.
+    something unexplained; 65 when the file is refused, with the place in it, or is of no known format; 66 when it
+    cannot be read.
 
     Parameters
     ----------
@@ -77,8 +89,7 @@ def import_payouts(
 
     channels = loaded(config, "sales_channels").sales_channels
     if sales_channel not in channels:
-        there = ", ".join(sorted(channels))
-        raise NotFound(f"there is no sales channel {sales_channel!r}; there are {there}")
+        raise no_sales_channel(sales_channel, channels)
     if not file.is_file():
         raise FileMissing(f"{file} is no file that can be read")
     bank, zone = _amount(bank_amount), _zone(time_zone)
@@ -173,10 +184,13 @@ def list_payouts(
 
     rows = read_store(
         config,
-        lambda read: payouts_listed(read, sales_channel=sales_channel, verdict=verdict or "", limit=limit),
+        lambda read: payouts_listed(read, sales_channel=sales_channel, verdict=verdict or "", limit=limit + 1),
     )
+    explain_none(rows, config, sales_channel)
+    tell_cut(rows, limit)
+    rows = rows[:limit]
     if csv is not None:
-        _write_csv(csv, _PAYOUT_HEAD, [_payout_cells(row) for row in rows])
+        write_csv(csv, _PAYOUT_HEAD, [_payout_cells(row) for row in rows])
     elif json:
         print_json(rows)
     else:
@@ -265,7 +279,7 @@ def show(
     if len(found) > 1:
         raise NotFound(f"{payout!r} may be {', '.join(harmless(row.key) for row in found)}; say which")
     if csv is not None:
-        _write_csv(csv, _LINE_HEAD, [_line_cells(found[0].payout, row) for row in wanted])
+        write_csv(csv, _LINE_HEAD, [_line_cells(found[0].payout, row) for row in wanted])
     elif json:
         shown = {"lines_listed": wanted} if lines else {}
         print_json({**msgspec.structs.asdict(found[0]), "cases": cases, **shown})
@@ -283,16 +297,3 @@ def _print_payout(row: Any, cases: list[Any]) -> None:
     for case in cases:
         until = "open" if case.closed_at is None else f"closed, {case.closed_how}"
         print(harmless(f"{case.kind} ({case.owner}, {until}): {case.sentence}"))
-
-
-def _write_csv(path: Path, head: tuple[str, ...], rows: list[tuple[Any, ...]]) -> None:
-    """A table that a spreadsheet opens and never obeys; amounts stay the exact decimals that they are."""
-    if str(path) == "-":
-        csv_rows(sys.stdout, head, rows)
-        return
-    try:
-        with path.open("w", encoding="utf-8", newline="") as file:
-            csv_rows(file, head, rows)
-    except OSError as error:
-        raise SeamlineError(f"{path} cannot be written ({error.strerror})") from None
-    print(f"{path}: {len(rows)} rows", file=sys.stderr)

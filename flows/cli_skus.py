@@ -22,13 +22,14 @@ def explain_sku(text: SkuText, *, config: ConfigPath = CONFIG, json: AsJson = Fa
     from flows.explain import explain_sku as explained  # noqa: PLC0415
 
     async def ask(read: Any) -> Any:
-        return await read.candidates(text), await read.aliases()
+        alias = next((each for each in await read.aliases() if each.alias == text), None)
+        return await read.candidates(text), alias, () if alias is None else await read.candidates(alias.sku)
 
-    found, aliases = read_store(config, ask)
+    found, alias, meant = read_store(config, ask)
     if json:
-        print_json({"sku": text, "candidates": found, "alias": [each for each in aliases if each.alias == text]})
+        print_json({"sku": text, "candidates": found, "alias": [] if alias is None else [alias]})
     else:
-        print("\n".join(map(harmless, explained(text, found, aliases))))
+        print("\n".join(map(harmless, explained(text, found, alias, meant))))
 
 
 @alias.command(name="list")

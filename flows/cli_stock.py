@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import Annotated, Any, Literal
 
 from cyclopts import App, Parameter
 
-from flows.cli_parts import CONFIG, AsJson, ConfigPath, NotFound, Rows, loaded, read_store
-from flows.screen import harmless, print_json, print_table, short
+from flows.cli_parts import (
+    CONFIG,
+    UNCONFIGURED,
+    AsJson,
+    ConfigPath,
+    NotFound,
+    PlaceInList,
+    Rows,
+    explain_none,
+    loaded,
+    read_store,
+)
+from flows.screen import harmless, print_json, print_table, short, tell_cut, tell_more
 
 stock = App(name="stock", help="What sales channels are told that they may sell, and what they show.")
 
@@ -24,7 +36,7 @@ def show(sku: SkuText, *, config: ConfigPath = CONFIG, json: AsJson = False) -> 
     channels = loaded(config, "sales_channels").sales_channels
     settings = {name: each.stock for name, each in channels.items() if each.stock is not None}
     if not settings:
-        raise NotFound("no sales channel has its stock published; see [sales_channels.<name>.stock]")
+        raise NotFound(UNCONFIGURED["stock"])
     bundles = {name: channels[name].bundles for name in settings}
 
     async def ask(read: Any) -> Any:
@@ -103,6 +115,7 @@ def list_levels(
     *,
     waiting: Flag = False,
     refused: Flag = False,
+    after: PlaceInList = None,
     limit: Rows = 200,
     config: ConfigPath = CONFIG,
     json: AsJson = False,
@@ -117,24 +130,32 @@ def list_levels(
         Only what was not sent yet.
     refused
         Only what its flow fails with.
+    after
+        Only those behind this one in the list: INSTANT@SALES_CHANNEL/SKU, as the last line of a page names it.
     """
     from flows.reading_stock import stock_listed  # noqa: PLC0415
 
-    rows = read_store(
-        config,
-        lambda read: stock_listed(read, sales_channel=sales_channel, waiting=waiting, refused=refused, limit=limit),
-    )
+    async def ask(read: Any) -> Any:
+        return await stock_listed(
+            read, sales_channel=sales_channel, waiting=waiting, refused=refused, after=after, limit=limit + 1
+        )
+
+    rows = read_store(config, ask)
+    explain_none(rows, config, sales_channel, part="stock")
     if json:
-        print_json(rows)
-        return
-    print_table(
-        ("changed", "sales channel", "SKU", "told", "in truth", "sequence", "what became of it"),
-        [
-            (short(row.changed_at), row.sales_channel, row.sku, row.figure, row.truth, row.sequence, row.fate)
-            for row in rows
-        ],
-        empty="nothing like that",
-    )
+        print_json(rows[:limit])
+    else:
+        print_table(
+            ("changed", "sales channel", "SKU", "told", "in truth", "sequence", "what became of it"),
+            [
+                (short(row.changed_at), row.sales_channel, row.sku, row.figure, row.truth, row.sequence, row.fate)
+                for row in rows[:limit]
+            ],
+            empty="nothing like that" if waiting or refused or after else "nothing was published yet",
+        )
+    words = [sales_channel, "--waiting" if waiting else "", "--refused" if refused else ""]
+    command = f"seamline stock list {shlex.join(filter(None, words))}".rstrip()
+    tell_more(command, {"--limit": limit, "--config": config}, "--after", rows, limit, json=json)
 
 
 @stock.command
@@ -158,10 +179,12 @@ def drift(
     from flows.reading_stock import drift_listed  # noqa: PLC0415
 
     rows = read_store(
-        config, lambda read: drift_listed(read, sales_channel=sales_channel, cause=cause or "", limit=limit)
+        config, lambda read: drift_listed(read, sales_channel=sales_channel, cause=cause or "", limit=limit + 1)
     )
+    explain_none(rows, config, sales_channel, part="stock")
+    tell_cut(rows, limit)
     if json:
-        print_json(rows)
+        print_json(rows[:limit])
         return
     print_table(
         ("sales channel", "cause", "SKU", "shows", "was told", "should be", "units", "since", "corrected"),
@@ -171,7 +194,7 @@ def drift(
                 *("nothing" if row.published is None else row.published, "?" if row.expected is None else row.expected),
                 *(row.units, short(row.since), row.corrections),
             )
-            for row in rows
+            for row in rows[:limit]
         ],
         empty="every level that was reported is as it was told",
     )

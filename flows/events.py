@@ -75,6 +75,41 @@ class PaymentCalls(Event, frozen=True):
     calls: int
 
 
+class PostingsDue(Event, frozen=True):
+    """Something of a payout is due to be posted."""
+
+    event = "postings.due"
+    metrics = (
+        Counter(
+            "seamline_postings_due_total",
+            "Postings that followed from payouts, corrections among them.",
+            ("sales_channel",),
+            amount="postings",
+        ),
+    )
+    sales_channel: str
+    postings: int
+    key: Key
+
+
+class PostingBatchPosted(Event, frozen=True):
+    """A batch is in the ledger."""
+
+    event = "postings.posted"
+    level = "info"
+    metrics = (Counter("seamline_posting_batches_total", "Batches that are in the ledger.", ("sales_channel",)),)
+    sales_channel: str
+    key: Key
+
+
+class PostingCalls(Event, frozen=True):
+    """Calls to Fulfil were begun that post, or read what the ledger has."""
+
+    event = "postings.calls"
+    metrics = (Counter("seamline_posting_calls_total", "Calls to Fulfil for postings.", amount="calls"),)
+    calls: int
+
+
 class CaseOpened(Event, frozen=True):
     """An exception began, and waits for its owner."""
 

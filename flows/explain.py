@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from flows.exceptions.kinds import KINDS, NEVER
 from flows.model.candidates import Candidate
+from flows.model.fulfilments import NO_CARRIER
 from flows.rows import AliasRow, CaseRow, ClosingRow, FactRow, PatchRow, PauseRow, Story
 
 
@@ -74,9 +76,10 @@ def _standing(story: Story, opened: Sequence[CaseRow]) -> str:
     name = f"Order {order.reference} of {order.sales_channel}{amount}"
     match order.state:
         case "imported":
-            rest = "" if asks else f" {_SHIPPING.get(order.shipping, _SHIPPING[''])}"
+            far, rest = _SHIPPING.get(order.shipping, _SHIPPING[""])
             sale = order.sale_number or order.sale
-            return f"{name} is in Fulfil as sale {sale}. Its figures are {order.proof}.{rest}"
+            shown = " ".join(filter(None, (far, "" if asks else rest)))
+            return f"{name} is in Fulfil as sale {sale}. Its figures are {order.proof}. {shown}".rstrip()
         case "held":
             return f"{name} is held: it is stored whole, and nothing of it is in Fulfil."
         case "waiting":
@@ -108,12 +111,15 @@ def _standing(story: Story, opened: Sequence[CaseRow]) -> str:
 
 
 _SHIPPING = {
-    "": "Nothing is left to do here; shipping and invoicing are Fulfil's.",
-    "partially shipped": "It is partially shipped; the rest is Fulfil's.",
-    "shipped": "It is shipped. Next step, by the sales channel: say that it knows of it.",
-    "told": "It is shipped, and the sales channel says that it knows of all of it.",
+    "": ("", "Nothing is left to do here; shipping and invoicing are Fulfil's."),
+    "partially shipped": ("It is partially shipped.", "The rest is Fulfil's."),
+    "shipped": (
+        "It is shipped, and not known to be told to the sales channel.",
+        "Next step, by the sales channel: say that it knows of it.",
+    ),
+    "told": ("It is shipped, and the sales channel says that it knows of all of it.", ""),
 }
-"""How far the shipments of an order are, as a sentence."""
+"""How far the shipments of an order are, and whose move that is while no case asks for another, as sentences."""
 
 
 def _waiting(story: Story, *, asks: bool) -> str:
@@ -168,28 +174,44 @@ def _case(case: CaseRow, now: datetime) -> str:
     return f"{kind.title}: {why}.{stake}{lever}\nNext step, by {case.owner}, {due}: {kind.remedy}. {ends}."
 
 
-def explain_sku(text: str, found: Sequence[Candidate], aliases: Sequence[AliasRow]) -> list[str]:
-    """Whether orders of a SKU can be imported, and if not, what may be meant by it: one sentence a line."""
+def explain_sku(
+    text: str, found: Sequence[Candidate], alias: AliasRow | None = None, meant: Sequence[Candidate] = ()
+) -> list[str]:
+    """Whether orders of a SKU can be imported, and if not, what may be meant by it: one sentence a line.
+
+    `found` are the candidates of the text, `meant` those of the SKU that it is an alias of.
+    """
     exact = [each for each in found if each.how == "exact"]
     sold = [each for each in exact if each.sold]
     if len(sold) == 1:
         return [f"{text!r} is in Fulfil: {_product(sold[0])}. Orders of it can be imported."]
-    lines = [f"{text!r} is not sold in Fulfil: orders of it are held."]
-    if len(sold) > 1:
-        lines = [f"{text!r} is the SKU of {len(sold)} active products in Fulfil: orders of it are held."]
-    lines += [
-        f"{text!r} is an alias of {row.sku!r}, said {row.decided_by} on {_time(row.decided_at)}: {row.reason}."
-        for row in aliases
-        if row.alias == text
-    ]
+    if alias is not None:
+        return _alias(alias, [each for each in meant if each.how == "exact"])
+    lines = [f"{text!r} is {_several_or_none(sold)}: orders of it are held."]
     lines += [f"It is {_product(each)}." for each in exact]
     how = {"alike": "differs only in case or spaces", "barcode": "has it as its barcode", "near": "is one error away"}
     lines += [f"{each.sku!r} {how[each.how]}: {_product(each)}." for each in found if each.how in how]
     if len(lines) == 1:
         lines.append("Nothing in Fulfil is like it.")
-    elif any(each.sold and each.how in how for each in found):
-        lines.append("If one of them is meant: seamline alias add TEXT SKU --reason WHY --dry-run")
+    for sku in dict.fromkeys(each.sku for each in found if each.sold and each.how in how):
+        lines.append(f"If {sku!r} is meant: seamline alias add {shlex.join((text, sku))} --reason WHY --dry-run")
     return lines
+
+
+def _alias(alias: AliasRow, exact: Sequence[Candidate]) -> list[str]:
+    """What an alias stands for, who said so, and whether that can be sold."""
+    said = f"{alias.decided_by} on {_time(alias.decided_at)}: {alias.reason.rstrip('.')}"
+    lines = [f"{alias.alias!r} is an alias of {alias.sku!r}, said {said}."]
+    sold = [each for each in exact if each.sold]
+    if len(sold) == 1:
+        return [*lines, f"That is {_product(sold[0])}. Orders of it are imported as {alias.sku!r}."]
+    lines.append(f"{alias.sku!r} is {_several_or_none(sold)}: orders of either are held.")
+    lines += [f"{alias.sku!r} is {_product(each)}." for each in exact]
+    return [*lines, f"If another SKU is meant: seamline alias add {shlex.quote(alias.alias)} SKU --reason WHY"]
+
+
+def _several_or_none(sold: Sequence[Candidate]) -> str:
+    return f"the SKU of {len(sold)} active products in Fulfil" if sold else "not sold in Fulfil"
 
 
 def _product(each: Candidate) -> str:
@@ -213,7 +235,7 @@ _TOLD = {
     "outcome_unknown": "the answer was lost ({cause})",
     "looked_absent": "looked in Fulfil: it is not there",
     "stale": "an older version arrived late ({version}) and was set aside",
-    "edited_after_import": "the sales channel changed it after the import (version {version})",
+    "edited_after_import": "it was changed after the import (version {version})",
     "cancelled_after_import": "the sales channel cancelled it after the import",
     "on_hold": "{shipments} shipments put on hold in Fulfil",
     "nothing_to_hold": "nothing is left in the warehouse that could be put on hold",
@@ -234,7 +256,6 @@ _TOLD = {
     "charged_back": "the customer's bank takes back {amount} ({payment})",
     "shipped": "shipment {shipment} left with {units} units in {parcels} parcels by {carrier}",
     "shipment_changed": "what is told of shipment {shipment} was changed (version {version})",
-    "notice_held": "shipment {shipment} left; telling it is held, because {carrier} is not mapped",
     "notice_refused": "the flow fails with shipment {shipment} alone",
     "fulfilment_sent": "shipment {shipment} was sent to the sales channel",
     "told": "the sales channel says that it knows of shipment {shipment}",
@@ -273,6 +294,10 @@ def _fact(fact: FactRow) -> str:
         return _refund(values)
     if fact.kind == "payment_recorded":
         return _payment(values)
+    if fact.kind == "notice_held":
+        carrier = values.get("carrier")
+        why = "it has no carrier in Fulfil" if carrier == NO_CARRIER else f"{carrier} is not mapped"
+        return f"shipment {values.get('shipment')} left; telling it is held, because {why}"
     told = _TOLD.get(fact.kind)
     if told is not None:
         return told.format_map(_Values(values))

@@ -20,6 +20,7 @@ from flows.fulfilment_watcher import LookAtHeld, Watch, held_key, watch_key, wat
 from flows.listings import NAME as LISTINGS
 from flows.listings import Expect
 from flows.listings import key_of as listings_key_of
+from flows.model.postings import LEDGER, PostDue, ledger_key
 from flows.model.stock import STOCK_READER, LookLevels, place_key
 from flows.order_poll import NAME as ORDER_POLL
 from flows.order_poll import Poll
@@ -89,10 +90,7 @@ def _first(config: Config) -> Iterator[tuple[str, str, Message]]:
         yield LISTINGS, listings_key_of(name), Expect()
     yield STOCK_BACKLOG, BACKLOG_KEY, CountUnits()
     yield from _of_stock(config)
-    if config.payments is not None:
-        yield PAYMENT_RECORDER, RECORDER_KEY, RecordNow()
-        yield PAYMENT_RECORDER, RECORDER_KEY, LookAtBlocked()  # a gateway may have been mapped
-    yield from _of_proofs(config)
+    yield from _of_money(config)
     for kind in watched_models().values():
         yield FULFILMENT_WATCHER, watch_key(kind), Watch()
     yield UNSHIPPED, UNSHIPPED_KEY, LookForUnshipped()
@@ -108,7 +106,13 @@ def _of_stock(config: Config) -> Iterator[tuple[str, str, Message]]:
             yield STOCK_DRIFT, drift_key_of(name), SumUp()
 
 
-def _of_proofs(config: Config) -> Iterator[tuple[str, str, Message]]:
+def _of_money(config: Config) -> Iterator[tuple[str, str, Message]]:
+    if config.payments is not None:
+        yield PAYMENT_RECORDER, RECORDER_KEY, RecordNow()
+        yield PAYMENT_RECORDER, RECORDER_KEY, LookAtBlocked()  # a gateway may have been mapped
+    if config.postings is not None:
+        for name in config.sales_channels:
+            yield LEDGER, ledger_key(name), PostDue()
     if config.reconciliation is not None:
         for name in config.sales_channels:
             yield STATEMENTS, statements_key(name), StateDays()

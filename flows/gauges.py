@@ -80,6 +80,24 @@ def register_gauges(
         lambda: standing.payments_due_oldest_s(),  # noqa: PLW0108 - see above
     )
     gauge(
+        "seamline_postings_unposted",
+        "Postings that are due and not in the ledger.",
+        ["sales_channel", "currency"],
+        lambda: standing.unposted(),  # noqa: PLW0108 - see above
+    )
+    gauge(
+        "seamline_postings_unposted_amount",
+        "What they are worth, in units of the currency.",
+        ["sales_channel", "currency"],
+        lambda: standing.unposted_amount(),  # noqa: PLW0108 - see above
+    )
+    gauge(
+        "seamline_postings_unposted_oldest_seconds",
+        "How long the oldest of them is due.",
+        by_channel,
+        lambda: standing.unposted_oldest_s(),  # noqa: PLW0108 - see above
+    )
+    gauge(
         "seamline_orders_overdue",
         "Imported orders that have not left by the time that was promised, by why not.",
         ["sales_channel", "cause"],

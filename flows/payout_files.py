@@ -19,7 +19,15 @@ import msgspec
 
 from flows.model.payout import PayoutLine
 from flows.payout_importer.messages import FINDINGS_PER_PAGE_MAX, LINES_PER_PAGE_MAX, PayoutPage
-from flows.payouts import PAYOUT_FORMATS, GenericPayoutSettings, PayoutFormat, Source, generic_format, recognised
+from flows.payouts import (
+    PAYOUT_FORMATS,
+    GenericPayoutSettings,
+    PayoutFormat,
+    PayoutUnreadable,
+    Source,
+    generic_format,
+    recognised,
+)
 from flows.payouts.examining import Examined
 from runtime.errors import SeamlineError
 
@@ -54,14 +62,16 @@ def opened(
     zone: tzinfo = UTC,
     encoding: str = "utf-8",
 ) -> Iterator[PayoutFile]:
-    """A file for reading. Raises SeamlineError when it is not there, or of no format, or of one that is not known."""
+    """A file for reading. Raises PayoutUnreadable when its beginning is that of no format, and SeamlineError when it is
+    not there, or is to be read as a format that there is none of.
+    """
     if format_ and format_ not in formats:
         raise SeamlineError(f"there is no format {format_!r}; there are {', '.join(sorted(formats))}")
     with _content(path) as content:
         found = formats[format_] if format_ else recognised(content)
         if found is None:
             named = ", ".join(sorted(formats))
-            raise SeamlineError(f"{path.name} is not recognised as any format; say with --format which it is: {named}")
+            raise PayoutUnreadable("", f"it is not recognised as any format; say with --format which it is: {named}")
         digest = hashlib.sha256(content).hexdigest()
         yield PayoutFile(source=Source(content=content, zone=zone, encoding=encoding), format=found, digest=digest)
 

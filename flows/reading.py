@@ -5,7 +5,7 @@ without one.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
@@ -198,15 +198,15 @@ class Reading:
             )
         ]  # fmt: skip
 
-    async def audited(self, subject: str = "") -> tuple[list[AuditEntry], int | None]:
-        """What people decided (on one subject; '' for all), and the number of the first entry that does not follow from
-        those before it, be it that it is missing; None when the chain is whole.
+    async def audited(self, subjects: Collection[str] = ()) -> tuple[list[AuditEntry], int | None]:
+        """What people decided (on these subjects; none: on all), and the number of the first entry that does not follow
+        from those before it, be it that it is missing; None when the chain is whole.
         """
         known = await self._chain_end()  # first: entries that are written meanwhile follow it
         shown: list[AuditEntry] = []
         end, broken = ChainEnd(), None
         while entries := await self.audit(after=end.seq):
-            shown += [entry for entry in entries if subject in ("", entry.subject)]
+            shown += [entry for entry in entries if not subjects or entry.subject in subjects]
             broken = first_broken(entries, end) if broken is None else broken
             end = entries[-1].end
         if broken is None and end.seq < known.seq:
@@ -256,17 +256,21 @@ class Reading:
         *,
         state: str = "",
         sales_channel: str = "",
+        order: str = "",
         untold: bool = False,
         place: Place | None = None,
         limit: int = 50,
     ) -> list[ShipmentRow]:
         """Shipments of which sales channels are told, the latest first; `untold`: those that are not, the oldest first.
+        `order`: only those of the order with this key.
 
         The next page begins behind the `place` (`untold_place`) of the last one.
         """
         at, notice = ((0 if untold else _FOREVER), None) if place is None else (place.at, place.name)
-        statement = "fulfilments_untold_listed" if untold else "fulfilments_listed"
-        return [_shipment(row) for row in await self._query(statement, state, sales_channel, at, limit, notice)]
+        statement = "fulfilments_untold_listed" if untold else "fulfilments_of_order" if order else "fulfilments_listed"
+        of = [] if statement == "fulfilments_listed" else [order]
+        rows = await self._query(statement, state, sales_channel, at, limit, notice, *of)
+        return [_shipment(row) for row in rows]
 
     async def overdue(
         self, *, sales_channel: str = "", place: Place | None = None, limit: int = 50

@@ -12,8 +12,9 @@ import msgspec
 
 from flows.model.bundles import Bundle
 from flows.model.stock import Level, StockSettings, UnitsRow, figure_of, in_flight, place_of
+from flows.pages import Place
 from flows.reading import Reading
-from runtime.clock import Instant, to_datetime
+from runtime.clock import Instant, to_datetime, to_instant
 
 ORDERS_NAMED_MAX = 20
 T = TypeVar("T", bound=msgspec.Struct)
@@ -42,6 +43,11 @@ class PublishedLevel(msgspec.Struct, frozen=True, kw_only=True):
     decided_at: datetime
     sent_at: datetime | None
     refused_at: datetime | None
+
+    @property
+    def place(self) -> Place:
+        """Its place in the list of what sales channels were told."""
+        return Place(to_instant(self.changed_at), f"{self.sales_channel}/{self.sku}")
 
     @property
     def fate(self) -> Fate:
@@ -207,10 +213,12 @@ def _of_bundle(
 
 
 async def stock_listed(
-    read: Reading, *, sales_channel: str, waiting: bool, refused: bool, limit: int
+    read: Reading, *, sales_channel: str, waiting: bool, refused: bool, after: Place | None, limit: int
 ) -> list[PublishedLevel]:
-    """What sales channels were told, the oldest change first."""
-    rows = await read.query("stock_listed", sales_channel, int(waiting), int(refused), limit)
+    """What sales channels were told, the oldest change first; the next page begins `after` the `place` of the last."""
+    at, name = (0, None) if after is None else (after.at, after.name)
+    channel, _, sku = (None, "", None) if name is None else name.partition("/")
+    rows = await read.query("stock_listed", sales_channel, int(waiting), int(refused), at, limit, channel, sku)
     return [published_level(row) for row in rows]
 
 

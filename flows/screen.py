@@ -42,10 +42,14 @@ def print_json(value: Any) -> None:
 
 
 def print_table(head: tuple[str, ...], rows: list[tuple[Any, ...]], *, empty: str = "nothing") -> None:
-    """A table for people: as wide as the terminal, cut nowhere when it goes into a pipe."""
+    """A table for people: as wide as the terminal, cut nowhere when it goes into a pipe. What an empty one means goes
+    there in its place, and beside a pipe on stderr.
+    """
     if not sys.stdout.isatty():
         for row in (head, *rows):
             sys.stdout.write("\t".join(harmless(cell) for cell in row) + "\n")
+        if not rows:
+            sys.stderr.write(f"{harmless(empty)}\n")
         return
     from rich.console import Console  # noqa: PLC0415 - only people need it, and it takes its time
     from rich.table import Table  # noqa: PLC0415
@@ -77,6 +81,12 @@ def _cell(cell: object) -> str:
         return f"{cell:f}"
     text = "" if cell is None else harmless(cell)
     return f"'{text}" if text.lstrip().startswith(_COMMANDS_A_SPREADSHEET) else text
+
+
+def tell_cut(rows: list[Any], limit: int) -> None:
+    """On stderr that a list without pages is cut, when `rows` has more than the `limit` that is shown."""
+    if len(rows) > limit:
+        sys.stderr.write(f"more: only the first {limit} are shown; --limit shows up to 10000\n")
 
 
 def tell_more(

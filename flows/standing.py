@@ -27,8 +27,16 @@ LATE_US = 900 * 1_000_000
 class Standing:
     """The open cases as they were a few seconds ago. `run` is a part of the supervisor."""
 
-    def __init__(self, journal: Journal, told: Collection[str] = (), recorded: Collection[str] = ()) -> None:
-        """`told` are the sales channels that hear of shipments, `recorded` those whose later payments are recorded."""
+    def __init__(
+        self,
+        journal: Journal,
+        told: Collection[str] = (),
+        recorded: Collection[str] = (),
+        posted: Collection[str] = (),
+    ) -> None:
+        """`told` are the sales channels that hear of shipments, `recorded` those whose later payments are recorded,
+        `posted` those whose payouts are posted.
+        """
         self._journal = journal
         self._cases: Mapping[tuple[str, str], tuple[int, Instant | None]] = {}
         """(kind, owner) -> how many are open, and since when the oldest. Empty before the first look."""
@@ -47,6 +55,9 @@ class Standing:
         self._unrecorded: Mapping[str, tuple[int, Instant | None, Instant | None]] = {}
         """Sales channel -> payments that Fulfil should have and has not, since when the oldest is known, and the oldest
         that nothing stands against."""
+        self._posted_channels = tuple(posted)
+        self._unposted: Sequence[tuple[str, str, int, float, Instant]] = ()
+        """(sales channel, currency, postings that are due, what they are worth, since when the oldest is due)."""
 
     async def run(self) -> None:
         """Look again and again, for ever."""
@@ -73,6 +84,9 @@ class Standing:
             counted = await self._journal.query("payments_unrecorded")
             nothing = dict.fromkeys(self._recorded_channels, (0, None, None))
             self._unrecorded = {**nothing, **{name: (count, first, due) for name, count, first, due in counted}}
+
+        if self._posted_channels:
+            self._unposted = await self._journal.query("postings_unposted")
 
     async def _look_at_shipments(self) -> None:
         if not self._told_channels:
@@ -119,6 +133,22 @@ class Standing:
 
     def _age_s(self, first: Instant | None) -> float:
         return 0.0 if first is None else max(0.0, (self._journal.clock.now() - first) / 1e6)
+
+    def unposted(self) -> list[tuple[Sequence[str], float]]:
+        """Postings that are due and not in the ledger, by sales channel and currency."""
+        return [([name, currency], float(count)) for name, currency, count, _, _ in self._unposted]
+
+    def unposted_amount(self) -> list[tuple[Sequence[str], float]]:
+        """What they are worth, in units of the currency."""
+        return [([name, currency], worth) for name, currency, _, worth, _ in self._unposted]
+
+    def unposted_oldest_s(self) -> list[tuple[Sequence[str], float]]:
+        """How long the oldest of them is due, by sales channel; 0 where there is none."""
+        now = self._journal.clock.now()
+        oldest = dict.fromkeys(self._posted_channels, now)
+        for name, _, _, _, first in self._unposted:
+            oldest[name] = min(first, oldest.get(name, now))
+        return [([name], max(0.0, (now - first) / 1e6)) for name, first in oldest.items()]
 
     def unsettled(self) -> list[tuple[Sequence[str], float]]:
         """Imported orders that are not settled, by sales channel and what they wait for first, where there are any."""

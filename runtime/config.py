@@ -130,7 +130,7 @@ def load(path: Path, root_type: type[T], env: Mapping[str, str] | None = None) -
     config, problems = _read(text, root_type, env, path.parent)
     if problems:
         count = "a problem" if len(problems) == 1 else f"{len(problems)} problems"
-        raise ConfigInvalid("\n  ".join([f"{path} has {count}; nothing was started.", *map(str, problems)]))
+        raise ConfigInvalid("\n  ".join([f"{path} has {count}; nothing was done.", *map(str, problems)]))
     assert isinstance(config, root_type)  # noqa: S101  narrows for the type checker: no problem means a value
     return config
 

@@ -97,7 +97,7 @@ async def _lived(today: Day, keep: bool, as_json: bool, directory: Path) -> int:
             summary = await _Living(world, today).day()
             if keep:
                 _show(summary, as_json=as_json)
-                show_addresses(world)
+                show_addresses(world, summary)
                 await signals.wait()
             ended = {process.name: await process.stop() for process in reversed(world.processes)}
             summary = msgspec.structs.replace(summary, ended=ended)

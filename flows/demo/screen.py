@@ -8,6 +8,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from decimal import Decimal
 from typing import Protocol
 
 import anyio
@@ -15,7 +16,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from flows.demo.summary import Shipments, Summary
+from flows.demo.summary import Shipments, Summary, Waiting
 from flows.demo.world import World
 
 _LINE_EVERY_S = 2.0
@@ -81,6 +82,10 @@ def view(versions: int, sales: int) -> Iterator[View]:
         yield _Bars(progress, versions, sales)
 
 
+_STATES = {"waiting": "waiting for a payment or by a rule"}
+"""States whose names alone say too little."""
+
+
 def show_summary(summary: Summary) -> None:
     """The table, the findings if there are any, and the verdict."""
     table = Table(box=None, pad_edge=False, show_header=False)
@@ -100,20 +105,16 @@ def _rows(summary: Summary) -> Iterator[tuple[str, str]]:
     yield "seed, orders", f"{summary.seed}; {summary.orders} orders of the sales channels {channels}"
     yield "what happened", _listed({name.replace("_", " "): number for name, number in summary.stories.items()})
     yield from _delivered(summary)
-    yield "orders", _listed(summary.orders_by_state)
+    yield "orders", _listed({_STATES.get(name, name): number for name, number in summary.orders_by_state.items()})
     for title, rows in (("held", summary.held), ("exceptions after import", summary.after_import)):
         for place, row in enumerate(rows):
-            amounts = " + ".join(f"{amount:,.2f} {currency}" for currency, amount in row.amounts.items())
-            orders = "order" if row.orders == 1 else "orders"
-            yield (
-                ("" if place else title),
-                f"{row.kind}, for {row.owner}: {row.orders} {orders}, {amounts or 'no amount'}",
-            )
+            yield ("" if place else title), f"{row.kind}, for {row.owner}: {_worth(row)}"
     yield from _of_the_erp(summary)
     morning = summary.morning
     p50, p99 = _seconds(morning.import_p50_s), _seconds(morning.import_p99_s)
     yield "orders/s in the morning", f"{morning.orders_per_s:.1f}"
-    yield "delivery to sale", f"in the morning p50 {p50}, p99 {p99} (estimated from the histogram)"
+    why = "while the ERP throttles, fails and loses answers; estimated from the histogram"
+    yield "delivery to sale", f"in the morning p50 {p50}, p99 {p99} ({why})"
     yield "wall time", f"{summary.wall_s:.1f} s"
     digests = ", ".join(f"{name.replace('_', ' ')} {digest[:16]}" for name, digest in summary.digests.items())
     yield "digests of the books", digests
@@ -122,8 +123,25 @@ def _rows(summary: Summary) -> Iterator[tuple[str, str]]:
         yield f"end of {name}", f"status {ended.status} after {ended.seconds:.1f} s{late}"
     if summary.ended:
         yield "to look around", "KEEP=1 make demo leaves everything running, and says where"
-    verdict = "nothing lost, nothing doubled, every figure right"
-    yield "observer", verdict if not summary.findings else f"{len(summary.findings)} findings"
+    yield "observer", _verdict(summary)
+
+
+def _verdict(summary: Summary) -> str:
+    if not summary.findings:
+        return "nothing lost, nothing doubled, every figure right"
+    return f"{len(summary.findings)} finding{'' if len(summary.findings) == 1 else 's'}"
+
+
+def _worth(row: Waiting) -> str:
+    """How many orders, what they come to, and what of that is at stake."""
+    orders = f"{row.orders} {'order' if row.orders == 1 else 'orders'}"
+    if not row.amounts:
+        return f"{orders}, no amount"
+    return f"{orders} of {_amounts(row.amounts)}, {_amounts(row.at_stake) or 'no amount'} at stake"
+
+
+def _amounts(amounts: Mapping[str, Decimal]) -> str:
+    return " + ".join(f"{amount:,.2f} {currency}" for currency, amount in amounts.items())
 
 
 def _delivered(summary: Summary) -> Iterator[tuple[str, str]]:
@@ -141,7 +159,7 @@ def _delivered(summary: Summary) -> Iterator[tuple[str, str]]:
 def _of_the_erp(summary: Summary) -> Iterator[tuple[str, str]]:
     """What the ERP was asked, how it misbehaved, and what its warehouse did."""
     erp, warehouse = summary.erp, summary.warehouse
-    repeated = f"{erp.creates_repeated} repeated with the same bytes, {erp.creates_changed} with others"
+    repeated = f"{erp.creates_repeated} repeated with the same bytes, {erp.creates_changed} with those of an edit"
     yield "creates in the ERP", f"{erp.creates_applied} applied, {repeated}"
     lost = f"{erp.answers_lost} answers were lost after the sale was made"
     yield "unknown outcomes", f"{summary.outcomes_unknown}, settled by {erp.lookups} look-ups; {lost}"
@@ -177,9 +195,10 @@ def _seconds(value: float | None) -> str:
     return "unknown" if value is None else f"{value:.3f} s" if value < 1 else f"{value:.1f} s"
 
 
-def show_addresses(world: World) -> None:
-    """Where to look while the processes are kept up, on stderr."""
+def show_addresses(world: World, summary: Summary) -> None:
+    """Where to look while the processes are kept up, what ending them does, and the verdict once more; on stderr."""
     config = world.config
+    store = "deletes the logs and the store" if summary.good else "leaves the logs and the store"
     lines = (
         "Everything is still running. To look around:",
         f"  curl {world.ops_url}/metrics",
@@ -191,6 +210,7 @@ def show_addresses(world: World) -> None:
         f"  seamline holds --config {config}",
         f"  seamline orders explain ORDER --config {config}",
         f"  logs and store: {world.directory}",
-        "Ctrl-C (or SIGTERM) ends it.",
+        f"Ctrl-C (or SIGTERM) ends it, and {store}.",
+        f"observer: {_verdict(summary)}",
     )
     print("\n".join(lines), file=sys.stderr, flush=True)

@@ -14,6 +14,7 @@ import msgspec
 
 from flows.exceptions.kind import NEVER, Kind, Lever, Owner
 from flows.exceptions.payout_kinds import PAYOUT_KINDS
+from flows.exceptions.posting_kinds import POSTING_KINDS
 from flows.exceptions.proof_kinds import PROOF_KINDS
 
 __all__ = ("KINDS", "NEVER", "ExceptionCase", "Kind", "Lever", "Owner")
@@ -460,8 +461,11 @@ KINDS: dict[str, Kind] = {
             owner=Owner.OPERATIONS,
             deadline=timedelta(hours=1),
             blocks="telling the sales channel of the shipment; it has left all the same",
-            ends="when the carrier and the service are mapped, after a restart",
-            remedy="add the named carrier or service under the fulfilments of the sales channel, and restart",
+            ends="when the carrier and the service are mapped, after a restart, or Fulfil has others for it",
+            remedy=(
+                "add the named carrier or service under the fulfilments of the sales channel, and restart; where "
+                "Fulfil has no carrier, set one there"
+            ),
         ),
         Kind(
             name="fulfilment.orphan",
@@ -527,6 +531,7 @@ KINDS: dict[str, Kind] = {
             remedy="give the API user access to shipments, moves, sale lines, packages and trackings in Fulfil",
         ),
         *PAYOUT_KINDS,
+        *POSTING_KINDS,
         *PROOF_KINDS,
         Kind(
             name="step.parked",

@@ -174,15 +174,23 @@ def line_write(sale: int, amendment: Amendment, there: Sequence[LineInFulfil]) -
 def differences(before: CreateOrder, after: CreateOrder) -> str:
     """What differs between two versions, for people: both versions of each thing; never an address itself."""
     found = [*_told_lines(before.sale_lines, after.sale_lines), *_told_shipping(before, after)]
-    if before.shipping_address != after.shipping_address:
-        found.append("the shipping address is another")
-    if before.billing_address != after.billing_address:
-        found.append("the billing address is another")
+    found += _told_addresses(before, after)
     if before.amount != after.amount:
         found.append(f"the total was {before.amount:f} and is {after.amount:f} {after.currency_code}")
     shown = found[:_TOLD_MAX]
     more = [f"{len(found) - _TOLD_MAX} more differences"] if len(found) > _TOLD_MAX else []
     return "; ".join([*shown, *more])
+
+
+def _told_addresses(before: CreateOrder, after: CreateOrder) -> Iterator[str]:
+    """Which address differs. An order with one address has it twice in the sale, and only one was changed."""
+    billing = before.billing_address != after.billing_address
+    if before.shipping_address != after.shipping_address:
+        alone = before.shipping_address == before.billing_address and after.shipping_address == after.billing_address
+        yield "the shipping address is another" + (", which is the billing address, too" if alone else "")
+        billing = billing and not alone
+    if billing:
+        yield "the billing address is another"
 
 
 _TOLD_MAX = 8

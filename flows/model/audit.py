@@ -87,7 +87,9 @@ def person_and_reason(parameters: Mapping[str, str], *, what: str) -> tuple[str,
     if not by:
         raise SeamlineError(f"say who decides on {what}")
     if len(reason) < _REASON_MIN:
-        raise SeamlineError(f"say why, with --reason: whoever looks at {what} in a year will ask")
+        raise SeamlineError(
+            f"say why, with --reason, in {_REASON_MIN} characters or more: whoever looks at {what} in a year will ask"
+        )
     return by, reason
 
 

@@ -318,14 +318,17 @@ WHERE m.channel = ?1 AND NOT EXISTS (SELECT 1 FROM state s WHERE s.actor = ?1 AN
 
 -- name: orders_in_queue
 -- How many orders wait to be decided on or for their calls, but for parked ones and those of paused sales channels:
--- (the actor that decides on orders, API, share). Counted in indexes alone.
+-- (the actor that decides on orders, API, share). Counted in indexes alone, but for calls while a sales channel is paused.
 SELECT
   (SELECT count(DISTINCT key) FROM message WHERE channel = ?1)
   - (SELECT count(*) FROM parked WHERE channel = ?1)
   - (SELECT count(DISTINCT m.key) FROM pause u
      CROSS JOIN message m ON m.channel = ?1 AND m.key > u.name || '/' AND m.key < u.name || '0'
      WHERE u.scope = 'partition')
-  + (SELECT count(*) FROM intent WHERE api = ?2 AND share = ?3);
+  + (SELECT count(*) FROM intent WHERE api = ?2 AND share = ?3)
+  - (SELECT count(*) FROM pause u
+     CROSS JOIN intent i ON i.api = ?2 AND i.share = ?3 AND i.key > u.name || '/' AND i.key < u.name || '0'
+     WHERE u.scope = 'partition');
 
 -- name: orders_by_state
 -- How many orders there are, by sales channel and state.
@@ -713,14 +716,24 @@ WHERE (?1 = '' OR state = ?1) AND (?2 = '' OR sales_channel = ?2)
   AND (shipped_at < ?3 OR shipped_at = ?3 AND notice > ?5)
 ORDER BY shipped_at DESC, notice LIMIT ?4;
 
+-- name: fulfilments_of_order
+-- The same of one order: (..., its key).
+SELECT sales_channel, notice, key, shipment, number, version, state, cause, carrier, service_code, service, mapped,
+  tracking, units, seen_at, shipped_at, sent_at, told_at, changed_at
+FROM fulfilment
+WHERE key = ?6 AND (?1 = '' OR state = ?1) AND (?2 = '' OR sales_channel = ?2)
+  AND (shipped_at < ?3 OR shipped_at = ?3 AND notice > ?5)
+ORDER BY shipped_at DESC, notice LIMIT ?4;
+
 -- name: fulfilments_untold_listed
 -- What was shipped and is not told, the oldest first: (state or '', sales channel or '', seen after, limit, and of that
--- instant those after this notice; NULL: none).
+-- instant those after this notice; NULL: none, order's key or '').
 SELECT sales_channel, notice, key, shipment, number, version, state, cause, carrier, service_code, service, mapped,
   tracking, units, seen_at, shipped_at, sent_at, told_at, changed_at
 FROM fulfilment
 WHERE state IN ('held', 'waiting', 'sent', 'refused') AND (awaits = 1 OR state <> 'sent')
   AND (?1 = '' OR state = ?1) AND (?2 = '' OR sales_channel = ?2) AND (seen_at > ?3 OR seen_at = ?3 AND notice > ?5)
+  AND (?6 = '' OR key = ?6)
 ORDER BY seen_at, notice LIMIT ?4;
 
 -- name: fulfilments_untold
@@ -984,11 +997,13 @@ WHERE sales_channel = ? AND list = (SELECT max(list) FROM listing WHERE sales_ch
 SELECT line, batch, stuck, since FROM outgoing WHERE flow = ? AND line IN (:keys);
 
 -- name: stock_listed
--- What sales channels were told: (sales channel or '', 1 for what waits only, 1 for what failed only, limit).
+-- What sales channels were told: (sales channel or '', 1 for what waits only, 1 for what failed only, changed after,
+-- limit, and of that instant those after this sales channel and SKU; NULL: none).
 SELECT sales_channel, sku, figure, truth, previous, sequence, read_at, changed_at, decided_at, sent_at, refused_at
 FROM stock_published WHERE (?1 = '' OR sales_channel = ?1)
   AND (?2 = 0 OR sent_at IS NULL AND refused_at IS NULL) AND (?3 = 0 OR refused_at IS NOT NULL)
-ORDER BY changed_at, sales_channel, sku LIMIT ?4;
+  AND (changed_at > ?4 OR changed_at = ?4 AND (sales_channel, sku) > (?6, ?7))
+ORDER BY changed_at, sales_channel, sku LIMIT ?5;
 
 -- name: stock_published_of
 -- What sales channels were told about some SKUs: (:keys).
@@ -1199,6 +1214,116 @@ ORDER BY line LIMIT ?3;
 SELECT l.line, o.payout, l.net FROM payout_line l JOIN payout_line o ON o.line = l.line AND o.payout <> l.payout
 JOIN payout p ON p.key = o.payout
 WHERE l.payout = ?1 AND p.sales_channel = ?2 AND p.provider = ?3 ORDER BY l.line, o.payout LIMIT ?4;
+
+-- name: put_posting
+-- What is due of a payout; a posting is added once and stays.
+INSERT INTO posting (payout, number, sales_channel, gateway, payout_id, event, currency, amount, day, correction, due_at)
+VALUES :rows(11)
+ON CONFLICT (payout, number) DO NOTHING;
+
+-- name: put_posting_left
+-- What of a payout is not posted, as of now.
+INSERT INTO posting_left (payout, sales_channel, gateway, payout_id, currency, day, body) VALUES :rows(7)
+ON CONFLICT (payout) DO UPDATE SET gateway = excluded.gateway, currency = excluded.currency, day = excluded.day,
+  body = excluded.body;
+
+-- name: free_postings
+-- Nothing of a batch is in the ledger: its postings are due again: (reference).
+UPDATE posting SET batch = NULL, booked_on = NULL WHERE batch = ?1;
+
+-- name: take_posting
+-- A posting is in a batch: (reference, day, payout's key, number).
+UPDATE posting SET batch = ?1, booked_on = ?2 WHERE payout = ?3 AND number = ?4;
+
+-- name: put_posting_batch
+-- A batch as it stands.
+INSERT INTO posting_batch (reference, sales_channel, currency, booked_on, journal, status, total, lines, digest, postings,
+  move, made_at, posted_at, why) VALUES :rows(14)
+ON CONFLICT (reference) DO UPDATE SET status = excluded.status, move = excluded.move, posted_at = excluded.posted_at,
+  why = excluded.why;
+
+-- name: put_ledger_period
+-- A period of Fulfil's ledger, as it was read.
+INSERT INTO ledger_period (id, name, begins, ends, state) VALUES :rows(5)
+ON CONFLICT (id) DO UPDATE SET name = excluded.name, begins = excluded.begins, ends = excluded.ends,
+  state = excluded.state;
+
+-- name: payout_to_post
+-- A payout as its postings follow from it, with the kinds of its open cases: (payout's key).
+SELECT p.sales_channel, p.provider, p.payout, p.currency, p.status, p.is_statement, p.received, p.paid, p.bank, p.net,
+  p.lines, p.paid_on, p.expected_on, p.judged,
+  (SELECT group_concat(c.kind) FROM exception_case c WHERE c.subject = p.key AND c.closed_at IS NULL)
+FROM payout p WHERE p.key = ?1;
+
+-- name: payout_lines_to_post
+-- The figures of the lines of a payout, in order: (payout's key, after line, limit).
+SELECT line, kind, at, amount, fee, tax, gap, net FROM payout_line WHERE payout = ?1 AND line > ?2 ORDER BY line LIMIT ?3;
+
+-- name: payouts_to_look_at
+-- Payouts of a sales channel, in order: (sales channel, after key, limit).
+SELECT key FROM payout WHERE sales_channel = ?1 AND key > ?2 ORDER BY key LIMIT ?3;
+
+-- name: postings_due
+-- What is in no batch yet, of days before this one: (sales channel, day, limit).
+SELECT payout, number, sales_channel, gateway, payout_id, event, currency, amount, day, correction FROM posting
+WHERE batch IS NULL AND sales_channel = ?1 AND day < ?2 ORDER BY day, payout, number LIMIT ?3;
+
+-- name: postings_rounded
+-- What was posted as rounding, by the day on which it is booked: (sales channel, currency, from this day on).
+SELECT booked_on, amount FROM posting
+WHERE event = 'rounding' AND batch IS NOT NULL AND sales_channel = ?1 AND currency = ?2 AND booked_on >= ?3;
+
+-- name: postings_unposted
+-- What is due and not posted, by sales channel and currency: how many, worth how much, since when. Worth is for a gauge.
+SELECT sales_channel, currency, count(*), total(abs(CAST(amount AS REAL))), min(due_at) FROM (
+  SELECT sales_channel, currency, amount, due_at FROM posting WHERE batch IS NULL
+  UNION ALL
+  SELECT p.sales_channel, p.currency, p.amount, p.due_at FROM posting_batch b JOIN posting p ON p.batch = b.reference
+  WHERE b.status = 'making'
+) GROUP BY sales_channel, currency;
+
+-- name: postings_waiting
+-- The same, each, with its batch where it is on its way: (sales channel or '', from day or '', to day or '', limit).
+SELECT payout, number, sales_channel, gateway, payout_id, event, currency, amount, day, correction FROM posting
+WHERE batch IS NULL AND (?1 = '' OR sales_channel = ?1) AND (?2 = '' OR day >= ?2) AND (?3 = '' OR day <= ?3)
+ORDER BY sales_channel, day, payout, number LIMIT ?4;
+
+-- name: postings_left
+-- What of payouts is not posted: (sales channel or '', from day or '', to day or '', limit).
+SELECT payout, sales_channel, gateway, payout_id, currency, day, body FROM posting_left
+WHERE (?1 = '' OR sales_channel = ?1) AND (?2 = '' OR day IS NULL OR day >= ?2)
+  AND (?3 = '' OR day IS NULL OR day <= ?3)
+ORDER BY day, payout LIMIT ?4;
+
+-- name: payouts_not_whole
+-- Payouts of which an import is not whole, or not judged yet: (sales channel or '', from day or '', to day or '', limit).
+SELECT paid_on, sales_channel, provider, payout, currency, net FROM payout
+WHERE judged = 0 AND (?1 = '' OR sales_channel = ?1) AND (?2 = '' OR paid_on IS NULL OR paid_on >= ?2)
+  AND (?3 = '' OR paid_on IS NULL OR paid_on <= ?3)
+ORDER BY paid_on, key LIMIT ?4;
+
+-- name: postings_of_batch
+-- What is in a batch: (reference).
+SELECT payout, number, sales_channel, gateway, payout_id, event, currency, amount, day, correction FROM posting
+WHERE batch = ?1 ORDER BY day, payout, number;
+
+-- name: posting_batches_listed
+-- Batches, the latest day first: (sales channel or '', from day or '', to day or '', limit).
+SELECT reference, sales_channel, currency, booked_on, journal, status, total, lines, digest, postings, move, made_at,
+  posted_at, why FROM posting_batch
+WHERE (?1 = '' OR sales_channel = ?1) AND (?2 = '' OR booked_on >= ?2) AND (?3 = '' OR booked_on <= ?3)
+ORDER BY booked_on DESC, reference DESC LIMIT ?4;
+
+-- name: posting_batches_named
+-- Batches by their reference, the beginning of their digest, or Fulfil's id of the move: (text).
+SELECT reference, sales_channel, currency, booked_on, journal, status, total, lines, digest, postings, move, made_at,
+  posted_at, why FROM posting_batch
+WHERE reference = ?1 OR (length(?1) >= 6 AND substr(digest, 1, length(?1)) = ?1) OR CAST(move AS TEXT) = ?1
+ORDER BY reference LIMIT 20;
+
+-- name: ledger_periods
+-- The periods of Fulfil's ledger, as they were read last.
+SELECT id, name, begins, ends, state FROM ledger_period ORDER BY begins, id;
 
 -- name: payouts_listed
 -- Payouts, the latest day first: (sales channel or '', verdict or '', limit).

@@ -28,7 +28,7 @@ async def patch_order(parameters: Mapping[str, str], importer: OrderImporter, jo
     Raises SeamlineError with what is wrong when it makes no sense; nothing has changed then.
     """
     key = parameters.get("key", "")
-    by, reason = person_and_reason(parameters, what="the patch")
+    by, reason = _person_and_reason(parameters)
     if not importer.can_decide:
         raise SeamlineError("Fulfil's products are not known yet; try again when the first sync is over")
     payload = await _payload(key, journal, importer)
@@ -52,6 +52,20 @@ async def patch_order(parameters: Mapping[str, str], importer: OrderImporter, jo
         return f"{key} {done}: {follows}. Nothing was changed."
     await post(question)
     return f"{key} {done}, and so is each later version of it: {follows}"
+
+
+def _person_and_reason(parameters: Mapping[str, str]) -> tuple[str, str]:
+    """Who patches, and why. Raises SeamlineError with what is missing, and what is wrong with the patch."""
+    try:
+        return person_and_reason(parameters, what="the patch")
+    except SeamlineError as error:
+        wrong = [f"{error}"]
+    if not parameters.get("remove"):
+        try:
+            patch_in(parameters.get("patch", ""))
+        except InvalidPatch as error:
+            wrong.append(f"{error}")
+    raise SeamlineError("; ".join(wrong))
 
 
 async def _payload(key: str, journal: Journal, importer: OrderImporter) -> bytes:

@@ -85,8 +85,8 @@ def failed(state: OrderState, work: Work, reason: str, now: datetime) -> Decisio
 
 
 def changed_sentence(state: OrderState, told: str) -> str:
-    """That the order was changed, and what differs, where it is known."""
-    sentence = f"the sales channel changed the order after it became sale {state.sale_number or state.sale}"
+    """That the order was changed (by its sales channel, or a person's patch), and what differs, where it is known."""
+    sentence = f"the order was changed after it became sale {state.sale_number or state.sale}"
     return f"{sentence}: {told}" if told else sentence
 
 

@@ -30,7 +30,9 @@ _comma = re.compile(r"-?[0-9]+,[0-9]{1,12}").fullmatch
 
 
 class PayoutUnreadable(ValueError):
-    """The file is refused as a whole. `place` says where in it, `reason` why and what now; it quotes no content."""
+    """The file is refused as a whole. `place` says where in it, `reason` why and what now; it quotes no content
+    but an amount that is written another way.
+    """
 
     def __init__(self, place: str, reason: str) -> None:
         super().__init__(f"{place}: {reason}" if place else reason)
@@ -78,17 +80,27 @@ def amount_in(text: str, *, comma: bool = False) -> Decimal:
     if comma:
         if _comma(text) is not None:
             text = text.replace(",", ".")
-        elif "." in text:
+        elif "." in text and "," not in text:
             raise InvalidAmount("the decimal mark is a point, and elsewhere in this file it is a comma")
     if _plain(text) is not None:
         return Decimal(text)
     if _grouped(text) is not None and _comma(text) is None:
-        raise InvalidAmount("the amount has separators of thousands; 2329.86 is how it must stand")
+        stand = _ungrouped(text, "," if comma else ".")
+        raise InvalidAmount(f"the amount has separators of thousands: {text!r} must stand as {stand}")
     if _comma(text) is not None:
-        raise InvalidAmount("the decimal mark is a comma; export the file with a point (2329.86)")
+        stand = text.replace(",", ".")
+        raise InvalidAmount(f"the decimal mark is a comma: {text!r} must stand as {stand}")
     if not text:
         raise InvalidAmount("the amount is missing")
     raise InvalidAmount("it is not a plain decimal number such as -12.50")
+
+
+def _ungrouped(text: str, mark: str) -> str:
+    """A grouped amount with this decimal mark alone: the last separator is one when it is another than the first."""
+    first, last = (next(each for each in text[::way] if each in ",.' ") for way in (1, -1))
+    whole, _, rest = text.rpartition(last) if last != first else (text, "", "")
+    digits = "".join(each for each in whole if each not in ",.' ")
+    return f"{digits}{mark}{rest}" if rest else digits
 
 
 def json_amount(value: object) -> Decimal:

@@ -49,16 +49,16 @@ def has_columns(head: bytes, names: Iterable[str], delimiter: str = ",") -> bool
 class Row:
     """One row: cells by the folded name of their column. One that has no one meaning raises PayoutUnreadable."""
 
-    __slots__ = ("_at", "_called", "cells", "line", "source")
+    __slots__ = ("_at", "_named", "cells", "line", "source")
 
     def __init__(
-        self, at: dict[str, int], cells: list[str], line: int, source: Source, called: Mapping[str, str]
+        self, at: dict[str, int], cells: list[str], line: int, source: Source, named: Mapping[str, str]
     ) -> None:
-        self._at, self.cells, self.line, self.source, self._called = at, cells, line, source, called
+        self._at, self.cells, self.line, self.source, self._named = at, cells, line, source, named
 
     def place(self, column: str = "") -> str:
-        """Where it stands."""
-        named = f", column {self._called.get(column, column)}" if column else ""
+        """Where it stands; the column as the file spells it."""
+        named = f", column {self._named.get(column, column)}" if column else ""
         return f"line {self.line}{named}"
 
     def refused(self, column: str, why: object) -> PayoutUnreadable:
@@ -152,13 +152,14 @@ def rows_of(
             raise PayoutUnreadable("line 1", "the file is empty")
         at = _columns(header, [called.get(name, name) for name in required], delimiter)
         at.update({ours: at[theirs] for ours, theirs in called.items() if theirs in at})
+        named = {**called, **{name: " ".join(header[place].split()) for name, place in at.items()}}
         width = len(header)
         for cells in reader:
             if not cells or not any(cells):
                 continue
             if len(cells) != width:
                 raise PayoutUnreadable(f"line {reader.line_num}", _width_sentence(len(cells), width, delimiter))
-            yield Row(at, cells, reader.line_num, source, called)
+            yield Row(at, cells, reader.line_num, source, named)
     except csv.Error as error:
         raise PayoutUnreadable(f"line {max(1, reader.line_num)}", _csv_sentence(str(error))) from None
 

@@ -86,6 +86,6 @@ def test_statements_say_when_what_was_compared(seamline: Type) -> None:
 @pytest.mark.usefixtures("store")
 def test_a_sales_channel_that_was_never_checked_is_not_one_without_mismatches(seamline: Type) -> None:
     """Exit status 1, with where to look."""
-    said = seamline(*beside("listings", "outlet"))
+    said = seamline(*beside("listings", "marketplace"))
     assert said.status == 1
-    assert "no complete list of what 'outlet' offers has been checked" in said.err
+    assert "no complete list of what 'marketplace' offers has been checked" in said.err

@@ -121,6 +121,43 @@ def test_a_list_that_is_empty_says_so(seamline: Type, words: list[str], said: st
     assert seamline(*beside(*words, "--json")).data == []
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["orders", "list", "--sales-channel", "moon"], "no sales channel 'moon'; there are marketplace, web"),
+        (["shipments", "list", "--sales-channel", "moon"], "no sales channel 'moon'"),
+        (["shipments", "overdue", "--sales-channel", "moon"], "no sales channel 'moon'"),
+        (["carriers", "coverage", "moon"], "no sales channel 'moon'"),
+        (["stock", "list", "moon"], "no sales channel 'moon'"),
+        (["stock", "drift", "moon"], "no sales channel 'moon'"),
+        (["listings", "moon"], "no sales channel 'moon'"),
+        (["payouts", "list", "--sales-channel", "moon"], "no sales channel 'moon'"),
+        (["manifests", "list", "--sales-channel", "moon"], "no sales channel 'moon'"),
+        (["shipments", "list"], "no sales channel is told what was shipped; see [sales_channels.<name>.fulfilments]"),
+        (["carriers", "coverage"], "no sales channel is told what was shipped"),
+        (["stock", "list"], "no sales channel has its stock published; see [sales_channels.<name>.stock]"),
+        (["stock", "drift"], "no sales channel has its stock published"),
+        (["audit", "--subject", "moon"], "nobody decided anything on 'moon', and no order is known as that"),
+    ],
+    ids=str,
+)
+@pytest.mark.usefixtures("store")
+def test_a_list_that_cannot_have_anything_says_why(seamline: Type, words: list[str], said: str) -> None:
+    """A name that does not exist, or a part that nobody has configured, is not the same as nothing."""
+    for more in ([], ["--json"]):
+        answered = seamline(*beside(*words, *more))
+        assert (answered.status, answered.out) == (1, "")
+        assert said in answered.err
+
+
+@pytest.mark.usefixtures("store")
+def test_beside_a_pipe_an_empty_list_says_so_on_stderr(seamline: Type) -> None:
+    """The head alone is for the program that reads the pipe. An order has all of its names here, too."""
+    assert "no sales channel has said what it offers" in seamline(*beside("listings")).err
+    answered = seamline(*beside("audit", "--subject", "10"))
+    assert (answered.status, answered.rows, answered.err) == (0, [], "nobody decided anything\n")
+
+
 @pytest.mark.parametrize(("words", "said"), [(["orders", "list"], "no orders"), (["holds"], "nothing is held")])
 def test_where_nothing_is_no_filter_is_to_blame(
     seamline: Type, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, words: list[str], said: str

@@ -108,7 +108,7 @@ def test_the_amount_in_the_bank_is_an_equation_of_its_own(seamline: Type, app: A
     ("content", "more", "status", "said"),
     [
         (files.STRIPE_CSV.replace("100.00", "NaN", 1), (), 65, "line 2, column gross: it is not a plain decimal"),
-        ("a,b\n", (), 1, "is not recognised as any format; say with --format which it is: amazon, mollie"),
+        ("a,b\n", (), 65, "in.csv: it is not recognised as any format; say with --format which it is: amazon, mollie"),
         (files.STRIPE_CSV, ("--format", "klarna"), 1, "there is no format 'klarna'"),
         (files.STRIPE_CSV, ("--bank-amount", "1,5"), 1, "--bank-amount: the decimal mark is a comma"),
         (files.STRIPE_CSV, ("--time-zone", "Mars/Base"), 1, "--time-zone: 'Mars/Base' is no time zone"),

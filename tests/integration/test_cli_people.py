@@ -127,6 +127,7 @@ def test_a_person_looks_at_what_a_patch_would_do_puts_it_in_and_takes_it_away(
     assert "this is a change of it" not in seamline(*beside(*remove, "--dry-run")).out
     assert "is read as it was received" in seamline(*beside(*remove)).out
     until(lambda: audited(seamline, "marketplace/A-7001")[-1:] == [("order.patch_remove", "ole", "right by now")])
+    assert audited(seamline, "#7001") == audited(seamline, "A-7001") == audited(seamline, "marketplace/A-7001")
     assert audited(seamline, "marketplace/A-7001")[0] == ("order.patch", "mona", "typed wrong in the shop")
     assert seamline(*beside(*remove)).status == 1
 
@@ -137,9 +138,9 @@ def test_a_patch_that_does_not_help_says_for_what_the_order_is_still_held(
     """From standard input; the figures contradict each other with it."""
     held(seamline, app, "7002")
 
-    def typed_in(text: str, *more: str) -> Any:
+    def typed_in(text: str, *more: str, why: tuple[str, ...] = WHY) -> Any:
         monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(text.encode())))
-        return seamline(*beside("orders", "patch", "A-7002", "--file", "-", *WHY, *more))
+        return seamline(*beside("orders", "patch", "A-7002", "--file", "-", *why, *more))
 
     said = typed_in('{"total": "65.00"}', "--dry-run")
     assert "it is still held for order.contradiction: " in said.out, said.err
@@ -155,6 +156,8 @@ def test_a_patch_that_does_not_help_says_for_what_the_order_is_still_held(
         assert complaint in refused.err
     assert seamline(*beside("orders", "patch", "A-7002", "--remove", *WHY)).err.endswith("has no patch\n")
     assert "say why" in seamline(*beside("orders", "patch", "A-7002", "--remove", "--by", "mona")).err
+    both = typed_in("[]", why=("--reason", "x")).err
+    assert "in 3 characters or more: whoever looks at the patch in a year will ask; a patch is a JSON object" in both
     assert audited(seamline, "marketplace/A-7002") == []
     assert state(seamline, "A-7002") == "held"
 

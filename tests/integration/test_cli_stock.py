@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 from pathlib import Path
 
 import pytest
@@ -90,6 +92,24 @@ def test_aliases_and_bundles_are_explained_by_what_they_stand_for(seamline: Type
     assert "a bundle of 2 of MUG" in seamline("stock", "show", "GIFT-BOX", "--config", config).out
     unknown = seamline("stock", "show", "NOBODY", "--config", config)
     assert (unknown.status, "seamline sku explain" in unknown.err) == (1, True)
+
+
+def test_the_list_of_what_was_told_has_pages(seamline: Type, config: str) -> None:
+    """Page by page to the end, also where several changed in one instant; a cut list without pages says that it is."""
+    fill(
+        Path(config).parent / "store.db",
+        *(("put_stock_published", ("web", f"A {n}", 1, 1, None, n + (9 << 32), AT, AT + 1, AT + 2)) for n in range(3)),
+        ("put_stock_drift", ("web", "LAMP", "MAIN", "changed", 1, 2, 2, 1, AT, AT, 0, None)),
+    )
+    whole = [row[2] for row in seamline("stock", "list", "web", "--config", config).rows]
+    assert whole == ["A 0", "A 1", "A 2", "LAMP", "MUG"]
+    said = seamline("stock", "list", "web", "--limit", "2", "--config", config)
+    shown = [row[2] for row in said.rows]
+    while more := re.search(r"^more: seamline (.+)$", said.err, re.MULTILINE):
+        said = seamline(*shlex.split(more[1]))
+        shown += [row[2] for row in said.rows]
+    assert shown == whole
+    assert "more: only the first 1 are shown" in seamline("stock", "drift", "--limit", "1", "--config", config).err
 
 
 def test_lists_of_what_waits_and_of_what_is_off(seamline: Type, config: str) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from connectors.fulfil.sales import SaleLine
 from connectors.fulfil.wire import CreateOrder
-from flows.model.amendment import NotAmendable, amendment_of
+from flows.model.amendment import NotAmendable, amendment_of, differences
 from flows.model.left import left_of
 from flows.model.order import FinancialStatus, Line, Order, Payment, PaymentKind, Tender
 from flows.model.sale import SaleSettings, sale_for
@@ -26,6 +26,20 @@ def sold(settings: SaleSettings = SETTINGS, total: str = "10.00", **of: Any) -> 
     sale = sale_for(order(total, **of), settings)
     assert isinstance(sale, CreateOrder)
     return sale
+
+
+def test_an_order_with_one_address_has_one_address_that_is_another() -> None:
+    """The sale has it twice; an order with two says which."""
+    before = sold()
+    new = msgspec.structs.replace(before.shipping_address, zip="78702")
+    for changed, said in (
+        ({"shipping_address": new, "billing_address": new}, "the shipping address is another, which is the billing"),
+        ({"shipping_address": new}, "the shipping address is another"),
+        ({"billing_address": new}, "the billing address is another"),
+    ):
+        told = differences(before, msgspec.structs.replace(before, **changed))
+        assert told.startswith(said)
+        assert ";" not in told
 
 
 @pytest.mark.parametrize(

@@ -71,7 +71,7 @@ def record(subject: str, action: str = "order.patch", at: int = 7) -> Record:
 
 async def audited(path: Path, subject: str = "") -> tuple[list[str], int | None]:
     async with reading(path / "store.db") as read:
-        entries, broken = await read.audited(subject)
+        entries, broken = await read.audited({subject} if subject else ())
     return [entry.subject for entry in entries], broken
 
 

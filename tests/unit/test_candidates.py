@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import anyio
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -96,16 +97,25 @@ async def test_a_sku_is_explained_with_all_that_is_known(tmp_path: Path) -> None
         await journal.write([(row.statement, row.row)])
         alias = AliasRow(alias="lmp", sku="LAMP", decided_at=NOW, decided_by="mona", reason="typed")
 
-        async def explained(text: str) -> str:
-            found = await candidates(text, journal.query, journal.query_list)
-            return " ".join(explain_sku(text, found, [alias]))
+        async def explained(text: str, alias: AliasRow | None = None) -> str:
+            found, meant = [
+                await candidates(each, journal.query, journal.query_list)
+                for each in (text, "" if alias is None else alias.sku)
+            ]
+            return " ".join(explain_sku(text, found, alias, meant))
 
         assert await explained("LAMP") == "'LAMP' is in Fulfil: product 1 (Mug 1). Orders of it can be imported."
         assert "is the SKU of 2 active products" in await explained("TWIN")
         assert "product 4 (Mug 4), which is not active there" in await explained("OLD")
         assert "was gone from Fulfil on 2026-11-20" in await explained("WENT")
-        assert "alias of 'LAMP', said mona" in await explained("lmp")
-        assert "seamline alias add" in await explained("lamp")
+        assert await explained("lmp", alias) == (
+            "'lmp' is an alias of 'LAMP', said mona on 2026-11-20 09:00:00Z: typed. "
+            "That is product 1 (Mug 1). Orders of it are imported as 'LAMP'."
+        )
+        broken = await explained("lmp", msgspec.structs.replace(alias, sku="OLD"))
+        assert "'OLD' is not sold in Fulfil: orders of either are held." in broken
+        assert "seamline alias add lmp SKU --reason WHY" in broken
+        assert "If 'LAMP' is meant: seamline alias add 'la mp' LAMP --reason WHY" in await explained("la mp")
         assert "Nothing in Fulfil is like it." in await explained("MARBLE")
 
 

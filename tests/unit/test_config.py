@@ -188,7 +188,7 @@ def test_load_lists_all_problems_and_says_where(tmp_path: Path) -> None:
     with pytest.raises(ConfigInvalid) as caught:
         load(path, Root, ENV)
     message = str(caught.value)
-    assert message.splitlines()[0] == f"{path} has 3 problems; nothing was started."
+    assert message.splitlines()[0] == f"{path} has 3 problems; nothing was done."
     assert "line 2, vendor.url: must be `str`, not `int`" in message
     assert "line 3, vendor.low: must be `int`, not `bool`" in message
     assert "vendor.tokens: must be given" in message

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from pathlib import Path
+from typing import cast
 
+import aiohttp
 import msgspec
 import pytest
 
 from flows.demo.hub import ChannelBooks, ChannelLevel, Deliveries, HubBooks, LevelsTaken, NoticesTaken
+from flows.demo.keys import Keys
 from flows.demo.observer import Books, Creates, Fault, Finding, Warehouse
 from flows.demo.parcels import Told
 from flows.demo.scrape import Metrics
-from flows.demo.screen import show_summary
+from flows.demo.screen import show_addresses, show_summary
 from flows.demo.shelves import Oversold
 from flows.demo.stories import day
 from flows.demo.summary import Asked, Pace, Summary, Waiting, pace, summarised, waiting
-from flows.demo.world import Stopped
+from flows.demo.world import Stopped, World
 
 _TEXT = """\
 # TYPE wait_seconds histogram
@@ -86,15 +90,15 @@ def test_a_quantile_is_read_from_the_buckets_of_all_labels() -> None:
 def test_orders_that_wait_are_counted_once_per_cause_with_what_is_at_stake() -> None:
     """Two cases of one kind at one order are one; amounts are the orders' own, by currency, and never mixed."""
     held, after = waiting(_ORDERS, _HOLDS)
+    usd, both = {"USD": Decimal("7.00")}, {"GBP": Decimal("4.00"), "USD": Decimal("0.25")}
+    worth = {"amounts": {"USD": Decimal("10.50")}, "at_stake": {"USD": Decimal("3.00")}}
     assert held == [
-        Waiting(kind="order.contradiction", owner="finance", orders=1, amounts={"USD": Decimal("10.50")}),
-        Waiting(
-            kind="sku.unknown", owner="ecommerce", orders=2, amounts={"GBP": Decimal("4.00"), "USD": Decimal("0.25")}
-        ),
+        Waiting(kind="order.contradiction", owner="finance", orders=1, **worth),
+        Waiting(kind="sku.unknown", owner="ecommerce", orders=2, amounts=both, at_stake=both),
     ]
     assert after == [
-        Waiting(kind="api.unavailable", owner="sre", orders=1, amounts={}),
-        Waiting(kind="order.edited", owner="operations", orders=1, amounts={"USD": Decimal("7.00")}),
+        Waiting(kind="api.unavailable", owner="sre", orders=1, amounts={}, at_stake={}),
+        Waiting(kind="order.edited", owner="operations", orders=1, amounts=usd, at_stake=usd),
     ]
 
 
@@ -155,12 +159,14 @@ def test_the_table_says_in_words_what_happened(capsys: pytest.CaptureFixture[str
     for words in (
         "100 orders of the sales channels web 30",
         "3 held, 1 imported",
-        "order.contradiction, for finance: 1 order, 10.50 USD",
-        "sku.unknown, for ecommerce: 2 orders, 4.00 GBP + 0.25 USD",
-        "order.edited, for operations: 1 order, 7.00 USD",
+        "order.contradiction, for finance: 1 order of 10.50 USD, 3.00 USD at stake",
+        "sku.unknown, for ecommerce: 2 orders of 4.00 GBP + 0.25 USD, 4.00 GBP + 0.25 USD at stake",
+        "order.edited, for operations: 1 order of 7.00 USD, 7.00 USD at stake",
         "api.unavailable, for sre: 1 order, no amount",
         "7 acknowledged; 2 times one came again",
         "7 x 201, 1 x 503, 3 answers lost",
+        "2 applied, 0 repeated with the same bytes, 0 with those of an edit",
+        "while the ERP throttles, fails and loses answers",
         "4, settled by 1 look-ups; 1 answers were lost after the sale was made",
         "11 levels published in 5 starts of flows, 1 of them possible repeats; 2 figures compared",
         "told 5, untold 0, held 2 (carrier not mapped), 1 of orders that were cancelled there; 4 proven told; 3 starts",
@@ -170,6 +176,23 @@ def test_the_table_says_in_words_what_happened(capsys: pytest.CaptureFixture[str
         "nothing lost, nothing doubled, every figure right",
     ):
         assert words in shown, words
+
+
+def test_what_is_kept_up_says_its_verdict_last_and_what_becomes_of_the_store(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """The addresses stand below the table, so the verdict stands below the addresses; a bad day's store is left."""
+    keys = Keys(intake="", control="", fulfil="", patchworks="", webhook="")
+    world = World(cast("aiohttp.ClientSession", None), Path("store"), keys)
+    bad = msgspec.structs.replace(_summary(), findings=(Finding(Fault.LOST, "web/1", "gone"),))
+    for summary, store, verdict in (
+        (_summary(), "deletes the logs and the store", "nothing lost, nothing doubled, every figure right"),
+        (bad, "leaves the logs and the store", "1 finding"),
+    ):
+        show_addresses(world, summary)
+        *_, end, last = capsys.readouterr().err.splitlines()
+        assert end.endswith(f"{store}.")
+        assert last == f"observer: {verdict}"
 
 
 def test_a_day_is_good_only_without_any_trouble() -> None:

@@ -155,6 +155,12 @@ def test_nobody_is_told_to_sit_still_while_a_case_asks_something_of_them() -> No
     assert "wait for what comes of it" not in text
 
 
+def test_how_far_an_imported_order_is_shipped_is_said_whatever_case_is_open() -> None:
+    """The case says what is to be done about it, and the first sentence that it has left."""
+    story = told(row("imported", sale=9, shipping="shipped"), case("carrier.unmapped"))
+    assert story.split("\n")[0].endswith("proven. It is shipped, and not known to be told to the sales channel.")
+
+
 def test_a_closed_case_is_history() -> None:
     """Only what is open asks for something."""
     text = told(row("imported", sale=9), case("sku.unknown", closed_at=NOW, closed_how="order creating"))
@@ -185,9 +191,17 @@ def test_an_order_that_nobody_has_delivered_is_not_made_up() -> None:
             "could not be decided on (ValueError), a defect of ours: set aside until a restart",
         ),
         (fact("tried_again"), "what was set aside is tried again after a restart"),
-        (fact("edited_after_import", version="3"), "the sales channel changed it after the import (version 3)"),
+        (fact("edited_after_import", version="3"), "it was changed after the import (version 3)"),
         (fact("sale_moved", sale=3), "sale moved (sale 3)"),
         (fact("cancelled_before_import"), "cancelled before import"),
+        (
+            fact("notice_held", shipment="CS1", carrier="DPD"),
+            "shipment CS1 left; telling it is held, because DPD is not mapped",
+        ),
+        (
+            fact("notice_held", shipment="CS1", carrier="no carrier"),
+            "shipment CS1 left; telling it is held, because it has no carrier in Fulfil",
+        ),
     ],
 )
 def test_every_fact_is_a_line_with_its_time(happened: FactRow, line: str) -> None:

@@ -112,7 +112,7 @@ def test_the_export_of_stripes_dashboard_has_the_payout_too() -> None:
     assert read.proof("po_9").verdict == "proven"
     sale = read.line("txn_1")
     assert (sale.payment, sale.order, sale.at) == ("ch_1", "1001", "2026-01-05T10:00:00Z")
-    with pytest.raises(PayoutUnreadable, match="line 2, column amount"):
+    with pytest.raises(PayoutUnreadable, match="line 2, column Amount"):
         Read(files.STRIPE_EXPORT.replace("100.00", "1E2"), "stripe-csv")
 
 

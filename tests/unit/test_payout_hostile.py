@@ -10,7 +10,7 @@ from tests.unit.payout_files import Read
 
 CSV = files.STRIPE_CSV
 NOT_PLAIN = "it is not a plain decimal number such as -12.50"
-GROUPED = "the amount has separators of thousands; 2329.86 is how it must stand"
+GROUPED = "the amount has separators of thousands: '2,329.86' must stand as 2329.86"
 
 
 def csv_with(amount: str) -> str:
@@ -27,9 +27,11 @@ def csv_with(amount: str) -> str:
         (csv_with("$100.00"), "stripe-csv", "line 2, column gross", NOT_PLAIN),
         (csv_with(""), "stripe-csv", "line 2, column gross", "the amount is missing"),
         (csv_with('"2,329.86"'), "stripe-csv", "line 2, column gross", GROUPED),
-        (csv_with('"100,00"'), "stripe-csv", "line 2, column gross", "the decimal mark is a comma; export"),
+        (csv_with('"-1,064,000"'), "stripe-csv", "line 2, column gross", "must stand as -1064000"),
+        (csv_with("1'064'000.5"), "stripe-csv", "line 2, column gross", "must stand as 1064000.5"),
+        (csv_with('"100,00"'), "stripe-csv", "line 2, column gross", "a comma: '100,00' must stand as 100.00"),
         (CSV.replace(",eur,100", ",euro,100"), "stripe-csv", "line 2, column currency", "a currency is not a code"),
-        (CSV.replace("2026-01-05 10", "05/01/26 10", 1), "stripe-csv", "line 2, column created utc", "it is no date"),
+        (CSV.replace("2026-01-05 10", "05/01/26 10", 1), "stripe-csv", "line 2, column created_utc", "it is no date"),
         (CSV.replace(",", ";"), "stripe-csv", "line 1", "its columns are separated by semicolons, not by commas"),
         (CSV.encode("utf-16"), "stripe-csv", "line 1", "it is UTF-16"),
         (CSV.replace(",x,", ",caf\xe9,").encode("latin-1"), "stripe-csv", "line 2", "is no utf-8; say with --encoding"),
@@ -52,10 +54,10 @@ def csv_with(amount: str) -> str:
         (files.stripe([{"object": "charge"}]), "stripe", "data[1].object", "a word that the format does not know"),
         (files.stripe().replace(b"-2000", b"-2000.5"), "stripe", "data[2].amount", "Expected `int`"),
         (files.mollie({"resource": "order"}), "mollie", "resource", "it is no settlement"),
-        (files.GENERIC_CSV.replace("100,00", "100.00"), files.generic(), "line 2, column gross", "elsewhere in this"),
-        (files.GENERIC_CSV.replace("100,00", "2.329,86"), files.generic(), "line 2, column gross", "a comma"),
+        (files.GENERIC_CSV.replace("100,00", "100.00"), files.generic(), "line 2, column Gross", "elsewhere in this"),
+        (files.GENERIC_CSV.replace("100,00", "2.329,86"), files.generic(), "line 2, column Gross", "as 2329,86"),
         (files.GENERIC_CSV.replace(";", ","), files.generic(), "line 1", "separated by commas, not by semicolons"),
-        (files.GENERIC_CSV.replace("P2;R", ";R"), files.generic(), "line 3, column psp reference", "has no id"),
+        (files.GENERIC_CSV.replace("P2;R", ";R"), files.generic(), "line 3, column Psp Reference", "has no id"),
     ],
     ids=lambda each: each[:24].decode("latin-1") if isinstance(each, bytes) else None,
 )  # fmt: skip

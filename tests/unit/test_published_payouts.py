@@ -123,5 +123,5 @@ def test_published_hostile_cells_are_refused_by_their_place() -> None:
         columns={"payout": "amazon_order_id", "amount": "order_total_amount"}, currency="USD", classes={},
         payout_types=(), delimiter=",", decimal=".",
     )  # fmt: skip
-    with pytest.raises(PayoutUnreadable, match=r"line 2, column order total amount: .* separators of thousands"):
+    with pytest.raises(PayoutUnreadable, match=r"line 2, column order_total_amount: .* separators of thousands"):
         Read(rows, reader)
