@@ -223,7 +223,8 @@ def reconcile_policy(config: Config, settings: ReconciliationSettings) -> Reconc
 
 def close_policy(config: Config, settings: ReconciliationSettings) -> ClosePolicy:
     """By which evidence orders are settled."""
-    return ClosePolicy(closing=settings.closing, watched=frozenset(told_channels(config)))
+    posts = config.postings is not None and config.postings.mode == "live"
+    return ClosePolicy(closing=settings.closing, watched=frozenset(told_channels(config)), posts=posts)
 
 
 def unshipped_policy(config: Config) -> UnshippedPolicy:
