@@ -203,7 +203,8 @@ def watch_policy(config: Config) -> WatchPolicy:
 
 def state_policy(config: Config, settings: ReconciliationSettings) -> StatePolicy:
     """When business days end, and are stated."""
-    zone = settings.time_zone or (config.payments.time_zone if config.payments is not None else "UTC")
+    told = [each.time_zone for each in (config.payments, config.postings) if each is not None]
+    zone = settings.time_zone or next(iter(told), "UTC")
     return StatePolicy(time_zone=zone, after=timedelta(seconds=settings.state_after_s))
 
 
@@ -222,7 +223,8 @@ def reconcile_policy(config: Config, settings: ReconciliationSettings) -> Reconc
 
 def close_policy(config: Config, settings: ReconciliationSettings) -> ClosePolicy:
     """By which evidence orders are settled."""
-    return ClosePolicy(closing=settings.closing, watched=frozenset(told_channels(config)))
+    posts = config.postings is not None and config.postings.mode == "live"
+    return ClosePolicy(closing=settings.closing, watched=frozenset(told_channels(config)), posts=posts)
 
 
 def unshipped_policy(config: Config) -> UnshippedPolicy:

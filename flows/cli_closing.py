@@ -30,7 +30,7 @@ def unsettled(
     sales_channel
         Only those of one sales channel.
     waits_for
-        Only those that wait for this first: shipping, telling, proof, cases, recording, dispute, payout, bank,
+        Only those that wait for this first: shipping, telling, proof, cases, recording, posting, dispute, payout, bank,
         settlement, receivable, unexpected or payment.
     """
     from flows.reading_closing import unsettled as read_unsettled  # noqa: PLC0415

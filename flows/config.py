@@ -248,13 +248,12 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
 
     def _zones_differ(self) -> dict[tuple[str, ...], str]:
         """Finance's company has one time zone."""
-        if self.payments is None or self.reconciliation is None or not self.reconciliation.time_zone:
-            return {}
-        zone = self.reconciliation.time_zone
-        if zone == self.payments.time_zone:
-            return {}
-        sentence = f"finance's days end in {zone} here, and in {self.payments.time_zone} under [payments]"
-        return {("reconciliation", "time_zone"): sentence}
+        zone = self.reconciliation.time_zone if self.reconciliation is not None else ""
+        for section, settings in (("payments", self.payments), ("postings", self.postings)):
+            if zone and settings is not None and settings.time_zone != zone:
+                sentence = f"finance's days end in {zone} here, and in {settings.time_zone} under [{section}]"
+                return {("reconciliation", "time_zone"): sentence}
+        return {}
 
     def _closing_lost(self) -> dict[tuple[str, ...], str]:
         """Every gateway that an order may be paid by has its evidence, and nothing else has one."""

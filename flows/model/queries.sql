@@ -1535,7 +1535,10 @@ UPDATE order_closing SET look_at = ?1, waits = ?2, cause = ?3, settled_at = ?4, 
 SELECT c.key, c.sales_channel, c.currency, c.due, c.tenders, e.status, coalesce(h.state, ''), s.seen,
   (SELECT group_concat(DISTINCT x.kind) FROM exception_case x WHERE x.subject = c.key AND x.closed_at IS NULL),
   EXISTS (SELECT 1 FROM fulfilment f WHERE f.key = c.key AND f.awaits = 1 AND f.told_at IS NULL AND f.body IS NOT NULL),
-  EXISTS (SELECT 1 FROM payment p WHERE p.key = c.key AND p.status IN ('due', 'blocked', 'refused'))
+  EXISTS (SELECT 1 FROM payment p WHERE p.key = c.key AND p.status IN ('due', 'blocked', 'refused')),
+  EXISTS (SELECT 1 FROM payout_line l JOIN posting g ON g.payout = l.payout
+    LEFT JOIN posting_batch b ON b.reference = g.batch
+    WHERE l."order" = c.key AND (b.status IS NULL OR b.status NOT IN ('posted', 'empty')))
 FROM order_closing c JOIN expected_sale e ON e.key = c.key
 LEFT JOIN order_shipping h ON h.key = c.key LEFT JOIN sale_seen s ON s.key = c.key
 WHERE c.look_at <= ?1 ORDER BY c.look_at LIMIT ?2;

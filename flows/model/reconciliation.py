@@ -32,7 +32,8 @@ class ReconciliationSettings(msgspec.Struct, frozen=True, kw_only=True):
     """What is proven of what stands in Fulfil, and by when."""
 
     time_zone: str = ""
-    """The time zone of finance's company, whose business days are stated. Empty: that of [payments], else UTC."""
+    """The time zone of finance's company, whose business days are stated. Empty: that of [payments], else that
+    of [postings], else UTC."""
     state_after_s: Annotated[float, Meta(ge=0, le=86_400)] = 7_200.0
     """How long after its end a business day is stated: what polls and manifests bring of it is to be here by then."""
     closing: dict[str, ClosingSettings] = {}

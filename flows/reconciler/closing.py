@@ -40,6 +40,8 @@ class ClosePolicy(msgspec.Struct, frozen=True, kw_only=True):
 
     closing: Mapping[str, ClosingSettings] = {}
     watched: frozenset[str] = frozenset()
+    posts: bool = False
+    """Whether Seamline posts into the ledger, which an order waits for then."""
     every: timedelta = timedelta(minutes=10)
     again_after: timedelta = timedelta(hours=6)
 
@@ -119,7 +121,7 @@ class Closing:
             lines.setdefault(row[0], []).append(_line(row))
         found = []
         for row in rows:
-            standing = _standing(row, tuple(lines.get(row[0], ())), row[1] in self._policy.watched)
+            standing = _standing(row, tuple(lines.get(row[0], ())), self._policy)
             found.append((row[0], *settled(standing, self._policy.closing)))
         return _Looked(orders=tuple(found), more=len(rows) == _ORDERS_PER_STEP_MAX)
 
@@ -138,13 +140,14 @@ class Closing:
                 self._emit(OrdersClosed(sales_channel=sales_channel, orders=orders))
 
 
-def _standing(row: Sequence[Any], lines: tuple[Line, ...], is_watched: bool) -> Standing:
-    _, _, currency, due, tenders, status, shipping, seen, kinds, untold, payments_open = row
+def _standing(row: Sequence[Any], lines: tuple[Line, ...], policy: ClosePolicy) -> Standing:
+    _, name, currency, due, tenders, status, shipping, seen, kinds, untold, payments_open, unposted = row
     read = msgspec.json.decode(seen, type=Snapshot) if seen else None
     return Standing(
         currency=currency, due=Decimal(due), tenders=msgspec.json.decode(tenders, type=tuple[Moved, ...]),
-        is_cancelled=status == "cancelled", is_watched=is_watched, shipping=shipping, untold=bool(untold),
+        is_cancelled=status == "cancelled", is_watched=name in policy.watched, shipping=shipping, untold=bool(untold),
         cases=tuple(sorted(kinds.split(","))) if kinds else (), payments_open=bool(payments_open),
+        unposted=policy.posts and bool(unposted),
         state=None if read is None else read.state or "", invoices_paid=None if read is None else read.invoices_paid,
         lines=lines,
     )  # fmt: skip

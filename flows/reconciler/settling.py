@@ -42,6 +42,8 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
     untold: bool
     cases: tuple[str, ...]
     payments_open: bool
+    unposted: bool
+    """Seamline posts, and something of a payout that has its money is not in the ledger yet."""
     state: str | None
     """The sale's, as it was read last; None: it never was."""
     invoices_paid: bool | None
@@ -91,6 +93,8 @@ def _people(order: Standing) -> list[Wait]:
         waits.append(Wait("cases", f"for its open cases to end ({', '.join(order.cases)})"))
     if order.payments_open:
         waits.append(Wait("recording", "for its payments to be recorded in Fulfil"))
+    if order.unposted:
+        waits.append(Wait("posting", "for the postings of its payouts to be in the ledger"))
     if any(each.way == "dispute" for each in order.tenders) and not any(
         line.kind in ("dispute", "dispute_reversal") for line in order.lines
     ):

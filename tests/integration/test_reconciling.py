@@ -166,9 +166,9 @@ async def test_money_that_somebody_gave_back_and_a_cancel_in_fulfil_are_differen
 
 
 async def test_reading_back_is_within_its_budget_of_calls(tmp_path: Path) -> None:
-    """60 orders, all read back: six calls, and three where nothing has changed since."""
+    """30 orders, all read back with their payments and invoices: six calls, and one for a sweep that was under way."""
     async with proven(tmp_path) as at:
-        for number in range(1, 61):
+        for number in range(1, 31):
             status, _ = await at.at.post(body(number, ("MUG", "1", "10.00")), sales_channel="shop")
             assert status == 201
         await at.idle()
@@ -176,7 +176,7 @@ async def test_reading_back_is_within_its_budget_of_calls(tmp_path: Path) -> Non
         await at.looks()
         after = sum((await at.calls()).values())
         assert after - before <= 7
-        assert (after - before) / 60 <= 0.2
+        assert (after - before) / 30 <= 0.24
         assert await at.differing() == []
 
 

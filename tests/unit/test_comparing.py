@@ -56,6 +56,8 @@ def causes(expected: Expected, read: Found) -> list[tuple[str, str]]:
         (EXPECTED, found(payments=()), [("captured", "120.00")]),
         (EXPECTED, found(payments=(replace(PAID, amount_refunded=D("5.00")),)), [("refunded", "5.00")]),
         (replace(EXPECTED, refunded=D("5.00")), found(), [("refunded", "5.00")]),
+        (EXPECTED, found(payments=(replace(PAID, amount=D("120.00"), amount_captured=D(0)),)), []),
+        (EXPECTED, found(payments=(replace(PAID, amount=D("90.00"), amount_captured=D(0)),)), [("captured", "120.00")]),
         (replace(EXPECTED, captured=None), found(payments=()), []),
         (EXPECTED, found(payments=(replace(PAID, amount_captured=None),)), []),
         (EXPECTED, found(payments=None, invoices=None), []),

@@ -33,7 +33,7 @@ SOLD = Line(kind="sale", currency="USD", amount=D("100.00"), ids=frozenset({"ch_
 BACK = Line(kind="refund", currency="USD", amount=D("-30.00"), ids=frozenset({"re_1"}), received=True, bank=False,
             payout="P2")  # fmt: skip
 SHIPPED = Standing(currency="USD", due=D(0), tenders=(CHARGE,), is_cancelled=False, is_watched=True, shipping="told",
-                   untold=False, cases=(), payments_open=False, state="processing", invoices_paid=None,
+                   untold=False, cases=(), payments_open=False, unposted=False, state="processing", invoices_paid=None,
                    lines=(SOLD,))  # fmt: skip
 
 
@@ -54,6 +54,7 @@ def waits(order: Standing, evidence: EvidenceKind = "payout_line") -> list[str]:
         ({"state": None}, ["proof"]),
         ({"cases": ("sale.differs",)}, ["cases"]),
         ({"payments_open": True}, ["recording"]),
+        ({"unposted": True}, ["posting"]),
         ({"due": D("1.00")}, ["payment"]),
         ({"due": D("1.00"), "invoices_paid": True}, []),
         ({"due": D("1.00"), "is_cancelled": True}, []),

@@ -1,0 +1,80 @@
+"""Orders settled in virtual time: what others have left on disk is looked at, and that one is settled is said once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from flows.model.closing import ClosingSettings, Moved
+from flows.reconciler import CLOSING, CLOSING_KEY, CloseOrders, ClosePolicy, Closing, SaleChecks
+from flows.reconciler.comparing import Snapshot
+from runtime.actor import Actor
+from runtime.journal.journal import Journal
+from tests.actors.proving import ProofWorld, process
+from tests.actors.world import story
+
+POLICY = ClosePolicy(closing={"card": ClosingSettings(evidence="payout_line")}, posts=True)
+KEY, PAYOUT = "web/1", "payout/web/shopify_payments/77"
+
+
+def actors(journal: Journal, emit: Callable[[Any], None]) -> Sequence[Actor]:
+    return [Closing(POLICY, journal, emit), SaleChecks(emit)]
+
+
+async def look(world: ProofWorld) -> tuple[list[str], bool]:
+    """What the order waits for after a look, and whether it is settled."""
+    await world.write("nudge_closing", world.clock.now(), KEY)
+    await world.engine.post(CLOSING, CLOSING_KEY, CloseOrders())
+    await world.until_idle()
+    ((waits, settled_at, _),) = await world.journal.query("closing_of_order", KEY)
+    return msgspec.json.decode(waits), settled_at is not None
+
+
+async def paid_out(world: ProofWorld) -> None:
+    """A payout that has arrived, with the order's line, of which something is to be posted."""
+    now = world.clock.now()
+    sums = ("36.00", None, "36.00", "0", "0", "0", "{}", 1, 0, "proven", "0", "2026-01-07", None, now, "one", 1)
+    await world.write("put_payout", PAYOUT, "web", "shopify_payments", "77", "USD", "paid", 0, 1, *sums)
+    names = ("1001", "#1", "ch_1", "", "", "", "", "", "mark")
+    money = ("USD", "36.00", "0", "0", "0", "36.00")
+    await world.write("put_payout_line", PAYOUT, "1", "sale", *money, "charge", "2026-01-05T00:00:00Z", *names)
+    await world.write("link_payout_line", KEY, PAYOUT, "1")
+    due = ("web", "card", "77", "fee", "USD", "1.00", "2026-01-07", 0, now)
+    await world.write("put_posting", PAYOUT, 1, *due)
+
+
+def test_an_order_is_settled_once_whatever_comes_last_and_whenever_the_process_dies(tmp_path: Path) -> None:
+    """Payout, posting, read of the sale: as long as one is open it waits for that; a restart says nothing again."""
+
+    async def main() -> None:
+        async with process(tmp_path / "s.db", actors) as world:
+            now = world.clock.now()
+            await world.order("1", world.now, amount="36.00")
+            await world.write("put_expected_sale", KEY, 7, "imported", "36.00", "USD", None, None, 0, now)
+            moved = [Moved(gateway="card", way="charge", amount="36.00", currency="USD", id="ch_1")]  # type: ignore[arg-type]
+            tenders = msgspec.json.encode(moved).decode()
+            await world.write("put_order_closing", KEY, "web", "USD", "0", tenders, now)
+            waits, settled = await look(world)
+            assert (len(waits), settled) == (2, False)
+            await world.write("put_sale_seen", KEY, 7, msgspec.json.encode(Snapshot(state="done")), 0, now)
+            assert await look(world) == (["for a payout that has its charge of 36.00 USD (card)"], False)
+            await paid_out(world)
+            assert await look(world) == (["for the postings of its payouts to be in the ledger"], False)
+            await world.write("take_posting", "B1", "2026-01-07", PAYOUT, 1)
+            assert (await look(world))[1] is False, "its batch is being made"
+            batch = ("web", "USD", "2026-01-07", "MISC", "posted", "1.00", "[]", "d", 1, None, now, now, "")
+            await world.write("put_posting_batch", "B1", *batch)
+            assert await look(world) == ([], True)
+        async with process(tmp_path / "s.db", actors) as world:
+            assert await look(world) == ([], True)
+            facts = await world.sql("SELECT kind FROM fact WHERE kind = 'settled'")
+            assert facts == [("settled",)]
+            news = [Moved(gateway="card", way="refund", amount="6.00", currency="USD", id="re_1")]  # type: ignore[arg-type]
+            again = msgspec.json.encode(news).decode()
+            await world.write("put_order_closing", KEY, "web", "USD", "0", again, world.clock.now())
+            assert (await look(world))[1] is False, "more money has moved"
+
+    story(main)
