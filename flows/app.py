@@ -57,6 +57,7 @@ from flows.listings import key_of as listings_key_of
 from flows.manifests import NAME as MANIFESTS
 from flows.manifests import PageReceived
 from flows.manifests import key_of as manifest_key_of
+from flows.model.audit import recorded, who_and_why
 from flows.model.messages import AUDIT_LOG, MISSING_ORDERS
 from flows.model.outgoing import FLOW_STARTS
 from flows.model.runs import RUN_FOLLOWER
@@ -222,8 +223,12 @@ class App:
         if name not in known:
             called = "actor" if scope == "actor" else "sales channel"
             raise SeamlineError(f"there is no {called} {name!r}; there are {', '.join(sorted(known))}")
-        await (self.engine.pause if command == "pause" else self.engine.resume)(scope, name, "operator")
+        by, reason = who_and_why(parameters)
+        now = self.journal.clock.now()
+        record = recorded(now, by=by, action=command, subject=name, values={"scope": scope}, reason=reason)
+        await (self.engine.pause if command == "pause" else self.engine.resume)(scope, name, by, (record,))
         await self.standing.look()
+        await self.forecast.look()
         return f"{name} is {'paused' if command == 'pause' else 'going on'}"
 
     async def _ask_of_order(self, command: str, parameters: Mapping[str, str]) -> str:
@@ -335,6 +340,7 @@ async def composed(config: Config, clock: Clock, telemetry: Telemetry) -> AsyncI
         forecast = Forecast(journal, ORDER_IMPORTER, outsides[0])
         stock_pulse = Pulse(apart_s=_STOCK_APART_S)
         engine = engine_of(config, journal, catalogue, outsides, forecast.counting(emit), stock_pulse)
+        forecast.asks(lambda: engine.lanes[outsides[0].api.name].unknown_count)
         app = App(config, journal, engine, catalogue.index, forecast, telemetry)
         register_gauges(telemetry.register_gauge, engine, app.standing, forecast, app.stock_standing)
         supervisor = Supervisor(

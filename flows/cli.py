@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 from importlib.metadata import version as version_of
 from pathlib import Path
@@ -24,11 +25,13 @@ from flows.cli_parts import (
     OrderName,
     PlaceInList,
     Rows,
+    Who,
     control,
     explain_none,
     loaded,
     read_store,
     story_of,
+    who,
 )
 from flows.cli_payments import payments
 from flows.cli_payouts import payouts
@@ -43,6 +46,7 @@ from runtime.clock import SystemClock, to_datetime
 from runtime.errors import ConfigInvalid, SeamlineError, Stop
 
 Named = Annotated[str, Parameter(help="The sales channel as configured; with --actor, the actor.")]
+PauseReason = Annotated[str, Parameter(help="Why, for whoever looks at it in a year. It stays on record.")]
 IsActor = Annotated[bool, Parameter(name="--actor", help="NAME is an actor, such as order_importer.", negative="")]
 State = Literal["new", "held", "creating", "unknown", "imported", "cancelled", "waiting", "excluded"]
 Vendor = Literal["fulfil", "patchworks"]
@@ -220,14 +224,23 @@ def demo(
 
 
 @app.command
-def pause(name: Named = "", *, actor: IsActor = False, config: ConfigPath = CONFIG, json: AsJson = False) -> None:
+def pause(
+    name: Named = "",
+    *,
+    actor: IsActor = False,
+    reason: PauseReason = "",
+    by: Who = "",
+    config: ConfigPath = CONFIG,
+    json: AsJson = False,
+) -> None:
     """Stop giving out the orders of a sales channel (or, with --actor, everything for an actor).
 
     Intake goes on: orders are accepted and wait on disk. The pause survives restarts, until `resume`. Without NAME:
     what is paused, since when, by whom, and how many orders wait for it.
     """
     if name:
-        control(config, "pause", json=json, scope="actor" if actor else "partition", name=name)
+        scope = "actor" if actor else "partition"
+        control(config, "pause", json=json, scope=scope, name=name, by=who(by), reason=reason)
         return
     rows = [row for row in read_store(config, lambda read: read.pauses()) if row.scope == "actor" or not actor]
     if json:
@@ -241,9 +254,16 @@ def pause(name: Named = "", *, actor: IsActor = False, config: ConfigPath = CONF
 
 
 @app.command
-def resume(name: Named, *, actor: IsActor = False, config: ConfigPath = CONFIG) -> None:
+def resume(
+    name: Named,
+    *,
+    actor: IsActor = False,
+    reason: PauseReason = "",
+    by: Who = "",
+    config: ConfigPath = CONFIG,
+) -> None:
     """Go on with what was paused."""
-    control(config, "resume", scope="actor" if actor else "partition", name=name)
+    control(config, "resume", scope="actor" if actor else "partition", name=name, by=who(by), reason=reason)
 
 
 @app.command
@@ -285,17 +305,21 @@ def list_orders(
     Parameters
     ----------
     state
-        Only those in this state.
+        Only those in this state; new: received, and nobody has decided on them yet.
     sales_channel
         Only those of one sales channel.
     before
         Only those that changed before an instant (without an offset it is UTC); INSTANT@KEY, the `changed_at` and `key`
         of the last row of a page, is where the next page begins.
     """
-    rows = read_store(
-        config,
-        lambda read: read.orders(state=state or "", sales_channel=sales_channel, before=before, limit=limit + 1),
-    )
+
+    async def ask(read: Any) -> Any:
+        page = {"sales_channel": sales_channel, "before": before, "limit": limit + 1}
+        if state == "new":
+            return await read.orders_undecided(**page), 0
+        return await read.orders(state=state or "", **page), 0 if state else await read.undecided()
+
+    rows, undecided = read_store(config, ask)
     explain_none(rows, config, sales_channel)
     if json:
         print_json(rows[:limit])
@@ -311,6 +335,9 @@ def list_orders(
         )  # fmt: skip
     options = {"--state": state, "--sales-channel": sales_channel, "--limit": limit, "--config": config}
     tell_more("seamline orders list", options, "--before", rows, limit, json=json)
+    if undecided:
+        command = f"seamline orders list --state new --config {shlex.quote(str(config))}"
+        print(f"{undecided:,} more are received, and not decided on yet: {command}", file=sys.stderr)
 
 
 @orders.command

@@ -45,6 +45,9 @@ def list_holds(
 ) -> None:
     """Open exceptions, the nearest deadline first.
 
+    At stake is what may be wrong, not what the order comes to: of figures that contradict each other the difference, of
+    an order that is not in Fulfil its total; nothing, where no money is wrong, as with a carrier that is not mapped.
+
     Parameters
     ----------
     owner

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from cyclopts import App, Parameter
 from cyclopts.validators import Number
 
-from flows.cli_parts import CONFIG, AsJson, ConfigPath, PlaceInList, Rows, explain_none, loaded, read_store
+from flows.cli_parts import CONFIG, AsJson, ConfigPath, PlaceInList, Rows, explain_none, loaded, read_store, story_of
 from flows.screen import print_json, print_table, short, tell_more
 from runtime.clock import SystemClock, to_datetime
 
@@ -25,6 +25,7 @@ def list_shipments(
     untold: Annotated[bool, Parameter(negative="")] = False,
     state: ShipmentState | None = None,
     sales_channel: str = "",
+    order: Annotated[str, Parameter(allow_leading_hyphen=True)] = "",
     after: PlaceInList = None,
     limit: Rows = 50,
     config: ConfigPath = CONFIG,
@@ -40,13 +41,16 @@ def list_shipments(
         Only those in this state: held, waiting, sent, told, ...; deploy/runbook/fulfilments.md says what each means.
     sales_channel
         Only those of one sales channel.
+    order
+        Only those of one order, by whatever name it has.
     after
         Only those behind this one in the list: INSTANT@NOTICE, as the last line of a page names it.
     """
+    key = story_of(config, order, "shipments list --order").key if order else ""
 
     async def ask(read: Any) -> Any:
         return await read.shipments(
-            state=state or "", sales_channel=sales_channel, untold=untold, place=after, limit=limit + 1
+            state=state or "", sales_channel=sales_channel, order=key, untold=untold, place=after, limit=limit + 1
         )
 
     rows = read_store(config, ask)
@@ -64,7 +68,9 @@ def list_shipments(
             empty="everything that was shipped is told" if untold else "nothing was shipped",
         )  # fmt: skip
     command = f"seamline shipments list{' --untold' if untold else ''}"
-    options = {"--state": state, "--sales-channel": sales_channel, "--limit": limit, "--config": config}
+    options = {
+        "--state": state, "--sales-channel": sales_channel, "--order": key, "--limit": limit, "--config": config,
+    }  # fmt: skip
     tell_more(command, options, "--after", rows, limit, json=json, place="untold_place" if untold else "place")
 
 
@@ -122,10 +128,12 @@ def coverage(
     Parameters
     ----------
     sales_channel
-        Only those of one sales channel.
+        Only of this one; of all, when none is named.
     days
         Of how many days back.
     """
+    from flows.model.fulfilments import NO_CARRIER  # noqa: PLC0415
+
     since = to_datetime(SystemClock().now()) - timedelta(days=days)
     used = read_store(config, lambda read: read.carriers(since))
     used = [row for row in used if sales_channel in ("", row.sales_channel)]
@@ -137,18 +145,13 @@ def coverage(
     print_table(
         ("sales channel", "carrier", "service", "shipments", "mapped"),
         [
-            (
-                each["sales_channel"],
-                row["carrier"],
-                row["service"],
-                row["shipments"],
-                "yes" if row["mapped"] else "no",
-            )
+            (each["sales_channel"], row["carrier"] or f"({NO_CARRIER})", row["service"], row["shipments"],
+             "yes" if row["mapped"] else "no")
             for each in report
             for row in each["carriers"]
         ],
         empty=f"nothing was shipped in the last {days} days",
-    )
+    )  # fmt: skip
     for each in report:
         print(f"{each['sales_channel']}: {each['mapped']} of {each['shipments']} shipments map ({each['share']:.1%})")
 

@@ -18,6 +18,7 @@ def status(*, config: ConfigPath = CONFIG, json: AsJson = False) -> int:
     Asks the running process. Without one, what waits on disk is told, and the exit status is 1.
     """
     from flows.control import ask_status  # noqa: PLC0415
+    from flows.model.drain import waits_for_pause  # noqa: PLC0415
 
     pauses = read_store(config, lambda read: read.pauses())
     paused = [f"{row.name} is paused since {row.since:%Y-%m-%d %H:%MZ} by {row.by}; `{row.resume}`" for row in pauses]
@@ -27,10 +28,12 @@ def status(*, config: ConfigPath = CONFIG, json: AsJson = False) -> int:
     except SeamlineError as error:
         waiting = read_store(config, lambda read: read.in_queue())
         said = {"waiting": waiting, "draining_per_s": None, "drain_s": None, "process": None}
-        lines = [f"{error}", f"{waiting:,} orders wait on disk" if waiting else "no order waits on disk"]
+        of_pauses = [waits_for_pause(row.name, row.waiting) for row in pauses if row.waiting and row.scope != "actor"]
+        on_disk = [f"{waiting:,} orders wait on disk"] if waiting else [] if of_pauses else ["no order waits on disk"]
+        lines = [f"{error}", *on_disk, *of_pauses]
     else:
         said = {**said, "process": "running"}
-        lines = said.pop("sentences") or ["no order waits"]
+        lines = said.pop("sentences") or ["no order waits for Fulfil"]
         lines.append(_calls(said))
     if json:
         print_json({**said, "paused": msgspec.to_builtins(pauses)})

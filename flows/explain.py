@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from flows.exceptions.kinds import KINDS, NEVER
+from flows.model.audit import AuditEntry
 from flows.model.candidates import Candidate
+from flows.model.fulfilments import NO_CARRIER
 from flows.rows import AliasRow, CaseRow, FactRow, PatchRow, PauseRow, Story
+from runtime.clock import to_datetime, to_instant
 
 
 def explain(story: Story, now: datetime) -> str:
@@ -21,7 +24,7 @@ def explain(story: Story, now: datetime) -> str:
     parts = [_standing(story, opened), *_cases(opened, now)]
     if story.patch is not None:
         parts.insert(1, _patched(story.patch, story.key))
-    parts.append("\n".join(["What happened:", *_lines(story.timeline)]))
+    parts.append("\n".join(["What happened:", *_lines(story)]))
     return "\n\n".join(parts)
 
 
@@ -63,9 +66,10 @@ def _standing(story: Story, opened: Sequence[CaseRow]) -> str:
     name = f"Order {order.reference} of {order.sales_channel}{amount}"
     match order.state:
         case "imported":
-            rest = "" if asks else f" {_SHIPPING.get(order.shipping, _SHIPPING[''])}"
+            far, rest = _SHIPPING.get(order.shipping, _SHIPPING[""])
             sale = order.sale_number or order.sale
-            return f"{name} is in Fulfil as sale {sale}. Its figures are {order.proof}.{rest}"
+            shown = " ".join(filter(None, (far, "" if asks else rest)))
+            return f"{name} is in Fulfil as sale {sale}. Its figures are {order.proof}. {shown}".rstrip()
         case "held":
             return f"{name} is held: it is stored whole, and nothing of it is in Fulfil."
         case "waiting":
@@ -97,12 +101,15 @@ def _standing(story: Story, opened: Sequence[CaseRow]) -> str:
 
 
 _SHIPPING = {
-    "": "Nothing is left to do here; shipping and invoicing are Fulfil's.",
-    "partially shipped": "It is partially shipped; the rest is Fulfil's.",
-    "shipped": "It is shipped. Next step, by the sales channel: say that it knows of it.",
-    "told": "It is shipped, and the sales channel says that it knows of all of it.",
+    "": ("", "Nothing is left to do here; shipping and invoicing are Fulfil's."),
+    "partially shipped": ("It is partially shipped.", "The rest is Fulfil's."),
+    "shipped": (
+        "It is shipped, and not known to be told to the sales channel.",
+        "Next step, by the sales channel: say that it knows of it.",
+    ),
+    "told": ("It is shipped, and the sales channel says that it knows of all of it.", ""),
 }
-"""How far the shipments of an order are, as a sentence."""
+"""How far the shipments of an order are, and whose move that is while no case asks for another, as sentences."""
 
 
 def _waiting(story: Story, *, asks: bool) -> str:
@@ -214,8 +221,27 @@ def _product(each: Candidate) -> str:
     return f"product {each.product}{f' ({each.name})' if each.name else ''}{state}"
 
 
-def _lines(timeline: Iterable[FactRow]) -> list[str]:
-    return [f"  {_time(fact.ended_at)}  {_fact(fact)}" for fact in timeline]
+def _lines(story: Story) -> list[str]:
+    """The timeline, with the pauses that the order has met."""
+    told = [(fact.ended_at, _fact(fact, story.decisions)) for fact in story.timeline]
+    if told:
+        told += _pauses_met(story.decisions, told[0][0], told[-1][0])
+    return [f"  {_time(at)}  {line}" for at, line in sorted(told, key=lambda each: each[0])]
+
+
+def _pauses_met(decisions: Sequence[AuditEntry], first: datetime, last: datetime) -> list[tuple[datetime, str]]:
+    """Who stopped what, and who let it go on, as far as that was between these two instants."""
+    met: list[tuple[datetime, str]] = []
+    begun: dict[str, tuple[datetime, str]] = {}
+    for entry in decisions:
+        at, why = to_datetime(entry.at), f": {entry.reason}" if entry.reason else ""
+        if entry.action == "pause":
+            begun.setdefault(entry.subject, (at, f"{entry.by} paused {entry.subject}{why}"))
+        elif entry.action == "resume" and entry.subject in begun:
+            pause = begun.pop(entry.subject)
+            if pause[0] <= last and at >= first:
+                met += [pause, (at, f"{entry.by} let {entry.subject} go on{why}")]
+    return [*met, *begun.values()]
 
 
 _TOLD = {
@@ -248,15 +274,14 @@ _TOLD = {
     "charged_back": "the customer's bank takes back {amount} ({payment})",
     "shipped": "shipment {shipment} left with {units} units in {parcels} parcels by {carrier}",
     "shipment_changed": "what is told of shipment {shipment} was changed (version {version})",
-    "notice_held": "shipment {shipment} left; telling it is held, because {carrier} is not mapped",
     "notice_refused": "the flow fails with shipment {shipment} alone",
     "fulfilment_sent": "shipment {shipment} was sent to the sales channel",
     "told": "the sales channel says that it knows of shipment {shipment}",
     "shipment_cancelled": "shipment {shipment} was cancelled in Fulfil",
-    "patched": "a person patched it, at {fields}",
-    "patch_removed": "a person removed its patch",
+    "patched": "{by} patched it, at {fields}",
+    "patch_removed": "{by} removed its patch",
     "patch_refused": "a patch was not put in: {why}",
-    "link_asked": "a person said that it is sale {sale}: that is looked up in Fulfil",
+    "link_asked": "{by} said that it is sale {sale}: that is looked up in Fulfil",
     "linked": "linked to sale {sale}",
     "link_refused": "not linked to sale {sale}: {why}",
     "second_sale": "a second sale of it was found in Fulfil, {sale}",
@@ -266,6 +291,20 @@ _TOLD = {
 """What each kind of fact says; one that is not here is told by its name and values."""
 
 
+_DECIDED = {
+    "patched": ("order.patch",),
+    "patch_removed": ("order.patch_remove",),
+    "link_asked": ("order.link", "order.link_refused"),
+}
+"""Facts of what people did, and what that is called on record. Who it was is there alone: facts become spans."""
+
+
+def _who(fact: FactRow, decisions: Sequence[AuditEntry]) -> str:
+    """Who did what a fact tells of: its record has the same instant or, where Fulfil was asked first, a later one."""
+    actions, since = _DECIDED.get(fact.kind, ()), to_instant(fact.ended_at)
+    return next((entry.by for entry in decisions if entry.action in actions and entry.at >= since), "a person")
+
+
 class _Values(dict[str, Any]):
     """A fact of an older version may lack a value."""
 
@@ -273,7 +312,7 @@ class _Values(dict[str, Any]):
         return "?"
 
 
-def _fact(fact: FactRow) -> str:
+def _fact(fact: FactRow, decisions: Sequence[AuditEntry]) -> str:
     values = fact.values
     if fact.kind == "created":
         how = "found in Fulfil after the answer was lost" if values.get("found_by_look") else "created in Fulfil"
@@ -282,9 +321,13 @@ def _fact(fact: FactRow) -> str:
         return _refund(values)
     if fact.kind == "payment_recorded":
         return _payment(values)
+    if fact.kind == "notice_held":
+        carrier = values.get("carrier")
+        why = "it has no carrier in Fulfil" if carrier == NO_CARRIER else f"{carrier} is not mapped"
+        return f"shipment {values.get('shipment')} left; telling it is held, because {why}"
     told = _TOLD.get(fact.kind)
     if told is not None:
-        return told.format_map(_Values(values))
+        return told.format_map(_Values({"by": _who(fact, decisions), **values}))
     shown = ", ".join(f"{name} {value}" for name, value in values.items())
     return fact.kind.replace("_", " ") + (f" ({shown})" if shown else "")
 

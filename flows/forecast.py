@@ -39,6 +39,8 @@ class Forecast:
         self._journal, self._decides, self._fulfil = journal, decides, fulfil
         self._looks: deque[Look] = deque(maxlen=_LOOKS_MAX)
         self._paused = False
+        self._channels_paused: tuple[tuple[str, int], ...] = ()
+        self._lost_answers: Callable[[], int] = lambda: 0
         self._settled = 0
 
     def counting(self, emit: Emit) -> Emit:
@@ -51,6 +53,10 @@ class Forecast:
 
         return counted
 
+    def asks(self, lost_answers: Callable[[], int]) -> None:
+        """How many calls to Fulfil there are whose answers were lost, and are being looked up."""
+        self._lost_answers = lost_answers
+
     async def run(self) -> None:
         """Look again and again, for ever."""
         clock = self._journal.clock
@@ -62,8 +68,9 @@ class Forecast:
     async def look(self) -> None:
         """Count the orders that wait, once."""
         rows = await self._journal.query("orders_in_queue", self._decides, self._fulfil.api.name, "orders")
-        pauses = await self._journal.query("pauses")
+        pauses = await self._journal.query("pauses_counted", self._decides)
         self._paused = any(scope == "actor" and name == self._decides for scope, name, *_ in pauses)
+        self._channels_paused = tuple((name, waiting) for scope, name, _, _, waiting in pauses if scope == "partition")
         if self._held_up():
             self._looks.clear()  # what did not go in while it could not says nothing of how fast they will
         self._looks.append(Look(self._journal.clock.monotonic(), rows[0][0], self._settled))
@@ -76,7 +83,11 @@ class Forecast:
 
     def drain(self) -> Drain:
         """What can be said now."""
-        return drain_of(self._looks, self._allowed_per_s(), self._held_up())
+        drain = drain_of(self._looks, self._allowed_per_s(), self._held_up())
+        age_s = self._journal.clock.monotonic() - self._looks[-1].at_s if self._looks else 0.0
+        return msgspec.structs.replace(
+            drain, age_s=age_s, lost_answers=self._lost_answers(), paused=self._channels_paused
+        )
 
     def _allowed_per_s(self) -> float | None:
         """How many calls a second are left to orders, by what is known of the limit and by whoever waits besides."""
@@ -87,7 +98,7 @@ class Forecast:
         return budget.rate_per_s * SHARES["orders"] / (SHARES["orders"] + rivals)
 
     def notes(self) -> list[str]:
-        """A sentence while orders wait."""
+        """A sentence while orders wait for Fulfil, and one for each pause that orders wait for."""
         return sentences(self.drain(), to_datetime(self._journal.clock.now()))
 
     def waiting(self) -> list[tuple[Sequence[str], float]]:
@@ -109,6 +120,8 @@ class Forecast:
             arriving_per_s=drain.arriving_per_s,
             drain_s=drain.seconds,
             held_up=drain.held_up,
+            counted_s_ago=drain.age_s,
+            lost_answers=drain.lost_answers,
             calls_per_s=budget.rate_per_s,
             calls_per_s_allowed=budget.limit_per_s,
             calls_paused_s=budget.paused_s,
@@ -128,6 +141,8 @@ class StatusReport(msgspec.Struct, frozen=True, kw_only=True):
     arriving_per_s: float | None
     drain_s: float | None
     held_up: str
+    counted_s_ago: float
+    lost_answers: int
     calls_per_s: float | None
     calls_per_s_allowed: float | None
     calls_paused_s: float

@@ -44,7 +44,7 @@ from runtime.errors import StoreUnreadable
 from runtime.journal.connection import Connection, open_reader
 from runtime.journal.schema import JOURNAL
 from runtime.journal.statements import Statements
-from runtime.key import partition_of
+from runtime.key import partition_of, parts_of
 
 _FOREVER = 1 << 62
 _MOMENTS = {"began_at", "ended_at", "asked_at", "changed_at", "read_to"}
@@ -68,6 +68,16 @@ class Reading:
         """Orders, latest change first, then by key; the next page begins `before` the `place` of the last one."""
         at, key = (_FOREVER, None) if before is None else (before.at, before.name)
         return [_order(row) for row in await self._query("orders_listed", state, sales_channel, at, limit, key)]
+
+    async def orders_undecided(
+        self, *, sales_channel: str = "", before: Place | None = None, limit: int = 50
+    ) -> list[OrderRow]:
+        """Orders that were received and nobody has decided on yet: their payload is not read, so they have no number
+        and no amount. They changed when they were received; sorted and paged like the others.
+        """
+        at, key = (_FOREVER, None) if before is None else (before.at, before.name)
+        rows = await self._query("orders_undecided_listed", _DECIDES, sales_channel, at, limit, key)
+        return [_undecided(key, received) for key, received in rows]
 
     async def find(self, text: str) -> list[str]:
         """The keys that people may mean: `sales channel/order id`, an order id, or the number that is printed.
@@ -98,6 +108,9 @@ class Reading:
                 pause
                 for pause in await self.pauses()
                 if (pause.scope, pause.name) in (("sales channel", partition_of(key)), ("actor", _DECIDES))
+            ),
+            decisions=tuple(
+                _audit_entry(row) for row in await self._query("audit_of", key, partition_of(key), _DECIDES)
             ),
             patch=next((_patch(row) for row in await self._query("patch", key)), None),
             paid_out=tuple(
@@ -186,15 +199,7 @@ class Reading:
 
     async def audit(self, *, after: int = 0, limit: int = 10_000) -> list[AuditEntry]:
         """What people decided, in order."""
-        return [
-            AuditEntry(
-                seq=seq, at=at, by=by, action=action, subject=subject, values=msgspec.json.decode(values),
-                reason=reason, previous=previous, digest=digest,
-            )
-            for seq, at, by, action, subject, values, reason, previous, digest in await self._query(
-                "audit", after, limit
-            )
-        ]  # fmt: skip
+        return [_audit_entry(row) for row in await self._query("audit", after, limit)]
 
     async def audited(self, subjects: Collection[str] = ()) -> tuple[list[AuditEntry], int | None]:
         """What people decided (on these subjects; none: on all), and the number of the first entry that does not follow
@@ -254,17 +259,21 @@ class Reading:
         *,
         state: str = "",
         sales_channel: str = "",
+        order: str = "",
         untold: bool = False,
         place: Place | None = None,
         limit: int = 50,
     ) -> list[ShipmentRow]:
         """Shipments of which sales channels are told, the latest first; `untold`: those that are not, the oldest first.
+        `order`: only those of the order with this key.
 
         The next page begins behind the `place` (`untold_place`) of the last one.
         """
         at, notice = ((0 if untold else _FOREVER), None) if place is None else (place.at, place.name)
-        statement = "fulfilments_untold_listed" if untold else "fulfilments_listed"
-        return [_shipment(row) for row in await self._query(statement, state, sales_channel, at, limit, notice)]
+        statement = "fulfilments_untold_listed" if untold else "fulfilments_of_order" if order else "fulfilments_listed"
+        of = [] if statement == "fulfilments_listed" else [order]
+        rows = await self._query(statement, state, sales_channel, at, limit, notice, *of)
+        return [_shipment(row) for row in rows]
 
     async def overdue(
         self, *, sales_channel: str = "", place: Place | None = None, limit: int = 50
@@ -327,6 +336,22 @@ def _shipment(row: Sequence[Any]) -> ShipmentRow:
     moments = {name: _moment(fields[name]) for name in ("seen_at", "shipped_at", "sent_at", "told_at", "changed_at")}
     tracking = msgspec.json.decode(fields["tracking"], type=tuple[str, ...])
     return ShipmentRow(**{**fields, **moments, "mapped": bool(fields["mapped"]), "tracking": tracking})
+
+
+def _audit_entry(row: Sequence[Any]) -> AuditEntry:
+    seq, at, by, action, subject, values, reason, previous, digest = row
+    return AuditEntry(
+        seq=seq, at=at, by=by, action=action, subject=subject, values=msgspec.json.decode(values), reason=reason,
+        previous=previous, digest=digest,
+    )  # fmt: skip
+
+
+def _undecided(key: str, received: Instant) -> OrderRow:
+    sales_channel, order_id = parts_of(key)
+    return OrderRow(
+        key=key, sales_channel=sales_channel, order_id=order_id, reference=order_id, state="new", proof="unproven",
+        amount="", currency="", placed_at=None, sale=None, sale_number=None, changed_at=to_datetime(received),
+    )  # fmt: skip
 
 
 def _order(row: Sequence[Any]) -> OrderRow:

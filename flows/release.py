@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from flows.exceptions.kinds import KINDS
-from flows.model.audit import TEXT_MAX, recorded
+from flows.model.audit import recorded, who_and_why
 from flows.model.messages import Recheck
 from runtime.actor import Item
 from runtime.channel import BULK
@@ -44,7 +44,7 @@ async def release(parameters: Mapping[str, str], engine: Engine, journal: Journa
     durable together. Raises SeamlineError when there is nothing to release, and says why.
     """
     key = parameters.get("key", "")
-    by, reason = _who_and_why(parameters)
+    by, reason = who_and_why(parameters)
     holders = [name for name in actors if name in engine.channels and await journal.query_list("states", [key], name)]
     if not holders:
         if await journal.query("oldest_message_of_key", actors[0], key):
@@ -110,14 +110,6 @@ def paused(key: str, engine: Engine, actor: str) -> str:
     return f"after `seamline resume {partition}`" if partition in channel.paused_partitions else ""
 
 
-def _who_and_why(parameters: Mapping[str, str]) -> tuple[str, str]:
-    """Who releases, and why if it is said: that a cause is over is told by its kind already."""
-    by, reason = parameters.get("by", "").strip(), parameters.get("reason", "").strip()
-    if len(by) > TEXT_MAX or len(reason) > TEXT_MAX:
-        raise SeamlineError(f"a name and a reason have at most {TEXT_MAX} characters")
-    return by or "operator", reason
-
-
 # -- all of one cause --------------------------------------------------------------------------------------------------
 
 
@@ -128,7 +120,7 @@ async def release_cause(parameters: Mapping[str, str], engine: Engine, journal: 
     when no order waits for that.
     """
     kind, cause = parameters.get("kind", ""), parameters.get("cause", "")
-    by, reason = _who_and_why(parameters)
+    by, reason = who_and_why(parameters)
     if kind not in KINDS:
         raise SeamlineError(f"there is no kind of exception {kind!r}; there are {', '.join(KINDS)}")
     ((count, others),) = await journal.query("cause_size", kind, cause)

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from flows.model.audit import AuditEntry
 from flows.pages import NamedPlace, Place
 from runtime.clock import Instant, to_instant
 
@@ -300,5 +301,7 @@ class Story(msgspec.Struct, frozen=True, kw_only=True):
     """The order of the same customer that it waits for; empty: for none, or that one is decided on already."""
     patch: PatchRow | None = None
     """What a person changed of it."""
+    decisions: tuple[AuditEntry, ...] = ()
+    """What people decided about it, and when its sales channel, or the actor that decides on it, was paused."""
     paid_out: tuple[PaidOutRow, ...] = ()
     """What providers said of its money, at most a hundred lines."""

@@ -126,7 +126,11 @@ class Engine:
         """Send messages to actors, all of them or none, each with its key; returns when they are durable. Raises
         StoreFull, also while the process stops: who sends again and again, does so again in the next one.
         """
-        if self._draining:
+        await self._write((), messages)
+
+    async def _write(self, rows: Sequence[tuple[str, Row]], messages: Sequence[Emit]) -> None:
+        """Rows and messages in one transaction; returns when they are durable. Raises StoreFull."""
+        if messages and self._draining:
             raise StoreFull("the process is stopping")
         sent = [(self.journal.new_id(), each) for each in messages]
 
@@ -134,11 +138,11 @@ class Engine:
             for id_, each in sent:
                 self.channels[each.channel].nudge(id_, each.priority)
 
-        rows: list[tuple[str, Row]] = [
+        told: list[tuple[str, Row]] = [
             ("put_message", (id_, each.channel, each.priority, each.key, _encode(each.message), None))
             for id_, each in sent
         ]
-        await self.journal.submit(rows, on_durable=nudge).durable()
+        await self.journal.submit([*rows, *told], on_durable=nudge).durable()
 
     def signal(self, key: str, message: SignalRaised | SignalCleared) -> None:
         """Tell the actor that deals with trouble, as soon as the disk takes it."""
@@ -161,16 +165,18 @@ class Engine:
                 self._signals.popleft()
             await self._signal_news.wait()
 
-    async def pause(self, scope: Scope, name: str, by: str) -> None:
-        """Stop giving out messages of an `actor`, or of a `partition` at every actor and lane. Survives restarts."""
+    async def pause(self, scope: Scope, name: str, by: str, beside: Sequence[Emit] = ()) -> None:
+        """Stop giving out messages of an `actor`, or of a `partition` at every actor and lane. Survives restarts.
+        Messages `beside` it are durable with it or not at all.
+        """
         row: Row = (scope, name, self.journal.clock.now(), by)
-        await self.journal.submit([("put_pause", row)]).durable()
+        await self._write([("put_pause", row)], beside)
         self._apply_pause(scope, name)
         self._emit(Paused(scope=scope, name=name, by=by))
 
-    async def resume(self, scope: Scope, name: str, by: str) -> None:
-        """Go on with what was paused; nothing happens when it was not."""
-        await self.journal.submit([("end_pause", (scope, name))]).durable()
+    async def resume(self, scope: Scope, name: str, by: str, beside: Sequence[Emit] = ()) -> None:
+        """Go on with what was paused; nothing happens when it was not. `beside`: as with `pause`."""
+        await self._write([("end_pause", (scope, name))], beside)
         if scope == "actor":
             self.channels[name].resume(None)
         else:

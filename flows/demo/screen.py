@@ -8,6 +8,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from decimal import Decimal
 from typing import Protocol
 
 import anyio
@@ -15,7 +16,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from flows.demo.summary import Shipments, Summary
+from flows.demo.summary import Shipments, Summary, Waiting
 from flows.demo.world import World
 
 _LINE_EVERY_S = 2.0
@@ -81,6 +82,10 @@ def view(versions: int, sales: int) -> Iterator[View]:
         yield _Bars(progress, versions, sales)
 
 
+_STATES = {"waiting": "waiting for a payment or by a rule"}
+"""States whose names alone say too little."""
+
+
 def show_summary(summary: Summary) -> None:
     """The table, the findings if there are any, and the verdict."""
     table = Table(box=None, pad_edge=False, show_header=False)
@@ -100,15 +105,10 @@ def _rows(summary: Summary) -> Iterator[tuple[str, str]]:
     yield "seed, orders", f"{summary.seed}; {summary.orders} orders of the sales channels {channels}"
     yield "what happened", _listed({name.replace("_", " "): number for name, number in summary.stories.items()})
     yield from _delivered(summary)
-    yield "orders", _listed(summary.orders_by_state)
+    yield "orders", _listed({_STATES.get(name, name): number for name, number in summary.orders_by_state.items()})
     for title, rows in (("held", summary.held), ("exceptions after import", summary.after_import)):
         for place, row in enumerate(rows):
-            amounts = " + ".join(f"{amount:,.2f} {currency}" for currency, amount in row.amounts.items())
-            orders = "order" if row.orders == 1 else "orders"
-            yield (
-                ("" if place else title),
-                f"{row.kind}, for {row.owner}: {row.orders} {orders}, {amounts or 'no amount'}",
-            )
+            yield ("" if place else title), f"{row.kind}, for {row.owner}: {_worth(row)}"
     yield from _of_the_erp(summary)
     morning = summary.morning
     p50, p99 = _seconds(morning.import_p50_s), _seconds(morning.import_p99_s)
@@ -130,6 +130,18 @@ def _verdict(summary: Summary) -> str:
     if not summary.findings:
         return "nothing lost, nothing doubled, every figure right"
     return f"{len(summary.findings)} finding{'' if len(summary.findings) == 1 else 's'}"
+
+
+def _worth(row: Waiting) -> str:
+    """How many orders, what they come to, and what of that is at stake."""
+    orders = f"{row.orders} {'order' if row.orders == 1 else 'orders'}"
+    if not row.amounts:
+        return f"{orders}, no amount"
+    return f"{orders} of {_amounts(row.amounts)}, {_amounts(row.at_stake) or 'no amount'} at stake"
+
+
+def _amounts(amounts: Mapping[str, Decimal]) -> str:
+    return " + ".join(f"{amount:,.2f} {currency}" for currency, amount in amounts.items())
 
 
 def _delivered(summary: Summary) -> Iterator[tuple[str, str]]:

@@ -41,12 +41,15 @@ def pace(sales: int, seconds: float, metrics: Metrics) -> Pace:
 
 
 class Waiting(msgspec.Struct, frozen=True, kw_only=True):
-    """Orders that wait for somebody, by one kind of exception. `amounts` are their totals by currency."""
+    """Orders that wait for somebody, by one kind of exception. `amounts` are their totals by currency; `at_stake` is
+    what the exceptions themselves name, as `seamline holds` lists it: of a contradiction the difference alone.
+    """
 
     kind: str
     owner: str
     orders: int
     amounts: Mapping[str, Decimal]
+    at_stake: Mapping[str, Decimal]
 
 
 class Deliveries(msgspec.Struct, frozen=True, kw_only=True):
@@ -161,21 +164,33 @@ def waiting(orders: Iterable[Any], holds: Iterable[Any]) -> tuple[list[Waiting],
     """
     known = {row["key"]: row for row in orders}
     found: dict[tuple[bool, str, str], dict[str, tuple[str, Decimal]]] = defaultdict(dict)
+    at_stake: dict[tuple[bool, str, str], list[tuple[str, Decimal]]] = defaultdict(list)
     for row in holds:
         order = known.get(row["subject"], row)
-        is_held = order.get("state") == "held"
-        amount = Decimal(order.get("amount") or 0)
-        found[is_held, row["kind"], row["owner"]][row["subject"]] = (order.get("currency") or "", amount)
+        of = order.get("state") == "held", row["kind"], row["owner"]
+        found[of][row["subject"]] = _money(order)
+        at_stake[of].append(_money(row))
     held: list[Waiting] = []
     after: list[Waiting] = []
-    for (is_held, kind, owner), subjects in sorted(found.items()):
-        amounts: dict[str, Decimal] = defaultdict(Decimal)
-        for currency, amount in subjects.values():
-            amounts[currency] += amount
-        sums = {currency: amount for currency, amount in sorted(amounts.items()) if currency}
-        row = Waiting(kind=kind, owner=owner, orders=len(subjects), amounts=sums)
+    for of, subjects in sorted(found.items()):
+        is_held, kind, owner = of
+        row = Waiting(
+            kind=kind, owner=owner, orders=len(subjects), amounts=_sums(subjects.values()), at_stake=_sums(at_stake[of])
+        )
         (held if is_held else after).append(row)
     return held, after
+
+
+def _money(row: Any) -> tuple[str, Decimal]:
+    return row.get("currency") or "", Decimal(row.get("amount") or 0)
+
+
+def _sums(amounts: Iterable[tuple[str, Decimal]]) -> dict[str, Decimal]:
+    """By currency; what names none is no amount."""
+    sums: dict[str, Decimal] = defaultdict(Decimal)
+    for currency, amount in amounts:
+        sums[currency] += amount
+    return {currency: amount for currency, amount in sorted(sums.items()) if currency}
 
 
 def summarised(today: Day, asked: Asked, *, findings: Sequence[Finding], morning: Pace, wall_s: float) -> Summary:

@@ -459,8 +459,11 @@ KINDS: dict[str, Kind] = {
             owner=Owner.OPERATIONS,
             deadline=timedelta(hours=1),
             blocks="telling the sales channel of the shipment; it has left all the same",
-            ends="when the carrier and the service are mapped, after a restart",
-            remedy="add the named carrier or service under the fulfilments of the sales channel, and restart",
+            ends="when the carrier and the service are mapped, after a restart, or Fulfil has others for it",
+            remedy=(
+                "add the named carrier or service under the fulfilments of the sales channel, and restart; where "
+                "Fulfil has no carrier, set one there"
+            ),
         ),
         Kind(
             name="fulfilment.orphan",

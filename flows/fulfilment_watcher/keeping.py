@@ -34,10 +34,14 @@ from runtime.decision import Message
 
 Status = Literal["known", "held", "partial", "waiting", "sent", "told", "refused", "withdrawing", "withdrawn"]
 GONE: Final = frozenset({"withdrawing", "withdrawn"})
+_TOLD: Final = frozenset({"told", "known", "partial"})
+"""Of these the sales channel knows all that there is to tell."""
 
 
 class Notice(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What a sales channel is told of one shipment. `units` are those of the last version, by line id."""
+    """What a sales channel is told of one shipment. `units` are those of the last version, by line id; before the first
+    one, those that it will tell: nobody else tells them while it is held.
+    """
 
     id: str
     part: ShipmentPart
@@ -181,5 +185,5 @@ def progress(state: OrderShipments) -> Progress:
         return Progress("", ordered, shipped)
     if shipped < ordered:
         return Progress("partially shipped", ordered, shipped)
-    is_told = all(each.status in ("told", "known") for each in live if each.units)
+    is_told = all(each.status in _TOLD for each in live)
     return Progress("told" if is_told else "shipped", ordered, shipped)

@@ -47,13 +47,14 @@ def settled(
     current = state.notices[shipment]
     sales_channel, order_id = parts_of(state.key)
     if not (is_known or state.waived or settings.unknown_orders == "send" or current.version):
-        return _orphan(state, current, now)
+        return _orphan(state, replace(current, units=_share(state, current)), now)
     state = without(state, "fulfilment.orphan", current.id)
     units = current.units if keeps_units else _share(state, current)
     state = _residual(state, current, units, now)
     called = named(current.part, settings)
     if isinstance(called, Unmapped):
-        return _held(state, current, called, now)
+        claimed = current.units if current.version else units  # of what was told before, it has not taken back any
+        return _held(state, replace(current, units=claimed), called, now)
     state = without(state, "carrier.unmapped", "", of=current)
     if not units:
         changed = replace(current, status="partial", units={}, cause="", mapped=True, changed_at=now)

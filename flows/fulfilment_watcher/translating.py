@@ -16,7 +16,7 @@ import msgspec
 from connectors.patchworks.batches import Fulfilment, FulfilmentLine, OrderOfFulfilment, Tracking
 from flows.fulfilment_watcher.parts import OrderedLine, Parcel, PartLine, ShipmentPart
 from flows.model.couriers import check_of_carrier, courier_of, url_of
-from flows.model.fulfilments import FulfilmentSettings
+from flows.model.fulfilments import NO_CARRIER, FulfilmentSettings
 
 ZERO: Final = Decimal(0)
 Units = Mapping[str, Decimal]
@@ -48,9 +48,10 @@ def named(part: ShipmentPart, settings: FulfilmentSettings) -> Named | Unmapped:
         return Named(carrier, service)
     if settings.unmapped == "send" and part.parcels and all(_url(each, part, settings) for each in part.parcels):
         return Named(carrier, service, own=True)
-    what = (part.carrier or "no carrier") if not is_known else f"{part.carrier or 'no carrier'}: {part.service}"
-    kind = "carrier" if not is_known else "service"
-    return Unmapped(what, _missing(kind, part, settings))
+    carrier = part.carrier or NO_CARRIER
+    if is_known:
+        return Unmapped(f"{carrier}: {part.service}", _missing("service", part.service or part.service_code, settings))
+    return Unmapped(carrier, _missing("carrier", part.carrier, settings))
 
 
 def mapped_carrier(carrier: str, settings: FulfilmentSettings) -> tuple[bool, str]:
@@ -66,11 +67,15 @@ def mapped_service(code: str, service: str, settings: FulfilmentSettings) -> tup
     return not settings.services or not (code or service), service or code
 
 
-def _missing(kind: str, part: ShipmentPart, settings: FulfilmentSettings) -> str:
-    name = (part.carrier if kind == "carrier" else part.service or part.service_code) or "(no name)"
-    said = f"the {kind} {name!r} is not mapped: add it under fulfilments.{kind}s of the sales channel, and restart"
+def _missing(kind: str, name: str, settings: FulfilmentSettings) -> str:
+    """What has no name at the sales channel, and what to do. `name` is Fulfil's; empty: there is no carrier."""
+    where = f"under fulfilments.{kind}s of the sales channel, and restart"
+    if name:
+        said, as_it_is = f"the {kind} {name!r} is not mapped: add it {where}", "under its own name"
+    else:
+        said, as_it_is = f'it has no {kind} in Fulfil: set one there, or map the empty name "" {where}', "without one"
     if settings.unmapped == "send":
-        return f"{said}; it cannot be sent under its own name, since a parcel of it has no tracking address"
+        return f"{said}; it cannot be sent {as_it_is}, since a parcel of it has no tracking address"
     return said
 
 

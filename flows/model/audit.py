@@ -93,6 +93,16 @@ def person_and_reason(parameters: Mapping[str, str], *, what: str) -> tuple[str,
     return by, reason
 
 
+def who_and_why(parameters: Mapping[str, str]) -> tuple[str, str]:
+    """The same where no reason is asked for: what a release or a pause is for is often told by its kind already. Raises
+    SeamlineError for a text that is too long.
+    """
+    by, reason = parameters.get("by", "").strip(), parameters.get("reason", "").strip()
+    if len(by) > TEXT_MAX or len(reason) > TEXT_MAX:
+        raise SeamlineError(f"a name and a reason have at most {TEXT_MAX} characters")
+    return by or "operator", reason
+
+
 def first_broken(entries: Iterable[AuditEntry], end: ChainEnd = ChainEnd()) -> int | None:  # noqa: B008 - frozen
     """The number of the first entry that does not follow from the one before it; None when the chain is whole."""
     for entry in entries:

@@ -17,6 +17,8 @@ WINDOW_S = 60.0
 """The rate is that of the last minute."""
 _SPAN_S_MIN = 20.0
 """Less than that says too little."""
+_AGE_S_TOLD = 10.0
+"""Older counts say so: under load they are taken less often, and much may have happened since."""
 
 
 class Look(msgspec.Struct, frozen=True):
@@ -40,6 +42,12 @@ class Drain(msgspec.Struct, frozen=True, kw_only=True):
     """How many a second came in over the last minute."""
     held_up: str = ""
     """Why none goes on now; empty when nothing stands against it."""
+    age_s: float = 0.0
+    """How long ago they were counted."""
+    lost_answers: int = 0
+    """Calls whose answers were lost: they are looked up before more go in."""
+    paused: tuple[tuple[str, int], ...] = ()
+    """Sales channels that people have paused, and how many orders wait for that; `waiting` has none of them."""
 
     @property
     def seconds(self) -> float | None:
@@ -85,9 +93,15 @@ def _first_of_the_queue(looks: Sequence[Look]) -> Look:
 
 def sentences(drain: Drain, now: datetime) -> list[str]:
     """The same for people; nothing while nothing waits."""
-    if not drain.waiting:
-        return []
-    many = f"{drain.waiting:,} order{'s wait' if drain.waiting > 1 else ' waits'} for Fulfil"
+    return [
+        *([_queue(drain, now)] if drain.waiting else []),
+        *(waits_for_pause(name, waiting) for name, waiting in drain.paused if waiting),
+    ]
+
+
+def _queue(drain: Drain, now: datetime) -> str:
+    counted = f" (counted {span(drain.age_s)} ago)" if drain.age_s >= _AGE_S_TOLD else ""
+    many = f"{_orders(drain.waiting)} for Fulfil{counted}"
     if drain.seconds is None or drain.per_s is None:
         told = f"{many}; how fast they go in is not known yet"
     else:
@@ -99,9 +113,21 @@ def sentences(drain: Drain, now: datetime) -> list[str]:
             source = "as over the last minute" if drain.how == "observed" else "as many as Fulfil allows"
             done = (now + timedelta(seconds=drain.seconds)).strftime("%Y-%m-%d %H:%MZ")
             told = f"{many}; {rate} go in, {source}, so these are done {when}, at {done}"
+    if drain.lost_answers:
+        lost = "answers are" if drain.lost_answers > 1 else "answer is"
+        told += f"; {drain.lost_answers:,} lost {lost} being looked up first"
     if drain.grows:
         told += f"; {drain.arriving_per_s:,.1f} a second arrive, so the queue grows"
-    return [told]
+    return told
+
+
+def waits_for_pause(name: str, waiting: int) -> str:
+    """How many orders wait because somebody has paused their sales channel."""
+    return f"{_orders(waiting)} for {name}, which is paused"
+
+
+def _orders(count: int) -> str:
+    return f"{count:,} order{'s wait' if count > 1 else ' waits'}"
 
 
 def span(seconds: float) -> str:

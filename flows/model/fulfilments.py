@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 import msgspec
 from msgspec import Meta
 
 from flows.model.outgoing import FlowTarget
 from flows.model.ship_by import ShipWithin
+
+NO_CARRIER: Final = "no carrier"
+"""What people read where Fulfil has none; in the settings it is the empty name."""
 
 
 class FulfilmentSettings(msgspec.Struct, frozen=True, kw_only=True):

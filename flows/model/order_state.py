@@ -112,6 +112,8 @@ class Linking(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Its number, or its id, as it was said."""
     by: str
     reason: str
+    key: str = ""
+    """The order's."""
     by_id: bool = False
     """No sale has this number; it is looked up as an id."""
     unread: bool = False

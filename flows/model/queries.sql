@@ -199,6 +199,12 @@ SELECT sku, decided_at, decided_by, reason FROM sku_alias WHERE alias = ?1;
 -- What people decided, in order: (after seq, limit).
 SELECT seq, at, by, action, subject, "values", reason, previous, digest FROM audit WHERE seq > ?1 ORDER BY seq LIMIT ?2;
 
+-- name: audit_of
+-- What people decided about one subject, and what they paused and let go on of two others, in order: (subject, paused,
+-- paused).
+SELECT seq, at, by, action, subject, "values", reason, previous, digest FROM audit
+WHERE subject = ?1 OR action IN ('pause', 'resume') AND subject IN (?2, ?3) ORDER BY seq;
+
 -- name: audit_end
 -- The last link of the chain.
 SELECT seq, digest FROM audit ORDER BY seq DESC LIMIT 1;
@@ -309,6 +315,14 @@ SELECT u.scope, u.name, u.paused_at, u.paused_by, CASE u.scope
   END
 FROM pause u ORDER BY u.scope DESC, u.name;
 
+-- name: orders_undecided_listed
+-- Orders that were received, and wait to be decided on for the first time, the latest first: (the actor that decides on
+-- orders, sales channel or '', received before, limit, and of that instant those after this key; NULL: none).
+SELECT m.key, min(b.received_at) AS at FROM message m JOIN body b ON b.delivery = m.delivery
+WHERE m.channel = ?1 AND (?2 = '' OR m.key > ?2 || '/' AND m.key < ?2 || '0')
+  AND NOT EXISTS (SELECT 1 FROM state s WHERE s.actor = ?1 AND s.key = m.key)
+GROUP BY m.key HAVING at < ?3 OR at = ?3 AND m.key > ?5 ORDER BY at DESC, m.key LIMIT ?4;
+
 -- name: orders_undecided
 -- How many orders were received, and wait to be decided on for the first time: (the actor that decides on orders).
 SELECT count(DISTINCT m.key) FROM message m
@@ -316,14 +330,17 @@ WHERE m.channel = ?1 AND NOT EXISTS (SELECT 1 FROM state s WHERE s.actor = ?1 AN
 
 -- name: orders_in_queue
 -- How many orders wait to be decided on or for their calls, but for parked ones and those of paused sales channels:
--- (the actor that decides on orders, API, share). Counted in indexes alone.
+-- (the actor that decides on orders, API, share). Counted in indexes alone, but for calls while a sales channel is paused.
 SELECT
   (SELECT count(DISTINCT key) FROM message WHERE channel = ?1)
   - (SELECT count(*) FROM parked WHERE channel = ?1)
   - (SELECT count(DISTINCT m.key) FROM pause u
      CROSS JOIN message m ON m.channel = ?1 AND m.key > u.name || '/' AND m.key < u.name || '0'
      WHERE u.scope = 'partition')
-  + (SELECT count(*) FROM intent WHERE api = ?2 AND share = ?3);
+  + (SELECT count(*) FROM intent WHERE api = ?2 AND share = ?3)
+  - (SELECT count(*) FROM pause u
+     CROSS JOIN intent i ON i.api = ?2 AND i.share = ?3 AND i.key > u.name || '/' AND i.key < u.name || '0'
+     WHERE u.scope = 'partition');
 
 -- name: orders_by_state
 -- How many orders there are, by sales channel and state.
@@ -711,14 +728,24 @@ WHERE (?1 = '' OR state = ?1) AND (?2 = '' OR sales_channel = ?2)
   AND (shipped_at < ?3 OR shipped_at = ?3 AND notice > ?5)
 ORDER BY shipped_at DESC, notice LIMIT ?4;
 
+-- name: fulfilments_of_order
+-- The same of one order: (..., its key).
+SELECT sales_channel, notice, key, shipment, number, version, state, cause, carrier, service_code, service, mapped,
+  tracking, units, seen_at, shipped_at, sent_at, told_at, changed_at
+FROM fulfilment
+WHERE key = ?6 AND (?1 = '' OR state = ?1) AND (?2 = '' OR sales_channel = ?2)
+  AND (shipped_at < ?3 OR shipped_at = ?3 AND notice > ?5)
+ORDER BY shipped_at DESC, notice LIMIT ?4;
+
 -- name: fulfilments_untold_listed
 -- What was shipped and is not told, the oldest first: (state or '', sales channel or '', seen after, limit, and of that
--- instant those after this notice; NULL: none).
+-- instant those after this notice; NULL: none, order's key or '').
 SELECT sales_channel, notice, key, shipment, number, version, state, cause, carrier, service_code, service, mapped,
   tracking, units, seen_at, shipped_at, sent_at, told_at, changed_at
 FROM fulfilment
 WHERE state IN ('held', 'waiting', 'sent', 'refused') AND (awaits = 1 OR state <> 'sent')
   AND (?1 = '' OR state = ?1) AND (?2 = '' OR sales_channel = ?2) AND (seen_at > ?3 OR seen_at = ?3 AND notice > ?5)
+  AND (?6 = '' OR key = ?6)
 ORDER BY seen_at, notice LIMIT ?4;
 
 -- name: fulfilments_untold

@@ -113,5 +113,5 @@ async def link_order(parameters: Mapping[str, str], importer: OrderImporter, pos
     why = linkable(await importer.state(key))
     if why:
         raise SeamlineError(f"{key} cannot be linked to a sale: {why}")
-    await post(LinkOrder(sale=sale, by=by, reason=reason))
+    await post(LinkOrder(sale=sale, by=by, reason=reason, key=key))
     return f"sale {sale} is looked up in Fulfil, and {key} is linked to it if it can be"

@@ -136,24 +136,24 @@ def linked(state: OrderState, message: Any, now: datetime, policy: Policy = CAUT
     """What follows for an order that is to be linked, or was; None for a message that is not about a link."""
     match message:
         case LinkOrder():
-            return _asked(state, message)
+            return _asked(state, message, now)
         case SaleLookedUp():
             return _looked_up(state, message, now, policy)
         case EffectRefused() | EffectExhausted() if state.linking is not None and message.kind in LOOK_UPS:
-            return _look_up_failed(state, state.linking, message)
+            return _look_up_failed(state, state.linking, message, now)
         case EffectDone(kind=FIND_SALE.kind) if state.given_up and state.status is Status.IMPORTED:
             return _second_sale(state, message, now)
         case _:
             return None
 
 
-def _asked(state: OrderState, message: LinkOrder) -> Decision:
+def _asked(state: OrderState, message: LinkOrder, now: datetime) -> Decision:
     """A person names the sale of an order: it is looked up first."""
+    unread = not state.content or bool(unreadable_cases(state))
+    linking = Linking(sale=message.sale, by=message.by, reason=message.reason, key=message.key, unread=unread)
     why = linkable(state)
     if why:
-        return _refused(state, message.sale, why)
-    unread = not state.content or bool(unreadable_cases(state))
-    linking = Linking(sale=message.sale, by=message.by, reason=message.reason, unread=unread)
+        return _refused(state, linking, why, now)
     looking = replace(state, linking=linking)
     decision = decision_of(looking, Fact(kind="link_asked", values={"sale": message.sale}))
     return replace(decision, effects=(question_of(message.sale),))
@@ -169,13 +169,16 @@ def _looked_up(state: OrderState, message: SaleLookedUp, now: datetime, policy: 
         return replace(decision_of(looking), effects=(question_of(linking.sale, by_id=True),))
     comparison = compared(message, linking.sale, total=state.amount, currency=state.currency, unread=linking.unread)
     if comparison.sale is None:
-        return _not_linked(state, linking, comparison.refused)
+        return _not_linked(state, linking, comparison.refused, now)
     return _linked(state, linking, message, comparison, now, policy)
 
 
-def _look_up_failed(state: OrderState, linking: Linking, message: EffectRefused | EffectExhausted) -> Decision:
+def _look_up_failed(
+    state: OrderState, linking: Linking, message: EffectRefused | EffectExhausted, now: datetime
+) -> Decision:
     """Fulfil did not say, or does not know the record."""
-    return _not_linked(state, linking, f"sale {linking.sale} could not be looked up: {message.sentence.rstrip('.')}")
+    why = f"sale {linking.sale} could not be looked up: {message.sentence.rstrip('.')}"
+    return _not_linked(state, linking, why, now)
 
 
 def _second_sale(state: OrderState, message: EffectDone, now: datetime) -> Decision:
@@ -229,20 +232,24 @@ def _mismatch(state: OrderState, sale: Sale, difference: str, now: datetime) -> 
     return case_of("sale.mismatch", str(sale.id), difference, state, now, amount=amount)
 
 
-def _not_linked(state: OrderState, linking: Linking, why: str) -> Decision:
+def _not_linked(state: OrderState, linking: Linking, why: str, now: datetime) -> Decision:
     """It stands where it stood; a version that came meanwhile is decided on now."""
     back = replace(state, linking=None)
-    decision = _refused(back, linking.sale, why)
+    decision = _refused(back, linking, why, now)
     if state.later is None:
         return decision
     newest = replace(back, delivery=state.later.delivery, later=None)
-    return replace(decision, state=newest, keeps=kept(newest), emits=(look_again(LATER_VERSION),))
+    return replace(decision, state=newest, keeps=kept(newest), emits=(*decision.emits, look_again(LATER_VERSION)))
 
 
-def _refused(state: OrderState, sale: str, why: str) -> Decision:
-    return Decision(
-        state=state, facts=(Fact(kind="link_refused", values={"sale": sale, "why": why}),), keeps=kept(state)
-    )
+def _refused(state: OrderState, linking: Linking, why: str, now: datetime) -> Decision:
+    """What a person wanted and did not get is on record, too."""
+    record = recorded(
+        to_instant(now), by=linking.by, action="order.link_refused", subject=linking.key, values={"sale": linking.sale},
+        reason=linking.reason,
+    )  # fmt: skip
+    fact = Fact(kind="link_refused", values={"sale": linking.sale, "why": why})
+    return Decision(state=state, facts=(fact,), emits=(record,), keeps=kept(state))
 
 
 # -- around it ---------------------------------------------------------------------------------------------------------

@@ -110,6 +110,8 @@ class LinkOrder(Message, frozen=True, kw_only=True):
     sale: str
     by: str
     reason: str
+    key: str = ""
+    """The order's, as the record of it names it."""
 
 
 class SaleLookedUp(Message, frozen=True, kw_only=True):

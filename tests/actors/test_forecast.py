@@ -85,7 +85,57 @@ def test_what_cannot_go_on_by_itself_is_in_no_forecast(tmp_path: Path) -> None:
             await world.send(*orders(3, seed=12))
             await forecast.look()
             assert forecast.waiting() == [((), 3.0)]
-            (note,) = forecast.notes()
+            note, of_outlet = forecast.notes()
             assert note.startswith("3 orders wait for Fulfil: order_importer is paused; once they go on, at 200.0")
+            assert of_outlet == "7 orders wait for outlet, which is paused"
+
+    story(main)
+
+
+def test_orders_of_a_paused_sales_channel_that_are_decided_on_wait_for_that(tmp_path: Path) -> None:
+    """Their calls are not begun either, so they are in no forecast, until somebody resumes it."""
+
+    async def main() -> None:
+        fulfil = Fulfil()
+        async with process(tmp_path / "store.db", fulfil) as world:
+            forecast = forecast_of(world)
+            await world.until_catalogue()
+            fulfil.weather = away
+            await world.send(*orders(40, sales_channel="outlet"))
+            await anyio.sleep(10)
+            await world.engine.pause("partition", "outlet", "somebody")
+            fulfil.weather = lambda _kind: None
+            await anyio.sleep(120)
+            await forecast.look()
+            left = 40 - (await world.states())["imported"]  # a worker that had one in hand has made its call
+            assert left >= 24
+            assert (forecast.waiting(), forecast.notes()) == (
+                [((), 0.0)],
+                [f"{left} orders wait for outlet, which is paused"],
+            )
+            await world.engine.resume("partition", "outlet", "somebody")
+            await world.until_sales(40)
+            await forecast.look()
+            assert forecast.notes() == []
+
+    story(main)
+
+
+def test_lost_answers_and_the_age_of_a_count_are_said(tmp_path: Path) -> None:
+    """While they are looked up little goes in; and nobody has counted for a while."""
+
+    async def main() -> None:
+        async with process(tmp_path / "store.db", Fulfil()) as world:
+            forecast = forecast_of(world)
+            forecast.asks(lambda: 267)
+            await world.until_catalogue()
+            await world.engine.pause("actor", ORDER_IMPORTER, "somebody")
+            await world.send(*orders(2))
+            await forecast.look()
+            await anyio.sleep(16)
+            report = forecast.report()
+            assert (report.lost_answers, report.counted_s_ago) == (267, pytest.approx(16, abs=0.1))
+            assert report.sentences[0].startswith("2 orders wait for Fulfil (counted 16 s ago): order_importer is paus")
+            assert report.sentences[0].endswith("; 267 lost answers are being looked up first")
 
     story(main)

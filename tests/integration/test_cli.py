@@ -332,32 +332,48 @@ def test_a_person_ends_the_cases_of_a_sale_that_is_dealt_with(seamline: Type, ap
 def test_a_paused_sales_channel_takes_orders_and_decides_on_none(seamline: Type, app: App) -> None:
     """What comes while it is paused waits, and says so; after the resume it goes on."""
     assert seamline(*beside("pause", "--json")).data == []
-    assert seamline(*beside("pause", "marketplace")).out == "marketplace is paused\n"
+    why = ("--by", "ada", "--reason", "a wrong price list")
+    assert seamline(*beside("pause", "marketplace", *why)).out == "marketplace is paused\n"
     try:
         sent(app, order("2001"))
         ((_, name, since, *rest),) = seamline(*beside("pause")).rows
-        assert (name, rest) == ("marketplace", ["operator", "1", "seamline resume marketplace"])
+        assert (name, rest) == ("marketplace", ["ada", "1", "seamline resume marketplace"])
         (told,) = seamline(*beside("pause", "--json")).data
         assert {**told, "since": ""} == {
-            "scope": "sales channel", "name": "marketplace", "since": "", "by": "operator", "waiting": 1,
+            "scope": "sales channel", "name": "marketplace", "since": "", "by": "ada", "waiting": 1,
         }  # fmt: skip
         assert seamline(*beside("pause", "--actor")).rows == []
-        assert readiness(app) == (
+        assert readiness(app).replace("[i] 1 order waits for marketplace, which is paused\n", "") == (
             "[+] accepting: orders are accepted\n[+] store: there is room\n"
-            f"[i] marketplace is paused since {since} by operator; `seamline resume marketplace`\nready\n"
+            f"[i] marketplace is paused since {since} by ada; `seamline resume marketplace`\nready\n"
         )
+        assert [row[1:4] for row in seamline(*beside("orders", "list", "--state", "new")).rows] == [
+            ["marketplace/A-2001", "A-2001", "new"]
+        ]
+        assert (
+            "1 more are received, and not decided on yet: seamline orders list --state new"
+            in seamline(*beside("orders", "list")).err
+        )
+        assert seamline(*beside("orders", "list", "--state", "new", "--sales-channel", "web")).rows == []
         for name in ("marketplace/A-2001", "A-2001"):
             said = seamline(*beside("orders", "explain", name))
             assert (
                 "marketplace/A-2001 was received and waits to be decided on: marketplace is paused since " in said.out
             )
-            assert " by operator; `seamline resume marketplace`." in said.out
+            assert " by ada; `seamline resume marketplace`." in said.out
         assert "waits to be decided on" in seamline(*beside("holds", "release", "A-2001")).err
         assert "1 not decided on yet are known by their ids" in seamline(*beside("orders", "explain", "#2001")).err
     finally:
         assert seamline(*beside("resume", "marketplace")).out == "marketplace is going on\n"
-    assert "[i]" not in readiness(app)
+    assert "is paused" not in readiness(app)
     until(lambda: "sale SO" in seamline(*beside("orders", "explain", "marketplace/A-2001")).out)
+    happened = seamline(*beside("orders", "explain", "marketplace/A-2001")).out.partition("What happened:")[2]
+    lines = [line.partition("Z  ")[2] for line in happened.strip().splitlines()]
+    assert lines[:2] == ["ada paused marketplace: a wrong price list", "received and stored"]
+    assert lines[2].endswith(" let marketplace go on")
+    recorded = seamline(*beside("audit", "--subject", "marketplace", "--json")).data
+    done = [(each["action"], each["by"], each["reason"]) for each in recorded]
+    assert ("pause", "ada", "a wrong price list") in done
 
 
 @pytest.mark.usefixtures("app")

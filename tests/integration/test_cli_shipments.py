@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from runtime.clock import SystemClock
 from tests.integration.terminal import Type, typed
 from tests.integration.test_cli_pages import AT, beside, fill
 
@@ -27,15 +29,20 @@ def store(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """Seven shipments, a second apart; the last one of a sales channel that cannot say what it was told."""
     path = tmp_path / "store.db"
     monkeypatch.setenv("SEAMLINE__STORE__PATH", str(path))
+    fill(path, *shipped_since(AT))
+    return path
+
+
+def shipped_since(first: int) -> list[Any]:
+    """The rows of the seven."""
     rows = []
     for n, (state, carrier) in enumerate(zip(STATES, CARRIERS, strict=True)):
         cause = carrier if state == "held" else ""
-        at = AT + n * 1_000_000
+        at = first + n * 1_000_000
         facts = (at, at, at if state == "sent" else None, at if state == "told" else None, at, int(n < 6), None)
         what = (f"out-{n}", f"CS{n}", 1, state, cause, carrier, "", "", 1, '["T1"]', "2")
         rows.append(("put_fulfilment", ("web", f"out-{n}-100{n}", f"web/100{n}", *what, *facts)))
-    fill(path, *rows)
-    return path
+    return rows
 
 
 @pytest.mark.usefixtures("store")
@@ -87,3 +94,33 @@ def test_what_is_untold_is_listed_the_oldest_first(seamline: Type) -> None:
     more = re.search(r"^more: seamline (.+)$", paged.err, re.MULTILINE)
     assert more is not None
     assert [row[1] for row in seamline(*shlex.split(more[1])).rows] == ["CS2"]
+
+
+@pytest.mark.usefixtures("store")
+def test_the_shipments_of_one_order_are_listed(seamline: Type) -> None:
+    """By its key or whatever else it is called; with the other conditions, too."""
+    case = ("f", "carrier.unmapped", "web/1002", "DPD Next Day v2", "it is held", "operations")
+    fill(Path(os.environ["SEAMLINE__STORE__PATH"]), ("open_case", (*case, None, None, AT, AT)))
+    of = ("shipments", "list", "--order", "web/1002")
+    assert [row[1] for row in seamline(*beside(*of)).rows] == ["CS2"]
+    assert [row[1] for row in seamline(*beside(*of, "--untold")).rows] == ["CS2"]
+    assert seamline(*beside(*of, "--state", "told")).rows == []
+    unknown = seamline(*beside("shipments", "list", "--order", "A-9"))
+    assert (unknown.status, "no order is known as 'A-9'" in unknown.err) == (1, True)
+
+
+def test_coverage_is_of_one_sales_channel_where_one_is_named(
+    seamline: Type, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """What has no carrier is called so; a name that the configuration does not have is refused."""
+    path = tmp_path / "store.db"
+    monkeypatch.setenv("SEAMLINE__STORE__PATH", str(path))
+    monkeypatch.setenv("SEAMLINE__SALES_CHANNELS__WEB__FULFILMENTS__FLOW__FLOW_ID", "4512")
+    fill(path, *shipped_since(SystemClock().now() - 60_000_000))
+    said = seamline(*beside("carriers", "coverage", "web"))
+    assert ["web", "(no carrier)", "", "1", "no"] in said.rows
+    assert "web: 0 of 7 shipments map (0.0%)" in said.out
+    assert seamline(*beside("carriers", "coverage")).out == said.out
+    assert seamline(*beside("carriers", "coverage", "marketplace")).rows == []
+    unknown = seamline(*beside("carriers", "coverage", "europe"))
+    assert (unknown.status, "no sales channel 'europe'; there are" in unknown.err) == (1, True)

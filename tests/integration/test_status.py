@@ -34,7 +34,7 @@ async def test_what_waits_is_told_while_the_process_runs_and_when_it_is_gone(
         await at.post(made[0].body)
         await at.until({"imported": 1})
         await at.app.forecast.look()
-        assert await typed(capfd, tmp_path) == (0, "no order waits\nFulfil is called at 500 a second\n")
+        assert await typed(capfd, tmp_path) == (0, "no order waits for Fulfil\nFulfil is called at 500 a second\n")
         assert "seamline_orders_waiting 0.0" in await at.ops("/metrics")
         assert "wait for Fulfil" not in await at.ops("/readyz?verbose")
         await at.app.engine.pause("actor", "order_importer", "somebody")

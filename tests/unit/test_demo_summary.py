@@ -90,15 +90,15 @@ def test_a_quantile_is_read_from_the_buckets_of_all_labels() -> None:
 def test_orders_that_wait_are_counted_once_per_cause_with_what_is_at_stake() -> None:
     """Two cases of one kind at one order are one; amounts are the orders' own, by currency, and never mixed."""
     held, after = waiting(_ORDERS, _HOLDS)
+    usd, both = {"USD": Decimal("7.00")}, {"GBP": Decimal("4.00"), "USD": Decimal("0.25")}
+    worth = {"amounts": {"USD": Decimal("10.50")}, "at_stake": {"USD": Decimal("3.00")}}
     assert held == [
-        Waiting(kind="order.contradiction", owner="finance", orders=1, amounts={"USD": Decimal("10.50")}),
-        Waiting(
-            kind="sku.unknown", owner="ecommerce", orders=2, amounts={"GBP": Decimal("4.00"), "USD": Decimal("0.25")}
-        ),
+        Waiting(kind="order.contradiction", owner="finance", orders=1, **worth),
+        Waiting(kind="sku.unknown", owner="ecommerce", orders=2, amounts=both, at_stake=both),
     ]
     assert after == [
-        Waiting(kind="api.unavailable", owner="sre", orders=1, amounts={}),
-        Waiting(kind="order.edited", owner="operations", orders=1, amounts={"USD": Decimal("7.00")}),
+        Waiting(kind="api.unavailable", owner="sre", orders=1, amounts={}, at_stake={}),
+        Waiting(kind="order.edited", owner="operations", orders=1, amounts=usd, at_stake=usd),
     ]
 
 
@@ -159,9 +159,9 @@ def test_the_table_says_in_words_what_happened(capsys: pytest.CaptureFixture[str
     for words in (
         "100 orders of the sales channels web 30",
         "3 held, 1 imported",
-        "order.contradiction, for finance: 1 order, 10.50 USD",
-        "sku.unknown, for ecommerce: 2 orders, 4.00 GBP + 0.25 USD",
-        "order.edited, for operations: 1 order, 7.00 USD",
+        "order.contradiction, for finance: 1 order of 10.50 USD, 3.00 USD at stake",
+        "sku.unknown, for ecommerce: 2 orders of 4.00 GBP + 0.25 USD, 4.00 GBP + 0.25 USD at stake",
+        "order.edited, for operations: 1 order of 7.00 USD, 7.00 USD at stake",
         "api.unavailable, for sre: 1 order, no amount",
         "7 acknowledged; 2 times one came again",
         "7 x 201, 1 x 503, 3 answers lost",

@@ -82,8 +82,16 @@ def test_an_empty_queue_is_done_and_before_the_first_look_nothing_waits() -> Non
             ),
         ),
         (Drain(waiting=7), "7 orders wait for Fulfil; how fast they go in is not known yet"),
+        (
+            Drain(waiting=520, per_s=10.0, how="allowed", age_s=16.2, lost_answers=267),
+            (
+                "520 orders wait for Fulfil (counted 16 s ago); 10.0 a second go in, as many as Fulfil allows, so "
+                "these are done in about 52 s, at 2026-11-27 10:00Z; 267 lost answers are being looked up first"
+            ),
+        ),
+        (Drain(paused=(("web", 239), ("outlet", 0))), "239 orders wait for web, which is paused"),
     ],
-    ids=["observed and growing", "allowed", "held up", "unknown"],
+    ids=["observed and growing", "allowed", "held up", "unknown", "counted long ago", "paused"],
 )
 def test_people_are_told_in_a_sentence(drain: Drain, sentence: str) -> None:
     """How many, how fast, from where that is known, when it is done, and whether it grows."""

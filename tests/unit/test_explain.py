@@ -11,8 +11,10 @@ import pytest
 
 from flows.exceptions.kinds import KINDS, Owner
 from flows.explain import explain
+from flows.model.audit import AuditEntry, ChainEnd, entry_after
 from flows.model.order_state import Status
 from flows.rows import CaseRow, FactRow, OrderRow, PauseRow, Story
+from runtime.clock import Instant, to_instant
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 
@@ -165,6 +167,44 @@ def test_nobody_is_told_to_sit_still_while_a_case_asks_something_of_them() -> No
     assert "wait for what comes of it" not in text
 
 
+def test_how_far_an_imported_order_is_shipped_is_said_whatever_case_is_open() -> None:
+    """The case says what is to be done about it, and the first sentence that it has left."""
+    story = told(row("imported", sale=9, shipping="shipped"), case("carrier.unmapped"))
+    assert story.split("\n")[0].endswith("proven. It is shipped, and not known to be told to the sales channel.")
+
+
+def test_the_timeline_says_who_did_what_and_which_pauses_it_has_met() -> None:
+    """Names are on record, not in facts; a pause that was over before it came, or began later, is none of its story."""
+    at = to_instant(NOW)
+
+    def decided(action: str, seconds: int, by: str = "mona", subject: str = "web", reason: str = "why") -> AuditEntry:
+        return entry_after(
+            ChainEnd(), at=Instant(at + seconds * 1_000_000), by=by, action=action, subject=subject, values={},
+            reason=reason,
+        )  # fmt: skip
+
+    facts = (fact("received"), fact("patched", fields="/email"), fact("link_asked", sale="SO9"))
+    late = msgspec.structs.replace(fact("decided", lines=1), ended_at=NOW + timedelta(seconds=60))
+    decisions = (
+        decided("pause", -90, reason="long ago"),
+        decided("resume", -80),
+        decided("order.patch", 0, "ole", "web/1001"),
+        decided("order.link_refused", 2, "per", "web/1001"),
+        decided("pause", 10, reason=""),
+        decided("resume", 50, "ada", reason="done"),
+    )
+    story = Story(order=row("held"), key="web/1001", cases=(), timeline=(*facts, late), decisions=decisions)
+    lines = explain(story, NOW).partition("What happened:")[2].strip().splitlines()
+    assert [line.partition("Z  ")[2] for line in lines] == [
+        "received and stored",
+        "ole patched it, at /email",
+        "per said that it is sale SO9: that is looked up in Fulfil",
+        "mona paused web",
+        "ada let web go on: done",
+        "decided: goes to Fulfil with 1 lines",
+    ]
+
+
 def test_a_closed_case_is_history() -> None:
     """Only what is open asks for something."""
     text = told(row("imported", sale=9), case("sku.unknown", closed_at=NOW, closed_how="order creating"))
@@ -198,6 +238,14 @@ def test_an_order_that_nobody_has_delivered_is_not_made_up() -> None:
         (fact("edited_after_import", version="3"), "it was changed after the import (version 3)"),
         (fact("sale_moved", sale=3), "sale moved (sale 3)"),
         (fact("cancelled_before_import"), "cancelled before import"),
+        (
+            fact("notice_held", shipment="CS1", carrier="DPD"),
+            "shipment CS1 left; telling it is held, because DPD is not mapped",
+        ),
+        (
+            fact("notice_held", shipment="CS1", carrier="no carrier"),
+            "shipment CS1 left; telling it is held, because it has no carrier in Fulfil",
+        ),
     ],
 )
 def test_every_fact_is_a_line_with_its_time(happened: FactRow, line: str) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from flows.fulfilment_watcher.keeping import Notice, OrderShipments, Seen, Withdrawal, progress
+from flows.fulfilment_watcher.keeping import Notice, OrderShipments, Progress, Seen, Withdrawal, progress
 from flows.fulfilment_watcher.notices import decide
 from flows.fulfilment_watcher.parts import (
     Component,
@@ -190,6 +190,24 @@ def test_an_unmapped_carrier_holds_the_notice_until_it_is_mapped() -> None:
     assert ([sent["carrier"] for sent in order.sent], order.status, order.cases) == (["dpd"], "waiting", [])
 
 
+def test_what_is_held_was_not_told_and_its_units_are_nobody_elses() -> None:
+    """An order whose only shipment is held is shipped, and no more than that; a second shipment has no part of it."""
+    order = Order().sees(part(1, line("11", "MUG", 3), line("12", "CAP", 2), carrier="Bob's van"))
+    assert (order.status, progress(order.state)) == ("held", Progress("shipped", Decimal(5), Decimal(5)))
+    assert order.notice().units == {"11": 3, "12": 2}
+    order.sees(part(2, line("12", "CAP", 2)))
+    assert (order.sent, order.notice(2).status) == ([], "partial")
+    assert progress(order.state).state == "shipped"
+
+
+def test_what_was_told_is_not_taken_back_by_a_carrier_that_is_not_mapped() -> None:
+    """The units of the version that was told stand, whatever the shipment says while it is held."""
+    order = Order().sees(part()).is_sent().is_told()
+    order.sees(part(1, line("11", "MUG", 1), carrier="Bob's van"))
+    assert (order.status, order.notice().units) == ("held", {"11": 3})
+    assert progress(order.state).state == "partially shipped"
+
+
 def test_by_policy_it_is_sent_under_fulfils_name_with_an_explicit_address() -> None:
     """Failure case 27: no sales channel guesses an address; without one it is held after all."""
     asked = settings(unmapped="send", tracking_urls={"Bob's van": "https://bob.example/{number}"})
@@ -216,6 +234,33 @@ def test_services_and_missing_carriers_are_mapped_too(more: dict[str, Any], held
     order = Order().sees(part(**more))
     assert order.cases == ([("carrier.unmapped", held_for)] if held_for else [])
     assert bool(order.sent) is not bool(held_for)
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ({"carrier": "DPD UK"}, "the carrier 'DPD UK' is not mapped: add it under fulfilments.carriers of the"),
+        (
+            {"carrier": ""},
+            'it has no carrier in Fulfil: set one there, or map the empty name "" under fulfilments.carr',
+        ),
+        ({"service": "", "service_code": "x1"}, "the service 'x1' is not mapped: add it under fulfilments.services of"),
+    ],
+)
+def test_the_case_says_what_can_be_done(more: dict[str, Any], said: str) -> None:
+    """Nobody can map what has no name, so for that there is another remedy; both work."""
+    order = Order().sees(part(**more))
+    assert f"shipment CS1: {said}" in order.state.cases[0].sentence
+    order.sees(part())
+    assert (order.cases, len(order.sent)) == ([], 1)
+
+
+def test_shipments_without_a_carrier_go_under_the_name_that_the_empty_one_is_mapped_to() -> None:
+    """And by policy without any, unless a parcel has no address."""
+    (sent,) = Order(settings(carriers={"": "other"})).sees(part(carrier="")).sent
+    assert sent["carrier"] == "other"
+    order = Order(settings(unmapped="send")).sees(part(carrier=""))
+    assert order.state.cases[0].sentence.endswith("sent without one, since a parcel of it has no tracking address")
 
 
 def test_services_that_nobody_maps_go_under_fulfils_names() -> None:

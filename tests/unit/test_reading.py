@@ -314,6 +314,22 @@ async def test_a_store_with_the_index_by_state_lists_the_same_orders_without_it(
         assert "order_view_by_state" not in await indexes(journal)
 
 
+async def test_an_upgrade_no_longer_counts_orders_as_told_whose_shipment_is_held(tmp_path: Path) -> None:
+    """An earlier version did; nothing would have corrected it before the shipment is told."""
+    earlier = tmp_path / "earlier"
+    earlier.mkdir()
+    for file in ORDERS.migrations.iterdir():
+        if file.name < "0020":
+            (earlier / file.name).write_text(file.read_text(encoding="utf-8"))
+    async with both(tmp_path, Schema("orders", earlier, ORDERS.queries)) as (journal, _):
+        for key, state in ("web/1", "held"), ("web/2", "told"):
+            notice = ("web", f"out-{key}", key, "out-1", "CS1", 0, state, "", "", "", "", 0, "[]", "1", 1, 1)
+            await journal.write([view(key, changed_at=1), ("put_fulfilment", (*notice, None, None, 1, 1, None))])
+            await journal.write([("put_order_shipping", (key, "web", "told", "1", "1", 1))])
+    async with both(tmp_path) as (_, read):
+        assert {row.key: row.shipping for row in await read.orders()} == {"web/1": "shipped", "web/2": "told"}
+
+
 async def test_every_index_serves_a_statement(tmp_path: Path) -> None:
     """One that no query plan names costs every order its share of writing, for nothing."""
     async with both(tmp_path) as (journal, _):
