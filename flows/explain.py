@@ -168,7 +168,7 @@ def _case(cases: Sequence[CaseRow], now: datetime) -> str:
     stakes = dict.fromkeys(f"{each.amount} {each.currency}" for each in cases if each.amount and each.currency)
     stake = f" At stake: {' and '.join(stakes)}." if stakes else ""
     ends = "It never ends by itself" if kind.ends == NEVER else f"It ends by itself {kind.ends}"
-    why = "; ".join(each.sentence.removeprefix(f"{kind.title}: ") for each in cases)
+    why = ". ".join(each.sentence.removeprefix(f"{kind.title}: ") for each in cases)
     lever = f" Lever: {', or '.join(each.value for each in kind.levers)}." if kind.levers else ""
     return f"{kind.title}: {why}.{stake}{lever}\nNext step, by {case.owner}, {due}: {kind.remedy}. {ends}."
 

@@ -68,7 +68,7 @@ def test_cases_of_one_kind_are_one_paragraph() -> None:
     kind, owed = "order.contradiction", "1.00"
     both = [case(kind, fingerprint=each, sentence=each, amount=owed) for each in ("lines say 64", "payments say 64")]
     said = told(None, *both, case("step.parked"))
-    assert "lines say 64; payments say 64. At stake: 1.00 USD." in said
+    assert "lines say 64. payments say 64. At stake: 1.00 USD." in said
     assert said.count("Next step, by finance") == 1
     assert said.count("Next step, by sre") == 1
 
