@@ -8,6 +8,8 @@ from datetime import timedelta
 from functools import partial
 from typing import Any
 
+import msgspec
+
 from connectors.contract import Identification, Unidentifiable
 from connectors.patchworks.items import Items
 from connectors.patchworks.replies import Replies
@@ -23,6 +25,8 @@ from flows.desk import Desk
 from flows.flow_starts import FlowStartsActor
 from flows.formats import FORMATS
 from flows.fulfilment_watcher import FulfilmentWatcher, OrderFulfilments, WatchPolicy
+from flows.ledger import Ledger, PostingMapper
+from flows.ledger import Rules as PostingRules
 from flows.listings import Listings
 from flows.manifests import Manifests
 from flows.missing_orders import MissingOrders
@@ -31,6 +35,8 @@ from flows.model.fulfilments import FulfilmentSettings
 from flows.model.on_demand import OnDemandSettings
 from flows.model.outgoing import FlowTarget, What
 from flows.model.payments import PaymentSettings
+from flows.model.posting_matrix import PostingSettings
+from flows.model.reconciliation import ReconciliationSettings
 from flows.model.stock import StockSettings, place_of
 from flows.order_importer import CAUTIOUS, RESENDS_MAX, OrderImporter, Policy
 from flows.order_importer import NAME as ORDER_IMPORTER
@@ -38,6 +44,16 @@ from flows.order_poll import OrderPoll
 from flows.payment_mapper import PaymentMapper, PaymentRecorder, RecordRules
 from flows.payout_importer import PayoutImporter
 from flows.pulse import Pulse
+from flows.reconciler import (
+    ClosePolicy,
+    Closing,
+    Part,
+    ReconcilePolicy,
+    Reconciler,
+    SaleChecks,
+    Statements,
+    StatePolicy,
+)
 from flows.release import CauseReleases
 from flows.run_follower import RunFollower
 from flows.run_recovery import RunRecovery, recovery_policy
@@ -53,7 +69,7 @@ from flows.stock_unsettled import Unsettled
 from flows.unshipped import Unshipped, UnshippedPolicy
 from runtime.actor import Actor
 from runtime.channel import BULK, LIVE
-from runtime.delivery import Delivery, Receipt
+from runtime.delivery import Delivery, Receipt, digest
 from runtime.engine import Engine, Outside
 from runtime.journal.journal import Journal
 from runtime.schedule import Interval
@@ -76,7 +92,13 @@ def engine_of(
             catalogue.index,
             journal,
             emit,
-            policy=order_policy(config.fulfil, counts_units=bool(stock), tells_payments=config.payments is not None),
+            policy=order_policy(
+                config.fulfil,
+                counts_units=bool(stock),
+                tells_payments=config.payments is not None,
+                is_read_back=config.reconciliation is not None,
+                settles=config.reconciliation is not None and bool(config.reconciliation.closing),
+            ),
             fetches=config.on_demand,
             nudge=stock_pulse.nudge,
         ),
@@ -87,8 +109,16 @@ def engine_of(
         AuditLog(journal, emit),
         CauseReleases(journal),
         Desk(emit),
-        PayoutImporter(journal, emit, {name: each.tariffs for name, each in config.sales_channels.items()}),
+        PayoutImporter(
+            journal,
+            emit,
+            {name: each.tariffs for name, each in config.sales_channels.items()},
+            tells_postings=config.postings is not None,
+        ),
     ]
+    if config.postings is not None:
+        actors.append(PostingMapper(config.postings, journal, emit))
+        actors.append(Ledger(posting_rules(config.fulfil, config.postings), journal, emit))
 
     async def accept(deliveries: Sequence[Delivery], priority: int = LIVE) -> Sequence[Receipt]:
         return await engine.accept(deliveries, ORDER_IMPORTER, priority)
@@ -110,6 +140,12 @@ def engine_of(
         actors += _stock_actors(config, stock, figures, journal, emit, stock_pulse)
     if config.patchworks is not None:
         actors += [FlowStartsActor(flow_targets(config), journal, emit, unsettled=unsettled.lines), RunFollower(emit)]
+    if config.reconciliation is not None:
+        actors.append(Statements(state_policy(config, config.reconciliation), journal, emit))
+        actors.append(Reconciler(reconcile_policy(config, config.reconciliation), journal, emit))
+        actors.append(SaleChecks(emit))
+        if config.reconciliation.closing:
+            actors.append(Closing(close_policy(config, config.reconciliation), journal, emit))
     told, formats = told_channels(config), {name: each.format for name, each in config.sales_channels.items()}
     if config.payments is not None:
         gather = timedelta(seconds=config.payments.gather_s)
@@ -163,6 +199,30 @@ def watch_policy(config: Config) -> WatchPolicy:
         bundles={name: _bundles(config.sales_channels[name].bundles) for name in told},
         sales_channels={config.sales_channels[name].sale.channel_id: (name, each.since) for name, each in told.items()},
     )
+
+
+def state_policy(config: Config, settings: ReconciliationSettings) -> StatePolicy:
+    """When business days end, and are stated."""
+    zone = settings.time_zone or (config.payments.time_zone if config.payments is not None else "UTC")
+    return StatePolicy(time_zone=zone, after=timedelta(seconds=settings.state_after_s))
+
+
+def reconcile_policy(config: Config, settings: ReconciliationSettings) -> ReconcilePolicy:
+    """How sales are read back: beside them what this tenant is known to tell."""
+    known = fulfil_capabilities(config.fulfil)
+    can: dict[Part, str] = {"sales": "readable", "payments": known.payments, "invoices": known.invoices}
+    return ReconcilePolicy(
+        every=timedelta(seconds=settings.every_s),
+        overlap=timedelta(seconds=settings.overlap_s),
+        reads=frozenset(part for part, told in can.items() if told == "readable"),
+        watched=frozenset(told_channels(config)),
+        settles=bool(settings.closing),
+    )
+
+
+def close_policy(config: Config, settings: ReconciliationSettings) -> ClosePolicy:
+    """By which evidence orders are settled."""
+    return ClosePolicy(closing=settings.closing, watched=frozenset(told_channels(config)))
 
 
 def unshipped_policy(config: Config) -> UnshippedPolicy:
@@ -234,6 +294,14 @@ def payment_rules(config: Config, settings: PaymentSettings) -> dict[str, Record
     }
 
 
+def posting_rules(settings: FulfilSettings, postings: PostingSettings) -> PostingRules:
+    """What the ledger goes by, as far as it is known of the tenant."""
+    unable = "" if fulfil_capabilities(settings).ledger == "readable" else _LEDGER_UNKNOWN
+    matrix = digest(msgspec.json.encode(postings)).hex()
+    return PostingRules(settings=postings, unable=unable, matrix=matrix)
+
+
+_LEDGER_UNKNOWN = "what this tenant does with its ledger is not known (`seamline probe fulfil`)"
 _PAYMENTS_UNKNOWN = "what this tenant does with payments is not known (`seamline probe fulfil`)"
 REFERENCE = "reference"
 
@@ -243,7 +311,14 @@ def payment_reference(settings: FulfilSettings) -> str:
     return fulfil_api(settings).names.get("sale.payment.reference", REFERENCE)
 
 
-def order_policy(settings: FulfilSettings, *, counts_units: bool = False, tells_payments: bool = False) -> Policy:
+def order_policy(
+    settings: FulfilSettings,
+    *,
+    counts_units: bool = False,
+    tells_payments: bool = False,
+    is_read_back: bool = False,
+    settles: bool = False,
+) -> Policy:
     """What orders may ask of the tenant, by what is known of it."""
     known = fulfil_capabilities(settings)
     return Policy(
@@ -252,6 +327,8 @@ def order_policy(settings: FulfilSettings, *, counts_units: bool = False, tells_
         cancels=known.cancel_after_confirm == "accepted",
         counts_units=counts_units,
         tells_payments=tells_payments,
+        is_read_back=is_read_back,
+        settles=settles,
         no_returns="" if known.returns == "readable" else CAUTIOUS.no_returns,
     )
 

@@ -60,6 +60,8 @@ from flows.manifests import key_of as manifest_key_of
 from flows.model.audit import recorded, who_and_why
 from flows.model.messages import AUDIT_LOG, MISSING_ORDERS
 from flows.model.outgoing import FLOW_STARTS
+from flows.model.postings import LEDGER, POSTING_MAPPER
+from flows.model.reconciliation import SALE_CHECKS
 from flows.model.runs import RUN_FOLLOWER
 from flows.model.schema import ORDERS
 from flows.model.skus import SkuIndex
@@ -75,6 +77,7 @@ from flows.payout_importer import NAME as PAYOUT_IMPORTER
 from flows.payout_importer.asking import take_payout_page
 from flows.pulling import fulfilments_read_by
 from flows.pulse import Pulse
+from flows.reconciler import CLOSING, RECONCILER, STATEMENTS
 from flows.release import NAME as CAUSE_RELEASES
 from flows.release import paused, release, release_cause
 from flows.run_recovery import NAME as RUN_RECOVERY
@@ -126,6 +129,8 @@ _GC_THRESHOLDS = (50_000, 20, 50)
 _RELEASING = (
     *(ORDER_IMPORTER, RUN_RECOVERY, ORDER_POLL, MANIFESTS, MISSING_ORDERS, LISTINGS, FLOW_STARTS),
     *(CUSTOMERS, STOCK_DRIFT, FULFILMENT_WATCHER, ORDER_FULFILMENTS, PAYMENT_MAPPER, PAYMENT_RECORDER, PAYOUT_IMPORTER),
+    LEDGER,
+    SALE_CHECKS,
 )
 """Actors with something that a person can have decided on again, the one that comes first for a key."""
 _COMMANDS = ("pause", "resume", "release", "release_cause", "alias", "patch", "link", "backfill", "payout")
@@ -146,7 +151,8 @@ class App:
         self.config, self.journal, self.engine, self.telemetry = config, journal, engine, telemetry
         self.index, self.forecast = index, forecast
         recorded = config.sales_channels if config.payments is not None else ()
-        self.standing = Standing(journal, told_channels(config), recorded)
+        posted = config.sales_channels if config.postings is not None else ()
+        self.standing = Standing(journal, told_channels(config), recorded, posted)
         self.stock_standing = StockStanding(list(stock_settings(config)), journal)
         unsettled = Unsettled(config.sales_channels, index, journal)
         self.stock_pull = StockPull(locations_of(stock_settings(config)), unsettled, journal)
@@ -305,7 +311,8 @@ def telemetry_of(config: Config, clock: Clock) -> Telemetry:
                 ),
                 *(RUN_RECOVERY, ORDER_POLL, MANIFESTS, MISSING_ORDERS, BACKFILL, LISTINGS),
                 *(FLOW_STARTS, RUN_FOLLOWER, FULFILMENT_WATCHER, ORDER_FULFILMENTS),
-                *(PAYMENT_MAPPER, PAYMENT_RECORDER, PAYOUT_IMPORTER),
+                *(PAYMENT_MAPPER, PAYMENT_RECORDER, PAYOUT_IMPORTER, POSTING_MAPPER, LEDGER),
+                *(STATEMENTS, RECONCILER, SALE_CHECKS, CLOSING),
                 *(STOCK_MOVES, STOCK_READER, STOCK_SIGHTINGS, STOCK_PUBLISHER, STOCK_BACKLOG, STOCK_DRIFT),
             ),
             "flow": flow_targets(config),

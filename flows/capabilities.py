@@ -16,6 +16,7 @@ from connectors.fulfil.capabilities import FulfilCapabilities, applied, contradi
 from connectors.fulfil.config import FulfilConfig
 from connectors.patchworks.capabilities import PatchworksCapabilities
 from flows.config import Config, FulfilSettings, PatchworksSettings
+from flows.model.posting_matrix import LedgerEvent
 from flows.model.sale import SaleSettings
 from runtime.config import Problem
 from runtime.errors import ConfigInvalid
@@ -99,6 +100,7 @@ def remarks(config: Config) -> tuple[list[Problem], list[str]]:
     if not problems:
         notes += _returns(config)
         notes += _payments(config)
+        notes += _postings(config)
     if config.patchworks is not None and config.patchworks.capabilities:
         try:
             notes += _notes("patchworks", PatchworksCapabilities, _patchworks_file(config.patchworks))
@@ -154,6 +156,36 @@ def _payments(config: Config) -> list[str]:
         if each.fee.field and known not in ("unknown", each.fee.field):
             notes.append(f"payments.gateways.{code}.fee.field is {each.fee.field!r}, and the tenant's is {known!r}")
     return notes
+
+
+def _postings(config: Config) -> list[str]:
+    """What keeps postings from being made, and gaps that somebody should mean."""
+    if config.postings is None:
+        return []
+    notes = []
+    postings, payments = config.postings, config.payments
+    if fulfil_capabilities(config.fulfil).ledger != "readable":
+        then = (
+            "nothing is posted, and that is a case (ledger.refused)" if postings.mode == "live" else "nothing is read"
+        )
+        notes.append(
+            "[postings] is set, and fulfil.capabilities does not say that the ledger can be read: until it does, "
+            f"{then}"
+        )
+    if payments is not None and payments.time_zone != postings.time_zone:
+        notes.append(
+            f"payments have their day in {payments.time_zone} (payments.time_zone), and postings in "
+            f"{postings.time_zone} (postings.time_zone); both are the zone of finance's company"
+        )
+    there = {row.event for row in postings.rows}
+    missing = [event.value for event in _ALWAYS if event not in there and event not in postings.of_fulfil]
+    if missing:
+        notes.append(f"nobody posts {', '.join(missing)}: [postings] has no row for it (`seamline postings matrix`)")
+    return notes
+
+
+_ALWAYS: Final = (LedgerEvent.FEE, LedgerEvent.PAYOUT)
+"""What every gateway has."""
 
 
 def _codes(sale: SaleSettings) -> set[str]:

@@ -14,6 +14,7 @@ import msgspec
 from cyclopts import App, Parameter
 from cyclopts.validators import Number
 
+from flows.cli_closing import accepted, unsettled
 from flows.cli_holds import holds
 from flows.cli_listings import listings
 from flows.cli_missing import backfill, manifests
@@ -39,6 +40,7 @@ from flows.cli_people import audit, link, patch
 from flows.cli_postings import postings
 from flows.cli_shipments import carriers, shipments
 from flows.cli_skus import alias, sku
+from flows.cli_statements import statements
 from flows.cli_status import status
 from flows.cli_stock import stock
 from flows.screen import harmless, pairs, print_fields, print_json, print_table, short, tell_more
@@ -58,7 +60,20 @@ app = App(
 )
 orders = App(name="orders", help="What became of the orders.")
 schema = App(name="schema", help="Published schemas.")
-for part in (orders, holds, payments, payouts, postings, shipments, carriers, manifests, alias, sku, schema):
+for part in (
+    orders,
+    holds,
+    payments,
+    payouts,
+    postings,
+    shipments,
+    carriers,
+    manifests,
+    statements,
+    alias,
+    sku,
+    schema,
+):
     app.command(part)
 app.command(backfill)
 app.command(status)
@@ -67,6 +82,8 @@ app.command(stock)
 app.command(audit)
 orders.command(patch)
 orders.command(link)
+orders.command(unsettled)
+orders.command(accepted)
 
 
 # -- running -----------------------------------------------------------------------------------------------------------
@@ -325,10 +342,11 @@ def list_orders(
         print_json(rows[:limit])
     else:
         print_table(
-            ("changed", "order", "number", "state", "proof", "amount", "sale", "shipping"),
+            ("changed", "order", "number", "state", "proof", "amount", "sale", "shipping", "settled"),
             [
                 (short(row.changed_at), row.key, row.reference, row.state, row.proof, f"{row.amount} {row.currency}",
-                 row.sale_number or row.sale or "", row.shipping)
+                 row.sale_number or row.sale or "", row.shipping,
+                 "" if row.settled_at is None else short(row.settled_at))
                 for row in rows[:limit]
             ],
             empty="no orders like that" if state or sales_channel or before else "no orders",

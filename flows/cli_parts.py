@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import shlex
+import sys
 from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -14,7 +15,7 @@ from cyclopts import Parameter
 from cyclopts.validators import Number
 
 from flows.pages import Place, place_in
-from flows.screen import harmless, pairs, print_json, print_table, short
+from flows.screen import csv_rows, harmless, pairs, print_json, print_table, short
 from runtime.clock import to_datetime
 from runtime.errors import SeamlineError
 
@@ -35,6 +36,7 @@ OrderName = Annotated[
 ]
 Reason = Annotated[str, Parameter(help="Why, for whoever looks at it in a year. It stays on record.")]
 Who = Annotated[str, Parameter(help="Who decides; by default whoever is logged in here.")]
+CsvFile = Annotated[Path | None, Parameter(name="--csv", allow_leading_hyphen=True)]
 DryRun = Annotated[bool, Parameter(name="--dry-run", help="Only say what would follow.", negative="")]
 
 
@@ -145,6 +147,19 @@ def control(config: Path, command: str, *, json: bool = False, **parameters: str
         print_json({"message": said})
     else:
         print(harmless(said))
+
+
+def write_csv(path: Path, head: tuple[str, ...], rows: list[tuple[Any, ...]]) -> None:
+    """A table that a spreadsheet opens and never obeys; amounts stay the exact decimals that they are."""
+    if str(path) == "-":
+        csv_rows(sys.stdout, head, rows)
+        return
+    try:
+        with path.open("w", encoding="utf-8", newline="") as file:
+            csv_rows(file, head, rows)
+    except OSError as error:
+        raise SeamlineError(f"{path} cannot be written ({error.strerror})") from None
+    print(f"{path}: {len(rows)} rows", file=sys.stderr)
 
 
 def print_audit(config: Path, *, subject: str = "", json: bool) -> None:

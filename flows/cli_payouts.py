@@ -17,20 +17,21 @@ from flows.cli_parts import (
     CONFIG,
     AsJson,
     ConfigPath,
+    CsvFile,
     NotFound,
     Rows,
     explain_none,
     loaded,
     no_sales_channel,
     read_store,
+    write_csv,
 )
-from flows.screen import csv_rows, harmless, print_fields, print_json, print_table, tell_cut
+from flows.screen import harmless, print_fields, print_json, print_table, tell_cut
 from runtime.errors import SeamlineError, Stop
 
 payouts = App(name="payouts", help="What payment providers have paid out, proven, and tied to orders.")
 
 Verdict = Literal["proven", "contradicted", "unproven"]
-CsvFile = Annotated[Path | None, Parameter(name="--csv", allow_leading_hyphen=True)]
 Flag = Annotated[bool, Parameter(negative="")]
 
 
@@ -190,7 +191,7 @@ def list_payouts(
     tell_cut(rows, limit)
     rows = rows[:limit]
     if csv is not None:
-        _write_csv(csv, _PAYOUT_HEAD, [_payout_cells(row) for row in rows])
+        write_csv(csv, _PAYOUT_HEAD, [_payout_cells(row) for row in rows])
     elif json:
         print_json(rows)
     else:
@@ -279,7 +280,7 @@ def show(
     if len(found) > 1:
         raise NotFound(f"{payout!r} may be {', '.join(harmless(row.key) for row in found)}; say which")
     if csv is not None:
-        _write_csv(csv, _LINE_HEAD, [_line_cells(found[0].payout, row) for row in wanted])
+        write_csv(csv, _LINE_HEAD, [_line_cells(found[0].payout, row) for row in wanted])
     elif json:
         shown = {"lines_listed": wanted} if lines else {}
         print_json({**msgspec.structs.asdict(found[0]), "cases": cases, **shown})
@@ -298,16 +299,3 @@ def _print_payout(row: Any, cases: list[Any]) -> None:
     for case in cases:
         until = "open" if case.closed_at is None else f"closed, {case.closed_how}"
         print(harmless(f"{case.kind} ({case.owner}, {until}): {case.sentence}"))
-
-
-def _write_csv(path: Path, head: tuple[str, ...], rows: list[tuple[Any, ...]]) -> None:
-    """A table that a spreadsheet opens and never obeys; amounts stay the exact decimals that they are."""
-    if str(path) == "-":
-        csv_rows(sys.stdout, head, rows)
-        return
-    try:
-        with path.open("w", encoding="utf-8", newline="") as file:
-            csv_rows(file, head, rows)
-    except OSError as error:
-        raise SeamlineError(f"{path} cannot be written ({error.strerror})") from None
-    print(f"{path}: {len(rows)} rows", file=sys.stderr)

@@ -1,13 +1,27 @@
-"""The commands about postings: who posts what into the ledger."""
+"""The commands about postings: who posts what, what will be posted and what will not, and what was."""
 
 from __future__ import annotations
 
-from cyclopts import App
+from datetime import date
+from typing import Annotated, Any
 
-from flows.cli_parts import CONFIG, AsJson, ConfigPath, loaded
-from flows.screen import print_json, print_table
+from cyclopts import App, Parameter
+
+from flows.cli_parts import CONFIG, AsJson, ConfigPath, CsvFile, NotFound, Rows, loaded, read_store, write_csv
+from flows.screen import harmless, print_json, print_table
+from runtime.clock import SystemClock, to_datetime
+from runtime.errors import SeamlineError
 
 postings = App(name="postings", help="What is posted into the ledger, and by whom.")
+
+Begin = Annotated[str, Parameter(name="--from")]
+End = Annotated[str, Parameter(name="--to")]
+_LINE_HEAD = ("booked on", "sales channel", "currency", "journal", "account", "debit", "credit", "text")
+_NOT_HEAD = ("day", "sales channel", "gateway", "payout", "event", "amount", "why not")
+_CSV_HEAD = (
+    *("will be posted", "day", "sales channel", "currency", "journal", "account", "debit", "credit", "text"),
+    *("gateway", "payout", "event", "amount", "why not"),
+)
 
 
 @postings.command(name="matrix")
@@ -24,10 +38,194 @@ def show_matrix(*, config: ConfigPath = CONFIG, json: AsJson = False) -> None:
         print_json(lines)
         return
     print_table(
-        ("event", "gateway", "poster", "debit", "credit", "journal", "dated"),
+        ("event", "gateway", "currency", "poster", "debit", "credit", "journal", "dated"),
         [
-            (each.event.value, each.gateway or "any", each.poster, each.debit, each.credit, each.journal, each.dated)
+            (
+                *(each.event.value, each.gateway or "any", each.currency or "any", each.poster),
+                *(each.debit, each.credit, each.journal, each.dated),
+            )
             for each in lines
         ],
         empty="",
     )
+
+
+@postings.command
+def preview(
+    *,
+    sales_channel: str = "",
+    begin: Begin = "",
+    end: End = "",
+    csv: CsvFile = None,
+    config: ConfigPath = CONFIG,
+    json: AsJson = False,
+) -> None:
+    """Every journal that will be written, to which accounts, on which day; and what will not, and why.
+
+    Parameters
+    ----------
+    sales_channel
+        Only those of one sales channel.
+    begin
+        Only what happened on this day or later, as 2026-11-01.
+    end
+        Only what happened on this day or before.
+    csv
+        Write it as a table for a spreadsheet into this file; - is standard output.
+    """
+    from flows.reading_postings import preview_of  # noqa: PLC0415
+
+    settings = loaded(config, "postings").postings
+    if settings is None:
+        raise NotFound("there is no [postings] in the configuration: Seamline posts nothing, and works nothing out")
+    today = to_datetime(SystemClock().now()).astimezone(settings.zone).date()
+    asked = {"sales_channel": sales_channel, "begin": _day("--from", begin), "end": _day("--to", end)}
+    found = read_store(config, lambda read: preview_of(read, settings, today, **asked))
+    if csv is not None:
+        write_csv(csv, _CSV_HEAD, [*map(_csv_line, found.lines), *map(_csv_not, found.not_posted)])
+    elif json:
+        print_json(found)
+    else:
+        _print_preview(found)
+
+
+def _day(option: str, text: str) -> str:
+    try:
+        return date.fromisoformat(text).isoformat() if text else ""
+    except ValueError:
+        raise SeamlineError(f"{option} is a day such as 2026-11-01") from None
+
+
+def _print_preview(found: Any) -> None:
+    print(
+        "mode live: this is posted once its day is over"
+        if found.mode == "live"
+        else 'mode preview: nothing of this is posted until [postings] says mode = "live"'
+    )
+    if not found.periods_known:
+        print("the periods of Fulfil's ledger are not known yet: days may be of closed ones")
+    print_table(_LINE_HEAD, [_line_cells(line) for line in found.lines], empty="nothing is due")
+    print()
+    print_table(
+        _NOT_HEAD,
+        [
+            (
+                *(row.day or "", row.sales_channel, row.gateway, row.payout or f"{row.payouts} payouts"),
+                *(row.event, f"{row.amount:f} {row.currency}", row.why),
+            )
+            for row in found.not_posted
+        ],
+        empty="nothing is left out",
+    )
+    if found.more:
+        print("there is more: ask for fewer days, or for one sales channel")
+
+
+def _line_cells(line: Any) -> tuple[Any, ...]:
+    return (
+        *(line.booked_on, line.sales_channel, line.currency, line.journal, line.account),
+        *(line.debit or "", line.credit or "", line.description),
+    )
+
+
+def _csv_line(line: Any) -> tuple[Any, ...]:
+    where = (line.booked_on, line.sales_channel, line.currency, line.journal, line.account)
+    return ("yes", *where, line.debit, line.credit, line.description, *([None] * 5))
+
+
+def _csv_not(row: Any) -> tuple[Any, ...]:
+    payout = row.payout or f"{row.payouts} payouts"
+    where = ("no", row.day, row.sales_channel, row.currency, *([None] * 5))
+    return (*where, row.gateway, payout, row.event, row.amount, row.why)
+
+
+@postings.command(name="list")
+def list_batches(
+    *,
+    sales_channel: str = "",
+    begin: Begin = "",
+    end: End = "",
+    limit: Rows = 50,
+    csv: CsvFile = None,
+    config: ConfigPath = CONFIG,
+    json: AsJson = False,
+) -> None:
+    """Batches that were made, the latest day first.
+
+    Parameters
+    ----------
+    sales_channel
+        Only those of one sales channel.
+    begin
+        Only those booked on this day or later, as 2026-11-01.
+    end
+        Only those booked on this day or before.
+    csv
+        Write them as a table for a spreadsheet into this file; - is standard output.
+    """
+    from flows.reading_postings import batches_listed  # noqa: PLC0415
+
+    asked = {"sales_channel": sales_channel, "begin": _day("--from", begin), "end": _day("--to", end)}
+    rows = read_store(config, lambda read: batches_listed(read, **asked, limit=limit))
+    head = ("booked on", "sales channel", "currency", "journal", "status", "total", "move", "digest", "batch")
+    cells = [
+        (row.booked_on, row.sales_channel, row.currency, row.journal, row.status, row.total, row.move or "",
+         row.digest[:12], row.reference)
+        for row in rows
+    ]  # fmt: skip
+    if csv is not None:
+        write_csv(csv, head, cells)
+    elif json:
+        print_json(rows)
+    else:
+        print_table(head, cells, empty="nothing was posted")
+
+
+@postings.command
+def show(batch: str, *, csv: CsvFile = None, config: ConfigPath = CONFIG, json: AsJson = False) -> None:
+    """The statement of a batch: its lines, what is in it, and the digest of that.
+
+    Parameters
+    ----------
+    batch
+        Its reference, the beginning of its digest (six characters or more), or Fulfil's id of the move.
+    csv
+        Write its lines as a table for a spreadsheet into this file; - is standard output.
+    """
+    from flows.reading_postings import batches_named, postings_of  # noqa: PLC0415
+
+    async def ask(read: Any) -> tuple[list[Any], list[Any]]:
+        found = await batches_named(read, batch)
+        return found, await postings_of(read, found[0].reference) if len(found) == 1 else []
+
+    found, members = read_store(config, ask)
+    if not found:
+        raise NotFound(f"no batch is known as {batch!r}; `seamline postings list` shows those that are")
+    if len(found) > 1:
+        raise NotFound(f"{batch!r} may be {', '.join(row.reference for row in found)}; say which")
+    (row,) = found
+    if csv is not None:
+        write_csv(csv, _LINE_HEAD, [_line_cells(line) for line in row.lines])
+    elif json:
+        print_json({"batch": row, "postings": members})
+    else:
+        _print_batch(row, members)
+
+
+def _print_batch(row: Any, members: list[Any]) -> None:
+    fields = [(name, getattr(row, name)) for name in row.__struct_fields__ if name not in ("lines", "why")]
+    print_table(("field", "value"), [(name, "" if value is None else value) for name, value in fields])
+    if row.why:
+        print(harmless(row.why))
+    print()
+    print_table(_LINE_HEAD, [_line_cells(line) for line in row.lines], empty="it came to nothing")
+    print()
+    print_table(
+        ("payout", "gateway", "event", "day", "amount", ""),
+        [
+            (each.payout, each.gateway, each.event, each.day, f"{each.amount:f} {each.currency}",
+             "correction" if each.correction else "")
+            for each in members
+        ],
+        empty="what was in it is due again",
+    )  # fmt: skip

@@ -23,6 +23,7 @@ from flows.model.listings import ListingSettings
 from flows.model.on_demand import OnDemandSettings
 from flows.model.payments import PaymentSettings
 from flows.model.posting_matrix import PostingSettings
+from flows.model.reconciliation import ReconciliationSettings
 from flows.model.sale import SaleSettings
 from flows.model.stock import StockSettings
 from flows.model.tariff import TariffSettings
@@ -196,6 +197,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     """How payments that come after the import are recorded in Fulfil. Not set: they are not."""
     postings: PostingSettings | None = None
     """Who posts what into the ledger. Not set: Fulfil what it posts itself, and Seamline nothing."""
+    reconciliation: ReconciliationSettings | None = None
+    """What is proven of what stands in Fulfil. Not set: nothing is."""
     listings: dict[str, ListingSettings] = {}
     """Sales channels whose listings are checked daily, by name."""
     payout_formats: dict[Annotated[str, Meta(pattern="^[a-z0-9][a-z0-9-]{0,62}$")], GenericPayoutSettings] = {}
@@ -220,6 +223,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
             **self._recovery_lost(),
             **self._targets_clash(),
             **self._payout_formats_clash(),
+            **self._zones_differ(),
+            **self._closing_lost(),
         }
         if found:
             raise RuleBroken(found)
@@ -240,6 +245,31 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
                 elif taken.setdefault(target.flow.flow_id, what) != what:
                     found[place] = f"the flow {target.flow.flow_id} takes {taken[target.flow.flow_id]} already"
         return found
+
+    def _zones_differ(self) -> dict[tuple[str, ...], str]:
+        """Finance's company has one time zone."""
+        if self.payments is None or self.reconciliation is None or not self.reconciliation.time_zone:
+            return {}
+        zone = self.reconciliation.time_zone
+        if zone == self.payments.time_zone:
+            return {}
+        sentence = f"finance's days end in {zone} here, and in {self.payments.time_zone} under [payments]"
+        return {("reconciliation", "time_zone"): sentence}
+
+    def _closing_lost(self) -> dict[tuple[str, ...], str]:
+        """Every gateway that an order may be paid by has its evidence, and nothing else has one."""
+        if self.reconciliation is None or not self.reconciliation.closing:
+            return {}
+        declared, codes = self.reconciliation.closing, dict[str, str]()
+        for name, settings in self.sales_channels.items():
+            suspense = settings.sale.suspense.gateway if settings.sale.suspense is not None else None
+            for code in (*settings.sale.gateways.values(), *([suspense] if suspense else [])):
+                codes.setdefault(code, name)
+        place: tuple[str, ...] = ("reconciliation", "closing")
+        found: dict[tuple[str, ...], str]
+        found = {(*place, code): f"no sales channel has a gateway {code}" for code in declared if code not in codes}
+        lacking = ", ".join(f"{code} (of {name})" for code, name in codes.items() if code not in declared)
+        return {**found, place: f"nothing says what closes orders paid by {lacking}"} if lacking else found
 
     def _payout_formats_clash(self) -> dict[tuple[str, ...], str]:
         return {

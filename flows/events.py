@@ -75,6 +75,41 @@ class PaymentCalls(Event, frozen=True):
     calls: int
 
 
+class PostingsDue(Event, frozen=True):
+    """Something of a payout is due to be posted."""
+
+    event = "postings.due"
+    metrics = (
+        Counter(
+            "seamline_postings_due_total",
+            "Postings that followed from payouts, corrections among them.",
+            ("sales_channel",),
+            amount="postings",
+        ),
+    )
+    sales_channel: str
+    postings: int
+    key: Key
+
+
+class PostingBatchPosted(Event, frozen=True):
+    """A batch is in the ledger."""
+
+    event = "postings.posted"
+    level = "info"
+    metrics = (Counter("seamline_posting_batches_total", "Batches that are in the ledger.", ("sales_channel",)),)
+    sales_channel: str
+    key: Key
+
+
+class PostingCalls(Event, frozen=True):
+    """Calls to Fulfil were begun that post, or read what the ledger has."""
+
+    event = "postings.calls"
+    metrics = (Counter("seamline_posting_calls_total", "Calls to Fulfil for postings.", amount="calls"),)
+    calls: int
+
+
 class CaseOpened(Event, frozen=True):
     """An exception began, and waits for its owner."""
 
@@ -418,3 +453,45 @@ class StockPublished(Event, frozen=True):
     )
     sales_channel: str
     levels: int
+
+
+class DayStated(Event, frozen=True):
+    """It was stated whether every order of a business day is accounted for, or the statement became another one."""
+
+    event = "day.stated"
+    level = "info"
+    metrics = (
+        Counter("seamline_statements_total", "Statements about business days.", ("sales_channel", "verdict")),
+        Counter(
+            "seamline_orders_missing_total",
+            "Orders that statements miss, counted again in each version.",
+            ("sales_channel",),
+            amount="missing",
+        ),
+    )
+    sales_channel: str
+    verdict: str
+    missing: int
+
+
+class SalesProven(Event, frozen=True):
+    """Sales were read back and compared with what they are to be."""
+
+    event = "sales.proven"
+    metrics = (
+        Counter("seamline_sales_compared_total", "Sales that were read back and compared.", amount="sales"),
+        Counter("seamline_sales_differing_total", "Those of them that differed, each time.", amount="differing"),
+    )
+    sales: int
+    differing: int
+
+
+class OrdersClosed(Event, frozen=True):
+    """Orders wait for nothing any more: shipped, told, collected, with the evidence that their gateways declare."""
+
+    event = "orders.closed"
+    metrics = (
+        Counter("seamline_orders_closed_total", "Orders that were settled.", ("sales_channel",), amount="orders"),
+    )
+    sales_channel: str
+    orders: int

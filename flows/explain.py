@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from flows.exceptions.kinds import KINDS, NEVER
+from flows.exceptions.kinds import KINDS, NEVER, Lever
 from flows.model.audit import AuditEntry
 from flows.model.candidates import Candidate
 from flows.model.fulfilments import NO_CARRIER
-from flows.rows import AliasRow, CaseRow, FactRow, PatchRow, PauseRow, Story
+from flows.rows import AliasRow, CaseRow, ClosingRow, FactRow, PatchRow, PauseRow, Story
 from runtime.clock import to_datetime, to_instant
 
 
@@ -22,10 +22,22 @@ def explain(story: Story, now: datetime) -> str:
     if story.order is None and not story.timeline and not missed:
         return _no_order(story, opened, now)
     parts = [_standing(story, opened), *_cases(opened, now)]
+    if story.closing is not None and story.order is not None and story.order.sale is not None:
+        parts.append(_closing(story.closing))
     if story.patch is not None:
         parts.insert(1, _patched(story.patch, story.key))
     parts.append("\n".join(["What happened:", *_lines(story)]))
     return "\n\n".join(parts)
+
+
+def _closing(closing: ClosingRow) -> str:
+    """What it still waits for until it is settled, or since when it is, and by what."""
+    by = f", by {'; '.join(closing.evidence)}" if closing.evidence else ""
+    if closing.settled_at is not None:
+        return f"It is settled since {_time(closing.settled_at)}{by}."
+    if not closing.waits:
+        return "Whether it is settled has not been looked at yet."
+    return f"Until it is settled it waits {', and '.join(closing.waits)}."
 
 
 def _patched(patch: PatchRow, key: str) -> str:
@@ -69,7 +81,13 @@ def _standing(story: Story, opened: Sequence[CaseRow]) -> str:
             far, rest = _SHIPPING.get(order.shipping, _SHIPPING[""])
             sale = order.sale_number or order.sale
             shown = " ".join(filter(None, (far, "" if asks else rest)))
-            return f"{name} is in Fulfil as sale {sale}. Its figures are {order.proof}. {shown}".rstrip()
+            others = (
+                ", and the sale is to be compared with them"
+                if any(each.kind == "sale.mismatch" for each in opened)
+                else ""
+            )
+            figures = f"The order's own figures are {order.proof}{others}."
+            return f"{name} is in Fulfil as sale {sale}. {figures} {shown}".rstrip()
         case "held":
             return f"{name} is held: it is stored whole, and nothing of it is in Fulfil."
         case "waiting":
@@ -169,8 +187,25 @@ def _case(cases: Sequence[CaseRow], now: datetime) -> str:
     stake = f" At stake: {' and '.join(stakes)}." if stakes else ""
     ends = "It never ends by itself" if kind.ends == NEVER else f"It ends by itself {kind.ends}"
     why = ". ".join(each.sentence.removeprefix(f"{kind.title}: ") for each in cases)
-    lever = f" Lever: {', or '.join(each.value for each in kind.levers)}." if kind.levers else ""
+    lever = _levers(kind.levers)
     return f"{kind.title}: {why}.{stake}{lever}\nNext step, by {case.owner}, {due}: {kind.remedy}. {ends}."
+
+
+_STOPPED = {
+    Lever.HOLD: "be stopped before there is a sale in Fulfil",
+    Lever.SUSPENSE: "go to suspense, where finance has approved that",
+    Lever.SHIPMENT_HOLD: "be stopped before it ships and is invoiced",
+}
+"""What can be done about it before it is in the ledger."""
+
+
+def _levers(levers: Sequence[Lever]) -> str:
+    """Where finance can still take hold of it, as a sentence to follow others; empty for what is no case of theirs."""
+    ways = [_STOPPED[each] for each in levers if each in _STOPPED]
+    before = f" It can {', or '.join(ways)}." if ways else ""
+    if Lever.DETECTED not in levers:
+        return before
+    return f"{before} {'After that' if ways else 'It has happened already:'} it can only be put right."
 
 
 def explain_sku(
@@ -278,6 +313,11 @@ _TOLD = {
     "fulfilment_sent": "shipment {shipment} was sent to the sales channel",
     "told": "the sales channel says that it knows of shipment {shipment}",
     "shipment_cancelled": "shipment {shipment} was cancelled in Fulfil",
+    "settled": "it is settled, by {by}",
+    "changed_by_hand": "somebody changed its {field} in Fulfil, from {was} to {is}",
+    "sale_differs": "its sale differs in Fulfil ({what}): {found}, and by the order {expected}",
+    "sale_agrees": "its sale agrees again ({what})",
+    "difference_accepted": "a person accepted that its sale differs ({what}, {amount})",
     "patched": "{by} patched it, at {fields}",
     "patch_removed": "{by} removed its patch",
     "patch_refused": "a patch was not put in: {why}",

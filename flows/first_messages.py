@@ -20,12 +20,24 @@ from flows.fulfilment_watcher import LookAtHeld, Watch, held_key, watch_key, wat
 from flows.listings import NAME as LISTINGS
 from flows.listings import Expect
 from flows.listings import key_of as listings_key_of
+from flows.model.postings import LEDGER, PostDue, ledger_key
 from flows.model.stock import STOCK_READER, LookLevels, place_key
 from flows.order_poll import NAME as ORDER_POLL
 from flows.order_poll import Poll
 from flows.order_poll import key_of as poll_key_of
 from flows.payment_mapper import RECORDER as PAYMENT_RECORDER
 from flows.payment_mapper import RECORDER_KEY, LookAtBlocked, RecordNow
+from flows.reconciler import (
+    CLOSING,
+    CLOSING_KEY,
+    RECONCILER,
+    RECONCILER_KEY,
+    STATEMENTS,
+    CloseOrders,
+    Reconcile,
+    StateDays,
+    statements_key,
+)
 from flows.run_recovery import NAME as RUN_RECOVERY
 from flows.run_recovery import SWEEP_KEY, Sweep
 from flows.sku_aliases import KEY as ALIASES_KEY
@@ -77,16 +89,33 @@ def _first(config: Config) -> Iterator[tuple[str, str, Message]]:
     for name in config.listings:
         yield LISTINGS, listings_key_of(name), Expect()
     yield STOCK_BACKLOG, BACKLOG_KEY, CountUnits()
+    yield from _of_stock(config)
+    yield from _of_money(config)
+    for kind in watched_models().values():
+        yield FULFILMENT_WATCHER, watch_key(kind), Watch()
+    yield UNSHIPPED, UNSHIPPED_KEY, LookForUnshipped()
+    yield FULFILMENT_WATCHER, held_key(), LookAtHeld()  # a carrier may have been mapped
+
+
+def _of_stock(config: Config) -> Iterator[tuple[str, str, Message]]:
     if stock := stock_settings(config):  # the moves, and every level once; the pulse sees to figures and sightings
         yield STOCK_MOVES, MOVES_KEY, ReadMoves()
         for place in places_of(stock):
             yield STOCK_READER, place_key(place), LookLevels()
         for name in stock:
             yield STOCK_DRIFT, drift_key_of(name), SumUp()
+
+
+def _of_money(config: Config) -> Iterator[tuple[str, str, Message]]:
     if config.payments is not None:
         yield PAYMENT_RECORDER, RECORDER_KEY, RecordNow()
         yield PAYMENT_RECORDER, RECORDER_KEY, LookAtBlocked()  # a gateway may have been mapped
-    for kind in watched_models().values():
-        yield FULFILMENT_WATCHER, watch_key(kind), Watch()
-    yield UNSHIPPED, UNSHIPPED_KEY, LookForUnshipped()
-    yield FULFILMENT_WATCHER, held_key(), LookAtHeld()  # a carrier may have been mapped
+    if config.postings is not None:
+        for name in config.sales_channels:
+            yield LEDGER, ledger_key(name), PostDue()
+    if config.reconciliation is not None:
+        for name in config.sales_channels:
+            yield STATEMENTS, statements_key(name), StateDays()
+        yield RECONCILER, RECONCILER_KEY, Reconcile()
+        if config.reconciliation.closing:
+            yield CLOSING, CLOSING_KEY, CloseOrders()

@@ -80,6 +80,24 @@ def register_gauges(
         lambda: standing.payments_due_oldest_s(),  # noqa: PLW0108 - see above
     )
     gauge(
+        "seamline_postings_unposted",
+        "Postings that are due and not in the ledger.",
+        ["sales_channel", "currency"],
+        lambda: standing.unposted(),  # noqa: PLW0108 - see above
+    )
+    gauge(
+        "seamline_postings_unposted_amount",
+        "What they are worth, in units of the currency.",
+        ["sales_channel", "currency"],
+        lambda: standing.unposted_amount(),  # noqa: PLW0108 - see above
+    )
+    gauge(
+        "seamline_postings_unposted_oldest_seconds",
+        "How long the oldest of them is due.",
+        by_channel,
+        lambda: standing.unposted_oldest_s(),  # noqa: PLW0108 - see above
+    )
+    gauge(
         "seamline_orders_overdue",
         "Imported orders that have not left by the time that was promised, by why not.",
         ["sales_channel", "cause"],
@@ -90,6 +108,12 @@ def register_gauges(
         "How long ago the first of them was to leave.",
         by_channel,
         lambda: standing.overdue_oldest_s(),  # noqa: PLW0108 - see above
+    )
+    gauge(
+        "seamline_orders_unsettled",
+        "Imported orders that are not settled, by what they wait for first; counted every five minutes.",
+        ["sales_channel", "waits_for"],
+        lambda: standing.unsettled(),  # noqa: PLW0108 - see above
     )
     gauge(
         "seamline_carriers_coverage",

@@ -26,7 +26,7 @@ from flows.model.messages import Recheck
 from flows.model.on_demand import OnDemandSettings, PollSettings, changed, moment_of
 from flows.model.paging import Paging, Row, Unpageable, next_page
 from runtime.actor import Item
-from runtime.clock import to_datetime
+from runtime.clock import to_datetime, to_instant
 from runtime.decision import (
     Decision,
     EffectDone,
@@ -78,6 +78,10 @@ class PollState(msgspec.Struct, frozen=True, kw_only=True):
     sales_channel: str
     reached: datetime | None = None
     """The watermark: every change before it is on disk, but for those that are committed later yet."""
+    since: datetime | None = None
+    """From where on every change was read; it stands, once there was a poll."""
+    complete_to: datetime | None = None
+    """Up to where: the beginning of the last poll that came through, less what is left to the push."""
     began: datetime | None = None
     """When the poll under way began; None when none is."""
     paging: Paging | None = None
@@ -99,7 +103,9 @@ def decide(state: PollState, message: Any, now: datetime, settings: OnDemandSett
             return Decision(state=state, timers=(again,))
         case Poll():
             since = ((state.reached or now) - timedelta(seconds=poll.overlap_s)).replace(microsecond=0)
-            begun = replace(state, began=now, paging=Paging(since=since), new=0, known=0)
+            begun = replace(
+                state, began=now, paging=Paging(since=since), new=0, known=0, since=state.since or since
+            )  # fmt: skip
             return Decision(state=begun, effects=(changed(settings, since, 1),))
         case _PageTaken():
             return _taken(state, message, now, settings, again)
@@ -140,7 +146,9 @@ def _taken(state: PollState, taken: _PageTaken, now: datetime, settings: OnDeman
     if paging is not None:
         return Decision(state=replace(state, paging=paging), effects=(changed(settings, paging.since, paging.page),))
     cases = tuple(case for case in state.cases if case.kind != "poll.refused")
-    ended = replace(state, reached=state.reached or began, began=None, paging=None, cases=cases)
+    ended = replace(
+        state, reached=state.reached or began, complete_to=until or began, began=None, paging=None, cases=cases
+    )  # fmt: skip
     return Decision(state=ended, timers=(again,))
 
 
@@ -236,8 +244,12 @@ class OrderPoll:
         return decide(state, message, now, settings)
 
     def project(self, key: str, before: PollState, after: PollState, now: datetime) -> Sequence[Write]:
-        """The rows of the cases."""
-        return case_rows(key, before.cases, after.cases, now, how="a poll came through, or a person has dealt with it")
+        """The rows of the cases, and how far polls have read."""
+        rows = case_rows(key, before.cases, after.cases, now, how="a poll came through, or a person has dealt with it")
+        if after.since is None or after.complete_to is None or after.complete_to == before.complete_to:
+            return rows
+        mark = after.sales_channel, to_instant(after.since), to_instant(after.complete_to)
+        return [*rows, Write("put_poll_mark", mark)]
 
     def announce(self, key: str, before: PollState, after: PollState) -> None:
         """Count what a poll brought, and the cases."""

@@ -27,6 +27,7 @@ from flows.rows import (
     CaseRow,
     CauseRow,
     CauseSize,
+    ClosingRow,
     FactRow,
     ListingCheckRow,
     ManifestRow,
@@ -117,6 +118,7 @@ class Reading:
                 PaidOutRow(**dict(zip(PaidOutRow.__struct_fields__, row, strict=True)))
                 for row in await self._query("payout_lines_of_order", key)
             ),
+            closing=next((_closing(row) for row in await self._query("closing_of_order", key)), None),
         )
 
     async def patch(self, key: str) -> bytes | None:
@@ -355,11 +357,13 @@ def _undecided(key: str, received: Instant) -> OrderRow:
 
 
 def _order(row: Sequence[Any]) -> OrderRow:
-    key, sales_channel, order_id, reference, state, proof, amount, currency, placed, sale, number, changed, ships = row
+    key, sales_channel, order_id, reference, state, proof, amount, currency, placed, sale, number, changed, *rest = row
+    ships, settled = rest
     return OrderRow(
         key=key, sales_channel=sales_channel, order_id=order_id, reference=reference, state=state, proof=proof,
         amount=amount, currency=currency, placed_at=_moment(placed), sale=sale, sale_number=number,
         changed_at=to_datetime(changed), shipping=ships or "",
+        settled_at=_moment(settled),
     )  # fmt: skip
 
 
@@ -408,3 +412,12 @@ def _fact(row: Sequence[Any]) -> FactRow:
         id=id_, actor=actor, kind=kind, began_at=to_datetime(began), ended_at=to_datetime(ended),
         values=msgspec.json.decode(values),
     )  # fmt: skip
+
+
+def _closing(row: Sequence[Any]) -> ClosingRow:
+    waits, settled_at, evidence = row
+    return ClosingRow(
+        waits=msgspec.json.decode(waits, type=tuple[str, ...]),
+        settled_at=None if settled_at is None else to_datetime(Instant(settled_at)),
+        evidence=msgspec.json.decode(evidence, type=tuple[str, ...]),
+    )

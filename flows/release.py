@@ -12,7 +12,8 @@ import msgspec
 
 from flows.exceptions.kinds import KINDS
 from flows.model.audit import recorded, who_and_why
-from flows.model.messages import Recheck
+from flows.model.messages import Recheck, Record
+from flows.model.reconciliation import SALE_CHECKS, AcceptDifferences
 from runtime.actor import Item
 from runtime.channel import BULK
 from runtime.decision import Decision, Emit, Message, Write
@@ -21,7 +22,11 @@ from runtime.errors import SeamlineError
 from runtime.journal.journal import Journal
 from runtime.key import partition_of
 
-BESIDE = {"order_fulfilments": ("fulfilment.", "carrier."), "payment_mapper": ("payment.unrecorded", "payment.charged")}
+BESIDE = {
+    "order_fulfilments": ("fulfilment.", "carrier."),
+    "payment_mapper": ("payment.unrecorded", "payment.charged"),
+    SALE_CHECKS: ("sale.differs",),
+}
 """Actors of an order whose cases may be open beside those of the order itself, and what their kinds begin with."""
 NAME = "cause_releases"
 KEY = "system/releases"
@@ -79,14 +84,26 @@ async def _release_beside(
     theirs = tuple(start for starts in BESIDE.values() for start in starts)
     others = [row for row in await journal.query("cases_of", key) if row[10] is None and not row[1].startswith(theirs)]
     to = (*actors, importer) if importer and others else tuple(actors)
-    looks = [Emit(channel=actor, key=key, message=Recheck(because="person")) for actor in to]
+    looks = [Emit(channel=actor, key=key, message=_said_to(actor, key, record)) for actor in to]
     await engine.post_all((*looks, record))
+    if to == (SALE_CHECKS,):
+        return f"the differences of {key} are accepted as they are"
     when = next(filter(None, (paused(key, engine, actor) for actor in actors)), "")
     what = " and ".join(_WHAT[actor] for actor in actors)
     return f"the {what} of {key} will be looked at again{f' {when}' if when else ''}"
 
 
-_WHAT = {"order_fulfilments": "shipments", "payment_mapper": "payments"}
+def _said_to(actor: str, key: str, record: Emit) -> Message:
+    """Look again; but that a sale differs is accepted as it is, which needs a reason."""
+    said = record.message
+    if actor != SALE_CHECKS or not isinstance(said, Record):
+        return Recheck(because="person")
+    if not said.reason:
+        raise SeamlineError(f"the sale of {key} differs: say why that is accepted (--reason), or correct it in Fulfil")
+    return AcceptDifferences(subject=key, by=said.by, reason=said.reason)
+
+
+_WHAT = {"order_fulfilments": "shipments", "payment_mapper": "payments", SALE_CHECKS: "differences"}
 
 
 async def _cases_of_its_sale(key: str, journal: Journal) -> str:

@@ -30,6 +30,8 @@ class OrderRow(msgspec.Struct, frozen=True, kw_only=True):
     changed_at: datetime
     shipping: str = ""
     """How far its shipments are: `partially shipped`, `shipped`, `told` (all of it, proven), or empty."""
+    settled_at: datetime | None = None
+    """Since when nothing is left to ship, tell, collect or receive of it; None: something is, or nobody looks."""
 
     @property
     def place(self) -> Place:
@@ -288,6 +290,14 @@ class PaidOutRow(msgspec.Struct, frozen=True, kw_only=True):
     at: str
 
 
+class ClosingRow(msgspec.Struct, frozen=True, kw_only=True):
+    """How far an order is on its way to be settled. `waits`: each completes "it waits"."""
+
+    waits: tuple[str, ...]
+    settled_at: datetime | None
+    evidence: tuple[str, ...]
+
+
 class Story(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that is known of one order."""
 
@@ -305,3 +315,5 @@ class Story(msgspec.Struct, frozen=True, kw_only=True):
     """What people decided about it, and when its sales channel, or the actor that decides on it, was paused."""
     paid_out: tuple[PaidOutRow, ...] = ()
     """What providers said of its money, at most a hundred lines."""
+    closing: ClosingRow | None = None
+    """What it waits for until it is settled; None: nobody settles it."""

@@ -14,6 +14,8 @@ import msgspec
 
 from flows.exceptions.kind import NEVER, Kind, Lever, Owner
 from flows.exceptions.payout_kinds import PAYOUT_KINDS
+from flows.exceptions.posting_kinds import POSTING_KINDS
+from flows.exceptions.proof_kinds import PROOF_KINDS
 
 __all__ = ("KINDS", "NEVER", "ExceptionCase", "Kind", "Lever", "Owner")
 
@@ -529,6 +531,8 @@ KINDS: dict[str, Kind] = {
             remedy="give the API user access to shipments, moves, sale lines, packages and trackings in Fulfil",
         ),
         *PAYOUT_KINDS,
+        *POSTING_KINDS,
+        *PROOF_KINDS,
         Kind(
             name="step.parked",
             title="A message could not be decided on",

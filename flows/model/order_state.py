@@ -81,6 +81,8 @@ class Work(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What has to change for it."""
     told: str = ""
     """The change in words."""
+    tax: str = ""
+    """The taxes of the sale once it is made."""
     units: dict[str, int] = {}
     """What the order needs of each SKU once it is made."""
     applied: bool = False
@@ -132,6 +134,10 @@ class OrderState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     reference: str = ""
     amount: str = "0"
     currency: str = ""
+    tax: str = ""
+    """The taxes of its sale, once one was asked for. Empty: not known."""
+    captured: str = ""
+    """What the create of its sale sends as captured. Empty: not known."""
     placed_at: datetime | None = None
     ship_by: datetime | None = None
     """By when the sales channel has promised that it leaves, as the version says that was imported."""
@@ -148,6 +154,8 @@ class OrderState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """`content` of the version that was edited or cancelled after the sale was made, while a case of it is open."""
     changed_delivery: int | None = None
     """The delivery that brought that version."""
+    changed_figures: tuple[str, str] | None = None
+    """Total and taxes of the sale as that version would have it: what it has, when a person has changed it by hand."""
     rule: str = ""
     """The rule of the import gate by which it waits, is excluded, or has its shipment on hold."""
     waits: str = ""

@@ -11,11 +11,14 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterator, Sequence
+from decimal import Decimal
 from typing import Annotated, Final, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 from msgspec import Meta
 
+from flows.model.money import InvalidAmount, currency_of
 from runtime.rule import RuleBroken
 
 
@@ -47,9 +50,23 @@ class LedgerEvent(enum.StrEnum):
     ADVANCE = "advance"
     WITHHELD_TAX = "withheld_tax"
     EXCHANGE_DIFFERENCE = "exchange_difference"
+    UNEXPLAINED = "unexplained"
+    """What no class fits, once a person has let it stand: an account on which finance looks for it."""
+    ROUNDING = "rounding"
+    """What a payout is more than its parts in whole units of the currency, because fees have parts of a cent."""
 
 
+TAKEN: Final = frozenset(
+    (
+        *(LedgerEvent.REFUND, LedgerEvent.FEE, LedgerEvent.TAX_ON_FEE, LedgerEvent.PAYOUT, LedgerEvent.TRANSFER),
+        *(LedgerEvent.DISPUTE, LedgerEvent.DISPUTE_FEE, LedgerEvent.RESERVE, LedgerEvent.WITHHELD_TAX),
+    )
+)
+"""Events whose amount is positive when it leaves the balance at the gateway; of all others when it comes to it."""
+
+NotNegative = Annotated[Decimal, Meta(ge=0)]
 Poster = Literal["fulfil", "seamline", "nobody"]
+PostingMode = Literal["preview", "live"]
 DateRule = Literal["event", "payout"]
 """The day of finance's company on which the event happened, or on which its payout was reported paid."""
 
@@ -64,17 +81,22 @@ OF_FULFIL: Final = (
 
 
 class PostingRow(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What Seamline posts for one event. A negative amount turns both sides round."""
+    """What Seamline posts for one event. A negative amount turns both sides round: of fee, tax_on_fee, payout,
+    transfer, dispute, dispute_fee, reserve, withheld_tax and refund it is positive when it leaves the balance at the
+    gateway, of all others when it comes to it.
+    """
 
     event: LedgerEvent
     """fee, tax_on_fee, payout, payout_returned, transfer, top_up, dispute, dispute_fee, dispute_reversal, reserve,
-    reserve_release, adjustment, advance, withheld_tax or exchange_difference."""
+    reserve_release, adjustment, advance, withheld_tax, exchange_difference, unexplained or rounding."""
     debit: Annotated[str, Meta(min_length=1)]
     """The code of the account in Fulfil that is debited."""
     credit: Annotated[str, Meta(min_length=1)]
     """The code of the account that is credited."""
     gateway: str = ""
     """Only for this gateway of Fulfil's, by its code. Empty: for all that have no row of their own."""
+    currency: str = ""
+    """Only for amounts in this currency. Empty: for all that have no row of their own."""
     journal: Annotated[str, Meta(min_length=1)] = "MISC"
     """The code of the journal."""
     dated: DateRule = "payout"
@@ -89,23 +111,67 @@ class PostingSettings(msgspec.Struct, frozen=True, kw_only=True):
     """The events that this tenant posts itself: sale, tax, receipt, refund and cost_of_goods."""
     rows: tuple[PostingRow, ...] = ()
     """What Seamline posts. An event that is neither here nor Fulfil's is posted by nobody."""
+    mode: PostingMode = "preview"
+    """preview: `seamline postings preview` shows what would be posted, and nothing is. live: it is posted."""
+    currency: str = ""
+    """The currency in which finance's company keeps its ledger. What is in another one is shown and not posted."""
+    time_zone: str = "UTC"
+    """The time zone of finance's company: in it a posting has its day, and a day is over."""
+    hour: Annotated[int, Meta(ge=0, le=23)] = 3
+    """The hour in that zone at which the days that are over are posted."""
+    providers: dict[str, str] = {}
+    """Fulfil's codes of gateways by the provider of payouts, or by `sales-channel/provider`. Not named: its name."""
+    rounding_max: NotNegative = Decimal(0)
+    """The most that may be posted as the rounding of one payout, in the ledger's currency. What is above is a case."""
+    rounding_per_day_max: NotNegative = Decimal(0)
+    """The same for all payouts of one sales channel that are booked on one day."""
 
     def __post_init__(self) -> None:
-        """Refuse two posters of one event, two rows of one, and rows that move nothing."""
-        found: dict[tuple[str, ...], str] = {}
-        seen: set[tuple[LedgerEvent, str]] = set()
-        for place, row in enumerate(self.rows):
-            path = ("rows", str(place))
-            of = f"{row.event.value} of {row.gateway}" if row.gateway else row.event.value
-            if row.event in self.of_fulfil:
-                found[path] = f"Fulfil posts {row.event.value} itself; with two posters it would be booked twice"
-            elif (row.event, row.gateway) in seen:
-                found[path] = f"there is a row for {of} already; with two it would be booked twice"
-            elif row.debit == row.credit:
-                found[path] = f"{of} is debited and credited to one account, {row.debit}: it would move nothing"
-            seen.add((row.event, row.gateway))
+        """Refuse two posters of one event, two rows of one, rows that move nothing, and what is no zone or currency."""
+        found = {**_rows_broken(self), **_scalars_broken(self)}
         if found:
             raise RuleBroken(found)
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The company's time zone."""
+        return ZoneInfo(self.time_zone)
+
+    def gateway_of(self, sales_channel: str, provider: str) -> str:
+        """Fulfil's code of the gateway whose payouts these are."""
+        return self.providers.get(f"{sales_channel}/{provider}") or self.providers.get(provider) or provider
+
+
+def _rows_broken(settings: PostingSettings) -> dict[tuple[str, ...], str]:
+    found: dict[tuple[str, ...], str] = {}
+    seen: set[tuple[LedgerEvent, str, str]] = set()
+    for place, row in enumerate(settings.rows):
+        path, place_of = ("rows", str(place)), (row.event, row.gateway, row.currency)
+        of = " in ".join(filter(None, (" of ".join(filter(None, (row.event.value, row.gateway))), row.currency)))
+        if row.event in settings.of_fulfil:
+            found[path] = f"Fulfil posts {row.event.value} itself; with two posters it would be booked twice"
+        elif place_of in seen:
+            found[path] = f"there is a row for {of} already; with two it would be booked twice"
+        elif row.debit == row.credit:
+            found[path] = f"{of} is debited and credited to one account, {row.debit}: it would move nothing"
+        seen.add(place_of)
+    return found
+
+
+def _scalars_broken(settings: PostingSettings) -> dict[tuple[str, ...], str]:
+    found: dict[tuple[str, ...], str] = {}
+    try:
+        ZoneInfo(settings.time_zone)
+    except (ZoneInfoNotFoundError, ValueError):
+        found["time_zone",] = f"there is no time zone {settings.time_zone!r}"
+    if settings.currency:
+        try:
+            currency_of(settings.currency)
+        except InvalidAmount as error:
+            found["currency",] = str(error)
+    elif settings.mode == "live":
+        found["currency",] = "to post, say in which currency the ledger is kept"
+    return found
 
 
 class Posted(msgspec.Struct, frozen=True, kw_only=True):
@@ -114,6 +180,8 @@ class Posted(msgspec.Struct, frozen=True, kw_only=True):
     event: LedgerEvent
     gateway: str
     """Empty: all, or all others."""
+    currency: str = ""
+    """The same."""
     poster: Poster
     debit: str = ""
     credit: str = ""
@@ -126,10 +194,13 @@ def matrix(settings: PostingSettings) -> tuple[Posted, ...]:
     return tuple(line for event in LedgerEvent for line in _of(event, settings))
 
 
-def row_for(settings: PostingSettings, event: LedgerEvent, gateway: str) -> PostingRow | None:
-    """The row by which an event of a gateway is posted: its own, else the general one. None: not by Seamline."""
-    rows = {row.gateway: row for row in settings.rows if row.event is event}
-    return rows.get(gateway) or rows.get("")
+def row_for(settings: PostingSettings, event: LedgerEvent, gateway: str, currency: str = "") -> PostingRow | None:
+    """The row by which an event is posted, the most particular one: of its gateway, then of its currency, then the
+    general one. None: not by Seamline.
+    """
+    rows = {(row.gateway, row.currency): row for row in settings.rows if row.event is event}
+    places = ((gateway, currency), (gateway, ""), ("", currency), ("", ""))
+    return next((rows[place] for place in places if place in rows), None)
 
 
 def _of(event: LedgerEvent, settings: PostingSettings) -> Iterator[Posted]:
@@ -137,10 +208,10 @@ def _of(event: LedgerEvent, settings: PostingSettings) -> Iterator[Posted]:
         yield Posted(event=event, gateway="", poster="fulfil")
         return
     rows: Sequence[PostingRow] = [row for row in settings.rows if row.event is event]
-    for row in sorted(rows, key=lambda each: (not each.gateway, each.gateway)):
+    for row in sorted(rows, key=lambda each: (not each.gateway, each.gateway, not each.currency, each.currency)):
         yield Posted(
-            event=event, gateway=row.gateway, poster="seamline", debit=row.debit, credit=row.credit,
-            journal=row.journal, dated=row.dated,
+            event=event, gateway=row.gateway, currency=row.currency, poster="seamline", debit=row.debit,
+            credit=row.credit, journal=row.journal, dated=row.dated,
         )  # fmt: skip
-    if not any(not row.gateway for row in rows):
+    if not any(not row.gateway and not row.currency for row in rows):
         yield Posted(event=event, gateway="", poster="nobody")

@@ -277,7 +277,8 @@ ORDER BY coalesce(o.placed_at, 0), c.subject;
 -- Orders, latest change first: (state or '', sales channel or '', changed before, limit, and of that instant those after
 -- this key; NULL: none).
 SELECT key, sales_channel, order_id, reference, state, proof, amount, currency, placed_at, sale, sale_number, changed_at,
-  (SELECT s.state FROM order_shipping s WHERE s.key = order_view.key)
+  (SELECT s.state FROM order_shipping s WHERE s.key = order_view.key),
+  (SELECT c.settled_at FROM order_closing c WHERE c.key = order_view.key)
 FROM order_view
 WHERE (?1 = '' OR state = ?1) AND (?2 = '' OR sales_channel = ?2)
   AND (changed_at < ?3 OR changed_at = ?3 AND key > ?5)
@@ -286,7 +287,8 @@ ORDER BY changed_at DESC, key LIMIT ?4;
 -- name: order_by_key
 -- One order: (key).
 SELECT key, sales_channel, order_id, reference, state, proof, amount, currency, placed_at, sale, sale_number, changed_at,
-  (SELECT s.state FROM order_shipping s WHERE s.key = order_view.key)
+  (SELECT s.state FROM order_shipping s WHERE s.key = order_view.key),
+  (SELECT c.settled_at FROM order_closing c WHERE c.key = order_view.key)
 FROM order_view WHERE key = ?1;
 
 -- name: orders_by_reference
@@ -1227,6 +1229,116 @@ SELECT l.line, o.payout, l.net FROM payout_line l JOIN payout_line o ON o.line =
 JOIN payout p ON p.key = o.payout
 WHERE l.payout = ?1 AND p.sales_channel = ?2 AND p.provider = ?3 ORDER BY l.line, o.payout LIMIT ?4;
 
+-- name: put_posting
+-- What is due of a payout; a posting is added once and stays.
+INSERT INTO posting (payout, number, sales_channel, gateway, payout_id, event, currency, amount, day, correction, due_at)
+VALUES :rows(11)
+ON CONFLICT (payout, number) DO NOTHING;
+
+-- name: put_posting_left
+-- What of a payout is not posted, as of now.
+INSERT INTO posting_left (payout, sales_channel, gateway, payout_id, currency, day, body) VALUES :rows(7)
+ON CONFLICT (payout) DO UPDATE SET gateway = excluded.gateway, currency = excluded.currency, day = excluded.day,
+  body = excluded.body;
+
+-- name: free_postings
+-- Nothing of a batch is in the ledger: its postings are due again: (reference).
+UPDATE posting SET batch = NULL, booked_on = NULL WHERE batch = ?1;
+
+-- name: take_posting
+-- A posting is in a batch: (reference, day, payout's key, number).
+UPDATE posting SET batch = ?1, booked_on = ?2 WHERE payout = ?3 AND number = ?4;
+
+-- name: put_posting_batch
+-- A batch as it stands.
+INSERT INTO posting_batch (reference, sales_channel, currency, booked_on, journal, status, total, lines, digest, postings,
+  move, made_at, posted_at, why) VALUES :rows(14)
+ON CONFLICT (reference) DO UPDATE SET status = excluded.status, move = excluded.move, posted_at = excluded.posted_at,
+  why = excluded.why;
+
+-- name: put_ledger_period
+-- A period of Fulfil's ledger, as it was read.
+INSERT INTO ledger_period (id, name, begins, ends, state) VALUES :rows(5)
+ON CONFLICT (id) DO UPDATE SET name = excluded.name, begins = excluded.begins, ends = excluded.ends,
+  state = excluded.state;
+
+-- name: payout_to_post
+-- A payout as its postings follow from it, with the kinds of its open cases: (payout's key).
+SELECT p.sales_channel, p.provider, p.payout, p.currency, p.status, p.is_statement, p.received, p.paid, p.bank, p.net,
+  p.lines, p.paid_on, p.expected_on, p.judged,
+  (SELECT group_concat(c.kind) FROM exception_case c WHERE c.subject = p.key AND c.closed_at IS NULL)
+FROM payout p WHERE p.key = ?1;
+
+-- name: payout_lines_to_post
+-- The figures of the lines of a payout, in order: (payout's key, after line, limit).
+SELECT line, kind, at, amount, fee, tax, gap, net FROM payout_line WHERE payout = ?1 AND line > ?2 ORDER BY line LIMIT ?3;
+
+-- name: payouts_to_look_at
+-- Payouts of a sales channel, in order: (sales channel, after key, limit).
+SELECT key FROM payout WHERE sales_channel = ?1 AND key > ?2 ORDER BY key LIMIT ?3;
+
+-- name: postings_due
+-- What is in no batch yet, of days before this one: (sales channel, day, limit).
+SELECT payout, number, sales_channel, gateway, payout_id, event, currency, amount, day, correction FROM posting
+WHERE batch IS NULL AND sales_channel = ?1 AND day < ?2 ORDER BY day, payout, number LIMIT ?3;
+
+-- name: postings_rounded
+-- What was posted as rounding, by the day on which it is booked: (sales channel, currency, from this day on).
+SELECT booked_on, amount FROM posting
+WHERE event = 'rounding' AND batch IS NOT NULL AND sales_channel = ?1 AND currency = ?2 AND booked_on >= ?3;
+
+-- name: postings_unposted
+-- What is due and not posted, by sales channel and currency: how many, worth how much, since when. Worth is for a gauge.
+SELECT sales_channel, currency, count(*), total(abs(CAST(amount AS REAL))), min(due_at) FROM (
+  SELECT sales_channel, currency, amount, due_at FROM posting WHERE batch IS NULL
+  UNION ALL
+  SELECT p.sales_channel, p.currency, p.amount, p.due_at FROM posting_batch b JOIN posting p ON p.batch = b.reference
+  WHERE b.status = 'making'
+) GROUP BY sales_channel, currency;
+
+-- name: postings_waiting
+-- The same, each, with its batch where it is on its way: (sales channel or '', from day or '', to day or '', limit).
+SELECT payout, number, sales_channel, gateway, payout_id, event, currency, amount, day, correction FROM posting
+WHERE batch IS NULL AND (?1 = '' OR sales_channel = ?1) AND (?2 = '' OR day >= ?2) AND (?3 = '' OR day <= ?3)
+ORDER BY sales_channel, day, payout, number LIMIT ?4;
+
+-- name: postings_left
+-- What of payouts is not posted: (sales channel or '', from day or '', to day or '', limit).
+SELECT payout, sales_channel, gateway, payout_id, currency, day, body FROM posting_left
+WHERE (?1 = '' OR sales_channel = ?1) AND (?2 = '' OR day IS NULL OR day >= ?2)
+  AND (?3 = '' OR day IS NULL OR day <= ?3)
+ORDER BY day, payout LIMIT ?4;
+
+-- name: payouts_not_whole
+-- Payouts of which an import is not whole, or not judged yet: (sales channel or '', from day or '', to day or '', limit).
+SELECT paid_on, sales_channel, provider, payout, currency, net FROM payout
+WHERE judged = 0 AND (?1 = '' OR sales_channel = ?1) AND (?2 = '' OR paid_on IS NULL OR paid_on >= ?2)
+  AND (?3 = '' OR paid_on IS NULL OR paid_on <= ?3)
+ORDER BY paid_on, key LIMIT ?4;
+
+-- name: postings_of_batch
+-- What is in a batch: (reference).
+SELECT payout, number, sales_channel, gateway, payout_id, event, currency, amount, day, correction FROM posting
+WHERE batch = ?1 ORDER BY day, payout, number;
+
+-- name: posting_batches_listed
+-- Batches, the latest day first: (sales channel or '', from day or '', to day or '', limit).
+SELECT reference, sales_channel, currency, booked_on, journal, status, total, lines, digest, postings, move, made_at,
+  posted_at, why FROM posting_batch
+WHERE (?1 = '' OR sales_channel = ?1) AND (?2 = '' OR booked_on >= ?2) AND (?3 = '' OR booked_on <= ?3)
+ORDER BY booked_on DESC, reference DESC LIMIT ?4;
+
+-- name: posting_batches_named
+-- Batches by their reference, the beginning of their digest, or Fulfil's id of the move: (text).
+SELECT reference, sales_channel, currency, booked_on, journal, status, total, lines, digest, postings, move, made_at,
+  posted_at, why FROM posting_batch
+WHERE reference = ?1 OR (length(?1) >= 6 AND substr(digest, 1, length(?1)) = ?1) OR CAST(move AS TEXT) = ?1
+ORDER BY reference LIMIT 20;
+
+-- name: ledger_periods
+-- The periods of Fulfil's ledger, as they were read last.
+SELECT id, name, begins, ends, state FROM ledger_period ORDER BY begins, id;
+
 -- name: payouts_listed
 -- Payouts, the latest day first: (sales channel or '', verdict or '', limit).
 SELECT * FROM payout WHERE (?1 = '' OR sales_channel = ?1) AND (?2 = '' OR verdict = ?2)
@@ -1251,3 +1363,209 @@ WHERE l.payout = ?1 AND l.line > ?2 ORDER BY l.line LIMIT ?3;
 -- What payouts have of an order: (order's key).
 SELECT p.provider, p.payout, p.status, l.line, l.kind, l.currency, l.amount, l.fee, l.tax, l.net, l.at
 FROM payout_line l JOIN payout p ON p.key = l.payout WHERE l."order" = ?1 ORDER BY l.at, l.line LIMIT 100;
+
+-- name: put_poll_mark
+-- How far the polls of a sales channel have read.
+INSERT INTO poll_mark (sales_channel, from_at, complete_to) VALUES :rows(3)
+ON CONFLICT (sales_channel) DO UPDATE SET from_at = excluded.from_at, complete_to = excluded.complete_to;
+
+-- name: poll_mark
+-- The same: (sales channel).
+SELECT from_at, complete_to FROM poll_mark WHERE sales_channel = ?1;
+
+-- name: put_statement
+-- A version of the statement about a business day.
+INSERT INTO statement (sales_channel, day, version, taken_at, began_at, ended_at, verdict, had, received, sales,
+  on_the_way, held, waiting, excluded, cancelled, gone, missing, undated, evidence, named, orders_digest, digest)
+VALUES :rows(22)
+ON CONFLICT (sales_channel, day, version) DO NOTHING;
+
+-- name: statement_last
+-- What was stated last about a day: (sales channel, day).
+SELECT version, digest, taken_at, missing, undated, gone, named, evidence FROM statement
+WHERE sales_channel = ?1 AND day = ?2 ORDER BY version DESC LIMIT 1;
+
+-- name: statements_listed
+-- The newest version of each statement, the latest day first: (sales channel or '', verdict or '', limit).
+SELECT sales_channel, day, version, taken_at, began_at, ended_at, verdict, had, received, sales, on_the_way, held,
+  waiting, excluded, cancelled, gone, missing, undated, evidence, named, orders_digest, digest
+FROM statement s
+WHERE (?1 = '' OR sales_channel = ?1) AND (?2 = '' OR verdict = ?2)
+  AND NOT EXISTS (SELECT 1 FROM statement n WHERE n.sales_channel = s.sales_channel AND n.day = s.day
+    AND n.version > s.version)
+ORDER BY day DESC, sales_channel LIMIT ?3;
+
+-- name: statement_versions
+-- Every version of the statement about a day, the newest first: (sales channel, day).
+SELECT sales_channel, day, version, taken_at, began_at, ended_at, verdict, had, received, sales, on_the_way, held,
+  waiting, excluded, cancelled, gone, missing, undated, evidence, named, orders_digest, digest
+FROM statement WHERE sales_channel = ?1 AND day = ?2 ORDER BY version DESC;
+
+-- name: first_purchase
+-- When the first order of a sales channel was placed: (sales channel). NULL: there is none.
+SELECT min(placed_at) FROM order_view WHERE sales_channel = ?1;
+
+-- name: window_changed
+-- Whether an order of a window has changed since: (sales channel, from, to, since).
+SELECT EXISTS (SELECT 1 FROM order_view WHERE sales_channel = ?1 AND placed_at >= ?2 AND placed_at < ?3
+  AND changed_at > ?4);
+
+-- name: orders_of_window
+-- Orders by purchase, with the rule of those that are excluded: (sales channel, from, after key, to, limit).
+SELECT o.key, o.placed_at, o.state, o.sale,
+  CASE WHEN o.state = 'excluded' THEN (SELECT json_extract(CAST(s.body AS TEXT), '$.rule') FROM state s
+    WHERE s.actor = 'order_importer' AND s.key = o.key) END
+FROM order_view o
+WHERE o.sales_channel = ?1 AND o.placed_at >= ?2 AND (o.placed_at > ?2 OR o.key > ?3) AND o.placed_at < ?4
+ORDER BY o.placed_at, o.key LIMIT ?5;
+
+-- name: manifests_over
+-- Manifests that were compared, and have a part of a window: (sales channel, from, to).
+SELECT key, began_at, ended_at, received_at, listed, open, digest FROM manifest
+WHERE sales_channel = ?1 AND began_at < ?3 AND ended_at > ?2 AND checked_at IS NOT NULL ORDER BY began_at, key;
+
+-- name: manifest_missing
+-- Orders that a manifest lists and that never came, while it is still compared: (manifest, sales channel).
+SELECT m.order_id FROM manifest_order m
+WHERE m.manifest = ?1 AND NOT EXISTS (SELECT 1 FROM delivery d WHERE d.key = ?2 || '/' || m.order_id)
+ORDER BY m.order_id LIMIT 1000;
+
+-- name: orders_wanted
+-- Orders that some manifest listed and that never came, by their own cases: (sales channel).
+SELECT substr(c.subject, length(?1) + 2) FROM exception_case c
+WHERE c.closed_at IS NULL AND c.kind = 'order.orphan' AND substr(c.subject, 1, length(?1) + 1) = ?1 || '/'
+  AND NOT EXISTS (SELECT 1 FROM delivery d WHERE d.key = c.subject)
+ORDER BY 1 LIMIT 1000;
+
+-- name: orders_undated
+-- Orders that came about then, and cannot be said to be of a day, because they cannot be read: (sales channel, from, to).
+SELECT (SELECT count(*) FROM order_view WHERE sales_channel = ?1 AND placed_at IS NULL AND changed_at >= ?2
+    AND changed_at < ?3)
+  + (SELECT count(*) FROM exception_case c WHERE c.closed_at IS NULL AND c.kind = 'order.unidentified'
+    AND c.subject = 'poll/' || ?1 AND c.opened_at >= ?2 AND c.opened_at < ?3);
+
+-- name: deliveries_undecided
+-- When orders came that nobody has decided on since: (sales channel, received before).
+SELECT b.received_at FROM message m JOIN body b ON b.delivery = m.delivery
+WHERE m.channel = 'order_importer' AND substr(m.key, 1, length(?1) + 1) = ?1 || '/' AND b.received_at < ?2
+  AND NOT EXISTS (SELECT 1 FROM order_view o WHERE o.key = m.key);
+
+-- name: sales_gone
+-- Orders of a window whose sales are in Fulfil no longer: (sales channel, from, to).
+SELECT count(*) FROM exception_case c JOIN order_view o ON o.key = c.subject
+WHERE c.closed_at IS NULL AND c.kind = 'sale.differs' AND c.cause = 'gone'
+  AND o.sales_channel = ?1 AND o.placed_at >= ?2 AND o.placed_at < ?3;
+
+-- name: put_expected_sale
+-- What the sale of an order is to be.
+INSERT INTO expected_sale (key, sale, status, amount, currency, tax, captured, busy, changed_at) VALUES :rows(9)
+ON CONFLICT (key) DO UPDATE SET
+  sale = excluded.sale, status = excluded.status, amount = excluded.amount, currency = excluded.currency,
+  tax = excluded.tax, captured = excluded.captured, busy = excluded.busy, changed_at = excluded.changed_at;
+
+-- name: put_sale_due
+-- A sale is to be read back.
+INSERT INTO sale_due (sale, since) VALUES :rows(2) ON CONFLICT (sale) DO UPDATE SET since = max(since, excluded.since);
+
+-- name: drop_sale_due
+-- It was read, and nothing has asked for it since: (sale, when the read began).
+DELETE FROM sale_due WHERE sale = ?1 AND since <= ?2;
+
+-- name: put_sale_seen
+-- What Fulfil has of a sale.
+INSERT INTO sale_seen (key, sale, seen, differs, read_at) VALUES :rows(5)
+ON CONFLICT (key) DO UPDATE SET
+  sale = excluded.sale, seen = excluded.seen, differs = excluded.differs, read_at = excluded.read_at, watched = 1;
+
+-- name: sales_expected
+-- Of these sales, those that are of orders here, and what they are to be: (:ids).
+SELECT e.sale, e.key, e.status, e.amount, e.currency, e.tax, e.captured, e.busy, e.changed_at,
+  s.seen, coalesce(s.differs, 0), coalesce(s.read_at, 0), (SELECT h.state FROM order_shipping h WHERE h.key = e.key)
+FROM expected_sale e LEFT JOIN sale_seen s ON s.key = e.key WHERE e.sale IN (:ids);
+
+-- name: sales_due
+-- Sales that are to be read back, the longest first: (limit).
+SELECT sale FROM sale_due ORDER BY since, sale LIMIT ?1;
+
+-- name: sales_to_see_again
+-- Sales that differ, and those that were read last before an instant and are not settled: (before, limit).
+SELECT sale FROM (SELECT sale FROM sale_seen WHERE differs > 0
+  UNION SELECT sale FROM (SELECT sale FROM sale_seen WHERE watched = 1 AND read_at < ?1 ORDER BY read_at LIMIT ?2))
+LIMIT ?2;
+
+-- name: end_sale_watch
+-- An order is settled: its sale is read again only when something tells that it has changed: (order).
+UPDATE sale_seen SET watched = 0 WHERE key = ?1;
+
+-- name: payments_recorded
+-- What was recorded in Fulfil of payments of these orders beside their creates, and whether more is on its way:
+-- (:keys). Amounts are those of the sale's currency.
+SELECT key, type, amount, reached, status = 'due' AND refused = 0 AND wanted <> reached, coalesce(recorded_at, 0)
+FROM payment WHERE key IN (:keys) AND type <> 'fields';
+
+-- name: mismatches_open
+-- Of these orders, those whose sale is known to differ, or to need a change by hand: (:keys).
+SELECT subject, kind FROM exception_case
+WHERE subject IN (:keys) AND closed_at IS NULL AND kind IN ('sale.mismatch', 'order.edited', 'order.cancelled', 'sale.stalled');
+
+-- name: put_accepted_difference
+-- A person has accepted that a sale differs.
+INSERT INTO accepted_difference (key, cause, at, by, reason, amount, currency, expected, found) VALUES :rows(9)
+ON CONFLICT (key, cause, at) DO NOTHING;
+
+-- name: differences_accepted
+-- What people have accepted, the latest first: (limit).
+SELECT key, cause, at, by, reason, amount, currency, expected, found FROM accepted_difference ORDER BY at DESC, key, cause
+LIMIT ?1;
+
+-- name: put_order_closing
+-- How an order was paid, as its newest version tells; it is looked at again when that is news, settled or not.
+INSERT INTO order_closing (key, sales_channel, currency, due, tenders, look_at) VALUES :rows(6)
+ON CONFLICT (key) DO UPDATE SET
+  look_at = CASE WHEN tenders = excluded.tenders AND due = excluded.due THEN look_at ELSE excluded.look_at END,
+  settled_at = CASE WHEN tenders = excluded.tenders AND due = excluded.due THEN settled_at END,
+  currency = excluded.currency, due = excluded.due, tenders = excluded.tenders;
+
+-- name: note_closing
+-- What an order waits for, or that it is settled: (look at, waits, cause, settled at, evidence, order).
+UPDATE order_closing SET look_at = ?1, waits = ?2, cause = ?3, settled_at = ?4, evidence = ?5 WHERE key = ?6;
+
+-- name: closings_due
+-- Orders with a sale that are to be looked at, with what is known of each: (now, limit).
+SELECT c.key, c.sales_channel, c.currency, c.due, c.tenders, e.status, coalesce(h.state, ''), s.seen,
+  (SELECT group_concat(DISTINCT x.kind) FROM exception_case x WHERE x.subject = c.key AND x.closed_at IS NULL),
+  EXISTS (SELECT 1 FROM fulfilment f WHERE f.key = c.key AND f.awaits = 1 AND f.told_at IS NULL AND f.body IS NOT NULL),
+  EXISTS (SELECT 1 FROM payment p WHERE p.key = c.key AND p.status IN ('due', 'blocked', 'refused'))
+FROM order_closing c JOIN expected_sale e ON e.key = c.key
+LEFT JOIN order_shipping h ON h.key = c.key LEFT JOIN sale_seen s ON s.key = c.key
+WHERE c.look_at <= ?1 ORDER BY c.look_at LIMIT ?2;
+
+-- name: lines_closing
+-- What payouts have of these orders: (:keys).
+SELECT l."order", l.kind, l.currency, l.amount, l.payment, l.payment_alias, l.refund, p.received, p.bank IS NOT NULL, p.payout
+FROM payout_line l JOIN payout p ON p.key = l.payout WHERE l."order" IN (:keys);
+
+-- name: closing_of_order
+-- How far one order is: (order).
+SELECT waits, settled_at, evidence FROM order_closing WHERE key = ?1;
+
+-- name: closings_counted
+-- Orders that are not settled, by what they wait for first.
+SELECT c.sales_channel, c.cause, count(*) FROM order_closing c JOIN expected_sale e ON e.key = c.key
+WHERE c.settled_at IS NULL GROUP BY 1, 2;
+
+-- name: nudge_paid_out
+-- Orders of which a payout has told since are looked at again with the next look: (now, since).
+UPDATE order_closing SET look_at = ?1 WHERE look_at > ?1 AND key IN (
+  SELECT l."order" FROM payout p JOIN payout_line l ON l.payout = p.key WHERE p.told_at >= ?2 AND l."order" IS NOT NULL);
+
+-- name: nudge_closing
+-- An order is looked at again, because its sale was read back: (now, order).
+UPDATE order_closing SET look_at = ?1 WHERE key = ?2 AND look_at > ?1;
+
+-- name: orders_unsettled
+-- Orders with a sale that are not settled, by purchase: (sales channel or '', what they wait for first or '', limit).
+SELECT c.key, o.reference, o.amount, o.currency, o.placed_at, e.sale, c.cause, c.waits
+FROM order_closing c JOIN expected_sale e ON e.key = c.key JOIN order_view o ON o.key = c.key
+WHERE c.settled_at IS NULL AND (?1 = '' OR c.sales_channel = ?1) AND (?2 = '' OR c.cause = ?2)
+ORDER BY o.placed_at, c.key LIMIT ?3;

@@ -12,7 +12,9 @@ from flows.config import SalesChannelSettings
 from flows.formats import FORMATS, Unreadable
 from flows.model.bundles import bundles_in, bundles_kept, part_of, skus_of
 from flows.model.candidates import Hints
+from flows.model.closing import closing_row
 from flows.model.content import content_of
+from flows.model.expected_sale import expected_rows
 from flows.model.messages import Recheck
 from flows.model.order import Order
 from flows.model.order_state import OrderState, Status, announce_order, order_rows
@@ -238,7 +240,10 @@ class OrderImporter:
     def decide(self, state: OrderState, message: Any, now: datetime) -> Decision:
         """What is decided; but first orders of a customer go to Fulfil one after another."""
         decision = self._first_orders.admitted(state, self._decided(state, message, now))
-        return told_to_mapper(decision) if self._policy.tells_payments else decision
+        decision = told_to_mapper(decision) if self._policy.tells_payments else decision
+        if self._policy.settles and decision.closes and decision.state.sale is not None:
+            return msgspec.structs.replace(decision, closes=False)
+        return decision
 
     def _decided(self, state: OrderState, message: Any, now: datetime) -> Decision:
         """See `decide` of the package, and for what people ask `patching` and `linking`; the settings are those of the
@@ -249,6 +254,8 @@ class OrderImporter:
             settings = self._sales_channels[name]
             decision = presented(state, message, now, settings.sale, settings.gate, self._policies[name])
             rows = tender_rows(f"{name}/{message.order.order_id}", message.order)
+            if self._policy.settles and message.version >= state.version:
+                rows = (*rows, *closing_row(message.order, settings.sale, now))
             return msgspec.structs.replace(decision, writes=(*decision.writes, *rows)) if rows else decision
         if isinstance(message, OrderPatched):
             return patched_by_person(state, message, now, self._decided)
@@ -291,6 +298,8 @@ class OrderImporter:
             rows = [*rows, *unit_rows(key, before, after, now)]
         if self._sales_channels[partition_of(key)].fulfilments is not None:
             rows = [*rows, *unshipped_rows(key, before, after)]
+        if self._policy.is_read_back:
+            rows = [*rows, *expected_rows(key, before, after, now)]
         if after.customer or before.customer:
             rows = [*rows, *customer_rows(key, before, after, to_instant(now))]
         return rows

@@ -37,6 +37,10 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     """Whether a sale can be cancelled before anything of it is shipped."""
     counts_units: bool = False
     """Whether stock is published, so that what orders need of it has to be known."""
+    is_read_back: bool = False
+    """Whether sales are compared with what they are to be, so that this has to be on disk."""
+    settles: bool = False
+    """Whether orders are settled later, which is when their traces end."""
     tells_payments: bool = False
     """Whether the payment mapper is there, so that it hears of what the creates of sales do not bring."""
     no_returns: str = "what this tenant does with returns is not known (`seamline probe fulfil`)"

@@ -14,6 +14,7 @@ from flows.model.aliases import under_fulfils_skus
 from flows.model.amendment import Amendment, NotAmendable, amendment_of, differences
 from flows.model.bundles import exploded
 from flows.model.content import content_of
+from flows.model.expected_sale import taxes_of
 from flows.model.gate import GateSettings, Verdict, gate_again
 from flows.model.goods_back import content_without, goods_back, replaced, undealt
 from flows.model.left import is_gone, left_of
@@ -105,7 +106,10 @@ def _edited(
     change = NotAmendable(_BY_HAND) if state.by_hand else _change(before, after, message, sale, policy)
     refused = change.reason if isinstance(change, NotAmendable) else ""
     amendment = None if isinstance(change, NotAmendable) else change
-    work = msgspec.structs.replace(work, amendment=amendment, refused=refused, told=told)
+    tax = str(taxes_of(after)) if isinstance(after, CreateOrder) else ""
+    figures = (str(after.amount), tax) if isinstance(after, CreateOrder) else None
+    state = msgspec.structs.replace(state, changed_figures=figures)
+    work = msgspec.structs.replace(work, amendment=amendment, refused=refused, told=told, tax=tax)
     if only_goods:  # shipped or not: that is for Fulfil to say
         return with_facts(begin(_met(state, later), work), returning.fact_of(goods))
     state = _met(msgspec.structs.replace(state, returned=replaced(state.returned, *goods)), later)
@@ -247,6 +251,9 @@ def rechecked(state: OrderState, asked: Recheck, now: datetime, policy: Policy) 
         passed = msgspec.structs.replace(state, on_hold=False, cases=without(state, "order.on_hold"))
         return decision_of(passed, fact)
     is_cancelled = any(case.kind == "order.cancelled" for case in state.cases)
+    if state.changed_to and state.changed_figures is not None and not is_cancelled:
+        amount, tax = state.changed_figures
+        state = msgspec.structs.replace(state, amount=amount, tax=tax)
     settled = msgspec.structs.replace(
         state,
         status=Status.CANCELLED if is_cancelled else state.status,
@@ -254,6 +261,7 @@ def rechecked(state: OrderState, asked: Recheck, now: datetime, policy: Policy) 
         delivery=state.changed_delivery or state.delivery,
         changed_to="",
         changed_delivery=None,
+        changed_figures=None,
         on_hold=False,
         cases=(),
     )

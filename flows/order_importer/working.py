@@ -278,8 +278,9 @@ def _with_change(state: OrderState, work: Work) -> OrderState:
     if target is None or amendment is None:
         return state
     return msgspec.structs.replace(
-        state, content=target.content, delivery=target.delivery, amount=str(amendment.total), changed_to="",
-        changed_delivery=None, units=work.units or state.units, sold=work.units or state.sold,
+        state, content=target.content, delivery=target.delivery, amount=str(amendment.total), tax=work.tax,
+        changed_to="", changed_delivery=None, changed_figures=None, units=work.units or state.units,
+        sold=work.units or state.sold,
         cases=without(state, "order.edited"), returned=replaced(state.returned, *work.back),
     )  # fmt: skip
 

@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from flows.events import PayoutJudged
 from flows.model.cases import announce_cases, case_rows
@@ -16,6 +17,7 @@ from flows.model.money import ZERO, exactly
 from flows.model.payout import LineClass, PayoutLine
 from flows.model.payout_links import Known, Named, numbers_of, orders_of
 from flows.model.payout_proof import is_received, prove_payout
+from flows.model.postings import POSTING_MAPPER, PayoutTold
 from flows.model.tariff import TariffSettings
 from flows.payout_importer.decision import decide
 from flows.payout_importer.messages import (
@@ -29,8 +31,9 @@ from flows.payout_importer.messages import (
     PayoutState,
 )
 from runtime.actor import Item
+from runtime.channel import BULK
 from runtime.clock import to_instant
-from runtime.decision import Decision, Message, Write
+from runtime.decision import Decision, Emit, Message, Write
 from runtime.journal.journal import Journal
 
 LINES_PER_STEP = 500
@@ -53,9 +56,14 @@ class PayoutImporter:
         journal: Journal,
         emit: Callable[[Any], None],
         tariffs: Mapping[str, Mapping[str, TariffSettings]] | None = None,
+        *,
+        tells_postings: bool = False,
     ) -> None:
-        """`tariffs`: sales channel -> provider -> what it agreed to take."""
+        """`tariffs`: sales channel -> provider -> what it agreed to take. `tells_postings`: the posting mapper hears of
+        what changes.
+        """
         self._journal, self._emit, self._tariffs = journal, emit, tariffs or {}
+        self._tells_postings = tells_postings
 
     def begin(self, key: str) -> PayoutState:
         """A payout of which nothing was told."""
@@ -134,7 +142,8 @@ class PayoutImporter:
     def decide(self, state: PayoutState, message: Any, now: datetime) -> Decision:
         """See `decide` of the package."""
         _, sales_channel, provider, _ = state.key.split("/", 3)
-        return decide(state, message, now, self._tariffs.get(sales_channel, {}).get(provider))
+        decision = decide(state, message, now, self._tariffs.get(sales_channel, {}).get(provider))
+        return told_to_postings(state, decision) if self._tells_postings else decision
 
     def project(self, key: str, before: PayoutState, after: PayoutState, now: datetime) -> Sequence[Write]:
         """The payout as it is listed, and its cases."""
@@ -156,6 +165,19 @@ class PayoutImporter:
             )
             self._emit(judged)
         announce_cases(key, before.cases, after.cases, self._emit)
+
+
+def told_to_postings(before: PayoutState, decision: Decision) -> Decision:
+    """The decision, and with it a message to the posting mapper when another posting may follow from the payout now."""
+    after: PayoutState = decision.state
+    if not after.judged or (before.judged and _postable(before) == _postable(after)):
+        return decision
+    told = Emit(channel=POSTING_MAPPER, message=PayoutTold(), priority=BULK)
+    return replace(decision, emits=(*decision.emits, told))
+
+
+def _postable(state: PayoutState) -> tuple[Any, ...]:
+    return state.header, state.sums, state.bank, tuple(sorted(case.kind for case in state.cases))
 
 
 def payout_row(state: PayoutState) -> tuple[Any, ...]:

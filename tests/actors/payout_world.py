@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import anyio
 
@@ -19,7 +19,8 @@ from flows.model.schema import ORDERS
 from flows.payout_files import PayoutFile, examine, pages_of
 from flows.payout_importer import NAME, PageReceived, PayoutImporter, PayoutPage, payout_key
 from flows.payouts import PAYOUT_FORMATS, Source
-from runtime.engine import Engine, EngineConfig
+from runtime.actor import Actor
+from runtime.engine import Engine, EngineConfig, Outside
 from runtime.journal.journal import Journal, opened
 from runtime.journal.writer import Unit
 from runtime.supervisor import Supervisor
@@ -40,16 +41,30 @@ def pages(content: bytes, run: str = "one", format_: str = "shopify", bank: str 
     return list(pages_of(file, examine(file), sales_channel="web", run=run, bank=amount))
 
 
+World = TypeVar("World", bound="PayoutWorld")
+
+
 class PayoutWorld:
     """One process. Leaving the block is a crash."""
 
     def __init__(self, journal: Journal, clock: VirtualClock) -> None:
-        self.journal, self.events = journal, list[Any]()
+        self.journal, self.clock, self.events = journal, clock, list[Any]()
         self.engine = Engine(
-            journal, [PayoutImporter(journal, self.events.append), Desk(self.events.append)], [], EngineConfig(),
+            journal, self.actors(), self.outsides(), EngineConfig(),
             signals_to=DESK, sampled=lambda _key: False, emit=self.events.append, rng=random.Random(1),
         )  # fmt: skip
         self.supervisor = Supervisor(clock, on_restart=lambda *_: None, on_silence=lambda *_: None)
+
+    def actors(self) -> list[Actor]:
+        """Who is there."""
+        return [PayoutImporter(self.journal, self.events.append), Desk(self.events.append)]
+
+    def outsides(self) -> list[Outside]:
+        """Whom they call."""
+        return []
+
+    async def begin(self) -> None:
+        """What the composition root does at start."""
 
     async def post(self, *told: PayoutPage) -> None:
         """Send pages, as the control listener takes them."""
@@ -99,13 +114,21 @@ class PayoutWorld:
 @contextlib.asynccontextmanager
 async def process(store: Path) -> AsyncIterator[PayoutWorld]:
     """A process over this store."""
+    async with living(store, PayoutWorld) as world:
+        yield world
+
+
+@contextlib.asynccontextmanager
+async def living(store: Path, make: Callable[[Journal, VirtualClock], World]) -> AsyncIterator[World]:
+    """The same, of any such world."""
     clock = VirtualClock(asyncio.get_running_loop())
     async with opened(store, clock, lambda _event: None, (ORDERS,), threads=False) as journal:
-        world = PayoutWorld(journal, clock)
+        world = make(journal, clock)
         world.supervisor.add("journal", journal.writer.run)
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(world.supervisor.run)
             await world.engine.prepare()
+            await world.begin()
             world.engine.supervise(world.supervisor)
             yield world
             tasks.cancel_scope.cancel()

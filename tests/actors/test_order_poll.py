@@ -318,3 +318,22 @@ def test_what_is_left_to_the_push_is_read_again() -> None:
     with pytest.raises(ValueError, match="overlap_s must not be below push_within_s"):
         PollSettings(overlap_s=60, push_within_s=61)
     assert OnDemandSettings(callback="orders", poll=PollSettings(overlap_s=60, push_within_s=61, has_push=False))
+
+
+def test_how_far_polls_have_read_is_known_and_stands_still_while_they_fail(tmp_path: Path) -> None:
+    """From the first poll on, to the beginning of the last one that came through, less what is left to the push."""
+
+    async def main() -> None:
+        shop = Shop()
+        async with process(tmp_path / "s.db", shop, WEB) as world:
+            poll = WEB.poll or PollSettings()
+            await anyio.sleep(EVERY_S * 3)
+            ((began, first),) = await world.journal.query("poll_mark", "web")
+            assert 0 < first - began <= (EVERY_S * 3 + poll.overlap_s) * 1_000_000
+            shop.weather = lambda: Refused("no such flow", code="404")
+            await anyio.sleep(EVERY_S + 1)
+            ((_, stands),) = await world.journal.query("poll_mark", "web")
+            await anyio.sleep(EVERY_S * 3)
+            assert await world.journal.query("poll_mark", "web") == [(began, stands)]
+
+    story(main)

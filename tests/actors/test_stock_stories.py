@@ -267,14 +267,14 @@ def test_a_level_that_is_not_found_once_is_read_again_and_does_not_stay_as_it_wa
 
     async def main() -> None:
         fulfil, first, *_ = warehouse()
-        async with process(tmp_path / "store.db", fulfil) as at:
+        async with process(tmp_path / "store.db", fulfil, config=config_of(moves_every_s=60.0)) as at:
             await at.until_shown(**{A: 10})
             fulfil.gone.add(first)
             fulfil.count(first, "7")
-            await anyio.sleep(60)
+            await anyio.sleep(90)
             fulfil.gone.discard(first)
             assert shown(at)[A] == 0, "what is not there cannot be sold"
-            await at.until_shown(within_s=120.0, **{A: 7})
+            await at.until_shown(within_s=180.0, **{A: 7})
             fulfil.gone.add(first)
             fulfil.moved(first)
             await at.until_shown(**{A: 0})

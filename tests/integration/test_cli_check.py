@@ -122,3 +122,20 @@ def test_check_says_which_later_payments_would_be_cases(seamline: Type, tmp_path
     twice = more + "[payments.gateways.stripe.fee]\nfield = 'fee'\nmetafield = 7\n"
     (line,) = checked(seamline, tmp_path, twice.replace("[payments]\n", "[payments]\ntime_zone = 'Utopia'\n"))[:1]
     assert "Utopia" in line or "not into both" in line
+
+
+def test_check_says_what_keeps_postings_from_being_made(seamline: Type, tmp_path: Path) -> None:
+    """Nothing is known of the tenant's ledger, an event is nobody's, the company has two zones."""
+    more = (
+        "[sales_channels.shop]\nformat = 'seamline'\n[sales_channels.shop.sale]\nchannel_id = 4\n"
+        "[payments]\ntime_zone = 'Europe/Berlin'\n"
+        "[postings]\nmode = 'live'\ncurrency = 'EUR'\n[[postings.rows]]\nevent = 'fee'\n"
+        "debit = '6100'\ncredit = '1200'\n"
+    )
+    assert checked(seamline, tmp_path, more) == []
+    said = seamline("check", "--config", str(tmp_path / "seamline.toml")).err
+    assert "nothing is posted, and that is a case (ledger.refused)" in said
+    assert "note: nobody posts payout: [postings] has no row for it" in said
+    assert "payments have their day in Europe/Berlin" in said
+    (line,) = checked(seamline, tmp_path, more.replace("currency = 'EUR'\n", ""))
+    assert "to post, say in which currency the ledger is kept" in line

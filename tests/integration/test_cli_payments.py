@@ -87,7 +87,7 @@ def test_the_posting_matrix_shows_one_poster_for_each_event(seamline: Type, tmp_
     assert (lines["sale"]["poster"], lines["reserve"]["poster"]) == ("fulfil", "nobody")
     assert (lines["fee"]["poster"], lines["fee"]["debit"], lines["fee"]["dated"]) == ("seamline", "6810", "payout")
     rows = seamline("postings", "matrix", "--config", str(config)).rows
-    assert ["fee", "any", "seamline", "6810", "1360", "MISC", "payout"] in rows
+    assert ["fee", "any", "any", "seamline", "6810", "1360", "MISC", "payout"] in rows
     config.write_text('[postings]\n[[postings.rows]]\nevent = "sale"\ndebit = "1"\ncredit = "2"\n')
     said = seamline("postings", "matrix", "--config", str(config))
     assert (said.status, "Fulfil posts sale itself" in said.err) == (78, True)

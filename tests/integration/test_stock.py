@@ -159,5 +159,5 @@ async def test_levels_can_be_fetched_explained_and_reported(tmp_path: Path) -> N
                 await anyio.sleep(0.05)
         await at.at.app.stock_standing.look()
         metrics = await at.at.ops("/metrics")
-        assert 'seamline_stock_drift_units{cause="location",sales_channel="web"} 2.0' in metrics
+        assert 'seamline_stock_drift_units{cause="location",sales_channel="web"} 12.0' in metrics
         assert 'seamline_stock_waiting{sales_channel="web"} 2.0' in metrics, "their run has not been seen to end"

@@ -251,7 +251,7 @@ events = st.one_of(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(st.lists(events, max_size=30))
 def test_sums_hold_and_nothing_is_lost_in_any_order_of_events(happened: list[tuple[Any, ...]]) -> None:
     """At every moment no line has more units at the sales channel than were ordered; in the end each shipment that has
@@ -295,7 +295,7 @@ def check_notice(world: World, notice: Any, shipment: int) -> None:
         assert not notice.units
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(st.lists(st.sampled_from(["answer", "deliver", "start", "ended"]), max_size=40), st.integers(0, 3))
 def test_without_lost_answers_every_version_arrives_once(order: list[str], late: int) -> None:
     """Whatever is read again, and in whatever order it is decided."""

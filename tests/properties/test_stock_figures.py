@@ -118,7 +118,7 @@ STEPS = st.lists(st.tuples(EVENTS, st.integers(0, 9), st.integers(1, 4)), min_si
 
 
 @given(steps=STEPS, on_hand=st.integers(0, 20), buffer=st.integers(0, 3), share=st.sampled_from(("1", "0.5", "0.34")))
-@settings(max_examples=600)
+@settings(max_examples=1_200)
 def test_no_interleaving_publishes_more_than_is_provable(
     steps: list[tuple[str, int, int]], on_hand: int, buffer: int, share: str
 ) -> None:
@@ -129,7 +129,7 @@ def test_no_interleaving_publishes_more_than_is_provable(
 
 
 @given(steps=STEPS, on_hand=st.integers(0, 20))
-@settings(max_examples=200)
+@settings(max_examples=400)
 def test_when_everything_has_come_to_rest_the_figure_is_the_erps(steps: Any, on_hand: int) -> None:
     """Nothing stays subtracted: once all is processed, seen and read, the sales channel has exactly what there is."""
     world = World(on_hand, PLAIN)

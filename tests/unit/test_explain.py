@@ -282,4 +282,14 @@ def test_a_case_of_finance_names_its_levers() -> None:
     without = [kind.name for kind in KINDS.values() if kind.owner is Owner.FINANCE and not kind.levers]
     assert without == []
     said = told(row("held"), case("gateway.unmapped"))
-    assert "Lever: hold before create, or approved suspense mapping." in said
+    assert " It can be stopped before there is a sale in Fulfil, or go to suspense, where finance has approved" in said
+    assert "It has happened already: it can only be put right.\nNext" in told(row("imported"), case("sale.mismatch"))
+    charged_back = told(row("imported"), case("payment.charged_back"))
+    assert "It can be stopped before it ships and is invoiced. After that it can only be put right." in charged_back
+    assert "Lever" not in said
+
+
+def test_a_sale_of_other_figures_is_not_called_proven() -> None:
+    """Proven are the order's own equations; a sale that a person linked it to may say something else."""
+    story = told(row("imported", sale=9), case("sale.mismatch"))
+    assert "The order's own figures are proven, and the sale is to be compared with them." in story

@@ -91,3 +91,34 @@ def test_whatever_is_configured_has_one_poster_or_is_refused(
     posters = {event: {each.poster for each in lines if each.event is event} for event in LedgerEvent}
     assert all(posters[event] == {"fulfil"} for event in of_fulfil)
     assert all("fulfil" not in posters[event] for event in set(LedgerEvent) - of_fulfil)
+
+
+@pytest.mark.parametrize(
+    ("settings", "place"),
+    [
+        ({"mode": "live"}, "currency"),
+        ({"currency": "usd"}, "currency"),
+        ({"time_zone": "Europe/Atlantis"}, "time_zone"),
+    ],
+)
+def test_what_cannot_be_posted_by_is_refused(settings: dict[str, str], place: str) -> None:
+    """No ledger without a currency, and no day without a zone."""
+    with pytest.raises(RuleBroken) as refused:
+        PostingSettings(**settings)  # type: ignore[arg-type]
+    assert set(refused.value.found) == {(place,)}
+
+
+def test_a_currency_may_have_accounts_of_its_own() -> None:
+    """The most particular row counts: gateway and currency, gateway, currency, any."""
+    euro = PostingRow(event=LedgerEvent.FEE, currency="EUR", debit="6820", credit="1380")
+    both = PostingRow(event=LedgerEvent.FEE, gateway="stripe", currency="EUR", debit="6821", credit="1381")
+    settings = PostingSettings(rows=(FEE, STRIPE, euro, both))
+    asked = (("stripe", "EUR"), ("stripe", "USD"), ("adyen", "EUR"), ("adyen", "USD"))
+    assert [row_for(settings, LedgerEvent.FEE, *each) for each in asked] == [both, STRIPE, euro, FEE]
+
+
+def test_a_provider_may_be_another_gateway_in_fulfil() -> None:
+    """For one sales channel, or for all."""
+    settings = PostingSettings(providers={"stripe": "stripe_us", "web/stripe": "stripe_eu"})
+    asked = (("web", "stripe"), ("outlet", "stripe"), ("web", "paypal"))
+    assert [settings.gateway_of(*each) for each in asked] == ["stripe_eu", "stripe_us", "paypal"]

@@ -83,6 +83,9 @@ class Ledger:
         for code in JOURNALS:
             id_ = self._journal_ids[code] = self.journals.new_id()
             self.journals.add(Named(id=id_, create_date=now, name=code, code=code))
+        this_month = transaction.today.replace(day=1)
+        for day in (this_month - dt.timedelta(days=1), this_month):  # periods are there before anything is booked
+            self.period(day)
 
     def account(self, code: str) -> int:
         """The id of the account of that code."""

@@ -1,0 +1,70 @@
+"""The commands about order to cash: what is not settled, and which differences finance has accepted."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from flows.cli_parts import CONFIG, AsJson, ConfigPath, Rows, read_store
+from flows.screen import print_csv, print_json, print_table, short
+
+AsCsv = Annotated[bool, Parameter(name="--csv", help="As a table for a spreadsheet.", negative="")]
+_UNSETTLED = ("placed", "order", "number", "amount", "currency", "sale", "first", "waits")
+_ACCEPTED = ("at", "order", "cause", "amount", "currency", "expected", "found", "by", "why")
+
+
+def unsettled(
+    *,
+    sales_channel: str = "",
+    waits_for: str = "",
+    limit: Rows = 50,
+    csv: AsCsv = False,
+    config: ConfigPath = CONFIG,
+    json: AsJson = False,
+) -> None:
+    """Imported orders that are not settled, and what each waits for; those that were placed first first.
+
+    Parameters
+    ----------
+    sales_channel
+        Only those of one sales channel.
+    waits_for
+        Only those that wait for this first: shipping, telling, proof, cases, recording, dispute, payout, bank,
+        settlement, receivable, unexpected or payment.
+    """
+    from flows.reading_closing import unsettled as read_unsettled  # noqa: PLC0415
+
+    rows = read_store(
+        config, lambda read: read_unsettled(read, sales_channel=sales_channel, cause=waits_for, limit=limit)
+    )
+    if json:
+        print_json(rows)
+        return
+    cells = [
+        ("" if row.placed_at is None else short(row.placed_at), row.key, row.reference, row.amount, row.currency,
+         row.sale, row.cause, "; ".join(row.waits))
+        for row in rows
+    ]  # fmt: skip
+    if csv:
+        print_csv(_UNSETTLED, cells)
+    else:
+        print_table(_UNSETTLED, cells, empty="every order is settled, or none is followed")
+
+
+def accepted(*, limit: Rows = 50, csv: AsCsv = False, config: ConfigPath = CONFIG, json: AsJson = False) -> None:
+    """Differences between orders and their sales that a person has accepted, with name and reason."""
+    from flows.reading_closing import accepted as read_accepted  # noqa: PLC0415
+
+    rows = read_store(config, lambda read: read_accepted(read, limit=limit))
+    if json:
+        print_json(rows)
+        return
+    cells = [
+        (short(row.at), row.order, row.cause, row.amount, row.currency, row.expected, row.found, row.by, row.reason)
+        for row in rows
+    ]
+    if csv:
+        print_csv(_ACCEPTED, cells)
+    else:
+        print_table(_ACCEPTED, cells, empty="nobody has accepted a difference")

@@ -1,0 +1,114 @@
+"""The commands about statements: whether every order of a business day is accounted for."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Annotated, Any, Literal
+
+import msgspec
+from cyclopts import App, Parameter
+
+from flows.cli_parts import CONFIG, AsJson, ConfigPath, NotFound, Rows, read_store
+from flows.screen import harmless, print_csv, print_json, print_table, short
+
+statements = App(name="statements", help="Whether every order of a sales channel's business day is accounted for.")
+
+Verdict = Literal["complete", "incomplete", "unproven"]
+AsCsv = Annotated[bool, Parameter(name="--csv", help="As a table for a spreadsheet.", negative="")]
+_HEAD = (
+    *("day", "sales channel", "verdict", "orders", "received", "sales", "on the way", "held", "waiting", "excluded"),
+    *("cancelled", "missing", "gone", "undated", "version", "taken", "digest"),
+)
+
+
+@statements.command(name="list")
+def list_statements(
+    *,
+    sales_channel: str = "",
+    verdict: Verdict | None = None,
+    limit: Rows = 50,
+    csv: AsCsv = False,
+    config: ConfigPath = CONFIG,
+    json: AsJson = False,
+) -> None:
+    """The newest statement about each day, the latest day first.
+
+    Parameters
+    ----------
+    sales_channel
+        Only those of one sales channel.
+    verdict
+        Only those that are complete, incomplete, or unproven (nothing says how many orders there were).
+    """
+    from flows.reading_statements import statements_listed  # noqa: PLC0415
+
+    rows = read_store(
+        config,
+        lambda read: statements_listed(read, sales_channel=sales_channel, verdict=verdict or "", limit=limit),
+    )
+    if json:
+        print_json(rows)
+    elif csv:
+        print_csv(_HEAD, [_cells(row) for row in rows])
+    else:
+        empty = "no statements like that" if sales_channel or verdict else "no statements"
+        print_table(_HEAD[:-1], [_cells(row)[:-1] for row in rows], empty=empty)
+
+
+def _cells(row: Any) -> tuple[Any, ...]:
+    had = "nobody says" if row.had is None else row.had
+    return (
+        *(row.day, row.sales_channel, row.verdict, had, row.received, row.sales, row.on_the_way, row.held, row.waiting),
+        *(sum(row.excluded.values()), row.cancelled, row.missing, row.gone, row.undated, row.version),
+        *(short(row.taken_at), row.digest),
+    )
+
+
+@statements.command(name="show")
+def show_statement(
+    sales_channel: str,
+    day: str,
+    *,
+    version: int | None = None,
+    csv: AsCsv = False,
+    config: ConfigPath = CONFIG,
+    json: AsJson = False,
+) -> None:
+    """The statement about one day: both sides of the equation, what says so, and what is missing. A version never
+    changes: it prints the same whenever it is asked for.
+
+    Parameters
+    ----------
+    sales_channel
+        The sales channel as configured.
+    day
+        The business day, as 2026-11-25.
+    version
+        Not the newest version, but this one.
+    """
+    from flows.reading_statements import statement_versions  # noqa: PLC0415
+    from flows.reconciler.statement import sentence_of  # noqa: PLC0415
+
+    rows = read_store(config, lambda read: statement_versions(read, sales_channel, _day(day)))
+    row = next((each for each in rows if version in (None, each.version)), None)
+    if row is None:
+        raise NotFound(f"there is no such statement about {sales_channel} on {day}; see `seamline statements list`")
+    if json:
+        print_json({**msgspec.structs.asdict(row), "sentence": sentence_of(row)})
+        return
+    head, lines = ("what", "orders"), [*row.lines, *(("missing order", each) for each in row.named)]
+    if csv:
+        print_csv(head, lines)
+        return
+    print(harmless(f"{sentence_of(row)}. Verdict: {row.verdict}."))
+    print_table(head, [(what, "nobody says" if count is None else count) for what, count in lines])
+    for source in row.evidence.manifests:
+        print(harmless(f"by {source}"))
+    print(f"version {row.version} of {len(rows)}, taken {short(row.taken_at)}, digest {row.digest}")
+
+
+def _day(text: str) -> str:
+    try:
+        return date.fromisoformat(text).isoformat()
+    except ValueError:
+        raise NotFound(f"{text!r} is no day; write it as 2026-11-25") from None

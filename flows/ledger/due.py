@@ -1,0 +1,242 @@
+"""What the ledger is to have of one payout, by the posting matrix; and what it is not to have, and why. Pure.
+
+Lines are summed by class and day, exactly. Postings are in whole units of the currency: the sum of an event is rounded
+once, and its days so that they come to that sum. What the payout then is more than its parts is a posting of its own
+(`rounding`), so that the gateway's clearing account goes to zero for a payout that ties.
+
+What is due is the difference between that and what was made due before. So whatever is told again is due once, and what
+is told later or otherwise is due as a correction; nothing that was posted is ever touched.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import date
+from decimal import Decimal
+from typing import Final
+
+import msgspec
+
+from flows.model.money import ZERO, digits_of, exactly, rounded
+from flows.model.payout import LineClass, PayoutStatus
+from flows.model.posting_matrix import TAKEN, DateRule, LedgerEvent, PostingRow, PostingSettings, row_for
+
+HOLD_ALL: Final = ("payout.untied", "payout.contradiction", "payout.incomplete")
+"""Open cases with which nothing of a payout is posted: its lines may not be those that were paid."""
+HOLD_UNEXPLAINED: Final = "payout.unexplained"
+NOT_DATED: Final = ""
+BY_FULFIL: Final = "Fulfil posts it"
+
+_EVENTS: Final[dict[LineClass, LedgerEvent]] = {
+    **{kind: LedgerEvent(kind.value) for kind in LineClass if kind is not LineClass.SALE},
+    LineClass.SALE: LedgerEvent.RECEIPT,
+}
+_OVER: Final = (PayoutStatus.FAILED, PayoutStatus.CANCELLED)
+
+Sums = Mapping[tuple[LineClass, str], Decimal]
+"""(class, day of the company as ISO 8601 or '') -> the exact sum, signed as the balance at the gateway feels it."""
+
+
+class PayoutStands(msgspec.Struct, frozen=True, kw_only=True):
+    """A payout as it is known, with all of its lines. `holds` are the kinds of its open cases."""
+
+    key: str
+    sales_channel: str
+    gateway: str
+    """Fulfil's code."""
+    payout: str
+    currency: str
+    status: PayoutStatus
+    is_statement: bool
+    received: bool
+    paid: Decimal | None
+    bank: Decimal | None
+    net: Decimal
+    paid_on: date | None
+    expected_on: date | None
+    holds: tuple[str, ...] = ()
+
+
+class Due(msgspec.Struct, frozen=True):
+    """What the ledger is to have of one event on one day. `amount` is signed as the matrix says (`TAKEN`)."""
+
+    event: LedgerEvent
+    day: date
+    amount: Decimal
+
+
+class Left(msgspec.Struct, frozen=True):
+    """What is not posted, and why. `amount` is exact, signed as the matrix says."""
+
+    event: LedgerEvent
+    amount: Decimal
+    why: str
+
+
+class Wanted(msgspec.Struct, frozen=True, kw_only=True):
+    """All that follows from a payout. `decided` are the events about which `due` says everything, also nothing."""
+
+    due: tuple[Due, ...] = ()
+    left: tuple[Left, ...] = ()
+    decided: frozenset[LedgerEvent] = frozenset()
+
+
+@exactly
+def wanted_of(
+    payout: PayoutStands, sums: Sums, settings: PostingSettings, rules: Mapping[LedgerEvent, DateRule] | None = None
+) -> Wanted:
+    """What the ledger is to have of a payout. `rules`: date rules by which something of it is dated already."""
+    by_event = _by_event(payout, sums)
+    by_event.setdefault(LedgerEvent.PAYOUT, {})
+    if rounding := _rounding(payout, sums):
+        by_event[LedgerEvent.ROUNDING] = {NOT_DATED: rounding}
+    due: list[Due] = []
+    left: list[Left] = []
+    posted = _decided(payout, settings)
+    decided = set(posted)
+    for event, days in by_event.items():
+        total = sum(days.values(), ZERO)
+        row = row_for(settings, event, payout.gateway, payout.currency)
+        why = _why_not(payout, event, row, settings)
+        if not why and row is not None:
+            dated = (rules or {}).get(event, row.dated)
+            found = tuple(_dated(payout, event, days, dated))
+            if len(found) == len(days):
+                due += _whole(event, found, payout.currency)
+                continue
+            why = _NO_DAY if payout.received or payout.is_statement else _status(payout)
+        decided.discard(event)
+        if event is LedgerEvent.PAYOUT and not days:
+            total = _paid_out(payout)
+            if payout.status in _OVER and event in posted and LedgerEvent.PAYOUT_RETURNED not in posted:
+                decided.add(event)  # what was booked as received before it failed is taken back, once: here, or there
+        if total:
+            left.append(Left(event, total, why))
+    return Wanted(due=tuple(due), left=tuple(left), decided=frozenset(decided))
+
+
+_NO_DAY: Final = "nobody says on which day it happened"
+
+
+def _decided(payout: PayoutStands, settings: PostingSettings) -> set[LedgerEvent]:
+    """Events that Seamline posts of it, as far as nothing stands against all of it."""
+    if _barred(payout) or settings.currency not in ("", payout.currency):
+        return set()
+    return {event for event in LedgerEvent if row_for(settings, event, payout.gateway, payout.currency) is not None}
+
+
+def _by_event(payout: PayoutStands, sums: Sums) -> dict[LedgerEvent, dict[str, Decimal]]:
+    found: dict[LedgerEvent, dict[str, Decimal]] = {}
+    for (kind, day), amount in sorted(sums.items()):
+        event = _EVENTS[kind]
+        if event is LedgerEvent.TRANSFER and payout.is_statement:
+            event = LedgerEvent.PAYOUT  # of a statement of account these are the payouts
+        days = found.setdefault(event, {})
+        days[day] = days.get(day, ZERO) + (-amount if event in TAKEN else amount)
+    if not payout.is_statement and payout.received:
+        found[LedgerEvent.PAYOUT] = {NOT_DATED: _paid_out(payout)}
+    return found
+
+
+def _paid_out(payout: PayoutStands) -> Decimal:
+    """What is on the bank account: as the bank says, else as the provider does, else what the lines come to."""
+    told = payout.bank if payout.bank is not None else payout.paid
+    return rounded(payout.net, digits_of(payout.currency)) if told is None else told
+
+
+def _rounding(payout: PayoutStands, sums: Sums) -> Decimal:
+    """What it comes to beyond its parts in whole units; what does not tie is no rounding, and stays as it is."""
+    digits = digits_of(payout.currency)
+    totals: dict[LineClass, Decimal] = {}
+    for (kind, _), amount in sums.items():
+        totals[kind] = totals.get(kind, ZERO) + amount
+    near = payout.paid is not None and abs(payout.net - payout.paid) < Decimal(1).scaleb(-digits)
+    target = payout.paid if near and payout.paid is not None else rounded(payout.net, digits)
+    return target - sum((rounded(amount, digits) for amount in totals.values()), ZERO)
+
+
+def _barred(payout: PayoutStands) -> str:
+    """Why nothing of it can be decided now."""
+    if payout.status is PayoutStatus.PENDING:
+        return "the payout is pending; its lines may still change"
+    holding = [kind for kind in HOLD_ALL if kind in payout.holds]
+    if holding:
+        return f"{' and '.join(holding)}: post nothing until it ties, or a person lets it stand (`seamline holds`)"
+    return ""
+
+
+def _holds(payout: PayoutStands, event: LedgerEvent) -> str:
+    if barred := _barred(payout):
+        return barred
+    if event is LedgerEvent.UNEXPLAINED and HOLD_UNEXPLAINED in payout.holds:
+        return f"{HOLD_UNEXPLAINED}: no class fits, and nobody has let it stand yet (`seamline holds`)"
+    return ""
+
+
+def _why_not(payout: PayoutStands, event: LedgerEvent, row: PostingRow | None, settings: PostingSettings) -> str:
+    """Why an event of it is not posted, whatever its day is; empty: it is."""
+    if event in settings.of_fulfil:
+        return BY_FULFIL
+    if row is None:
+        return "[postings] has no row for it: nobody posts it"
+    if held := _holds(payout, event):
+        return held
+    if settings.currency not in ("", payout.currency):
+        return f"it is in {payout.currency}, the ledger is in {settings.currency}, and no rate is known here"
+    if event is LedgerEvent.PAYOUT and not payout.received and not payout.is_statement:
+        return _status(payout)
+    return ""
+
+
+def _status(payout: PayoutStands) -> str:
+    expected = "" if payout.expected_on is None else f", expected on {payout.expected_on}"
+    if payout.status is PayoutStatus.UNKNOWN:
+        return f"no report says that its payout was paid{expected}"
+    return f"its payout is {payout.status.value.replace('_', ' ')}{expected}: not received"
+
+
+def _dated(
+    payout: PayoutStands, event: LedgerEvent, days: Mapping[str, Decimal], dated: DateRule
+) -> Iterator[tuple[date, Decimal]]:
+    """Each amount with its day, where it has one."""
+    of_payout = payout.paid_on if payout.received or payout.is_statement or payout.status in _OVER else None
+    for text, amount in sorted(days.items()):
+        if dated == "event" and text and event is not LedgerEvent.ROUNDING:
+            yield date.fromisoformat(text), amount
+        elif of_payout is not None:
+            yield of_payout, amount
+
+
+def _whole(event: LedgerEvent, dated: Iterable[tuple[date, Decimal]], currency: str) -> Iterator[Due]:
+    """In whole units of the currency: days come to the rounded sum of the event."""
+    digits, days = digits_of(currency), dict[date, Decimal]()
+    for day, amount in dated:
+        days[day] = days.get(day, ZERO) + amount
+    exact = so_far = ZERO
+    for day, amount in sorted(days.items()):
+        exact += amount
+        whole = rounded(exact, digits) - so_far
+        so_far += whole
+        if whole:
+            yield Due(event, day, whole)
+
+
+# -- what is due of that now -------------------------------------------------------------------------------------------
+
+
+def bucket(event: LedgerEvent, day: date) -> str:
+    """The name of an event's day, under which it is remembered what was made due."""
+    return f"{event.value} {day.isoformat()}"
+
+
+@exactly
+def due_now(wanted: Wanted, before: Mapping[str, Decimal]) -> tuple[Due, ...]:
+    """What has to be posted beyond what was made due `before`; of what is not decided, nothing."""
+    to_have = {bucket(each.event, each.day): each.amount for each in wanted.due}
+    found = []
+    for name in sorted(to_have.keys() | before.keys()):
+        event, _, day = name.partition(" ")
+        amount = to_have.get(name, ZERO) - before.get(name, ZERO)
+        if amount and LedgerEvent(event) in wanted.decided:
+            found.append(Due(LedgerEvent(event), date.fromisoformat(day), amount))
+    return tuple(found)

@@ -1,0 +1,25 @@
+"""What the actors of postings are called and told, and what people see of their rows."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from runtime.decision import Message
+
+POSTING_MAPPER: Final = "posting_mapper"
+"""The actor that knows what the ledger is to have of a payout; its keys are payouts."""
+LEDGER: Final = "ledger"
+"""The actor that posts; a key for each sales channel."""
+
+
+def ledger_key(sales_channel: str) -> str:
+    """The key under which the postings of a sales channel are made."""
+    return f"ledger/{sales_channel}"
+
+
+class PayoutTold(Message, frozen=True):
+    """To the posting mapper: what is known of the payout (the key), or what stands against it, has changed."""
+
+
+class PostDue(Message, frozen=True, kw_only=True):
+    """To the ledger: post what is due."""

@@ -1,0 +1,50 @@
+"""What people configure of reconciliation, and what they say of a difference."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Annotated, Final
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import msgspec
+from msgspec import Meta
+
+from flows.model.closing import ClosingSettings
+from runtime.decision import Message
+from runtime.rule import RuleBroken
+
+RESTATED: Final = timedelta(days=35)
+"""How far back a closed day is looked at again: until the month after it is closed, too."""
+
+SALE_CHECKS: Final = "sale_checks"
+"""The actor that keeps what is found of the sale of an order; its keys are orders."""
+
+
+class AcceptDifferences(Message, frozen=True, kw_only=True):
+    """To an order's check: a person accepts every difference that is open. `subject`: the order."""
+
+    subject: str
+    by: str
+    reason: str
+
+
+class ReconciliationSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """What is proven of what stands in Fulfil, and by when."""
+
+    time_zone: str = ""
+    """The time zone of finance's company, whose business days are stated. Empty: that of [payments], else UTC."""
+    state_after_s: Annotated[float, Meta(ge=0, le=86_400)] = 7_200.0
+    """How long after its end a business day is stated: what polls and manifests bring of it is to be here by then."""
+    closing: dict[str, ClosingSettings] = {}
+    """Which evidence closes what was paid by each gateway, by Fulfil's codes. Empty: orders are not settled."""
+    every_s: Annotated[float, Meta(ge=60, le=86_400)] = 3_600.0
+    """How often it is looked which sales have changed in Fulfil, and sales are read back: up to six calls for 500."""
+    overlap_s: Annotated[float, Meta(ge=0, le=86_400)] = 600.0
+    """How far before the last look each one reads again, because late commits carry earlier times."""
+
+    def __post_init__(self) -> None:
+        """Refuse a time zone that there is not."""
+        try:
+            ZoneInfo(self.time_zone or "UTC")
+        except (ZoneInfoNotFoundError, ValueError):
+            raise RuleBroken({("time_zone",): f"there is no time zone {self.time_zone!r}"}) from None

@@ -1,0 +1,67 @@
+"""What people may ask about orders that are not settled, and about what finance has accepted. Reads only."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+
+import msgspec
+
+from flows.reading import Reading
+from runtime.clock import Instant, to_datetime
+
+
+class UnsettledRow(msgspec.Struct, frozen=True, kw_only=True):
+    """An order with a sale that is not settled. `cause` is what it waits for first, in a word; `waits` all of it."""
+
+    key: str
+    reference: str
+    amount: Decimal
+    currency: str
+    placed_at: datetime | None
+    sale: int
+    cause: str
+    waits: tuple[str, ...]
+
+
+class AcceptedRow(msgspec.Struct, frozen=True, kw_only=True):
+    """A difference between an order and its sale that a person has accepted, with what was expected and found."""
+
+    order: str
+    cause: str
+    at: datetime
+    by: str
+    reason: str
+    amount: Decimal
+    currency: str
+    expected: str
+    found: str
+
+
+async def unsettled(read: Reading, *, sales_channel: str = "", cause: str = "", limit: int = 50) -> list[UnsettledRow]:
+    """The orders that are not settled, those that were placed first first."""
+    found = []
+    for key, reference, amount, currency, placed, sale, first, waits in await read.query(
+        "orders_unsettled", sales_channel, cause, limit
+    ):
+        found.append(
+            UnsettledRow(
+                key=key, reference=reference, amount=Decimal(amount), currency=currency,
+                placed_at=None if placed is None else to_datetime(Instant(placed)), sale=sale, cause=first,
+                waits=msgspec.json.decode(waits, type=tuple[str, ...]),
+            )
+        )  # fmt: skip
+    return found
+
+
+async def accepted(read: Reading, *, limit: int = 50) -> list[AcceptedRow]:
+    """What people have accepted, the latest first."""
+    return [
+        AcceptedRow(
+            order=key, cause=cause, at=to_datetime(Instant(at)), by=by, reason=reason, amount=Decimal(amount),
+            currency=currency, expected=expected, found=found,
+        )
+        for key, cause, at, by, reason, amount, currency, expected, found in await read.query(
+            "differences_accepted", limit
+        )
+    ]  # fmt: skip

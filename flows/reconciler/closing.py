@@ -1,0 +1,159 @@
+"""The actor that settles orders: each one is looked at until it waits for nothing, and then its story ends.
+
+In: `CloseOrders` (at start, then by timer). Out: what each order waits for; `OrderClosed` to the `sale_checks` of an
+order that waits for nothing, whose trace it ends. Key: `orders/closing`. No effects: it looks at what payouts,
+shipments, reads of sales and cases have left on disk. A crash looks at the same orders again; that one is settled, and
+the message that says so, are durable together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any, Final
+
+import msgspec
+from msgspec.structs import replace
+
+from flows.events import OrdersClosed
+from flows.model.closing import ClosingSettings, Moved
+from flows.reconciler.comparing import Snapshot
+from flows.reconciler.sale_checks import NAME as SALE_CHECKS
+from flows.reconciler.sale_checks import OrderClosed
+from flows.reconciler.settling import Line, Standing, Wait, settled
+from runtime.actor import Item
+from runtime.clock import to_instant
+from runtime.decision import Decision, Emit, Message, Timer, Write
+from runtime.journal.journal import Journal
+from runtime.key import partition_of
+
+NAME = "closing"
+KEY = "orders/closing"
+_ORDERS_PER_STEP_MAX: Final = 200
+_TIES_WITHIN: Final = timedelta(hours=1)
+"""How long it may take until the lines of a payout have found their orders."""
+
+
+class ClosePolicy(msgspec.Struct, frozen=True, kw_only=True):
+    """By which evidence, and how often an order is looked at that waits. `watched`: whose shipments are watched."""
+
+    closing: Mapping[str, ClosingSettings] = {}
+    watched: frozenset[str] = frozenset()
+    every: timedelta = timedelta(minutes=10)
+    again_after: timedelta = timedelta(hours=6)
+
+
+class CloseOrders(Message, frozen=True):
+    """Look at the orders that are due."""
+
+
+class _Looked(Message, frozen=True, kw_only=True):
+    """What each order waits for, and its evidence. `more`: others are due."""
+
+    orders: tuple[tuple[str, tuple[Wait, ...], tuple[str, ...]], ...]
+    more: bool
+
+
+class ClosingState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What the last look came to, by sales channel."""
+
+    closed: dict[str, int] = {}
+    looks: int = 0
+    looked_at: datetime | None = None
+    """When the last look was over."""
+
+
+def decide(state: ClosingState, message: Any, now: datetime, policy: ClosePolicy) -> Decision:
+    """Keep what they wait for, and end the stories of those that wait for nothing. Pure."""
+    if not isinstance(message, _Looked):
+        raise TypeError(f"the closing of orders has no use for a {type(message).__name__}")
+    later, at = to_instant(now + policy.again_after), to_instant(now)
+    writes, emits, closed = [], [], dict[str, int]()
+    for key, waits, evidence in message.orders:
+        told = msgspec.json.encode([each.sentence for each in waits]).decode()
+        by = msgspec.json.encode(evidence).decode()
+        if waits:
+            writes.append(Write("note_closing", (later, told, waits[0].cause, None, by, key)))
+            continue
+        writes.append(Write("note_closing", (None, told, "", at, by, key)))
+        writes.append(Write("end_sale_watch", (key,)))
+        emits.append(Emit(channel=SALE_CHECKS, key=key, message=OrderClosed(evidence=evidence)))
+        closed[partition_of(key)] = closed.get(partition_of(key), 0) + 1
+    state = replace(state, closed=closed, looks=state.looks + 1)
+    if message.more:
+        emits.append(Emit(channel=NAME, message=CloseOrders(), key=KEY))
+        return Decision(state=state, writes=tuple(writes), emits=tuple(emits))
+    since = (state.looked_at or now) - _TIES_WITHIN  # a line finds its order some time after its payout was told
+    writes.append(Write("nudge_paid_out", (at, to_instant(since))))
+    state = replace(state, looked_at=now)
+    again = Timer(name="look", due=now + policy.every, message=CloseOrders())
+    return Decision(state=state, writes=tuple(writes), emits=tuple(emits), timers=(again,))
+
+
+class Closing:
+    """The actor. See the module."""
+
+    name = NAME
+    message_type = CloseOrders
+    state_type = ClosingState
+
+    def __init__(self, policy: ClosePolicy, journal: Journal, emit: Callable[[Any], None]) -> None:
+        self._policy, self._journal, self._emit = policy, journal, emit
+
+    def begin(self, key: str) -> ClosingState:  # noqa: ARG002 - there is one
+        """Nothing was looked at."""
+        return ClosingState()
+
+    async def ready(self) -> None:
+        """It can always decide."""
+
+    async def resolve(self, items: Sequence[Item]) -> Sequence[Message | Exception]:
+        """What is known of the orders that are due."""
+        return [await self._looked() for _ in items]
+
+    async def _looked(self) -> Message:
+        rows = await self._journal.query("closings_due", self._journal.clock.now(), _ORDERS_PER_STEP_MAX)
+        lines: dict[str, list[Line]] = {}
+        for row in await self._journal.query_list("lines_closing", [row[0] for row in rows]):
+            lines.setdefault(row[0], []).append(_line(row))
+        found = []
+        for row in rows:
+            standing = _standing(row, tuple(lines.get(row[0], ())), row[1] in self._policy.watched)
+            found.append((row[0], *settled(standing, self._policy.closing)))
+        return _Looked(orders=tuple(found), more=len(rows) == _ORDERS_PER_STEP_MAX)
+
+    def decide(self, state: ClosingState, message: Any, now: datetime) -> Decision:
+        """See `decide` above."""
+        return decide(state, message, now, self._policy)
+
+    def project(self, key: str, before: ClosingState, after: ClosingState, now: datetime) -> Sequence[Write]:  # noqa: ARG002
+        """What orders wait for is written as it is decided on."""
+        return ()
+
+    def announce(self, key: str, before: ClosingState, after: ClosingState) -> None:  # noqa: ARG002 - there is one
+        """Count what was settled."""
+        if after.looks != before.looks:
+            for sales_channel, orders in after.closed.items():
+                self._emit(OrdersClosed(sales_channel=sales_channel, orders=orders))
+
+
+def _standing(row: Sequence[Any], lines: tuple[Line, ...], is_watched: bool) -> Standing:
+    _, _, currency, due, tenders, status, shipping, seen, kinds, untold, payments_open = row
+    read = msgspec.json.decode(seen, type=Snapshot) if seen else None
+    return Standing(
+        currency=currency, due=Decimal(due), tenders=msgspec.json.decode(tenders, type=tuple[Moved, ...]),
+        is_cancelled=status == "cancelled", is_watched=is_watched, shipping=shipping, untold=bool(untold),
+        cases=tuple(sorted(kinds.split(","))) if kinds else (), payments_open=bool(payments_open),
+        state=None if read is None else read.state or "", invoices_paid=None if read is None else read.invoices_paid,
+        lines=lines,
+    )  # fmt: skip
+
+
+def _line(row: Sequence[Any]) -> Line:
+    _, kind, currency, amount, payment, alias, refund, received, bank, payout = row
+    ids = frozenset(each for each in (payment, alias, refund) if each)
+    return Line(
+        kind=kind, currency=currency, amount=Decimal(amount), ids=ids, received=bool(received), bank=bool(bank),
+        payout=payout,
+    )  # fmt: skip

@@ -1,0 +1,172 @@
+"""What an order waits for until it is settled: shipped, told, free of cases, collected, with its evidence. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import Final
+
+import msgspec
+
+from flows.model.closing import ClosingSettings, Moved
+from flows.model.money import ZERO, exactly
+
+_UNDECLARED: Final = ClosingSettings(evidence="payout_line")
+"""Of money of which nobody says by which gateway it moved, in an order that has no other."""
+_BY_LINES: Final = ("payout_line", "bank_receipt", "settlement")
+
+
+class Line(msgspec.Struct, frozen=True, kw_only=True):
+    """A line of a payout that is of the order. `received`: the payout has arrived; `bank`: the bank says so, too."""
+
+    kind: str
+    currency: str
+    amount: Decimal
+    ids: frozenset[str]
+    """How the provider names its charge or refund."""
+    received: bool
+    bank: bool
+    payout: str
+
+
+class Standing(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything that is known of an order with a sale."""
+
+    currency: str
+    due: Decimal
+    tenders: tuple[Moved, ...]
+    is_cancelled: bool
+    is_watched: bool
+    """Its shipments are watched, so that `shipping` says what has left."""
+    shipping: str
+    untold: bool
+    cases: tuple[str, ...]
+    payments_open: bool
+    state: str | None
+    """The sale's, as it was read last; None: it never was."""
+    invoices_paid: bool | None
+    lines: tuple[Line, ...]
+
+
+class Wait(msgspec.Struct, frozen=True):
+    """Something that an order waits for: a word to count it by, and in words that complete "it waits"."""
+
+    cause: str
+    sentence: str
+
+
+@exactly
+def settled(order: Standing, closing: Mapping[str, ClosingSettings]) -> tuple[tuple[Wait, ...], tuple[str, ...]]:
+    """What the order waits for, and what evidence there is. It is settled when it waits for nothing."""
+    waits = [*_goods(order), *_people(order)]
+    evidence: list[str] = []
+    for code, moved in _by_gateway(order.tenders).items():
+        rule = closing.get(code, _UNDECLARED)
+        wait, told = _money(order, code, moved, rule)
+        if wait is not None:
+            waits.append(wait)
+        if told:
+            evidence.append(told)
+    if order.due > ZERO and not order.is_cancelled:
+        if order.invoices_paid:
+            evidence.append(f"{order.due} {order.currency} by invoices that are paid in Fulfil")
+        else:
+            waits.append(Wait("payment", f"for {order.due} {order.currency} that are not captured"))
+    return tuple(waits), tuple(evidence)
+
+
+def _goods(order: Standing) -> list[Wait]:
+    if order.state is None:
+        return [Wait("proof", "for its sale to be read back")]
+    if order.is_cancelled:
+        return []
+    if order.state != "done" and not (order.is_watched and order.shipping in ("shipped", "told")):
+        return [Wait("shipping", "for its goods to leave" if order.is_watched else "for its sale to be done in Fulfil")]
+    return [Wait("telling", "for the sales channel to know what has left")] if order.untold else []
+
+
+def _people(order: Standing) -> list[Wait]:
+    waits = []
+    if order.cases:
+        waits.append(Wait("cases", f"for its open cases to end ({', '.join(order.cases)})"))
+    if order.payments_open:
+        waits.append(Wait("recording", "for its payments to be recorded in Fulfil"))
+    if any(each.way == "dispute" for each in order.tenders) and not any(
+        line.kind in ("dispute", "dispute_reversal") for line in order.lines
+    ):
+        waits.append(Wait("dispute", "for the payout that has its dispute"))
+    return waits
+
+
+def _by_gateway(tenders: Sequence[Moved]) -> dict[str, list[Moved]]:
+    """Money of no named gateway belongs to the one that the order has, if it has one."""
+    named = [each.gateway for each in tenders if each.gateway and each.way == "charge"]
+    found: dict[str, list[Moved]] = {}
+    for each in tenders:
+        if each.way != "dispute":
+            found.setdefault(each.gateway or (named[0] if len(set(named)) == 1 else ""), []).append(each)
+    return found
+
+
+def _money(order: Standing, code: str, moved: Sequence[Moved], rule: ClosingSettings) -> tuple[Wait | None, str]:
+    name = code or "a gateway that nobody names"
+    match rule.evidence:
+        case "none":
+            return None, ""
+        case "excluded":
+            return None, f"{name}: excluded by the rule {rule.rule!r}"
+        case "receivable":
+            if order.invoices_paid:
+                return None, f"{name}: its invoices are paid in Fulfil"
+            return Wait("receivable", f"for its invoices to be paid in Fulfil ({name})"), ""
+        case "settlement":
+            return _settlement(order, name, moved)
+        case _:
+            return _payout(order, name, moved, bank=rule.evidence == "bank_receipt")
+
+
+def _settlement(order: Standing, name: str, moved: Sequence[Moved]) -> tuple[Wait | None, str]:
+    """Marketplaces name no transactions: that they tell of the sale, and of a refund where there is one, has to do."""
+    wanted = {"charge": "sale", "refund": "refund"}
+    kinds = {line.kind for line in order.lines if line.received}
+    missing = sorted({wanted[each.way] for each in moved} - kinds)
+    if missing:
+        return Wait("settlement", f"for a settlement that has its {' and '.join(missing)} ({name})"), ""
+    return None, f"{name}: settlement {_payouts(order.lines)}"
+
+
+def _payout(order: Standing, name: str, moved: Sequence[Moved], *, bank: bool) -> tuple[Wait | None, str]:
+    """Each charge and refund has its line, by the provider's id, or all of them come to the same sum."""
+    lines = [line for line in order.lines if line.received and line.kind in ("sale", "refund")]
+    arrived = [line for line in lines if line.bank or not bank]
+    lacking = [each for each in moved if not any(_is_of(line, each) for line in arrived)]
+    if _is_same_sum(arrived, moved):
+        return None, f"{name}: payout {_payouts(arrived)}"
+    if not lacking:
+        strange = [line for line in arrived if not any(_is_of(line, each) for each in moved)]
+        if strange:
+            told = ", ".join(f"{line.kind} of {line.amount} {line.currency} in {line.payout}" for line in strange[:3])
+            return Wait("unexpected", f"for the sales channel to tell of the {told} ({name})"), ""
+        return None, f"{name}: payout {_payouts(arrived)}"
+    what = ", ".join(f"{each.way} of {each.amount} {each.currency}" for each in lacking[:3])
+    if bank and not [each for each in moved if not any(_is_of(line, each) for line in lines)]:
+        return Wait("bank", f"for the bank's line of payout {_payouts(lines)} ({name})"), ""
+    return Wait("payout", f"for a payout that has its {what} ({name})"), ""
+
+
+def _is_of(line: Line, moved: Moved) -> bool:
+    wanted = "sale" if moved.way == "charge" else "refund"
+    return bool(moved.id) and line.kind == wanted and moved.id in line.ids
+
+
+def _is_same_sum(lines: Sequence[Line], moved: Sequence[Moved]) -> bool:
+    """Where ids do not meet: what payouts have of the order is what moved, in one currency."""
+    currencies = {each.currency for each in lines} | {each.currency for each in moved}
+    if not lines or len(currencies) != 1:
+        return False
+    wanted = sum((each.amount if each.way == "charge" else -each.amount for each in moved), ZERO)
+    return sum((each.amount for each in lines), ZERO) == wanted
+
+
+def _payouts(lines: Sequence[Line]) -> str:
+    return ", ".join(sorted({line.payout for line in lines if line.received}))

@@ -1,0 +1,196 @@
+"""Sales read back in virtual time: whenever the process dies, each difference is one case, and none is left out."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import anyio
+import msgspec
+import pytest
+
+from connectors.fulfil.changes import Changes, Page
+from connectors.fulfil.models import Find
+from connectors.fulfil.read_back import ReadBackSale
+from flows.reconciler import RECONCILER, RECONCILER_KEY, Reconcile, ReconcilePolicy, Reconciler, SaleChecks
+from runtime.actor import Actor
+from runtime.breaker import Breaker
+from runtime.budget import Budget
+from runtime.engine import Outside
+from runtime.errors import Failure, Refused
+from runtime.journal.journal import Journal
+from runtime.lane import LaneConfig
+from runtime.retry import RetryPolicy
+from tests.actors.proving import ProofWorld, process
+from tests.actors.world import story
+
+POLICY = ReconcilePolicy(reads=frozenset({"sales"}))
+
+
+class Erp:
+    """A twin of Fulfil that only tells of sales. `weather` may raise before a call."""
+
+    name = "fulfil"
+
+    def __init__(self) -> None:
+        self.sales: dict[int, ReadBackSale] = {}
+        self.calls: Counter[str] = Counter()
+        self.weather: Callable[[], Failure | None] = lambda: None
+        self.page_max = 500
+
+    def has(self, id_: int, total: str, changed: datetime | None = None) -> None:
+        self.sales[id_] = ReadBackSale(
+            id=id_, number=f"SO{id_}", state="processing", currency_code="USD", total_amount=Decimal(total),
+            write_date=changed,
+        )  # fmt: skip
+
+    async def perform(self, kind: str, body: bytes) -> Any:
+        self.calls[kind] += 1
+        await anyio.sleep(0.1)
+        failure = self.weather()
+        if failure is not None:
+            raise failure
+        rows: Sequence[ReadBackSale]
+        if kind == "changed_read_back_sales":
+            asked = msgspec.json.decode(body, type=Changes)
+            since = asked.since
+            rows = [each for each in self.sales.values() if each.write_date and since and each.write_date >= since]
+            after = asked.after_id
+        else:
+            found = msgspec.json.decode(body, type=Find)
+            rows = [self.sales[int(id_)] for id_ in found.values if int(id_) in self.sales]
+            after = found.after_id
+        rows = sorted((each for each in rows if each.id > after), key=lambda each: each.id)
+        page = tuple(rows[: self.page_max])
+        last = max((each.id for each in page), default=after)
+        return Page(rows=page, last_id=last, complete=len(rows) <= self.page_max)
+
+    async def look(self, kind: str, body: bytes) -> None:
+        raise AssertionError("a read is repeated")
+
+
+def actors(journal: Journal, emit: Callable[[Any], None]) -> Sequence[Actor]:
+    return [Reconciler(POLICY, journal, emit), SaleChecks(emit)]
+
+
+def outside(erp: Erp, world_clock: Any) -> Outside:
+    lane = LaneConfig(workers_per_share={"orders": 1, "rest": 1}, retry=RetryPolicy(attempts_max=2), settle_s=0.0)
+    shares = {"orders": 70, "rest": 5}
+    budget = Budget(world_clock, shares, limit_per_s=None, concurrency_max=4, burst=4)
+    return Outside(api=erp, lane=lane, budget=budget, breaker=Breaker())
+
+
+async def expected(world: ProofWorld, number: int, amount: str = "100.00") -> None:
+    """An order with its sale, of some hours ago, that is to be read back."""
+    at = world.clock.now() - 4 * 3_600 * 1_000_000
+    key = f"web/{number}"
+    await world.write("put_expected_sale", key, number, "imported", amount, "USD", None, None, 0, at)
+    await world.write("put_sale_due", number, at)
+
+
+async def look(world: ProofWorld) -> None:
+    await world.engine.post(RECONCILER, RECONCILER_KEY, Reconcile())
+
+
+async def differing(world: ProofWorld) -> list[tuple[str, str | None]]:
+    return [(subject, amount) for _, subject, _, amount in await world.cases()]
+
+
+@pytest.mark.parametrize("dies_after_s", [0.05, 0.15, 0.25, 0.35, 0.45])
+def test_whenever_the_process_dies_each_difference_becomes_one_case(tmp_path: Path, dies_after_s: float) -> None:
+    """In the sweep, between its pages, in the batch, before what came of it: the books are the same in the end."""
+
+    async def main() -> None:
+        erp = Erp()
+        erp.page_max = 2
+        async with process(tmp_path / "s.db", actors, lambda clock: [outside(erp, clock)]) as world:
+            for number in range(1, 6):
+                erp.has(number, "90.00" if number in (2, 5) else "100.00", world.now)
+                await expected(world, number)
+            await look(world)
+            await anyio.sleep(dies_after_s)
+        async with process(tmp_path / "s.db", actors, lambda clock: [outside(erp, clock)]) as world:
+            await look(world)
+            await world.until_idle()
+            assert await differing(world) == [("web/2", "10.00"), ("web/5", "10.00")]
+            assert await world.sql("SELECT sale FROM sale_due") == []
+            assert await world.sql("SELECT count(*), sum(differs) FROM sale_seen") == [(5, 2)]
+            facts = await world.sql("SELECT subject, kind FROM fact WHERE kind = 'sale_differs' ORDER BY subject")
+            assert facts == [("web/2", "sale_differs"), ("web/5", "sale_differs")]
+
+    story(main)
+
+
+def test_a_sale_that_changes_here_while_it_is_read_is_put_off_and_a_new_one_that_is_not_there_yet_is_not_gone(
+    tmp_path: Path,
+) -> None:
+    """What was read before the change says nothing; the next look compares both as they are then."""
+
+    async def main() -> None:
+        erp = Erp()
+        async with process(tmp_path / "s.db", actors, lambda clock: [outside(erp, clock)]) as world:
+            erp.has(1, "100.00", world.now)
+            await expected(world, 1)
+            now = world.clock.now()
+            await world.write("put_expected_sale", "web/2", 2, "imported", "5.00", "USD", None, None, 0, now)
+            await world.write("put_sale_due", 2, now)
+            await look(world)
+            await anyio.sleep(0.15)  # the batch is being read
+            later = world.clock.now()
+            await world.write("put_expected_sale", "web/1", 1, "imported", "70.00", "USD", None, None, 0, later)
+            await world.until_idle()
+            assert await differing(world) == []
+            assert await world.sql("SELECT sale FROM sale_due ORDER BY 1") == [(1,), (2,)]
+            erp.has(1, "70.00", world.now)
+            await anyio.sleep(3_700)
+            await world.until_idle()
+            assert await differing(world) == [("web/2", "5.00")], "an hour later it is gone"
+
+    story(main)
+
+
+def test_what_fulfil_refuses_is_a_case_and_tried_again(tmp_path: Path) -> None:
+    """After a quarter of an hour; the sweep begins anew from its watermark."""
+
+    async def main() -> None:
+        erp = Erp()
+        async with process(tmp_path / "s.db", actors, lambda clock: [outside(erp, clock)]) as world:
+            erp.has(1, "90.00", world.now)
+            await expected(world, 1)
+            erp.weather = lambda: Refused("no rights to read sale.sale", code="403")
+            await look(world)
+            await anyio.sleep(10)
+            assert [kind for kind, *_ in await world.cases()] == ["proof.refused"]
+            erp.weather = lambda: None
+            await anyio.sleep(960)
+            await world.until_idle()
+            assert await world.cases() == [("sale.differs", "web/1", "total", "10.00")]
+
+    story(main)
+
+
+def test_six_hundred_sales_cost_a_handful_of_calls(tmp_path: Path) -> None:
+    """Two batches and a sweep; nothing is said of those that agree, and no message goes to their orders."""
+
+    async def main() -> None:
+        erp = Erp()
+        async with process(tmp_path / "s.db", actors, lambda clock: [outside(erp, clock)]) as world:
+            at = world.clock.now() - 4 * 3_600 * 1_000_000
+            rows = []
+            for number in range(1, 601):
+                erp.has(number, "100.00")
+                row = (f"web/{number}", number, "imported", "100.00", "USD", None, None, 0, at)
+                rows += [("put_expected_sale", row), ("put_sale_due", (number, at))]
+            await world.journal.write(rows)
+            await look(world)
+            await world.until_idle()
+            assert sum(erp.calls.values()) <= 4
+            assert await world.sql("SELECT count(*) FROM sale_seen WHERE differs = 0") == [(600,)]
+            assert await world.sql("SELECT count(*) FROM state WHERE actor = 'sale_checks'") == [(0,)]
+            assert timedelta() < POLICY.every
+
+    story(main)

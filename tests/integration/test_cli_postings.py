@@ -1,0 +1,110 @@
+"""The commands about postings, of a store that a process has left."""
+
+from __future__ import annotations
+
+import csv
+import io
+from pathlib import Path
+
+import pytest
+from msgspec.structs import replace
+
+from tests.actors.payout_world import pages
+from tests.actors.posting_world import LedgerBooks, posting
+from tests.actors.world import story
+from tests.integration.terminal import Type, typed
+from tests.unit import payout_files as files
+
+_CONFIG = """\
+[store]
+path = "{store}"
+[postings]
+mode = "{mode}"
+currency = "USD"
+[[postings.rows]]
+event = "fee"
+debit = "6100"
+credit = "1200"
+journal = "GEN"
+dated = "event"
+[[postings.rows]]
+event = "payout"
+debit = "1000"
+credit = "1200"
+journal = "GEN"
+"""
+OF = {"processed_at": "2025-12-19T19:52:08-05:00"}
+
+
+@pytest.fixture
+def seamline(capsys: pytest.CaptureFixture[str]) -> Type:
+    """Type a command: `seamline("postings", "list")`."""
+    return typed(capsys)
+
+
+def left(tmp_path: Path, mode: str) -> str:
+    """The configuration of a store with a payout that was paid, one that is on its way, and half of a third."""
+    sold = files.shopify_line(1, "charge", "100.00", "3.20", "96.80", **OF)
+    paid = {**files.SHOPIFY_PAYOUT, "amount": "96.80", "date": "2025-12-22"}
+    other = files.shopify_line(2, "charge", "50.00", "1.00", "49.00", payout_id=78, **OF)
+    half = files.shopify_line(3, "charge", "9.00", "0.00", "9.00", payout_id=79, **OF)
+    going = {**paid, "id": 78, "amount": "49.00", "status": "in_transit"}
+
+    async def main() -> None:
+        async with posting(tmp_path / "s.db", LedgerBooks(), mode=mode) as world:  # type: ignore[arg-type]
+            await world.bring(*pages(files.shopify([sold], paid)), *pages(files.shopify([other], going)))
+            await world.runs()
+            (page,) = pages(files.shopify([half], {**paid, "id": 79}))
+            await world.bring(replace(page, pages=2))
+
+    story(main)
+    config = tmp_path / "seamline.toml"
+    config.write_text(_CONFIG.format(store=tmp_path / "s.db", mode=mode))
+    return str(config)
+
+
+def test_a_preview_prints_every_journal_and_why_what_is_left_is_not_posted(seamline: Type, tmp_path: Path) -> None:
+    """Before anything is written: accounts, days, amounts; and a table that a spreadsheet opens and never obeys."""
+    config = left(tmp_path, "preview")
+    found = seamline("postings", "preview", "--config", config, "--json").data
+    assert (found["mode"], found["periods_known"], found["more"]) == ("preview", True, False)
+    lines = [(row["booked_on"], row["account"], row["debit"], row["credit"]) for row in found["lines"]]
+    assert lines == [
+        ("2025-12-20", "6100", "4.20", "0"), ("2025-12-20", "1200", "0", "4.20"),
+        ("2025-12-22", "1000", "96.80", "0"), ("2025-12-22", "1200", "0", "96.80"),
+    ]  # fmt: skip
+    why = {(row["event"], row["payout"]): (row["amount"], row["why"]) for row in found["not_posted"]}
+    assert why["payout", "78"] == ("49.00", "its payout is in transit, expected on 2025-12-22: not received")
+    assert why["", "79"] == ("9.00", "its import is not whole yet: import the file again, if it stays so")
+    assert why["receipt", ""] == ("150.00", "Fulfil posts it")
+    assert "nothing of this is posted" in seamline("postings", "preview", "--config", config).out
+    table = seamline("postings", "preview", "--config", config, "--csv", "-").out
+    rows = list(csv.DictReader(io.StringIO(table)))
+    assert [row["debit"] for row in rows if row["account"] == "1000"] == ["96.80"]
+    assert {row["why not"] for row in rows if row["will be posted"] == "no"} == {text for _, text in why.values()}
+    other = seamline("postings", "preview", "--config", config, "--from", "2025-12-21", "--json").data
+    assert {row["booked_on"] for row in other["lines"]} == {"2025-12-22"}
+    assert seamline("postings", "preview", "--config", config, "--from", "yesterday").status == 1
+
+
+def test_a_batch_has_a_statement_that_prints_the_same_twice(seamline: Type, tmp_path: Path) -> None:
+    """By its reference, its digest, or the id of its move."""
+    config = left(tmp_path, "live")
+    rows = seamline("postings", "list", "--config", config, "--json").data
+    assert [(row["booked_on"], row["status"], row["total"]) for row in rows] == [
+        ("2025-12-22", "posted", "96.80"), ("2025-12-20", "posted", "4.20"),
+    ]  # fmt: skip
+    (batch, _) = rows
+    assert batch["reference"].endswith(batch["digest"][:12])
+    for name in (batch["reference"], batch["digest"][:8], str(batch["move"])):
+        shown = seamline("postings", "show", name, "--config", config, "--json").data
+        assert shown["batch"] == batch
+        assert [(each["payout"], each["event"], each["amount"]) for each in shown["postings"]] == [
+            ("77", "payout", "96.80"),
+        ]  # fmt: skip
+    texts = [seamline("postings", "show", batch["digest"][:8], "--config", config).out for _ in range(2)]
+    assert texts[0] == texts[1]
+    assert "payout of shopify_payments: payout 77" in texts[0]
+    assert seamline("postings", "show", "nothing", "--config", config).status == 1
+    assert "6100" in seamline("postings", "show", rows[1]["reference"], "--config", config, "--csv", "-").out
+    assert seamline("postings", "preview", "--config", config, "--json").data["lines"] == []

@@ -1,0 +1,223 @@
+"""Sales read back, in the real process beside the real sandbox: edits of ours are no difference, edits by hand are."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import anyio
+import pytest
+
+from flows.explain import explain
+from flows.payout_files import PayoutFile, examine, pages_of
+from flows.payout_importer import NAME as PAYOUT_IMPORTER
+from flows.payout_importer import PageReceived, payout_key
+from flows.payouts import PAYOUT_FORMATS, Source
+from flows.reading import reading
+from flows.reconciler import CLOSING, CLOSING_KEY, RECONCILER, RECONCILER_KEY, CloseOrders, Reconcile
+from runtime.clock import to_datetime
+from tests.integration.test_after_the_sale import SHOP, UPSERT, Shop, body, shop
+from tests.unit import payout_files as files
+
+pytestmark = pytest.mark.anyio
+
+PROVES = SHOP + "[reconciliation]\nevery_s = 86400.0\n"
+SETTLES = PROVES + "".join(
+    f'[reconciliation.closing.{code}]\nevidence = "payout_line"\n'
+    for code in ("card", "shopify_payments", "bogus", "none")
+)
+_LEFT = """SELECT 1 FROM message
+WHERE channel IN ('order_importer', 'reconciler', 'sale_checks', 'closing', 'payout_importer')
+UNION SELECT 1 FROM intent"""
+KNOWS = {**UPSERT, "payments": "readable", "invoices": "readable"}
+
+
+class Proven(Shop):
+    """The shop, whose sales are read back on demand."""
+
+    async def looks(self) -> None:
+        """One look, to its end, when none is under way any more."""
+        await self.idle()
+        await self.at.app.engine.post(RECONCILER, RECONCILER_KEY, Reconcile())
+        await self.idle()
+
+    async def closes(self) -> None:
+        """One look at what orders wait for."""
+        await self.at.app.engine.post(CLOSING, CLOSING_KEY, CloseOrders())
+        await self.idle()
+
+    async def paid_out(self, order: int, amount: str) -> None:
+        """A payout of one line, that has arrived."""
+        of = {"source_order_id": order, "source_order_transaction_id": f"pay-{order}"}
+        line = files.shopify_line(1, "charge", amount, "0.00", amount, **of)
+        source = files.shopify([line], {**files.SHOPIFY_PAYOUT, "amount": amount})
+        file = PayoutFile(source=Source(content=source), format=PAYOUT_FORMATS["shopify"], digest="")
+        for page in pages_of(file, examine(file), sales_channel="shop", run="one", bank=None):
+            key = payout_key(page.sales_channel, page.provider, page.header.id)
+            await self.at.app.engine.post(PAYOUT_IMPORTER, key, PageReceived(page=page))
+        await self.idle()
+
+    async def idle(self) -> None:
+        """Until nobody has anything left to decide."""
+        with anyio.fail_after(20):
+            while await self.at.app.journal.reading.run(lambda store: store.execute(_LEFT).fetchall()):
+                await anyio.sleep(0.01)
+
+    async def differing(self) -> list[tuple[str, str]]:
+        """Open differences: cause and sentence."""
+        rows = await self.at.app.journal.query("cases_open", "", "sale.differs", 0, 100, None)
+        return sorted((row[3], row[4]) for row in rows)
+
+
+@contextlib.asynccontextmanager
+async def proven(directory: Path, settings: str = PROVES) -> AsyncIterator[Proven]:
+    async with shop(directory, KNOWS, settings) as at:
+        yield Proven(at.at)
+
+
+async def test_what_we_have_done_ourselves_is_no_difference(tmp_path: Path) -> None:
+    """An import, an edit, a shipment with its invoice, and a cancel: each read back, and nothing is said."""
+    async with proven(tmp_path) as at:
+        await at.sends(body(1, ("MUG", "3", "10.00"), ("LAMP", "1", "20.00")))
+        await at.sends(body(2, ("MUG", "1", "10.00")))
+        await at.looks()
+        await at.sends(body(1, ("MUG", "2", "10.00"), ("LAMP", "1", "15.00"), minute=1))
+        await at.sends(body(2, ("MUG", "1", "10.00"), minute=1, cancelled_at="2026-11-20T14:01:00Z"))
+        await at.looks()
+        await at.plays("ship", order="1")
+        await at.looks()
+        assert await at.differing() == []
+        rows = await at.at.app.journal.reading.run(
+            lambda store: store.execute("SELECT key, differs FROM sale_seen ORDER BY key").fetchall()
+        )
+        assert rows == [("shop/1", 0), ("shop/2", 0)]
+        story = await story_of(tmp_path, at, "shop/1")
+        assert "somebody changed" not in story
+
+
+async def test_an_edit_by_hand_is_named_ends_by_itself_and_can_be_accepted(tmp_path: Path) -> None:
+    """Which field, from what to what and by whom; back again ends the case; with a reason it is accepted, once."""
+    async with proven(tmp_path) as at:
+        await at.sends(body(1, ("MUG", "3", "10.00")))
+        await at.looks()
+        await at.plays("change_line", order="1", sku="MUG", quantity=2)
+        await at.looks()
+        (tax, total) = await at.differing()
+        assert (tax[0], total[0]) == ("tax", "total")
+        assert "has a total of 24.00 USD in Fulfil; by the order it is 36.00; its total was changed from 36" in total[1]
+        assert "by user" in total[1]
+        await at.plays("change_line", order="1", sku="MUG", quantity=3)
+        await at.looks()
+        assert await at.differing() == []
+        await at.plays("change_line", order="1", sku="MUG", quantity=1)
+        await at.looks()
+        assert len(await at.differing()) == 2
+        status, said = await at.at.control("release", key="shop/1", by="Ann")
+        assert status != 200
+        assert "say why that is accepted" in said["error"]["message"]
+        status, said = await at.at.control("release", key="shop/1", by="Ann", reason="agreed with the customer")
+        assert (status, said["message"]) == (200, "the differences of shop/1 are accepted as they are")
+        await at.looks()
+        assert await at.differing() == []
+        accepted = await at.at.app.journal.query("differences_accepted", 10)
+        assert [(row[1], row[3], row[4], row[5]) for row in accepted] == [
+            ("tax", "Ann", "agreed with the customer", "4.00"), ("total", "Ann", "agreed with the customer", "24.00"),
+        ]  # fmt: skip
+        told = await story_of(tmp_path, at, "shop/1")
+        assert "somebody changed its total in Fulfil, from 36.00 to 24.00" in told
+        assert "a person accepted that its sale differs (total, 24.00 USD)" in told
+        await at.plays("change_line", order="1", sku="MUG", quantity=2)
+        await at.looks()
+        assert [cause for cause, _ in await at.differing()] == ["tax", "total"], "another figure is another difference"
+
+
+async def test_a_sale_that_a_person_has_changed_for_an_edit_is_what_the_new_version_says(tmp_path: Path) -> None:
+    """The tenant takes no edits: until the case is released nothing is said of it, and then it is the new one."""
+    async with shop(tmp_path, {"payments": "readable", "invoices": "readable"}, PROVES) as plain:
+        at = Proven(plain.at)
+        await at.sends(body(1, ("MUG", "3", "10.00")))
+        await at.sends(body(1, ("MUG", "2", "10.00"), minute=1))
+        await at.plays("change_line", order="1", sku="MUG", quantity=2)
+        await at.looks()
+        assert await at.kinds() == ["order.edited"]
+        status, said = await at.at.control("release", key="shop/1", by="Ann")
+        assert status == 200, said
+        await at.looks()
+        assert await at.kinds() == []
+        await at.plays("change_line", order="1", sku="MUG", quantity=3)
+        await at.looks()
+        assert [cause for cause, _ in await at.differing()] == ["tax", "total"]
+
+
+async def test_money_that_somebody_gave_back_and_a_cancel_in_fulfil_are_differences(tmp_path: Path) -> None:
+    """A refund that the sales channel knows nothing of, and a sale that is gone there while the order stands."""
+    async with proven(tmp_path) as at:
+        await at.sends(body(1, ("MUG", "3", "10.00")))
+        await at.sends(body(2, ("LAMP", "1", "20.00")))
+        await at.looks()
+        await at.plays("refund", order="1", amount="6.00")
+        await at.plays("cancel_sale", order="2")
+        await at.looks()
+        found = dict(await at.differing())
+        assert sorted(found) == ["refunded", "state"]
+        assert "have refunded 6.00 USD in Fulfil; by the order it is 0" in found["refunded"]
+        assert "is cancelled in Fulfil, and the order stands; its state was changed from" in found["state"]
+
+
+async def test_reading_back_is_within_its_budget_of_calls(tmp_path: Path) -> None:
+    """60 orders, all read back: six calls, and three where nothing has changed since."""
+    async with proven(tmp_path) as at:
+        for number in range(1, 61):
+            status, _ = await at.at.post(body(number, ("MUG", "1", "10.00")), sales_channel="shop")
+            assert status == 201
+        await at.idle()
+        before = sum((await at.calls()).values())
+        await at.looks()
+        after = sum((await at.calls()).values())
+        assert after - before <= 7
+        assert (after - before) / 60 <= 0.2
+        assert await at.differing() == []
+
+
+async def test_an_order_is_settled_when_its_payout_has_arrived_and_its_trace_ends_then(tmp_path: Path) -> None:
+    """Imported, shipped, read back, paid out: until then `explain` says what it waits for; a refund opens it again."""
+    async with proven(tmp_path, SETTLES) as at:
+        await at.sends(body(1, ("MUG", "3", "10.00")))
+        await at.looks()
+        await at.closes()
+        told = await story_of(tmp_path, at, "shop/1")
+        assert "it waits for its sale to be done in Fulfil, and for a payout that has its charge of 36.00 USD" in told
+        await at.plays("ship", order="1")
+        await at.looks()
+        await at.paid_out(1, "36.00")
+        await at.closes()
+        await at.closes()
+        told = await story_of(tmp_path, at, "shop/1")
+        assert "It is settled since" in told
+        assert "card: payout 77" in told
+        rows = await at.at.app.journal.reading.run(
+            lambda store: store.execute("SELECT kind FROM fact WHERE subject = 'shop/1' ORDER BY id").fetchall()
+        )
+        assert rows[-1] == ("settled",)
+        figures = await at.at.ops("/metrics")
+        assert 'seamline_orders_closed_total{sales_channel="shop"} 1.0' in figures
+        back = {"id": "R1", "amount": "6.00"}
+        paid = {"id": "pay-1", "gateway": "card", "amount": "36.00"}
+        await at.sends(
+            body(
+                1,
+                ("MUG", "3", "10.00"),
+                minute=2,
+                payments=[paid],
+                refunds=[back],
+                financial_status="partially_refunded",
+            )
+        )
+        await at.closes()
+        assert "a payout that has its refund of 6.00 USD" in await story_of(tmp_path, at, "shop/1")
+
+
+async def story_of(directory: Path, at: Proven, key: str) -> str:
+    async with reading(directory / "store.db") as read:
+        return explain(await read.story(key), to_datetime(at.at.app.journal.clock.now()))

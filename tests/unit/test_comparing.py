@@ -1,0 +1,207 @@
+"""What a sale is to be against what was read: each cause with its amount, echoes of our own doing, changes by hand."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec.structs import replace
+
+from connectors.fulfil.changes import Page
+from connectors.fulfil.payments import Invoice, SalePayment
+from connectors.fulfil.read_back import ReadBackSale
+from flows.model.reconciliation import AcceptDifferences
+from flows.reconciler.comparing import Expected, Found, Snapshot, changes, differences, snapshot_of
+from flows.reconciler.reading_back import Batch, Sweeping, asked, begun, found_of, learned, part_after, passed, sales_of
+from flows.reconciler.sale_checks import SaleCheck, SaleCompared, decide
+
+NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
+KEY = "web/1"
+D = Decimal
+EXPECTED = Expected(key=KEY, sale=7, is_cancelled=False, amount=D("120.00"), currency="USD", tax=D("20.00"),
+                    captured=D("120.00"))  # fmt: skip
+SALE = ReadBackSale(id=7, number="SO7", state="processing", currency_code="USD", total_amount=D("120.00"),
+                  tax_amount=D("20.00"), shipment_state="waiting", party=3, lines=(1, 2), changed_by=5,
+                  create_date=NOW - timedelta(days=2))  # fmt: skip
+PAID = SalePayment(id=1, sale=7, amount_captured=D("120.00"), amount_refunded=D("0"))
+
+
+def invoice(total: str, *, state: str = "posted", sales: tuple[int, ...] = (7,), type_: str = "out") -> Invoice:
+    return Invoice(id=1, type=type_, state=state, total_amount=D(total), sales=sales)
+
+
+def found(sale: ReadBackSale | None = SALE, payments: Any = (PAID,), invoices: Any = ()) -> Found:
+    return Found(sale=sale, payments=payments, invoices=invoices)
+
+
+def causes(expected: Expected, read: Found) -> list[tuple[str, str]]:
+    return [(each.cause, str(each.amount)) for each in differences(expected, read, NOW)]
+
+
+@pytest.mark.parametrize(
+    ("expected", "read", "told"),
+    [
+        (EXPECTED, found(), []),
+        (EXPECTED, found(None), [("gone", "120.00")]),
+        (EXPECTED, found(replace(SALE, total_amount=D("119.00"))), [("total", "1.00")]),
+        (EXPECTED, found(replace(SALE, tax_amount=D("19.99"))), [("tax", "0.01")]),
+        (EXPECTED, found(replace(SALE, currency_code="EUR", total_amount=D(1))), [("currency", "120.00")]),
+        (EXPECTED, found(replace(SALE, state="cancel")), [("state", "120.00")]),
+        (replace(EXPECTED, is_cancelled=True), found(), [("state", "120.00")]),
+        (replace(EXPECTED, is_cancelled=True), found(replace(SALE, state="cancel", total_amount=D(0))), []),
+        (EXPECTED, found(payments=()), [("captured", "120.00")]),
+        (EXPECTED, found(payments=(replace(PAID, amount_refunded=D("5.00")),)), [("refunded", "5.00")]),
+        (replace(EXPECTED, refunded=D("5.00")), found(), [("refunded", "5.00")]),
+        (replace(EXPECTED, captured=None), found(payments=()), []),
+        (EXPECTED, found(payments=(replace(PAID, amount_captured=None),)), []),
+        (EXPECTED, found(payments=None, invoices=None), []),
+        (replace(EXPECTED, tax=None), found(replace(SALE, tax_amount=D(7))), []),
+        (EXPECTED, found(replace(SALE, total_amount=None)), []),
+        (replace(EXPECTED, is_known=True), found(replace(SALE, total_amount=D(1), state="cancel")), []),
+    ],
+)
+def test_each_way_to_differ_is_a_cause_with_its_amount(
+    expected: Expected, read: Found, told: list[tuple[str, str]]
+) -> None:
+    """What is not told, or not known, is not compared; what a case says already is not said twice."""
+    assert causes(expected, read) == told
+
+
+@pytest.mark.parametrize(
+    ("state", "invoices", "told"),
+    [
+        ("processing", (), []),
+        ("processing", (invoice("60.00"),), []),
+        ("done", (invoice("60.00"),), [("invoices", "60.00")]),
+        ("done", (invoice("60.00"), invoice("60.00", state="paid")), []),
+        ("done", (invoice("120.00"), invoice("-20.00")), []),
+        ("done", (invoice("120.00"), invoice("20.00", type_="out_credit_note")), []),
+        ("processing", (invoice("120.00"), invoice("60.00")), [("invoices", "60.00")]),
+        ("processing", (invoice("120.00"), invoice("60.00", state="cancel")), []),
+        ("done", (invoice("900.00", sales=(7, 8)),), []),
+        ("done", (invoice("60.00", type_="in"),), []),
+        ("processing", (invoice("-20.00"),), [("invoices", "20.00")]),
+    ],
+)
+def test_invoices_never_come_to_more_than_the_order_and_to_all_of_it_when_it_is_done(
+    state: str, invoices: tuple[Invoice, ...], told: list[tuple[str, str]]
+) -> None:
+    """Credit notes count against them; an invoice of several sales says nothing of one."""
+    assert causes(EXPECTED, found(replace(SALE, state=state), invoices=invoices)) == told
+
+
+def test_what_fulfil_says_has_left_is_to_be_known_here_an_hour_later() -> None:
+    """Before that the watcher may not have been there; where nobody watches, nothing is said."""
+    watched = replace(EXPECTED, is_watched=True)
+    sent = replace(SALE, shipment_state="sent")
+    assert causes(watched, found(sent)) == [("shipments", "120.00")]
+    assert causes(watched, found(replace(sent, write_date=NOW))) == []
+    assert causes(replace(watched, shipping="told"), found(sent)) == []
+    assert causes(EXPECTED, found(sent)) == []
+
+
+FIGURES = st.decimals(min_value=0, max_value=10**9, places=3, allow_nan=False)
+
+
+@given(FIGURES, FIGURES, st.lists(FIGURES, max_size=4), st.lists(FIGURES, max_size=4))
+def test_amounts_are_exact_whatever_they_are(total: D, is_: D, captured: list[D], refunded: list[D]) -> None:
+    """By an oracle of integers, in thousandths: no digit is lost, and equal figures never differ."""
+    expected = replace(EXPECTED, amount=total, tax=None, captured=D(0), refunded=D(0))
+    payments = [replace(PAID, amount_captured=each, amount_refunded=D(0)) for each in captured]
+    payments += [replace(PAID, amount_captured=D(0), amount_refunded=each) for each in refunded]
+    told = differences(expected, found(replace(SALE, total_amount=is_), payments=tuple(payments)), NOW)
+    amounts = {each.cause: int(each.amount * 1000) for each in told}
+    wanted = {
+        "total": abs(int(total * 1000) - int(is_ * 1000)),
+        "captured": sum(int(each * 1000) for each in captured),
+        "refunded": sum(int(each * 1000) for each in refunded),
+    }
+    assert amounts == {cause: amount for cause, amount in wanted.items() if amount}
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "edited", "told"),
+    [
+        ({}, {}, False, []),
+        ({}, {"total_amount": D("90.00")}, False, ["total"]),
+        ({"total": D("90.00")}, {}, False, []),
+        ({"total": D("80.00")}, {"total_amount": D("90.00")}, True, ["total"]),
+        ({}, {"party": 4}, False, ["party"]),
+        ({}, {"party": None}, False, []),
+        ({}, {"lines": (1, 2, 3)}, False, ["lines"]),
+        ({}, {"lines": (1, 2, 3)}, True, []),
+        ({}, {"state": "done"}, False, []),
+        ({}, {"state": "cancel"}, False, ["state"]),
+    ],
+)
+def test_a_change_by_hand_is_what_is_neither_expected_nor_fulfils_own_way(
+    before: dict[str, Any], after: dict[str, Any], edited: bool, told: list[str]
+) -> None:
+    """A figure that has become the expected one is the echo of an edit; states go on by themselves."""
+    known = replace(snapshot_of(SALE), **before)
+    found_changes = changes(known, replace(SALE, **after), EXPECTED, edited=edited)
+    assert [each.field for each in found_changes] == told
+    assert all("by user 5 of Fulfil" in each.sentence for each in found_changes)
+    assert changes(None, SALE, EXPECTED, edited=False) == ()
+    assert isinstance(known, Snapshot)
+
+
+# -- the check of one order --------------------------------------------------------------------------------------------
+
+
+def compared(total: str) -> SaleCompared:
+    told = differences(replace(EXPECTED, tax=None), found(replace(SALE, total_amount=D(total))), NOW)
+    return SaleCompared(sale=7, differences=told)
+
+
+def test_a_case_keeps_its_beginning_ends_by_itself_and_stays_accepted_for_that_figure_alone() -> None:
+    """One per cause: the sentence follows the figure; another figure than the accepted one is a case again."""
+    state = decide(SaleCheck(), compared("90.00"), NOW).state
+    later = decide(state, compared("80.00"), NOW + timedelta(hours=1)).state
+    ((case_,), amount) = later.cases, later.cases[0].amount
+    assert (case_.cause, case_.opened_at, amount) == ("total", NOW, D("40.00"))
+    assert decide(later, compared("120.00"), NOW).state.cases == ()
+    decision = decide(later, AcceptDifferences(subject=KEY, by="Ann", reason="agreed"), NOW)
+    ((statement, row),) = [(each.statement, each.row) for each in decision.writes]
+    assert (statement, row[1], row[3:6]) == ("put_accepted_difference", "total", ("Ann", "agreed", "40.00"))
+    again = decide(decision.state, compared("80.00"), NOW)
+    assert (again.state.cases, again.facts) == ((), ())
+    assert decide(again.state, compared("79.00"), NOW).state.cases != ()
+    assert decide(decide(again.state, compared("120.00"), NOW).state, compared("80.00"), NOW).state.cases != ()
+
+
+# -- what is read, and in which order ----------------------------------------------------------------------------------
+
+
+def test_a_batch_is_read_page_by_page_and_part_by_part() -> None:
+    """Payments of many sales may need several pages; what cannot be read is left out, and not taken for nothing."""
+    wanted = ("sales", "payments")
+    batch = Batch(began=NOW, sales=(7, 8))
+    batch = learned(batch, Page(rows=(SALE,), last_id=7, complete=True), wanted)
+    assert (batch.part, batch.after_id) == ("payments", 0)
+    batch = learned(batch, Page(rows=(PAID,), last_id=1, complete=False), wanted)
+    assert (batch.part, batch.after_id) == ("payments", 1)
+    assert asked(batch) is not None
+    batch = learned(batch, Page(rows=(replace(PAID, id=2),), last_id=2, complete=True), wanted)
+    assert (batch.part, asked(batch)) == (None, None)
+    by_sale = found_of(batch, wanted)
+    assert by_sale[7].payments == (PAID, replace(PAID, id=2))
+    assert (by_sale[7].invoices, by_sale[8].sale, by_sale[8].payments) == (None, None, ())
+
+
+def test_sweeps_go_on_where_they_stood_and_overlap() -> None:
+    """The watermark of each part is its own; the next sweep begins before this one began."""
+    overlap = timedelta(minutes=10)
+    sweeping, ask = begun(Sweeping(), "payments", NOW, overlap)
+    assert (ask.kind, sweeping.marks["payments"].began) == ("changed_sale_payments", NOW)
+    sweeping = passed(sweeping, Page(rows=(PAID,), last_id=1, complete=False), overlap)
+    assert sweeping.marks["payments"].after_id == 1
+    sweeping = passed(sweeping, Page(rows=(), last_id=1, complete=True), overlap)
+    assert sweeping.marks["payments"].since == NOW - overlap
+    assert part_after("payments", {"sales", "payments"}) is None
+    assert sales_of("invoices", [invoice("1", sales=(7, 8)), invoice("1", sales=(8,))]) == (7, 8)
+    assert sales_of("payments", [PAID, replace(PAID, sale=None)]) == (7,)

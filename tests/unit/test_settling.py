@@ -1,0 +1,191 @@
+"""Order to cash, as pure decisions: what an order waits for, and by which evidence it is settled (rule 23)."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+import pytest
+from msgspec.structs import replace
+
+from connectors.patchworks.config import IntakeSettings
+from flows.config import Config, SalesChannelSettings
+from flows.explain import explain
+from flows.formats import FORMATS
+from flows.model.closing import ClosingSettings, EvidenceKind, Moved, closing_row
+from flows.model.order import Order
+from flows.model.reconciliation import ReconciliationSettings
+from flows.model.sale import SaleSettings
+from flows.reconciler.sale_checks import OrderClosed, SaleCheck, decide
+from flows.reconciler.settling import Line, Standing, settled
+from flows.rows import ClosingRow, OrderRow, Story
+from runtime.config import Secret
+from runtime.rule import RuleBroken
+
+NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
+D = Decimal
+CHARGE = Moved(gateway="card", way="charge", amount=D("100.00"), currency="USD", id="ch_1")
+REFUND = Moved(gateway="card", way="refund", amount=D("30.00"), currency="USD", id="re_1")
+SOLD = Line(kind="sale", currency="USD", amount=D("100.00"), ids=frozenset({"ch_1"}), received=True, bank=False,
+            payout="P1")  # fmt: skip
+BACK = Line(kind="refund", currency="USD", amount=D("-30.00"), ids=frozenset({"re_1"}), received=True, bank=False,
+            payout="P2")  # fmt: skip
+SHIPPED = Standing(currency="USD", due=D(0), tenders=(CHARGE,), is_cancelled=False, is_watched=True, shipping="told",
+                   untold=False, cases=(), payments_open=False, state="processing", invoices_paid=None,
+                   lines=(SOLD,))  # fmt: skip
+
+
+def waits(order: Standing, evidence: EvidenceKind = "payout_line") -> list[str]:
+    rule = "cannot be read" if evidence == "excluded" else ""
+    return [each.cause for each in settled(order, {"card": ClosingSettings(evidence=evidence, rule=rule)})[0]]
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({}, []),
+        ({"shipping": "partially shipped"}, ["shipping"]),
+        ({"shipping": "shipped", "untold": True}, ["telling"]),
+        ({"is_watched": False, "shipping": ""}, ["shipping"]),
+        ({"is_watched": False, "shipping": "", "state": "done"}, []),
+        ({"is_cancelled": True, "shipping": ""}, []),
+        ({"state": None}, ["proof"]),
+        ({"cases": ("sale.differs",)}, ["cases"]),
+        ({"payments_open": True}, ["recording"]),
+        ({"due": D("1.00")}, ["payment"]),
+        ({"due": D("1.00"), "invoices_paid": True}, []),
+        ({"due": D("1.00"), "is_cancelled": True}, []),
+        ({"lines": ()}, ["payout"]),
+        ({"lines": (replace(SOLD, received=False),)}, ["payout"]),
+        ({"tenders": (CHARGE, replace(CHARGE, way="dispute", id="dp"))}, ["dispute"]),
+        ({"tenders": ()}, []),
+    ],
+)
+def test_an_order_waits_for_whatever_is_left_to_ship_tell_collect_or_receive(
+    changes: dict[str, Any], told: list[str]
+) -> None:
+    """Nothing of it is settled as long as one of them is open."""
+    assert waits(replace(SHIPPED, **changes)) == told
+
+
+@pytest.mark.parametrize(
+    ("evidence", "changes", "told"),
+    [
+        ("none", {"lines": ()}, []),
+        ("excluded", {"lines": ()}, []),
+        ("receivable", {"lines": (SOLD,)}, ["receivable"]),
+        ("receivable", {"lines": (), "invoices_paid": True}, []),
+        ("bank_receipt", {}, ["bank"]),
+        ("bank_receipt", {"lines": (replace(SOLD, bank=True),)}, []),
+        ("bank_receipt", {"lines": ()}, ["payout"]),
+        ("settlement", {"lines": (replace(SOLD, amount=D("85.00"), ids=frozenset()),)}, []),
+        ("settlement", {"lines": (SOLD,), "tenders": (CHARGE, REFUND)}, ["settlement"]),
+        ("payout_line", {"tenders": (CHARGE, REFUND)}, ["payout"]),
+        ("payout_line", {"tenders": (CHARGE, REFUND), "lines": (SOLD, BACK)}, []),
+        ("payout_line", {"lines": (SOLD, BACK)}, ["unexpected"]),
+        ("payout_line", {"lines": (replace(SOLD, amount=D("99.00")),)}, []),
+        ("payout_line", {"lines": (replace(SOLD, ids=frozenset()),)}, []),
+        ("payout_line", {"lines": (replace(SOLD, ids=frozenset(), amount=D("99.99")),)}, ["payout"]),
+        ("payout_line", {"lines": (replace(SOLD, ids=frozenset(), currency="EUR"),)}, ["payout"]),
+    ],
+)
+def test_each_tender_declares_what_closes_it(evidence: EvidenceKind, changes: dict[str, Any], told: list[str]) -> None:
+    """By the provider's id, or where ids do not meet by the sum; marketplaces by settlement; terms by invoices."""
+    assert waits(replace(SHIPPED, **changes), evidence) == told
+
+
+def test_a_gateway_that_cannot_be_read_is_excluded_by_a_rule_that_everybody_sees() -> None:
+    """The name of the rule is part of the evidence; without a name there is no exclusion."""
+    closing = {"card": ClosingSettings(evidence="excluded", rule="no reports before 2027")}
+    _, evidence = settled(replace(SHIPPED, lines=()), closing)
+    assert evidence == ("card: excluded by the rule 'no reports before 2027'",)
+    for broken in ({"evidence": "excluded"}, {"evidence": "none", "rule": "x"}):
+        with pytest.raises(RuleBroken):
+            ClosingSettings(**broken)  # type: ignore[arg-type]
+
+
+def test_several_tenders_close_each_by_its_own_evidence() -> None:
+    """A gift card needs none, the card its line; a refund that names no gateway belongs to the only one there is."""
+    gift = Moved(gateway="gift_card", way="charge", amount=D("20.00"), currency="USD")
+    closing = {"card": ClosingSettings(evidence="payout_line"), "gift_card": ClosingSettings(evidence="none")}
+    both = replace(SHIPPED, tenders=(CHARGE, gift))
+    assert settled(both, closing) == ((), ("card: payout P1",))
+    unnamed = replace(SHIPPED, tenders=(CHARGE, replace(REFUND, gateway="")))
+    assert [each.cause for each in settled(unnamed, closing)[0]] == ["payout"]
+
+
+def config(closing: dict[str, ClosingSettings]) -> Config:
+    sale = SaleSettings(channel_id=3, gateways={"Card": "card", "Voucher": "gift_card"})
+    return Config(
+        fulfil=None,  # type: ignore[arg-type]
+        intake=IntakeSettings(keys=(Secret("intake-key-0123456789"),)),
+        sales_channels={"web": SalesChannelSettings(format="shopify", sale=sale)},
+        reconciliation=ReconciliationSettings(closing=closing),
+    )
+
+
+def test_every_gateway_is_declared_or_none_and_nothing_else() -> None:
+    """What is missing and what is too much are problems of the configuration, each at its place."""
+    by = ClosingSettings(evidence="payout_line")
+    assert config({}) is not None
+    assert config({"card": by, "gift_card": by}) is not None
+    with pytest.raises(RuleBroken) as broken:
+        config({"card": by, "paypall": by})
+    assert broken.value.found == {
+        ("reconciliation", "closing", "paypall"): "no sales channel has a gateway paypall",
+        ("reconciliation", "closing"): "nothing says what closes orders paid by gift_card (of web)",
+    }
+
+
+def read(**changes: Any) -> Order:
+    order = {
+        "order_id": "1", "placed_at": "2026-11-20T10:00:00Z", "updated_at": "2026-11-20T10:00:00Z", "currency": "USD",
+        "taxes_included": False, "total": "100.00", "financial_status": "paid",
+        "lines": [{"id": "1", "sku": "MUG", "quantity": "1", "unit_price": "100.00"}],
+        "payments": [{"id": "ch_1", "gateway": "Card", "amount": "60.00"},
+                     {"id": "g", "gateway": "Voucher", "amount": "40.00"}], **changes,
+    }  # fmt: skip
+    found = FORMATS["seamline"].read("web", msgspec.json.encode(order))
+    assert isinstance(found, Order), found
+    return found
+
+
+def test_how_an_order_was_paid_is_kept_by_fulfils_gateways() -> None:
+    """What is captured, what went back, and what nobody has captured yet."""
+    settings = SaleSettings(channel_id=3, gateways={"Card": "card", "Voucher": "gift_card"})
+    ((statement, row),) = [(each.statement, each.row) for each in closing_row(read(), settings, NOW)]
+    assert (statement, row[:4]) == ("put_order_closing", ("web/1", "web", "USD", "0"))
+    moved = msgspec.json.decode(row[4], type=list[Moved])
+    assert [(each.gateway, each.way, each.amount, each.id) for each in moved] == [
+        ("card", "charge", D("60.00"), "ch_1"), ("gift_card", "charge", D("40.00"), "g"),
+    ]  # fmt: skip
+    partly = read(financial_status="partially_paid", payments=[{"id": "c", "gateway": "Card", "amount": "60.00"}])
+    ((_, row),) = [(each.statement, each.row) for each in closing_row(partly, settings, NOW)]
+    assert D(row[3]) == D("40.00")
+
+
+def test_the_last_fact_ends_the_story_and_says_by_what() -> None:
+    """The order's trace is closed then; nothing else of its check changes."""
+    decision = decide(SaleCheck(sale=7), OrderClosed(evidence=("card: payout P1",)), NOW)
+    assert (decision.closes, decision.facts[0].kind, decision.facts[0].values["by"]) == (
+        True, "settled", "card: payout P1",
+    )  # fmt: skip
+
+
+def test_explain_says_what_an_order_waits_for_and_by_what_it_is_settled() -> None:
+    """In words, after where it stands."""
+    order = OrderRow(
+        key="web/1", sales_channel="web", order_id="1", reference="#1", state="imported", proof="proven",
+        amount="100.00", currency="USD", placed_at=NOW, sale=7, sale_number="SO7", changed_at=NOW,
+    )  # fmt: skip
+    found, _ = settled(replace(SHIPPED, lines=(), shipping=""), {"card": ClosingSettings(evidence="payout_line")})
+    open_ = ClosingRow(waits=tuple(each.sentence for each in found), settled_at=None, evidence=())
+    story = Story(order=order, key="web/1", cases=(), timeline=(), closing=open_)
+    told = explain(story, NOW)
+    wanted = "it waits for its goods to leave, and for a payout that has its charge of 100.00 USD (card)."
+    assert f"Until it is settled {wanted}" in told
+    done = ClosingRow(waits=(), settled_at=NOW, evidence=("card: payout P1",))
+    told = explain(msgspec.structs.replace(story, closing=done), NOW)
+    assert "It is settled since 2026-11-20 12:00:00Z, by card: payout P1." in told
