@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from connectors.contract import Identification
+from connectors.contract import Identification, Unidentifiable
 from connectors.patchworks.items import Items
 from connectors.patchworks.replies import Replies
 from flows.audit_log import AuditLog
@@ -345,8 +345,12 @@ def _refresh_policy(settings: FulfilSettings) -> RefreshPolicy:
 
 
 def identify(config: Config, sales_channel: str, item: bytes) -> Identification:
-    """Name an item with the format of its sales channel."""
-    return FORMATS[config.sales_channels[sales_channel].format].identify(item)
+    """Name an item with the format of its sales channel; where that finds no id, say which format that was."""
+    name = config.sales_channels[sales_channel].format
+    answer = FORMATS[name].identify(item)
+    if isinstance(answer, Unidentifiable):
+        return Unidentifiable(f"{answer.reason} It was read as `{name}`, the format of this sales channel.")
+    return answer
 
 
 def polled(config: Config) -> Mapping[str, OnDemandSettings]:

@@ -43,7 +43,7 @@ from flows.cli_skus import alias, sku
 from flows.cli_statements import statements
 from flows.cli_status import status
 from flows.cli_stock import stock
-from flows.screen import harmless, pairs, print_json, print_table, short, tell_more
+from flows.screen import harmless, pairs, print_fields, print_json, print_table, short, tell_more
 from runtime.clock import SystemClock, to_datetime
 from runtime.errors import ConfigInvalid, SeamlineError, Stop
 
@@ -366,7 +366,7 @@ def show(order: OrderName, *, config: ConfigPath = CONFIG, json: AsJson = False)
         print_json(story)
         return
     if story.order is not None:
-        print_table(("field", "value"), [(name, value) for name, value in msgspec.structs.asdict(story.order).items()])
+        print_fields(msgspec.structs.asdict(story.order).items())
     if story.patch is not None:
         fields, by, at = ", ".join(story.patch.fields), story.patch.decided_by, short(story.patch.decided_at)
         print(harmless(f"patched by {by} on {at} ({story.patch.reason}): {fields}"))

@@ -129,8 +129,8 @@ def _print_cases(rows: list[Any], *, empty: str) -> None:
     print_table(
         ("deadline", "owner", "kind", "subject", "at stake", "why"),
         [
-            (short(row.deadline_at), row.owner, row.kind, row.subject, f"{row.amount or ''} {row.currency or ''}",
-             row.sentence)
+            (short(row.deadline_at), row.owner, row.kind, row.subject,
+             f"{row.amount} {row.currency}" if row.amount and row.currency else "", row.sentence)
             for row in rows
         ],
         empty=empty,

@@ -12,7 +12,7 @@ from cyclopts import App, Parameter
 
 from flows.cli_parts import CONFIG, INSTANT, AsJson, ConfigPath, NotFound, Rows, explain_none, loaded, read_store
 from flows.pages import Place
-from flows.screen import harmless, print_json, print_table, short, tell_cut
+from flows.screen import harmless, print_fields, print_json, print_table, short, tell_cut
 from runtime.clock import SystemClock
 
 manifests = App(name="manifests", help="What sales channels say they have, against what was received.")
@@ -113,4 +113,4 @@ def show_manifest(manifest: str, *, config: ConfigPath = CONFIG, json: AsJson = 
     if json:
         print_json(row)
         return
-    print_table(("field", "value"), list(msgspec.structs.asdict(row).items()))
+    print_fields(msgspec.structs.asdict(row).items())

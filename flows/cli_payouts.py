@@ -26,7 +26,7 @@ from flows.cli_parts import (
     read_store,
     write_csv,
 )
-from flows.screen import harmless, print_json, print_table, tell_cut
+from flows.screen import harmless, print_fields, print_json, print_table, tell_cut
 from runtime.errors import SeamlineError, Stop
 
 payouts = App(name="payouts", help="What payment providers have paid out, proven, and tied to orders.")
@@ -101,12 +101,13 @@ def import_payouts(
             examined = importing.examined_with_bar(read, shows=shows)
             if bank is not None and len(examined.headers) != 1:
                 raise SeamlineError(f"--bank-amount is of one payout, and the file has {len(examined.headers)}")
+            known: dict[str, Any] = {}
             kept = None
             if not dry_run:
                 ops, store = loaded(config, "ops"), Path(loaded(config, "store").store.path)
                 send = partial(importing.imported, ops, store, read, examined, sales_channel, bank, shows=shows)
-                kept = anyio.run(send)
-            summary = importing.summary_of(file, read, examined, sales_channel, bank, kept)
+                known, kept = anyio.run(send)
+            summary = importing.summary_of(file, read, examined, sales_channel, bank, kept, known)
     except PayoutUnreadable as refused:
         raise FileRefused(f"{file.name}: {harmless(refused)}; nothing of it was imported") from None
     if json:
@@ -291,9 +292,10 @@ def show(
 
 
 def _print_payout(row: Any, cases: list[Any]) -> None:
-    fields = [(name, value) for name, value in msgspec.structs.asdict(row).items() if name != "classes"]
+    told = {"status": "not said by the report" if row.status == "unknown" else row.status.replace("_", " ")}
+    fields = [(name, told.get(name, value)) for name, value in msgspec.structs.asdict(row).items() if name != "classes"]
     classes = [(kind.replace("_", " "), f"{amount} {row.currency}") for kind, amount in sorted(row.classes.items())]
-    print_table(("field", "value"), [*fields, *classes])
+    print_fields([*fields, *classes])
     for case in cases:
         until = "open" if case.closed_at is None else f"closed, {case.closed_how}"
         print(harmless(f"{case.kind} ({case.owner}, {until}): {case.sentence}"))

@@ -21,7 +21,7 @@ def explain(story: Story, now: datetime) -> str:
     missed = any(case.kind == "order.orphan" for case in story.cases)
     if story.order is None and not story.timeline and not missed:
         return _no_order(story, opened, now)
-    parts = [_standing(story, opened), *(_case(case, now) for case in opened)]
+    parts = [_standing(story, opened), *_cases(opened, now)]
     if story.closing is not None and story.order is not None and story.order.sale is not None:
         parts.append(_closing(story.closing))
     if story.patch is not None:
@@ -54,7 +54,7 @@ def _no_order(story: Story, opened: Sequence[CaseRow], now: datetime) -> str:
     if not story.cases:
         return f"Nothing is known of {story.key}: no delivery of it has been accepted."
     stands = "This is open:" if opened else "Nothing is open about it; what was, has ended."
-    return "\n\n".join([f"{story.key} is not an order. {stands}", *(_case(case, now) for case in opened)])
+    return "\n\n".join([f"{story.key} is not an order. {stands}", *_cases(opened, now)])
 
 
 def _undecided(story: Story, opened: Sequence[CaseRow]) -> str:
@@ -171,13 +171,22 @@ def _meanwhile(opened: Sequence[CaseRow]) -> str:
     return "" if opened else " Nobody has to act."
 
 
-def _case(case: CaseRow, now: datetime) -> str:
+def _cases(opened: Sequence[CaseRow], now: datetime) -> list[str]:
+    """A paragraph for each kind of case: what one remedy ends is told once."""
+    kinds = dict.fromkeys(case.kind for case in opened)
+    return [_case([case for case in opened if case.kind == kind], now) for kind in kinds]
+
+
+def _case(cases: Sequence[CaseRow], now: datetime) -> str:
+    """All open cases of one kind: what is wrong, what is at stake, whose move it is until when."""
+    case = min(cases, key=lambda each: each.deadline_at)
     kind = KINDS[case.kind]
     late = now > case.deadline_at
     due = f"{'should have been done' if late else 'to be done'} by {_time(case.deadline_at)}"
-    stake = f" At stake: {case.amount} {case.currency}." if case.amount and case.currency else ""
+    stakes = dict.fromkeys(f"{each.amount} {each.currency}" for each in cases if each.amount and each.currency)
+    stake = f" At stake: {' and '.join(stakes)}." if stakes else ""
     ends = "It never ends by itself" if kind.ends == NEVER else f"It ends by itself {kind.ends}"
-    why = case.sentence.removeprefix(f"{kind.title}: ")
+    why = ". ".join(each.sentence.removeprefix(f"{kind.title}: ") for each in cases)
     lever = _levers(kind.levers)
     return f"{kind.title}: {why}.{stake}{lever}\nNext step, by {case.owner}, {due}: {kind.remedy}. {ends}."
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 
@@ -26,6 +28,7 @@ _LOOK_EVERY_S = 0.1
 _STILL_FOR_S = 120.0
 """For how long nothing may be judged before it is said that the process does not go on with it."""
 _FINDINGS_TOLD_MAX = 20
+_AT_NO_TIME = datetime.min.replace(tzinfo=UTC)
 
 
 class ImportedPayout(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,6 +47,8 @@ class ImportedPayout(msgspec.Struct, frozen=True, kw_only=True):
     equations: tuple[str, ...]
     classes: dict[str, Decimal]
     unlinked: int | None = None
+    news: bool | None = None
+    """Whether the import has changed how it stands; False for what an earlier file had told."""
 
 
 class ImportSummary(msgspec.Struct, frozen=True, kw_only=True):
@@ -84,11 +89,19 @@ async def imported(
     bank: Decimal | None,
     *,
     shows: bool,
-) -> dict[str, PayoutRow]:
-    """Send a file that was examined, wait until it is judged, and answer how its payouts stand, by key."""
+) -> tuple[dict[str, PayoutRow], dict[str, PayoutRow]]:
+    """Send a file that was examined, wait until it is judged, and answer how its payouts stood before, and stand now,
+    by key.
+    """
+    keys = [payout_key(sales_channel, file.format.provider, payout) for payout in examined.headers]
+    known = await _standing(store, keys)
     run = await _sent(config, file, examined, sales_channel, bank, shows=shows)
     await _judged(store, run, len(examined.headers), shows=shows)
-    keys = [payout_key(sales_channel, file.format.provider, payout) for payout in examined.headers]
+    return known, await _standing(store, keys)
+
+
+async def _standing(store: Path, keys: Sequence[str]) -> dict[str, PayoutRow]:
+    """How these payouts stand; those that are known."""
     async with reading(store) as read:
         return {row.key: row for key in keys for row in await payouts_named(read, key)}
 
@@ -138,9 +151,10 @@ def summary_of(
     examined: Examined,
     sales_channel: str,
     bank: Decimal | None,
-    kept: dict[str, PayoutRow] | None,
+    kept: Mapping[str, PayoutRow] | None,
+    known: Mapping[str, PayoutRow],
 ) -> ImportSummary:
-    """What came of a file; `kept` is None when nothing was imported."""
+    """What came of a file; `kept` is None when nothing was imported, `known` is how its payouts stood before."""
     found = []
     for id_, header in examined.headers.items():
         key, sums = payout_key(sales_channel, file.format.provider, id_), examined.sums(id_)
@@ -160,6 +174,7 @@ def summary_of(
                 equations=tuple(each.sentence for each in proof.equations),
                 classes={kind.value: amount for kind, amount in sums.classes.items()} if row is None else row.classes,
                 unlinked=None if row is None else row.unlinked,
+                news=None if row is None else _without_import(known.get(key)) != _without_import(row),
             )
         )
     named = tuple(f"{each.place}: {each.sentence}".removeprefix(": ") for each in examined.findings)
@@ -177,9 +192,26 @@ def summary_of(
     )
 
 
+def _without_import(row: PayoutRow | None) -> PayoutRow | None:
+    """A payout without what every import sets anew, and without what orders that came meanwhile have changed."""
+    return None if row is None else msgspec.structs.replace(row, run="", told_at=_AT_NO_TIME, unlinked=0)
+
+
+def _how(summary: ImportSummary) -> str:
+    """What the import has done, as the end of a sentence."""
+    if summary.dry_run:
+        return "read, and nothing is kept of it"
+    if not summary.payouts:
+        return "nothing of it is in a payout"
+    known = [each for each in summary.payouts if not each.news]
+    if len(known) < len(summary.payouts):
+        return f"imported; {len(known)} of them were known, and have nothing new" if known else "imported"
+    return "nothing new: all of it was known"
+
+
 def told_of(summary: ImportSummary) -> list[str]:
     """What came of it, in lines."""
-    how = "read, and nothing is kept of it" if summary.dry_run else "imported"
+    how = _how(summary)
     lines = [f"{summary.file}: {summary.format}, {summary.lines} lines in {len(summary.payouts)} payouts, {how}"]
     for each in summary.payouts:
         paid = "" if each.paid is None else f", reported paid {Money(each.paid, each.currency)}"

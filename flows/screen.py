@@ -61,6 +61,13 @@ def print_table(head: tuple[str, ...], rows: list[tuple[Any, ...]], *, empty: st
     Console().print(table if rows else empty)
 
 
+def print_fields(fields: Iterable[tuple[str, object]]) -> None:
+    """One thing with all that is known of it: a line for each field, empty where nothing is."""
+    words = {None: "", True: "yes", False: "no"}
+    rows = [(name, words[value] if value is None or isinstance(value, bool) else value) for name, value in fields]
+    print_table(("field", "value"), rows)
+
+
 def print_csv(head: tuple[str, ...], rows: list[tuple[Any, ...]]) -> None:
     """`csv_rows` on standard output."""
     csv_rows(sys.stdout, head, rows)

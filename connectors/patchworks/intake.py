@@ -172,7 +172,7 @@ class _Intake:
                 raise later(503, "busy", "Too many large bodies arrive at once; nothing was stored.", BUSY_RETRY_S)
         self._arriving_bytes += reserved
         try:
-            return await body_of(request, settings, instead="send smaller batches")
+            return await body_of(request, settings, instead="send smaller batches, or raise that for a single order")
         finally:
             self._arriving_bytes -= reserved
 

@@ -35,8 +35,8 @@ BUSY_RETRY_S: Final = 2
 class RefusalBody(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Why a request was refused. `retry` says whether the same bytes can ever succeed.
 
-    `item` is the index in an array. `byte` counts from 0 over the whole body; `line` and `column` (in bytes) from 1;
-    they point at what is wrong, or at the byte after it, as the decoder does.
+    `item` is the index in an array, from 0. `byte` counts from 0 over the whole body; `line` and `column` (in bytes)
+    from 1; they point at what is wrong, or at the byte after it, as the decoder does.
     """
 
     code: str
@@ -68,7 +68,9 @@ class Refusal(Exception):
 
 
 def never(status: int, code: str, message: str, **where: int) -> Refusal:
-    """The same bytes will be refused again."""
+    """The same bytes will be refused again; `where` are the properties of the body that point at the place."""
+    if "item" in where:
+        message = f"{message} It is item {where['item']} of the array, counted from 0."
     return Refusal(status, RefusalBody(code=code, message=message, retry="never", **where))
 
 
@@ -82,7 +84,7 @@ async def body_of(request: web.Request, settings: IntakeSettings, *, instead: st
     try:
         return await read_body(request, bytes_max=settings.body_bytes_max, timeout_s=settings.body_timeout_s)
     except web.HTTPRequestEntityTooLarge:
-        message = f"The body is larger than {settings.body_bytes_max} bytes; {instead}."
+        message = f"The body is larger than {settings.body_bytes_max} bytes (`intake.body_bytes_max`); {instead}."
         raise never(413, "body_too_large", message) from None
     except web.HTTPRequestTimeout:
         message = f"The body took longer than {settings.body_timeout_s:g} s; nothing was stored."
@@ -225,5 +227,5 @@ def _malformed(what: str, text: bytes, position: int, offset: int) -> Refusal:
     line = before.count(b"\n") + 1
     column = position - (before.rfind(b"\n") + 1) + 1
     byte = position + offset
-    message = f"The body is not valid JSON: {what} (byte {byte}, line {line}, column {column})."
+    message = f"The body is not valid JSON: {what} (line {line}, column {column}; byte {byte}, counted from 0)."
     return never(400, "json_malformed", message, byte=byte, line=line, column=column)

@@ -44,8 +44,8 @@ def identify(raw: bytes) -> Identification:
     if head.orders is not msgspec.UNSET or head.orders_2026 is not msgspec.UNSET:
         return _PAGE
     if head.order_id is not None:
-        return identified(head.order_id, head.last_updated_time)
-    answer = identified(head.amazon_order_id, head.last_update_date)
+        return identified(head.order_id, head.last_updated_time, "orderId")
+    answer = identified(head.amazon_order_id, head.last_update_date, "AmazonOrderId")
     part = head.purchase_date is None and head.order_status is None and head.last_update_date is None
     return _PART if part and not isinstance(answer, Unidentifiable) else answer
 
@@ -55,7 +55,7 @@ def _notified(head: Head) -> Identification:
     if head.notification_type != "ORDER_CHANGE" or inner is None:
         return _BESIDE
     changed = decode_notice(inner).order_change_notification
-    return identified(None if changed is None else changed.amazon_order_id, None)
+    return identified(None if changed is None else changed.amazon_order_id, None, "AmazonOrderId")
 
 
 def _opened(raw: bytes) -> tuple[Head, bytes]:

@@ -33,7 +33,7 @@ def identify(raw: bytes) -> Identification:
     for field, kind in _KINDS:
         if getattr(head, field) is not None:
             return kind
-    return identified(head.order_id, utc(head.updated_at))
+    return identified(head.order_id, utc(head.updated_at), "order_id")
 
 
 def _opened(raw: bytes) -> tuple[Head, bytes]:

@@ -29,7 +29,7 @@ def identify(raw: bytes) -> Identification:
         return Unidentifiable(misread(error))
     if head.order_id is not None and head.entity_id is not None and head.status is None:
         return _DOCUMENT  # documents of an order name it; orders have a status, documents have none
-    return identified(head.entity_id, utc(head.updated_at))
+    return identified(head.entity_id, utc(head.updated_at), "entity_id")
 
 
 def _opened(raw: bytes) -> tuple[Head, bytes]:

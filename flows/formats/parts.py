@@ -17,12 +17,6 @@ from flows.model.order import Amount, Unreadable
 ORDER_ID_MAX = 100
 """Longest order id, in characters."""
 
-_NOT_AN_ID = Unidentifiable(
-    f"The order id is neither an integer nor printable text of 1 to {ORDER_ID_MAX} characters; send the sales "
-    "channel's own order id."
-)
-
-
 _KEPT_MAX, _KEPT_LENGTH_MAX = 4_096, 1_024
 K = TypeVar("K", str, bytes)
 V = TypeVar("V")
@@ -51,10 +45,15 @@ def id_text(value: object) -> str | None:
     return None
 
 
-def identified(order_id: object, updated_at: object) -> Identification:
-    """The answer for an item with this id and time of update."""
+def identified(order_id: object, updated_at: object, field: str = "id") -> Identification:
+    """The answer for an item with this id and time of update; `field` is what the format calls the id."""
     text = id_text(order_id)
-    return _NOT_AN_ID if text is None else Identified(text, version_of(updated_at))
+    if text is not None:
+        return Identified(text, version_of(updated_at))
+    what = f"The item has no `{field}`"
+    if order_id is not None and order_id is not msgspec.UNSET:
+        what = f"Its `{field}` is neither an integer nor printable text of 1 to {ORDER_ID_MAX} characters"
+    return Unidentifiable(f"{what}; send the sales channel's own order id.")
 
 
 def version_of(updated_at: object) -> str:
@@ -154,6 +153,8 @@ def misread(error: Exception) -> str:
         what, _, where = str(error).partition(" - at ")
         if what.startswith("Invalid enum value"):  # the one message that quotes the payload
             what = "A word that the format does not know"
+        if " matching regex " in what:  # nobody who reads a case reads a pattern
+            what = "A text of another form than its field has"
         return f"The order does not have the shape of its format: {what}{where and ' at '}{where}."
     if isinstance(error, msgspec.DecodeError | RecursionError):
         return "The payload is not one well-formed JSON object."

@@ -82,7 +82,7 @@ def identify(raw: bytes) -> Identification:
         return Unidentifiable(misread(error))
     if head.kind == "draft":
         return NotAnOrder("A draft is not an order yet; send it when it is one.")
-    return identified(head.order_id, head.updated_at)
+    return identified(head.order_id, head.updated_at, "order_id")
 
 
 def _opened(raw: bytes) -> bytes:

@@ -138,7 +138,9 @@ def _weigh(
             case sale:
                 return _create(state, settings, sale, message, verdict, now)
     held = msgspec.structs.replace(state, status=Status.HELD, cases=tuple(cases))
-    return decision_of(held, Fact(kind="held", values={"causes": ", ".join(case.kind for case in cases)}), trace=True)
+    return decision_of(
+        held, Fact(kind="held", values={"causes": ", ".join(dict.fromkeys(case.kind for case in cases))}), trace=True
+    )
 
 
 def _closed(state: OrderState) -> Decision:

@@ -258,7 +258,7 @@ async def test_malformed_json_is_400_and_says_where(
     error = await opened.refused(body, 400, "json_malformed")
     byte, line, column = error["byte"], error["line"], error["column"]
     assert where is None or (byte, line, column) == where
-    assert f"(byte {byte}, line {line}, column {column})" in error["message"]
+    assert f"(line {line}, column {column}; byte {byte}, counted from 0)" in error["message"]
 
 
 @pytest.mark.parametrize("opener", [b"[", b'{"a":', b'[{"id":1,"a":', b'{"id": 1, "a": [', b"[[1],["])
@@ -301,6 +301,7 @@ async def test_one_bad_item_refuses_the_whole_request(opened: Door, item: bytes,
     assert message in error["message"]
     error = await opened.refused(b"[" + order(1) + b", " + item + b", " + order(2) + b"]", 422, code)
     assert error["item"] == 1
+    assert "It is item 1 of the array, counted from 0." in error["message"]
     assert "canary" not in error["message"]
     await opened.refused(b"[[" + order() + b"]]", 422, "item_not_an_object")
     assert opened.shelf.calls == 0

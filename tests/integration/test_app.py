@@ -374,6 +374,11 @@ async def test_two_hundred_canaries_are_seen_nowhere(tmp_path: Path, capfd: pyte
             status, _ = await at.post(canary(order, number))
             assert status in (201, 422)
         await at.post(b'{"id": 5, "email": "' + CANARIES["email"].encode() + b'", broken}')
+        _, said = await at.post(b'{"order_id": "A-1", "name": "' + CANARIES["email"].encode() + b'"}')
+        assert said["error"]["message"] == (
+            "The item has no `id`; send the sales channel's own order id. "
+            "It was read as `shopify`, the format of this sales channel."
+        )
         with anyio.fail_after(30):
             while await rows(at, "SELECT 1 FROM message") or await rows(at, "SELECT 1 FROM intent"):
                 await anyio.sleep(0.02)

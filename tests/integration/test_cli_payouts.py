@@ -61,11 +61,16 @@ def test_a_file_is_read_without_a_trace_and_then_imported(seamline: Type, app: A
     assert (dry.status, dry.data["dry_run"], dry.data["payouts"][0]["verdict"]) == (1, True, "proven")
     assert "po_1" not in {row["payout"] for row in _listed(seamline)}
 
-    for _ in range(2):
+    for news in (True, False):
         said = seamline(*beside("payouts", "import", str(file), *TO, "--json"))
         assert said.status == 1, "a line is unexplained"
         (payout,) = said.data["payouts"]
         assert (payout["lines"], payout["net"], payout["paid"], payout["unlinked"]) == (2, "110.58", "110.58", 0)
+        assert payout["news"] is news
+    assert (
+        "2 lines in 1 payouts, nothing new: all of it was known"
+        in seamline(*beside("payouts", "import", str(file), *TO)).out
+    )
     (listed,) = [row for row in _listed(seamline) if row["payout"] == "po_1"]
     assert (listed["verdict"], listed["fees"], listed["unexplained"]) == ("proven", "-3.42", "-4.00")
 
@@ -101,7 +106,10 @@ def test_the_amount_in_the_bank_is_an_equation_of_its_own(seamline: Type, app: A
     said = seamline(*beside("payouts", "import", str(path), *TO, "--bank-amount", "4.98"))
     assert said.status == 1
     assert "contradicted by 0.02 EUR" in said.out
-    assert "bank amount is 4.98 EUR: the difference is 0.02 EUR" in seamline(*beside("payouts", "show", "po_2")).out
+    assert "payouts, imported" in said.out, "the amount in the bank is news"
+    shown = seamline(*beside("payouts", "show", "po_2")).out
+    assert "bank amount is 4.98 EUR: the difference is 0.02 EUR" in shown
+    assert "received\tyes\n" in shown
 
 
 @pytest.mark.parametrize(

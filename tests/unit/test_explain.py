@@ -63,6 +63,16 @@ def told(order: OrderRow | None, *cases: CaseRow, facts: tuple[FactRow, ...] = (
     return explain(Story(order=order, key="web/1001", cases=cases, timeline=facts), now)
 
 
+def test_cases_of_one_kind_are_one_paragraph() -> None:
+    """Two equations that miss the same amount have one remedy, and one amount at stake."""
+    kind, owed = "order.contradiction", "1.00"
+    both = [case(kind, fingerprint=each, sentence=each, amount=owed) for each in ("lines say 64", "payments say 64")]
+    said = told(None, *both, case("step.parked"))
+    assert "lines say 64. payments say 64. At stake: 1.00 USD." in said
+    assert said.count("Next step, by finance") == 1
+    assert said.count("Next step, by sre") == 1
+
+
 @pytest.mark.parametrize(
     ("order", "cases", "standing", "step"),
     [

@@ -160,3 +160,4 @@ def test_what_breaks_the_schema_names_its_place(change: dict[str, Any], place: s
     assert isinstance(answer, Unreadable)
     assert place in answer.reason
     assert "rich" not in answer.reason
+    assert "regex" not in answer.reason
