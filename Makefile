@@ -10,7 +10,8 @@ export PYTHONDONTWRITEBYTECODE =
 VENV   := .venv
 PYTHON := $(VENV)/bin/python
 READY  := $(VENV)/ready
-SPREAD := --numprocesses auto --maxprocesses 4 --dist loadscope --no-loadscope-reorder
+# One more than there are cores: some tests mostly wait.
+SPREAD := --numprocesses $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1) --maxprocesses 5 --dist loadscope --no-loadscope-reorder
 LOCK   := $(UV) pip compile --quiet --universal --python-version 3.11 \
           --generate-hashes --no-header --no-annotate --no-emit-index-url
 

@@ -15,7 +15,7 @@ _LONGEST = ("tests/crash/", "tests/integration/test_demo.py")
 
 settings.register_profile(
     "quick",
-    max_examples=40,
+    max_examples=30,
     derandomize=True,
     deadline=None,
     database=None,
