@@ -27,7 +27,7 @@ from tests.contracts.conformance_planted import DEFECTS
 @pytest.mark.parametrize(("defect", "rules"), DEFECTS, ids=[defect.__name__ for defect, _ in DEFECTS])
 def test_a_planted_defect_is_found(defect: type[NotesApi], rules: set[str]) -> None:
     """By the rules that are there for it, and the complaint names the call."""
-    found = violations_of(notes_connector(defect))
+    found = violations_of(notes_connector(defect), rules)
     assert rules <= set(found), found
     names = ("make_note: ", "list_notes: ", "no_such_call: ", "PUT /v1/notes: ")
     assert all(complaint.startswith(names) for complaint in found.values()), found
@@ -110,14 +110,15 @@ def made_as(**changes: Any) -> Connector:
 
 def test_a_write_without_its_look_or_bytes_does_not_pass() -> None:
     """What nobody says cannot be tried, and counts as broken."""
-    assert "what_was_applied_is_found_by_reads_alone" in violations_of(made_as(look=None))
-    assert "the_stored_bytes_are_what_is_sent" in violations_of(made_as(sent=None))
+    looks, bytes_ = "what_was_applied_is_found_by_reads_alone", "the_stored_bytes_are_what_is_sent"
+    assert looks in violations_of(made_as(look=None), [looks])
+    assert bytes_ in violations_of(made_as(sent=None), [bytes_])
 
 
 def test_bytes_that_would_survive_being_made_anew_do_not_count() -> None:
     """A sample in an encoder's own form could not tell stored bytes from rebuilt ones."""
     canonical = b'{"key":"note-0001","text":"1.50"}'
-    found = violations_of(made_as(body=canonical, sent=canonical))
+    found = violations_of(made_as(body=canonical, sent=canonical), ["the_stored_bytes_are_what_is_sent"])
     assert "would survive" in found["the_stored_bytes_are_what_is_sent"]
 
 
@@ -138,7 +139,7 @@ def test_every_rule_is_broken_by_some_defect_or_is_about_what_is_declared() -> N
         ),
     }
     for rule, connector in declared.items():
-        assert rule in violations_of(connector)
+        assert rule in violations_of(connector, [rule])
     lists = {"each_record_is_read_while_records_change"}
     assert set(RULES) == tried | set(declared) | lists
 
