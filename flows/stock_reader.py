@@ -249,6 +249,7 @@ class StockReader:
         writes = [Write("end_stock_level", (began, state.place, sku, product)) for sku, product in read.ended]
         writes += [Write("put_stock_level", (state.place, *row, began)) for row in read.rows]
         writes += [Write("forget_units", (row[0],)) for row in read.rows]
+        writes += [Write("reread_level", (state.place, at, row[0])) for row in read.rows]
         writes += [Write("put_stock_due", (sku, at, urgency)) for sku, urgency in read.due.items()]
         writes += [Write("put_stock_unread", (state.place, product, at)) for product in read.silent]
         writes += [Write("end_stock_unread", (state.place, product, changes)) for product, changes in state.asked]

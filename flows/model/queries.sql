@@ -881,6 +881,14 @@ ON CONFLICT (place, sku) DO UPDATE SET
 DELETE FROM order_units WHERE sku = ?1 AND wanted <= seen AND seen_at <= (
   SELECT min(read_at) FROM stock_level WHERE sku = ?1);
 
+-- name: reread_level
+-- A level whose read began before units of its SKU had been seen is read once more: it was the first of its product, and
+-- nobody could ask for it when they were seen. It stands after `end_stock_unread`: (place, instant, sku).
+INSERT INTO stock_unread (place, product, since)
+SELECT l.place, l.product, ?2 FROM stock_level l WHERE l.place = ?1 AND l.sku = ?3 AND EXISTS (
+  SELECT 1 FROM order_units u WHERE u.sku = ?3 AND u.wanted <= u.seen AND u.seen_at > l.read_at)
+ON CONFLICT (place, product) DO UPDATE SET changes = changes + 1;
+
 -- name: put_stock_published
 -- What a sales channel is told about a SKU.
 INSERT INTO stock_published
