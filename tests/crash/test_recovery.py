@@ -6,7 +6,6 @@ Patchworks' sandbox lives in the test and outlives every kill; Fulfil's books ar
 from __future__ import annotations
 
 import contextlib
-import signal
 import sqlite3
 from collections import Counter
 from pathlib import Path
@@ -26,6 +25,7 @@ from connectors.patchworks.sandbox import (
     open_sandbox,
 )
 from flows.demo.orders import catalogue
+from tests.crash.starts import die
 from tests.crash.world import KEY, PRODUCTS, Settings, World, opened
 
 pytestmark = pytest.mark.anyio
@@ -75,12 +75,6 @@ async def place(hub: RunningSandbox) -> dict[str, str]:
     )
     await hub.sandbox.engine.settled()
     return dict(zip((run for run in books.runs if run not in known), orders, strict=True))
-
-
-async def die(world: World, point: str) -> None:
-    """One life of the product, until it reaches the point."""
-    if await world.start(die=point):
-        assert await world.ended() == -signal.SIGKILL
 
 
 def accepted_and_not_decided(world: World, placed: dict[str, str]) -> int:

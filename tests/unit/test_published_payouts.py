@@ -10,12 +10,10 @@ import msgspec
 import pytest
 
 from flows.payouts import PayoutUnreadable, recognised
+from tests.published import DATA, needs
 from tests.unit.payout_files import Read
-from tests.unit.test_published_orders import DATA
 
-pytestmark = pytest.mark.skipif(
-    not DATA.is_dir(), reason="published payloads are not here; SEAMLINE_PUBLISHED_DATA names their folder"
-)
+pytestmark = needs()
 
 FOLDERS = ("amazon-sp", "dbt_amazon_sp", "mollie", "paypal", "shopify-go", "shopify-python", "shopify-ruby", "stripe")
 NO_PAYOUT = "no payout"
