@@ -22,7 +22,7 @@ from msgspec.structs import replace
 from connectors.fulfil.wire import RECORDS_MAX, FindSales, SaleParty
 from flows.events import CustomersCompared
 from flows.exceptions.kinds import ExceptionCase
-from flows.model.cases import announce_cases, case_rows
+from flows.model.cases import announce_cases, case_in, case_rows
 from flows.model.customer_links import AtParty, Link, SaleOfCustomer, compared, sales_of
 from flows.model.messages import CUSTOMERS, CustomerFree, Recheck
 from runtime.actor import Item
@@ -248,7 +248,7 @@ class Customers:
                 emits += [Emit(channel=NAME, message=more, priority=BULK)] if more is not None else []
                 return Decision(state=state, emits=tuple(emits))
             case _Told(what=what):
-                case_ = _case("customer.conflict", what.cause, what.sentence, state, now)
+                case_ = case_in(state.cases, "customer.conflict", what.cause, what.sentence, now)
                 known = (replace(case_, amount=message.amount, currency=message.currency),) if what.cause else ()
                 return Decision(state=replace(state, cases=known))
             case _Accepted(customer=customer):
@@ -256,7 +256,7 @@ class Customers:
                 return Decision(state=replace(state, cases=()), writes=writes)
             case EffectRefused() | EffectExhausted():
                 sentence = f"Fulfil refused to tell whose its sales are: {message.sentence}".rstrip(".")
-                case_ = _case("customers.refused", "sales", sentence, state, now)
+                case_ = case_in(state.cases, "customers.refused", "sales", sentence, now)
                 refused = replace(state, channel=None, up_to=0, since=0, cases=(case_,))
                 return Decision(state=refused, timers=(_look(now + _AFTER_REFUSAL),))
             case Recheck():
@@ -327,12 +327,6 @@ def _freed(claims: Sequence[str]) -> Iterator[Emit]:
 
 def _look(due: datetime) -> Timer:
     return Timer(name="look", due=due, message=ReadBack())
-
-
-def _case(kind: str, cause: str, sentence: str, state: CustomersState, now: datetime) -> ExceptionCase:
-    known = next((case for case in state.cases if (case.kind, case.cause) == (kind, cause)), None)
-    opened_at = known.opened_at if known is not None else now
-    return ExceptionCase(kind=kind, cause=cause, sentence=sentence, opened_at=opened_at)
 
 
 def _us(span: timedelta) -> int:

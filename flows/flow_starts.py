@@ -36,7 +36,7 @@ from connectors.patchworks.starts import (
 from connectors.patchworks.wire import Started
 from flows.events import FlowStarted, PossibleRepeat
 from flows.exceptions.kinds import ExceptionCase
-from flows.model.cases import announce_cases, case_rows
+from flows.model.cases import announce_cases, case_in, case_rows
 from flows.model.messages import Recheck
 from flows.model.outgoing import FLOW_STARTS, FlowTarget, LinesRefused, LinesSent, LinesWaiting, What
 from flows.model.runs import RUN_FOLLOWER, RUNS_KEY, FollowRun, RunEnded
@@ -289,10 +289,7 @@ def _without(state: StartsState, *kinds: str) -> tuple[ExceptionCase, ...]:
 
 
 def _case(state: StartsState, kind: str, cause: str, sentence: str, now: datetime) -> ExceptionCase:
-    known = next((case for case in state.cases if (case.kind, case.cause) == (kind, cause)), None)
-    return ExceptionCase(
-        kind=kind, cause=cause, sentence=sentence.rstrip("."), opened_at=now if known is None else known.opened_at
-    )
+    return case_in(state.cases, kind, cause, sentence.rstrip("."), now)
 
 
 # -- the shell ---------------------------------------------------------------------------------------------------------

@@ -24,7 +24,7 @@ from connectors.patchworks.wire import Page, Payload, Run
 from flows.config import RecoverySettings
 from flows.events import RunRecovered
 from flows.exceptions.kinds import ExceptionCase
-from flows.model.cases import announce_cases, case_rows
+from flows.model.cases import announce_cases, case_in, case_rows
 from flows.model.messages import Recheck
 from runtime.actor import Item
 from runtime.decision import (
@@ -223,7 +223,7 @@ def _listed(state: SweepState, message: _RunsListed, now: datetime, policy: Poli
 
 def _untold(state: SweepState, why: str, now: datetime) -> SweepState:
     sentence = f"Patchworks does not tell which runs have failed: {why}".rstrip(".")
-    return replace(state, cases=(_case(state.cases, "recovery.refused", "runs", sentence, now),))
+    return replace(state, cases=(case_in(state.cases, "recovery.refused", "runs", sentence, now),))
 
 
 def _read_on(state: SweepState, now: datetime, policy: Policy) -> Decision:
@@ -387,19 +387,13 @@ def _told(state: RunState, why: str, now: datetime) -> RunState:
     run_id = "" if state.run is None else state.run.id
     of = f" for {state.sales_channel}" if state.sales_channel else ""
     sentence = f"run {run_id}{of} is not recovered: {why}".rstrip(".")
-    return replace(state, cases=(_case(state.cases, "run.lost", run_id, sentence, now),))
+    return replace(state, cases=(case_in(state.cases, "run.lost", run_id, sentence, now),))
 
 
 def _kept_until(state: RunState, now: datetime) -> datetime:
     """When the payloads go; for a run that does not say when it began, counted from when it was found."""
     began = state.run.started_at if state.run is not None else None
     return (began or state.found_at or now) + PAYLOADS_KEPT
-
-
-def _case(known: Sequence[ExceptionCase], kind: str, cause: str, sentence: str, now: datetime) -> ExceptionCase:
-    """A case; one that is open already keeps its beginning."""
-    opened_at = next((case.opened_at for case in known if (case.kind, case.cause) == (kind, cause)), now)
-    return ExceptionCase(kind=kind, cause=cause, sentence=sentence, opened_at=opened_at)
 
 
 def _call(asked: FailedPayloads | DownloadPayload) -> Effect | None:

@@ -23,7 +23,7 @@ from connectors.patchworks.stock_manifests import ReportedLevel, StockPage
 from flows.events import StockDrifted
 from flows.exceptions.kinds import ExceptionCase
 from flows.model.bundles import Bundle
-from flows.model.cases import announce_cases, case_rows
+from flows.model.cases import announce_cases, case_in, case_rows
 from flows.model.drift import (
     CORRECTIONS_MAX,
     EXPLAINED,
@@ -140,12 +140,14 @@ def _summed(state: DriftState, sum_: _Sum, now: datetime) -> Decision:
     """The cases as they are now, and one correction for each change."""
     at, channel = to_instant(now), state.sales_channel
     cases = [
-        _case(state, _KINDS.get(cause, "stock.drift"), cause, _sentence(channel, cause, sum_), now)
+        case_in(state.cases, _KINDS.get(cause, "stock.drift"), cause, _sentence(channel, cause, sum_), now)
         for cause in Cause
         if cause not in EXPLAINED and cause is not Cause.LOCATION and cause in sum_.units
     ]
     cases += [
-        _case(state, "stock.drift", f"{Cause.LOCATION} {location}", _shown_at(channel, location, skus, units), now)
+        case_in(
+            state.cases, "stock.drift", f"{Cause.LOCATION} {location}", _shown_at(channel, location, skus, units), now
+        )
         for location, skus, units in sum_.places
     ]
     if sum_.undersold:
@@ -190,13 +192,8 @@ def _undersold(state: DriftState, rows: Sequence[tuple[str, int, str, str]], now
     named = ", ".join(f"{sku} ({units})" for sku, units, *_ in rows[:NAMED_MAX])
     units = sum(row[1] for row in rows)
     sentence = f"{state.sales_channel} shows {len(rows)} SKUs as sold out of which {units} units could be sold: {named}"
-    case_ = _case(state, "stock.undersold", "sold out", sentence, now)
+    case_ = case_in(state.cases, "stock.undersold", "sold out", sentence, now)
     return case_ if most is None else replace(case_, amount=amounts[most], currency=most)
-
-
-def _case(state: DriftState, kind: str, cause: str, sentence: str, now: datetime) -> ExceptionCase:
-    known = next((case for case in state.cases if (case.kind, case.cause) == (kind, cause)), None)
-    return ExceptionCase(kind=kind, cause=cause, sentence=sentence, opened_at=now if known is None else known.opened_at)
 
 
 def _sum_up() -> Emit:

@@ -27,6 +27,7 @@ from msgspec.structs import replace
 from flows.exceptions.kinds import ExceptionCase
 from flows.fulfilment_watcher.parts import ShipmentPart, ShipmentSeen
 from flows.fulfilment_watcher.translating import ZERO
+from flows.model.cases import case_in
 from flows.model.messages import Recheck
 from flows.model.order import Order
 from flows.model.unshipped import Outstanding, OutstandingSeen
@@ -128,12 +129,9 @@ def with_case(
     currency: str | None = None,
 ) -> OrderShipments:
     """With a case; one that is open already keeps its beginning."""
-    known = next((case for case in state.cases if (case.kind, case.cause) == (kind, cause)), None)
-    opened_at = now if known is None else known.opened_at
-    case = ExceptionCase(
-        kind=kind, cause=cause, sentence=sentence.rstrip("."), opened_at=opened_at, amount=amount, currency=currency
-    )
-    return replace(state, cases=(*(each for each in state.cases if each is not known), case))
+    case = case_in(state.cases, kind, cause, sentence.rstrip("."), now, amount=amount, currency=currency)
+    others = (each for each in state.cases if (each.kind, each.cause) != (kind, cause))
+    return replace(state, cases=(*others, case))
 
 
 def without(state: OrderShipments, kind: str, cause: str, *, of: Notice | None = None) -> OrderShipments:

@@ -11,6 +11,7 @@ import msgspec
 
 from flows.exceptions.kinds import ExceptionCase
 from flows.ledger.parts import Batch, LedgerPeriod, Posting, Waiting
+from flows.model.cases import case_in
 from flows.model.money import ZERO, exactly
 from flows.model.posting_matrix import PostingSettings
 from runtime.decision import Message
@@ -113,7 +114,4 @@ def case_of(
     currency: str | None = None,
 ) -> ExceptionCase:
     """A case of the run; one that was open before keeps the instant at which it began."""
-    began = {(each.kind, each.cause): each.opened_at for each in state.cases}
-    opened_at = began.get((kind, cause), now)
-    said = sentence.rstrip(".")
-    return ExceptionCase(kind=kind, cause=cause, sentence=said, opened_at=opened_at, amount=amount, currency=currency)
+    return case_in(state.cases, kind, cause, sentence.rstrip("."), now, amount=amount, currency=currency)

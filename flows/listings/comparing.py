@@ -20,6 +20,7 @@ from flows.listings.messages import (
     Rows,
     Tidy,
 )
+from flows.model.cases import case_in
 from flows.model.listing_tally import Tally, cases_of, counted
 from flows.model.listings import ListingSettings
 from flows.model.mismatches import Mismatch, compare
@@ -168,8 +169,7 @@ def due_at(state: ListingsState, settings: ListingSettings) -> datetime | None:
 
 def unchecked(state: ListingsState, cause: str, sentence: str, now: datetime) -> ExceptionCase:
     """The case that the listings are not checked; one that is open already keeps its beginning."""
-    known = (case.opened_at for case in state.cases if (case.kind, case.cause) == ("listing.unchecked", cause))
-    return ExceptionCase(kind="listing.unchecked", cause=cause, sentence=sentence, opened_at=next(known, now))
+    return case_in(state.cases, "listing.unchecked", cause, sentence, now)
 
 
 def _go_on(state: ListingsState) -> Emit:

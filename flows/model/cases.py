@@ -1,15 +1,35 @@
-"""What follows from a change of a subject's open cases: the rows that people list, and the events that are counted."""
+"""A case of a subject, and what follows from a change of its open cases: the rows that people list, and the events that
+are counted.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 from flows.events import CaseClosed, CaseOpened
 from flows.exceptions.kinds import KINDS, ExceptionCase
 from runtime.clock import to_instant
 from runtime.decision import Write
+
+
+def case_in(
+    known: Sequence[ExceptionCase],
+    kind: str,
+    cause: str,
+    sentence: str,
+    now: datetime,
+    *,
+    amount: Decimal | None = None,
+    currency: str | None = None,
+) -> ExceptionCase:
+    """A case of a subject whose open ones are `known`; one that is open already keeps its beginning."""
+    opened_at = next((case.opened_at for case in known if (case.kind, case.cause) == (kind, cause)), now)
+    return ExceptionCase(
+        kind=kind, cause=cause, sentence=sentence, opened_at=opened_at, amount=amount, currency=currency
+    )
 
 
 def case_rows(

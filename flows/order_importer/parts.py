@@ -10,6 +10,7 @@ import msgspec
 
 from flows.exceptions.kinds import ExceptionCase
 from flows.model.amendment import Means
+from flows.model.cases import case_in
 from flows.model.messages import Recheck
 from flows.model.money import Money
 from flows.model.order_state import OrderState, Status
@@ -104,12 +105,12 @@ def case_of(
     kind: str, cause: str, sentence: str, state: OrderState, now: datetime, *, amount: Money | None = None
 ) -> ExceptionCase:
     """A case of this order; one that is open keeps its beginning. At stake is the order's total, or `amount`."""
-    known = next((case for case in state.cases if case.kind == kind and case.cause == cause), None)
-    return ExceptionCase(
-        kind=kind,
-        cause=cause,
-        sentence=sentence.rstrip("."),
-        opened_at=known.opened_at if known is not None else now,
+    return case_in(
+        state.cases,
+        kind,
+        cause,
+        sentence.rstrip("."),
+        now,
         amount=abs(amount.amount) if amount is not None else Decimal(state.amount),
         currency=amount.currency if amount is not None else state.currency or None,
     )

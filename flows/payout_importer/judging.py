@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 from flows.exceptions.kinds import ExceptionCase
+from flows.model.cases import case_in
 from flows.model.money import ZERO, Money, exactly
 from flows.model.payout import LineClass, PayoutHeader, PayoutStatus
 from flows.model.payout_proof import prove_payout
@@ -33,17 +34,17 @@ def cases_of(state: PayoutState, now: datetime) -> tuple[ExceptionCase, ...]:
     """Every case that is open now. One that was open before keeps the instant at which it began."""
     if state.header is None:
         return ()
-    began = {(case.kind, case.cause): case.opened_at for case in state.cases}
     found = []
     for kind, sentence, amount in _against(state, state.header, now):
         if accepted_as(kind, amount) in state.accepted:
             continue
         found.append(
-            ExceptionCase(
-                kind=kind,
-                cause=state.provider,
-                sentence=f"payout {state.header.id} of {state.provider}: {sentence}"[:500],
-                opened_at=began.get((kind, state.provider), now),
+            case_in(
+                state.cases,
+                kind,
+                state.provider,
+                f"payout {state.header.id} of {state.provider}: {sentence}"[:500],
+                now,
                 amount=abs(amount),
                 currency=state.header.currency,
             )
