@@ -34,14 +34,7 @@ from tests.integration.example import (
     settled,
     until,
 )
-from tests.integration.terminal import Type, on_a_terminal, typed
-
-
-@pytest.fixture
-def seamline(capsys: pytest.CaptureFixture[str]) -> Type:
-    """Type a command: `seamline("orders", "list")`."""
-    return typed(capsys)
-
+from tests.integration.terminal import Type, on_a_terminal
 
 # -- the process beside it ---------------------------------------------------------------------------------------------
 

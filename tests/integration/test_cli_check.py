@@ -6,13 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.terminal import Type, typed
-
-
-@pytest.fixture
-def seamline(capsys: pytest.CaptureFixture[str]) -> Type:
-    """Type a command: `seamline("check")`."""
-    return typed(capsys)
+from tests.integration.terminal import Type
 
 
 def checked(seamline: Type, tmp_path: Path, more: str = "", **ports: str) -> list[str]:

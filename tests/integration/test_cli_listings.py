@@ -9,17 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.terminal import Type, typed
+from tests.integration.terminal import Type
 from tests.integration.test_cli_pages import AT, beside, fill
 
 TITLES = ("Mug", "=1+1", "+1", "-2", "@SUM(A1)", " =1", "\t=1", "a,b", '"', "\x1b[31m", "\uff1d1", "")
 """What a listing may be called by whoever wants to run something at whoever opens the list."""
-
-
-@pytest.fixture
-def seamline(capsys: pytest.CaptureFixture[str]) -> Type:
-    """Type a command: `seamline("listings", "web")`."""
-    return typed(capsys)
 
 
 @pytest.fixture

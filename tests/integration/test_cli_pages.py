@@ -13,18 +13,12 @@ import pytest
 from flows.model.schema import ORDERS
 from runtime.clock import SystemClock
 from runtime.journal.journal import opened
-from tests.integration.terminal import ROOT, Type, on_a_terminal, typed
+from tests.integration.terminal import ROOT, Type, on_a_terminal
 
 EXAMPLE = ROOT / "deploy" / "seamline.example.toml"
 AT = 1_795_000_000_000_000
 """An instant in 2026, in microseconds."""
 ORDER_IDS = ("1", "2", "10", "A b", "it's $HOME", "gid://shop/Order/7", "100%", "a@b", "\x1b[31m", "é")
-
-
-@pytest.fixture
-def seamline(capsys: pytest.CaptureFixture[str]) -> Type:
-    """Type a command: `seamline("orders", "list")`."""
-    return typed(capsys)
 
 
 def beside(*words: str) -> list[str]:

@@ -8,14 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.terminal import Type, typed
+from tests.integration.terminal import Type
 from tests.integration.test_cli_pages import AT, beside, fill
-
-
-@pytest.fixture
-def seamline(capsys: pytest.CaptureFixture[str]) -> Type:
-    """Type a command: `seamline("payments", "list")`."""
-    return typed(capsys)
 
 
 @pytest.fixture

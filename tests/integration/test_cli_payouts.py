@@ -13,16 +13,10 @@ import pytest
 
 from flows.app import App
 from tests.integration.example import beside, order, running, sent, until
-from tests.integration.terminal import Type, typed
+from tests.integration.terminal import Type
 from tests.unit import payout_files as files
 
 TO = ("--sales-channel", "marketplace")
-
-
-@pytest.fixture
-def seamline(capsys: pytest.CaptureFixture[str]) -> Type:
-    """Type a command: `seamline("orders", "list")`."""
-    return typed(capsys)
 
 
 @pytest.fixture(scope="module")

@@ -19,15 +19,9 @@ import pytest
 
 from flows.app import App
 from tests.integration.example import SECRETS, beside, line, order, running, sent, until
-from tests.integration.terminal import Type, typed
+from tests.integration.terminal import Type
 
 WHY = ("--reason", "typed wrong in the shop", "--by", "mona")
-
-
-@pytest.fixture
-def seamline(capsys: pytest.CaptureFixture[str]) -> Type:
-    """Type a command: `seamline("orders", "list")`."""
-    return typed(capsys)
 
 
 @pytest.fixture(scope="module")

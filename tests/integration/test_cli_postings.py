@@ -6,13 +6,12 @@ import csv
 import io
 from pathlib import Path
 
-import pytest
 from msgspec.structs import replace
 
 from tests.actors.payout_world import pages
 from tests.actors.posting_world import LedgerBooks, posting
 from tests.actors.world import story
-from tests.integration.terminal import Type, typed
+from tests.integration.terminal import Type
 from tests.unit import payout_files as files
 
 _CONFIG = """\
@@ -34,12 +33,6 @@ credit = "1200"
 journal = "GEN"
 """
 OF = {"processed_at": "2025-12-19T19:52:08-05:00"}
-
-
-@pytest.fixture
-def seamline(capsys: pytest.CaptureFixture[str]) -> Type:
-    """Type a command: `seamline("postings", "list")`."""
-    return typed(capsys)
 
 
 def left(tmp_path: Path, mode: str) -> str:

@@ -17,7 +17,7 @@ from connectors.fulfil.sandbox.config import ProductSeed
 from connectors.patchworks.sandbox import FlowSeed
 from connectors.patchworks.sandbox import SandboxConfig as PatchworksSandbox
 from connectors.patchworks.sandbox import open_sandbox as open_patchworks
-from tests.integration.terminal import Type, on_a_terminal, typed
+from tests.integration.terminal import Type, on_a_terminal
 
 CONFIG = """
 [fulfil]
@@ -42,12 +42,6 @@ start_url = "{patchworks}/start/api/v1"
 tenant = "{tenant}"
 flow_id = "1"
 """
-
-
-@pytest.fixture
-def seamline(capsys: pytest.CaptureFixture[str]) -> Type:
-    """Type a command: `seamline("probe", "--plan")`."""
-    return typed(capsys)
 
 
 class Place:

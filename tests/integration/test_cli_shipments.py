@@ -11,17 +11,11 @@ from typing import Any
 import pytest
 
 from runtime.clock import SystemClock
-from tests.integration.terminal import Type, typed
+from tests.integration.terminal import Type
 from tests.integration.test_cli_pages import AT, beside, fill
 
 STATES = ("told", "sent", "held", "waiting", "told", "withdrawn", "sent")
 CARRIERS = ("UPS", "UPS", "DPD Next Day v2", "UPS", "UPS", "UPS", "")
-
-
-@pytest.fixture
-def seamline(capsys: pytest.CaptureFixture[str]) -> Type:
-    """Type a command: `seamline("shipments", "list")`."""
-    return typed(capsys)
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from flows.reconciler.statement import Evidence, Statement, Tally, statement_of, window_of
-from tests.integration.terminal import Type, typed
+from tests.integration.terminal import Type
 from tests.integration.test_cli_pages import AT, beside, fill
 
 TAKEN = datetime(2026, 11, 21, 2, tzinfo=UTC)
@@ -22,12 +22,6 @@ def stated(count: int, missing: tuple[str, ...], evidence: Evidence) -> Statemen
         tally.add(f"web/{number}", "imported", number + 1, None)
     tally.add("web/x", "excluded", None, "=HYPERLINK()")
     return statement_of("web", window_of(date(2026, 11, 20), "UTC"), tally, evidence, missing, undated=0, gone=0)
-
-
-@pytest.fixture
-def seamline(capsys: pytest.CaptureFixture[str]) -> Type:
-    """Type a command."""
-    return typed(capsys)
 
 
 @pytest.fixture

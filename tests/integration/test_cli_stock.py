@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.terminal import Type, typed
+from tests.integration.terminal import Type
 from tests.integration.test_cli_pages import AT, fill
 
 _CONFIG = """
@@ -34,12 +34,6 @@ MUG = {{ quantity = 2 }}
 format = "shopify"
 sale = {{ channel_id = 4 }}
 """
-
-
-@pytest.fixture
-def seamline(capsys: pytest.CaptureFixture[str]) -> Type:
-    """Type a command: `seamline("stock", "show", "MUG")`."""
-    return typed(capsys)
 
 
 @pytest.fixture
