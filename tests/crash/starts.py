@@ -5,9 +5,7 @@ Patchworks' sandbox lives in the test and outlives every kill; what its sales ch
 
 from __future__ import annotations
 
-import contextlib
 import signal
-import sqlite3
 from collections import Counter
 from typing import Any
 
@@ -59,7 +57,6 @@ def _batch_of(item: Any) -> str:
 
 def begun_and_not_recorded(world: World, hub: RunningSandbox) -> int:
     """Starts that Patchworks has taken, and of which the store does not know it."""
-    with contextlib.closing(sqlite3.connect(f"file:{world.store}?mode=ro", uri=True, timeout=5.0)) as connection:
-        states = connection.execute("SELECT body FROM state WHERE actor = 'flow_starts'").fetchall()
+    states = world.read("SELECT body FROM state WHERE actor = 'flow_starts'")
     opened_ = [(msgspec.json.decode(body).get("starts", {}).get("open") or {}).get("key") for (body,) in states]
     return sum(key in batches(hub) for key in opened_ if key)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import sqlite3
 import time
 from collections import Counter
 from pathlib import Path
@@ -63,8 +61,7 @@ async def until(world: World, query: str, wanted: list[tuple[Any, ...]]) -> None
     with anyio.move_on_after(15):
         while found != wanted:
             await anyio.sleep(0.02)
-            with contextlib.closing(sqlite3.connect(f"file:{world.store}?mode=ro", uri=True, timeout=5.0)) as store:
-                found = store.execute(query).fetchall()
+            found = world.read(query)
     assert found == wanted, world.log_end()
 
 

@@ -5,8 +5,6 @@ Patchworks' sandbox lives in the test and outlives every kill; Fulfil's books ar
 
 from __future__ import annotations
 
-import contextlib
-import sqlite3
 from collections import Counter
 from pathlib import Path
 
@@ -79,9 +77,8 @@ async def place(hub: RunningSandbox) -> dict[str, str]:
 
 def accepted_and_not_decided(world: World, placed: dict[str, str]) -> int:
     """Orders that are on disk although the run that brought them is not done."""
-    with contextlib.closing(sqlite3.connect(f"file:{world.store}?mode=ro", uri=True, timeout=5.0)) as connection:
-        stored = {key for (key,) in connection.execute("SELECT key FROM delivery")}
-        states = connection.execute("SELECT key, body FROM state WHERE actor = 'run_recovery'").fetchall()
+    stored = {key for (key,) in world.read("SELECT key FROM delivery")}
+    states = world.read("SELECT key, body FROM state WHERE actor = 'run_recovery'")
     ended = {key for key, body in states if msgspec.json.decode(body).get("ended")}
     return sum(f"web/{order}" in stored and f"patchworks/run/{run}" not in ended for run, order in placed.items())
 

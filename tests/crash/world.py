@@ -276,17 +276,19 @@ class World:
 
     def on_disk(self) -> tuple[int, int]:
         """Messages to be decided and writes without an outcome, as the store has them."""
-        with contextlib.closing(sqlite3.connect(f"file:{self.store}?mode=ro", uri=True, timeout=5.0)) as connection:
-            (messages,) = connection.execute("SELECT count(*) FROM message WHERE channel = 'order_importer'").fetchone()
-            (writes,) = connection.execute("SELECT count(*) FROM intent WHERE repeat <> 'safe'").fetchone()
+        ((messages,),) = self.read("SELECT count(*) FROM message WHERE channel = 'order_importer'")
+        ((writes,),) = self.read("SELECT count(*) FROM intent WHERE repeat <> 'safe'")
         return messages, writes
+
+    def read(self, query: str, *row: Any) -> list[Any]:
+        """What the store has, whether the product runs or not."""
+        with contextlib.closing(sqlite3.connect(f"file:{self.store}?mode=ro", uri=True, timeout=5.0)) as connection:
+            return connection.execute(query, row).fetchall()
 
     def facts(self, order: GeneratedOrder) -> list[str]:
         """The kinds of the facts in the order's timeline, in order."""
         key = f"{order.sales_channel}/{order.order_id}"
-        with contextlib.closing(sqlite3.connect(f"file:{self.store}?mode=ro", uri=True, timeout=5.0)) as connection:
-            rows = connection.execute("SELECT kind FROM fact WHERE subject = ? ORDER BY id", (key,)).fetchall()
-        return [kind for (kind,) in rows]
+        return [kind for (kind,) in self.read("SELECT kind FROM fact WHERE subject = ? ORDER BY id", key)]
 
     async def metrics(self, session: aiohttp.ClientSession | None = None) -> str:
         """The product's metrics."""
@@ -315,9 +317,7 @@ class World:
 
     def _writes_begun(self) -> int:
         """Writes that the running process may have begun, by the store; it marks each before it is made."""
-        with contextlib.closing(sqlite3.connect(f"file:{self.store}?mode=ro", uri=True, timeout=5.0)) as connection:
-            statement = "SELECT count(*) FROM intent WHERE repeat <> 'safe' AND claimed <> 0"
-            (begun,) = connection.execute(statement).fetchone()
+        ((begun,),) = self.read("SELECT count(*) FROM intent WHERE repeat <> 'safe' AND claimed <> 0")
         return int(begun)
 
     async def books(self) -> dict[str, Any]:
