@@ -139,6 +139,12 @@ class Money(msgspec.Struct, frozen=True, gc=False):
         return Money(_multiply(self.amount, quantity), self.currency)
 
 
+@exactly
+def summed(amounts: Iterable[Decimal]) -> Decimal:
+    """The exact sum of amounts in one currency; zero of nothing."""
+    return sum(amounts, ZERO)
+
+
 def total_of(amounts: Iterable[Money], currency: str) -> Money:
     """The exact sum; zero of nothing. Raises MixedCurrencies when one of them is in another currency."""
     result = ZERO

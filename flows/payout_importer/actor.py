@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from flows.events import PayoutJudged
 from flows.model.cases import announce_cases, case_rows
 from flows.model.messages import Recheck
-from flows.model.money import ZERO, exactly
+from flows.model.money import summed
 from flows.model.payout import LineClass, PayoutLine
 from flows.model.payout_links import Known, Named, numbers_of, orders_of
 from flows.model.payout_proof import is_received, prove_payout
@@ -114,7 +114,7 @@ class PayoutImporter:
             asked=asked,
             links=tuple(links),
             unlinked=unlinked,
-            amount=_sum(amounts),
+            amount=summed(amounts),
             conflicts=tuple(conflicts),
             last=rows[-1][0] if rows else asked.after,
             complete=complete,
@@ -215,11 +215,6 @@ def _text(amount: Decimal | None) -> str | None:
 
 def _day(day: Any) -> str | None:
     return None if day is None else day.isoformat()
-
-
-@exactly
-def _sum(amounts: Sequence[Decimal]) -> Decimal:
-    return sum(amounts, ZERO)
 
 
 def _grouped(rows: Sequence[tuple[str, str]]) -> dict[str, list[str]]:

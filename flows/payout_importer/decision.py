@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
-from flows.model.money import ZERO, exactly
+from flows.model.money import ZERO, exactly, summed
 from flows.model.payout import Finding, PayoutHeader, PayoutLine, PayoutStatus, added, less
 from flows.model.tariff import TariffSettings, fee_off
 from flows.payout_importer.judging import NAMED_MAX, accepted_as, cases_of, due_at
@@ -174,7 +174,7 @@ def _with_fees(state: PayoutState, lines: Sequence[PayoutLine], tariff: TariffSe
     return replace(
         state,
         fees_off=state.fees_off + len(off),
-        fees_off_amount=_sum([state.fees_off_amount, *(difference for _, difference in off)]),
+        fees_off_amount=summed([state.fees_off_amount, *(difference for _, difference in off)]),
         fees_off_named=named[:NAMED_MAX],
     )
 
@@ -185,13 +185,8 @@ def _without_fees(state: PayoutState, lines: Sequence[PayoutLine], tariff: Tarif
     if not off:
         return state
     named = tuple(each for each in state.fees_off_named if each.partition(" by ")[0] not in off)
-    left = _minus(state.fees_off_amount, _sum(list(off.values())))
+    left = _minus(state.fees_off_amount, summed(list(off.values())))
     return replace(state, fees_off=max(0, state.fees_off - len(off)), fees_off_amount=left, fees_off_named=named)
-
-
-@exactly
-def _sum(amounts: Sequence[Decimal]) -> Decimal:
-    return sum(amounts, ZERO)
 
 
 @exactly
@@ -208,7 +203,7 @@ def mark_of(line: PayoutLine) -> str:
     """The digest of a line's figures and its class, the same from each format of its provider: not every one tells the
     tax on a fee from the fee.
     """
-    figures = [f"{each.normalize():f}" for each in (line.amount, _sum([line.fee, line.tax]), line.net)]
+    figures = [f"{each.normalize():f}" for each in (line.amount, summed([line.fee, line.tax]), line.net)]
     said = (line.kind.value, line.currency, *figures)
     return hashlib.blake2b("\x1f".join(said).encode(), digest_size=12).hexdigest()
 

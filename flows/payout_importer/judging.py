@@ -11,7 +11,7 @@ from decimal import Decimal
 
 from flows.exceptions.kinds import ExceptionCase
 from flows.model.cases import case_in
-from flows.model.money import ZERO, Money, exactly
+from flows.model.money import ZERO, Money, exactly, summed
 from flows.model.payout import LineClass, PayoutHeader, PayoutStatus
 from flows.model.payout_proof import prove_payout
 from flows.payout_importer.messages import Kept, PayoutState
@@ -90,7 +90,7 @@ def _against_figures(state: PayoutState, header: PayoutHeader) -> Iterator[tuple
         was, now_ = Money(header.paid, header.currency), Money(state.otherwise.paid, header.currency)
         yield "payout.changed", f"it was {was} before, and a later file says {now_}", (now_ - was).amount
     elif state.changed:
-        yield "payout.changed", _changed(state), _sum(state.changed)
+        yield "payout.changed", _changed(state), summed(state.changed.values())
 
 
 def _alike(state: PayoutState, difference: Decimal) -> str:
@@ -99,11 +99,6 @@ def _alike(state: PayoutState, difference: Decimal) -> str:
         if kept.amount is not None and kept.kind in ("alike", "repeated") and abs(kept.amount) == abs(difference):
             return f"; that is the amount of a line of which the file says: {kept.sentence}"
     return ""
-
-
-@exactly
-def _sum(amounts: dict[str, Decimal]) -> Decimal:
-    return sum(amounts.values(), ZERO)
 
 
 def _changed(state: PayoutState) -> str:
