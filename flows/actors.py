@@ -37,7 +37,7 @@ from flows.model.outgoing import FlowTarget, What
 from flows.model.payments import PaymentSettings
 from flows.model.posting_matrix import PostingSettings
 from flows.model.reconciliation import ReconciliationSettings
-from flows.model.stock import StockSettings, place_of
+from flows.model.stock import StockSettings, place_of, subtracting
 from flows.order_importer import CAUTIOUS, RESENDS_MAX, OrderImporter, Policy
 from flows.order_importer import NAME as ORDER_IMPORTER
 from flows.order_poll import OrderPoll
@@ -95,6 +95,7 @@ def engine_of(
             policy=order_policy(
                 config.fulfil,
                 counts_units=bool(stock),
+                subtracting=frozenset(subtracting(stock)),
                 tells_payments=config.payments is not None,
                 is_read_back=config.reconciliation is not None,
                 settles=config.reconciliation is not None and bool(config.reconciliation.closing),
@@ -133,7 +134,7 @@ def engine_of(
         actors.append(OrderPoll(polled(config), replies, journal, emit))
         actors.append(Backfill(config.on_demand, config.sales_channels, later, journal, emit))
     unsettled = Unsettled(config.sales_channels, catalogue.index, journal)
-    actors.append(StockBacklog(journal, unsettled.units_in, counts=bool(stock), nudge=stock_pulse.nudge))
+    actors.append(StockBacklog(journal, unsettled.units_in, stock, nudge=stock_pulse.nudge))
     if stock:
         figures = Figures(stock, bundles, catalogue.index, unsettled, journal)
         actors.append(StockDrift(stock, bundles, figures, journal, emit))
@@ -154,7 +155,7 @@ def engine_of(
         actors.append(PaymentRecorder(journal, emit, gather=gather, reference_field=named or REFERENCE))
     actors += [
         FulfilmentWatcher(watch_policy(config), journal, emit),
-        OrderFulfilments(told, formats, journal, emit),
+        OrderFulfilments(told, formats, journal, emit, subtracting=subtracting(stock), nudge=stock_pulse.nudge),
         Unshipped(unshipped_policy(config), journal, emit),
     ]
     if config.recovery is not None:
@@ -272,7 +273,7 @@ def _stock_actors(
             overlap=timedelta(seconds=fulfil.stock_overlap_s),
             page_size=fulfil.api.page_size,
         ),
-        StockReader(places, journal, policy, emit, nudge=pulse.nudge),
+        StockReader(places, journal, policy, emit, subtracting=subtracting(stock), nudge=pulse.nudge),
         StockSightings(tuple(places), journal, emit, page_size=fulfil.api.page_size),
         StockPublisher(stock, figures, journal, emit),
     ]
@@ -317,6 +318,7 @@ def order_policy(
     settings: FulfilSettings,
     *,
     counts_units: bool = False,
+    subtracting: frozenset[str] = frozenset(),
     tells_payments: bool = False,
     is_read_back: bool = False,
     settles: bool = False,
@@ -328,6 +330,7 @@ def order_policy(
         amends=known.amending,
         cancels=known.cancel_after_confirm == "accepted",
         counts_units=counts_units,
+        subtracting=subtracting,
         tells_payments=tells_payments,
         is_read_back=is_read_back,
         settles=settles,

@@ -222,6 +222,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
             **self._callbacks_lost("listings", self.listings),
             **self._recovery_lost(),
             **self._targets_clash(),
+            **self._unshipped_unknown(),
             **self._payout_formats_clash(),
             **self._zones_differ(),
             **self._closing_lost(),
@@ -245,6 +246,17 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
                 elif taken.setdefault(target.flow.flow_id, what) != what:
                     found[place] = f"the flow {target.flow.flow_id} takes {taken[target.flow.flow_id]} already"
         return found
+
+    def _unshipped_unknown(self) -> dict[tuple[str, ...], str]:
+        """Which of its units a sales channel still counts as unshipped is known by what it was told of shipments."""
+        return {
+            ("sales_channels", name, "stock", "quantity_semantics"): (
+                f"{settings.stock.quantity_semantics} has its unshipped units added to its figures, and which they are "
+                f"is known by what it is told of shipments: say how under [sales_channels.{name}.fulfilments]"
+            )
+            for name, settings in self.sales_channels.items()
+            if settings.stock is not None and settings.stock.subtracts and settings.fulfilments is None
+        }
 
     def _zones_differ(self) -> dict[tuple[str, ...], str]:
         """Finance's company has one time zone."""

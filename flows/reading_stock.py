@@ -11,7 +11,7 @@ from typing import Literal, TypeVar
 import msgspec
 
 from flows.model.bundles import Bundle
-from flows.model.stock import Level, StockSettings, UnitsRow, figure_of, in_flight, place_of
+from flows.model.stock import Level, StockSettings, UnitsRow, figure_of, in_flight, own_unshipped, place_of
 from flows.pages import Place
 from flows.reading import Reading
 from runtime.clock import Instant, to_datetime, to_instant
@@ -124,8 +124,8 @@ async def stock_of(
     for place, each, _, available, on_hand, read_at in await read.query_list("stock_levels_of", wanted):
         levels[place, each] = Level(Decimal(available), Decimal(on_hand), read_at)
     units: dict[str, list[UnitsRow]] = {}
-    for each, key, channel, needed, seen, seen_at in await read.query_list("units_of_skus", wanted):
-        units.setdefault(each, []).append(UnitsRow(key, channel, needed, seen, seen_at))
+    for each, *row in await read.query_list("units_of_skus", wanted):
+        units.setdefault(each, []).append(UnitsRow(*row))
     published = {row[0]: published_level(row) for row in await read.query_list("stock_published_of", [sku])}
     drift = [drift_row(row) for row in await read.query("stock_drift_listed", "", "", 10_000)]
     found = []
@@ -163,7 +163,6 @@ def _of_product(
     read_at = 0 if level is None else level.read_at
     takes = [(row, in_flight([row], read_at)) for row in rows]
     flying = sorted([(row, units_) for row, units_ in takes if units_], key=lambda each: (-each[1], each[0].key))
-    own = sum(row.wanted for row in rows if row.sales_channel == channel)
     return StockOf(
         sales_channel=channel,
         sku=sku,
@@ -184,7 +183,7 @@ def _of_product(
         buffer=how.buffer,
         allocation=how.allocation,
         quantity_semantics=how.quantity_semantics,
-        own_units=0 if how.quantity_semantics == "available" else own,
+        own_units=own_unshipped(rows, channel) if how.subtracts else 0,
         truth=None if figure is None else figure.truth,
         wire=None if figure is None else figure.wire,
         flow_id=how.flow.flow_id,

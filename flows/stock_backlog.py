@@ -6,12 +6,13 @@ From the beginning of the count every decision of the order importer counts, too
 once, in order of the keys, and is counted unless it is over, or was counted by a decision meanwhile. What it needs is
 read from the payload that was decided on. Of orders that were imported so long ago that their payload is gone (30 days,
 unless `store.room` says otherwise) nothing is counted: Fulfil has had the time to reserve them. A crash goes on with
-the page that was not written. When stock is not published any more, nobody counts, and a later start begins anew.
+the page that was not written. When stock is not published any more, nobody counts, and a later start begins anew; so
+does one at which another sales channel subtracts its unshipped units itself, since those of before were forgotten.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -19,6 +20,7 @@ import msgspec
 from msgspec.structs import replace
 
 from flows.model.order_state import OrderState
+from flows.model.stock import StockSettings, subtracting
 from flows.model.units import Units, at_least
 from runtime.actor import Item
 from runtime.clock import to_instant
@@ -54,11 +56,14 @@ class _Page(Message, frozen=True, kw_only=True):
 
 
 class BacklogState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """`counted`: everything is. `counting`: a count is under way, and has come to the order `after`."""
+    """`counted`: everything is. `counting`: a count is under way, and has come to the order `after`. `subtracting`: the
+    sales channels for which units were remembered until they are shipped.
+    """
 
     counted: bool = False
     counting: bool = False
     after: str = ""
+    subtracting: tuple[str, ...] = ()
 
 
 class StockBacklog:
@@ -69,10 +74,16 @@ class StockBacklog:
     state_type = BacklogState
 
     def __init__(
-        self, journal: Journal, units_in: Callable[[str, bytes], Units], *, counts: bool, nudge: Callable[[], None]
+        self,
+        journal: Journal,
+        units_in: Callable[[str, bytes], Units],
+        stock: Mapping[str, StockSettings],
+        *,
+        nudge: Callable[[], None],
     ) -> None:
-        """`units_in`: what the order with this key needs, by its payload. `counts`: stock is published."""
-        self._journal, self._units_in, self._counts, self._nudge = journal, units_in, counts, nudge
+        """`units_in`: what the order with this key needs, by its payload. `stock`: whose stock is published."""
+        self._journal, self._units_in, self._nudge = journal, units_in, nudge
+        self._counts, self._subtracting = bool(stock), subtracting(stock)
 
     def begin(self, key: str) -> BacklogState:  # noqa: ARG002 - there is one
         """Nothing is counted."""
@@ -114,11 +125,12 @@ class StockBacklog:
             case CountUnits() if not self._counts:
                 stop = (Write("stop_counting", (at,)),) if state.counted or state.counting else ()
                 return Decision(state=BacklogState(), writes=stop)
-            case CountUnits() if state.counted or state.counting:
+            case CountUnits() if (state.counted or state.counting) and state.subtracting == self._subtracting:
                 return Decision(state=state, emits=() if state.counted else (_more(),))
             case CountUnits():
                 begin = (Write("begin_counting", (at,)), Write("forget_all_units", (at,)))
-                return Decision(state=BacklogState(counting=True), writes=begin, emits=(_more(),))
+                begun = BacklogState(counting=True, subtracting=self._subtracting)
+                return Decision(state=begun, writes=begin, emits=(_more(),))
             case _Page():
                 return self._count(state, message, at)
             case _:
@@ -133,7 +145,7 @@ class StockBacklog:
         if not page.complete:
             return Decision(state=replace(state, after=page.last), writes=tuple(writes), emits=(_more(),))
         ended = (Write("due_all_unsent", (at,)), Write("end_counting", (at,)))
-        return Decision(state=BacklogState(counted=True), writes=(*writes, *ended))
+        return Decision(state=replace(state, counted=True, counting=False, after=""), writes=(*writes, *ended))
 
     def project(self, key: str, before: BacklogState, after: BacklogState, now: datetime) -> Sequence[Write]:  # noqa: ARG002
         """Units are written as they are counted."""

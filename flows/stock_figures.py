@@ -104,14 +104,21 @@ class Figures:
         return found
 
     def _plain(self, channel: str, urgencies: Mapping[str, int], levels: Levels, units: Rows) -> dict[str, Shown]:
-        """Products under their SKU and their aliases; a name that is a bundle here is none of a product."""
+        """Products under their SKU and their aliases; a name that is a bundle here is none of a product.
+
+        Where a sales channel subtracts its unshipped units itself, none are added to what is part of a bundle: how many
+        of them were sold as that, and are subtracted from the bundle's figure alone, nobody counts.
+        """
         settings, rules = self._settings[channel], self._bundles.get(channel, {})
+        plain = msgspec.structs.replace(settings, quantity_semantics=AVAILABLE)
+        parts = {self._sku_of(part) for rule in rules.values() for part in rule.components}
         found: dict[str, Shown] = {}
         for sku, urgency in urgencies.items():
             level = levels.get((place_of(settings.locations), sku))
             if level is None:  # its first read makes it due again
                 continue
-            shown = Shown(figure_of(settings, channel, level, units.get(sku, ())), level.read_at, (sku,), urgency)
+            how = plain if sku in parts else settings
+            shown = Shown(figure_of(how, channel, level, units.get(sku, ())), level.read_at, (sku,), urgency)
             others = (alias for alias in self._names.aliases_of(sku) if not self._index.sellable(alias))
             found.update({name: shown for name in (sku, *others) if name not in rules})
         return found
@@ -153,12 +160,13 @@ class Figures:
     async def units(self, skus: Sequence[str], waiting: Mapping[str, Units]) -> dict[str, list[UnitsRow]]:
         """What orders need of these SKUs: those that were decided on, and what those that wait need beyond that."""
         found: dict[str, dict[str, UnitsRow]] = {sku: {} for sku in skus}
-        for sku, key, name, wanted, seen, seen_at in await self._journal.query_list("units_of_skus", skus):
-            found[sku][key] = UnitsRow(key, name, wanted, seen, seen_at)
+        for sku, key, *row in await self._journal.query_list("units_of_skus", skus):
+            found[sku][key] = UnitsRow(key, *row)
         for key, sku, wanted in _each(waiting):
             if sku in found:
-                known = found[sku].get(key, UnitsRow(key, partition_of(key), 0))
-                found[sku][key] = msgspec.structs.replace(known, wanted=max(known.wanted, wanted))
+                known = found[sku].get(key, UnitsRow(key, partition_of(key), 0, claimed=wanted))
+                most = max(known.wanted, wanted)
+                found[sku][key] = msgspec.structs.replace(known, wanted=most, claimed=min(known.claimed, wanted))
         return {sku: list(rows.values()) for sku, rows in found.items()}
 
 

@@ -3,8 +3,10 @@
 In: `PublishDue` (at most once a second while anything is due), `LinesSent` and `LinesRefused` of `flow_starts`. Out:
 lines of levels for the flows of the sales channels, rows of `stock_published`. Key: `stock/publisher`. It calls nobody.
 A figure is Fulfil's, less everything that was received and is not in it for certain, less the buffer, then the sales
-channel's share (`flows.model.stock`). What an order takes is published without asking Fulfil. A crash leaves SKUs due:
-they are looked at again. Sequences rise for ever, over restarts and restores; a later figure replaces one that waits.
+channel's share (`flows.model.stock`). What an order takes is published without asking Fulfil. A figure that is as it
+was told last is told again where the sales channel has changed it itself meanwhile: its order took a unit, and another
+came back. A crash leaves SKUs due: they are looked at again. Sequences rise for ever, over restarts and restores; a
+later figure replaces one that waits.
 """
 
 from __future__ import annotations
@@ -52,6 +54,8 @@ class _Looked(Message, frozen=True, kw_only=True):
     figures: dict[str, dict[str, Shown]]
     """Sales channel -> the name of a figure -> the figure."""
     published: dict[str, dict[str, _Published]]
+    moved: Mapping[str, set[str]] = msgspec.field(default_factory=dict)
+    """Sales channel -> SKUs whose figures it has changed itself since they were looked at."""
     epoch: int
     more: bool
     blocked: bool = False
@@ -154,7 +158,10 @@ class StockPublisher:
         published: dict[str, dict[str, _Published]] = {}
         for channel, name, figure, _, _, sequence, *_ in await self._journal.query_list("stock_published_of", names):
             published.setdefault(channel, {})[name] = _Published(figure, sequence)
-        return replace(looked, figures=figures, published=published)
+        moved: dict[str, set[str]] = {}
+        for sku, channel in await self._journal.query_list("stock_moved_of", list(urgencies)):
+            moved.setdefault(channel, set()).add(sku)
+        return replace(looked, figures=figures, published=published, moved=moved)
 
     def decide(self, state: PublisherState, message: Any, now: datetime) -> Decision:
         """Tell each sales channel what differs from what it was told."""
@@ -185,9 +192,11 @@ class StockPublisher:
         shows = looked.again.lines if looked.again is not None else {}
         for channel, shown in looked.figures.items():
             settings, told = self._settings[channel], looked.published.get(channel, {})
-            sequence = max(sequences.get(channel, 0), looked.epoch << 32)
+            sequence, moved = max(sequences.get(channel, 0), looked.epoch << 32), looked.moved.get(channel, set())
             changed = [
-                name for name, each in shown.items() if name not in told or told[name].figure != each.figure.wire
+                name
+                for name, each in shown.items()
+                if name not in told or told[name].figure != each.figure.wire or not moved.isdisjoint(each.because)
             ]
             for name in changed:
                 each, figure = shown[name], shown[name].figure
@@ -205,6 +214,7 @@ class StockPublisher:
                 sequences[channel] = sequence
                 emits.append(lines_waiting(settings.flow.flow_id))
         writes += [Write("end_stock_due", (sku, changes)) for sku, _, changes in looked.skus]
+        writes += [Write("end_stock_moved", (sku,)) for sku in sorted(set().union(*looked.moved.values()))]
         anew = (
             []
             if looked.again is not None

@@ -80,6 +80,8 @@ class _LevelsRead(Message, frozen=True, kw_only=True):
     rows: tuple[tuple[str, int, str, str], ...]
     due: dict[str, int]
     """SKU -> how urgent it is to look at its figures."""
+    needed: tuple[str, ...]
+    """SKUs that orders need which may be in these levels by now."""
     ended: tuple[tuple[str, int], ...]
     """SKUs that these products had, and have no more."""
     silent: tuple[int, ...]
@@ -135,9 +137,13 @@ class StockReader:
         policy: ReadPolicy,
         emit: Callable[[Any], None],
         *,
+        subtracting: Collection[str] = (),
         nudge: Callable[[], None],
     ) -> None:
-        """`places`: the locations of each place, as `place_of` names it."""
+        """`places`: the locations of each place, as `place_of` names it. `subtracting`: sales channels that subtract
+        their unshipped units themselves, so that their units are remembered until they are shipped.
+        """
+        self._subtracting = msgspec.json.encode(sorted(subtracting)).decode()
         self._places, self._journal, self._policy, self._emit, self._nudge = places, journal, policy, emit, nudge
 
     def begin(self, key: str) -> ReaderState:
@@ -188,14 +194,16 @@ class StockReader:
                 due[sku] = NOW if state.asked or was is not None else SWEPT
             elif (was.available, was.on_hand) != (available, on_hand):
                 due[sku] = SWEPT
-        if not state.asked:  # units that were seen reserved meanwhile are in levels that are the same
-            for sku, *_ in await self._journal.query_list("units_of_skus", [row[0] for row in rows]):
-                due.setdefault(sku, SWEPT)
+        found = await self._journal.query_list("units_of_skus", [row[0] for row in rows])
+        needed = tuple(dict.fromkeys(sku for sku, *_ in found))
+        for sku in needed:  # units that were seen reserved meanwhile are in levels that are the same
+            due.setdefault(sku, SWEPT)
         ended = [(known[id_].sku, id_) for id_, row in told.items() if id_ in known and row.code != known[id_].sku]
         due.update({sku: NOW for sku, _ in ended})
         return _LevelsRead(
             rows=tuple((sku, product, str(available), str(on_hand)) for sku, product, available, on_hand in rows),
             due=due,
+            needed=needed,
             ended=tuple(ended),
             silent=missed,
             absent=tuple(absent),
@@ -248,8 +256,8 @@ class StockReader:
         began, at = to_instant(state.began or now), to_instant(now)
         writes = [Write("end_stock_level", (began, state.place, sku, product)) for sku, product in read.ended]
         writes += [Write("put_stock_level", (state.place, *row, began)) for row in read.rows]
-        writes += [Write("forget_units", (row[0],)) for row in read.rows]
-        writes += [Write("reread_level", (state.place, at, row[0])) for row in read.rows]
+        writes += [Write("forget_units", (sku, self._subtracting)) for sku in read.needed]
+        writes += [Write("reread_level", (state.place, at, sku)) for sku in read.needed]
         writes += [Write("put_stock_due", (sku, at, urgency)) for sku, urgency in read.due.items()]
         writes += [Write("put_stock_unread", (state.place, product, at)) for product in read.silent]
         writes += [Write("end_stock_unread", (state.place, product, changes)) for product, changes in state.asked]

@@ -44,7 +44,8 @@ _EVERY = timedelta(seconds=5)
 _SLOWLY = timedelta(seconds=30)
 """When a look has seen nothing: sales that Fulfil processes in its own time."""
 _AGAIN_AFTER = timedelta(minutes=1)
-_MOVING = ("processing", "done")
+_DONE = "done"
+_MOVING = ("processing", _DONE)
 
 
 class LookForSales(Message, frozen=True):
@@ -123,6 +124,7 @@ class StockSightings:
         began = to_instant(state.began or now)
         writes = [Write("see_units", (at, id_, began)) for id_ in seen]
         writes += [Write("reread_units", (at, id_)) for id_ in seen]
+        writes += [Write("tell_done_units", (sale.id,)) for sale in sales if sale.state == _DONE]
         told = tuple(Emit(channel=STOCK_READER, key=place_key(place), message=LookLevels()) for place in self._places)
         next_at = now + (_EVERY if seen else _SLOWLY)
         decision = _later(replace(state, asking=False, next_at=now + _EVERY, cases=()), next_at)
@@ -141,7 +143,7 @@ def is_seen(sale: Sale) -> bool:
     """Whether what the sale needs is in Fulfil's figures from now on."""
     if sale.state in CANCELLED:
         return True
-    return sale.state in _MOVING and (sale.state == "done" or bool(sale.shipments or sale.drop_shipments))
+    return sale.state in _MOVING and (sale.state == _DONE or bool(sale.shipments or sale.drop_shipments))
 
 
 def _later(state: SightingsState, due: datetime) -> Decision:

@@ -171,6 +171,7 @@ def _behind(sales_channel: SalesChannel, today: Day) -> SalesChannelSeed:
             ProductSeed(sku=each.sku, price_cents=each.price_cents, title=each.name) for each in today.products
         ),
         levels=tuple(LevelSeed(sku=each.sku, quantity=CHANNEL_STOCK) for each in today.products),
+        quantity_semantics=sales_channel.quantity_semantics,
         stock_policy="continue",
     )
 

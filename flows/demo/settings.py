@@ -80,6 +80,7 @@ taxes = { $taxes }
 
 [sales_channels.$name.stock]
 locations = [$warehouse]
+quantity_semantics = "$quantity_semantics"
 
 [sales_channels.$name.stock.flow]
 flow_id = "$stock_flow"
@@ -140,6 +141,7 @@ def _sales_channel(sales_channel: SalesChannel) -> str:
         gateway=sales_channel.gateway,
         taxes=taxes,
         warehouse=WAREHOUSE,
+        quantity_semantics=sales_channel.quantity_semantics,
         stock_flow=STOCK_FLOWS[sales_channel.name],
         fulfilment_flow=FULFILMENT_FLOWS[sales_channel.name],
         carriers=", ".join(f'"{name}" = "{called}"' for name, called in CARRIERS.items()),

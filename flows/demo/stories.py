@@ -15,6 +15,7 @@ from typing import Literal
 import msgspec
 
 from flows.demo.orders import Product, catalogue
+from flows.model.stock import Semantics
 
 ORDERS_MIN, ORDERS_MAX = 100, 10_000
 PRODUCTS = 500
@@ -35,6 +36,8 @@ class SalesChannel(msgspec.Struct, frozen=True, kw_only=True):
     gateway: str
     taxes: Mapping[str, str]
     """Name -> rate."""
+    quantity_semantics: Semantics = "available"
+    """What it takes a level for."""
 
     @property
     def mapped(self) -> bool:
@@ -54,6 +57,7 @@ WEB = SalesChannel(
 )
 EUROPE = SalesChannel(
     name="europe",
+    quantity_semantics="on_hand",
     id=4,
     format="shopify",
     currency="EUR",

@@ -16,6 +16,7 @@ then: a later read of the same facts is no news (rule 13).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
@@ -155,6 +156,29 @@ def units_of_others(state: OrderShipments, current: Notice) -> dict[str, Decimal
         if other.id != current.id and not is_gone:
             for line_id, units in other.units.items():
                 found[line_id] = found.get(line_id, ZERO) + units
+    return found
+
+
+def units_of_notice(notice: Notice) -> dict[str, int]:
+    """The whole units that a notice tells, by SKU; of kits those of their components, too."""
+    found: dict[str, Decimal] = {}
+    for line in notice.part.lines:
+        units = notice.units.get(line.line_id, ZERO)
+        pieces = {line.sku: units, **{each.name: units * each.per_kit for each in line.components}}
+        for sku, quantity in pieces.items():
+            found[sku] = found.get(sku, ZERO) + quantity
+    return {sku: math.ceil(units) for sku, units in found.items() if units > 0}
+
+
+def units_told(state: OrderShipments) -> dict[str, int]:
+    """The units of the order, by SKU, that its sales channel knows to be shipped, or may: as soon as a flow may have
+    taken them, and for good once it has.
+    """
+    found: dict[str, int] = {}
+    for each in state.notices.values():
+        may_know = each.sent_version or each.status == "known" or (each.version and each.status != "withdrawn")
+        for sku, units in units_of_notice(each).items() if may_know else ():
+            found[sku] = found.get(sku, 0) + units
     return found
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -11,7 +11,15 @@ import msgspec
 
 from flows.events import FulfilmentHeld, FulfilmentSent, FulfilmentTold, TrackingSuspect
 from flows.formats import FORMATS
-from flows.fulfilment_watcher.keeping import Notice, OrderShipments, Seen, Withdrawal, progress
+from flows.fulfilment_watcher.keeping import (
+    Notice,
+    OrderShipments,
+    Seen,
+    Withdrawal,
+    progress,
+    units_of_notice,
+    units_told,
+)
 from flows.fulfilment_watcher.notices import decide
 from flows.fulfilment_watcher.parts import (
     ORDERS,
@@ -29,6 +37,7 @@ from flows.model.fulfilments import FulfilmentSettings
 from flows.model.left import units_left
 from flows.model.messages import Recheck
 from flows.model.order import Order
+from flows.model.units import NOW
 from flows.model.unshipped import OutstandingSeen
 from runtime.actor import Item
 from runtime.clock import to_instant
@@ -41,7 +50,9 @@ _LOOKED_UP = ShipmentSeen | OutstandingSeen | Recheck
 
 
 class OrderFulfilments:
-    """See the package. `sales_channels` are those that hear of shipments; `formats`: what each one's orders are."""
+    """See the package. `sales_channels` are those that hear of shipments; `formats`: what each one's orders are;
+    `subtracting`: those whose published stock has their unshipped units in it, so that it changes with each notice.
+    """
 
     name = ORDERS
     message_type = (
@@ -63,8 +74,12 @@ class OrderFulfilments:
         formats: Mapping[str, str],
         journal: Journal,
         emit: Callable[[Any], None],
+        *,
+        subtracting: Collection[str],
+        nudge: Callable[[], None],
     ) -> None:
         self._sales_channels, self._formats, self._journal, self._emit = sales_channels, formats, journal, emit
+        self._subtracting, self._nudge = frozenset(subtracting), nudge
 
     def begin(self, key: str) -> OrderShipments:
         """Nothing of it was shipped."""
@@ -128,7 +143,7 @@ class OrderFulfilments:
             sales_channel = partition_of(key)
             figures = (str(is_.ordered), str(is_.shipped))
             rows.append(Write("put_order_shipping", (key, sales_channel, is_.state, *figures, to_instant(now))))
-        return rows
+        return [*rows, *_stock_rows(key, before, after, now)] if partition_of(key) in self._subtracting else rows
 
     def announce(self, key: str, before: OrderShipments, after: OrderShipments) -> None:
         """Count what became of notices, and the cases."""
@@ -136,6 +151,8 @@ class OrderFulfilments:
         if after.notices is before.notices:
             return
         sales_channel = partition_of(key)
+        if sales_channel in self._subtracting:
+            self._nudge()
         for shipment, each in after.notices.items():
             was = before.notices.get(shipment)
             if was is each:
@@ -163,6 +180,24 @@ def _news(sales_channel: str, was: Notice | None, now: Notice) -> list[Any]:
         seconds = max(0.0, (now.told_at - since).total_seconds())
         events.append(FulfilmentTold(sales_channel=sales_channel, seconds=seconds))
     return events
+
+
+def _stock_rows(key: str, before: OrderShipments, after: OrderShipments, now: datetime) -> list[Write]:
+    """For a sales channel that subtracts its unshipped units itself: what it may have been told is not added to its
+    figures any more, and what it was told, it has taken from them.
+    """
+    was, is_ = units_told(before), units_told(after)
+    told = {sku: units for sku, units in is_.items() if was.get(sku) != units}
+    told |= {sku: 0 for sku in was if sku not in is_}
+    moved = set(told)
+    for shipment, each in after.notices.items():
+        former = before.notices.get(shipment)
+        if each.sent_version and (former is None or former.sent_version != each.sent_version):
+            moved.update(units_of_notice(each))
+    at, sales_channel = to_instant(now), partition_of(key)
+    rows = [Write("put_order_told", (key, sku, units)) for sku, units in told.items()]
+    rows += [Write("put_stock_due", (sku, at, NOW)) for sku in sorted(moved)]
+    return [*rows, *(Write("put_stock_moved", (sku, sales_channel)) for sku in sorted(moved))]
 
 
 def _notice_row(key: str, each: Notice, *, awaits: bool) -> Write:

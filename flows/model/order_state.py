@@ -176,6 +176,10 @@ class OrderState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     sale_number: str | None = None
     units: dict[str, int] = {}
     """What it needs of each SKU in stock; only where stock is published."""
+    claimed: dict[str, int] | None = None
+    """What its sales channel takes it for, where that is not `units`: what an edit or a cancel takes away is not free
+    before Fulfil says so, and the units of a test order nobody else keeps.
+    """
     sold: dict[str, int] = {}
     """What of that the sale has, or will have."""
     bundles: dict[str, Bundle] = {}

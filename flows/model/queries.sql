@@ -785,11 +785,17 @@ DELETE FROM order_units WHERE key = ?1;
 UPDATE order_units SET sale = ?1, sold = wanted, sold_at = ?2 WHERE key = ?3 AND sale IS NULL;
 
 -- name: put_units
--- What an order needs of a SKU, and what of it its sale has. What was seen of it stays, as far as the sale has it.
-INSERT INTO order_units (key, sku, sales_channel, wanted, sold, sale, sold_at) VALUES :rows(7)
+-- What an order needs of a SKU, what of it its sale has, and what its sales channel takes it for. What was seen of it
+-- stays, as far as the sale has it.
+INSERT INTO order_units (key, sku, sales_channel, wanted, sold, sale, sold_at, claimed) VALUES :rows(8)
 ON CONFLICT (key, sku) DO UPDATE SET
   wanted = excluded.wanted, sold = excluded.sold, sale = excluded.sale, seen = min(seen, excluded.sold),
+  claimed = excluded.claimed,
   sold_at = CASE WHEN sold = excluded.sold AND sale IS excluded.sale THEN sold_at ELSE excluded.sold_at END;
+
+-- name: claim_units
+-- What a sales channel takes its order for, where it is still counted: (units, key, sku).
+UPDATE order_units SET claimed = ?1 WHERE key = ?2 AND sku = ?3;
 
 -- name: begin_counting
 -- From now on every decision counts what its order needs: (instant).
@@ -803,8 +809,8 @@ DELETE FROM order_units WHERE ?1 > 0;
 -- name: fill_units
 -- What an order needs that was decided on before anybody counted, unless it is over or counted by now: (key, sku, sales
 -- channel, units, instant).
-INSERT INTO order_units (key, sku, sales_channel, wanted, sold, sale, sold_at)
-SELECT ?1, ?2, ?3, ?4, CASE WHEN o.sale IS NULL THEN 0 ELSE ?4 END, o.sale, ?5 FROM order_view o
+INSERT INTO order_units (key, sku, sales_channel, wanted, sold, sale, sold_at, claimed)
+SELECT ?1, ?2, ?3, ?4, CASE WHEN o.sale IS NULL THEN 0 ELSE ?4 END, o.sale, ?5, ?4 FROM order_view o
 WHERE o.key = ?1 AND o.state NOT IN ('cancelled', 'excluded')
   AND NOT EXISTS (SELECT 1 FROM order_units u WHERE u.key = ?1 AND u.sold_at <> ?5)
 ON CONFLICT (key, sku) DO NOTHING;
@@ -842,9 +848,18 @@ DELETE FROM stock_counting WHERE ?1 > 0;
 INSERT INTO stock_due (sku, since, urgency) VALUES :rows(3)
 ON CONFLICT (sku) DO UPDATE SET changes = changes + 1, urgency = min(urgency, excluded.urgency);
 
+-- name: put_stock_moved
+-- A sales channel has changed the figure of a SKU itself, by an order or by a shipment; the SKU is due, too, and as long
+-- as it is, this stays: (sku, sales channel).
+INSERT INTO stock_moved (sku, sales_channel) VALUES :rows(2) ON CONFLICT (sku, sales_channel) DO NOTHING;
+
 -- name: end_stock_due
 -- It has been looked at, unless it changed since: (sku, changes as they were read).
 DELETE FROM stock_due WHERE sku = ?1 AND changes = ?2;
+
+-- name: end_stock_moved
+-- The figure has been looked at; it stands after `end_stock_due`: (sku).
+DELETE FROM stock_moved WHERE sku = ?1 AND NOT EXISTS (SELECT 1 FROM stock_due WHERE sku = ?1);
 
 -- name: put_stock_unread
 -- The level of a product has to be read again: (place, product, instant).
@@ -877,9 +892,22 @@ ON CONFLICT (place, sku) DO UPDATE SET
   WHERE excluded.read_at >= read_at;
 
 -- name: forget_units
--- Every level of the SKU has been read from when its units had been seen: they are in Fulfil's figures now: (sku).
-DELETE FROM order_units WHERE sku = ?1 AND wanted <= seen AND seen_at <= (
-  SELECT min(read_at) FROM stock_level WHERE sku = ?1);
+-- Every level of the SKU has been read from when its units had been seen: they are in Fulfil's figures now. A sales
+-- channel that subtracts its unshipped units itself needs them until it was told that they are shipped: (sku, such sales
+-- channels as a JSON array).
+DELETE FROM order_units WHERE sku = ?1 AND wanted <= seen
+  AND seen_at <= (SELECT min(read_at) FROM stock_level WHERE sku = ?1)
+  AND NOT (sales_channel IN (SELECT value FROM json_each(?2)) AND claimed > coalesce(
+    (SELECT t.units FROM order_told t WHERE t.key = order_units.key AND t.sku = order_units.sku), 0));
+
+-- name: put_order_told
+-- Units of an order that its sales channel was told to be shipped, or may have been: (key, sku, units).
+INSERT INTO order_told (key, sku, units) VALUES :rows(3) ON CONFLICT (key, sku) DO UPDATE SET units = excluded.units;
+
+-- name: tell_done_units
+-- A sale is done: what of it was shipped before anybody watched counts as told, unless more is known: (sale).
+INSERT INTO order_told (key, sku, units) SELECT key, sku, wanted FROM order_units WHERE sale = ?1
+ON CONFLICT (key, sku) DO NOTHING;
 
 -- name: reread_level
 -- A level whose read began before units of its SKU had been seen is read once more: it was the first of its product, and
@@ -922,6 +950,10 @@ SELECT sku, since, changes, urgency FROM stock_due ORDER BY urgency, since, sku 
 -- changes nothing that a move, an order or a sighting has not said already.
 SELECT sku FROM stock_due WHERE urgency = 0;
 
+-- name: stock_moved_of
+-- Sales channels that have changed the figures of these SKUs themselves: (:keys).
+SELECT sku, sales_channel FROM stock_moved WHERE sku IN (:keys);
+
 -- name: stock_unread_next
 -- Products of a place whose levels have to be read: (place, limit).
 SELECT product, changes FROM stock_unread WHERE place = ?1 ORDER BY since, product LIMIT ?2;
@@ -944,7 +976,8 @@ SELECT sku, product FROM stock_level WHERE place = ? AND sku IN (:keys);
 
 -- name: units_of_skus
 -- What orders need of some SKUs: (:keys).
-SELECT sku, key, sales_channel, wanted, seen, seen_at FROM order_units WHERE sku IN (:keys);
+SELECT u.sku, u.key, u.sales_channel, u.wanted, u.seen, u.seen_at, u.claimed, coalesce(t.units, 0)
+FROM order_units u LEFT JOIN order_told t ON t.key = u.key AND t.sku = u.sku WHERE u.sku IN (:keys);
 
 -- name: sales_unseen
 -- Sales whose goods have not been seen reserved yet: (after sale, limit).

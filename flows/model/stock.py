@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Annotated, Final, Literal
 
@@ -38,6 +38,16 @@ class StockSettings(msgspec.Struct, frozen=True, kw_only=True):
         if not 0 < self.allocation <= 1:
             raise ValueError(f"allocation is a share above 0 and at most 1, not {self.allocation}")
 
+    @property
+    def subtracts(self) -> bool:
+        """Whether the sales channel subtracts its own unshipped units itself from what it is told (rule 9)."""
+        return self.quantity_semantics != "available"
+
+
+def subtracting(stock: Mapping[str, StockSettings]) -> tuple[str, ...]:
+    """The sales channels that do that."""
+    return tuple(sorted(name for name, each in stock.items() if each.subtracts))
+
 
 class Level(msgspec.Struct, frozen=True):
     """What Fulfil says of a SKU at the places of a sales channel; `read_at` is when the read began (microseconds)."""
@@ -48,13 +58,18 @@ class Level(msgspec.Struct, frozen=True):
 
 
 class UnitsRow(msgspec.Struct, frozen=True):
-    """What one order needs of a SKU, and what of it was seen in Fulfil, by a read that had ended at `seen_at`."""
+    """What one order needs of a SKU, and what of it was seen in Fulfil, by a read that had ended at `seen_at`.
+
+    `claimed` is what its sales channel takes it for, and `told` what of that the sales channel knows to be shipped.
+    """
 
     key: str
     sales_channel: str
     wanted: int
     seen: int = 0
     seen_at: int | None = None
+    claimed: int = 0
+    told: int = 0
 
 
 class Figure(msgspec.Struct, frozen=True):
@@ -78,14 +93,22 @@ def in_flight(rows: Iterable[UnitsRow], read_at: int) -> int:
     return units
 
 
+def own_unshipped(rows: Iterable[UnitsRow], sales_channel: str) -> int:
+    """The units that a sales channel subtracts itself from what is there: its own, until it knows them to be shipped.
+
+    None of those that it may have been told already are among them (rule 10).
+    """
+    return sum(max(0, row.claimed - row.told) for row in rows if row.sales_channel == sales_channel)
+
+
 def figure_of(settings: StockSettings, sales_channel: str, level: Level, rows: Sequence[UnitsRow]) -> Figure:
     """What the sales channel may be told (rules 8 to 11): floored after the share, never below zero on the wire."""
     flying = in_flight(rows, level.read_at)
     left = max(min(level.available, _MOST), -_MOST) - flying - settings.buffer
     truth = math.floor(left)
     wire = math.floor(max(left, Decimal(0)) * settings.allocation)
-    if settings.quantity_semantics != "available":  # it subtracts its own unshipped units itself
-        wire += sum(row.wanted for row in rows if row.sales_channel == sales_channel)
+    if settings.subtracts:
+        wire += own_unshipped(rows, sales_channel)
     return Figure(truth=truth, wire=max(wire, 0), in_flight=flying)
 
 

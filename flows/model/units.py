@@ -25,9 +25,12 @@ NOW, SWEPT = 0, 1
 """How urgent it is that a figure is looked at: something happened, or a sweep found it."""
 
 
-def units_of(order: Order) -> Units:
-    """The units that an order needs, by SKU; the order is under Fulfil's SKUs. A part of a unit is a whole one."""
-    if order.test or BY_CHANNEL in order.tags or order.fulfilment_status is FulfilmentStatus.SHIPPED:
+def units_of(order: Order, *, tests: bool = False) -> Units:
+    """The units that an order needs, by SKU; the order is under Fulfil's SKUs. A part of a unit is a whole one.
+
+    `tests`: those of a test order, too. Nobody ships them, but its sales channel keeps them for it.
+    """
+    if (order.test and not tests) or BY_CHANNEL in order.tags or order.fulfilment_status is FulfilmentStatus.SHIPPED:
         return _NOTHING
     units: Units = {}
     for line in order.lines:
@@ -47,6 +50,11 @@ def needed(state: OrderState) -> Mapping[str, int]:
     return _NOTHING if state.status in _OVER else state.units
 
 
+def claimed(state: OrderState) -> Mapping[str, int]:
+    """What the sales channel takes its order for: its newest version, whatever has become of that here."""
+    return needed(state) if state.claimed is None else state.claimed
+
+
 def unit_rows(key: str, before: OrderState, after: OrderState, now: datetime) -> Sequence[Write]:
     """The rows for a change of what an order needs, and of what of it is in Fulfil.
 
@@ -54,20 +62,28 @@ def unit_rows(key: str, before: OrderState, after: OrderState, now: datetime) ->
     (`flows.stock_backlog`) is followed here by its key.
     """
     old, new = needed(before), needed(after)
+    was, is_ = claimed(before), claimed(after)
     at, sales_channel = to_instant(now), partition_of(key)
     rows = []
     if not old and (new or (before.status not in _OVER and after.status in _OVER)):
         rows += [Write("due_units_of_order", (at, key)), Write("drop_units_of_order", (key,))]
     elif not new and before.sale is None and after.sale is not None:
         rows.append(Write("sell_units", (after.sale, at, key)))
-    if old == new and (before.sale, before.sold) == (after.sale, after.sold):
+    is_as_before = (old, before.sale, before.sold) == (new, after.sale, after.sold)
+    if is_as_before and was == is_:
         return rows
-    rows += [
-        Write(
-            "put_units", (key, sku, sales_channel, units, after.sold.get(sku, 0) if after.sale else 0, after.sale, at)
-        )
-        for sku, units in new.items()
-    ]
-    rows += [Write("drop_units", (key, sku)) for sku in old if sku not in new]
-    changed = [sku for sku in {**old, **new} if old.get(sku) != new.get(sku)]
-    return [*rows, *(Write("put_stock_due", (sku, at, NOW)) for sku in changed)]
+    changed, moved = _changed(old, new), _changed(was, is_)
+    for sku in {**new, **is_}:
+        if is_as_before and sku in new:  # what Fulfil has reserved of it by now is not counted anew
+            rows.append(Write("claim_units", (is_.get(sku, 0), key, sku)))
+            continue
+        sold = after.sold.get(sku, 0) if after.sale else 0
+        row = (key, sku, sales_channel, new.get(sku, 0), sold, after.sale, at, is_.get(sku, 0))
+        rows.append(Write("put_units", row))
+    rows += [Write("drop_units", (key, sku)) for sku in {**old, **was} if sku not in new and sku not in is_]
+    rows += [Write("put_stock_due", (sku, at, NOW)) for sku in dict.fromkeys((*changed, *moved))]
+    return [*rows, *(Write("put_stock_moved", (sku, sales_channel)) for sku in moved)]
+
+
+def _changed(one: Mapping[str, int], other: Mapping[str, int]) -> list[str]:
+    return [sku for sku in {**one, **other} if one.get(sku) != other.get(sku)]

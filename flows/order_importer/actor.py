@@ -308,7 +308,9 @@ class OrderImporter:
         """Count what became of the order."""
         self._links.settled(key, before, after)
         announce_order(key, before, after, self._age_s, self._emit)
-        if self._policy.counts_units and (before.units != after.units or before.status is not after.status):
+        if self._policy.counts_units and (
+            before.status is not after.status or (before.units, before.claimed) != (after.units, after.claimed)
+        ):
             self._nudge()
 
     def _age_s(self, state: OrderState) -> float:

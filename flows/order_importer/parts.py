@@ -38,6 +38,8 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     """Whether a sale can be cancelled before anything of it is shipped."""
     counts_units: bool = False
     """Whether stock is published, so that what orders need of it has to be known."""
+    subtracting: frozenset[str] = frozenset()
+    """The sales channels that subtract their own unshipped units themselves from what they are told."""
     is_read_back: bool = False
     """Whether sales are compared with what they are to be, so that this has to be on disk."""
     settles: bool = False

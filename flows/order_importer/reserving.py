@@ -1,7 +1,8 @@
 """What an order needs of the stock, remembered with it, so that nobody else is sold the same units (rule 8). Pure.
 
 An order that is not in Fulfil needs what its newest version says. Once a sale may be there, a newer version can only
-raise it; what a change of the sale takes away is free when that change is made.
+raise it; what a change of the sale takes away is free when that change is made. What the sales channel itself takes the
+order for is the newest version all the while: by that it has changed its own figures.
 """
 
 from __future__ import annotations
@@ -18,10 +19,13 @@ from runtime.decision import Decision
 _NOT_THERE = (Status.HELD, Status.WAITING, Status.NEW)
 
 
-def reserving(before: OrderState, decision: Decision, message: OrderPresented) -> Decision:
-    """The same decision, with the units that this version of the order needs."""
+def reserving(before: OrderState, decision: Decision, message: OrderPresented, *, subtracts: bool) -> Decision:
+    """The same decision, with the units that this version of the order needs. `subtracts`: its sales channel subtracts
+    its own unshipped units itself from what it is told.
+    """
     state: OrderState = decision.state
-    units = units_of(under_fulfils_skus(exploded(message.order, message.bundles), message.aliases))
+    order = under_fulfils_skus(exploded(message.order, message.bundles), message.aliases)
+    units = units_of(order)
     creates = any(effect.kind == "create_order" for effect in decision.effects)
     if creates:
         state = msgspec.structs.replace(state, units=units, sold=units)
@@ -31,4 +35,10 @@ def reserving(before: OrderState, decision: Decision, message: OrderPresented) -
         state = msgspec.structs.replace(state, units=at_least(before.units, units), sold=before.sold)
         if state.work is not None and state.work is not before.work and state.work.goal == "edit":
             state = msgspec.structs.replace(state, work=msgspec.structs.replace(state.work, units=units))
+    claimed = units if order.cancelled_at is None else {}
+    if state.status is Status.EXCLUDED:
+        claimed = (
+            units_of(order, tests=True) if subtracts and order.test and order.cancelled_at is None else state.units
+        )
+    state = msgspec.structs.replace(state, claimed=None if claimed == state.units else claimed)
     return msgspec.structs.replace(decision, state=state)

@@ -57,7 +57,9 @@ def presented(
     decision = watched(state, _shown(state, message, now, settings, gated, policy), message.order, now)
     decision = told_of_refunds(state, decision, message, now)
     decision = tendering(state, decision, message, settings) if policy.tells_payments else decision
-    return reserving(state, decision, message) if policy.counts_units else decision
+    if not policy.counts_units:
+        return decision
+    return reserving(state, decision, message, subtracts=message.order.sales_channel in policy.subtracting)
 
 
 def _shown(

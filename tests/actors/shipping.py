@@ -311,7 +311,9 @@ class World:
             [
                 *(Sink(), ExceptionDesk(emit), RunFollower(emit)),
                 FulfilmentWatcher(policy, journal, emit),
-                OrderFulfilments({"web": settings}, {"web": "seamline"}, journal, emit),
+                OrderFulfilments(
+                    {"web": settings}, {"web": "seamline"}, journal, emit, subtracting=(), nudge=lambda: None
+                ),
                 Unshipped(looks, journal, emit),
                 FlowStartsActor({FLOW: ("fulfilments", settings.flow)}, journal, emit, unsettled=no_levels),
             ],

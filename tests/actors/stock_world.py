@@ -40,6 +40,7 @@ from flows.demo.orders import GeneratedOrder
 from flows.first_messages import at_each_beat, first_messages
 from flows.formats import FORMATS
 from flows.model.bundles import Bundle
+from flows.model.fulfilments import FulfilmentSettings
 from flows.model.order import Order
 from flows.model.outgoing import FlowTarget
 from flows.model.schema import ORDERS
@@ -189,6 +190,7 @@ class Hub:
         self.sequences: dict[str, dict[str, int]] = {name: {} for name in channels.values()}
         self.lines: Counter[str] = Counter()
         self.stale = 0
+        self.notices: list[Any] = []
         self.starts = 0
         self.told: list[tuple[float, str, str, int, StartFlow]] = []
         self.fails: Callable[[str], bool] = lambda _sku: False
@@ -216,6 +218,9 @@ class Hub:
         raise AssertionError(f"no answer is ever lost here: {kind} {body!r}")
 
     def _arrive(self, start: StartFlow, run: str, now: float) -> None:
+        if start.flow_id not in self.channels:
+            self.notices += msgspec.json.decode(start.payload)["fulfilments"]
+            return
         channel = self.channels[start.flow_id]
         levels = msgspec.json.decode(start.payload)["levels"]
         self.starts += 1
@@ -349,7 +354,11 @@ def config_of(
         name = channels[number] if channels else "web"
         target = FlowTarget(flow_id=str(4511 + number), starts=StartPolicy(lines_max=lines_max))
         stock = StockSettings(flow=target, locations=(WAREHOUSE,), **settings.get(name, {})) if channels else None
-        sales_channels[name] = msgspec.structs.replace(SALES_CHANNELS["web"], stock=stock, bundles=bundles or {})
+        notices = FlowTarget(flow_id=str(4611 + number))
+        told = FulfilmentSettings(flow=notices, carriers={"UPS": "ups"}) if stock and stock.subtracts else None
+        sales_channels[name] = msgspec.structs.replace(
+            SALES_CHANNELS["web"], stock=stock, fulfilments=told, bundles=bundles or {}
+        )
     return Config(
         fulfil=FulfilSettings(
             api=FulfilConfig(base_url="https://acme.fulfil.io"),

@@ -161,7 +161,7 @@ def test_units_leave_the_flight_only_by_a_read_that_began_after_they_were_seen(
 
 def test_a_sales_channel_that_subtracts_its_own_units_is_told_them_on_top() -> None:
     """Rule 9: on_hand and source_quantity."""
-    rows = [UnitsRow("web/1", "web", 2), UnitsRow("outlet/2", "outlet", 3)]
+    rows = [UnitsRow("web/1", "web", 2, claimed=2), UnitsRow("outlet/2", "outlet", 3, claimed=3)]
     for semantics, wire in (("available", 5), ("on_hand", 7), ("source_quantity", 7)):
         told = msgspec.structs.replace(PLAIN, quantity_semantics=semantics)
         assert figure_of(told, "web", Level(Decimal(10), Decimal(10), 1), rows).wire == wire
