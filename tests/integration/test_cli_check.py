@@ -85,6 +85,22 @@ def test_check_names_what_is_wrong_with_the_check_of_listings(seamline: Type, tm
     assert "listings.web.due_within_s: due_within_s must be above every_s" in line
 
 
+def test_check_refuses_a_sales_channel_that_subtracts_its_own_units_and_is_told_of_no_shipment(
+    seamline: Type, tmp_path: Path
+) -> None:
+    """Nobody would know which of its units it still counts as unshipped."""
+    more = (
+        "[patchworks]\ntoken = 'test'\n"
+        "[sales_channels.shop]\nformat = 'shopify'\n[sales_channels.shop.sale]\nchannel_id = 4\n"
+        "[sales_channels.shop.stock]\nlocations = [4]\nquantity_semantics = 'on_hand'\nflow.flow_id = '4711'\n"
+    )
+    (line,) = checked(seamline, tmp_path, more)
+    assert "sales_channels.shop.stock.quantity_semantics: on_hand has its unshipped units added" in line
+    assert line.endswith("say how under [sales_channels.shop.fulfilments]")
+    told = "[sales_channels.shop.fulfilments]\ncarriers = { UPS = 'ups' }\nflow.flow_id = '4712'\n"
+    assert checked(seamline, tmp_path, more + told) == []
+
+
 def test_check_notes_prices_that_would_not_be_compared(seamline: Type, tmp_path: Path) -> None:
     """Nothing is wrong, and nothing would be found."""
     checked(seamline, tmp_path, "[listings.web]\ncompare_prices = true\nprice_currency = 'EUR'\n")

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from flows.fulfilment_watcher.keeping import Notice, OrderShipments, Progress, Seen, Withdrawal, progress
+from flows.fulfilment_watcher.keeping import Notice, OrderShipments, Progress, Seen, Withdrawal, progress, units_told
 from flows.fulfilment_watcher.notices import decide
 from flows.fulfilment_watcher.parts import (
     Component,
@@ -431,3 +431,28 @@ def test_a_sales_channel_that_is_no_longer_told_anything_changes_nothing() -> No
     order.settings = None  # type: ignore[assignment]
     assert order.sees(part(2)).state.notices.keys() == {"out-1"}
     assert order.is_sent().status == "sent"
+
+
+# -- what a sales channel may know to be shipped -----------------------------------------------------------------------
+
+
+def test_units_count_as_told_as_soon_as_a_flow_may_have_them_and_for_good_once_it_has() -> None:
+    """A held shipment has told nothing; one that is withdrawn in time neither; one that was sent stays told."""
+    unmapped = Order().sees(part(1, carrier="Nobody"))
+    assert units_told(unmapped.state) == {}
+    order = Order().sees(part(1, line("11", "MUG", 2))).sees(part(2, line("11", "MUG", 1), line("12", "CAP", 2)))
+    assert units_told(order.state) == {"MUG": 3, "CAP": 2}
+    order.is_sent(1).takes(ShipmentCancelled(shipment="out-1")).takes(ShipmentCancelled(shipment="out-2"))
+    assert units_told(order.state) == {"MUG": 3, "CAP": 2}
+    order.takes(Withdrawal(notice="out-2-1001", place=2))
+    assert (order.notice(2).status, units_told(order.state)) == ("withdrawn", {"MUG": 2})
+
+
+def test_what_was_shipped_before_anybody_was_to_be_told_and_the_parts_of_a_kit_count_as_told() -> None:
+    """The sales channel knows the former from elsewhere; of a kit it knows what every set is made of."""
+    kit = PartLine(
+        "11", "BOX", Decimal(0), (Component("CUP", Decimal(4), Decimal(2)), Component("POT", Decimal(2), Decimal(1)))
+    )
+    order = Order().sees(part(1, kit, ordered=(OrderedLine("11", "BOX", Decimal(3)), CAP)))
+    assert units_told(order.state) == {"BOX": 2, "CUP": 4, "POT": 2}
+    assert units_told(Order().sees(part(1, line("12", "CAP", 2)), old=True).state) == {"CAP": 2}
