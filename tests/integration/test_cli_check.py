@@ -86,11 +86,12 @@ def test_check_names_what_is_wrong_with_the_check_of_listings(seamline: Type, tm
 
 
 def test_check_refuses_a_sales_channel_that_subtracts_its_own_units_and_is_told_of_no_shipment(
-    seamline: Type, tmp_path: Path
+    seamline: Type, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nobody would know which of its units it still counts as unshipped."""
+    monkeypatch.setenv("SEAMLINE_PATCHWORKS", "a-key")
     more = (
-        "[patchworks]\ntoken = 'test'\n"
+        "[patchworks]\ntoken = 'env:SEAMLINE_PATCHWORKS'\n"
         "[sales_channels.shop]\nformat = 'shopify'\n[sales_channels.shop.sale]\nchannel_id = 4\n"
         "[sales_channels.shop.stock]\nlocations = [4]\nquantity_semantics = 'on_hand'\nflow.flow_id = '4711'\n"
     )
