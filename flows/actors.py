@@ -36,7 +36,7 @@ from flows.model.on_demand import OnDemandSettings
 from flows.model.outgoing import FlowTarget, What
 from flows.model.payments import PaymentSettings
 from flows.model.posting_matrix import PostingSettings
-from flows.model.reconciliation import ReconciliationSettings
+from flows.model.reconciliation import ReconciliationSettings, zone_of_company
 from flows.model.stock import StockSettings, place_of, subtracting
 from flows.order_importer import CAUTIOUS, RESENDS_MAX, OrderImporter, Policy
 from flows.order_importer import NAME as ORDER_IMPORTER
@@ -204,8 +204,7 @@ def watch_policy(config: Config) -> WatchPolicy:
 
 def state_policy(config: Config, settings: ReconciliationSettings) -> StatePolicy:
     """When business days end, and are stated."""
-    told = [each.time_zone for each in (config.payments, config.postings) if each is not None]
-    zone = settings.time_zone or next(iter(told), "UTC")
+    zone = zone_of_company(settings, config.payments, config.postings)
     return StatePolicy(time_zone=zone, after=timedelta(seconds=settings.state_after_s))
 
 

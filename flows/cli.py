@@ -14,6 +14,7 @@ import msgspec
 from cyclopts import App, Parameter
 from cyclopts.validators import Number
 
+from flows.cli_close import close
 from flows.cli_closing import accepted, unsettled
 from flows.cli_holds import holds
 from flows.cli_listings import listings
@@ -77,6 +78,7 @@ for part in (
     app.command(part)
 app.command(backfill)
 app.command(status)
+app.command(close)
 app.command(listings)
 app.command(stock)
 app.command(audit)

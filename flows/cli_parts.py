@@ -40,15 +40,25 @@ CsvFile = Annotated[Path | None, Parameter(name="--csv", allow_leading_hyphen=Tr
 DryRun = Annotated[bool, Parameter(name="--dry-run", help="Only say what would follow.", negative="")]
 
 
-Section = Literal["store", "ops", "fulfil", "patchworks", "sales_channels", "postings", "payout_formats"]
+Section = Literal[
+    "store",
+    "ops",
+    "fulfil",
+    "patchworks",
+    "sales_channels",
+    "payments",
+    "postings",
+    "payout_formats",
+    "reconciliation",
+]
 
 
-def loaded(config: Path, section: Section) -> Any:
-    """The configuration with one section looked at: asking about an order must not need the token of the ERP."""
+def loaded(config: Path, *sections: Section) -> Any:
+    """The configuration with some sections looked at: asking about an order must not need the token of the ERP."""
     from flows.config import Config  # noqa: PLC0415
     from runtime.config import load  # noqa: PLC0415
 
-    return load(config, _narrowed(Config, {section}))
+    return load(config, _narrowed(Config, sections))
 
 
 def loaded_ops_address(config: Path) -> Any:

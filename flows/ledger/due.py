@@ -26,6 +26,10 @@ HOLD_ALL: Final = ("payout.untied", "payout.contradiction", "payout.incomplete")
 HOLD_UNEXPLAINED: Final = "payout.unexplained"
 NOT_DATED: Final = ""
 BY_FULFIL: Final = "Fulfil posts it"
+NOBODY: Final = "[postings] has no row for it: nobody posts it"
+NO_DAY: Final = "nobody says on which day it happened"
+FOREIGN: Final = "it is in "
+"""What the sentence about an amount in another currency than the ledger's begins with."""
 
 _EVENTS: Final[dict[LineClass, LedgerEvent]] = {
     **{kind: LedgerEvent(kind.value) for kind in LineClass if kind is not LineClass.SALE},
@@ -104,7 +108,7 @@ def wanted_of(
             if len(found) == len(days):
                 due += _whole(event, found, payout.currency)
                 continue
-            why = _NO_DAY if payout.received or payout.is_statement else _status(payout)
+            why = NO_DAY if payout.received or payout.is_statement else _status(payout)
         decided.discard(event)
         if event is LedgerEvent.PAYOUT and not days:
             total = _paid_out(payout)
@@ -113,9 +117,6 @@ def wanted_of(
         if total:
             left.append(Left(event, total, why))
     return Wanted(due=tuple(due), left=tuple(left), decided=frozenset(decided))
-
-
-_NO_DAY: Final = "nobody says on which day it happened"
 
 
 def _decided(payout: PayoutStands, settings: PostingSettings) -> set[LedgerEvent]:
@@ -178,11 +179,11 @@ def _why_not(payout: PayoutStands, event: LedgerEvent, row: PostingRow | None, s
     if event in settings.of_fulfil:
         return BY_FULFIL
     if row is None:
-        return "[postings] has no row for it: nobody posts it"
+        return NOBODY
     if held := _holds(payout, event):
         return held
     if settings.currency not in ("", payout.currency):
-        return f"it is in {payout.currency}, the ledger is in {settings.currency}, and no rate is known here"
+        return f"{FOREIGN}{payout.currency}, the ledger is in {settings.currency}, and no rate is known here"
     if event is LedgerEvent.PAYOUT and not payout.received and not payout.is_statement:
         return _status(payout)
     return ""

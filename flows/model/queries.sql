@@ -1613,3 +1613,77 @@ SELECT c.key, o.reference, o.amount, o.currency, o.placed_at, e.sale, c.cause, c
 FROM order_closing c JOIN expected_sale e ON e.key = c.key JOIN order_view o ON o.key = c.key
 WHERE c.settled_at IS NULL AND (?1 = '' OR c.sales_channel = ?1) AND (?2 = '' OR c.cause = ?2)
 ORDER BY o.placed_at, c.key LIMIT ?3;
+
+-- name: close_orders
+-- Orders placed before an instant that are not in Fulfil, not proven, or (where that is done) to be read back: (before, 1
+-- where sales are read back).
+SELECT o.key, coalesce(o.placed_at, o.changed_at), o.state, o.proof, o.amount, o.currency,
+  ?2 AND e.sale IS NOT NULL AND (s.key IS NULL OR d.sale IS NOT NULL) AS unread
+FROM order_view o LEFT JOIN expected_sale e ON e.key = o.key LEFT JOIN sale_seen s ON s.key = o.key
+LEFT JOIN sale_due d ON d.sale = e.sale
+WHERE coalesce(o.placed_at, o.changed_at) < ?1 AND o.state NOT IN ('cancelled', 'excluded')
+  AND (o.state <> 'imported' OR o.proof <> 'proven' OR unread)
+ORDER BY o.key;
+
+-- name: close_cases
+-- Open cases of finance, and returns that Fulfil has not: with the day of their order or payout.
+SELECT c.kind, c.subject, c.amount, c.currency, c.opened_at, o.placed_at, p.paid_on, p.expected_on
+FROM exception_case c LEFT JOIN order_view o ON o.key = c.subject LEFT JOIN payout p ON p.key = c.subject
+WHERE c.closed_at IS NULL AND (c.owner = 'finance' OR c.kind = 'order.returned') ORDER BY c.fingerprint;
+
+-- name: close_payouts
+-- Payouts that do not tie, have something unexplained, are a part, or have not arrived; with their open cases.
+SELECT p.key, p.currency, p.status, p.is_statement, p.received, p.paid, p.net, p.unexplained, p.verdict, p.difference,
+  p.judged, p.paid_on, p.expected_on, p.told_at,
+  (SELECT group_concat(c.kind) FROM exception_case c WHERE c.subject = p.key AND c.closed_at IS NULL)
+FROM payout p
+WHERE p.received = 0 OR p.judged = 0 OR p.verdict = 'contradicted' OR CAST(p.unexplained AS REAL) <> 0
+  OR EXISTS (SELECT 1 FROM exception_case c WHERE c.subject = p.key AND c.closed_at IS NULL)
+ORDER BY p.key;
+
+-- name: close_let_stand
+-- What people have released of payouts, the last first: payout, kinds that were open, who.
+SELECT subject, json_extract("values", '$.kinds'), by FROM audit
+WHERE action = 'hold.release' AND subject LIKE 'payout/%' ORDER BY seq DESC;
+
+-- name: close_postings
+-- Postings of days up to one that are in no ledger, with the status of their batch: (day).
+SELECT p.payout, p.currency, p.amount, p.day, b.status FROM posting p LEFT JOIN posting_batch b ON b.reference = p.batch
+WHERE p.day <= ?1 AND (p.batch IS NULL OR b.status NOT IN ('posted', 'empty')) ORDER BY p.payout, p.number;
+
+-- name: close_left
+-- What of payouts is not posted, with when each was told of.
+SELECT l.payout, l.currency, coalesce(l.day, p.expected_on), p.told_at, l.body
+FROM posting_left l JOIN payout p ON p.key = l.payout ORDER BY l.payout;
+
+-- name: close_unsettled
+-- Orders with a sale, placed before an instant, that are not settled, and what each waits for first: (before).
+SELECT o.key, o.amount, o.currency, coalesce(o.placed_at, o.changed_at), c.cause
+FROM order_closing c JOIN expected_sale e ON e.key = c.key JOIN order_view o ON o.key = c.key
+WHERE c.settled_at IS NULL AND coalesce(o.placed_at, o.changed_at) < ?1 ORDER BY o.key;
+
+-- name: close_statements
+-- The newest verdict about each day of a stretch: (from, to).
+SELECT sales_channel, day, verdict, max(version) FROM statement WHERE day >= ?1 AND day <= ?2 GROUP BY sales_channel, day;
+
+-- name: close_first_days
+-- The first day that was ever stated of each sales channel.
+SELECT sales_channel, min(day) FROM statement GROUP BY sales_channel;
+
+-- name: close_suspense
+-- What went to suspense before an instant, in creates of sales and as payments that came later: (before).
+SELECT key, kind, name, amount, currency, at FROM suspended WHERE at < ?1
+UNION ALL
+SELECT key, 'payment', coalesce(gateway, ''), amount, currency, seen_at FROM payment WHERE suspense = 1 AND seen_at < ?1
+ORDER BY 1, 2, 3;
+
+-- name: close_accepted
+-- Differences that people have accepted, of orders placed before an instant: (before).
+SELECT a.key, a.by, a.amount, a.currency, coalesce(o.placed_at, o.changed_at)
+FROM accepted_difference a JOIN order_view o ON o.key = a.key
+WHERE coalesce(o.placed_at, o.changed_at) < ?1 ORDER BY a.key, a.cause, a.at;
+
+-- name: close_beginning
+-- The first business that anything is known of: the first order's instant, the first payout's day, the first stated day.
+SELECT (SELECT min(coalesce(placed_at, changed_at)) FROM order_view), (SELECT min(coalesce(paid_on, expected_on)) FROM payout),
+  (SELECT min(day) FROM statement);

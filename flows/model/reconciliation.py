@@ -10,6 +10,8 @@ import msgspec
 from msgspec import Meta
 
 from flows.model.closing import ClosingSettings
+from flows.model.payments import PaymentSettings
+from flows.model.posting_matrix import PostingSettings
 from runtime.decision import Message
 from runtime.rule import RuleBroken
 
@@ -49,3 +51,12 @@ class ReconciliationSettings(msgspec.Struct, frozen=True, kw_only=True):
             ZoneInfo(self.time_zone or "UTC")
         except (ZoneInfoNotFoundError, ValueError):
             raise RuleBroken({("time_zone",): f"there is no time zone {self.time_zone!r}"}) from None
+
+
+def zone_of_company(
+    reconciliation: ReconciliationSettings | None, payments: PaymentSettings | None, postings: PostingSettings | None
+) -> str:
+    """The time zone of finance's company, in which business days begin and end; UTC where no section names one."""
+    told = [each.time_zone for each in (payments, postings) if each is not None]
+    own = "" if reconciliation is None else reconciliation.time_zone
+    return own or next(iter(told), "UTC")

@@ -1,0 +1,99 @@
+"""The command that says what still stands between now and a clean month."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import Annotated, Any
+
+from cyclopts import Parameter
+
+from flows.cli_parts import CONFIG, AsJson, ConfigPath, NotFound, loaded, read_store
+from flows.screen import print_csv, print_json, print_table
+from runtime.clock import SystemClock, to_datetime
+
+MonthName = Annotated[str, Parameter(help="The month, as 2026-10.")]
+AsCsv = Annotated[bool, Parameter(name="--csv", help="As a table for a spreadsheet.", negative="")]
+_HEAD = ("", "what", "how many", "amount", "currency", "oldest", "whose", "see")
+_CSV_HEAD = ("month", "stands", "check", *_HEAD[1:])
+
+
+def close(
+    month: MonthName,
+    *,
+    csv: AsCsv = False,
+    config: ConfigPath = CONFIG,
+    json: AsJson = False,
+) -> int:
+    """What still stands between now and a clean month: how many, how much, the oldest, whose it is, and where to look.
+
+    Days are business days of finance's company. Amounts are what is at stake, each counted without its sign. What is
+    only listed carries over, or was accepted. Exit status 0 only when the month is over and nothing stands; 1 when
+    something does, when the month is still running, and when it has not begun or nothing is known of it.
+    """
+    from flows.reading_close import close_board, first_month  # noqa: PLC0415
+
+    wanted, policy, today = asked_month(config, month)
+
+    async def ask(read: Any) -> tuple[Any, Any]:
+        return await first_month(read, policy.zone), await close_board(read, wanted, today, policy)
+
+    first, board = read_store(config, ask)
+    if first is None or wanted < first:
+        known = (
+            "nothing is known of any month" if first is None else f"the first month that anything is known of: {first}"
+        )
+        raise NotFound(f"nothing is known of {month} ({known}), so nobody can say that it is clean")
+    rows = [(*cells[:-1], _command(cells[-1], config)) for cells in map(_cells, board.rows)]
+    if json:
+        print_json(board)
+    elif csv:
+        print_csv(
+            _CSV_HEAD,
+            [
+                (board.month, "yes" if row.stands else "no", row.check.value, *cells[1:3], row.amount, *cells[4:])
+                for row, cells in zip(board.rows, rows, strict=True)
+            ],
+        )
+    else:
+        print_table(_HEAD, rows, empty="nothing stands, and nothing is carried over")
+        print(board.sentence)
+    return 0 if board.clean else 1
+
+
+def _cells(row: Any) -> tuple[Any, ...]:
+    amount = "" if row.amount is None else f"{row.amount:f}"
+    mark = "stands" if row.stands else "listed"
+    return (mark, row.what, row.count, amount, row.currency, row.oldest, row.owner, row.next)
+
+
+def _command(text: str, config: Path) -> str:
+    """The command as it is to be typed, with the configuration where it is not the usual one."""
+    return f"{text} --config {shlex.quote(str(config))}" if config != CONFIG else text
+
+
+def asked_month(config: Path, text: str) -> tuple[Any, Any, Any]:
+    """The month that is meant, how the company has its days, and which day it is there now.
+
+    Raises NotFound for what is no month, and for one that has not begun.
+    """
+    from flows.model.month import month_in  # noqa: PLC0415
+    from flows.model.reconciliation import zone_of_company  # noqa: PLC0415
+    from flows.reading_close import ClosePolicy  # noqa: PLC0415
+
+    try:
+        month = month_in(text)
+    except ValueError as error:
+        raise NotFound(str(error)) from None
+    settings = loaded(config, "sales_channels", "payments", "postings", "reconciliation")
+    zone = zone_of_company(settings.reconciliation, settings.payments, settings.postings)
+    policy = ClosePolicy(
+        time_zone=zone,
+        sales_channels=tuple(settings.sales_channels),
+        reconciles=settings.reconciliation is not None,
+        settles=settings.reconciliation is not None and bool(settings.reconciliation.closing),
+    )
+    today = to_datetime(SystemClock().now()).astimezone(policy.zone).date()
+    if month.stage(today) == "ahead":
+        raise NotFound(f"{text} has not begun: in {zone} it is {today}")
+    return month, policy, today

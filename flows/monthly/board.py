@@ -1,0 +1,121 @@
+"""The close board: everything that still stands between now and a clean month, by check and currency. Pure.
+
+Things are gathered as `Item`s by `flows.monthly.gathering`; here they are counted, added up exactly, and each row gets
+whose it is and the next command. What is older than the month stands against it, too: one row for each currency says
+so, and where to look, since a month is not closed on top of one that is open.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterable
+from datetime import date
+from decimal import Decimal
+
+import msgspec
+
+from flows.exceptions.kinds import KINDS
+from flows.model.money import ZERO, exactly
+from flows.model.month import Month, Stage, month_of
+from flows.monthly.checks import CHECKS, Check
+
+
+class Item(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing that a check has found. `amount` is what is at stake of it, never negative; None: no money is.
+
+    `of` tells rows of one check apart. `key` is by what the thing is known.
+    """
+
+    check: Check
+    day: date
+    """Its business day."""
+    key: str = ""
+    of: str = ""
+    currency: str = ""
+    amount: Decimal | None = None
+
+
+class BoardRow(msgspec.Struct, frozen=True, kw_only=True):
+    """What one check has found in one currency ('' where no money is at stake). `next`: the command that shows it."""
+
+    check: Check
+    stands: bool
+    """Whether the month is not clean while it is there."""
+    what: str
+    count: int
+    amount: Decimal | None
+    currency: str
+    oldest: date
+    owner: str
+    next: str
+
+
+class Board(msgspec.Struct, frozen=True, kw_only=True):
+    """A month as it stands now. `clean`: it is over, and nothing stands."""
+
+    month: str
+    stage: Stage
+    time_zone: str
+    clean: bool
+    rows: tuple[BoardRow, ...]
+
+    @property
+    def standing(self) -> int:
+        """How many rows stand against it."""
+        return sum(row.stands for row in self.rows)
+
+    @property
+    def sentence(self) -> str:
+        """How the month is, in words."""
+        if self.stage == "running":
+            stands = f"; {_rows(self.standing)} so far" if self.standing else "; nothing stands so far"
+            return f"{self.month} is not over in {self.time_zone}, so it cannot be clean yet{stands}"
+        if self.clean:
+            return f"{self.month} is clean: nothing stands against it"
+        return f"{self.month} is not clean: {_rows(self.standing)}"
+
+
+def _rows(count: int) -> str:
+    return f"{count} rows stand" if count > 1 else "1 row stands"
+
+
+@exactly
+def board_of(items: Iterable[Item], month: Month, today: date, time_zone: str) -> Board:
+    """The board of a month that has begun. What is of later months is left out."""
+    found: dict[tuple[int, str, str], list[Item]] = {}
+    order = {check: place for place, check in enumerate(Check)}
+    for item in items:
+        if item.day > month.last or (item.day < month.first and not CHECKS[item.check].stands):
+            continue
+        check, of = (item.check, item.of) if item.day >= month.first else (Check.EARLIER, "")
+        found.setdefault((order[check], of, item.currency), []).append(item)
+    checks = tuple(Check)
+    rows = tuple(_row(checks[place], of, found[place, of, currency], month) for place, of, currency in sorted(found))
+    stage = month.stage(today)
+    clean = stage == "over" and not any(row.stands for row in rows)
+    return Board(month=str(month), stage=stage, time_zone=time_zone, clean=clean, rows=rows)
+
+
+def _row(check: Check, of: str, group: list[Item], month: Month) -> BoardRow:
+    oldest = min(group, key=lambda item: (item.day, item.key))
+    text, kind = CHECKS[check], KINDS.get(of)
+    amounts = [item.amount for item in group if item.amount is not None]
+    named = {
+        "of": of,
+        "title": of if kind is None else kind.title,
+        "key": oldest.key,
+        "from_": str(month.first),
+        "to": str(month.last),
+        "month": str(month_of(oldest.day)),
+    }
+    return BoardRow(
+        check=check,
+        stands=text.stands,
+        what=text.what.format(**named),
+        count=len(group),
+        amount=sum(amounts, ZERO) if amounts else None,
+        currency=oldest.currency,
+        oldest=oldest.day,
+        owner=(text.owner if kind is None else kind.owner).value,
+        next=text.next.format(**{name: shlex.quote(value) for name, value in named.items()}),
+    )

@@ -1,0 +1,120 @@
+"""`seamline close`: what stands against a month, for people, machines and spreadsheets, and its exit status."""
+
+from __future__ import annotations
+
+import csv
+import io
+import shlex
+from pathlib import Path
+
+import pytest
+
+from flows.exceptions.kinds import KINDS
+from flows.monthly.checks import Check
+from runtime.clock import SystemClock, to_datetime
+from tests.integration.close_store import clean_month, config_in, order, standing
+from tests.integration.terminal import Type
+from tests.integration.test_cli_pages import fill
+
+EXPECTED = [
+    ("stands", "stands since earlier months", "1", "50.00", "EUR", "2025-09-03"),
+    ("stands", "orders not in Fulfil: held", "1", "20.00", "EUR", "2025-10-30"),
+    ("listed", "orders that wait for their payment", "1", "50.00", "EUR", "2025-10-30"),
+    ("stands", "orders in Fulfil whose figures are not proven", "1", "50.00", "EUR", "2025-10-30"),
+    ("stands", "sales not read back since they changed", "2", "0.30", "EUR", "2025-10-29"),
+    ("stands", "sales that are not what the order says", "1", "2.00", "EUR", "2025-10-20"),
+    ("stands", "payouts with unexplained amounts", "1", "0.03", "EUR", "2025-10-13"),
+    ("stands", "payouts whose sums do not tie", "1", "10.00", "EUR", "2025-10-14"),
+    ("stands", "payouts of which a part was imported", "1", "1.00", "EUR", "2025-10-16"),
+    ("stands", "payouts not arrived, past their day", "1", "96.80", "EUR", "2025-10-31"),
+    ("listed", "payouts on their way, not due yet", "1", "12.00", "EUR", "2025-10-31"),
+    ("stands", "postings that are in no ledger yet", "2", "1.20", "EUR", "2025-10-14"),
+    ("stands", "postings in a batch that is not posted", "1", "2.00", "EUR", "2025-10-15"),
+    ("stands", "of payouts, posted by nobody: adjustment", "1", "6.00", "EUR", "2025-10-14"),
+    ("stands", f"refunds without credit note: {KINDS['order.returned'].title}", "1", "", "", "2025-10-25"),
+    ("stands", f"refunds without credit note: {KINDS['refund.uncredited'].title}", "1", "7.00", "EUR", "2025-10-25"),
+    ("stands", "orders not settled, waiting for payout", "1", "75.00", "EUR", "2025-10-20"),
+    ("listed", "orders carried over, waiting for shipping", "1", "50.00", "EUR", "2025-10-20"),
+    ("stands", "in suspense: tax =VAT", "1", "3.00", "EUR", "2025-10-20"),
+    ("stands", "open: A tax of the order is not mapped (tax.unmapped)", "1", "20.00", "EUR", "2025-10-30"),
+    ("listed", "differences accepted by =Bob", "1", "1.25", "EUR", "2025-10-10"),
+    ("listed", "differences accepted by Ann", "1", "4.00", "EUR", "2025-10-15"),
+]  # fmt: skip
+
+
+def test_a_month_of_which_everything_is_done_is_clean(seamline: Type, tmp_path: Path) -> None:
+    """Only then exit status 0."""
+    fill(tmp_path / "store.db", *clean_month())
+    said = seamline("close", "2025-10", "--config", config_in(tmp_path))
+    assert said.out.splitlines()[-1] == "2025-10 is clean: nothing stands against it"
+    assert (said.status, said.rows[:-1]) == (0, [])
+
+
+def test_everything_that_stands_has_a_row_with_its_amount_its_owner_and_what_to_type(
+    seamline: Type, tmp_path: Path
+) -> None:
+    """Each of those commands is one that there is; what is of November is not October's."""
+    fill(tmp_path / "store.db", *clean_month(), *standing())
+    config = config_in(tmp_path)
+    said = seamline("close", "2025-10", "--config", config)
+    assert [tuple(row[:6]) for row in said.rows[:-1]] == EXPECTED
+    assert said.status == 1
+    assert (
+        said.out.splitlines()[-1] == f"2025-10 is not clean: {sum(row[0] == 'stands' for row in EXPECTED)} rows stand"
+    )
+    assert {row[6] for row in said.rows[:-1]} == {"finance", "operations", "sre"}
+    for row in said.rows[:-1]:
+        program, *words = shlex.split(row[7])
+        assert program == "seamline"
+        assert seamline(*words).status == (1 if words[0] in ("close", "audit") else 0), row[7]
+    board = seamline("close", "2025-10", "--config", config, "--json").data
+    assert (board["clean"], board["stage"], board["time_zone"]) == (False, "over", "Europe/Berlin")
+    assert [row["amount"] or "" for row in board["rows"]] == [row[3] for row in EXPECTED]
+    assert {row["check"] for row in board["rows"]} <= {check.value for check in Check}
+    table = list(csv.DictReader(io.StringIO(seamline("close", "2025-10", "--config", config, "--csv").out)))
+    assert [(row["stands"], row["how many"], row["amount"]) for row in table] == [
+        ("yes" if row[0] == "stands" else "no", row[2], row[3]) for row in EXPECTED
+    ]
+
+
+def test_a_running_month_may_be_looked_at_and_is_never_clean(seamline: Type, tmp_path: Path) -> None:
+    """It says that it is not over, and in which zone."""
+    fill(tmp_path / "store.db", *clean_month())
+    month = f"{to_datetime(SystemClock().now()):%Y-%m}"
+    said = seamline("close", month, "--config", config_in(tmp_path))
+    assert said.status == 1
+    assert f"{month} is not over in Europe/Berlin, so it cannot be clean yet" in said.out
+
+
+@pytest.mark.parametrize(
+    ("month", "sentence"),
+    [
+        ("2025-13", "'2025-13' is no month; write it as 2026-10"),
+        ("october", "'october' is no month; write it as 2026-10"),
+        ("2999-01", "2999-01 has not begun: in Europe/Berlin it is"),
+        ("2020-01", "nothing is known of 2020-01 (the first month that anything is known of: 2025-10)"),
+    ],
+)
+def test_what_is_no_month_has_not_begun_or_nobody_knows_is_an_error(
+    seamline: Type, tmp_path: Path, month: str, sentence: str
+) -> None:
+    """Not a clean month: a sentence that says why."""
+    fill(tmp_path / "store.db", *clean_month())
+    said = seamline("close", month, "--config", config_in(tmp_path))
+    assert (said.status, said.out) == (1, "")
+    assert sentence in said.err
+
+
+def test_without_reconciliation_no_month_is_clean(seamline: Type, tmp_path: Path) -> None:
+    """What is not looked at is not proven, and the board says so instead of nothing."""
+    fill(tmp_path / "store.db", *order("web/1", "2025-10-10T10:00:00"))
+    config = Path(config_in(tmp_path))
+    config.write_text(
+        "[store]"
+        + config.read_text().split("[store]")[1].split("[reconciliation]")[0]
+        + "[sales_channels.web]"
+        + config.read_text().split("[sales_channels.web]")[1]
+    )
+    said = seamline("close", "2025-10", "--config", str(config))
+    assert [row[1] for row in said.rows[:-1]] == ["not looked at: [reconciliation], without which nothing is proven"]
+    assert said.status == 1

@@ -1,0 +1,252 @@
+"""The close board: what stands against a month, by check and currency, in exact amounts."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import msgspec
+import pytest
+
+from flows.exceptions.kinds import KINDS
+from flows.model.month import Month, month_in, month_of
+from flows.monthly import gathering
+from flows.monthly.board import Item, board_of
+from flows.monthly.checks import CHECKS, Check
+from runtime.clock import to_instant
+
+CLOSING = Path(__file__).resolve().parents[2] / "deploy" / "runbook" / "closing.md"
+OCTOBER = Month(date(2026, 10, 1))
+AFTER = date(2026, 11, 3)
+BERLIN = ZoneInfo("Europe/Berlin")
+
+
+def at(text: str) -> Any:
+    return to_instant(datetime.fromisoformat(text).replace(tzinfo=UTC))
+
+
+def checks(items: Any) -> list[tuple[str, str, str]]:
+    return [(item.check.value, item.of, f"{item.day}") for item in items]
+
+
+# -- months ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("text", ["2026-13", "2026-00", "october", "2026-1", "2026-10-01", "0000-01", "9999-12", ""])
+def test_what_is_no_month_is_said_to_be_none(text: str) -> None:
+    """Also the last month that a calendar has: it never ends."""
+    with pytest.raises(ValueError, match="write it as 2026-10"):
+        month_in(text)
+
+
+def test_a_month_has_its_days_in_the_zone_of_the_company() -> None:
+    """October 2026 in Berlin has an hour more than its days: the clocks go back in it."""
+    month = month_in("2026-10")
+    assert (str(month), month.first, month.last) == ("2026-10", date(2026, 10, 1), date(2026, 10, 31))
+    span = month.ended(BERLIN).astimezone(UTC) - month.began(BERLIN).astimezone(UTC)
+    assert span == timedelta(days=31, hours=1)
+    stages = [month.stage(date(2026, *day)) for day in ((9, 30), (10, 1), (10, 31), (11, 1))]
+    assert stages == ["ahead", "running", "running", "over"]
+    assert month_of(date(2024, 2, 29)).after == month_in("2024-03")
+
+
+# -- the board ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_month_is_clean_when_it_is_over_and_nothing_stands() -> None:
+    """What is only listed does not stand; a running month is never clean, whatever there is."""
+    listed = Item(
+        check=Check.IN_TRANSIT, day=date(2026, 10, 30), key="payout/web/x/1", currency="EUR", amount=Decimal(5)
+    )
+    board = board_of([listed], OCTOBER, AFTER, "UTC")
+    assert (board.clean, board.standing, len(board.rows)) == (True, 0, 1)
+    assert board.sentence == "2026-10 is clean: nothing stands against it"
+    running = board_of([], OCTOBER, date(2026, 10, 31), "UTC")
+    assert not running.clean
+    assert "is not over in UTC, so it cannot be clean yet" in running.sentence
+
+
+def test_amounts_are_added_exactly_and_by_currency() -> None:
+    """Cents, none, and thousandths; a row for each currency, the oldest thing named in its command."""
+    items = [
+        Item(check=Check.NOT_TIED, day=date(2026, 10, day), key=f"payout/web/x y/{day}", currency=code, amount=amount)
+        for day, code, amount in (
+            (9, "EUR", Decimal("0.1")), (7, "EUR", Decimal("0.2")), (8, "JPY", Decimal(500)),
+            (8, "KWD", Decimal("0.001")), (9, "KWD", Decimal("9999999999999999.999")),
+        )
+    ]  # fmt: skip
+    rows = board_of(items, OCTOBER, AFTER, "UTC").rows
+    found = [(row.currency, row.count, row.amount, row.oldest.day, row.next) for row in rows]
+    assert found == [
+        ("EUR", 2, Decimal("0.3"), 7, "seamline payouts show 'payout/web/x y/7'"),
+        ("JPY", 1, Decimal(500), 8, "seamline payouts show 'payout/web/x y/8'"),
+        ("KWD", 2, Decimal("10000000000000000.000"), 8, "seamline payouts show 'payout/web/x y/8'"),
+    ]
+
+
+def test_what_is_older_stands_in_one_row_and_what_is_later_is_left_out() -> None:
+    """With the month in which to look; what is only listed of an earlier month is its own."""
+    items = [
+        Item(check=Check.UNPOSTED, day=date(2026, 8, 31), currency="EUR", amount=Decimal(2)),
+        Item(check=Check.UNSETTLED, of="payout", day=date(2026, 9, 30), currency="EUR", amount=Decimal(3)),
+        Item(check=Check.ACCEPTED, of="Ann", day=date(2026, 9, 1), currency="EUR", amount=Decimal(4)),
+        Item(check=Check.UNPOSTED, day=date(2026, 11, 1), currency="EUR", amount=Decimal(8)),
+    ]
+    (row,) = board_of(items, OCTOBER, AFTER, "UTC").rows
+    assert (row.check, row.count, row.amount, row.next) == (Check.EARLIER, 2, Decimal(5), "seamline close 2026-08")
+
+
+def test_a_row_about_a_kind_of_exception_is_whose_the_kind_is() -> None:
+    """And called as the catalogue calls it."""
+    items = [
+        Item(check=Check.EXCEPTION, of="payout.fee", day=OCTOBER.first),
+        Item(check=Check.UNCREDITED, of="order.returned", day=OCTOBER.first),
+    ]
+    returned, fee = board_of(items, OCTOBER, AFTER, "UTC").rows
+    assert (fee.owner, returned.owner) == ("finance", "operations")
+    assert KINDS["payout.fee"].title in fee.what
+    assert fee.next == "seamline holds --kind payout.fee"
+    assert fee.amount is None
+
+
+def test_every_check_says_what_it_is_and_what_to_do() -> None:
+    """A command that shows more of it; and the operator's page has a row for each."""
+    assert set(CHECKS) == set(Check)
+    assert all(text.next.startswith("seamline ") for text in CHECKS.values())
+    rows = re.findall(r"^\| `(\w+)`( \(listed\))? \|", CLOSING.read_text(encoding="utf-8"), re.MULTILINE)
+    assert [(check.value, not text.stands) for check, text in CHECKS.items()] == [
+        (row[0], bool(row[1])) for row in rows
+    ]
+
+
+# -- what is found -----------------------------------------------------------------------------------------------------
+
+
+def test_an_order_is_of_the_day_in_the_company_zone_and_of_one_check() -> None:
+    """The last hour of October in UTC is the first of November in Berlin."""
+    order = gathering.OrderAt(
+        key="web/1", at=at("2026-10-31T23:30:00"), state="held", proof="contradicted", amount="12.00", currency="EUR",
+        unread=False,
+    )  # fmt: skip
+    (item,) = gathering.of_orders([order], BERLIN)
+    assert (item.day, item.amount) == (date(2026, 11, 1), Decimal("12.00"))
+    replace = msgspec.structs.replace
+    rows = [
+        order,
+        replace(order, state="unknown"),
+        replace(order, state="waiting"),
+        replace(order, state="imported"),
+        replace(order, state="imported", proof="proven", unread=True),
+        replace(order, state="imported", proof="proven"),
+    ]
+    assert checks(gathering.of_orders(rows, ZoneInfo("UTC"))) == [
+        ("not_in_fulfil", "held", "2026-10-31"), ("not_in_fulfil", "unknown", "2026-10-31"),
+        ("waiting", "", "2026-10-31"), ("unproven", "", "2026-10-31"), ("not_read_back", "", "2026-10-31"),
+    ]  # fmt: skip
+
+
+def test_a_case_is_of_the_day_of_what_it_is_about() -> None:
+    """A contradiction of an order is the order's; a refund of it is of the day on which it went back."""
+    case = gathering.CaseAt(
+        kind="tax.unmapped", subject="web/1", amount="-1.5", currency="EUR", opened=at("2026-11-02T10:00:00"),
+        placed=at("2026-10-31T10:00:00"), paid_on=None, expected_on=None,
+    )  # fmt: skip
+    replace = msgspec.structs.replace
+    rows = [
+        case,
+        replace(case, kind="refund.uncredited"),
+        replace(case, kind="payout.fee", placed=None, paid_on="2026-10-15"),
+        replace(case, kind="posting.closed", placed=None, amount=None, currency=None),
+        replace(case, kind="sale.differs"),
+        replace(case, kind="payout.untied"),
+    ]
+    found = list(gathering.of_cases(rows, BERLIN))
+    assert checks(found) == [
+        ("exception", "tax.unmapped", "2026-10-31"), ("uncredited", "refund.uncredited", "2026-11-02"),
+        ("exception", "payout.fee", "2026-10-15"), ("exception", "posting.closed", "2026-11-02"),
+        ("differs", "sale.differs", "2026-10-31"),
+    ]  # fmt: skip
+    assert [item.amount for item in found] == [Decimal("1.5")] * 3 + [None, Decimal("1.5")]
+
+
+PAYOUT = gathering.PayoutAt(
+    key="payout/web/stripe/1", currency="EUR", status="paid", is_statement=False, received=True, paid="90.00",
+    net="91.00", unexplained="0", verdict="proven", difference="0", judged=True, paid_on="2026-10-30",
+    expected_on="2026-11-02", told=at("2026-11-01T08:00:00"), kinds=frozenset(),
+)  # fmt: skip
+
+
+_LET = (("payout.unexplained", "Ann"),)
+
+
+@pytest.mark.parametrize(
+    ("changes", "found"),
+    [
+        ({}, []),
+        ({"unexplained": "-0.03", "kinds": frozenset({"payout.unexplained"})}, [("unexplained", "", "0.03")]),
+        ({"unexplained": "-0.03"}, [("unexplained", "", "0.03")]),
+        ({"unexplained": "-0.03", "let_stand": (("payout.unexplained", "Ann"),)}, [("accepted", "Ann", "0.03")]),
+        ({"unexplained": "-0.03", "let_stand": (("payout.untied", "Ann"),)}, [("unexplained", "", "0.03")]),
+        (  # let stand with another amount
+            {"unexplained": "1", "kinds": frozenset({"payout.unexplained"}), "let_stand": _LET},
+            [("unexplained", "", "1")],
+        ),
+        ({"unexplained": "0", "kinds": frozenset({"payout.unexplained"})}, [("unexplained", "", "0")]),
+        ({"verdict": "contradicted", "difference": "1.00"}, [("not_tied", "", "1.00")]),
+        ({"judged": False}, [("not_whole", "", "91.00")]),
+        ({"received": False, "status": "in_transit"}, [("overdue", "", "90.00")]),
+        ({"received": False, "status": "in_transit", "expected_on": "2026-11-03"}, [("in_transit", "", "90.00")]),
+        ({"received": False, "status": "unknown", "expected_on": None, "paid": None}, [("overdue", "", "91.00")]),
+        ({"received": False, "status": "failed"}, []),
+        ({"received": False, "is_statement": True, "status": "unknown"}, []),
+    ],
+)  # fmt: skip
+def test_a_payout_stands_until_it_ties_and_has_arrived_or_a_person_has_let_it_stand(
+    changes: dict[str, Any], found: list[tuple[str, str, str]]
+) -> None:
+    """That nobody is on record for a difference makes it stand, whether or not there is a case."""
+    rows = list(gathering.of_payouts([msgspec.structs.replace(PAYOUT, **changes)], BERLIN, AFTER))
+    assert [(row.check.value, row.of, str(row.amount)) for row in rows] == found
+    assert all(row.day == date(2026, 10, 30) for row in rows)
+
+
+def test_days_are_stated_complete_or_they_stand() -> None:
+    """Each day that is over, from the first that was ever stated; days before that are listed."""
+    verdicts = {("web", date(2026, 10, day)): "complete" for day in range(3, 31)}
+    verdicts["web", date(2026, 10, 9)] = "unproven"
+    first = {"web": date(2026, 10, 3), "gone": date(2026, 1, 1)}
+    found = list(gathering.of_statements(verdicts, first, ["web"], OCTOBER, AFTER))
+    assert checks(found) == [
+        ("not_stated", "web", "2026-10-01"), ("not_stated", "web", "2026-10-02"), ("not_complete", "web", "2026-10-09"),
+        ("not_complete", "web", "2026-10-31"),
+    ]  # fmt: skip
+    new = list(gathering.of_statements({}, {}, ["shop"], OCTOBER, date(2026, 10, 3)))
+    assert checks(new) == [("not_complete", "shop", "2026-10-01"), ("not_complete", "shop", "2026-10-02")]
+
+
+def test_what_nobody_posts_stands_and_another_currency_is_listed() -> None:
+    """What Fulfil posts, and what waits for a case or its payout, says nothing here."""
+    body = (
+        '[["receipt","5","Fulfil posts it"],["adjustment","-2.50","[postings] has no row for it: nobody posts it"],'
+        '["fee","1","it is in EUR, the ledger is in USD, and no rate is known here"],'
+        '["payout","9","its payout is in transit: not received"]]'
+    )
+    found = list(gathering.of_left([("payout/web/x/1", "EUR", None, at("2026-10-05T23:00:00"), body)], BERLIN))
+    assert checks(found) == [("posted_by_nobody", "adjustment", "2026-10-06"), ("other_currency", "", "2026-10-06")]
+    assert found[0].amount == Decimal("2.50")
+
+
+def test_an_order_that_waits_for_its_goods_or_under_terms_is_carried_over() -> None:
+    """What waits for money stands; what waits for its proof has a row of its own."""
+    rows = [
+        (f"web/{cause}", "5", "EUR", at("2026-10-05T10:00:00"), cause)
+        for cause in ("shipping", "payment", "payout", "cases", "proof", "")
+    ]
+    assert [(item.check.value, item.of) for item in gathering.of_unsettled(rows, BERLIN)] == [
+        ("carried_over", "shipping"), ("carried_over", "payment"), ("unsettled", "payout"), ("unsettled", "cases"),
+        ("unsettled", "a first look"),
+    ]  # fmt: skip
