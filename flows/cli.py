@@ -39,6 +39,7 @@ from flows.cli_payments import payments
 from flows.cli_payouts import payouts
 from flows.cli_people import audit, link, patch
 from flows.cli_postings import postings
+from flows.cli_reports import reports
 from flows.cli_shipments import carriers, shipments
 from flows.cli_skus import alias, sku
 from flows.cli_statements import statements
@@ -67,6 +68,7 @@ for part in (
     payments,
     payouts,
     postings,
+    reports,
     shipments,
     carriers,
     manifests,

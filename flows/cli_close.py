@@ -31,19 +31,15 @@ def close(
     only listed carries over, or was accepted. Exit status 0 only when the month is over and nothing stands; 1 when
     something does, when the month is still running, and when it has not begun or nothing is known of it.
     """
-    from flows.reading_close import close_board, first_month  # noqa: PLC0415
+    from flows.reading_close import close_board  # noqa: PLC0415
 
     wanted, policy, today = asked_month(config, month)
 
-    async def ask(read: Any) -> tuple[Any, Any]:
-        return await first_month(read, policy.zone), await close_board(read, wanted, today, policy)
+    async def ask(read: Any) -> Any:
+        await require_known(read, wanted, policy)
+        return await close_board(read, wanted, today, policy)
 
-    first, board = read_store(config, ask)
-    if first is None or wanted < first:
-        known = (
-            "nothing is known of any month" if first is None else f"the first month that anything is known of: {first}"
-        )
-        raise NotFound(f"nothing is known of {month} ({known}), so nobody can say that it is clean")
+    board = read_store(config, ask, one_state=True)
     rows = [(*cells[:-1], _command(cells[-1], config)) for cells in map(_cells, board.rows)]
     if json:
         print_json(board)
@@ -97,3 +93,14 @@ def asked_month(config: Path, text: str) -> tuple[Any, Any, Any]:
     if month.stage(today) == "ahead":
         raise NotFound(f"{text} has not begun: in {zone} it is {today}")
     return month, policy, today
+
+
+async def require_known(read: Any, month: Any, policy: Any) -> None:
+    """Raise NotFound for a month before the first of which anything is known: nobody can say that it is clean."""
+    from flows.reading_close import first_month  # noqa: PLC0415
+
+    first = await first_month(read, policy.zone)
+    if first is None:
+        raise NotFound("nothing is known of any month: no order, no payout, no statement is here yet")
+    if month < first:
+        raise NotFound(f"nothing is known of {month}: the first month of which anything is known is {first}")

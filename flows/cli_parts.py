@@ -86,14 +86,16 @@ def _default_of(field: Any) -> Any:
     return field.default if made is msgspec.NODEFAULT else msgspec.field(default_factory=made)
 
 
-def read_store(config: Path, question: Any) -> Any:
-    """What the store answers to a question, an async function of `flows.reading.Reading`."""
+def read_store(config: Path, question: Any, *, one_state: bool = False) -> Any:
+    """What the store answers to a question, an async function of `flows.reading.Reading`; `one_state`: of one instant,
+    however many reads it takes.
+    """
     from flows.reading import reading  # noqa: PLC0415
 
     store = Path(loaded(config, "store").store.path)
 
     async def ask() -> Any:
-        async with reading(store) as read:
+        async with reading(store, one_state=one_state) as read:
             return await question(read)
 
     return anyio.run(ask)

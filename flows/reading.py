@@ -316,8 +316,11 @@ class Reading:
 
 
 @contextlib.asynccontextmanager
-async def reading(store: Path) -> AsyncIterator[Reading]:
-    """The store at this path, for questions. Raises StoreUnreadable when there is none, or it is not ours."""
+async def reading(store: Path, *, one_state: bool = False) -> AsyncIterator[Reading]:
+    """The store at this path, for questions. Raises StoreUnreadable when there is none, or it is not ours.
+
+    `one_state`: all answers are of one instant, also beside a running process.
+    """
     statements = Statements(JOURNAL.queries, ORDERS.queries)
     if not store.exists():  # noqa: ASYNC240 - one look, before there is anything to delay
         relative = "" if store.is_absolute() else " (store.path is relative to the working directory)"
@@ -325,7 +328,7 @@ async def reading(store: Path) -> AsyncIterator[Reading]:
             f"there is no store at {store.absolute()}{relative}; "  # noqa: ASYNC240 - no look at the disk
             "start `seamline run` first, or name the right --config"
         )
-    async with open_reader(store) as connection:
+    async with open_reader(store, one_state=one_state) as connection:
         yield Reading(connection, statements)
 
 

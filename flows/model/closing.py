@@ -42,13 +42,16 @@ class ClosingSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
 
 
 class Moved(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Money that moved for an order. `gateway` is Fulfil's code; empty: nobody says which. `id`: the provider's."""
+    """Money that moved for an order. `gateway` is Fulfil's code; empty: nobody says which. `id`: the provider's. `at`:
+    when it moved; None: the sales channel does not say.
+    """
 
     gateway: str
     way: Literal["charge", "refund", "dispute"]
     amount: Decimal
     currency: str
     id: str = ""
+    at: datetime | None = None
 
 
 @exactly
@@ -80,7 +83,8 @@ def _moved(order: Order, currency: str, settings: SaleSettings) -> list[Moved]:
                 continue
         gateway = "" if each.gateway is None else settings.gateways.get(each.gateway, suspense)
         id_ = "" if each.unnamed or each.derived else each.id
-        found.append(Moved(gateway=gateway, way=way, amount=each.paid.amount, currency=each.paid.currency, id=id_))
+        paid = each.paid
+        found.append(Moved(gateway=gateway, way=way, amount=paid.amount, currency=paid.currency, id=id_, at=each.at))
     return found
 
 

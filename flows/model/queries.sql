@@ -1687,3 +1687,40 @@ WHERE coalesce(o.placed_at, o.changed_at) < ?1 ORDER BY a.key, a.cause, a.at;
 -- The first business that anything is known of: the first order's instant, the first payout's day, the first stated day.
 SELECT (SELECT min(coalesce(placed_at, changed_at)) FROM order_view), (SELECT min(coalesce(paid_on, expected_on)) FROM payout),
   (SELECT min(day) FROM statement);
+
+-- name: report_payouts
+-- Every payout: (after key, limit).
+SELECT key, sales_channel, provider, currency, is_statement, received, paid, bank, net, paid_on, expected_on, told_at
+FROM payout WHERE key > ?1 ORDER BY key LIMIT ?2;
+
+-- name: report_lines
+-- Every line of a payout: (after payout's key, after line, limit).
+SELECT payout, line, kind, at, amount, fee, tax, gap, "order", presentment FROM payout_line
+WHERE (payout, line) > (?1, ?2) ORDER BY payout, line LIMIT ?3;
+
+-- name: report_orders
+-- Orders whose money is followed, with how it moved: (after key, limit).
+SELECT c.key, coalesce(o.placed_at, o.changed_at), c.tenders FROM order_closing c JOIN order_view o ON o.key = c.key
+WHERE c.key > ?1 ORDER BY c.key LIMIT ?2;
+
+-- name: report_lines_of_orders
+-- Charges and refunds in payouts, of the orders behind one key up to another: (after key, to key).
+SELECT "order", payout, kind, at, amount, presentment FROM payout_line
+WHERE "order" > ?1 AND "order" <= ?2 AND kind IN ('sale', 'refund') ORDER BY "order", payout, line;
+
+-- name: report_days
+-- On which days money moved that came after the creates of those orders: (after key, to key).
+SELECT key, reference, day FROM payment
+WHERE key > ?1 AND key <= ?2 AND day IS NOT NULL AND reference <> '' AND type <> 'fields';
+
+-- name: report_sold
+-- Orders that have a sale, with how their money moved, and whether something of them is still to leave: (after key, limit).
+SELECT o.key, o.sales_channel, o.reference, coalesce(o.placed_at, o.changed_at), o.amount, o.currency, c.tenders,
+  EXISTS (SELECT 1 FROM unshipped u WHERE u.key = o.key)
+FROM order_view o LEFT JOIN order_closing c ON c.key = o.key
+WHERE o.key > ?1 AND o.state = 'imported' ORDER BY o.key LIMIT ?2;
+
+-- name: report_shipments
+-- When something left of the orders behind one key up to another, and when that was seen: (after key, to key).
+SELECT key, shipped_at, seen_at FROM fulfilment
+WHERE key > ?1 AND key <= ?2 AND state NOT IN ('withdrawn', 'withdrawing') ORDER BY key, shipped_at, notice;

@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from flows.ledger.due import BY_FULFIL, FOREIGN, NO_DAY, NOBODY
+from flows.model.closing import Moved
 from flows.model.month import Month
 from flows.monthly.board import Item
 from flows.monthly.checks import Check
@@ -89,6 +90,15 @@ class PayoutAt(msgspec.Struct, frozen=True, kw_only=True):
 def day_of(at: Instant, zone: ZoneInfo) -> date:
     """The business day of an instant."""
     return to_datetime(at).astimezone(zone).date()
+
+
+def day_moved(moved: Moved, said: str | None, placed: Instant, zone: ZoneInfo) -> date:
+    """The business day on which money of an order moved: by its sales channel, else as it was recorded (`said`), else
+    that of the order.
+    """
+    if moved.at is not None:
+        return moved.at.astimezone(zone).date()
+    return day_of(placed, zone) if said is None else date.fromisoformat(said)
 
 
 def of_orders(rows: Iterable[OrderAt], zone: ZoneInfo) -> Iterator[Item]:

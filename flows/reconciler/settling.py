@@ -62,7 +62,7 @@ def settled(order: Standing, closing: Mapping[str, ClosingSettings]) -> tuple[tu
     """What the order waits for, and what evidence there is. It is settled when it waits for nothing."""
     waits = [*_goods(order), *_people(order)]
     evidence: list[str] = []
-    for code, moved in _by_gateway(order.tenders).items():
+    for code, moved in by_gateway(order.tenders).items():
         rule = closing.get(code, _UNDECLARED)
         wait, told = _money(order, code, moved, rule)
         if wait is not None:
@@ -102,7 +102,7 @@ def _people(order: Standing) -> list[Wait]:
     return waits
 
 
-def _by_gateway(tenders: Sequence[Moved]) -> dict[str, list[Moved]]:
+def by_gateway(tenders: Sequence[Moved]) -> dict[str, list[Moved]]:
     """Money of no named gateway belongs to the one that the order has, if it has one."""
     named = [each.gateway for each in tenders if each.gateway and each.way == "charge"]
     found: dict[str, list[Moved]] = {}

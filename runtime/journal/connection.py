@@ -86,10 +86,16 @@ async def open_writer(path: Path) -> AsyncIterator[Connection]:
 
 
 @contextlib.asynccontextmanager
-async def open_reader(path: Path) -> AsyncIterator[Connection]:
-    """A reading connection: sees what is committed, blocks nobody. Raises StoreUnreadable for what is not ours."""
+async def open_reader(path: Path, *, one_state: bool = False) -> AsyncIterator[Connection]:
+    """A reading connection: sees what is committed, blocks nobody. Raises StoreUnreadable for what is not ours.
+
+    `one_state`: every read sees the store as the first one did, whatever is committed meanwhile. Meanwhile the log of
+    what is committed grows, so it is for seconds and not for hours.
+    """
     try:
         async with _opened(f"file:{path.as_posix()}?mode=ro", _prepare_reader) as connection:
+            if one_state:
+                await connection.run(lambda store: store.execute("BEGIN"))
             yield connection
     except sqlite3.Error as error:
         raise StoreUnreadable(f"{path} cannot be read ({error}); is it the store of this version?") from error

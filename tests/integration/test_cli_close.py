@@ -92,7 +92,7 @@ def test_a_running_month_may_be_looked_at_and_is_never_clean(seamline: Type, tmp
         ("2025-13", "'2025-13' is no month; write it as 2026-10"),
         ("october", "'october' is no month; write it as 2026-10"),
         ("2999-01", "2999-01 has not begun: in Europe/Berlin it is"),
-        ("2020-01", "nothing is known of 2020-01 (the first month that anything is known of: 2025-10)"),
+        ("2020-01", "nothing is known of 2020-01: the first month of which anything is known is 2025-10"),
     ],
 )
 def test_what_is_no_month_has_not_begun_or_nobody_knows_is_an_error(

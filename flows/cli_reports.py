@@ -1,0 +1,138 @@
+"""The commands that print reports of a month: the same, to the byte, whenever they are asked for."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+from cyclopts import App, Parameter
+
+from flows.cli_close import MonthName, asked_month, require_known
+from flows.cli_parts import CONFIG, AsJson, ConfigPath, CsvFile, NotFound, loaded, read_store, write_csv
+from flows.screen import harmless, print_json, print_table
+from runtime.errors import SeamlineError
+
+reports = App(name="reports", help="Reports of a month that print the same whenever they are asked for.")
+
+HtmlFile = Annotated[Path | None, Parameter(name="--html", allow_leading_hyphen=True)]
+
+
+@reports.command
+def clearing(
+    month: MonthName,
+    *,
+    csv: CsvFile = None,
+    html: HtmlFile = None,
+    config: ConfigPath = CONFIG,
+    json: AsJson = False,
+) -> None:
+    """What moved through each gateway, by currency: opening, charges, refunds, fees, disputes, paid out, closing; and
+    what the closing balance is made of, each difference with its name.
+
+    Parameters
+    ----------
+    csv
+        Write it as a table for a spreadsheet into this file; - is standard output.
+    html
+        Write it as a page with charts into this file, which needs nothing beside itself; - is standard output.
+    """
+    from flows.reading_clearing import clearing as read_clearing  # noqa: PLC0415
+
+    settings = loaded(config, "postings", "reconciliation")
+    if settings.reconciliation is None or not settings.reconciliation.closing:
+        raise NotFound(
+            "clearing needs [reconciliation.closing] in the configuration, by which the money of orders is followed"
+        )
+
+    async def ask(read: Any, wanted: Any, policy: Any) -> Any:
+        return await read_clearing(read, wanted, policy.zone, settings.reconciliation.closing, settings.postings)
+
+    _print(config, month, ask, csv=csv, html=html, json=json)
+
+
+@reports.command
+def cutoff(
+    month: MonthName,
+    *,
+    csv: CsvFile = None,
+    html: HtmlFile = None,
+    config: ConfigPath = CONFIG,
+    json: AsJson = False,
+) -> None:
+    """What is on two sides of the month's end: sold in the month and not shipped in it, and the reverse; paid and not
+    shipped, shipped and not paid.
+
+    Parameters
+    ----------
+    csv
+        Write it as a table for a spreadsheet into this file; - is standard output.
+    html
+        Write it as a page with charts into this file, which needs nothing beside itself; - is standard output.
+    """
+    from flows.reading_cutoff import cutoff as read_cutoff  # noqa: PLC0415
+
+    channels = loaded(config, "sales_channels").sales_channels
+    watched = frozenset(name for name, each in channels.items() if each.fulfilments is not None)
+
+    async def ask(read: Any, wanted: Any, policy: Any) -> Any:
+        return await read_cutoff(read, wanted, policy, watched)
+
+    _print(config, month, ask, csv=csv, html=html, json=json)
+
+
+def _print(
+    config: Path, month: str, ask: Callable[..., Any], *, csv: Path | None, html: Path | None, json: bool
+) -> None:
+    """The report, in the forms that are asked for; as tables when none is."""
+    from flows.monthly.page import as_of_text, page_of, rows_of  # noqa: PLC0415
+    from flows.monthly.report import text_of  # noqa: PLC0415
+
+    wanted, policy, today = asked_month(config, month)
+
+    async def asked(read: Any) -> Any:
+        await require_known(read, wanted, policy)
+        return await ask(read, wanted, policy)
+
+    report = read_store(config, asked, one_state=True)
+    if wanted.stage(today) == "running":
+        print(f"{month} is not over in {policy.time_zone}: this is what there is of it so far", file=sys.stderr)
+    if csv is not None:
+        (title, *_), *rows = rows_of(report)
+        write_csv(csv, (str(title),), list(rows))
+    if html is not None:
+        _write(html, page_of(report))
+    if json:
+        print_json({**_built(report), "digest": report.digest})
+    if csv is not None or html is not None or json:
+        return
+    print(harmless(f"{report.title}, {report.month} (business days of {report.time_zone})"))
+    for section in report.sections:
+        print()
+        print(harmless(section.title))
+        rows = [tuple(text_of(cell) for cell in row) for row in section.rows]
+        print_table(section.head, list(rows), empty=section.empty)
+        if section.note:
+            print(harmless(section.note))
+    print()
+    for remark in report.remarks:
+        print(harmless(remark))
+    print(f"{as_of_text(report.as_of)}; digest {report.digest}")
+
+
+def _built(report: Any) -> dict[str, Any]:
+    import msgspec  # noqa: PLC0415
+
+    return {name: getattr(report, name) for name in msgspec.structs.asdict(report)}
+
+
+def _write(path: Path, text: str) -> None:
+    if str(path) == "-":
+        sys.stdout.write(text)
+        return
+    try:
+        path.write_text(text, encoding="utf-8", newline="\n")
+    except OSError as error:
+        raise SeamlineError(f"{path} cannot be written ({error.strerror})") from None
+    print(path, file=sys.stderr)

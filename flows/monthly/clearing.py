@@ -1,0 +1,289 @@
+"""Clearing per gateway and currency: opening + charges - refunds - fees ... - paid out = closing, and what the closing
+balance is made of, to the cent (rule 24). Pure.
+
+One side is what sales channels say of their orders: charges and refunds. The other is what providers say of their
+payouts: fees, disputes and the like, and what went to the bank. That both agree on a charge is found order by order. So
+the closing balance is also the sum of what is open: money that is in no payout yet, payouts that had not arrived,
+statements of account with a balance, and differences, each with a name.
+
+Money that a customer paid in another currency than its payout is converted: it leaves the one book and comes to the
+other at what the provider says it was worth.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Final
+
+import msgspec
+
+from flows.model.money import ZERO, InvalidAmount, exact_amount, exactly
+from flows.model.month import Month
+from flows.monthly.report import Bar, Cell, Chart, Report, Section, written
+
+Book = tuple[str, str]
+"""Gateway (Fulfil's code) and currency."""
+
+CHARGES, REFUNDS, CONVERTED, PAID_OUT = "charges", "refunds", "converted", "paid out"
+_GROUPS: Final[dict[str, str]] = {
+    CHARGES: CHARGES, REFUNDS: REFUNDS, "fee": "fees", "tax_on_fee": "taxes on fees", "dispute": "disputes",
+    "dispute_fee": "disputes", "dispute_reversal": "disputes", "reserve": "reserves", "reserve_release": "reserves",
+    PAID_OUT: PAID_OUT,
+}  # fmt: skip
+_COLUMNS: Final = (CHARGES, REFUNDS, "fees", "taxes on fees", "disputes", "reserves", "other", PAID_OUT)
+
+NO_PAYOUT: Final = "charges and refunds in no payout yet"
+NOT_ARRIVED: Final = "in payouts that had not arrived"
+STATEMENTS: Final = "balance by statements of account"
+NOT_TOLD: Final = "difference: in payouts, and the sales channel tells of no such money"
+OTHER_AMOUNT: Final = "difference: in payouts with another amount"
+NO_ORDER: Final = "difference: lines of payouts of no known order"
+NOT_TIED: Final = "difference: payouts whose lines are not what was paid"
+_PARTS: Final = (NO_PAYOUT, NOT_ARRIVED, STATEMENTS, NOT_TOLD, OTHER_AMOUNT, NO_ORDER, NOT_TIED)
+_UNNAMED: Final = (NO_PAYOUT, STATEMENTS)
+"""What is there in every month, with a row of its own and not one for each order."""
+_NO_GATEWAY: Final = "(no gateway named)"
+
+
+class Payout(msgspec.Struct, frozen=True, kw_only=True):
+    """A payout. `paid`: what is on the bank account of it, as the bank says, else as the provider does, else what the
+    lines come to. `day`: on which it was paid, of lines without a day, too.
+    """
+
+    key: str
+    gateway: str
+    currency: str
+    is_statement: bool
+    received: bool
+    paid: Decimal
+    day: date
+
+
+class Line(msgspec.Struct, frozen=True, kw_only=True):
+    """A line of a payout. `order`: its key, None where none was found. `presentment`: `12.00 GBP`, or nothing."""
+
+    payout: str
+    kind: str
+    day: date | None
+    amount: Decimal
+    fee: Decimal = ZERO
+    tax: Decimal = ZERO
+    gap: Decimal = ZERO
+    order: str | None = None
+    presentment: str = ""
+
+
+class Movement(msgspec.Struct, frozen=True):
+    """Money of an order: negative where it went back."""
+
+    gateway: str
+    currency: str
+    amount: Decimal
+    day: date
+
+
+class ClearingBooks:
+    """Adds up payouts, their lines, and orders, each once, in any order; `report` says what it came to."""
+
+    def __init__(self, month: Month, payouts: Iterable[Payout], *, left_out: Mapping[str, str] | None = None) -> None:
+        self._month, self._left_out = month, dict(left_out or {})
+        self._payouts = {each.key: each for each in payouts}
+        self._opening: dict[Book, Decimal] = {}
+        self._moved: dict[tuple[Book, str], Decimal] = {}
+        self._parts: dict[tuple[Book, str], tuple[int, Decimal]] = {}
+        self._named: list[tuple[Book, str, str, date, Decimal]] = []
+        self._nets: dict[str, tuple[Decimal, date]] = {}
+        """Of each payout what its lines come to, and the day of the last of them."""
+        self._pay()
+
+    @exactly
+    def _pay(self) -> None:
+        for payout in self._payouts.values():
+            if payout.received and not payout.is_statement:
+                self._move((payout.gateway, payout.currency), PAID_OUT, payout.day, -payout.paid)
+
+    def _move(self, book: Book, movement: str, day: date, amount: Decimal) -> None:
+        if not amount or day > self._month.last:
+            return
+        self._opening.setdefault(book, ZERO)
+        if day < self._month.first:
+            self._opening[book] += amount
+        else:
+            self._moved[book, movement] = self._moved.get((book, movement), ZERO) + amount
+
+    def _open(self, book: Book, part: str, key: str, day: date, amount: Decimal) -> None:
+        if not amount:
+            return
+        count, total = self._parts.get((book, part), (0, ZERO))
+        self._parts[book, part] = count + 1, total + amount
+        if part not in _UNNAMED:
+            self._named.append((book, part, key, day, amount))
+
+    @exactly
+    def add_lines(self, lines: Iterable[Line]) -> None:
+        """What the lines of payouts are beside the charges and refunds of orders; conversions; what has no order."""
+        for line in lines:
+            payout = self._payouts[line.payout]
+            book, day = (payout.gateway, payout.currency), line.day or payout.day
+            if day > self._month.last:
+                continue
+            net = line.amount + line.fee + line.tax + line.gap
+            so_far, latest = self._nets.get(payout.key, (ZERO, day))
+            self._nets[payout.key] = so_far + net, max(latest, day)
+            self._move(book, "fee", day, line.fee)
+            self._move(book, "tax_on_fee", day, line.tax)
+            self._move(book, "unexplained", day, line.gap)
+            if line.kind in ("sale", "refund"):
+                for of, amount in _converted(line, book):
+                    self._move(of, CONVERTED, day, amount)
+                if line.order is None:
+                    self._lost(line, book, day)
+            elif line.kind == "transfer" and payout.is_statement:
+                self._move(book, PAID_OUT, day, line.amount)
+            else:
+                self._move(book, line.kind, day, line.amount)
+
+    def _lost(self, line: Line, book: Book, day: date) -> None:
+        """A line of no order: what was converted for it is nowhere else."""
+        found = {book: -line.amount}
+        for of, amount in _converted(line, book):
+            found[of] = found.get(of, ZERO) + amount
+        for of, amount in found.items():
+            self._open(of, NO_ORDER, line.payout, day, amount)
+
+    @exactly
+    def add_order(self, key: str, movements: Sequence[Movement], lines: Sequence[Line]) -> None:
+        """The charges and refunds of one order, and the lines of payouts that are of it."""
+        told: dict[Book, Decimal] = {}
+        paid: dict[Book, Decimal] = {}
+        days: dict[Book, date] = {}
+        last = self._month.last
+        for each in movements:
+            if each.gateway in self._left_out or each.day > last:
+                continue
+            book = (each.gateway or _NO_GATEWAY, each.currency)
+            self._move(book, CHARGES if each.amount > ZERO else REFUNDS, each.day, each.amount)
+            told[book] = told.get(book, ZERO) + each.amount
+            days[book] = min(days.get(book, each.day), each.day)
+        for line in lines:
+            payout = self._payouts[line.payout]
+            book, day = (payout.gateway, payout.currency), line.day or payout.day
+            if line.kind not in ("sale", "refund") or day > last:
+                continue
+            paid[book] = paid.get(book, ZERO) + line.amount
+            days[book] = min(days.get(book, day), day)
+            for of, amount in _converted(line, book):
+                told[of] = told.get(of, ZERO) + amount
+                paid.setdefault(of, ZERO)
+                days[of] = min(days.get(of, day), day)
+        for book in sorted(told.keys() | paid.keys()):
+            part = NO_PAYOUT if book not in paid else NOT_TOLD if book not in told else OTHER_AMOUNT
+            self._open(book, part, key, days[book], told.get(book, ZERO) - paid.get(book, ZERO))
+
+    @exactly
+    def report(self, time_zone: str, as_of: datetime | None) -> Report:
+        """What it came to. To be asked once, when everything is added."""
+        for payout in self._payouts.values():
+            book, (net, latest) = (payout.gateway, payout.currency), self._nets.get(payout.key, (ZERO, payout.day))
+            if payout.is_statement:
+                self._open(book, STATEMENTS, payout.key, latest, net)
+            elif payout.received and payout.day <= self._month.last:
+                self._open(book, NOT_TIED, payout.key, payout.day, net - payout.paid)
+            else:  # dated by its last line: when it arrives is no fact of this month
+                self._open(book, NOT_ARRIVED, payout.key, latest, net)
+        for book, _ in self._parts:
+            self._opening.setdefault(book, ZERO)
+        books = sorted(self._opening)
+        closing = {
+            book: self._opening[book] + sum((self._moved.get((book, name), ZERO) for name in self._names(book)), ZERO)
+            for book in books
+        }
+        return Report(
+            name="clearing",
+            title="Clearing by gateway",
+            month=str(self._month),
+            time_zone=time_zone,
+            as_of=as_of,
+            sections=(self._summary(books, closing), self._explained(books, closing), self._all(books), self._items()),
+            charts=tuple(self._chart(book, closing[book]) for book in books),
+            remarks=(
+                *(f"gateway {code} is left out: {why}" for code, why in sorted(self._left_out.items())),
+                "Fulfil's own balance of a clearing account is not read: compare it with the closing balance.",
+            ),
+        )
+
+    def _names(self, book: Book) -> list[str]:
+        return sorted(name for of, name in self._moved if of == book)
+
+    def _summary(self, books: Sequence[Book], closing: Mapping[Book, Decimal]) -> Section:
+        rows: list[tuple[Cell, ...]] = []
+        for gateway, currency in books:
+            sums = dict.fromkeys(_COLUMNS, ZERO)
+            for name in self._names((gateway, currency)):
+                sums[_GROUPS.get(name, "other")] += self._moved[(gateway, currency), name]
+            figures = (self._opening[gateway, currency], *sums.values(), closing[gateway, currency])
+            rows.append((gateway, currency, *(written(each, currency) for each in figures)))
+        return Section(
+            title="Balances",
+            head=("gateway", "currency", "opening", *_COLUMNS, "closing"),
+            rows=tuple(rows),
+            note="Signed as the balance at the gateway feels it; the row adds up from the left to the right.",
+            empty="no money has moved through a gateway",
+        )
+
+    def _explained(self, books: Sequence[Book], closing: Mapping[Book, Decimal]) -> Section:
+        rows: list[tuple[Cell, ...]] = []
+        for book in books:
+            for part in _PARTS:
+                count, amount = self._parts.get((book, part), (0, ZERO))
+                if count:
+                    rows.append((*book, part, count, written(amount, book[1])))
+            rows.append((*book, "closing balance", None, written(closing[book], book[1])))
+        return Section(
+            title="What the closing balance is made of",
+            head=("gateway", "currency", "what", "how many", "amount"),
+            rows=tuple(rows),
+            note="Rows of a gateway and currency add up to its closing balance.",
+        )
+
+    def _all(self, books: Sequence[Book]) -> Section:
+        return Section(
+            title="Movements of the month",
+            head=("gateway", "currency", "movement", "amount"),
+            rows=tuple(
+                (*book, name.replace("_", " "), written(self._moved[book, name], book[1]))
+                for book in books
+                for name in self._names(book)
+            ),
+            empty="nothing has moved in the month",
+        )
+
+    def _items(self) -> Section:
+        named = sorted(self._named, key=lambda each: (each[0], _PARTS.index(each[1]), -abs(each[4]), each[2:]))
+        return Section(
+            title="Open items",
+            head=("gateway", "currency", "what", "order or payout", "day", "amount"),
+            rows=tuple((*book, part, key, day, written(amount, book[1])) for book, part, key, day, amount in named),
+            empty="nothing differs, and every payout has arrived",
+        )
+
+    def _chart(self, book: Book, closing: Decimal) -> Chart:
+        bars = [Bar("opening", written(self._opening[book], book[1]))]
+        bars += [Bar(name.replace("_", " "), written(self._moved[book, name], book[1])) for name in self._names(book)]
+        return Chart(
+            title=f"{book[0]}, {book[1]}", unit=book[1], bars=(*bars, Bar("closing", written(closing, book[1])))
+        )
+
+
+def _converted(line: Line, book: Book) -> list[tuple[Book, Decimal]]:
+    """What leaves the book of the customer's currency, and comes to that of the payout."""
+    text, _, currency = line.presentment.partition(" ")
+    if not currency or currency == book[1]:
+        return []
+    try:
+        amount = abs(exact_amount(text))
+    except InvalidAmount:
+        return []
+    return [((book[0], currency), -amount if line.amount >= ZERO else amount), (book, line.amount)]

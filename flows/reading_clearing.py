@@ -1,0 +1,122 @@
+"""What people may ask about the clearing of gateways in a month: everything that moved, read a part at a time."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from flows.model.closing import ClosingSettings, Moved
+from flows.model.month import Month
+from flows.model.posting_matrix import PostingSettings
+from flows.monthly.clearing import ClearingBooks, Line, Movement, Payout
+from flows.monthly.gathering import day_moved, day_of
+from flows.monthly.report import Report
+from flows.reading import Reading
+from flows.reconciler.settling import by_gateway
+from runtime.clock import Instant, to_datetime, to_instant
+
+_ROWS: Final = 5_000
+_LAST: Final = "\U0010ffff"
+"""Behind every key."""
+_READ: Final = ("payout_line", "bank_receipt", "settlement")
+
+
+def left_out(closing: Mapping[str, ClosingSettings]) -> dict[str, str]:
+    """Gateways of which no payouts are read, and by which rule."""
+    return {
+        code: f"excluded by the rule {each.rule!r}" if each.rule else f"its evidence is {each.evidence}"
+        for code, each in closing.items()
+        if each.evidence not in _READ
+    }
+
+
+async def clearing(
+    read: Reading,
+    month: Month,
+    zone: ZoneInfo,
+    closing: Mapping[str, ClosingSettings],
+    postings: PostingSettings | None,
+) -> Report:
+    """Clearing per gateway of a month."""
+    settings = postings or PostingSettings()
+    payouts, news = await _payouts(read, zone, settings)
+    before = to_instant(month.ended(zone))
+    moments = [told for key, told in news.items() if payouts[key].day <= month.last]
+    books = ClearingBooks(month, payouts.values(), left_out=left_out(closing))
+    async for rows in _pages(read, "report_lines", 2):
+        books.add_lines([_line(row, zone) for row in rows])
+    after = ""
+    async for rows in _pages(read, "report_orders", 1):
+        await _add(read, books, rows, after, rows[-1][0], zone)
+        after = rows[-1][0]
+        moments += [Instant(at) for _, at, _ in rows if at < before]
+    await _add(read, books, (), after, _LAST, zone)
+    return books.report(str(zone), to_datetime(max(moments)) if moments else None)
+
+
+async def _pages(read: Reading, name: str, keys: int) -> AsyncIterator[Sequence[Any]]:
+    """The rows of a statement that begins behind the first `keys` columns of the last row."""
+    after: tuple[Any, ...] = ("",) * keys
+    while rows := await read.query(name, *after, _ROWS):
+        yield rows
+        after = tuple(rows[-1][:keys])
+
+
+async def _payouts(
+    read: Reading, zone: ZoneInfo, settings: PostingSettings
+) -> tuple[dict[str, Payout], dict[str, Instant]]:
+    found, news = {}, {}
+    async for rows in _pages(read, "report_payouts", 1):
+        for row in rows:
+            key, name, provider, currency, is_statement, received, paid, bank, net, paid_on, expected_on, told = row
+            told_day = paid_on or expected_on
+            found[key] = Payout(
+                key=key, gateway=settings.gateway_of(name, provider), currency=currency,
+                is_statement=bool(is_statement), received=bool(received),
+                paid=Decimal(next(each for each in (bank, paid, net) if each is not None)),
+                day=day_of(told, zone) if told_day is None else date.fromisoformat(told_day),
+            )  # fmt: skip
+            news[key] = Instant(told)
+    return found, news
+
+
+async def _add(read: Reading, books: ClearingBooks, rows: Sequence[Any], after: str, last: str, zone: ZoneInfo) -> None:
+    """The orders behind one key up to another, those of which only payouts tell among them."""
+    lines: dict[str, list[Line]] = {}
+    for order, payout, kind, at, amount, presentment in await read.query("report_lines_of_orders", after, last):
+        day = _day(at, zone)
+        line = Line(payout=payout, kind=kind, day=day, amount=Decimal(amount), order=order, presentment=presentment)
+        lines.setdefault(order, []).append(line)
+    days = {(key, reference): day for key, reference, day in await read.query("report_days", after, last)}
+    for key, at, tenders in rows:
+        moved = msgspec.json.decode(tenders, type=tuple[Moved, ...])
+        own = [
+            Movement(
+                code,
+                each.currency,
+                each.amount if each.way == "charge" else -each.amount,
+                day_moved(each, days.get((key, each.id)), at, zone),
+            )
+            for code, of in by_gateway(moved).items()
+            for each in of
+        ]
+        books.add_order(key, own, lines.pop(key, ()))
+    for key, strange in lines.items():
+        books.add_order(key, (), strange)
+
+
+def _line(row: Sequence[Any], zone: ZoneInfo) -> Line:
+    payout, _, kind, at, amount, fee, tax, gap, order, presentment = row
+    return Line(
+        payout=payout, kind=kind, day=_day(at, zone), amount=Decimal(amount), fee=Decimal(fee), tax=Decimal(tax),
+        gap=Decimal(gap), order=order, presentment=presentment,
+    )  # fmt: skip
+
+
+def _day(at: str, zone: ZoneInfo) -> date | None:
+    return datetime.fromisoformat(at).astimezone(zone).date() if at else None

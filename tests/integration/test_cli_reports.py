@@ -1,0 +1,215 @@
+"""`seamline reports`: of a closed month the same bytes whenever they are asked for; nothing that a reader would run."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from runtime.clock import SystemClock, to_datetime
+from tests.integration.close_store import Row, at, clean_month, config_in, order, payout
+from tests.integration.terminal import Type
+from tests.integration.test_cli_pages import fill
+
+
+def charged(key: str, amount: str, id_: str, way: str = "charge") -> Row:
+    """An order whose money is followed."""
+    moved = {"gateway": "card", "way": way, "amount": amount, "currency": "EUR", "id": id_}
+    return ("put_order_closing", (key, "web", "EUR", "0", msgspec.json.encode([moved]).decode(), 1))
+
+
+def line(of: str, id_: str, kind: str, amount: str, fee: str, order_key: str | None, moment: str) -> list[Row]:
+    """A line of a payout, and the order that it is of."""
+    net = str(sum(map(msgspec.json.Decoder(float).decode, (amount, fee))))
+    row = (f"payout/web/stripe/{of}", id_, kind, "EUR", amount, fee, "0", "0", net, "charge", f"{moment}Z", "", "", id_,
+           "", "", "", "", "", "m")  # fmt: skip
+    link: list[Row] = [] if order_key is None else [("link_payout_line", (order_key, row[0], id_))]
+    return [("put_payout_line", row), *link]
+
+
+def october() -> list[Row]:
+    """An October with something of everything: paid out, not yet, with another amount, of no order, not tied."""
+    return [
+        *order("web/1", "2025-09-30T21:59:00", amount="100.00"),  # 23:59 in Berlin: September
+        charged("web/1", "100.00", "c1"),
+        *order("web/2", "2025-10-10T10:00:00"),
+        charged("web/2", "50.00", "c2"),
+        *order("web/3", "2025-10-31T12:00:00", amount="30.00"),
+        charged("web/3", "30.00", "c3"),
+        *order("web/4", "2025-10-12T12:00:00", amount="20.00"),
+        charged("web/4", "20.00", "=c4"),
+        payout("1", "2025-10-02", paid="96.80", net="96.80"),
+        *line("1", "c1", "sale", "100.00", "-3.20", "web/1", "2025-09-30T22:30:00"),
+        payout("2", "2025-10-14", paid="60.00", net="70.50"),
+        *line("2", "c2", "sale", "50.00", "-1.50", "web/2", "2025-10-10T10:00:00"),
+        *line("2", "=c4", "sale", "22.00", "0", "web/4", "2025-10-12T12:00:00"),
+        payout("3", "2025-11-03", paid="9.00", net="9.00", received=0, status="in_transit"),
+        *line("3", "c9", "sale", "9.00", "0", None, "2025-10-31T12:00:00"),
+    ]
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> str:
+    """The configuration of such a store."""
+    fill(tmp_path / "store.db", *clean_month()[:31], *october())
+    config = Path(config_in(tmp_path))
+    config.write_text(config.read_text() + '[reconciliation.closing.gift]\nevidence = "none"\n')
+    config.write_text(
+        config.read_text().replace('currency = "EUR"', 'currency = "EUR"\nproviders = { stripe = "card" }')
+    )
+    return str(config)
+
+
+def sections(text: str) -> dict[str, list[list[str]]]:
+    """The sections of a table for spreadsheets."""
+    found: dict[str, list[list[str]]] = {}
+    for row in csv.reader(io.StringIO(text)):
+        if len(row) == 1:
+            found[row[0]] = []
+        elif row:
+            found[next(reversed(found))].append(row)
+    return found
+
+
+def test_the_clearing_of_a_gateway_adds_up_and_every_difference_has_a_name(seamline: Type, shop: str) -> None:
+    """Opening, what moved, closing; and the closing balance once more as the sum of what is open."""
+    found = sections(seamline("reports", "clearing", "2025-10", "--config", shop, "--csv", "-").out)
+    assert found["Balances"][1] == [
+        *("card", "EUR", "100.00", "100.00", "0.00", "-4.70", "0.00", "0.00", "0.00", "0.00", "-156.80", "38.50"),
+    ]
+    assert [row[2:] for row in found["What the closing balance is made of"][1:]] == [
+        ["charges and refunds in no payout yet", "1", "30.00"],
+        ["in payouts that had not arrived", "1", "9.00"],
+        ["difference: in payouts with another amount", "1", "-2.00"],
+        ["difference: lines of payouts of no known order", "1", "-9.00"],
+        ["difference: payouts whose lines are not what was paid", "1", "10.50"],
+        ["closing balance", "", "38.50"],
+    ]
+
+
+def left(key: str, shipped: str, *, state: str = "told", number: int = 1) -> Row:
+    """A shipment of an order."""
+    moment = at(shipped)
+    row = ("web", f"out-{number}-{key}", key, f"out-{number}", f"CS{number}", 1, state, "", "", "", "", 1, "[]", "1",
+           moment, moment, None, None, moment, 1, None)  # fmt: skip
+    return ("put_fulfilment", row)
+
+
+def shipped() -> list[Row]:
+    """Shipments of October: one in it, one in part, one of an order of September, one that was taken back."""
+    return [
+        left("web/1", "2025-10-01T00:30:00"),
+        left("web/2", "2025-10-11T10:00:00"),
+        ("put_unshipped", ("web/2", "web", 2, None, None)),
+        ("put_unshipped", ("web/3", "web", 3, None, None)),
+        left("web/4", "2025-10-31T22:59:00", number=4),
+        left("web/4", "2025-10-30T10:00:00", state="withdrawn", number=5),
+        *order("web/6", "2025-11-01T10:00:00", amount="7.00"),
+        left("web/6", "2025-10-31T10:00:00", number=6),
+    ]
+
+
+@pytest.fixture
+def ships(shop: str, tmp_path: Path) -> str:
+    """The same shop, whose shipments are watched."""
+    fill(tmp_path / "store.db", *shipped())
+    config = Path(shop)
+    flow = '[sales_channels.web.fulfilments]\nflow = { flow_id = "7" }\n'
+    config.write_text(config.read_text() + flow)
+    return shop
+
+
+def november() -> list[Row]:
+    """What happens after the end of October, and is no fact of it."""
+    return [
+        ("put_payout_line", _changed_nothing()),
+        payout("3", "2025-11-03", paid="9.00", net="9.00", told_at=at("2025-11-03T09:00:00")),
+        *order("web/7", "2025-11-02T10:00:00"),
+        charged("web/7", "50.00", "c7"),
+        left("web/2", "2025-11-04T10:00:00", number=7),
+        ("drop_unshipped", ("web/2",)),
+        left("web/3", "2025-11-05T10:00:00", number=8),
+        ("drop_unshipped", ("web/3",)),
+        payout("4", "2025-11-06", paid="30.00", net="30.00", told_at=at("2025-11-06T09:00:00")),
+        *line("4", "c3", "sale", "30.00", "0", "web/3", "2025-11-04T12:00:00"),
+        ("note_closing", (None, "[]", "", at("2025-11-07T10:00:00"), "[]", "web/3")),
+    ]
+
+
+def _changed_nothing() -> tuple[object, ...]:
+    """A line that is told once more, as it was told first."""
+    return line("3", "c9", "sale", "9.00", "0", None, "2025-10-31T12:00:00")[0][1]
+
+
+@pytest.mark.parametrize("report", ["clearing", "cutoff"])
+def test_a_closed_month_prints_the_same_bytes_after_the_next_one_has_gone_on(
+    seamline: Type, ships: str, tmp_path: Path, report: str
+) -> None:
+    """Twice now, and once more when November has shipped, paid out and settled; another digest only for late news."""
+
+    def printed(name: str) -> tuple[bytes, bytes]:
+        table, page = tmp_path / f"{name}.csv", tmp_path / f"{name}.html"
+        words = ("2025-10", "--config", ships, "--csv", str(table), "--html", str(page))
+        assert seamline("reports", report, *words).status == 0
+        return table.read_bytes(), page.read_bytes()
+
+    first = printed("one")
+    assert printed("two") == first
+    fill(tmp_path / "store.db", *november())
+    assert printed("three") == first
+    late = [
+        *line("2", "late", "fee", "-1.00", "0", None, "2025-10-20T12:00:00"),
+        *order("web/8", "2025-10-20T10:00:00"),
+    ]
+    fill(tmp_path / "store.db", *late, ("put_unshipped", ("web/8", "web", 8, None, None)))
+    assert printed("four") != first
+
+
+def test_the_cut_off_says_what_is_on_two_sides_of_the_end(seamline: Type, ships: str) -> None:
+    """A shipment in the last minute of October in Berlin is of October; one that was taken back is none."""
+    found = sections(seamline("reports", "cutoff", "2025-10", "--config", ships, "--csv", "-").out)
+    rows = {title: [row[0:1] + row[3:6] for row in table[1:]] for title, table in found.items()}
+    assert rows["Sold in the month, not all shipped in it"] == [
+        ["web/2", "a part", "2025-10-11", "50.00"], ["web/3", "nothing", "", "30.00"],
+    ]  # fmt: skip
+    assert rows["Shipped in the month, sold in an earlier one"] == [["web/1", "all", "2025-10-01", "100.00"]]
+    assert rows["Shipped in the month, sold in a later one"] == [["web/6", "all", "2025-10-31", "7.00"]]
+    assert rows["Paid by the end of the month, not all shipped"] == [
+        ["web/2", "a part", "2025-10-11", "50.00"], ["web/3", "nothing", "", "30.00"],
+    ]  # fmt: skip
+    assert rows["Shipped by the end of the month, not all paid"] == []
+    totals = [row[1:] for row in found["Totals"][1:]]
+    assert ["web", "EUR", "2", "80.00"] in totals
+
+
+def test_nothing_that_others_have_named_is_obeyed(seamline: Type, ships: str, tmp_path: Path) -> None:
+    """A formula stays text in a spreadsheet, markup stays text on a page, and no page asks anybody for anything."""
+    key = "web/=<script>alert(1)</script>"
+    view = (key, "web", "x", "=<b>1</b>", "imported", "proven", "5.00", "EUR", at("2025-10-20T10:00:00"), 9, None, 1)
+    fill(tmp_path / "store.db", ("put_order_view", view), ("put_unshipped", (key, "web", 9, None, None)))
+    table = seamline("reports", "cutoff", "2025-10", "--config", ships, "--csv", "-").out
+    assert [row[1] for row in csv.reader(io.StringIO(table)) if row[:1] == [key]] == ["'=<b>1</b>"]
+    page = seamline("reports", "cutoff", "2025-10", "--config", ships, "--html", "-").out
+    assert "<script" not in page
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page
+    assert "default-src &#x27;none&#x27;" in page
+    assert not re.findall(r"src=|href=|url\(|@import|https?:", page)
+
+
+def test_a_report_is_for_machines_too_and_says_what_it_cannot_say(seamline: Type, shop: str, tmp_path: Path) -> None:
+    """The digest of JSON is that of the page; a running month is called so; what is not watched is not made up."""
+    found = seamline("reports", "clearing", "2025-10", "--config", shop, "--json").data
+    seamline("reports", "clearing", "2025-10", "--config", shop, "--html", str(tmp_path / "page.html"))
+    assert f"<code>{found['digest']}</code>" in (tmp_path / "page.html").read_text()
+    assert found["sections"][0]["rows"][0][2] == "100.00"
+    month = f"{to_datetime(SystemClock().now()):%Y-%m}"
+    assert "so far" in seamline("reports", "clearing", month, "--config", shop).err
+    text = seamline("reports", "cutoff", "2025-10", "--config", shop).out
+    assert "web: nobody watches its shipments, so its orders are left out, 4 of them" in text
+    assert seamline("reports", "cutoff", "2024-10", "--config", shop).status == 1
+    Path(shop).write_text(re.sub(r"(?m)^\[reconciliation.closing.*\nevidence.*\n", "", Path(shop).read_text()))
+    assert "clearing needs [reconciliation.closing]" in seamline("reports", "clearing", "2025-10", "--config", shop).err

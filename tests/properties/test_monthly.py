@@ -1,0 +1,274 @@
+"""The reports of a month against an oracle that counts in whole units of the smallest money, by other means: each book
+is a ledger of entries, and each figure is a filter over it.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import Any, NamedTuple
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from flows.model.money import digits_of
+from flows.model.month import Month, month_of
+from flows.monthly.board import Item, board_of
+from flows.monthly.checks import CHECKS, Check
+from flows.monthly.clearing import ClearingBooks, Line, Movement, Payout
+from flows.monthly.cutoff import EARLIER, LATER, PAID, SOLD, UNPAID, Cutoff, Sold
+from flows.monthly.report import Report
+
+CURRENCIES = ("JPY", "EUR", "KWD")
+"""With none, two and three digits after the point."""
+START = date(2026, 9, 20)
+DAYS = st.integers(0, 60).map(lambda days: START + timedelta(days=days))
+UNITS = st.integers(-(10**15), 10**15).filter(bool)
+OCTOBER = month_of(date(2026, 10, 1))
+
+
+def money(units: int, currency: str) -> Decimal:
+    """So many of the smallest unit."""
+    return Decimal(units).scaleb(-digits_of(currency))
+
+
+def units(amount: Any, currency: str) -> int:
+    """The other way."""
+    whole = Decimal(amount).scaleb(digits_of(currency))
+    assert whole == int(whole)
+    return int(whole)
+
+
+class Told(NamedTuple):
+    """A charge or refund of an order; or, with a payout, a line of one: its parts in whole units."""
+
+    order: int
+    gateway: str
+    currency: str
+    units: int
+    day: date
+    payout: int = -1
+    fee: int = 0
+    tax: int = 0
+    gap: int = 0
+    kind: str = "sale"
+
+
+TOLD = st.builds(
+    Told, st.integers(0, 5), st.sampled_from(["card", "pay"]), st.sampled_from(CURRENCIES), UNITS, DAYS,
+)  # fmt: skip
+PARTS = st.integers(-(10**6), 10**6)
+LINES = st.builds(
+    Told,
+    order=st.integers(-1, 5),
+    gateway=st.just(""),
+    currency=st.just(""),
+    units=UNITS,
+    day=DAYS,
+    payout=st.integers(0, 5),
+    fee=PARTS,
+    tax=PARTS,
+    gap=PARTS,
+    kind=st.sampled_from(["sale", "sale", "refund", "dispute", "reserve", "adjustment", "transfer"]),
+)
+
+
+class Paid(NamedTuple):
+    """A payout: of which book, when, how much, and whether it is a statement of account."""
+
+    gateway: str
+    currency: str
+    day: date
+    units: int
+    received: bool
+    is_statement: bool
+
+
+PAYOUTS = st.lists(
+    st.builds(
+        Paid,
+        st.sampled_from(["card", "pay"]),
+        st.sampled_from(CURRENCIES),
+        DAYS,
+        UNITS,
+        st.booleans(),
+        st.booleans(),
+    ),
+    min_size=6,
+    max_size=6,
+)
+
+
+def report_of(month: Month, told: list[Told], lines: list[Told], payouts: list[Paid]) -> Report:
+    """As the reader feeds the books."""
+    made = [
+        Payout(key=f"p{place}", gateway=each.gateway, currency=each.currency, is_statement=each.is_statement,
+               received=each.received, paid=money(each.units, each.currency), day=each.day)
+        for place, each in enumerate(payouts)
+    ]  # fmt: skip
+    books = ClearingBooks(month, made)
+    of_orders: dict[str, list[Line]] = {}
+    for each in lines:
+        code = payouts[each.payout].currency
+        of_order = f"o{each.order}" if each.order >= 0 and each.kind in ("sale", "refund") else None
+        line = Line(payout=f"p{each.payout}", kind=each.kind, day=each.day, amount=money(each.units, code),
+                    fee=money(each.fee, code), tax=money(each.tax, code), gap=money(each.gap, code),
+                    order=of_order)  # fmt: skip
+        books.add_lines([line])
+        if of_order is not None:
+            of_orders.setdefault(of_order, []).append(line)
+    for order in sorted({*(f"o{each.order}" for each in told), *of_orders}):
+        own = [
+            Movement(each.gateway, each.currency, money(each.units, each.currency), each.day)
+            for each in told
+            if f"o{each.order}" == order
+        ]
+        books.add_order(order, own, of_orders.get(order, []))
+    return books.report("UTC", None)
+
+
+def entries(told: list[Told], lines: list[Told], payouts: list[Paid]) -> list[tuple[str, str, str, date, int]]:
+    """The ledger of the oracle: gateway, currency, column, day, units."""
+    found = [
+        (each.gateway, each.currency, "charges" if each.units > 0 else "refunds", each.day, each.units) for each in told
+    ]
+    columns = {"dispute": "disputes", "reserve": "reserves"}
+    for each in lines:
+        of = payouts[each.payout]
+        parts = [("fees", each.fee), ("taxes on fees", each.tax), ("other", each.gap)]
+        if each.kind == "transfer" and of.is_statement:
+            parts.append(("paid out", each.units))
+        elif each.kind not in ("sale", "refund"):
+            parts.append((columns.get(each.kind, "other"), each.units))
+        found += [(of.gateway, of.currency, column, each.day, amount) for column, amount in parts]
+    found += [
+        (each.gateway, each.currency, "paid out", each.day, -each.units)
+        for each in payouts
+        if each.received and not each.is_statement
+    ]
+    return found
+
+
+@given(st.lists(TOLD, max_size=12), st.lists(LINES, max_size=12), PAYOUTS)
+def test_clearing_is_the_ledger_of_an_oracle_to_the_last_unit(
+    told: list[Told], lines: list[Told], payouts: list[Paid]
+) -> None:
+    """Each column, opening and closing; a month opens as the one before it closed; what is open adds up to it."""
+    before: dict[tuple[str, str], int] = {}
+    ledger = entries(told, lines, payouts)
+    for month in (month_of(date(2026, 9, 1)), OCTOBER, month_of(date(2026, 11, 1))):
+        report = report_of(month, told, lines, payouts)
+        balances, made_of, *_ = report.sections
+        figures = balances.head[2:]
+        for row in balances.rows:
+            gateway, currency = str(row[0]), str(row[1])
+            own = [entry for entry in ledger if entry[:2] == (gateway, currency)]
+            expected = Counter[str]()
+            for _, _, column, day, amount in own:
+                if month.first <= day <= month.last:
+                    expected[column] += amount
+            expected["opening"] = sum(amount for *_, day, amount in own if day < month.first)
+            expected["closing"] = sum(amount for *_, day, amount in own if day <= month.last)
+            assert dict(zip(figures, (units(cell, currency) for cell in row[2:]), strict=True)) == {
+                name: expected[name] for name in figures
+            }
+            assert before.get((gateway, currency), 0) == expected["opening"]
+            open_ = [units(each[4], currency) for each in made_of.rows if each[:2] == row[:2]]
+            assert sum(open_[:-1]) == open_[-1] == expected["closing"]
+            before[gateway, currency] = expected["closing"]
+        assert report_of(month, told[::-1], lines[::-1], payouts).digest == report.digest
+
+
+def test_what_was_paid_in_another_currency_is_converted_by_what_the_provider_says() -> None:
+    """It leaves the book of the customer's currency whole, and comes to the payout's: neither has a difference."""
+    payout = Payout(key="p", gateway="card", currency="EUR", is_statement=False, received=True, paid=Decimal("13.50"),
+                    day=date(2026, 10, 5))  # fmt: skip
+    books = ClearingBooks(OCTOBER, [payout])
+    line = Line(payout="p", kind="sale", day=date(2026, 10, 4), amount=Decimal("14.00"), fee=Decimal("-0.50"),
+                order="o", presentment="12.00 GBP")  # fmt: skip
+    books.add_lines([line])
+    books.add_order("o", [Movement("card", "GBP", Decimal("12.00"), date(2026, 10, 4))], [line])
+    balances, made_of, moved, items = books.report("UTC", None).sections
+    assert [(row[1], row[-1]) for row in balances.rows] == [("EUR", Decimal("0.00")), ("GBP", Decimal("0.00"))]
+    assert [row[2:] for row in moved.rows if row[2] == "converted"] == [
+        ("converted", Decimal("14.00")), ("converted", Decimal("-12.00")),
+    ]  # fmt: skip
+    assert items.rows == ()
+    assert [row[2] for row in made_of.rows] == ["closing balance"] * 2
+
+
+SOLDS = st.lists(
+    st.tuples(
+        DAYS, st.sampled_from(CURRENCIES), st.integers(1, 10**15), st.lists(DAYS, max_size=3), st.booleans(),
+        st.none() | st.lists(st.tuples(UNITS, DAYS), max_size=3),
+    ),
+    max_size=12,
+)  # fmt: skip
+
+
+@given(SOLDS)
+def test_the_cut_off_is_that_of_an_oracle_and_what_happens_later_changes_nothing(solds: list[Any]) -> None:
+    """Each order of each question, with its amount; also when everything of later months is taken away."""
+    last, first = OCTOBER.last, OCTOBER.first
+    expected: dict[str, set[tuple[str, int]]] = {name: set() for name in (SOLD, EARLIER, LATER, PAID, UNPAID)}
+    found, forgetful = Cutoff(OCTOBER), Cutoff(OCTOBER)
+    for number, (day, currency, amount, left, is_open, moved) in enumerate(solds):
+        key = f"web/{number}"
+        order = Sold(
+            key=key, sales_channel="web", number=key, day=day, amount=money(amount, currency), currency=currency,
+            shipments=tuple(left), is_open=is_open,
+            moved=None if moved is None else tuple((currency, money(each, currency), on) for each, on in moved),
+        )  # fmt: skip
+        found.add(order)
+        if day <= last:
+            later = any(on > last for on in left)
+            forgetful.add(
+                Sold(
+                    key=key, sales_channel="web", number=key, day=day, amount=order.amount, currency=currency,
+                    shipments=tuple(on for on in left if on <= last), is_open=is_open or later,
+                    moved=None if order.moved is None else tuple(each for each in order.moved if each[2] <= last),
+                )
+            )  # fmt: skip
+        in_month = sum(first <= on <= last for on in left)
+        by_then = sum(on <= last for on in left)
+        everything = bool(by_then) and by_then == len(left) and not is_open
+        nothing_to_ship = not left and not is_open
+        if day > last and in_month:
+            expected[LATER].add((key, amount))
+        if first <= day <= last and not everything and not nothing_to_ship:
+            expected[SOLD].add((key, amount))
+        if day < first and in_month:
+            expected[EARLIER].add((key, amount))
+        paid = None if moved is None else sum(each for each, on in moved if on <= last)
+        if day <= last and paid is not None and not nothing_to_ship:
+            if paid > 0 and not everything:
+                expected[PAID].add((key, paid))
+            if by_then and amount > paid:
+                expected[UNPAID].add((key, amount - paid))
+    report = found.report("UTC", None)
+    for section in report.sections[1:]:
+        rows = {(str(row[0]), units(row[5], str(row[6]))) for row in section.rows}
+        assert rows == expected[section.title]
+        totals = sum(int(str(row[3])) for row in report.sections[0].rows if row[0] == section.title)
+        assert totals == len(section.rows)
+    if not expected[LATER]:  # those are the only ones that the next month can bring
+        same = forgetful.report("UTC", None)
+        assert same.sections == report.sections
+
+
+@given(st.lists(st.tuples(st.sampled_from(list(Check)), DAYS, st.sampled_from(CURRENCIES), st.integers(0, 10**15))))
+def test_the_board_adds_up_as_an_oracle_does(found: list[tuple[Check, date, str, int]]) -> None:
+    """Count, amount and oldest day of each row; clean exactly when nothing that stands is of the month or before."""
+    items = [Item(check=check, day=day, currency=code, amount=money(each, code)) for check, day, code, each in found]
+    board = board_of(items, OCTOBER, date(2026, 12, 1), "UTC")
+    expected: dict[tuple[Check, str], list[tuple[date, int]]] = {}
+    for check, day, code, each in found:
+        if OCTOBER.first <= day <= OCTOBER.last:
+            expected.setdefault((check, code), []).append((day, each))
+        elif day < OCTOBER.first and CHECKS[check].stands:
+            expected.setdefault((Check.EARLIER, code), []).append((day, each))
+    assert {
+        (row.check, row.currency): (row.count, units(row.amount, row.currency), row.oldest) for row in board.rows
+    } == {place: (len(of), sum(each for _, each in of), min(of)[0]) for place, of in expected.items()}
+    assert board.clean == (not any(CHECKS[check].stands for check, _ in expected))
