@@ -224,7 +224,12 @@ def reconcile_policy(config: Config, settings: ReconciliationSettings) -> Reconc
 def close_policy(config: Config, settings: ReconciliationSettings) -> ClosePolicy:
     """By which evidence orders are settled."""
     posts = config.postings is not None and config.postings.mode == "live"
-    return ClosePolicy(closing=settings.closing, watched=frozenset(told_channels(config)), posts=posts)
+    return ClosePolicy(
+        closing=settings.closing,
+        watched=frozenset(told_channels(config)),
+        posts=posts,
+        every=timedelta(seconds=settings.settle_every_s),
+    )
 
 
 def unshipped_policy(config: Config) -> UnshippedPolicy:

@@ -12,6 +12,7 @@ import signal
 import sys
 import tempfile
 from collections.abc import Collection, Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +23,12 @@ from connectors.http import outgoing
 from flows.demo.erp import Erp
 from flows.demo.hub import ChannelOrder, Hub
 from flows.demo.keys import Keys
-from flows.demo.observer import Expected, canonical_digest, judge, judge_surroundings
-from flows.demo.parcels import told
+from flows.demo.ledger import judge_ledger, judge_preview
+from flows.demo.money import Said, closable, judge_money
+from flows.demo.observer import Expected, Finding, canonical_digest, judge, judge_surroundings
+from flows.demo.parcels import told, told_whole
+from flows.demo.providers import Night, PayoutFile, paid_out
+from flows.demo.scrape import Metrics
 from flows.demo.screen import View, show_addresses, show_summary, view
 from flows.demo.script import Script
 from flows.demo.shelves import judge_stock, oversold, told_wrong
@@ -51,6 +56,7 @@ _BUSY = (
 )
 """Gauges of Seamline that are all there, and all 0, when nothing is under way."""
 _NAMES = {each.id: each.name for each in SALES_CHANNELS}
+_CLOSED = "seamline_orders_closed_total"
 _SYNCS = "seamline_catalogue_syncs_total"
 
 
@@ -148,6 +154,11 @@ class _Living:
         self._erp = Erp(world.asked, world.erp_url, world.keys.fulfil)
         self._script = Script(today, self._hub, self._erp)
         self._expected: Sequence[Expected] = ()
+        self._night = Night()
+        self._imports: list[Any] = []
+        self._disagreed: Sequence[Finding] = ()
+        self._closable: Collection[str] = ()
+        self._metrics = Metrics("")
         self._rest_within_s = _REST_WITHIN_S + _REST_WITHIN_S_PER_ORDER * len(today.planned)
 
     async def day(self) -> Summary:
@@ -172,9 +183,13 @@ class _Living:
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(ask, "orders", "orders", "list")
             tasks.start_soon(ask, "holds", "holds")
+            tasks.start_soon(ask, "unsettled", "orders", "unsettled")
         books, hub_books = await self._erp.books(sales=True), await self._hub.books(full=True)
         available = await self._erp.available()
-        metrics, warehouse = await world.metrics(), await self._erp.warehouse()
+        metrics, warehouse = self._metrics + await world.metrics(), await self._erp.warehouse()
+        ledger, misbooked = judge_ledger(await self._erp.moves(), self._night.payouts)
+        said = Said(imports=self._imports, holds=listed["holds"], unsettled=listed["unsettled"])
+        money, unexplained = judge_money(self._night, self._expected, books, ledger, said, self._closable)
         screen.shows(hub_books.deliveries.distinct, books.sales_count)
         expected = self._expected
         figures = {name: of.figures for name, of in hub_books.sales_channels.items()}
@@ -192,6 +207,7 @@ class _Living:
             metrics=metrics,
             oversold=units,
             told=shipments,
+            money=money,
             digests={
                 "fulfil": canonical_digest(books),
                 "fulfil_with_dates": await self._erp.digest(),
@@ -206,6 +222,9 @@ class _Living:
                 *judge_surroundings(expected, placed, msgspec.structs.asdict(script.due), warehouse),
                 *judge_stock(expected, available, figures, units),
                 *unheard,
+                *self._disagreed,
+                *misbooked,
+                *unexplained,
             ),
             morning=morning,
             wall_s=anyio.current_time() - began,
@@ -229,6 +248,7 @@ class _Living:
         await script.change()
         screen.says("afternoon: the warehouse picks, packs and ships; two sales channels sell the same last pieces")
         await script.ship()
+        await script.meddle()
         await script.race()
         await self._rest("the afternoon")
         await self._told(self._today.scarce_skus)
@@ -240,14 +260,54 @@ class _Living:
         await script.send_on()
         await script.oversell()
         await script.deliver()
-        self._expected = await script.expected()
-        await self._synced()
+        self._expected, taken = await script.ended()
+        self._night = paid_out(self._today.seed, taken, datetime.now(UTC).date())
+        screen.says("evening: the providers' payouts are imported, while the ERP's last changes are read")
+        async with anyio.create_task_group() as tasks:
+            for file in self._night.files:
+                tasks.start_soon(self._imported, file)
+            await self._synced()
         await self._rest("the evening")
         screen.says("evening: every sales channel's figures are compared with the ERP's")
         await self._told(None)
         screen.says("evening: every sales channel says which shipments it knows of")
-        await self._heard()
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(self._previewed)
+            await self._heard()
+        self._metrics = await self._world.metrics()
+        if self._disagreed:
+            return morning  # and nothing is posted
+        screen.says("night: finance agrees with what would be posted, and switches it on; Seamline starts again")
+        await self._world.restart(postings="live")
+        await self._closed()
         return morning
+
+    async def _previewed(self) -> None:
+        """Finance looks at what would be posted."""
+        preview = await self._world.command("postings", "preview")
+        self._disagreed = judge_preview(preview["lines"], self._night.payouts)
+
+    async def _imported(self, file: PayoutFile) -> None:
+        """Import a file of payouts as a person does who has downloaded it."""
+        path = self._world.directory / file.name
+        path.write_bytes(file.content)
+        bank = () if file.bank is None else ("--bank-amount", f"{file.bank:.2f}")
+        command = ("payouts", "import", str(path), "--sales-channel", file.sales_channel, *bank)
+        self._imports.append(await self._world.command(*command, ended_with=(0, 1)))
+
+    async def _closed(self) -> None:
+        """Return when the ledger has all that was paid out, and every order is settled of which nothing is left to do,
+        or that takes too long: then the observer says so.
+        """
+        books, orders = await self._erp.books(sales=True), await self._orders()
+        self._closable = closable(self._expected, books, told_whole(books, orders, _NAMES), _NAMES, self._night)
+        with anyio.move_on_after(_TOLD_WITHIN_S):
+            while True:
+                _, findings = judge_ledger(await self._erp.moves(), self._night.payouts)
+                closed = (self._metrics + await self._world.metrics()).total(_CLOSED)
+                if not findings and closed >= len(self._closable):
+                    return
+                await anyio.sleep(_POLL_S)
 
     async def _told(self, skus: Collection[str] | None) -> None:
         """Return when every sales channel shows what it may sell of these SKUs (None: of all), or that takes too long:

@@ -13,6 +13,7 @@ from urllib.parse import quote
 import msgspec
 
 from connectors.fulfil.sandbox import ProductSeed
+from flows.demo.ledger import Move
 from flows.demo.observer import Books, Warehouse
 from flows.demo.settings import ERP_STOCK, WAREHOUSE
 from flows.demo.world import Ask
@@ -72,6 +73,10 @@ class Erp:
             moves=await self._count("stock.move", ["state", "=", "done"]),
             ledger_difference=ledger.difference,
         )
+
+    async def moves(self) -> list[Move]:
+        """Every move that is posted in its ledger."""
+        return msgspec.json.decode(await self._ask(f"{self._url}/sandbox/ledger/moves"), type=list[Move])
 
     async def available(self) -> dict[str, Decimal]:
         """What may still be promised of each product in the warehouse, below zero where too much was."""

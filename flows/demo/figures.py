@@ -29,12 +29,15 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True):
     tax: Decimal
     shipping: Decimal
     paid: Decimal
+    """What was charged for it, as the sales channel says."""
+    refunded: Decimal
+    """What was given back of that."""
     lines: tuple[Line, ...]
 
 
 def figures(format_: Literal["shopify", "woocommerce"], body: bytes) -> Figures:
     """The figures of an order that is paid in full, from its sales channel's own JSON: of what is left of it, where
-    the sales channel says which whole lines were taken away.
+    the sales channel says which whole lines were taken away. What was charged is all that was ever on it.
     """
     order = msgspec.json.decode(body)
     return _of_shopify(order) if format_ == "shopify" else _of_woocommerce(order)
@@ -69,7 +72,8 @@ def _of_shopify(order: Mapping[str, Any]) -> Figures:
         goods=sum((line.amount for line in lines), Decimal(0)),
         tax=sum((_tax(taxed) for taxed in (*items, *costs)), Decimal(0)),
         shipping=sum((Decimal(cost["price"]) - (_tax(cost) if included else 0) for cost in costs), Decimal(0)),
-        paid=Decimal(order["current_total_price"]),
+        paid=Decimal(order["total_price"]),
+        refunded=_sum(each["amount"] for refund in order["refunds"] for each in refund["transactions"]),
         lines=tuple(sorted(lines)),
     )
 
@@ -85,6 +89,7 @@ def _of_woocommerce(order: Mapping[str, Any]) -> Figures:
         tax=Decimal(order["total_tax"]),
         shipping=Decimal(order["shipping_total"]),
         paid=Decimal(order["total"]),
+        refunded=-_sum(refund["total"] for refund in order["refunds"]),
         lines=tuple(sorted(lines)),
     )
 

@@ -184,9 +184,11 @@ class Hub:
         content = await self._ask(f"{self._url}/sandbox/sales-channels/{sales_channel}/stock")
         return {level.sku: level.shown for level in msgspec.json.decode(content, type=list[ChannelLevel])}
 
-    async def push(self, sales_channel: str, order_ids: Sequence[str]) -> None:
-        """Map the orders as they are now and hand them to their flow: one as it is, several together."""
-        bodies = [mapped(await self.order(sales_channel, order_id)) for order_id in order_ids]
+    async def push(self, sales_channel: str, order_ids: Sequence[str], *, tax: str = "") -> None:
+        """Map the orders as they are now and hand them to their flow: one as it is, several together. `tax`: see
+        `mapped`.
+        """
+        bodies = [mapped(await self.order(sales_channel, order_id), tax=tax) for order_id in order_ids]
         for start in range(0, len(bodies), _SEND_TOGETHER):
             some = bodies[start : start + _SEND_TOGETHER]
             names = [(sales_channel, order_id) for order_id in order_ids[start : start + _SEND_TOGETHER]]

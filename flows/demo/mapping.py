@@ -18,13 +18,16 @@ _PAYMENTS = {"refunded": "refunded", "on-hold": "pending", "pending": "pending"}
 _PRICE_DIGITS = Decimal("0.000001")
 
 
-def mapped(body: bytes) -> bytes:
-    """The order in Seamline's schema. All amounts are net: WooCommerce's line totals are, whatever prices it shows."""
-    return msgspec.json.encode(_mapped(msgspec.json.decode(body)))
+def mapped(body: bytes, *, tax: str = "") -> bytes:
+    """The order in Seamline's schema. All amounts are net: WooCommerce's line totals are, whatever prices it shows.
+
+    `tax`: what the sales channel calls its tax on this order; empty: what it always does.
+    """
+    return msgspec.json.encode(_mapped(msgspec.json.decode(body), tax))
 
 
-def _mapped(order: Mapping[str, Any]) -> Json:
-    names = {tax["rate_id"]: tax["label"] for tax in order["tax_lines"]}
+def _mapped(order: Mapping[str, Any], tax: str) -> Json:
+    names = {each["rate_id"]: tax or each["label"] for each in order["tax_lines"]}
     rates = {tax["rate_id"]: str(Decimal(str(tax["rate_percent"])) / 100) for tax in order["tax_lines"]}
     payment = {"id": order["transaction_id"], "gateway": order["payment_method"], "amount": order["total"]}
     cancelled = order["status"] == "cancelled"

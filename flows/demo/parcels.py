@@ -37,18 +37,34 @@ def told(
     """How many of the shipments are told, and what is wrong. `orders` are the sales channels' own, by their names;
     `sales_channels` names those that the ERP knows by number.
     """
-    known = {(name, order.id): order for name, some in orders.items() for order in some}
     counted: Counter[str] = Counter()
     findings: list[Finding] = []
+    for name, sale, order, judged in _each(books, orders, sales_channels):
+        counted.update(judged.values())
+        findings += _findings(name, sale, order, judged)
+    return Told(**counted), tuple(findings)
+
+
+def told_whole(
+    books: Books, orders: Mapping[str, Iterable[ChannelOrder]], sales_channels: Mapping[int, str]
+) -> set[OrderName]:
+    """The orders of which something has left, and all of that is told."""
+    each = _each(books, orders, sales_channels)
+    return {name for name, _, _, judged in each if judged and set(judged.values()) == {"told"}}
+
+
+def _each(
+    books: Books, orders: Mapping[str, Iterable[ChannelOrder]], sales_channels: Mapping[int, str]
+) -> Iterator[tuple[OrderName, Sale, ChannelOrder, dict[str, str]]]:
+    """Every sale with its order, and which figure of `Told` each of its shipments that have left counts in."""
+    known = {(name, order.id): order for name, some in orders.items() for order in some}
     for sale in books.sales:
         name = (sales_channels.get(sale.channel, ""), sale.channel_identifier or "")
         order = known.get(name)
         if order is None:
             continue  # a stranger; `observer.judge` has named it
         judged = {shipment.number: _judged(shipment, order) for shipment in sale.shipments if shipment.state == _LEFT}
-        counted.update(judged.values())
-        findings += _findings(name, sale, order, judged)
-    return Told(**counted), tuple(findings)
+        yield name, sale, order, judged
 
 
 def _judged(shipment: SaleShipment, order: ChannelOrder) -> str:

@@ -14,10 +14,15 @@ class Metrics:
     """One scrape of Seamline's /metrics. Of its thousands of lines, those are parsed that somebody asks for."""
 
     def __init__(self, text: str) -> None:
+        self._text = text
         self._lines: dict[str, list[str]] = {}
         for line in text.splitlines():
             if found := _NAME.match(line):
                 self._lines.setdefault(found[0], []).append(line)
+
+    def __add__(self, after: Metrics) -> Metrics:
+        """What was counted before and after a restart, from which counters begin anew."""
+        return Metrics(f"{self._text}\n{after._text}")
 
     def total(self, name: str, **labels: str) -> float:
         """The sum of all samples of this name with at least these labels; 0 when there is none."""

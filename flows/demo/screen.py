@@ -16,6 +16,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from flows.demo.ledger import LedgerSeen
+from flows.demo.money import Money
 from flows.demo.summary import Shipments, Summary, Waiting
 from flows.demo.world import World
 
@@ -110,6 +112,7 @@ def _rows(summary: Summary) -> Iterator[tuple[str, str]]:
         for place, row in enumerate(rows):
             yield ("" if place else title), f"{row.kind}, for {row.owner}: {_worth(row)}"
     yield from _of_the_erp(summary)
+    yield from _of_money(summary.money)
     morning = summary.morning
     p50, p99 = _seconds(morning.import_p50_s), _seconds(morning.import_p99_s)
     yield "orders/s in the morning", f"{morning.orders_per_s:.1f}"
@@ -176,6 +179,29 @@ def _of_the_erp(summary: Summary) -> Iterator[tuple[str, str]]:
         f"beyond what was shown: {beyond}; sold twice at once: {units.raced}; told too much: {units.told_too_much}",
     )
     yield "shipments", _shipments(summary.shipments)
+
+
+def _of_money(money: Money) -> Iterator[tuple[str, str]]:
+    """Payouts, what was posted of them, which orders are closed, and what was planted."""
+    ledger = money.ledger
+    yield "payouts", f"{money.payouts_proven} of {money.payouts} proven, {money.lines} lines; {_not_posted(ledger)}"
+    for place, batch in enumerate(ledger.batches):
+        what = f"{batch.sales_channel}, {batch.day}: {batch.amount:,.2f} {batch.currency}"
+        yield ("" if place else "batches posted"), f"{what}; debit less credit {batch.difference:.2f}"
+    yield "moves in the ledger", f"{ledger.moves}, {ledger.unbalanced} of them out of balance"
+    waiting = _listed(money.open_by_cause)
+    yield "orders closed", f"{money.closed} settled; the others wait first for: {waiting}"
+    yield "unexplained", f"{_amounts(money.unexplained)}, of everything that was not planted"
+    for place, each in enumerate(money.planted):
+        verdict = "found" if each.found else "NOT FOUND"
+        of = f"{each.plant}, {each.amount:,.2f} {each.currency}, {each.subject}"
+        yield ("" if place else "planted"), f"{of}: {verdict}: {each.said}"
+
+
+def _not_posted(ledger: LedgerSeen) -> str:
+    """What is shown and not posted."""
+    amounts = _amounts(ledger.not_posted) or "nothing"
+    return f"{amounts} of it not posted, since the ledger is in another currency"
 
 
 def _shipments(shipments: Shipments) -> str:

@@ -18,6 +18,7 @@ from flows.demo.figures import Figures, figures, reference, skus
 from flows.demo.hub import Hub, OrderName
 from flows.demo.hub_settings import POLLS, WEB_EVENTS, WEB_MISTAKEN, hub_faults, stalled
 from flows.demo.observer import Expected
+from flows.demo.providers import Charged, charged
 from flows.demo.stories import (
     AMENDED,
     BEGUN,
@@ -47,6 +48,10 @@ _AT_ONCE_MAX = 8
 _ARRIVING_EVERY = 4
 """Goods arrive of every fourth product."""
 _TRANSFERRED_EVERY = 9
+BY_HAND = 1
+"""Pieces that somebody takes onto a sale in the ERP."""
+STRANGE_TAX = "Northern Ireland VAT"
+"""What a sales channel begins to call its tax, and nobody has mapped."""
 _LATER = OF_THE_MAP | OF_THE_STALL | OF_THE_SHELF
 """Stories of the orders that are not placed in the rush."""
 
@@ -169,6 +174,13 @@ class Script:
         self.due += Due(packed=-len(packed))  # they were counted as packed when the warehouse began with them
         await self._erp.play(transfers(self._today.products[1::_TRANSFERRED_EVERY]))
 
+    async def meddle(self) -> None:
+        """Somebody takes one piece more onto a sale in the ERP, by hand."""
+        for each in [each for each in self.live if each.planned.story is Story.EDITED_IN_ERP]:
+            line = each.planned.lines[0]
+            change = {"event": "change_line", "order": each.order_id, "sku": line.sku}
+            await self._erp.play([{**change, "quantity": str(line.quantity + BY_HAND)}])
+
     async def race(self) -> None:
         """Two sales channels sell the last pieces before either can be told of the other: no run gets through."""
         await self._hub.pause(on=True)
@@ -199,10 +211,19 @@ class Script:
         moved = [each for each in self.live if each.planned.moves_figures_alone]
         await self._erp.play(delivery(set().union(*map(skus, await self._bodies(moved)))))
 
-    async def expected(self) -> list[Expected]:
-        """What must have come of each order, from the sales channels' own JSON."""
+    async def ended(self) -> tuple[list[Expected], dict[str, list[Charged]]]:
+        """What must have come of each order, and what was charged, by sales channel: from the sales channels' own JSON,
+        when nothing more happens there.
+        """
         bodies = await self._bodies(self.live)
-        return [_expected(each, body) for each, body in zip(self.live, bodies, strict=True)]
+        expected, taken = [], dict[str, list[Charged]]()
+        for each, body in zip(self.live, bodies, strict=True):
+            expected.append(_expected(each, body))
+            sales_channel = each.planned.sales_channel
+            charge = charged(sales_channel, each.planned.story, each.order_id, body, each.first)
+            if charge is not None:
+                taken.setdefault(sales_channel.name, []).append(charge)
+        return expected, taken
 
     # -- single acts ---------------------------------------------------------------------------------------------------
 
@@ -232,7 +253,8 @@ class Script:
             self._late += live
             return
         for each in live:
-            await self._hub.push(sales_channel.name, [each.order_id])
+            tax = STRANGE_TAX if each.planned.story is Story.TAX_UNMAPPED else ""
+            await self._hub.push(sales_channel.name, [each.order_id], tax=tax)
 
     async def _edit(self, *stories: Story) -> None:
         """Add goods to these orders."""
@@ -294,15 +316,19 @@ class Script:
 
 def _expected(live: Live, body: bytes) -> Expected:
     planned = live.planned
+    now = figures(planned.sales_channel.format, body)
     return Expected(
         sales_channel=planned.sales_channel.name,
         order_id=live.order_id,
         reference=reference(planned.sales_channel.format, body),
         story=planned.story,
         versions=planned.versions,
-        sale=None if planned.story in NEVER_SOLD else _sale(live, body),
+        currency=now.currency,
+        total=now.total,
+        sale=None if planned.story in NEVER_SOLD else _sale(live, now),
         cancelled=planned.story is Story.CANCELLED_AFTER,
         reserved=_reserved(planned, body),
+        by_hand=Wanted(planned.lines[0].sku, BY_HAND) if planned.story is Story.EDITED_IN_ERP else None,
     )
 
 
@@ -310,16 +336,18 @@ def _reserved(planned: Planned, body: bytes) -> tuple[Wanted, ...]:
     """What an order needs that is not in the ERP: all that waits, and what an edit added to a sale that stands."""
     if planned.story is Story.EDITED_PICKED:
         return (planned.extra,)
-    if planned.story not in (Story.SKU_MISSING, Story.CONTRADICTORY, Story.UNPAID):
+    if planned.story not in (Story.SKU_MISSING, Story.CONTRADICTORY, Story.UNPAID, Story.TAX_UNMAPPED):
         return ()
     lines = figures(planned.sales_channel.format, body).lines
     return tuple(Wanted(line.sku, int(line.quantity)) for line in lines)
 
 
-def _sale(live: Live, body: bytes) -> Figures:
-    """What the sale of an order must say, by its story. `body`: the order as it is now."""
-    format_ = live.planned.sales_channel.format
-    if not live.first:
-        return figures(format_, body)
-    first = figures(format_, live.first)
-    return msgspec.structs.replace(figures(format_, body), paid=first.paid) if live.planned.amended else first
+def _sale(live: Live, now: Figures) -> Figures:
+    """What the sale of an order must say, by its story. `now`: what the order says at the end of the day.
+
+    What was paid and refunded is recorded in any case.
+    """
+    if not live.first or live.planned.amended:
+        return now
+    first = figures(live.planned.sales_channel.format, live.first)
+    return msgspec.structs.replace(first, paid=now.paid, refunded=now.refunded)

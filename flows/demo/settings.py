@@ -16,6 +16,7 @@ from connectors.fulfil.sandbox import TaxRate, Warehouse
 from flows.demo.hub_settings import FULFILMENT_FLOWS, STOCK_FLOWS
 from flows.demo.keys import Keys
 from flows.demo.stories import SALES_CHANNELS, SCARCE_STOCK, Day, SalesChannel
+from flows.model.posting_matrix import PostingMode
 
 ERP_REQUESTS_PER_S = 100
 ERP_STOCK = 200
@@ -27,6 +28,15 @@ CARRIERS = {"ups": "UPS", "dhl": "DHL"}
 UNMAPPED_SERVICE = "pigeon_overnight"
 """A service of a carrier that somebody in the warehouse has begun to use, and that no sales channel has a name for."""
 _CREATE, _LOOK = "sale.channel/create_order", "sale.sale/search_read"
+_READABLE = ("payments", "invoices", "ledger")
+"""What a probe finds that the tenant tells."""
+LEDGER_CURRENCY = "USD"
+"""In which the company keeps its ledger: what is paid out in another currency is shown and not posted."""
+BANK, CLEARING, FEES = "1000", "1200", "6100"
+"""The ERP's accounts that payouts move."""
+_JOURNAL = "GEN"
+EVIDENCE = {"shopify_payments": "payout_line", "stripe": "bank_receipt"}
+"""What closes the money of each gateway."""
 _REQUEST_TIMEOUT_S = 2
 _LATE_ANSWER_MS = 2_600
 """Longer than Seamline waits: the ERP applies the order after its caller has given up."""
@@ -67,11 +77,41 @@ core_url = "$hub_url/core/api/v1"
 start_url = "$hub_url/start/api/v1"
 calls_per_min = 60000.0
 start_settle_s = 0.3
+
+[payments]
+gather_s = 0.3
+
+[payments.gateways]
+$gateways
+
+[postings]
+mode = "$postings"
+currency = "$ledger_currency"
+$rows
+
+[reconciliation]
+every_s = 60.0
+settle_every_s = 1.0
+
+[reconciliation.closing]
+$evidence
 $sales_channels"""
+
+_ROW = """
+[[postings.rows]]
+event = "{event}"
+debit = "{debit}"
+credit = "{credit}"
+journal = "{journal}"
+"""
 
 _SALES_CHANNEL = """
 [sales_channels.$name]
 format = "$format"
+
+[sales_channels.$name.tariffs.$gateway]
+percent = $percent
+fixed = $fixed
 
 [sales_channels.$name.sale]
 channel_id = $id
@@ -99,10 +139,21 @@ company_s = 0.3
 """
 
 
-def configuration(directory: Path, erp_url: str, hub_url: str, intake_port: int, ops_port: int) -> str:
-    """Seamline's own configuration, as TOML. Relative paths of secrets start at its directory."""
+def configuration(
+    directory: Path, erp_url: str, hub_url: str, intake_port: int, ops_port: int, *, postings: PostingMode
+) -> str:
+    """Seamline's own configuration, as TOML. Relative paths of secrets start at its directory. `postings`: whether
+    what is due is posted, or only shown.
+    """
+    gateways = sorted({each.gateway for each in SALES_CHANNELS})
+    rows = (("fee", FEES), ("payout", BANK))
     return string.Template(_CONFIG).substitute(
         directory=directory,
+        gateways="".join(f"{gateway} = {{}}\n" for gateway in gateways),
+        postings=postings,
+        ledger_currency=LEDGER_CURRENCY,
+        rows="".join(_ROW.format(event=event, debit=debit, credit=CLEARING, journal=_JOURNAL) for event, debit in rows),
+        evidence="".join(f'{gateway} = {{ evidence = "{EVIDENCE[gateway]}" }}\n' for gateway in gateways),
         intake_port=intake_port,
         ops_port=ops_port,
         erp_url=erp_url,
@@ -125,6 +176,7 @@ def write_capabilities(directory: Path, erp_url: str) -> None:
         "cancel_after_confirm": Finding(
             value="accepted", how="written", evidence="a sale that was processing was cancelled"
         ),
+        **{name: Finding(value="readable", how="read", evidence="it was read") for name in _READABLE},
     }
     file = CapabilityFile(
         vendor="fulfil", tenant=erp_url, found_at=datetime.now(UTC), seamline="demo", capabilities=found
@@ -139,6 +191,8 @@ def _sales_channel(sales_channel: SalesChannel) -> str:
         format="seamline" if sales_channel.mapped else sales_channel.format,
         id=sales_channel.id,
         gateway=sales_channel.gateway,
+        percent=sales_channel.fee.percent,
+        fixed=sales_channel.fee.fixed,
         taxes=taxes,
         warehouse=WAREHOUSE,
         quantity_semantics=sales_channel.quantity_semantics,

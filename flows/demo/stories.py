@@ -10,6 +10,7 @@ import enum
 import random
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from decimal import Decimal
 from typing import Literal
 
 import msgspec
@@ -23,6 +24,13 @@ SCARCE, SCARCE_STOCK = 3, 2
 """Products of which the ERP has next to nothing, and how many pieces of each."""
 
 
+class Fee(msgspec.Struct, frozen=True):
+    """What a payment provider agreed to take of each charge: a part of it, in percent, and so much on top."""
+
+    percent: Decimal
+    fixed: Decimal
+
+
 class SalesChannel(msgspec.Struct, frozen=True, kw_only=True):
     """One sales channel of the day. `id` is the ERP's number for it; `share` its part of the orders."""
 
@@ -34,6 +42,7 @@ class SalesChannel(msgspec.Struct, frozen=True, kw_only=True):
     tax_included: bool
     share: float
     gateway: str
+    fee: Fee
     taxes: Mapping[str, str]
     """Name -> rate."""
     quantity_semantics: Semantics = "available"
@@ -53,6 +62,7 @@ WEB = SalesChannel(
     tax_included=False,
     share=0.4,
     gateway="shopify_payments",
+    fee=Fee(Decimal("2.9"), Decimal("0.30")),
     taxes={"TX State Tax": "0.0625", "TX City Tax": "0.02"},
 )
 EUROPE = SalesChannel(
@@ -64,16 +74,18 @@ EUROPE = SalesChannel(
     tax_included=True,
     share=0.3,
     gateway="shopify_payments",
+    fee=Fee(Decimal("1.8"), Decimal("0.25")),
     taxes={"VAT": "0.2"},
 )
 OUTLET = SalesChannel(
     name="outlet",
     id=5,
     format="woocommerce",
-    currency="GBP",
+    currency="USD",
     tax_included=True,
     share=0.3,
     gateway="stripe",
+    fee=Fee(Decimal("1.5"), Decimal("0.20")),
     taxes={"VAT": "0.2"},
 )
 SALES_CHANNELS = (WEB, EUROPE, OUTLET)
@@ -127,6 +139,10 @@ class Story(enum.StrEnum):
     """One piece more is sold by a sales channel that shows none and sells on. The order is a sale."""
     CORRECTED = "corrected"
     """Held for the same mistake, until it comes again by the right flow."""
+    TAX_UNMAPPED = "tax_unmapped"
+    """Its tax has a name that nobody has mapped; held for finance. Planted once."""
+    EDITED_IN_ERP = "edited_in_erp"
+    """Somebody takes a piece more onto its sale in the ERP, which nobody has ordered. Planted once."""
 
 
 SHARES: Mapping[Story, float] = {
@@ -154,6 +170,8 @@ SHARES: Mapping[Story, float] = {
 LAST_PIECES: Mapping[str, Story] = {EUROPE.name: Story.RACED, OUTLET.name: Story.RACED, WEB.name: Story.OVERSOLD}
 """What each sales channel does with the scarce products: one order of each."""
 OF_THE_SHELF = frozenset(LAST_PIECES.values())
+PLANTED: Mapping[str, Story] = {EUROPE.name: Story.EDITED_IN_ERP, OUTLET.name: Story.TAX_UNMAPPED}
+"""One order of each of these sales channels, which finance must hear of."""
 
 OF_THE_MAP = frozenset({Story.CONTRADICTORY, Story.CORRECTED})
 """Stories about the map with the mistake, which only the flow of `WEB` has."""
@@ -172,12 +190,11 @@ NEVER_SOLD = frozenset(
         Story.CONTRADICTORY,
         Story.UNPAID,
         Story.TEST,
+        Story.TAX_UNMAPPED,
     }
 )
 AMENDED = frozenset({Story.EDITED_BEHIND, Story.EDITED_AFTER, Story.REFUNDED})
-"""Stories whose sale is made of the first version and changed to what the later one says. What was paid for it in the
-meantime is not in Fulfil: a payment is told with the create alone.
-"""
+"""Stories whose sale is made of the first version and changed to what the later one says."""
 MOVES_FIGURES = AMENDED | {
     Story.TEST,
     Story.CANCELLED_FIRST,
@@ -323,7 +340,7 @@ def day(seed: int, count: int) -> Day:
     planned = []
     for place, (sales_channel, story) in enumerate(told):
         one, other, extra = (Wanted(each.sku, draw.choice((1, 1, 2))) for each in draw.sample(products, 3))
-        lines: tuple[Wanted, ...] = (one, other) if story is Story.REFUNDED else ()
+        lines: tuple[Wanted, ...] = (one, other) if story in (Story.REFUNDED, Story.EDITED_IN_ERP) else ()
         if story in OF_THE_SHELF:
             lines = (Wanted(next(last[sales_channel.name]), SCARCE_STOCK if story is Story.RACED else 1),)
         if story in OF_A_NEW_SKU:
@@ -346,6 +363,8 @@ def is_told_by(sales_channel: SalesChannel, story: Story) -> bool:
         return sales_channel is WEB
     if story in OF_THE_SHELF:
         return LAST_PIECES[sales_channel.name] is story
+    if story in PLANTED.values():
+        return PLANTED.get(sales_channel.name) is story
     return not (story is Story.TEST and sales_channel.mapped)
 
 
@@ -362,6 +381,7 @@ def _told(seed: int, count: int) -> Iterator[tuple[SalesChannel, Story]]:
             for _ in range(max(1, round(share * part)))
         ]
         stories += [LAST_PIECES[sales_channel.name]] * SCARCE
+        stories += [PLANTED[name] for name in (sales_channel.name,) if name in PLANTED]
         stories += [Story.PLAIN] * (part - len(stories))
         random.Random(f"{seed}/{sales_channel.name}/stories").shuffle(stories)  # noqa: S311
         yield from ((sales_channel, story) for story in stories)

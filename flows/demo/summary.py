@@ -11,6 +11,7 @@ import msgspec
 
 from flows.demo.hub import HubBooks
 from flows.demo.hub_settings import FULFILMENT_FLOWS, OUTWARD, STOCK_FLOWS
+from flows.demo.money import Money
 from flows.demo.observer import Books, Finding, Warehouse
 from flows.demo.parcels import Told
 from flows.demo.scrape import Metrics
@@ -130,6 +131,7 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     warehouse: Warehouse
     stock: Stock
     shipments: Shipments
+    money: Money
     morning: Pace
     wall_s: float
     digests: Mapping[str, str]
@@ -155,6 +157,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     metrics: Metrics
     oversold: Oversold
     told: Told
+    money: Money
     digests: Mapping[str, str]
 
 
@@ -210,6 +213,7 @@ def summarised(today: Day, asked: Asked, *, findings: Sequence[Finding], morning
         warehouse=asked.warehouse,
         stock=_stock(asked),
         shipments=_shipments(asked),
+        money=asked.money,
         morning=morning,
         wall_s=round(wall_s, 1),
         digests=asked.digests,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import socket
 import sys
-from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Collection, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from subprocess import DEVNULL, STDOUT
@@ -25,6 +25,7 @@ from flows.demo.keys import Keys
 from flows.demo.scrape import Metrics
 from flows.demo.settings import configuration, erp_config, erp_products, write_capabilities
 from flows.demo.stories import Day
+from flows.model.posting_matrix import PostingMode
 from runtime.errors import SeamlineError
 
 STOP_WITHIN_S = 30.0
@@ -99,6 +100,8 @@ class World:
         self.erp_url = self.hub_url = ""
         self.config = directory / "seamline.toml"
         self.processes: list[Process] = []
+        """Seamline is the last of them."""
+        self._stack = AsyncExitStack()
 
     def check(self) -> None:
         """Raise DemoFailed when one of the processes is gone."""
@@ -123,11 +126,13 @@ class World:
                 await anyio.sleep(_POLL_S)
         raise DemoFailed(f"Seamline was not ready within {_READY_WITHIN_S:.0f} s; see {self.processes[-1].log}")
 
-    async def command(self, *arguments: str) -> Any:
-        """The JSON that a command of `seamline` prints, asked as a person would, in a process of its own."""
+    async def command(self, *arguments: str, ended_with: Collection[int] = (0,)) -> Any:
+        """The JSON that a command of `seamline` prints, asked as a person would, in a process of its own. Raises
+        DemoFailed when it ends otherwise.
+        """
         asked = [sys.executable, "-m", "flows.cli", *arguments, "--json", "--config", str(self.config)]
         done = await anyio.run_process(asked, check=False)
-        if done.returncode:
+        if done.returncode not in ended_with:
             raise DemoFailed(f"`seamline {' '.join(arguments)}` ended with {done.returncode}: {done.stderr.decode()}")
         return msgspec.json.decode(done.stdout)
 
@@ -157,7 +162,7 @@ class World:
         hub = hub_config(today, self.keys, self.intake_url)
         self.hub_url = await self._sandbox(stack, "the Patchworks sandbox", "patchworks", hub)
         write_capabilities(directory, self.erp_url)
-        self.config.write_text(configuration(directory, self.erp_url, self.hub_url, self._intake_port, self._ops_port))
+        self._configure("preview")
         keys = self.keys
         for name, secret in (
             ("intake.key", keys.intake),
@@ -167,9 +172,29 @@ class World:
         ):
             (directory / name).touch(mode=0o600)
             (directory / name).write_text(secret)
-        module = ["-m", "flows.cli", "run", "--config", str(self.config)]
-        self.processes.append(await _started(stack, "Seamline", module, directory / "seamline.log"))
+        self._stack = stack
+        self.processes.append(await self._run())
         await self.until_ready()
+
+    async def restart(self, *, postings: PostingMode) -> None:
+        """Stop Seamline, say whether it posts, and start it again. Raises DemoFailed when it does not end well."""
+        before = self.processes.pop()
+        stopped = await before.stop()
+        if not stopped.clean:
+            raise DemoFailed(f"{before.name} ended with status {stopped.status} when it was stopped; see {before.log}")
+        self._configure(postings)
+        self.processes.append(await self._run())
+        await self.until_ready()
+
+    def _configure(self, postings: PostingMode) -> None:
+        written = configuration(
+            self.directory, self.erp_url, self.hub_url, self._intake_port, self._ops_port, postings=postings
+        )
+        self.config.write_text(written)
+
+    async def _run(self) -> Process:
+        module = ["-m", "flows.cli", "run", "--config", str(self.config)]
+        return await _started(self._stack, "Seamline", module, self.directory / "seamline.log")
 
     async def _sandbox(self, stack: AsyncExitStack, name: str, vendor: str, config: msgspec.Struct) -> str:
         """Start a vendor's sandbox; returns its address."""
@@ -193,7 +218,7 @@ async def running_world(session: Session, today: Day, *, keys: Keys, directory: 
 
 async def _started(stack: AsyncExitStack, name: str, module: Sequence[str], log: Path) -> Process:
     """A Python process in a session of its own, so that Ctrl-C reaches the demo alone, which then ends it."""
-    with log.open("wb") as output:
+    with log.open("ab") as output:
         process = await anyio.open_process(
             [sys.executable, *module], stdin=DEVNULL, stdout=output, stderr=STDOUT, start_new_session=True
         )

@@ -42,6 +42,8 @@ class ReconciliationSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Which evidence closes what was paid by each gateway, by Fulfil's codes. Empty: orders are not settled."""
     every_s: Annotated[float, Meta(ge=60, le=86_400)] = 3_600.0
     """How often it is looked which sales have changed in Fulfil, and sales are read back: up to six calls for 500."""
+    settle_every_s: Annotated[float, Meta(ge=1, le=86_400)] = 600.0
+    """How often it is looked which orders wait for nothing any more, and are settled."""
     overlap_s: Annotated[float, Meta(ge=0, le=86_400)] = 600.0
     """How far before the last look each one reads again, because late commits carry earlier times."""
 

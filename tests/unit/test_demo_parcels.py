@@ -22,7 +22,7 @@ def _shipment(number: str = "CS1", *tracking: str, carrier: str = "ups", state: 
 
 def _books(*shipments: SaleShipment) -> Books:
     money = dict.fromkeys(
-        ("total", "stated_amount", "lines_sum", "tax_sum", "shipping_sum", "payments_sum"), Decimal(5)
+        ("total", "stated_amount", "lines_sum", "tax_sum", "shipping_sum", "captured_sum", "refunded_sum"), Decimal(5)
     )
     sale = Sale(
         id=9, channel=3, channel_identifier="1", reference="#1", currency="EUR", lines=(), shipments=shipments, **money

@@ -14,7 +14,7 @@ from flows.demo.stories import SCARCE_STOCK, Story, Wanted
 
 
 def _order(story: Story, sku: str = "MUG", quantity: int = 1, *, reserved: tuple[Wanted, ...] = ()) -> Expected:
-    money = dict.fromkeys(("total", "goods", "tax", "shipping", "paid"), Decimal(5))
+    money = dict.fromkeys(("total", "goods", "tax", "shipping", "paid", "refunded"), Decimal(5))
     lines = (Line(sku, Decimal(quantity), Decimal(5)),)
     return Expected(
         sales_channel="web",
@@ -22,6 +22,8 @@ def _order(story: Story, sku: str = "MUG", quantity: int = 1, *, reserved: tuple
         reference="#1",
         story=story,
         versions=1,
+        currency="EUR",
+        total=money["total"],
         sale=Figures(currency="EUR", lines=lines, **money),
         reserved=reserved,
     )

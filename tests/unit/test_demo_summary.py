@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from decimal import Decimal
 from pathlib import Path
 from typing import cast
@@ -12,8 +13,11 @@ import pytest
 
 from flows.demo.hub import ChannelBooks, ChannelLevel, Deliveries, HubBooks, LevelsTaken, NoticesTaken
 from flows.demo.keys import Keys
+from flows.demo.ledger import Batch, LedgerSeen
+from flows.demo.money import Found, Money
 from flows.demo.observer import Books, Creates, Fault, Finding, Warehouse
 from flows.demo.parcels import Told
+from flows.demo.providers import Plant, Planted
 from flows.demo.scrape import Metrics
 from flows.demo.screen import show_addresses, show_summary
 from flows.demo.shelves import Oversold
@@ -102,6 +106,30 @@ def test_orders_that_wait_are_counted_once_per_cause_with_what_is_at_stake() -> 
     ]
 
 
+def _money() -> Money:
+    batch = Batch(
+        sales_channel="web",
+        currency="USD",
+        day=date(2026, 11, 25),
+        moves=1,
+        amount=Decimal(8461),
+        difference=Decimal(0),
+    )
+    ledger = LedgerSeen(moves=57, unbalanced=0, batches=(batch,), not_posted={"EUR": Decimal("10307.67")})
+    planted = Planted(plant=Plant.WRONG_FEE, subject="payout/web/p/1", amount=Decimal(1), currency="USD")
+    found = {**msgspec.structs.asdict(planted), "said": "its fee is off"}
+    return Money(
+        payouts=4,
+        payouts_proven=3,
+        lines=224,
+        ledger=ledger,
+        unexplained={"EUR": Decimal(0), "USD": Decimal("0.02")},
+        planted=[Found(**found, found=True), Found(**found, found=False)],
+        closed=20,
+        open_by_cause={"cases": 4, "shipping": 156},
+    )
+
+
 def _summary() -> Summary:
     deliveries = Deliveries(
         attempts={"4310 201": 5, "4410 201": 2, "4310 503": 1, "4310 lost": 3}, accepted=9, distinct=7, keys={}
@@ -129,6 +157,7 @@ def _summary() -> Summary:
         metrics=Metrics(_COUNTED),
         oversold=Oversold(beyond_told={"web": 4, "outlet": 0}, raced=6, told_too_much=0),
         told=Told(told=5, held=2, cancelled=1),
+        money=_money(),
         digests={"fulfil": "d" * 64},
     )
     morning = Pace(orders_per_s=1.0, import_p50_s=None, import_p99_s=None)
@@ -172,6 +201,13 @@ def test_the_table_says_in_words_what_happened(capsys: pytest.CaptureFixture[str
         "told 5, untold 0, held 2 (carrier not mapped), 1 of orders that were cancelled there; 4 proven told; 3 starts",
         "beyond what was shown: web 4; sold twice at once: 6; told too much: 0",
         "1 shipments done, 0 packed, 0 on hold; 2 parcels, 9 stock moves",
+        "3 of 4 proven, 224 lines; 10,307.67 EUR of it not posted",
+        "web, 2026-11-25: 8,461.00 USD; debit less credit 0.00",
+        "57, 0 of them out of balance",
+        "20 settled; the others wait first for: 4 cases, 156 shipping",
+        "0.00 EUR + 0.02 USD, of everything that was not planted",
+        "wrong fee, 1.00 USD, payout/web/p/1: found: its fee is off",
+        "wrong fee, 1.00 USD, payout/web/p/1: NOT FOUND: its fee is off",
         "KEEP=1 make demo",
         "nothing lost, nothing doubled, every figure right",
     ):

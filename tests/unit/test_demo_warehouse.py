@@ -18,7 +18,7 @@ from flows.demo.warehouse import Due, Handled, arrivals, events, is_parted, part
 
 def _handled(handling: Handling, skus: Sequence[str] = ("A", "B")) -> Handled:
     lines = tuple(Line(sku, Decimal(1), Decimal(5)) for sku in skus)
-    money = dict.fromkeys(("total", "goods", "tax", "shipping", "paid"), Decimal(5))
+    money = dict.fromkeys(("total", "goods", "tax", "shipping", "paid", "refunded"), Decimal(5))
     return Handled(f"5{handling}", handling, Figures(currency="EUR", lines=lines, **money))
 
 

@@ -10,6 +10,7 @@ POST /sandbox/play           play an event, or an array of them in order; answer
                              sentence for the first that cannot happen, and its place
 GET  /sandbox/clock          the tenant's time; `{"event": "advance", "seconds": 60}` puts it forward
 GET  /sandbox/ledger         the balance of every account, and whether debit is credit
+GET  /sandbox/ledger/moves   every posted move with its lines
 GET  /sandbox/webhooks       deliveries that wait, were sent, or failed
 """
 
@@ -29,7 +30,7 @@ from connectors.fulfil.sandbox.encoding import encode
 from connectors.fulfil.sandbox.playing import Stage
 from connectors.fulfil.sandbox.refusals import UserError
 from connectors.fulfil.sandbox.script import AnyEvent
-from connectors.fulfil.sandbox.statement import books_digest, ledger_statement, sale_statements
+from connectors.fulfil.sandbox.statement import books_digest, ledger_statement, moves_statement, sale_statements
 from connectors.fulfil.sandbox.webhooks import Webhooks
 from runtime.clock import to_datetime
 from runtime.testing.faults import FaultPlan, FaultRule
@@ -67,6 +68,7 @@ class Control:
             web.post("/sandbox/play", self._play),
             web.get("/sandbox/clock", self._clock),
             web.get("/sandbox/ledger", self._ledger),
+            web.get("/sandbox/ledger/moves", self._moves),
             web.get("/sandbox/webhooks", self._webhooks),
         ]
 
@@ -122,6 +124,9 @@ class Control:
 
     async def _ledger(self, _: web.Request) -> web.Response:
         return _json(ledger_statement(self.books))
+
+    async def _moves(self, _: web.Request) -> web.Response:
+        return _json(moves_statement(self.books))
 
     async def _webhooks(self, _: web.Request) -> web.Response:
         webhooks = self.webhooks

@@ -15,6 +15,7 @@ import msgspec
 
 from connectors.fulfil.sandbox.books import Books
 from connectors.fulfil.sandbox.encoding import decimal_text
+from connectors.fulfil.sandbox.payments import moved
 from connectors.fulfil.sandbox.records import Line, Sale
 from connectors.fulfil.sandbox.shipments import DROP, LISTS, OUT, moves_of, number
 from connectors.fulfil.sandbox.stock_records import Shipment
@@ -37,6 +38,8 @@ def sale_statement(books: Books, sale: Sale) -> dict[str, Any]:
         "tax_sum": decimal_text(books.tax(sale)),
         "shipping_sum": decimal_text(books.shipping(sale)),
         "payments_sum": decimal_text(books.paid(sale)),
+        "captured_sum": decimal_text(moved(books, sale.payments)),
+        "refunded_sum": decimal_text(moved(books, sale.payments, "refund")),
         "lines": [
             {
                 "sku": _sku(books, line),
@@ -84,6 +87,28 @@ def ledger_statement(books: Books) -> dict[str, Any]:
         "balances": {code: decimal_text(amount) for code, amount in sorted(sums.items())},
         "difference": decimal_text(sum(sums.values(), Decimal(0))),
     }
+
+
+def moves_statement(books: Books) -> list[dict[str, Any]]:
+    """Every posted move with its lines, by accounts' codes."""
+    ledger = books.ledger
+    return [
+        {
+            "id": move.id,
+            "description": move.description,
+            "date": move.date.isoformat(),
+            "lines": [
+                {
+                    "account": ledger.accounts[line.account].code,
+                    "debit": decimal_text(line.debit),
+                    "credit": decimal_text(line.credit),
+                }
+                for line in map(ledger.lines.__getitem__, move.lines)
+            ],
+        }
+        for move in ledger.moves
+        if move.state == "posted"
+    ]
 
 
 def sale_statements(books: Books) -> Iterator[bytes]:
