@@ -84,7 +84,8 @@ def instant_of(value: object, field: str = "a date") -> datetime | None:
         raise Misread(f"{field} is not text in ISO 8601")
     try:
         moment = datetime.fromisoformat(value)
-        utc = None if moment.tzinfo is None else moment.astimezone(UTC)
+        zone = moment.tzinfo
+        utc = moment if zone is UTC else None if zone is None else moment.astimezone(UTC)
     except (ValueError, OverflowError):
         raise Misread(f"{field} is not a date and time in ISO 8601") from None
     if utc is None:

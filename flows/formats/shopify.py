@@ -83,7 +83,9 @@ _FINANCIAL = {
     "refunded": FinancialStatus.REFUNDED,
     "voided": FinancialStatus.VOIDED,
 }
-_FULFILMENT = {"partial": FulfilmentStatus.PARTIAL, "fulfilled": FulfilmentStatus.SHIPPED}
+_UNKNOWN = FinancialStatus.UNKNOWN
+_PARTIAL, _UNSHIPPED = FulfilmentStatus.PARTIAL, FulfilmentStatus.UNSHIPPED
+_FULFILMENT = {"partial": _PARTIAL, "fulfilled": FulfilmentStatus.SHIPPED}
 
 
 def identify(raw: bytes) -> Identification:
@@ -145,9 +147,10 @@ def _presentment(order: OrderIn[Any]) -> str | None:
 
 
 class _Met:
-    """What was met in orders of one currency: amounts by their text, taxes by their JSON."""
+    """What was met in orders of one currency, or of two: amounts by their text, taxes by their JSON."""
 
-    def __init__(self, currency: str) -> None:
+    def __init__(self, currency: str, presentment: str | None = None) -> None:
+        self.zero = Amount(Money(ZERO, currency), None if presentment is None else Money(ZERO, presentment))
         self.amounts = Amounts(currency)
         self.taxes: Kept[bytes, tuple[TaxLine, ...]] = Kept()
 
@@ -167,8 +170,8 @@ class _Reading:
         self.currency = currency_of(source.currency)
         self.single = presentment is None or presentment == self.currency
         self.presentment = self.currency if self.single else currency_of(presentment)
-        self.known = (_met if self.single else _Met)(self.currency)
-        self.zero = Amount(Money(ZERO, self.currency), None if self.single else Money(ZERO, self.presentment))
+        self.known = _met(self.currency) if self.single else _Met(self.currency, self.presentment)
+        self.zero = self.known.zero
 
     def order(self, sales_channel: str) -> Order:
         source = self.source
@@ -181,7 +184,7 @@ class _Reading:
         if placed_at is None:
             raise Misread("it has neither processed_at nor created_at")
         totals = self.totals()
-        status = _FINANCIAL.get(source.financial_status or "", FinancialStatus.UNKNOWN)
+        status = _FINANCIAL.get(source.financial_status or "", _UNKNOWN)
         refunds = refunds_of(source, self.currency)
         lines = tuple(map(self.line, source.line_items))
         shipping_lines = tuple(map(self.shipping_line, source.shipping_lines or ()))
@@ -390,11 +393,11 @@ class _Reading:
 
     def fulfilment(self) -> FulfilmentStatus:
         """What was shipped of the goods: gift cards and downloads fulfil themselves, and are no part of a shipment."""
-        status = _FULFILMENT.get(self.source.fulfillment_status or "", FulfilmentStatus.UNSHIPPED)
-        if status is FulfilmentStatus.PARTIAL:
+        status = _FULFILMENT.get(self.source.fulfillment_status or "", _UNSHIPPED)
+        if status is _PARTIAL:
             done = [line for line in self.source.line_items or () if line.fulfillment_status is not None]
             if done and all(line.requires_shipping is False for line in done):
-                return FulfilmentStatus.UNSHIPPED
+                return _UNSHIPPED
         return status
 
     def customer(self) -> Customer | None:

@@ -27,6 +27,7 @@ _TENDERS = {
     "shopify_store_credit": Tender.STORE_CREDIT,
     "store_credit": Tender.STORE_CREDIT,
 }
+_SALE, _SUCCESS, _MONEY = PaymentKind.SALE, PaymentStatus.SUCCESS, Tender.MONEY
 _RESERVED = FinancialStatus.AUTHORISED
 _TAKEN = (
     FinancialStatus.PAID,
@@ -57,7 +58,7 @@ def payment_of(transaction: TransactionIn, currency: str) -> Payment:
         kind=_KINDS.get(transaction.kind or "", PaymentKind.OTHER),
         status=_STATUSES.get(transaction.status or "", PaymentStatus.FAILED),
         amount=money_of(transaction, currency),
-        tender=_TENDERS.get(gateway, Tender.MONEY),
+        tender=_TENDERS.get(gateway, _MONEY),
         parent_id=id_text(transaction.parent_id),
         expires_at=instant_of(transaction.authorization_expires_at, "authorization_expires_at"),
         at=known_instant(transaction.processed_at, transaction.created_at),
@@ -70,7 +71,7 @@ def _derived(
     total = totals.total.shop
     if status in _TAKEN:
         unpaid = _unpaid(totals, total.currency, refunds)
-        kind, amount = PaymentKind.SALE, total if unpaid is None else total - unpaid
+        kind, amount = _SALE, total if unpaid is None else total - unpaid
     elif status is _RESERVED:
         kind, amount = PaymentKind.AUTHORISATION, total
     else:
@@ -83,9 +84,9 @@ def _derived(
             id=order_id,
             gateway=gateway,
             kind=kind,
-            status=PaymentStatus.SUCCESS,
+            status=_SUCCESS,
             amount=amount,
-            tender=_TENDERS.get(gateway or "", Tender.MONEY),
+            tender=_TENDERS.get(gateway or "", _MONEY),
             derived=True,
         ),
     )

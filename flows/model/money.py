@@ -168,7 +168,7 @@ def rounded(amount: Decimal, digits: int) -> Decimal:
 
 def quotient(amount: Decimal, quantity: Decimal, digits: int) -> Decimal:
     """`amount / quantity`, rounded to so many digits after the point. Raises InvalidOperation for quantity zero."""
-    return rounded(amount if quantity == ONE else _divide(amount, quantity), digits)
+    return _quantize(amount if quantity == ONE else _divide(amount, quantity), _UNITS[digits])
 
 
 @lru_cache(maxsize=1024)
@@ -208,10 +208,10 @@ def amount_of(value: object) -> Decimal:
     kind = type(value)
     if kind is str:
         return amount_of_text(value)
-    if kind is JsonNumber:
-        return _amount_of_number(value)
     if kind is int:
         return _amount_of_int(value)  # type: ignore[arg-type]
+    if kind is JsonNumber:
+        return _amount_of_number(value)
     raise InvalidAmount("an amount is neither text nor a number")
 
 

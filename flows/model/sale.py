@@ -47,7 +47,7 @@ _FULFILMENT = {
     FulfilmentStatus.SHIPPED: "shipped",
 }
 _PAID = {FinancialStatus.PAID: "paid", FinancialStatus.PARTIALLY_REFUNDED: "paid", FinancialStatus.REFUNDED: "refunded"}
-_TAKES = (PaymentKind.SALE, PaymentKind.CAPTURE)
+_TAKES, _SUCCESS, _PARTIAL = (PaymentKind.SALE, PaymentKind.CAPTURE), PaymentStatus.SUCCESS, FulfilmentStatus.PARTIAL
 _WORDS = {
     "tax": "taxes",
     "withheld_tax": "withheld_taxes",
@@ -153,7 +153,6 @@ class _Mapping:
 
     def __init__(self, order: Order, settings: SaleSettings, buyer: Buyer | None) -> None:
         self.order, self.settings, self.buyer = order, settings, buyer
-        self.suspense = settings.suspense
         self.currency = order.currency_on(settings.side)
         self.digits = digits_of(self.currency)
         self.included = order.taxes_included
@@ -230,31 +229,32 @@ class _Mapping:
 
         An inclusive order's prices contain the published taxes; where none are published (export) they contain none.
         """
-        currency, digits = self.currency, self.digits
+        currency, digits, settings = self.currency, self.digits, self.settings
         amount = gross.figure(currency)
         if discount is not None:
             amount -= discount.figure(currency)
-        sent = []
+        sent, total = [], ZERO
         for tax in taxes:
-            shop = tax.amount.shop
-            published = shop.amount if shop.currency == currency else tax.amount.figure(currency)
+            published = tax.amount.figure(currency)
             if self.included:
                 amount -= published
             if published:
-                sent.append(self.tax(tax, rounded(published, digits)))
+                name = (settings.withheld_taxes if tax.withheld else settings.taxes).get(tax.name)
+                if name is None:
+                    name = self.unmapped(tax)
+                published = rounded(published, digits)
+                total += published
+                sent.append(wire.TaxLine(name=name, rate=tax.rate, amount=published))
         amount = rounded(amount, digits)
-        self.sum += amount
+        self.sum += total + amount
         return tuple(sent), amount
 
-    def tax(self, tax: TaxLine, amount: Decimal) -> wire.TaxLine:
-        kind, names = ("withheld_tax", self.settings.withheld_taxes) if tax.withheld else ("tax", self.settings.taxes)
-        name = names.get(tax.name)
-        if name is None and not tax.withheld and self.suspense is not None:
-            name = self.suspense.tax
-        if name is None:
-            raise _Stop(Unmapped(kind, tax.name))
-        self.sum += amount
-        return wire.TaxLine(name=name, rate=tax.rate, amount=amount)
+    def unmapped(self, tax: TaxLine) -> str:
+        """Where a tax goes that has no mapping: to suspense, if finance has approved that."""
+        suspense = self.settings.suspense
+        if tax.withheld or suspense is None or suspense.tax is None:
+            raise _Stop(Unmapped("withheld_tax" if tax.withheld else "tax", tax.name))
+        return suspense.tax
 
     def charges(self) -> list[wire.SaleLine]:
         """Tips, duties and fees, each as a line of its own."""
@@ -326,7 +326,7 @@ class _Mapping:
         taken = [
             each
             for each in self.order.payments
-            if each.kind in _TAKES and each.status is PaymentStatus.SUCCESS and each.amount.amount
+            if each.kind in _TAKES and each.status is _SUCCESS and each.amount.amount
         ]
         sent = []
         for payment in taken:
@@ -344,14 +344,15 @@ class _Mapping:
             )
         return sent
 
-    def gateway(self, name: str) -> str:
-        gateways = self.settings.gateways
-        approved = None if self.suspense is None else self.suspense.gateway
-        if name not in gateways and approved is not None:
-            return approved
-        if name not in gateways:
-            raise _Stop(Unmapped("gateway", name))
-        return gateways[name]
+    def gateway(self, named: str) -> str:
+        """What Fulfil calls it."""
+        settings = self.settings
+        name = settings.gateways.get(named)
+        if name is None and settings.suspense is not None:
+            name = settings.suspense.gateway
+        if name is None:
+            raise _Stop(Unmapped("gateway", named))
+        return name
 
     def taken(self, payment: Payment, *, alone: bool) -> Decimal:
         """The payment in the sale's currency: a whole total on one side is the whole total on the other."""
@@ -425,18 +426,15 @@ def _refunded_units_are_known(order: Order) -> None:
 def _taxes_have_a_line(order: Order) -> None:
     """Stop for taxes that belong to no line of the sale: nobody could say what they are on."""
     loose = order.unallocated_taxes
-    for charge, taxes in (
-        (order.tips, order.tip_taxes),
-        (order.duties, order.duty_taxes),
-        (order.fees, order.fee_taxes),
-    ):
-        if taxes and charge is None:
+    of_charges = order.tip_taxes + order.duty_taxes + order.fee_taxes
+    if of_charges:
+        charged = ((order.tips, order.tip_taxes), (order.duties, order.duty_taxes), (order.fees, order.fee_taxes))
+        for taxes in (taxes for charge, taxes in charged if charge is None):
             loose += taxes
-    if any(tax.amount.shop for tax in loose):
+    if loose and any(tax.amount.shop for tax in loose):
         raise _Stop(Unmappable("Taxes of the order are published for the whole order, not for its lines."))
     if order.totals.tax is None or not order.totals.tax.shop:
         return
-    of_charges = order.tip_taxes or order.duty_taxes or order.fee_taxes
     if not (are_taxed(order.lines) or are_taxed(order.shipping_lines) or of_charges):
         raise _Stop(Unmappable(f"The order has taxes of {order.totals.tax.shop}, but names none of them."))
 
@@ -447,7 +445,7 @@ def _whole(order: Order) -> None:
         raise _Stop(Unmappable("The sales channel has cancelled the order."))
     if BY_CHANNEL in order.tags:
         raise _Stop(Unmappable("The sales channel ships this order itself, so it is not for Fulfil to ship."))
-    if order.fulfilment_status is FulfilmentStatus.PARTIAL:
+    if order.fulfilment_status is _PARTIAL:
         reason = "A part of the order was shipped before it was imported, and a sale would ship all of it again."
         raise _Stop(Unmappable(reason, UNSHIPPABLE))
     if order.several_addresses:
@@ -457,7 +455,8 @@ def _whole(order: Order) -> None:
         gone = sum((line.quantity - line.quantity_left for line in order.lines if line.quantity_left is not None), ZERO)
         reason = f"Units of the order ({gone:f}) were removed or refunded; what is left of it cannot be told exactly."
         raise _Stop(Unmappable(reason))
-    _refunded_units_are_known(order)
+    if order.refunds:
+        _refunded_units_are_known(order)
     if order.totals.left is not None and order.refunds is not None:
         shop = order.total
         unpaid = shop.amount - order.totals.left.shop.amount - returned(order, shop.currency)

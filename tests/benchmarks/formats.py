@@ -1,9 +1,9 @@
-"""What an order costs beyond its typed decode, for each format: read, proven, and mapped to the sale that is sent.
+"""What an order costs beyond its typed decode, for each format: read, proven, mapped to its sale, and that as bytes.
 
 One paired run: all ways take the same few orders, one way after the other, and then the next few; each figure is the
 median over such pairs. No order is met twice, so nothing is remembered of it; a few at a time, as an actor takes them.
 
-Run: python -m tests.benchmarks.formats [shopify ...]
+Run: python -m tests.benchmarks.formats [Shopify ...]
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import statistics
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
+from itertools import accumulate
 from typing import Any
 
 from connectors.fulfil.wire import CreateOrder, encode_create_order
@@ -54,19 +55,20 @@ def _cpu_us(do: Callable[[Any], Any], items: Sequence[Any]) -> tuple[list[Any], 
 
 
 def _pair(row: Measured, bodies: Sequence[bytes], settings: SaleSettings) -> tuple[float, ...]:
-    """Microseconds of each way for an order: decoded, read, proven, mapped; each with what leads there."""
+    """Microseconds of each way for an order: decoded, read, proven, mapped, sent; each with what leads there."""
 
-    def sent(order: Order) -> bytes:
+    def mapped(order: Order) -> CreateOrder:
         sale = sale_for(order, settings)
         assert isinstance(sale, CreateOrder), sale
-        return encode_create_order(1, sale)
+        return sale
 
-    _, decode_us = _cpu_us(row.decode, bodies)
+    decode_us = _cpu_us(row.decode, bodies)[1]  # what was decoded is let go, as it is while an order is read
     orders, read_us = _cpu_us(lambda body: _read(row, body), bodies)
     proofs, prove_us = _cpu_us(prove, orders)
     assert all(proof.holds for proof in proofs)
-    _, send_us = _cpu_us(sent, orders)
-    return decode_us, read_us, read_us + prove_us, read_us + prove_us + send_us
+    sales, map_us = _cpu_us(mapped, orders)
+    encode_us = _cpu_us(lambda sale: encode_create_order(1, sale), sales)[1]
+    return decode_us, *accumulate((read_us, prove_us, map_us, encode_us))
 
 
 def measured(name: str, pairs: int = _PAIRS) -> str:
@@ -77,7 +79,7 @@ def measured(name: str, pairs: int = _PAIRS) -> str:
     settings = _settings([_read(row, body) for body in batches[0]])
     found = [_pair(row, batch, settings) for batch in batches][_WARM:]
     decode_us, *others_us = (statistics.median(column) for column in zip(*found, strict=True))
-    ratios = (statistics.median(pair[column] / pair[0] for pair in found) for column in (1, 2, 3))
+    ratios = (statistics.median(pair[column] / pair[0] for pair in found) for column in (1, 2, 3, 4))
     size = statistics.mean(map(len, bodies)) / 1000
     figures = "".join(f"{us:9.1f}{ratio:6.2f} x" for us, ratio in zip(others_us, ratios, strict=True))
     return f"{name:12}{size:5.1f} KB{decode_us:9.1f}{figures}"
@@ -85,7 +87,7 @@ def measured(name: str, pairs: int = _PAIRS) -> str:
 
 def table(names: Sequence[str]) -> Iterator[str]:
     """The heading, and a row for each format."""
-    heading = "".join(f"{way:>9}{'':8}" for way in ("read", "proven", "mapped"))
+    heading = "".join(f"{way:>9}{'':8}" for way in ("read", "proven", "mapped", "sent"))
     yield f"{'CPU per order, us':20}{'decoded':>9}{heading}".rstrip()
     gc.collect()
     gc.freeze()
