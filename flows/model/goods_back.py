@@ -16,7 +16,7 @@ import msgspec
 from flows.model.bundles import Bundle, part_id
 from flows.model.content import content_of
 from flows.model.money import EXACT, ZERO, MixedCurrencies
-from flows.model.order import Amount, Line, Order, RefundStatus, Restock, Units
+from flows.model.order import Amount, Line, Order, Refund, RefundKind, RefundPart, RefundStatus, Restock, Units
 
 
 class ExchangeBack(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -48,6 +48,8 @@ class GoodsBack(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     lines: tuple[LineBack, ...] = ()
     exchanges: int = 0
     """Things that are shipped in exchange without a word of what they are."""
+    exchanged: Decimal | None = None
+    """What is shipped in exchange costs the customer, with tax, in the sale's currency; None: not published."""
     sale: int | None = None
     """The return in Fulfil: a sale of its own. None: there is none, or none is needed."""
     edited: bool = False
@@ -102,11 +104,13 @@ def goods_back(
         lines = found.setdefault(back, {})
         known = lines.get(made.line)
         lines[made.line] = made if known is None else _added(known, made)
+    costs = _costs_of_exchanges(order, currency)
     return tuple(
         GoodsBack(
             id=back,
             lines=tuple(part for line in lines.values() for part in _parts(line, bundles)),
             exchanges=published[back].exchanges if back in published else 0,
+            exchanged=costs.get(back),
         )
         for back, lines in found.items()
         if lines
@@ -115,15 +119,31 @@ def goods_back(
 
 def _units(order: Order) -> Iterator[tuple[str, Units, Amount | None]]:
     """Units with the return that they belong to: those of returns, and of refunds without a return of their own."""
-    published = {each.id for each in order.returns}
     for each in order.returns:
         if each.expected:
             yield from ((each.id, units, None) for units in each.units)
+    published = {each.id for each in order.returns}
+    for back, refund, part in _parts_back(order):
+        if part.units is not None and refund.return_id not in published:
+            yield back, part.units, part.amount
+
+
+def _costs_of_exchanges(order: Order, currency: str) -> dict[str, Decimal | None]:
+    """What the things cost that are shipped instead, by return: parts of a refund without units, and negative."""
+    costs: dict[str, Decimal | None] = {}
+    for back, _, part in _parts_back(order):
+        if part.kind is RefundKind.EXCHANGE and part.units is None:
+            known, figure = costs.get(back, ZERO), _figure(part.amount, currency)
+            costs[back] = None if known is None or figure is None else EXACT.subtract(known, figure)
+    return costs
+
+
+def _parts_back(order: Order) -> Iterator[tuple[str, Refund, RefundPart]]:
+    """(return, refund, part) of refunds that bring goods back, whatever became of their money."""
     for number, refund in enumerate(order.refunds or (), 1):
-        if refund.return_id in published or (refund.status is RefundStatus.FAILED and refund.return_id is None):
-            continue
-        back = refund.return_id or refund.id or str(number)
-        yield from ((back, part.units, part.amount) for part in refund.parts if part.units is not None)
+        if refund.status is not RefundStatus.FAILED or refund.return_id is not None:
+            back = refund.return_id or refund.id or str(number)
+            yield from ((back, refund, part) for part in refund.parts)
 
 
 def _line(units: Units, sku: str, worth: Decimal | None, currency: str) -> LineBack:

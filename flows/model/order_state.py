@@ -66,6 +66,8 @@ class Proving(msgspec.Struct, frozen=True, kw_only=True):
     sale: int
     worth: Decimal
     within: Decimal
+    exchange: bool = False
+    """Something is shipped in exchange, and `worth` is less what that costs."""
 
 
 Goal = Literal["hold", "release", "edit", "cancel", "return"]

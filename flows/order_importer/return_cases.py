@@ -62,15 +62,24 @@ def with_kept(state: OrderState, goods: GoodsBack, answer: Weighed, now: datetim
 
 
 def to_prove(state: OrderState, goods: GoodsBack, answer: Weighed, sale: CreatedSale) -> Proving | None:
-    """What the return has to come to; None when the sales channel does not say, or something is shipped in exchange."""
+    """What the return has to come to; None when the sales channel does not say.
+
+    What is shipped in exchange stands on the return, too: it comes to what was given back for the units less what that
+    costs, once, and so the customer is left with nothing to pay and nothing to get.
+    """
     lines = [line for line in goods.lines if line not in answer.kept]
-    worth = _worth(state, lines)
-    if worth is None or sale.id == state.sale or len(answer.make) < len(lines):
+    back = _worth(state, lines)
+    if back is None or sale.id == state.sale or len(answer.make) < len(lines):
         return None
-    if any(line.exchange is not None for line in lines):
-        return None
-    units = sum((line.quantity for line in lines), ZERO)
-    return Proving(sale=sale.id, worth=worth.amount, within=units.scaleb(-digits_of(state.currency)))
+    units, worth = sum((line.quantity for line in lines), ZERO), back.amount
+    exchanges = [line.exchange for line in lines if line.exchange is not None]
+    if exchanges:
+        if goods.exchanged is None:
+            return None
+        worth = EXACT.subtract(worth, goods.exchanged)
+        units += sum((each.quantity for each in exchanges), ZERO)
+    within = units.scaleb(-digits_of(state.currency))
+    return Proving(sale=sale.id, worth=worth, within=within, exchange=bool(exchanges))
 
 
 def with_difference(state: OrderState, proving: Proving, sale: Sale, now: datetime) -> OrderState:
@@ -81,9 +90,10 @@ def with_difference(state: OrderState, proving: Proving, sale: Sale, now: dateti
     if off.copy_abs() <= proving.within:
         return state
     made, worth = (Money(amount, state.currency) for amount in (-sale.total_amount, proving.worth))
+    instead = " less what is shipped in exchange" if proving.exchange else ""
     sentence = (
         f"return {sale.number or sale.id} in Fulfil comes to {made}, and the sales channel gave {worth} back for its "
-        "units"
+        f"units{instead}"
     )
     difference = Money(off, state.currency)
     case_ = case_of("sale.mismatch", str(sale.id), sentence, state, now, amount=difference)

@@ -169,23 +169,41 @@ async def test_lost_answers_leave_one_return_each(tmp_path: Path) -> None:
         assert await at.kinds() == []
 
 
-async def test_an_exchange_leaves_the_customer_owing_nothing(tmp_path: Path) -> None:
-    """Failure case 31: sold for 2,258, exchanged for another thing of 365, and 1,893 given back, once."""
+@contextlib.asynccontextmanager
+async def exchanged(directory: Path, price: str, cost: str) -> AsyncIterator[Till]:
+    """A thing of 2,258 is exchanged for another one of this price, which costs the customer that much."""
     bare = {"taxes": [], "id": "MUG", "sku": "MUG", "quantity": "1", "unit_price": "2258.00"}
     sold = {"lines": [bare], "total": "2258.00", "payments": [{"id": "p", "gateway": "card", "amount": "2258.00"}]}
-    exchange = {"sku": "POT", "quantity": "1", "unit_price": "365.00"}
+    exchange = {"sku": "POT", "quantity": "1", "unit_price": price}
     goods = {"kind": "exchange", "line_id": "MUG", "quantity": "1", "amount": "2258.00", "exchange": exchange}
-    back = {"id": "R1", "amount": "1893.00", "parts": [goods, {"kind": "exchange", "amount": "-365.00"}]}
-    async with shop(tmp_path, KNOWS, CREATES) as at:
+    paid = str(Decimal("2258.00") - Decimal(cost))
+    back = {"id": "R1", "amount": paid, "parts": [goods, {"kind": "exchange", "amount": f"-{cost}"}]}
+    async with shop(directory, KNOWS, CREATES) as at:
         it = Till(at.at)
         await it.sends(body(1, **sold))
         await it.plays("ship", order="1")
         await it.sends(body(1, **sold, minute=1, refunds=[back], financial_status="partially_refunded"))
+        yield it
+
+
+async def test_an_exchange_leaves_the_customer_owing_nothing(tmp_path: Path) -> None:
+    """Failure case 31: sold for 2,258, exchanged for another thing of 365, and 1,893 given back, once."""
+    async with exchanged(tmp_path, price="365.00", cost="365.00") as it:
         given_back = (await it.returns())["1-return-R1"]
         assert given_back == {"total": "-1893.00", "lines": {"MUG": -1, "POT": 1}}
         invoiced = Decimal((await it.sale())["total"]) + Decimal(given_back["total"])
         assert invoiced == Decimal("2258.00") - Decimal("1893.00")
         assert (await it.kinds(), await it.on_hand()) == ([], 49), "the goods are not back yet"
+
+
+async def test_an_exchange_that_fulfil_takes_off_twice_is_a_case_of_what_is_left_over(tmp_path: Path) -> None:
+    """Failure case 31: credited for 1,528 where 1,893 were given back, so 365 would stand open at the customer."""
+    async with exchanged(tmp_path, price="730.00", cost="365.00") as it:
+        assert (await it.returns())["1-return-R1"]["total"] == "-1528.00"
+        ((kind, _, sentence),) = await it.at.cases()
+        said = "comes to 1528.00 USD, and the sales channel gave 1893.00 USD back for its units less what is shipped in"
+        assert kind == "sale.mismatch"
+        assert said in sentence
 
 
 async def test_what_cannot_be_a_return_is_for_people(tmp_path: Path) -> None:
