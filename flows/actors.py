@@ -38,6 +38,7 @@ from flows.model.payments import PaymentSettings
 from flows.model.posting_matrix import PostingSettings
 from flows.model.reconciliation import ReconciliationSettings, zone_of_company
 from flows.model.stock import StockSettings, place_of, subtracting
+from flows.month_ends import MonthEnds
 from flows.order_importer import CAUTIOUS, RESENDS_MAX, OrderImporter, Policy
 from flows.order_importer import NAME as ORDER_IMPORTER
 from flows.order_poll import OrderPoll
@@ -280,6 +281,7 @@ def _stock_actors(
         StockReader(places, journal, policy, emit, subtracting=subtracting(stock), nudge=pulse.nudge),
         StockSightings(tuple(places), journal, emit, page_size=fulfil.api.page_size),
         StockPublisher(stock, figures, journal, emit),
+        MonthEnds(zone_of_company(config.reconciliation, config.payments, config.postings), journal, emit),
     ]
 
 

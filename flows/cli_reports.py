@@ -82,6 +82,41 @@ def cutoff(
     _print(config, month, ask, csv=csv, html=html, json=json)
 
 
+@reports.command(name="stock-value")
+def stock_value(
+    month: MonthName,
+    *,
+    csv: CsvFile = None,
+    html: HtmlFile = None,
+    config: ConfigPath = CONFIG,
+    json: AsJson = False,
+) -> None:
+    """What was on stock when the month ended, times what it cost then; SKUs whose cost Fulfil has not told are named.
+
+    Parameters
+    ----------
+    csv
+        Write it as a table for a spreadsheet into this file; - is standard output.
+    html
+        Write it as a page with charts into this file, which needs nothing beside itself; - is standard output.
+    """
+    from flows.reading_stock_value import kept_stock_value  # noqa: PLC0415
+
+    postings = loaded(config, "postings").postings
+    currency = "" if postings is None else postings.currency
+
+    async def ask(read: Any, wanted: Any, policy: Any) -> Any:
+        report = await kept_stock_value(read, wanted, policy.zone, currency)
+        if report is None:
+            raise NotFound(
+                f"what was on stock at the end of {month} is not kept: it is kept when a month ends while the process "
+                "runs and the stock of a sales channel is published, and cannot be asked of Fulfil later"
+            )
+        return report
+
+    _print(config, month, ask, csv=csv, html=html, json=json)
+
+
 def _print(
     config: Path, month: str, ask: Callable[..., Any], *, csv: Path | None, html: Path | None, json: bool
 ) -> None:

@@ -455,6 +455,15 @@ class StockPublished(Event, frozen=True):
     levels: int
 
 
+class MonthStockKept(Event, frozen=True):
+    """What was on stock when a month ended is kept, for the report of its value."""
+
+    event = "month.stock_kept"
+    level = "info"
+    month: str
+    levels: int
+
+
 class DayStated(Event, frozen=True):
     """It was stated whether every order of a business day is accounted for, or the statement became another one."""
 

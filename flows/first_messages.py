@@ -22,6 +22,9 @@ from flows.listings import Expect
 from flows.listings import key_of as listings_key_of
 from flows.model.postings import LEDGER, PostDue, ledger_key
 from flows.model.stock import STOCK_READER, LookLevels, place_key
+from flows.month_ends import KEY as MONTH_ENDS_KEY
+from flows.month_ends import NAME as MONTH_ENDS
+from flows.month_ends import KeepStock
 from flows.order_poll import NAME as ORDER_POLL
 from flows.order_poll import Poll
 from flows.order_poll import key_of as poll_key_of
@@ -102,6 +105,7 @@ def _of_stock(config: Config) -> Iterator[tuple[str, str, Message]]:
         yield STOCK_MOVES, MOVES_KEY, ReadMoves()
         for place in places_of(stock):
             yield STOCK_READER, place_key(place), LookLevels()
+        yield MONTH_ENDS, MONTH_ENDS_KEY, KeepStock()
         for name in stock:
             yield STOCK_DRIFT, drift_key_of(name), SumUp()
 

@@ -20,6 +20,7 @@ from connectors.fulfil.wire import (
     CreatedSale,
     CreateOrder,
     FindSales,
+    ProductNames,
     ProductPage,
     ProductPageRequest,
     SaleFound,
@@ -117,18 +118,26 @@ def _price_field(tenant: Tenant) -> str:
     return tenant.field("product.product", "list_price", otherwise="")
 
 
+def _cost_field(tenant: Tenant) -> str:
+    """Where this tenant keeps what a product costs. Read only when it is named, as above."""
+    return tenant.field("product.product", "cost_price", otherwise="")
+
+
 def _speak_products(asked: ProductPageRequest, tenant: Tenant) -> Spoken:
     domain: tuple[Any, ...] = (("id", ">", asked.after_id), *changed_since(asked.changed_since))
     if asked.ids:
         domain += (("id", "in", asked.ids),)
-    named = (tenant.sellable_field, _barcode_field(tenant), _price_field(tenant))
+    named = (tenant.sellable_field, _barcode_field(tenant), _price_field(tenant), _cost_field(tenant))
     fields = PRODUCT_FIELDS + tuple(filter(None, named))
     return search_read(tenant.model("product.product"), domain, fields, min(asked.limit, tenant.page_size))
 
 
 def _decode_products(answer: Answer, asked: ProductPageRequest, tenant: Tenant) -> ProductPage:
     request = msgspec.structs.replace(asked, limit=min(asked.limit, tenant.page_size))
-    page = decode_product_page(answer.body, request, _barcode_field(tenant), _price_field(tenant))
+    named = ProductNames(
+        barcode=_barcode_field(tenant), list_price=_price_field(tenant), cost_price=_cost_field(tenant)
+    )
+    page = decode_product_page(answer.body, request, named)
     if not page.complete and page.last_id <= request.after_id:
         raise Unavailable("Fulfil answered a page of products with the page before it; the sync would never end")
     return page

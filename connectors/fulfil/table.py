@@ -54,7 +54,7 @@ _WRITES: Final[tuple[Write[Any], ...]] = (
 READS: Final[Mapping[str, Read[Any, Any]]] = MappingProxyType({read.kind: read for read in _READS})
 WRITES: Final[Mapping[str, Write[Any]]] = MappingProxyType({write.kind: write for write in _WRITES})
 
-_PRODUCT_FIELDS: Final = ("code", "active", "quantity_on_hand", "quantity_available", "upc", "list_price")
+_PRODUCT_FIELDS: Final = ("code", "active", "quantity_on_hand", "quantity_available", "upc", "list_price", "cost_price")
 _OTHER_NAMES: Final = frozenset(
     (
         "product.product",

@@ -346,6 +346,8 @@ class Product(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """None: it has none, or the tenant does not say."""
     list_price: Decimal | None = None
     """In the company's currency, exact. None: the tenant does not say."""
+    cost_price: Decimal | None = None
+    """The same of what one piece costs the company."""
     create_date: datetime | None = None
     write_date: datetime | None = None
 
@@ -383,12 +385,24 @@ class _ProductRow(msgspec.Struct, frozen=True, gc=False):
     write_date: Any = None
     barcode: Any = None
     list_price: Any = None
+    cost_price: Any = None
+
+
+class ProductNames(msgspec.Struct, frozen=True, kw_only=True):
+    """What a tenant calls fields of products that are read only when they are named; empty: it does not tell them."""
+
+    barcode: str = ""
+    list_price: str = ""
+    cost_price: str = ""
+
+
+_UNNAMED: Final = ProductNames()
 
 
 @functools.cache
-def _product_rows(barcode_field: str, price_field: str) -> Callable[[bytes], list[_ProductRow]]:
-    """Reads rows of a tenant that has barcodes and list prices under these names; empty: it does not tell them."""
-    named = {"barcode": barcode_field, "list_price": price_field}
+def _product_rows(names: ProductNames) -> Callable[[bytes], list[_ProductRow]]:
+    """Reads rows of a tenant that has these names."""
+    named = msgspec.structs.asdict(names)
     fields = [(name, Any, msgspec.field(default=None, name=own or name)) for name, own in named.items()]
     row = msgspec.defstruct("_ProductRow", fields, bases=(_ProductRow,), frozen=True, gc=False)
     return msgspec.json.Decoder(list[row]).decode  # type: ignore[valid-type]
@@ -397,11 +411,9 @@ def _product_rows(barcode_field: str, price_field: str) -> Callable[[bytes], lis
 PRODUCT_FIELDS: Final = ("code", "rec_name", "active", "create_date", "write_date")
 
 
-def decode_product_page(
-    body: bytes, request: ProductPageRequest, barcode_field: str = "", price_field: str = ""
-) -> ProductPage:
+def decode_product_page(body: bytes, request: ProductPageRequest, names: ProductNames = _UNNAMED) -> ProductPage:
     """The answer to `request`, whose `limit` is what was asked of Fulfil. Raises msgspec.DecodeError."""
-    rows = _product_rows(barcode_field, price_field)(body)
+    rows = _product_rows(names)(body)
     return ProductPage(
         products=tuple([_product(row) for row in rows if isinstance(row.code, str) and row.code]),
         uncoded=tuple([row.id for row in rows if not (isinstance(row.code, str) and row.code)]),
@@ -422,6 +434,7 @@ def _product(row: _ProductRow) -> Product:
         write_date=_instant(row.write_date),
         barcode=row.barcode if isinstance(row.barcode, str) and row.barcode else None,
         list_price=_price(row.list_price),
+        cost_price=_price(row.cost_price),
     )
 
 

@@ -43,5 +43,6 @@ def _row(product: Product) -> Write:
     barcode = barcode_of(product.barcode) if product.barcode else None
     code = product.code
     price = None if product.list_price is None else str(product.list_price)
-    row = (product.id, code, folded(code), product.name or "", int(product.active), sellable, barcode, price)
+    cost = None if product.cost_price is None else str(product.cost_price)
+    row = (product.id, code, folded(code), product.name or "", int(product.active), sellable, barcode, price, cost)
     return Write("put_product", row)

@@ -27,10 +27,11 @@ UPDATE exception_case SET closed_at = ?1, closed_how = ?2 WHERE fingerprint = ?3
 
 -- name: put_product
 -- A product as Fulfil has it now.
-INSERT INTO catalogue (product, sku, folded, name, active, sellable, barcode, list_price) VALUES :rows(8)
+INSERT INTO catalogue (product, sku, folded, name, active, sellable, barcode, list_price, cost_price) VALUES :rows(9)
 ON CONFLICT (product) DO UPDATE SET
   sku = excluded.sku, folded = excluded.folded, name = excluded.name, active = excluded.active,
-  sellable = excluded.sellable, barcode = excluded.barcode, list_price = excluded.list_price, gone_at = NULL;
+  sellable = excluded.sellable, barcode = excluded.barcode, list_price = excluded.list_price,
+  cost_price = excluded.cost_price, gone_at = NULL;
 
 -- name: end_product
 -- A product is no longer in Fulfil, or has no SKU there: (gone at, product).
@@ -1724,3 +1725,28 @@ WHERE o.key > ?1 AND o.state = 'imported' ORDER BY o.key LIMIT ?2;
 -- When something left of the orders behind one key up to another, and when that was seen: (after key, to key).
 SELECT key, shipped_at, seen_at FROM fulfilment
 WHERE key > ?1 AND key <= ?2 AND state NOT IN ('withdrawn', 'withdrawing') ORDER BY key, shipped_at, notice;
+
+-- name: put_month_stock
+-- What was on stock of a SKU at a place when a month ended.
+INSERT INTO month_stock (month, place, sku, on_hand, cost, read_at) VALUES :rows(6)
+ON CONFLICT (month, place, sku) DO UPDATE SET
+  on_hand = excluded.on_hand, cost = excluded.cost, read_at = excluded.read_at;
+
+-- name: put_month_kept
+-- All of it is kept.
+INSERT INTO month_kept (month, began_at, kept_at, levels) VALUES :rows(4) ON CONFLICT (month) DO NOTHING;
+
+-- name: stock_to_keep
+-- What is on stock now, with what it costs, as far as it was told: (after place, after sku, limit).
+SELECT l.place, l.sku, l.on_hand, c.cost_price, l.read_at
+FROM stock_level l LEFT JOIN catalogue c ON c.product = l.product AND c.gone_at IS NULL
+WHERE (l.place, l.sku) > (?1, ?2) AND CAST(l.on_hand AS REAL) <> 0 ORDER BY l.place, l.sku LIMIT ?3;
+
+-- name: month_kept
+-- Whether what was on stock at the end of a month is kept: (month).
+SELECT began_at, kept_at, levels FROM month_kept WHERE month = ?1;
+
+-- name: month_stock
+-- What was on stock then: (month, after place, after sku, limit).
+SELECT place, sku, on_hand, cost, read_at FROM month_stock WHERE month = ?1 AND (place, sku) > (?2, ?3)
+ORDER BY place, sku LIMIT ?4;

@@ -213,3 +213,31 @@ def test_a_report_is_for_machines_too_and_says_what_it_cannot_say(seamline: Type
     assert seamline("reports", "cutoff", "2024-10", "--config", shop).status == 1
     Path(shop).write_text(re.sub(r"(?m)^\[reconciliation.closing.*\nevidence.*\n", "", Path(shop).read_text()))
     assert "clearing needs [reconciliation.closing]" in seamline("reports", "clearing", "2025-10", "--config", shop).err
+
+
+def test_the_value_of_stock_is_what_was_kept_when_the_month_ended(seamline: Type, shop: str, tmp_path: Path) -> None:
+    """Units times cost, by locations; what costs nobody knows is named; today's levels and costs are no part of it."""
+    assert "is not kept" in seamline("reports", "stock-value", "2025-10", "--config", shop).err
+    moment = at("2025-10-31T23:00:02")
+    fill(
+        tmp_path / "store.db",
+        ("put_month_stock", ("2025-10", "4", "MUG", "3.0", "2.505", moment)),
+        ("put_month_stock", ("2025-10", "4", "=LAMP", "2", "10", moment)),
+        ("put_month_stock", ("2025-10", "4,5", "SHADE", "5", None, moment)),
+        ("put_month_kept", ("2025-10", moment, moment + 1, 3)),
+    )
+    first = seamline("reports", "stock-value", "2025-10", "--config", shop, "--csv", "-").out
+    found = sections(first)
+    assert found["Totals"][1:] == [
+        ["4", "2", "5", "27.515", "0", "0"],
+        ["4,5", "0", "0", "0.00", "1", "5"],
+    ]
+    assert found["SKUs without a cost"][1:] == [["4,5", "SHADE", "5"]]
+    assert ["4", "'=LAMP", "2", "10", "20.00"] in found["SKUs"]
+    assert ["remark", "Fulfil has not told what 1 SKUs cost: they are counted and have no value here."] in found[
+        "About this report"
+    ]
+    assert "3,602 s after" not in first
+    assert "2 s after the end of the month" in first
+    fill(tmp_path / "store.db", ("put_stock_level", ("4", "MUG", 1, "9", "9", moment)))
+    assert seamline("reports", "stock-value", "2025-10", "--config", shop, "--csv", "-").out == first

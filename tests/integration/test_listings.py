@@ -30,6 +30,7 @@ pytestmark = pytest.mark.anyio
 
 CALL = "01k44sw8p5d2f7h9k3n6q8t0vb"
 NAMES = '[fulfil.api.names]\n"product.product.upc" = "upc"\n"product.product.list_price" = "list_price"\n'
+NAMES += '"product.product.cost_price" = "cost_price"\n'
 _LISTINGS = """
 [patchworks]
 token = "file:{directory}/token.key"
@@ -81,11 +82,11 @@ async def test_what_is_offered_is_compared_with_fulfils_products(
         settings = {"fulfil": NAMES, "telemetry": patchworks, "refresh": "catalogue_refresh_every_s = 1\n"}
         async with running(tmp_path, skus=[f"SKU-{n}" for n in range(1, 5)], **settings) as at:
             assert await checks(at, 1) == [{"unknown": 1}]
-            seeds = [FulfilProduct(sku="SKU-2", price=Decimal("9.50"))]
+            seeds = [FulfilProduct(sku="SKU-2", price=Decimal("9.50"), cost=Decimal("4.125"))]
             await at.sandbox("products", msgspec.to_builtins(seeds))
             with anyio.fail_after(20):
-                price = "SELECT list_price FROM catalogue WHERE sku = 'SKU-2'"
-                while (await at.app.journal.reading.run(lambda c: c.execute(price).fetchone()))[0] != "9.50":
+                price = "SELECT list_price, cost_price FROM catalogue WHERE sku = 'SKU-2'"
+                while (await at.app.journal.reading.run(lambda c: c.execute(price).fetchone())) != ("9.50", "4.125"):
                     await anyio.sleep(0.05)
             async with at.session.post(f"{hub.url}/sandbox/target", json={"url": at.app.intake_url}) as answer:
                 assert answer.status == 200

@@ -5,7 +5,7 @@ is a ledger of entries, and each figure is a filter over it.
 from __future__ import annotations
 
 from collections import Counter
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any, NamedTuple
 
@@ -19,6 +19,7 @@ from flows.monthly.checks import CHECKS, Check
 from flows.monthly.clearing import ClearingBooks, Line, Movement, Payout
 from flows.monthly.cutoff import EARLIER, LATER, PAID, SOLD, UNPAID, Cutoff, Sold
 from flows.monthly.report import Report
+from flows.monthly.stock_value import Stocked, stock_value
 
 CURRENCIES = ("JPY", "EUR", "KWD")
 """With none, two and three digits after the point."""
@@ -272,3 +273,33 @@ def test_the_board_adds_up_as_an_oracle_does(found: list[tuple[Check, date, str,
         (row.check, row.currency): (row.count, units(row.amount, row.currency), row.oldest) for row in board.rows
     } == {place: (len(of), sum(each for _, each in of), min(of)[0]) for place, of in expected.items()}
     assert board.clean == (not any(CHECKS[check].stands for check, _ in expected))
+
+
+STOCKED = st.tuples(
+    st.sampled_from(["4", "4,5"]), st.sampled_from("ABCDEFGH"), st.integers(-(10**9), 10**9).filter(bool),
+    st.none() | st.integers(0, 10**9),
+)  # fmt: skip
+
+
+@given(st.sampled_from(CURRENCIES), st.lists(STOCKED, max_size=12, unique_by=lambda row: row[:2]))
+def test_the_value_of_stock_is_units_times_cost_and_nothing_is_made_up(currency: str, rows: list[Any]) -> None:
+    """In ten thousandths of a unit and of money, since costs have four digits; a SKU without a cost has no value."""
+    ended = datetime(2026, 11, 1, tzinfo=UTC)
+    found = [
+        Stocked(place=place, sku=sku, on_hand=Decimal(on_hand).scaleb(-1),
+                cost=None if cost is None else Decimal(cost).scaleb(-4))
+        for place, sku, on_hand, cost in rows
+    ]  # fmt: skip
+    kept = {"time_zone": "UTC", "began": ended, "kept": ended, "ended": ended}
+    report = stock_value(OCTOBER, found, currency=currency, **kept)  # type: ignore[arg-type]
+    totals, without, skus = report.sections
+    for place, count, _, value, lacking, lacking_units in totals.rows:
+        own = [row for row in rows if row[0] == place]
+        exact = sum(on_hand * cost for _, _, on_hand, cost in own if cost is not None)
+        assert Decimal(str(value)).scaleb(5) == exact
+        assert count == sum(cost is not None for *_, cost in own)
+        assert lacking == sum(cost is None for *_, cost in own)
+        assert Decimal(str(lacking_units)).scaleb(1) == sum(row[2] for row in own if row[3] is None)
+    assert len(without.rows) + len(skus.rows) == len(rows)
+    assert stock_value(OCTOBER, found[::-1], currency=currency, **kept).digest == report.digest  # type: ignore[arg-type]
+    assert any("has not told what" in remark for remark in report.remarks) == bool(without.rows)

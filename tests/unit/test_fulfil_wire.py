@@ -303,9 +303,10 @@ def test_a_page_of_products_is_read_with_dates_of_every_generation() -> None:
 )
 def test_a_list_price_is_read_where_it_is_named_and_never_stops_the_sync(value: Any, price: str | None) -> None:
     """Exact; what cannot be read is not told. Under the tenant's own name, and not at all where it has none."""
-    body = json.dumps([{"id": 4, "code": "MUG", "price_list": value}]).encode()
-    (product,) = wire.decode_product_page(body, wire.ProductPageRequest(), "", "price_list").products
-    assert product.list_price == (None if price is None else Decimal(price))
+    body = json.dumps([{"id": 4, "code": "MUG", "price_list": value, "costs": value}]).encode()
+    names = wire.ProductNames(list_price="price_list", cost_price="costs")
+    (product,) = wire.decode_product_page(body, wire.ProductPageRequest(), names).products
+    assert product.list_price == product.cost_price == (None if price is None else Decimal(price))
     assert wire.decode_product_page(body, wire.ProductPageRequest()).products[0].list_price is None
 
 

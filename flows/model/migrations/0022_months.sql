@@ -1,0 +1,20 @@
+-- What was on stock when a month ended, and what it cost: kept then, since Fulfil tells levels and costs of now alone.
+
+ALTER TABLE catalogue ADD COLUMN cost_price TEXT;  -- exact decimal in the company's currency; NULL: not told
+
+CREATE TABLE month_stock (
+  month   TEXT    NOT NULL,                -- 2026-10
+  place   TEXT    NOT NULL,                -- the locations that were asked about, added up
+  sku     TEXT    NOT NULL,
+  on_hand TEXT    NOT NULL,                -- exact decimals, as Fulfil said
+  cost    TEXT,                            -- NULL: not told
+  read_at INTEGER NOT NULL,                -- when the read of the level began
+  PRIMARY KEY (month, place, sku)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE month_kept (                  -- months of which that is kept, whole
+  month    TEXT    PRIMARY KEY,
+  began_at INTEGER NOT NULL,               -- when it was begun: right after the end, or as soon as the process ran again
+  kept_at  INTEGER NOT NULL,
+  levels   INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
