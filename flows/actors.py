@@ -25,7 +25,7 @@ from flows.desk import Desk
 from flows.flow_starts import FlowStartsActor
 from flows.formats import FORMATS
 from flows.fulfilment_watcher import FulfilmentWatcher, OrderFulfilments, WatchPolicy
-from flows.ledger import Ledger, PostingMapper
+from flows.ledger import Ledger, LedgerChecks, PostingMapper
 from flows.ledger import Rules as PostingRules
 from flows.listings import Listings
 from flows.manifests import Manifests
@@ -120,7 +120,8 @@ def engine_of(
     ]
     if config.postings is not None:
         actors.append(PostingMapper(config.postings, journal, emit))
-        actors.append(Ledger(posting_rules(config.fulfil, config.postings), journal, emit))
+        rules = posting_rules(config.fulfil, config.postings)
+        actors += [Ledger(rules, journal, emit), LedgerChecks(rules, journal, emit)]
 
     async def accept(deliveries: Sequence[Delivery], priority: int = LIVE) -> Sequence[Receipt]:
         return await engine.accept(deliveries, ORDER_IMPORTER, priority)

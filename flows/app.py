@@ -60,7 +60,7 @@ from flows.manifests import key_of as manifest_key_of
 from flows.model.audit import recorded, who_and_why
 from flows.model.messages import AUDIT_LOG, MISSING_ORDERS
 from flows.model.outgoing import FLOW_STARTS
-from flows.model.postings import LEDGER, POSTING_MAPPER
+from flows.model.postings import LEDGER, LEDGER_CHECKS, POSTING_MAPPER
 from flows.model.reconciliation import SALE_CHECKS
 from flows.model.runs import RUN_FOLLOWER
 from flows.model.schema import ORDERS
@@ -129,8 +129,7 @@ _GC_THRESHOLDS = (50_000, 20, 50)
 _RELEASING = (
     *(ORDER_IMPORTER, RUN_RECOVERY, ORDER_POLL, MANIFESTS, MISSING_ORDERS, LISTINGS, FLOW_STARTS),
     *(CUSTOMERS, STOCK_DRIFT, FULFILMENT_WATCHER, ORDER_FULFILMENTS, PAYMENT_MAPPER, PAYMENT_RECORDER, PAYOUT_IMPORTER),
-    LEDGER,
-    SALE_CHECKS,
+    *(LEDGER, LEDGER_CHECKS, SALE_CHECKS),
 )
 """Actors with something that a person can have decided on again, the one that comes first for a key."""
 _COMMANDS = ("pause", "resume", "release", "release_cause", "alias", "patch", "link", "backfill", "payout")
@@ -311,7 +310,7 @@ def telemetry_of(config: Config, clock: Clock) -> Telemetry:
                 ),
                 *(RUN_RECOVERY, ORDER_POLL, MANIFESTS, MISSING_ORDERS, BACKFILL, LISTINGS),
                 *(FLOW_STARTS, RUN_FOLLOWER, FULFILMENT_WATCHER, ORDER_FULFILMENTS),
-                *(PAYMENT_MAPPER, PAYMENT_RECORDER, PAYOUT_IMPORTER, POSTING_MAPPER, LEDGER),
+                *(PAYMENT_MAPPER, PAYMENT_RECORDER, PAYOUT_IMPORTER, POSTING_MAPPER, LEDGER, LEDGER_CHECKS),
                 *(STATEMENTS, RECONCILER, SALE_CHECKS, CLOSING),
                 *(STOCK_MOVES, STOCK_READER, STOCK_SIGHTINGS, STOCK_PUBLISHER, STOCK_BACKLOG, STOCK_DRIFT),
             ),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from flows.actors import places_of, polled, stock_settings
+from flows.actors import places_of, polled, posting_rules, stock_settings
 from flows.catalogue import KEY as CATALOGUE_KEY
 from flows.catalogue import NAME as CATALOGUE
 from flows.catalogue import Sync
@@ -17,10 +17,11 @@ from flows.customers import NAME as CUSTOMERS
 from flows.customers import ReadBack
 from flows.fulfilment_watcher import NAME as FULFILMENT_WATCHER
 from flows.fulfilment_watcher import LookAtHeld, Watch, held_key, watch_key, watched_models
+from flows.ledger import CheckBatches
 from flows.listings import NAME as LISTINGS
 from flows.listings import Expect
 from flows.listings import key_of as listings_key_of
-from flows.model.postings import LEDGER, PostDue, ledger_key
+from flows.model.postings import LEDGER, LEDGER_CHECKS, PostDue, check_key, ledger_key
 from flows.model.stock import STOCK_READER, LookLevels, place_key
 from flows.month_ends import KEY as MONTH_ENDS_KEY
 from flows.month_ends import NAME as MONTH_ENDS
@@ -117,6 +118,8 @@ def _of_money(config: Config) -> Iterator[tuple[str, str, Message]]:
     if config.postings is not None:
         for name in config.sales_channels:
             yield LEDGER, ledger_key(name), PostDue()
+            if posting_rules(config.fulfil, config.postings).reads_back:
+                yield LEDGER_CHECKS, check_key(name), CheckBatches()
     if config.reconciliation is not None:
         for name in config.sales_channels:
             yield STATEMENTS, statements_key(name), StateDays()

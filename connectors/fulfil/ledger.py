@@ -89,7 +89,7 @@ class Tax(Row, frozen=True, kw_only=True):
     active: bool | None = None
 
 
-LEDGER_MOVES: Final = Model("account.move", LedgerMove, "ledger_moves", by=("description", "origin", "number"))
+LEDGER_MOVES: Final = Model("account.move", LedgerMove, "ledger_moves", by=("id", "description", "origin", "number"))
 LEDGER_LINES: Final = Model("account.move.line", LedgerLine, "ledger_lines", by=("move", "account"))
 ACCOUNTS: Final = Model("account.account", Account, "accounts", by=("code",))
 JOURNALS: Final = Model("account.journal", Journal, "journals", by=("code",))

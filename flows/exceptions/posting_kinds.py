@@ -48,6 +48,16 @@ POSTING_KINDS = (
         remedy="see to what Fulfil says; a draft may be posted or deleted there by hand; then release it",
     ),
     Kind(
+        name="posting.changed",
+        title="A batch is not in Fulfil's ledger as it was posted",
+        owner=Owner.FINANCE,
+        levers=(Lever.DETECTED,),
+        deadline=timedelta(hours=72),
+        blocks="nothing; what Seamline says of the ledger is not what stands there",
+        ends="when a later look finds the batch as it was posted",
+        remedy="ask in Fulfil who has changed it, and why; put it back there, or accept it by releasing it",
+    ),
+    Kind(
         name="ledger.refused",
         title="Fulfil's ledger cannot be read or posted to",
         owner=Owner.SRE,

@@ -10,13 +10,17 @@ journal, and posts each with one move (`posting`). Moves are check first: a batc
 has the digest of its content, before it is made, and no bytes are sent twice without a look. Nothing that was posted is
 ever changed: what is told later or otherwise is a posting more.
 
+What was posted is read back (`LedgerChecks`, a key per sales channel; `checking`): what people have changed of it in
+Fulfil is a case (`posting.changed`), and nothing else.
+
 With `mode = "preview"` periods are read, and nothing is written into Fulfil. A crash leaves rows that are due, or the
 batch under way, which is looked for. Held is what a person has to see to: `posting.unmapped`, `posting.closed`,
 `posting.rounding`, `posting.refused`, `ledger.refused`.
 """
 
+from flows.ledger.checks import CheckBatches, LedgerChecks
 from flows.ledger.mapper import PostingMapper
 from flows.ledger.poster import Ledger
 from flows.ledger.state import Rules
 
-__all__ = ("Ledger", "PostingMapper", "Rules")
+__all__ = ("CheckBatches", "Ledger", "LedgerChecks", "PostingMapper", "Rules")

@@ -86,6 +86,11 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
         """Whether anything is posted."""
         return self.settings.mode == "live"
 
+    @property
+    def reads_back(self) -> bool:
+        """Whether what was posted is read back."""
+        return self.writes and not self.unable
+
 
 # -- cases -------------------------------------------------------------------------------------------------------------
 

@@ -12,6 +12,15 @@ LEDGER: Final = "ledger"
 """The actor that posts; a key for each sales channel."""
 
 
+LEDGER_CHECKS: Final = "ledger_checks"
+"""The actor that reads back what was posted; a key for each sales channel."""
+
+
+def check_key(sales_channel: str) -> str:
+    """The key under which the batches of a sales channel are read back."""
+    return f"ledger-check/{sales_channel}"
+
+
 def ledger_key(sales_channel: str) -> str:
     """The key under which the postings of a sales channel are made."""
     return f"ledger/{sales_channel}"

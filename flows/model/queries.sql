@@ -1377,6 +1377,13 @@ SELECT reference, sales_channel, currency, booked_on, journal, status, total, li
 WHERE reference = ?1 OR (length(?1) >= 6 AND substr(digest, 1, length(?1)) = ?1) OR CAST(move AS TEXT) = ?1
 ORDER BY reference LIMIT 20;
 
+-- name: batches_to_check
+-- Posted batches that are to be read back: (sales channel, from day, after reference, limit, references in any case, JSON).
+SELECT reference, move, booked_on, currency, total, lines FROM posting_batch
+WHERE sales_channel = ?1 AND status = 'posted' AND move IS NOT NULL AND reference > ?3
+  AND (booked_on >= ?2 OR reference IN (SELECT value FROM json_each(?5)))
+ORDER BY reference LIMIT ?4;
+
 -- name: ledger_periods
 -- The periods of Fulfil's ledger, as they were read last.
 SELECT id, name, begins, ends, state FROM ledger_period ORDER BY begins, id;

@@ -58,6 +58,8 @@ class LedgerBooks:
         self.erp: Erp | None = None
         self.calls: Counter[str] = Counter()
         self.lose: deque[str] = deque()
+        self.refuses: set[str] = set()
+        """Kinds of calls that are refused."""
 
     def of(self, clock: Clock) -> Erp:
         """The books; the clock is that of whoever asks last."""
@@ -74,6 +76,8 @@ class LedgerBooks:
         fate = self.lose.popleft() if kind in WRITES and self.lose else "no"
         if fate == "before":
             raise Unknown("the connection broke")
+        if kind in self.refuses:
+            raise Refused("no access to this model", code="400")
         try:
             result = self.erp.perform(kind, body)
         except Refusal as refusal:

@@ -1,0 +1,180 @@
+"""Batches that were posted are read back: what people change of them in Fulfil is finance's case, with its amount."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import anyio
+import msgspec
+import pytest
+
+from connectors.fulfil.sandbox.books import Books
+from flows.ledger import CheckBatches, LedgerChecks, Rules
+from flows.model.messages import Recheck
+from flows.model.postings import LEDGER_CHECKS, check_key
+from runtime.actor import Actor
+from tests.actors.payout_world import living, pages
+from tests.actors.posting_world import MATRIX, WRITES, LedgerBooks, PostingWorld
+from tests.actors.test_posting_stories import BANK, FEES, two_sales
+from tests.actors.world import story
+
+KEY = check_key("web")
+
+
+class CheckedWorld(PostingWorld):
+    """One process, which reads back what it posts."""
+
+    def actors(self) -> list[Actor]:
+        """The checks beside the others."""
+        rules = Rules(settings=self.settings, unable=self.unable, matrix=repr(self.settings))
+        return [*super().actors(), LedgerChecks(rules, self.journal, self.events.append)]
+
+    async def looks(self) -> list[tuple[str, str]]:
+        """What is open when the batches were read back: kind and amount."""
+        await self.engine.post(LEDGER_CHECKS, KEY, CheckBatches())
+        await self.until_idle()
+        return await self.open_cases()
+
+
+def told(store: Path, books: LedgerBooks, main: Callable[[CheckedWorld, Books], Any]) -> None:
+    """A story after two sales were posted: the fees on the twentieth, the payout on the twenty-second."""
+
+    async def lived() -> None:
+        async with living(
+            store, lambda journal, clock: CheckedWorld(journal, clock, books=books, settings=MATRIX)
+        ) as it:
+            await it.bring(*pages(two_sales()))
+            await it.runs()
+            assert books.erp is not None
+            assert [state for _, state in books.moves()] == ["posted", "posted"]
+            await main(it, books.erp.books)
+
+    story(lived)
+
+
+def gone(books: Books) -> None:
+    books.ledger.moves.remove(1)
+
+
+def drafted(books: Books) -> None:
+    books.ledger.moves[1].state = "draft"
+
+
+def moved(books: Books) -> None:
+    books.ledger.moves[1].date = dt.date(2025, 12, 21)
+
+
+def elsewhere(books: Books) -> None:
+    line = books.ledger.lines[books.ledger.moves[1].lines[0]]
+    line.account = books.ledger.account("7900")
+
+
+def more(books: Books) -> None:
+    for id_ in books.ledger.moves[1].lines:
+        line = books.ledger.lines[id_]
+        line.debit, line.credit = (amount and amount + Decimal("0.10") for amount in (line.debit, line.credit))
+
+
+@pytest.mark.parametrize(
+    ("change", "said", "amount"),
+    [
+        (gone, "gone from Fulfil", FEES),
+        (drafted, "a draft now: it is not in the ledger", FEES),
+        (moved, "booked on 2025-12-21 now, not on 2025-12-20", FEES),
+        (elsewhere, "0.00 USD on the account 6100, not 6.40 USD", FEES),
+        (more, "it moves 6.50 USD on the account 6100, not 6.40 USD", Decimal("0.10")),
+    ],
+    ids=lambda value: getattr(value, "__name__", None),
+)
+def test_a_batch_that_was_changed_is_a_case_with_its_amount(
+    tmp_path: Path, change: Callable[[Books], None], said: str, amount: Decimal
+) -> None:
+    """Whatever was done to it; the other batch is as it was. Nothing is posted anew."""
+
+    async def main(world: CheckedWorld, erp: Books) -> None:
+        assert await world.looks() == []
+        change(erp)
+        assert await world.looks() == [("posting.changed", f"{amount}")]
+        ((sentence,),) = await world.sql("SELECT sentence FROM exception_case WHERE kind = 'posting.changed'")
+        assert said in sentence
+        calls = world.books_of_erp.calls
+        before = [calls[name] for name in WRITES]
+        await world.runs()
+        assert [calls[name] for name in WRITES] == before
+
+    told(tmp_path / "s.db", LedgerBooks(), main)
+
+
+def test_the_case_ends_when_it_is_put_back_and_not_before(tmp_path: Path) -> None:
+    """Each look says it anew."""
+
+    async def main(world: CheckedWorld, erp: Books) -> None:
+        more(erp)
+        assert await world.looks() == [("posting.changed", "0.10")]
+        assert await world.looks() == [("posting.changed", "0.10")]
+        for id_ in erp.ledger.moves[1].lines:
+            line = erp.ledger.lines[id_]
+            line.debit, line.credit = (amount and amount - Decimal("0.10") for amount in (line.debit, line.credit))
+        assert await world.looks() == []
+
+    told(tmp_path / "s.db", LedgerBooks(), main)
+
+
+def test_what_a_person_accepts_stays_accepted_until_it_changes_further(tmp_path: Path) -> None:
+    """Just that figure, and no other."""
+
+    async def main(world: CheckedWorld, erp: Books) -> None:
+        more(erp)
+        assert await world.looks() == [("posting.changed", "0.10")]
+        await world.engine.post(LEDGER_CHECKS, KEY, Recheck(because="person"))
+        await world.until_idle()
+        assert await world.open_cases() == []
+        assert await world.looks() == []
+        more(erp)
+        assert await world.looks() == [("posting.changed", "0.20")]
+
+    told(tmp_path / "s.db", LedgerBooks(), main)
+
+
+def test_batches_are_read_together_and_old_ones_only_while_they_differ(tmp_path: Path) -> None:
+    """Three calls for all of them; what is old and was right is not read for ever."""
+    books = LedgerBooks()
+
+    async def main(world: CheckedWorld, erp: Books) -> None:
+        before = sum(books.calls.values())
+        assert await world.looks() == []
+        assert sum(books.calls.values()) - before == 3
+        both = [row[0] for row in await world.journal.query("batches_to_check", "web", "2025-12-20", "", 100, "[]")]
+        assert [each.split()[3] for each in both] == ["2025-12-20", "2025-12-22"]
+        for since, after, differing, found in (
+            ("2025-12-21", "", [], both[1:]),
+            ("2026-02-01", "", [], []),
+            ("2026-02-01", "", both[:1], both[:1]),
+            ("2025-12-20", both[0], [], both[1:]),
+        ):
+            asked = ("web", since, after, 100, msgspec.json.encode(differing).decode())
+            assert [row[0] for row in await world.journal.query("batches_to_check", *asked)] == found
+
+    told(tmp_path / "s.db", books, main)
+
+
+def test_a_refused_look_says_nothing_and_is_made_again(tmp_path: Path) -> None:
+    """What was open stays open, and an hour later it is looked again."""
+    books = LedgerBooks()
+
+    async def main(world: CheckedWorld, erp: Books) -> None:
+        more(erp)
+        assert await world.looks() == [("posting.changed", "0.10")]
+        books.refuses.add("find_ledger_lines")
+        erp.ledger.moves[2].state = "draft"
+        assert await world.looks() == [("posting.changed", "0.10")]
+        books.refuses.clear()
+        await anyio.sleep(3_700)
+        await world.until_idle()
+        assert await world.open_cases() == [("posting.changed", "0.10"), ("posting.changed", f"{BANK}")]
+
+    told(tmp_path / "s.db", books, main)
