@@ -35,6 +35,7 @@ from flows.demo.shelves import judge_stock, oversold, told_wrong
 from flows.demo.stories import ORDERS_MAX, SALES_CHANNELS, Day, day
 from flows.demo.summary import Asked, Pace, Summary, pace, proven, summarised
 from flows.demo.world import DemoFailed, World, running_world
+from flows.order_importer import NAME as ORDER_IMPORTER
 
 INTERRUPTED = 130
 """The exit status when a signal ends the day early."""
@@ -46,10 +47,9 @@ _WATCH_EVERY_S = 0.5
 _QUIET_LOOKS = 3
 _TOLD_WITHIN_S, _TOLD_EVERY_S = 60.0, 0.5
 _REST_WITHIN_S, _REST_WITHIN_S_PER_ORDER = 60.0, 0.05
+_UNDECIDED = ("seamline_channel_depth", "seamline_channel_behind", "seamline_channel_busy_keys")
 _BUSY = (
-    "seamline_channel_depth",
-    "seamline_channel_behind",
-    "seamline_channel_busy_keys",
+    *_UNDECIDED,
     "seamline_calls_in_flight",
     "seamline_calls_waiting",
     "seamline_outcomes_open",
@@ -264,8 +264,7 @@ class _Living:
         self._night = paid_out(self._today.seed, taken, datetime.now(UTC).date())
         screen.says("evening: the providers' payouts are imported, while the ERP's last changes are read")
         async with anyio.create_task_group() as tasks:
-            for file in self._night.files:
-                tasks.start_soon(self._imported, file)
+            tasks.start_soon(self._paid_out)
             await self._synced()
         await self._rest("the evening")
         screen.says("evening: every sales channel's figures are compared with the ERP's")
@@ -286,6 +285,17 @@ class _Living:
         """Finance looks at what would be posted."""
         preview = await self._world.command("postings", "preview")
         self._disagreed = judge_preview(preview["lines"], self._night.payouts)
+
+    async def _paid_out(self) -> None:
+        """Import every file, once every order is decided on, so that each line finds its own."""
+        while True:
+            metrics = await self._world.metrics()
+            if not any(metrics.total(name, channel=ORDER_IMPORTER) for name in _UNDECIDED):
+                break
+            await anyio.sleep(_POLL_S)
+        async with anyio.create_task_group() as tasks:
+            for file in self._night.files:
+                tasks.start_soon(self._imported, file)
 
     async def _imported(self, file: PayoutFile) -> None:
         """Import a file of payouts as a person does who has downloaded it."""
