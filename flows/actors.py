@@ -67,6 +67,7 @@ from flows.stock_publisher import StockPublisher
 from flows.stock_reader import ReadPolicy, StockReader
 from flows.stock_sightings import StockSightings
 from flows.stock_unsettled import Unsettled
+from flows.suspense_clearing import SuspenseClearing
 from flows.unshipped import Unshipped, UnshippedPolicy
 from runtime.actor import Actor
 from runtime.channel import BULK, LIVE
@@ -110,6 +111,7 @@ def engine_of(
         Customers(journal, read_after=timedelta(seconds=config.fulfil.customers_read_after_s), emit=emit),
         AuditLog(journal, emit),
         CauseReleases(journal),
+        SuspenseClearing(),
         Desk(emit),
         PayoutImporter(
             journal,
@@ -204,10 +206,14 @@ def watch_policy(config: Config) -> WatchPolicy:
     )
 
 
+def company_zone(config: Config) -> str:
+    """The time zone of finance's company."""
+    return zone_of_company(config.reconciliation, config.payments, config.postings)
+
+
 def state_policy(config: Config, settings: ReconciliationSettings) -> StatePolicy:
     """When business days end, and are stated."""
-    zone = zone_of_company(settings, config.payments, config.postings)
-    return StatePolicy(time_zone=zone, after=timedelta(seconds=settings.state_after_s))
+    return StatePolicy(time_zone=company_zone(config), after=timedelta(seconds=settings.state_after_s))
 
 
 def reconcile_policy(config: Config, settings: ReconciliationSettings) -> ReconcilePolicy:
@@ -282,7 +288,7 @@ def _stock_actors(
         StockReader(places, journal, policy, emit, subtracting=subtracting(stock), nudge=pulse.nudge),
         StockSightings(tuple(places), journal, emit, page_size=fulfil.api.page_size),
         StockPublisher(stock, figures, journal, emit),
-        MonthEnds(zone_of_company(config.reconciliation, config.payments, config.postings), journal, emit),
+        MonthEnds(company_zone(config), journal, emit),
     ]
 
 

@@ -17,6 +17,7 @@ from importlib.metadata import version as version_of
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, cast
+from zoneinfo import ZoneInfo
 
 import aiohttp
 import anyio
@@ -27,7 +28,7 @@ from connectors.patchworks.listings import ListingPage
 from connectors.patchworks.manifests import ManifestPage
 from connectors.patchworks.stock_manifests import StockPage
 from flows import events as business_events
-from flows.actors import engine_of, flow_targets, places_of, stock_settings, told_channels
+from flows.actors import company_zone, engine_of, flow_targets, places_of, stock_settings, told_channels
 from flows.backfill import NAME as BACKFILL
 from flows.backfill import ask as ask_for_backfill
 from flows.catalogue import KEY as CATALOGUE_KEY
@@ -97,6 +98,9 @@ from flows.stock_pull import StockPull, locations_of
 from flows.stock_sightings import NAME as STOCK_SIGHTINGS
 from flows.stock_standing import StockStanding
 from flows.stock_unsettled import Unsettled
+from flows.suspense_clearing import KEY as SUSPENSE_KEY
+from flows.suspense_clearing import NAME as SUSPENSE_CLEARING
+from flows.suspense_clearing import clear_suspense
 from runtime.clock import Clock, SystemClock
 from runtime.config import fingerprint, load
 from runtime.delivery import Delivery, Receipt
@@ -132,7 +136,7 @@ _RELEASING = (
     *(LEDGER, LEDGER_CHECKS, SALE_CHECKS),
 )
 """Actors with something that a person can have decided on again, the one that comes first for a key."""
-_COMMANDS = ("pause", "resume", "release", "release_cause", "alias", "patch", "link", "backfill", "payout")
+_COMMANDS = ("pause", "resume", "release", "release_cause", "alias", "patch", "link", "backfill", "payout", "suspense")
 
 
 class App:
@@ -220,6 +224,10 @@ class App:
         if command == "backfill":
             to_backfill = partial(self.engine.post, BACKFILL)
             return await ask_for_backfill(to_backfill, self.journal, self.config.on_demand, parameters)
+        if command == "suspense":
+            zone = ZoneInfo(company_zone(self.config))
+            post = partial(self.engine.post, SUSPENSE_CLEARING, SUSPENSE_KEY)
+            return await clear_suspense(parameters, zone, self.config.sales_channels, self.journal, post)
         if command == "payout":
             return await take_payout_page(
                 partial(self.engine.post, PAYOUT_IMPORTER), parameters, self.config.sales_channels

@@ -7,7 +7,21 @@ from typing import Annotated, Any, Literal
 
 from cyclopts import App, Parameter
 
-from flows.cli_parts import CONFIG, AsJson, ConfigPath, NotFound, PlaceInList, Rows, read_store, story_of
+from flows.cli_parts import (
+    CONFIG,
+    AsJson,
+    ConfigPath,
+    DryRun,
+    NotFound,
+    PlaceInList,
+    Reason,
+    Rows,
+    Who,
+    control,
+    read_store,
+    story_of,
+    who,
+)
 from flows.screen import print_json, print_table, short, tell_more
 
 PaymentState = Literal["due", "recorded", "blocked", "refused", "disputed", "dealt_with", "in_sale", "covered", "over"]
@@ -66,14 +80,54 @@ def list_payments(
     tell_more("seamline payments list", options, "--after", rows, limit, json=json)
 
 
+@payments.command(name="clear-suspense")
+def clear_suspense(
+    kind: Literal["tax", "gateway"],
+    name: str,
+    *,
+    sales_channel: str,
+    month: str,
+    reason: Reason,
+    by: Who = "",
+    dry_run: DryRun = False,
+    config: ConfigPath = CONFIG,
+    json: AsJson = False,
+) -> None:
+    """Say that what went to suspense has been moved in Fulfil to where it belongs: it then stands against no month.
+
+    Parameters
+    ----------
+    kind
+        A tax, or a gateway.
+    name
+        The sales channel's name of it, as `seamline payments list --suspense` has it.
+    sales_channel
+        The sales channel, as configured.
+    month
+        Everything of it up to the end of this month, as 2026-10.
+    """
+    asked = {"kind": kind, "name": name, "sales_channel": sales_channel, "month": month}
+    dry = {"dry_run": "1"} if dry_run else {}
+    control(config, "suspense", json=json, by=who(by), reason=reason, **asked, **dry)
+
+
 def _print_suspense(rows: Sequence[Any], *, json: bool) -> None:
     if json:
         print_json(rows)
         return
     print_table(
-        ("at", "order", "what", "name", "went to", "amount", "approved by"),
+        ("at", "order", "what", "name", "went to", "amount", "approved by", "cleared by"),
         [
-            (short(row.at), row.order, row.kind, row.name, row.target, f"{row.amount} {row.currency}", row.approved_by)
+            (
+                short(row.at),
+                row.order,
+                row.kind,
+                row.name,
+                row.target,
+                f"{row.amount} {row.currency}",
+                row.approved_by,
+                row.cleared_by,
+            )
             for row in rows
         ],
         empty="nothing went to suspense",

@@ -69,6 +69,8 @@ class SuspendedRow(msgspec.Struct, frozen=True, kw_only=True):
     amount: str
     currency: str
     approved_by: str
+    cleared_by: str = ""
+    """Who has said that it was moved to where it belongs; empty: nobody, or it was another amount."""
 
 
 async def payments(
@@ -84,16 +86,23 @@ async def payments(
 
 async def in_suspense(read: Reading, *, limit: int = 50) -> list[SuspendedRow]:
     """What went to suspense, the latest first: in creates of sales, and payments that came later."""
-    rows = [
-        SuspendedRow(**_with_moments(SuspendedRow, row))
-        for row in await read.query("suspended_listed", _FOREVER, limit)
-    ]
+    found = await read.query("suspended_listed", _FOREVER, limit)
     later = [_payment(row) for row in await read.query("payments_suspended", limit)]
+    keys = sorted({row[1] for row in found} | {each.order for each in later})
+    cleared = {tuple(row[:5]): row[5] for row in await read.query_list("suspense_cleared", keys)}
+    rows = [SuspendedRow(**_with_moments(SuspendedRow, (*row, ""))) for row in found]
+    rows = [
+        msgspec.structs.replace(row, cleared_by=cleared.get((row.order, row.kind, row.name, "", row.amount), ""))
+        for row in rows
+    ]
     rows += [
         SuspendedRow(
             at=each.seen_at, order=each.order, sales_channel=each.sales_channel,
-            order_reference=each.order_reference, kind="payment", name=each.gateway or "", target=each.method,
+            order_reference=each.order_reference, kind="gateway", name=each.gateway or "", target=each.method,
             amount=each.amount or "", currency=each.currency, approved_by="",
+            cleared_by=cleared.get(
+                (each.order, "gateway", each.gateway or "", each.record, each.amount or each.paid), ""
+            ),
         )
         for each in later
     ]  # fmt: skip

@@ -1679,11 +1679,52 @@ SELECT sales_channel, day, verdict, max(version) FROM statement WHERE day >= ?1 
 SELECT sales_channel, min(day) FROM statement GROUP BY sales_channel;
 
 -- name: close_suspense
--- What went to suspense before an instant, in creates of sales and as payments that came later: (before).
-SELECT key, kind, name, amount, currency, at FROM suspended WHERE at < ?1
+-- What went to suspense before an instant and is not cleared, in creates of sales and as payments that came later: (before).
+SELECT s.key, s.kind, s.name, s.amount, s.currency, s.at FROM suspended s
+LEFT JOIN suspense_cleared c ON c.key = s.key AND c.kind = s.kind AND c.name = s.name AND c.record = ''
+WHERE s.at < ?1 AND c.amount IS NOT s.amount
 UNION ALL
-SELECT key, 'payment', coalesce(gateway, ''), amount, currency, seen_at FROM payment WHERE suspense = 1 AND seen_at < ?1
+SELECT p.key, 'gateway', coalesce(p.gateway, ''), coalesce(p.amount, p.paid),
+  CASE WHEN p.amount IS NULL THEN p.paid_currency ELSE p.currency END, p.seen_at
+FROM payment p LEFT JOIN suspense_cleared c
+  ON c.key = p.key AND c.kind = 'gateway' AND c.name = coalesce(p.gateway, '') AND c.record = p.record
+WHERE p.suspense = 1 AND p.seen_at < ?1 AND c.amount IS NOT coalesce(p.amount, p.paid)
 ORDER BY 1, 2, 3;
+
+-- name: suspense_open
+-- What of one name went to suspense before an instant and is not cleared: (sales channel, kind, name, before).
+SELECT s.amount, s.currency FROM suspended s
+LEFT JOIN suspense_cleared c ON c.key = s.key AND c.kind = s.kind AND c.name = s.name AND c.record = ''
+WHERE s.sales_channel = ?1 AND s.kind = ?2 AND s.name = ?3 AND s.at < ?4 AND c.amount IS NOT s.amount
+UNION ALL
+SELECT coalesce(p.amount, p.paid), CASE WHEN p.amount IS NULL THEN p.paid_currency ELSE p.currency END
+FROM payment p LEFT JOIN suspense_cleared c
+  ON c.key = p.key AND c.kind = 'gateway' AND c.name = coalesce(p.gateway, '') AND c.record = p.record
+WHERE ?2 = 'gateway' AND p.suspense = 1 AND p.sales_channel = ?1 AND coalesce(p.gateway, '') = ?3 AND p.seen_at < ?4
+  AND c.amount IS NOT coalesce(p.amount, p.paid);
+
+-- name: clear_suspended
+-- A person has moved it in Fulfil: (sales channel, kind, name, before, at, by, reason).
+INSERT INTO suspense_cleared (key, kind, name, record, amount, currency, at, by, reason)
+SELECT key, kind, name, '', amount, currency, ?5, ?6, ?7 FROM suspended
+WHERE sales_channel = ?1 AND kind = ?2 AND name = ?3 AND at < ?4
+ON CONFLICT (key, kind, name, record) DO UPDATE SET
+  amount = excluded.amount, currency = excluded.currency, at = excluded.at, by = excluded.by, reason = excluded.reason
+  WHERE suspense_cleared.amount <> excluded.amount;
+
+-- name: clear_suspended_payments
+-- The same of payments that came later: (sales channel, gateway, before, at, by, reason).
+INSERT INTO suspense_cleared (key, kind, name, record, amount, currency, at, by, reason)
+SELECT key, 'gateway', coalesce(gateway, ''), record, coalesce(amount, paid),
+  CASE WHEN amount IS NULL THEN paid_currency ELSE currency END, ?4, ?5, ?6
+FROM payment WHERE suspense = 1 AND sales_channel = ?1 AND coalesce(gateway, '') = ?2 AND seen_at < ?3
+ON CONFLICT (key, kind, name, record) DO UPDATE SET
+  amount = excluded.amount, currency = excluded.currency, at = excluded.at, by = excluded.by, reason = excluded.reason
+  WHERE suspense_cleared.amount <> excluded.amount;
+
+-- name: suspense_cleared
+-- What was cleared of these orders: (:keys).
+SELECT key, kind, name, record, amount, by FROM suspense_cleared WHERE key IN (:keys);
 
 -- name: close_accepted
 -- Differences that people have accepted, of orders placed before an instant: (before).

@@ -217,9 +217,7 @@ def of_statements(
 
 
 def of_suspense(rows: Iterable[tuple[str, str, str, str | None, str, Instant]], zone: ZoneInfo) -> Iterator[Item]:
-    """What went to suspense and is not cleared: (order's key, tax or gateway or payment, its name, amount, currency,
-    when).
-    """
+    """What went to suspense and is not cleared: (order's key, tax or gateway, its name, amount, currency, when)."""
     for key, kind, name, amount, currency, at in rows:
         yield Item(
             check=Check.SUSPENSE, of=f"{kind} {name}", day=day_of(at, zone), key=key, currency=currency,

@@ -61,7 +61,7 @@ def test_payments_in_one_state_and_in_suspense(seamline: Type) -> None:
     assert (blocked["order"], blocked["amount"], blocked["suspense"]) == ("web/2", "10.00", True)
     rows = seamline(*beside("payments", "list", "--suspense", "--json")).data
     assert {(row["kind"], row["name"], row["amount"]) for row in rows} == {
-        ("tax", "VAT", "2.00"), ("payment", "card", "10.00"),
+        ("tax", "VAT", "2.00"), ("gateway", "card", "10.00"),
     }  # fmt: skip
     assert "To be clarified" in seamline(*beside("payments", "list", "--suspense")).out
 

@@ -259,3 +259,13 @@ def test_a_release_that_makes_no_sense_is_refused(seamline: Type, words: list[st
     said = seamline(*beside("holds", "release", *words))
     assert said.status == 1
     assert complaint in said.err
+
+
+@pytest.mark.usefixtures("app")
+def test_what_is_not_in_suspense_cannot_be_cleared(seamline: Type) -> None:
+    """The running process looks, and says where to look; nothing is on record then."""
+    words = ("payments", "clear-suspense", "tax", "VAT", "--sales-channel", "web", "--month", "2026-10")
+    said = seamline(*beside(*words, "--reason", "moved in Fulfil"))
+    assert said.status == 1
+    assert "nothing is in suspense of the tax 'VAT' of web, up to the end of 2026-10" in said.err
+    assert "`seamline payments list --suspense`" in said.err

@@ -114,6 +114,12 @@ async def test_what_is_not_mapped_goes_to_suspense_and_a_late_gateway_is_a_case_
                 "2.00",
                 "Finance",
             )
+        month = f"{to_datetime(at.at.app.journal.clock.now()):%Y-%m}"
+        asked = {"kind": "tax", "name": "VAT", "sales_channel": "shop", "month": month, "by": "Ann", "reason": "moved"}
+        assert (await at.at.control("suspense", **asked))[0] == 200
+        with anyio.fail_after(10):
+            while await at.at.app.journal.query("close_suspense", 1 << 62):
+                await anyio.sleep(0.02)
         status, said = await at.at.control("release", key="shop/1", by="Ann", reason="entered by hand")
         assert (status, said["message"]) == (200, "the payments of shop/1 will be looked at again")
         with anyio.fail_after(10):
