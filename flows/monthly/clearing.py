@@ -32,6 +32,7 @@ _GROUPS: Final[dict[str, str]] = {
     "dispute_fee": "disputes", "dispute_reversal": "disputes", "reserve": "reserves", "reserve_release": "reserves",
     PAID_OUT: PAID_OUT,
 }  # fmt: skip
+_ORDER: Final = (CHARGES, REFUNDS, CONVERTED, "fee", "tax_on_fee")
 _COLUMNS: Final = (CHARGES, REFUNDS, "fees", "taxes on fees", "disputes", "reserves", "other", PAID_OUT)
 
 NO_PAYOUT: Final = "charges and refunds in no payout yet"
@@ -89,6 +90,7 @@ class ClearingBooks:
 
     def __init__(self, month: Month, payouts: Iterable[Payout], *, left_out: Mapping[str, str] | None = None) -> None:
         self._month, self._left_out = month, dict(left_out or {})
+        self._first, self._last = month.first, month.last
         self._payouts = {each.key: each for each in payouts}
         self._opening: dict[Book, Decimal] = {}
         self._moved: dict[tuple[Book, str], Decimal] = {}
@@ -105,10 +107,10 @@ class ClearingBooks:
                 self._move((payout.gateway, payout.currency), PAID_OUT, payout.day, -payout.paid)
 
     def _move(self, book: Book, movement: str, day: date, amount: Decimal) -> None:
-        if not amount or day > self._month.last:
+        if not amount or day > self._last:
             return
         self._opening.setdefault(book, ZERO)
-        if day < self._month.first:
+        if day < self._first:
             self._opening[book] += amount
         else:
             self._moved[book, movement] = self._moved.get((book, movement), ZERO) + amount
@@ -127,7 +129,7 @@ class ClearingBooks:
         for line in lines:
             payout = self._payouts[line.payout]
             book, day = (payout.gateway, payout.currency), line.day or payout.day
-            if day > self._month.last:
+            if day > self._last:
                 continue
             net = line.amount + line.fee + line.tax + line.gap
             so_far, latest = self._nets.get(payout.key, (ZERO, day))
@@ -159,7 +161,7 @@ class ClearingBooks:
         told: dict[Book, Decimal] = {}
         paid: dict[Book, Decimal] = {}
         days: dict[Book, date] = {}
-        last = self._month.last
+        last = self._last
         for each in movements:
             if each.gateway in self._left_out or each.day > last:
                 continue
@@ -189,7 +191,7 @@ class ClearingBooks:
             book, (net, latest) = (payout.gateway, payout.currency), self._nets.get(payout.key, (ZERO, payout.day))
             if payout.is_statement:
                 self._open(book, STATEMENTS, payout.key, latest, net)
-            elif payout.received and payout.day <= self._month.last:
+            elif payout.received and payout.day <= self._last:
                 self._open(book, NOT_TIED, payout.key, payout.day, net - payout.paid)
             else:  # dated by its last line: when it arrives is no fact of this month
                 self._open(book, NOT_ARRIVED, payout.key, latest, net)
@@ -210,12 +212,14 @@ class ClearingBooks:
             charts=tuple(self._chart(book, closing[book]) for book in books),
             remarks=(
                 *(f"gateway {code} is left out: {why}" for code, why in sorted(self._left_out.items())),
+                "Orders that are not in Fulfil count, too: what stands on the close board as such is in no ledger.",
                 "Fulfil's own balance of a clearing account is not read: compare it with the closing balance.",
             ),
         )
 
     def _names(self, book: Book) -> list[str]:
-        return sorted(name for of, name in self._moved if of == book)
+        """What moved in a book: what orders brought first, what went to the bank last."""
+        return sorted((name for of, name in self._moved if of == book), key=lambda name: (_place(name), name))
 
     def _summary(self, books: Sequence[Book], closing: Mapping[Book, Decimal]) -> Section:
         rows: list[tuple[Cell, ...]] = []
@@ -275,6 +279,10 @@ class ClearingBooks:
         return Chart(
             title=f"{book[0]}, {book[1]}", unit=book[1], bars=(*bars, Bar("closing", written(closing, book[1])))
         )
+
+
+def _place(name: str) -> int:
+    return _ORDER.index(name) if name in _ORDER else len(_ORDER) + (name == PAID_OUT)
 
 
 def _converted(line: Line, book: Book) -> list[tuple[Book, Decimal]]:

@@ -54,7 +54,7 @@ class Cutoff:
     """Gathers orders, each once; `report` says what it came to."""
 
     def __init__(self, month: Month) -> None:
-        self._month = month
+        self._month, self._first, self._last = month, month.first, month.last
         self._rows: dict[str, list[tuple[str, str, Decimal, tuple[Cell, ...]]]] = {each: [] for each in _QUESTIONS}
         self._unwatched: dict[str, int] = {}
         self._unfollowed = self._converted = 0
@@ -66,17 +66,17 @@ class Cutoff:
     @exactly
     def add(self, order: Sold) -> None:
         """One order."""
-        month = self._month
-        shipped = order.shipped(month.last)
+        first, last = self._first, self._last
+        shipped = order.shipped(last)
         if shipped is None:
             return
-        if order.day > month.last:
-            if any(month.first <= day <= month.last for day in order.shipments):
+        if order.day > last:
+            if any(first <= day <= last for day in order.shipments):
                 self._put(LATER, order, shipped, order.amount, order.currency)
             return
-        if order.day >= month.first and shipped != "all":
+        if order.day >= first and shipped != "all":
             self._put(SOLD, order, shipped, order.amount, order.currency)
-        if order.day < month.first and any(month.first <= day <= month.last for day in order.shipments):
+        if order.day < first and any(first <= day <= last for day in order.shipments):
             self._put(EARLIER, order, shipped, order.amount, order.currency)
         self._add_money(order, shipped)
 
@@ -86,7 +86,7 @@ class Cutoff:
             return
         sums: dict[str, Decimal] = {}
         for currency, amount, day in order.moved:
-            if day <= self._month.last:
+            if day <= self._last:
                 sums[currency] = sums.get(currency, ZERO) + amount
         if shipped != "all":
             for currency, amount in sorted(sums.items()):
@@ -99,7 +99,7 @@ class Cutoff:
                 self._put(UNPAID, order, shipped, due, order.currency)
 
     def _put(self, question: str, order: Sold, shipped: Shipped, amount: Decimal, currency: str) -> None:
-        left = [day for day in order.shipments if day <= self._month.last]
+        left = [day for day in order.shipments if day <= self._last]
         row: tuple[Cell, ...] = (
             order.key, order.number, order.day, shipped, max(left, default=None), written(amount, currency), currency,
         )  # fmt: skip

@@ -1,8 +1,8 @@
 """What the close board finds in what is on disk: rows of the store become things of a check. Pure.
 
 Which business day a thing has: an order the day it was placed; a payout the day its provider gives it, else when it is
-expected, else when it was told of; a posting its own; a case the day of its order or payout, but for what happens to
-an order later (refunds, returns, chargebacks, payments), which is of the day on which it was met.
+expected or, while it is on its way, when it was told of; a posting its own; a case the day of its order or payout, but
+for what happens to an order later (refunds, returns, chargebacks, payments), which is of the day on which it was met.
 """
 
 from __future__ import annotations
@@ -142,8 +142,7 @@ def _day_of_case(row: CaseAt, zone: ZoneInfo) -> date:
 def of_payouts(rows: Iterable[PayoutAt], zone: ZoneInfo, today: date) -> Iterator[Item]:
     """Payouts that do not tie, have something unexplained, are a part, or have not arrived."""
     for row in rows:
-        told = row.paid_on or row.expected_on
-        day = day_of(row.told, zone) if told is None else date.fromisoformat(told)
+        day = _day_of_payout(row, zone)
 
         def item(check: Check, amount: str, of: str = "", row: PayoutAt = row, day: date = day) -> Item:
             return Item(check=check, of=of, day=day, key=row.key, currency=row.currency, amount=_amount(amount))
@@ -163,6 +162,16 @@ def of_payouts(rows: Iterable[PayoutAt], zone: ZoneInfo, today: date) -> Iterato
             due = date.fromisoformat(row.expected_on or row.paid_on or str(day))
             late = due < today or "payout.overdue" in row.kinds
             yield item(Check.OVERDUE if late else Check.IN_TRANSIT, row.net if row.paid is None else row.paid)
+
+
+def _day_of_payout(row: PayoutAt, zone: ZoneInfo) -> date:
+    told = day_of(row.told, zone)
+    if row.paid_on is not None:
+        return date.fromisoformat(row.paid_on)
+    if row.expected_on is None:
+        return told
+    expected = date.fromisoformat(row.expected_on)
+    return expected if row.received else min(expected, told)  # on its way, it is of the month in which it was
 
 
 def of_postings(rows: Iterable[Sequence[str | None]]) -> Iterator[Item]:

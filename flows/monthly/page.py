@@ -15,6 +15,7 @@ from flows.model.money import EXACT, ZERO, quotient
 from flows.monthly.report import Cell, Chart, Report, Section, text_of
 
 _BAR, _GAP, _LABELS, _WIDTH, _FIGURES = 18, 8, 190, 420, 150
+_LABEL_MAX: Final = 22
 _STYLE: Final = """
 :root { color-scheme: light; --ink: #1d2733; --faint: #5d6b7a; --line: #d9dfe6; --in: #2f6f9f; --out: #b3562f; }
 body { font: 15px/1.5 system-ui, sans-serif; color: var(--ink); margin: 2.5rem auto; max-width: 72rem; padding: 0 1.5rem; }
@@ -109,11 +110,16 @@ def _chart(chart: Chart) -> Iterator[str]:
         text, length = top + _BAR - 4, _length(abs(bar.amount), most, half)
         left = f"{axis - Decimal(length):f}" if bar.amount < ZERO else str(axis)
         side = "out" if bar.amount < ZERO else "in"
-        yield f'<text x="0" y="{text}">{escape(bar.label)}</text>'
+        yield f'<text x="0" y="{text}">{escape(_cut(bar.label))}</text>'
         yield f'<rect class="{side}" x="{left}" y="{top}" width="{length}" height="{_BAR}"/>'
         figure = f"{text_of(bar.amount)} {chart.unit}"
         yield f'<text x="{width}" y="{text}" text-anchor="end">{escape(figure)}</text>'
     yield f'<line class="axis" x1="{axis}" x2="{axis}" y1="0" y2="{height}"/></svg></figure>'
+
+
+def _cut(label: str) -> str:
+    """A label as it fits beside the bars: its beginning and its end, which tell names apart."""
+    return label if len(label) <= _LABEL_MAX else f"{label[:13]}…{label[-8:]}"
 
 
 def _said(chart: Chart) -> str:

@@ -214,6 +214,16 @@ def test_a_payout_stands_until_it_ties_and_has_arrived_or_a_person_has_let_it_st
     assert all(row.day == date(2026, 10, 30) for row in rows)
 
 
+def test_a_payout_that_is_on_its_way_is_of_the_month_in_which_it_is() -> None:
+    """Told of in October and expected in November, it is what reconciles the end of October."""
+    on_its_way = msgspec.structs.replace(
+        PAYOUT, received=False, status="in_transit", paid_on=None, expected_on="2026-11-04",
+        told=at("2026-10-31T08:00:00"),
+    )  # fmt: skip
+    (item,) = gathering.of_payouts([on_its_way], BERLIN, AFTER)
+    assert checks([item]) == [("in_transit", "", "2026-10-31")]
+
+
 def test_days_are_stated_complete_or_they_stand() -> None:
     """Each day that is over, from the first that was ever stated; days before that are listed."""
     verdicts = {("web", date(2026, 10, day)): "complete" for day in range(3, 31)}
