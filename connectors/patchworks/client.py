@@ -108,8 +108,9 @@ class PatchworksApi:
         self, flow_id: str, key: str, began_ms: int, known_run_ids: frozenset[str], *, trigger: str
     ) -> Started | None:
         """The run of a start, as `look` finds it; for starts by other triggers, too."""
-        after_ms = max(0, began_ms - self._clock_tolerance_ms)
-        return await find_run(self, flow_id, key, after_ms, known_run_ids, trigger=trigger)
+        return await find_run(
+            self, flow_id, key, began_ms, known_run_ids, trigger=trigger, tolerance_ms=self._clock_tolerance_ms
+        )
 
     # -- reads ---------------------------------------------------------------------------------------------------------
 

@@ -17,7 +17,7 @@ from runtime.errors import Refused, Unavailable
 
 PAGES_MAX: Final = 5
 CANDIDATES_MAX: Final = 20
-"""Runs whose payloads are looked at, from the oldest on. When there are more, the flow is not ours alone."""
+"""Runs whose payloads are looked at: those that began nearest to the start that is looked for."""
 _PAYLOADS_PER_RUN_MAX: Final = 2
 _TRIGGERS: Final = ("api", "manual", "router", "webhook", "schedule", "shape", "retry", "event", "callback")
 
@@ -47,26 +47,42 @@ class Reads(Protocol):
 
 
 async def find_run(
-    core: Reads, flow_id: str, key: str, after_ms: int, known_run_ids: frozenset[str], *, trigger: str
+    core: Reads,
+    flow_id: str,
+    key: str,
+    began_ms: int,
+    known_run_ids: frozenset[str],
+    *,
+    trigger: str,
+    tolerance_ms: int = 0,
 ) -> Started | None:
     """The run of `flow_id` that works on the batch `key`, or waits to; None when there is no sign of one.
 
-    Looks at runs that began at or after `after_ms` by this trigger and are not known already. Raises a
-    `runtime.errors.Failure` when that could not be found out: `Refused` while something waits that may be it
+    `began_ms`: when it was started, by our clock; `tolerance_ms`: how far Patchworks' clock may be behind it. Looks at
+    runs that began since by this trigger and are not known already; a flow that is started often has had many within
+    the tolerance, so those nearest to the start come first. Raises a `runtime.errors.Failure` when that could not be
+    found out: `Refused` while something waits that may be it
     (`still_waiting`), and when there is too much to look through (`too_many_runs`).
     """
+    after_ms = max(0, began_ms - tolerance_ms)
     # the queue first: what leaves it meanwhile is among the runs then
     if await _waits(core, flow_id, key, after_ms, trigger):
         return Started(evidence="payload")
     runs = [run for run in await _runs_since(core, flow_id, after_ms) if _may_be(run, trigger, known_run_ids)]
     unread: list[Run] = []
-    for run in runs[::-1][:CANDIDATES_MAX]:  # listed newest first; those that began soonest after it are the likeliest
+    runs.reverse()  # listed newest first
+    for run in sorted(runs, key=lambda run: _apart(run, began_ms))[:CANDIDATES_MAX]:
         match await _works_on(core, run, key):
             case True:
                 return Started(run_id=run.id, evidence="payload")
             case None:
                 unread.append(run)
     return Started(run_id=unread[0].id, evidence="timing") if unread else None
+
+
+def _apart(run: Run, began_ms: int) -> float:
+    """How far from then a run began, in milliseconds; one that does not say comes last."""
+    return float("inf") if run.started_at is None else abs(run.started_at.timestamp() * 1000 - began_ms)
 
 
 async def find_retry(core: Reads, run_id: str) -> RetryStarted | None:

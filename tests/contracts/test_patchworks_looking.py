@@ -5,6 +5,7 @@ The other side is scripted from the facts; `tests/contracts/patchworks_core.py`.
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -198,6 +199,18 @@ async def test_of_many_candidates_those_that_began_soonest_after_the_start_are_r
             payload_of(at.patchworks, f"r{n}", 100 + n, ANOTHERS)
         assert await look(at) is None
     assert at.patchworks.calls().count(PAYLOADS) == CANDIDATES_MAX
+
+
+async def test_a_flow_that_was_started_often_hides_no_run() -> None:
+    """Older runs within the tolerance of the clock are more than are looked at; ours began with the start."""
+    async with door(clock_tolerance_s=120) as at:
+        began = datetime.fromtimestamp(BEGAN_MS / 1000, UTC)
+        older = [began - timedelta(seconds=n) for n in range(2, CANDIDATES_MAX + 40)]
+        runs = [run_row(f"old{n}", started_at=moment.isoformat()) for n, moment in enumerate(older)]
+        holds(at.patchworks, run_row("ours", started_at=(began + timedelta(seconds=1)).isoformat()), *runs)
+        payload_of(at.patchworks, "ours", 7, OURS)
+        assert await look(at) == Started(run_id="ours", evidence="payload")
+    assert at.patchworks.calls().count(PAYLOADS) == 1
 
 
 async def test_a_list_without_an_end_leaves_the_question_open() -> None:
