@@ -61,8 +61,8 @@ async def find_run(
     `began_ms`: when it was started, by our clock; `tolerance_ms`: how far Patchworks' clock may be behind it. Looks at
     runs that began since by this trigger and are not known already; a flow that is started often has had many within
     the tolerance, so those nearest to the start come first. Raises a `runtime.errors.Failure` when that could not be
-    found out: `Refused` while something waits that may be it
-    (`still_waiting`), and when there is too much to look through (`too_many_runs`).
+    found out: `Refused` while something waits that may be it (`still_waiting`), and when there is too much to look
+    through (`too_many_runs`).
     """
     after_ms = max(0, began_ms - tolerance_ms)
     # the queue first: what leaves it meanwhile is among the runs then
