@@ -36,6 +36,8 @@ from flows.demo.stories import ORDERS_MAX, SALES_CHANNELS, Day, day
 from flows.demo.summary import Asked, Pace, Summary, pace, proven, summarised
 from flows.demo.world import DemoFailed, World, running_world
 from flows.order_importer import NAME as ORDER_IMPORTER
+from flows.reading import reading
+from flows.reading_closing import unsettled
 
 INTERRUPTED = 130
 """The exit status when a signal ends the day early."""
@@ -56,7 +58,6 @@ _BUSY = (
 )
 """Gauges of Seamline that are all there, and all 0, when nothing is under way."""
 _NAMES = {each.id: each.name for each in SALES_CHANNELS}
-_CLOSED = "seamline_orders_closed_total"
 _SYNCS = "seamline_catalogue_syncs_total"
 
 
@@ -312,12 +313,13 @@ class _Living:
         books, orders = await self._erp.books(sales=True), await self._orders()
         self._closable = closable(self._expected, books, told_whole(books, orders, _NAMES), _NAMES, self._night)
         with anyio.move_on_after(_TOLD_WITHIN_S):
-            while True:
-                _, findings = judge_ledger(await self._erp.moves(), self._night.payouts)
-                closed = (self._metrics + await self._world.metrics()).total(_CLOSED)
-                if not findings and closed >= len(self._closable):
-                    return
-                await anyio.sleep(_POLL_S)
+            async with reading(self._world.store) as read:
+                while True:
+                    _, findings = judge_ledger(await self._erp.moves(), self._night.payouts)
+                    waits = {row.key for row in await unsettled(read, limit=ORDERS_MAX)}
+                    if not findings and waits.isdisjoint(self._closable):
+                        return
+                    await anyio.sleep(_POLL_S)
 
     async def _told(self, skus: Collection[str] | None) -> None:
         """Return when every sales channel shows what it may sell of these SKUs (None: of all), or that takes too long:

@@ -98,7 +98,7 @@ class World:
         self._intake_port, self._ops_port = free_ports(2)
         self.intake_url, self.ops_url = f"http://127.0.0.1:{self._intake_port}", f"http://127.0.0.1:{self._ops_port}"
         self.erp_url = self.hub_url = ""
-        self.config = directory / "seamline.toml"
+        self.config, self.store = directory / "seamline.toml", directory / "seamline.db"
         self.processes: list[Process] = []
         """Seamline is the last of them."""
         self._stack = AsyncExitStack()
