@@ -148,7 +148,7 @@ def engine_of(
     if config.reconciliation is not None:
         actors.append(Statements(state_policy(config, config.reconciliation), journal, emit))
         actors.append(Reconciler(reconcile_policy(config, config.reconciliation), journal, emit))
-        actors.append(SaleChecks(emit))
+        actors.append(SaleChecks(emit, timedelta(days=config.reconciliation.refund_days)))
         if config.reconciliation.closing:
             actors.append(Closing(close_policy(config, config.reconciliation), journal, emit))
     told, formats = told_channels(config), {name: each.format for name, each in config.sales_channels.items()}

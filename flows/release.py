@@ -25,7 +25,7 @@ from runtime.key import partition_of
 BESIDE = {
     "order_fulfilments": ("fulfilment.", "carrier."),
     "payment_mapper": ("payment.unrecorded", "payment.charged"),
-    SALE_CHECKS: ("sale.differs",),
+    SALE_CHECKS: ("sale.differs", "refund.unpaid", "refund.untold", "refund.differs"),
 }
 """Actors of an order whose cases may be open beside those of the order itself, and what their kinds begin with."""
 NAME = "cause_releases"
@@ -99,7 +99,7 @@ def _said_to(actor: str, key: str, record: Emit) -> Message:
     if actor != SALE_CHECKS or not isinstance(said, Record):
         return Recheck(because="person")
     if not said.reason:
-        raise SeamlineError(f"the sale of {key} differs: say why that is accepted (--reason), or correct it in Fulfil")
+        raise SeamlineError(f"the sale of {key} differs: say why that is accepted (--reason), or correct it")
     return AcceptDifferences(subject=key, by=said.by, reason=said.reason)
 
 

@@ -107,5 +107,38 @@ PAYOUT_KINDS = (
         ends="when the payout ties",
         remedy="import the rest; when nothing is missing that could be imported, release it",
     ),
+    Kind(
+        name="refund.unpaid",
+        title="A refund is in no payout",
+        owner=Owner.FINANCE,
+        levers=(Lever.DETECTED,),
+        deadline=timedelta(hours=48),
+        blocks="the settling of the order",
+        ends="when a payout has it, or the sales channel no longer tells of it",
+        remedy="look for the refund at the provider: where it failed, refund the customer again; where it was paid, "
+        "import the payout that has it; else release the order with a reason, which accepts the difference",
+    ),
+    Kind(
+        name="refund.untold",
+        title="A payout has a refund of which the sales channel does not tell",
+        owner=Owner.FINANCE,
+        levers=(Lever.DETECTED,),
+        deadline=timedelta(hours=48),
+        blocks="the settling of the order",
+        ends="when the sales channel tells of a refund of that amount",
+        remedy="ask who refunded at the provider; enter the refund in the sales channel, and credit it in Fulfil; or "
+        "release the order with a reason, which accepts the difference",
+    ),
+    Kind(
+        name="refund.differs",
+        title="A payout has a refund with another amount than the sales channel",
+        owner=Owner.FINANCE,
+        levers=(Lever.DETECTED,),
+        deadline=timedelta(hours=48),
+        blocks="the settling of the order",
+        ends="when both have the same amount",
+        remedy="see at the provider which one the customer got; correct the refund in the sales channel, or claim the "
+        "rest; or release the order with a reason, which accepts the difference",
+    ),
 )
 """Part of `flows.exceptions.kinds.KINDS`."""

@@ -1587,7 +1587,9 @@ SELECT c.key, c.sales_channel, c.currency, c.due, c.tenders, e.status, coalesce(
   EXISTS (SELECT 1 FROM payment p WHERE p.key = c.key AND p.status IN ('due', 'blocked', 'refused')),
   EXISTS (SELECT 1 FROM payout_line l JOIN posting g ON g.payout = l.payout
     LEFT JOIN posting_batch b ON b.reference = g.batch
-    WHERE l."order" = c.key AND (b.status IS NULL OR b.status NOT IN ('posted', 'empty')))
+    WHERE l."order" = c.key AND (b.status IS NULL OR b.status NOT IN ('posted', 'empty'))),
+  c.settled_at,
+  (SELECT json_group_array(json_array(a.cause, a.found)) FROM accepted_difference a WHERE a.key = c.key)
 FROM order_closing c JOIN expected_sale e ON e.key = c.key
 LEFT JOIN order_shipping h ON h.key = c.key LEFT JOIN sale_seen s ON s.key = c.key
 WHERE c.look_at <= ?1 ORDER BY c.look_at LIMIT ?2;
@@ -1607,9 +1609,10 @@ SELECT c.sales_channel, c.cause, count(*) FROM order_closing c JOIN expected_sal
 WHERE c.settled_at IS NULL GROUP BY 1, 2;
 
 -- name: nudge_paid_out
--- Orders of which a payout has told since are looked at again with the next look: (now, since).
-UPDATE order_closing SET look_at = ?1 WHERE look_at > ?1 AND key IN (
-  SELECT l."order" FROM payout p JOIN payout_line l ON l.payout = p.key WHERE p.told_at >= ?2 AND l."order" IS NOT NULL);
+-- Orders of which a payout has told since are looked at again with the next look, settled ones for a refund: (now, since).
+UPDATE order_closing SET look_at = ?1 WHERE coalesce(look_at, ?1 + 1) > ?1 AND key IN (
+  SELECT l."order" FROM payout p JOIN payout_line l ON l.payout = p.key WHERE p.told_at >= ?2 AND l."order" IS NOT NULL
+    AND (l.kind = 'refund' OR order_closing.look_at IS NOT NULL));
 
 -- name: nudge_closing
 -- An order is looked at again, because its sale was read back: (now, order).

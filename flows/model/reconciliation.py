@@ -40,6 +40,8 @@ class ReconciliationSettings(msgspec.Struct, frozen=True, kw_only=True):
     """How long after its end a business day is stated: what polls and manifests bring of it is to be here by then."""
     closing: dict[str, ClosingSettings] = {}
     """Which evidence closes what was paid by each gateway, by Fulfil's codes. Empty: orders are not settled."""
+    refund_days: Annotated[int, Meta(ge=0, le=90)] = 10
+    """How many days a refund of a sales channel may be in no payout before that is finance's case."""
     every_s: Annotated[float, Meta(ge=60, le=86_400)] = 3_600.0
     """How often it is looked which sales have changed in Fulfil, and sales are read back: up to six calls for 500."""
     settle_every_s: Annotated[float, Meta(ge=1, le=86_400)] = 600.0

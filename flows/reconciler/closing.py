@@ -1,9 +1,10 @@
 """The actor that settles orders: each one is looked at until it waits for nothing, and then its story ends.
 
-In: `CloseOrders` (at start, then by timer). Out: what each order waits for; `OrderClosed` to the `sale_checks` of an
-order that waits for nothing, whose trace it ends. Key: `orders/closing`. No effects: it looks at what payouts,
-shipments, reads of sales and cases have left on disk. A crash looks at the same orders again; that one is settled, and
-the message that says so, are durable together.
+In: `CloseOrders` (at start, then by timer). Out: what each order waits for; to the `sale_checks` of an order
+`RefundsCompared` where its refunds are not those of payouts, and `OrderClosed` when it waits for nothing, which ends
+its trace. Key: `orders/closing`. No effects: it looks at what payouts, shipments, reads of sales and cases have left on
+disk. A crash looks at the same orders again; that one is settled, and the message that says so, are durable together.
+An order that is settled is looked at again when its sales channel tells of more money, or a payout of a refund.
 """
 
 from __future__ import annotations
@@ -18,9 +19,11 @@ from msgspec.structs import replace
 
 from flows.events import OrdersClosed
 from flows.model.closing import ClosingSettings, Moved
-from flows.reconciler.comparing import Snapshot
+from flows.reconciler.comparing import Difference, Snapshot
+from flows.reconciler.refunds import KINDS as REFUND_KINDS
+from flows.reconciler.refunds import Finding, refunds_compared, without
 from flows.reconciler.sale_checks import NAME as SALE_CHECKS
-from flows.reconciler.sale_checks import OrderClosed
+from flows.reconciler.sale_checks import OrderClosed, RefundsCompared
 from flows.reconciler.settling import Line, Standing, Wait, settled
 from runtime.actor import Item
 from runtime.clock import to_instant
@@ -50,10 +53,23 @@ class CloseOrders(Message, frozen=True):
     """Look at the orders that are due."""
 
 
-class _Looked(Message, frozen=True, kw_only=True):
-    """What each order waits for, and its evidence. `more`: others are due."""
+class _Order(msgspec.Struct, frozen=True, kw_only=True):
+    """What an order waits for, and its evidence. `settled_at`: since when it is settled already.
 
-    orders: tuple[tuple[str, tuple[Wait, ...], tuple[str, ...]], ...]
+    `refunds`: how they are not those of payouts; None: that is as it should be, and always was.
+    """
+
+    key: str
+    waits: tuple[Wait, ...]
+    evidence: tuple[str, ...]
+    settled_at: int | None = None
+    refunds: tuple[Difference, ...] | None = None
+
+
+class _Looked(Message, frozen=True, kw_only=True):
+    """What came of the orders. `more`: others are due."""
+
+    orders: tuple[_Order, ...]
     more: bool
 
 
@@ -72,16 +88,20 @@ def decide(state: ClosingState, message: Any, now: datetime, policy: ClosePolicy
         raise TypeError(f"the closing of orders has no use for a {type(message).__name__}")
     later, at = to_instant(now + policy.again_after), to_instant(now)
     writes, emits, closed = [], [], dict[str, int]()
-    for key, waits, evidence in message.orders:
-        told = msgspec.json.encode([each.sentence for each in waits]).decode()
-        by = msgspec.json.encode(evidence).decode()
+    for each in message.orders:
+        key, waits = each.key, each.waits
+        told = msgspec.json.encode([wait.sentence for wait in waits]).decode()
+        by = msgspec.json.encode(each.evidence).decode()
+        if each.refunds is not None:
+            emits.append(Emit(channel=SALE_CHECKS, key=key, message=RefundsCompared(differences=each.refunds)))
         if waits:
             writes.append(Write("note_closing", (later, told, waits[0].cause, None, by, key)))
             continue
-        writes.append(Write("note_closing", (None, told, "", at, by, key)))
-        writes.append(Write("end_sale_watch", (key,)))
-        emits.append(Emit(channel=SALE_CHECKS, key=key, message=OrderClosed(evidence=evidence)))
-        closed[partition_of(key)] = closed.get(partition_of(key), 0) + 1
+        writes.append(Write("note_closing", (None, told, "", each.settled_at or at, by, key)))
+        if each.settled_at is None:
+            writes.append(Write("end_sale_watch", (key,)))
+            emits.append(Emit(channel=SALE_CHECKS, key=key, message=OrderClosed(evidence=each.evidence)))
+            closed[partition_of(key)] = closed.get(partition_of(key), 0) + 1
     state = replace(state, closed=closed, looks=state.looks + 1)
     if message.more:
         emits.append(Emit(channel=NAME, message=CloseOrders(), key=KEY))
@@ -119,11 +139,8 @@ class Closing:
         lines: dict[str, list[Line]] = {}
         for row in await self._journal.query_list("lines_closing", [row[0] for row in rows]):
             lines.setdefault(row[0], []).append(_line(row))
-        found = []
-        for row in rows:
-            standing = _standing(row, tuple(lines.get(row[0], ())), self._policy)
-            found.append((row[0], *settled(standing, self._policy.closing)))
-        return _Looked(orders=tuple(found), more=len(rows) == _ORDERS_PER_STEP_MAX)
+        found = tuple(_order(row, tuple(lines.get(row[0], ())), self._policy) for row in rows)
+        return _Looked(orders=found, more=len(rows) == _ORDERS_PER_STEP_MAX)
 
     def decide(self, state: ClosingState, message: Any, now: datetime) -> Decision:
         """See `decide` above."""
@@ -140,8 +157,31 @@ class Closing:
                 self._emit(OrdersClosed(sales_channel=sales_channel, orders=orders))
 
 
+def _order(row: Sequence[Any], lines: tuple[Line, ...], policy: ClosePolicy) -> _Order:
+    """What is known of an order, looked at: what a person has accepted of its refunds, it does not wait for."""
+    standing = _standing(row, lines, policy)
+    found = refunds_compared(standing, policy.closing)
+    accepted = {tuple(each) for each in msgspec.json.decode(row[13])}
+    left, right = list[Finding](), list[Finding]()
+    for each in found:
+        (right if (each.difference.cause, each.difference.is_) in accepted else left).append(each)
+    waits, evidence = settled(without(standing, right), policy.closing)
+    told = {wait.cause for wait in waits}
+    return _Order(
+        key=row[0],
+        waits=(*waits, *(each.wait for each in left if each.wait.cause not in told)),
+        evidence=evidence,
+        settled_at=row[12],
+        refunds=tuple(each.difference for each in found) if found or _has_case(standing) else None,
+    )
+
+
+def _has_case(order: Standing) -> bool:
+    return any(kind in REFUND_KINDS for kind in order.cases)
+
+
 def _standing(row: Sequence[Any], lines: tuple[Line, ...], policy: ClosePolicy) -> Standing:
-    _, name, currency, due, tenders, status, shipping, seen, kinds, untold, payments_open, unposted = row
+    _, name, currency, due, tenders, status, shipping, seen, kinds, untold, payments_open, unposted, *_ = row
     read = msgspec.json.decode(seen, type=Snapshot) if seen else None
     return Standing(
         currency=currency, due=Decimal(due), tenders=msgspec.json.decode(tenders, type=tuple[Moved, ...]),

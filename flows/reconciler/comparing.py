@@ -66,15 +66,19 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
     invoices: tuple[Invoice, ...] | None = None
 
 
-class Difference(msgspec.Struct, frozen=True, kw_only=True):
+class Difference(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One way in which a sale is not what it is to be. `was` and `is_`: what was expected and what was found."""
 
+    kind: str = "sale.differs"
+    """The kind of its case."""
     cause: str
     sentence: str
     amount: Decimal
     currency: str
     was: str
     is_: str
+    may_follow: bool = False
+    """What is missing may still come: it is a case only when it lasts."""
 
 
 class Change(msgspec.Struct, frozen=True, kw_only=True):

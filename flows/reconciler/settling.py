@@ -11,9 +11,10 @@ import msgspec
 from flows.model.closing import ClosingSettings, Moved
 from flows.model.money import ZERO, exactly
 
-_UNDECLARED: Final = ClosingSettings(evidence="payout_line")
+UNDECLARED: Final = ClosingSettings(evidence="payout_line")
 """Of money of which nobody says by which gateway it moved, in an order that has no other."""
-_BY_LINES: Final = ("payout_line", "bank_receipt", "settlement")
+BY_LINES: Final = ("payout_line", "bank_receipt", "settlement")
+"""Evidence that lines of payouts are."""
 
 
 class Line(msgspec.Struct, frozen=True, kw_only=True):
@@ -63,7 +64,7 @@ def settled(order: Standing, closing: Mapping[str, ClosingSettings]) -> tuple[tu
     waits = [*_goods(order), *_people(order)]
     evidence: list[str] = []
     for code, moved in by_gateway(order.tenders).items():
-        rule = closing.get(code, _UNDECLARED)
+        rule = closing.get(code, UNDECLARED)
         wait, told = _money(order, code, moved, rule)
         if wait is not None:
             waits.append(wait)

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from datetime import timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import anyio
 import msgspec
+from msgspec.structs import replace
 
 from flows.model.closing import ClosingSettings, Moved
+from flows.model.reconciliation import SALE_CHECKS, AcceptDifferences
 from flows.reconciler import CLOSING, CLOSING_KEY, CloseOrders, ClosePolicy, Closing, SaleChecks
 from flows.reconciler.comparing import Snapshot
 from runtime.actor import Actor
@@ -16,12 +21,14 @@ from runtime.journal.journal import Journal
 from tests.actors.proving import ProofWorld, process
 from tests.actors.world import story
 
-POLICY = ClosePolicy(closing={"card": ClosingSettings(evidence="payout_line")}, posts=True)
+POLICY = ClosePolicy(
+    closing={"card": ClosingSettings(evidence="payout_line")}, posts=True, again_after=timedelta(minutes=30)
+)
 KEY, PAYOUT = "web/1", "payout/web/shopify_payments/77"
 
 
 def actors(journal: Journal, emit: Callable[[Any], None]) -> Sequence[Actor]:
-    return [Closing(POLICY, journal, emit), SaleChecks(emit)]
+    return [Closing(POLICY, journal, emit), SaleChecks(emit, unpaid_after=timedelta(hours=2))]
 
 
 async def look(world: ProofWorld) -> tuple[list[str], bool]:
@@ -33,15 +40,21 @@ async def look(world: ProofWorld) -> tuple[list[str], bool]:
     return msgspec.json.decode(waits), settled_at is not None
 
 
+async def arrived(world: ProofWorld, payout: str, kind: str, amount: str, payment: str, refund: str = "") -> None:
+    """A payout that has arrived, with one line of the order."""
+    key, now = f"payout/web/shopify_payments/{payout}", world.clock.now()
+    sums = (amount, None, amount, "0", "0", "0", "{}", 1, 0, "proven", "0", "2026-01-07", None, now, "one", 1)
+    await world.write("put_payout", key, "web", "shopify_payments", payout, "USD", "paid", 0, 1, *sums)
+    names = ("1001", "#1", payment, "", refund, "", "", "", "mark")
+    money = ("USD", amount, "0", "0", "0", amount)
+    await world.write("put_payout_line", key, "1", kind, *money, "charge", "2026-01-05T00:00:00Z", *names)
+    await world.write("link_payout_line", KEY, key, "1")
+
+
 async def paid_out(world: ProofWorld) -> None:
-    """A payout that has arrived, with the order's line, of which something is to be posted."""
+    """The payout of its charge, of which something is to be posted."""
     now = world.clock.now()
-    sums = ("36.00", None, "36.00", "0", "0", "0", "{}", 1, 0, "proven", "0", "2026-01-07", None, now, "one", 1)
-    await world.write("put_payout", PAYOUT, "web", "shopify_payments", "77", "USD", "paid", 0, 1, *sums)
-    names = ("1001", "#1", "ch_1", "", "", "", "", "", "mark")
-    money = ("USD", "36.00", "0", "0", "0", "36.00")
-    await world.write("put_payout_line", PAYOUT, "1", "sale", *money, "charge", "2026-01-05T00:00:00Z", *names)
-    await world.write("link_payout_line", KEY, PAYOUT, "1")
+    await arrived(world, "77", "sale", "36.00", "ch_1")
     due = ("web", "card", "77", "fee", "USD", "1.00", "2026-01-07", 0, now)
     await world.write("put_posting", PAYOUT, 1, *due)
 
@@ -76,5 +89,58 @@ def test_an_order_is_settled_once_whatever_comes_last_and_whenever_the_process_d
             again = msgspec.json.encode(news).decode()
             await world.write("put_order_closing", KEY, "web", "USD", "0", again, world.clock.now())
             assert (await look(world))[1] is False, "more money has moved"
+
+    story(main)
+
+
+async def moved(world: ProofWorld, *tenders: Moved) -> None:
+    """The sales channel tells how the order was paid."""
+    told = msgspec.json.encode(tenders).decode()
+    await world.write("put_order_closing", KEY, "web", "USD", "0", told, world.clock.now())
+
+
+async def look_at_all(world: ProofWorld) -> bool:
+    """Look at every order that is due, and then at those that a payout has told of; whether ours is settled."""
+    for _ in range(2):
+        await anyio.sleep(60)
+        await world.engine.post(CLOSING, CLOSING_KEY, CloseOrders())
+        await world.until_idle()
+    ((_, settled_at, _),) = await world.journal.query("closing_of_order", KEY)
+    return settled_at is not None
+
+
+CHARGE = Moved(gateway="card", way="charge", amount=Decimal("36.00"), currency="USD", id="ch_1")
+REFUND = Moved(gateway="card", way="refund", amount=Decimal("6.00"), currency="USD", id="re_1")
+
+
+def test_a_refund_that_one_side_alone_has_is_found_whichever_side_and_whenever(tmp_path: Path) -> None:
+    """By a payout after the order was settled; by the sales channel, when no payout has it in time."""
+
+    async def main() -> None:
+        async with process(tmp_path / "s.db", actors) as world:
+            now = world.clock.now()
+            await world.order("1", world.now, amount="36.00")
+            await world.write("put_expected_sale", KEY, 7, "imported", "36.00", "USD", None, None, 0, now)
+            await world.write("put_sale_seen", KEY, 7, msgspec.json.encode(Snapshot(state="done")), 0, now)
+            await moved(world, CHARGE)
+            await arrived(world, "77", "sale", "36.00", "ch_1")
+            assert await look_at_all(world) is True
+            await arrived(world, "78", "refund", "-6.00", "ch_1", "re_1")
+            assert await look_at_all(world) is False
+            assert await world.cases() == [("refund.untold", KEY, "refund in 78 of 6.00 USD", "6.00")]
+            await moved(world, CHARGE, REFUND)
+            await look_at_all(world)
+            await anyio.sleep(1_800)
+            assert (await look_at_all(world), await world.cases()) == (True, [])
+
+            await moved(world, CHARGE, REFUND, replace(REFUND, amount=Decimal("2.00"), id="re_2"))
+            assert (await look_at_all(world), await world.cases()) == (False, [])
+            await anyio.sleep(3 * 3_600)
+            assert await look_at_all(world) is False
+            assert await world.cases() == [("refund.unpaid", KEY, "refund re_2", "2.00")]
+            said = AcceptDifferences(subject=KEY, by="ada", reason="paid from the till")
+            await world.engine.post(SALE_CHECKS, KEY, said)
+            await anyio.sleep(1_800)
+            assert (await look_at_all(world), await world.cases()) == (True, [])
 
     story(main)
