@@ -152,16 +152,19 @@ def _batch(group: tuple[str, date, str], members: Sequence[tuple[Posting, Postin
 
 
 def _lines(members: Sequence[tuple[Posting, PostingRow]], day: date) -> tuple[BatchLine, ...]:
-    """Two lines for each event of a gateway; what is late, or corrects, stands by itself, with its day and payouts."""
-    groups: dict[tuple[str, str, str, bool, str, str], list[Posting]] = {}
+    """Two lines for each event of a gateway; what is late, or corrects, stands by itself, with its day and payouts, and
+    so does what was converted, with its rate.
+    """
+    groups: dict[tuple[str, str, str, bool, str, str, str], list[Posting]] = {}
     for posting, row in members:
         late = "" if posting.day == day else posting.day.isoformat()
-        place = (posting.gateway, posting.event.value, late, posting.correction, row.debit, row.credit)
+        of = posting.exchanged
+        place = (posting.gateway, posting.event.value, late, posting.correction, row.debit, row.credit, of)
         groups.setdefault(place, []).append(posting)
     lines: list[BatchLine] = []
-    for (gateway, event, late, correction, debit, credit), postings in sorted(groups.items()):
+    for (gateway, event, late, correction, debit, credit, of), postings in sorted(groups.items()):
         amount = sum((each.amount for each in postings), ZERO)
-        said = _description(event, gateway, late, postings, correction=correction)
+        said = _description(event, gateway, late, postings, correction=correction) + (f", {of}" if of else "")
         to, from_ = (debit, credit) if amount > ZERO else (credit, debit)
         if amount:
             lines.append(BatchLine(account=to, debit=abs(amount), credit=ZERO, description=said))

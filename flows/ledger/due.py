@@ -4,6 +4,9 @@ Lines are summed by class and day, exactly. Postings are in whole units of the c
 once, and its days so that they come to that sum. What the payout then is more than its parts is a posting of its own
 (`rounding`), so that the gateway's clearing account goes to zero for a payout that ties.
 
+A payout in another currency than the ledger's is posted at its own rate once it has arrived (`converting`), where it
+has one, and where there is a row for the exchange difference that is left.
+
 What is due is the difference between that and what was made due before. So whatever is told again is due once, and what
 is told later or otherwise is due as a correction; nothing that was posted is ever touched.
 """
@@ -17,7 +20,8 @@ from typing import Final
 
 import msgspec
 
-from flows.model.money import ZERO, digits_of, exactly, rounded
+from flows.ledger.converting import Conversion
+from flows.model.money import ONE, ZERO, digits_of, exactly, rounded
 from flows.model.payout import LineClass, PayoutStatus
 from flows.model.posting_matrix import TAKEN, DateRule, LedgerEvent, PostingRow, PostingSettings, row_for
 
@@ -59,6 +63,13 @@ class PayoutStands(msgspec.Struct, frozen=True, kw_only=True):
     paid_on: date | None
     expected_on: date | None
     holds: tuple[str, ...] = ()
+    conversion: Conversion | None = None
+    """Its rate, where it is in another currency than the ledger's and tells one."""
+
+    @property
+    def booked_in(self) -> str:
+        """The currency of its postings."""
+        return self.currency if self.conversion is None else self.conversion.currency
 
 
 class Due(msgspec.Struct, frozen=True):
@@ -92,7 +103,9 @@ def wanted_of(
     """What the ledger is to have of a payout. `rules`: date rules by which something of it is dated already."""
     by_event = _by_event(payout, sums)
     by_event.setdefault(LedgerEvent.PAYOUT, {})
-    if rounding := _rounding(payout, sums):
+    if payout.conversion is not None:
+        by_event.setdefault(LedgerEvent.EXCHANGE_DIFFERENCE, {})
+    elif rounding := _rounding(payout, sums):
         by_event[LedgerEvent.ROUNDING] = {NOT_DATED: rounding}
     due: list[Due] = []
     left: list[Left] = []
@@ -100,13 +113,13 @@ def wanted_of(
     decided = set(posted)
     for event, days in by_event.items():
         total = sum(days.values(), ZERO)
-        row = row_for(settings, event, payout.gateway, payout.currency)
+        row = row_for(settings, event, payout.gateway, payout.booked_in)
         why = _why_not(payout, event, row, settings)
         if not why and row is not None:
             dated = (rules or {}).get(event, row.dated)
             found = tuple(_dated(payout, event, days, dated))
             if len(found) == len(days):
-                due += _whole(event, found, payout.currency)
+                due += _whole(event, found, payout)
                 continue
             why = NO_DAY if payout.received or payout.is_statement else _status(payout)
         decided.discard(event)
@@ -116,14 +129,45 @@ def wanted_of(
                 decided.add(event)  # what was booked as received before it failed is taken back, once: here, or there
         if total:
             left.append(Left(event, total, why))
-    return Wanted(due=tuple(due), left=tuple(left), decided=frozenset(decided))
+    wanted = Wanted(due=tuple(due), left=tuple(left), decided=frozenset(decided))
+    if payout.conversion is None or LedgerEvent.EXCHANGE_DIFFERENCE not in decided:
+        return wanted
+    return _with_difference(wanted, payout, _difference(payout, payout.conversion, by_event, settings))
+
+
+def _difference(
+    payout: PayoutStands,
+    conversion: Conversion,
+    by_event: Mapping[LedgerEvent, Mapping[str, Decimal]],
+    settings: PostingSettings,
+) -> Decimal:
+    """What would be left on the clearing account beyond what the payout itself leaves there; as what ends it."""
+    shown = {_EVENTS[kind]: amount for kind, amount in conversion.amounts.items()}
+    balance = ZERO
+    for event, days in by_event.items():
+        amount = conversion.of(sum(days.values(), ZERO))
+        if event in TAKEN:
+            amount = -amount
+        balance += shown.get(event, amount) if event in settings.of_fulfil else amount
+    return conversion.of(payout.net - _paid_out(payout)) - balance
+
+
+def _with_difference(wanted: Wanted, payout: PayoutStands, difference: Decimal) -> Wanted:
+    """With that, once the payout has a day; beside what the provider itself calls so, on one day one posting."""
+    event, day = LedgerEvent.EXCHANGE_DIFFERENCE, payout.paid_on
+    if day is None or not payout.received:
+        return msgspec.structs.replace(wanted, decided=wanted.decided - {event})
+    same = [each for each in wanted.due if (each.event, each.day) == (event, day)]
+    rest = tuple(each for each in wanted.due if each not in same)
+    amount = difference + sum((each.amount for each in same), ZERO)
+    return msgspec.structs.replace(wanted, due=(*rest, Due(event, day, amount)) if amount else rest)
 
 
 def _decided(payout: PayoutStands, settings: PostingSettings) -> set[LedgerEvent]:
     """Events that Seamline posts of it, as far as nothing stands against all of it."""
-    if _barred(payout) or settings.currency not in ("", payout.currency):
+    if _barred(payout) or _not_converted(payout, settings):
         return set()
-    return {event for event in LedgerEvent if row_for(settings, event, payout.gateway, payout.currency) is not None}
+    return {event for event in LedgerEvent if row_for(settings, event, payout.gateway, payout.booked_in) is not None}
 
 
 def _by_event(payout: PayoutStands, sums: Sums) -> dict[LedgerEvent, dict[str, Decimal]]:
@@ -182,10 +226,24 @@ def _why_not(payout: PayoutStands, event: LedgerEvent, row: PostingRow | None, s
         return NOBODY
     if held := _holds(payout, event):
         return held
-    if settings.currency not in ("", payout.currency):
-        return f"{FOREIGN}{payout.currency}, the ledger is in {settings.currency}, and no rate is known here"
+    if unknown := _not_converted(payout, settings):
+        return unknown
     if event is LedgerEvent.PAYOUT and not payout.received and not payout.is_statement:
         return _status(payout)
+    return ""
+
+
+def _not_converted(payout: PayoutStands, settings: PostingSettings) -> str:
+    """Why what is in another currency than the ledger's cannot be posted; empty where it can be, or is in that one."""
+    if settings.currency in ("", payout.currency):
+        return ""
+    two = f"{FOREIGN}{payout.currency}, the ledger is in {settings.currency}"
+    if payout.conversion is None or payout.is_statement:
+        return f"{two}, and no rate is known here: its lines do not all say what was paid in {settings.currency}"
+    if row_for(settings, LedgerEvent.EXCHANGE_DIFFERENCE, payout.gateway, settings.currency) is None:
+        return f"{two}: [postings] needs a row for exchange_difference, to which goes what its own rate leaves"
+    if not payout.received and payout.status not in _OVER:
+        return _status(payout)  # the day on which it is paid is the date of its rate
     return ""
 
 
@@ -208,14 +266,15 @@ def _dated(
             yield of_payout, amount
 
 
-def _whole(event: LedgerEvent, dated: Iterable[tuple[date, Decimal]], currency: str) -> Iterator[Due]:
-    """In whole units of the currency: days come to the rounded sum of the event."""
-    digits, days = digits_of(currency), dict[date, Decimal]()
+def _whole(event: LedgerEvent, dated: Iterable[tuple[date, Decimal]], payout: PayoutStands) -> Iterator[Due]:
+    """In whole units of the currency that it is booked in: days come to the rounded sum of the event."""
+    digits, days = digits_of(payout.booked_in), dict[date, Decimal]()
+    rate = ONE if payout.conversion is None else payout.conversion.rate
     for day, amount in dated:
         days[day] = days.get(day, ZERO) + amount
     exact = so_far = ZERO
     for day, amount in sorted(days.items()):
-        exact += amount
+        exact += amount * rate
         whole = rounded(exact, digits) - so_far
         so_far += whole
         if whole:

@@ -16,6 +16,7 @@ import msgspec
 from msgspec.structs import replace
 
 from flows.events import PostingsDue
+from flows.ledger.converting import Shown, conversion_of, shown_with
 from flows.ledger.due import Left, PayoutStands, Wanted, bucket, due_now, wanted_of
 from flows.model.money import ZERO, exactly
 from flows.model.payout import LineClass, PayoutStatus
@@ -38,6 +39,7 @@ class SumLines(Message, frozen=True, kw_only=True):
     sums: dict[str, Decimal]
     net: Decimal
     lines: int
+    shown: Shown = Shown()
 
 
 class LinesSummed(Message, frozen=True, kw_only=True):
@@ -51,6 +53,8 @@ class LinesSummed(Message, frozen=True, kw_only=True):
     complete: bool
     counted: int
     """How many lines the payout has."""
+    shown: Shown = Shown()
+    """What its lines of orders come to in the ledger's currency, where that is another one."""
 
 
 class PayoutPostings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -72,12 +76,15 @@ def decide(state: PayoutPostings, summed: LinesSummed, now: datetime, settings: 
     if payout is None:
         return Decision(state=state)
     if not summed.complete:
-        further = SumLines(after=summed.last, sums=summed.sums, net=summed.net, lines=summed.lines)
+        further = SumLines(after=summed.last, sums=summed.sums, net=summed.net, lines=summed.lines, shown=summed.shown)
         return Decision(state=state, emits=(Emit(channel=POSTING_MAPPER, message=further, priority=BULK),))
     if (summed.lines, summed.net) != (summed.counted, payout.net):
         return Decision(state=state)  # it changed meanwhile, and whoever changed it tells so
+    sums = _sums(summed.sums)
     payout = replace(payout, paid_on=state.paid_on or payout.paid_on)
-    wanted = wanted_of(payout, _sums(summed.sums), settings, state.rules)
+    if settings.currency not in ("", payout.currency):
+        payout = replace(payout, conversion=conversion_of(summed.shown, _by_class(sums), settings.currency))
+    wanted = wanted_of(payout, sums, settings, state.rules)
     return _made(state, payout, wanted, now, settings)
 
 
@@ -86,6 +93,14 @@ def _sums(sums: Mapping[str, Decimal]) -> dict[tuple[LineClass, str], Decimal]:
     for name, amount in sums.items():
         kind, _, day = name.partition(" ")
         found[LineClass(kind), day] = amount
+    return found
+
+
+@exactly
+def _by_class(sums: Mapping[tuple[LineClass, str], Decimal]) -> dict[LineClass, Decimal]:
+    found: dict[LineClass, Decimal] = {}
+    for (kind, _), amount in sums.items():
+        found[kind] = found.get(kind, ZERO) + amount
     return found
 
 
@@ -99,12 +114,13 @@ def _made(
         count += 1
         name = bucket(due.event, due.day)
         made[name] = made.get(name, ZERO) + due.amount
-        row = row_for(settings, due.event, payout.gateway, payout.currency)
+        row = row_for(settings, due.event, payout.gateway, payout.booked_in)
         if row is not None:
             rules.setdefault(due.event, row.dated)
         posting = (
-            payout.key, count, payout.sales_channel, payout.gateway, payout.payout, due.event.value, payout.currency,
+            payout.key, count, payout.sales_channel, payout.gateway, payout.payout, due.event.value, payout.booked_in,
             f"{due.amount:f}", due.day.isoformat(), int(due.event.value in corrected), to_instant(now),
+            _exchanged(payout),
         )  # fmt: skip
         writes.append(Write("put_posting", posting))
     dated = any(rule == "payout" for rule in rules.values())
@@ -119,6 +135,14 @@ def _made(
         left=wanted.left,
     )
     return Decision(state=state, writes=tuple(writes))
+
+
+def _exchanged(payout: PayoutStands) -> str:
+    """By which rate, and of which day; empty: it is in the ledger's currency."""
+    if payout.conversion is None:
+        return ""
+    on = "" if payout.paid_on is None else f" of {payout.paid_on}"
+    return f"1 {payout.currency} = {payout.conversion.rate.normalize():f} {payout.booked_in}{on}"
 
 
 class PostingMapper:
@@ -145,12 +169,16 @@ class PostingMapper:
     async def _resolved(self, item: Item) -> Message:
         rows = await self._journal.query("payout_to_post", item.key)
         so_far = item.message if isinstance(item.message, SumLines) else SumLines(after="", sums={}, net=ZERO, lines=0)
+        shown, ledger = so_far.shown, self._settings.currency
         payout, counted = self._stands(item.key, rows[0]) if rows else (None, 0)
         lines = []
         if payout is not None:
             lines = await self._journal.query("payout_lines_to_post", item.key, so_far.after, LINES_PER_STEP)
         zone = ZoneInfo(item.state.zone or self._settings.time_zone)
-        sums, net = _with_lines(so_far.sums, so_far.net, lines, zone)
+        sums, net = _with_lines(so_far.sums, so_far.net, [row[:8] for row in lines], zone)
+        if payout is not None and ledger not in ("", payout.currency):
+            for row in lines:
+                shown = shown_with(shown, row[1], Decimal(row[3]), row[8], ledger)
         return LinesSummed(
             payout=payout,
             sums=sums,
@@ -159,6 +187,7 @@ class PostingMapper:
             last=lines[-1][0] if lines else so_far.after,
             complete=len(lines) < LINES_PER_STEP,
             counted=counted,
+            shown=shown,
         )
 
     def _stands(self, key: str, row: Sequence[Any]) -> tuple[PayoutStands | None, int]:

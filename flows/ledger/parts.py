@@ -28,6 +28,8 @@ class Posting(msgspec.Struct, frozen=True, kw_only=True):
     """On which it happened, in the company's time zone."""
     correction: bool
     """Something of this event of the payout was due before."""
+    exchanged: str = ""
+    """The payout's own rate and its date, where it is in another currency: `1 EUR = 1.08 USD of 2026-11-20`."""
 
     @property
     def name(self) -> str:

@@ -89,7 +89,7 @@ def _sales_channel(key: str) -> str:
 
 def posting_of(row: Sequence[Any]) -> Posting:
     """A row of `posting`."""
-    payout, number, sales_channel, gateway, payout_id, event, currency, amount, day, correction = row
+    payout, number, sales_channel, gateway, payout_id, event, currency, amount, day, correction, exchanged = row
     return Posting(
         payout=payout,
         number=number,
@@ -101,6 +101,7 @@ def posting_of(row: Sequence[Any]) -> Posting:
         amount=Decimal(amount),
         day=date.fromisoformat(day),
         correction=bool(correction),
+        exchanged=exchanged,
     )
 
 

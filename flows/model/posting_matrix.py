@@ -114,7 +114,8 @@ class PostingSettings(msgspec.Struct, frozen=True, kw_only=True):
     mode: PostingMode = "preview"
     """preview: `seamline postings preview` shows what would be posted, and nothing is. live: it is posted."""
     currency: str = ""
-    """The currency in which finance's company keeps its ledger. What is in another one is shown and not posted."""
+    """The currency in which finance's company keeps its ledger. A payout in another one is posted at its own rate,
+    where its lines tell one and exchange_difference has a row; else it is shown and not posted."""
     time_zone: str = "UTC"
     """The time zone of finance's company: in it a posting has its day, and a day is over."""
     hour: Annotated[int, Meta(ge=0, le=23)] = 3

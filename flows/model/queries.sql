@@ -1273,8 +1273,9 @@ WHERE l.payout = ?1 AND p.sales_channel = ?2 AND p.provider = ?3 ORDER BY l.line
 
 -- name: put_posting
 -- What is due of a payout; a posting is added once and stays.
-INSERT INTO posting (payout, number, sales_channel, gateway, payout_id, event, currency, amount, day, correction, due_at)
-VALUES :rows(11)
+INSERT INTO posting
+  (payout, number, sales_channel, gateway, payout_id, event, currency, amount, day, correction, due_at, exchanged)
+VALUES :rows(12)
 ON CONFLICT (payout, number) DO NOTHING;
 
 -- name: put_posting_left
@@ -1313,7 +1314,7 @@ FROM payout p WHERE p.key = ?1;
 
 -- name: payout_lines_to_post
 -- The figures of the lines of a payout, in order: (payout's key, after line, limit).
-SELECT line, kind, at, amount, fee, tax, gap, net FROM payout_line WHERE payout = ?1 AND line > ?2 ORDER BY line LIMIT ?3;
+SELECT line, kind, at, amount, fee, tax, gap, net, presentment FROM payout_line WHERE payout = ?1 AND line > ?2 ORDER BY line LIMIT ?3;
 
 -- name: payouts_to_look_at
 -- Payouts of a sales channel, in order: (sales channel, after key, limit).
@@ -1321,7 +1322,7 @@ SELECT key FROM payout WHERE sales_channel = ?1 AND key > ?2 ORDER BY key LIMIT 
 
 -- name: postings_due
 -- What is in no batch yet, of days before this one: (sales channel, day, limit).
-SELECT payout, number, sales_channel, gateway, payout_id, event, currency, amount, day, correction FROM posting
+SELECT payout, number, sales_channel, gateway, payout_id, event, currency, amount, day, correction, exchanged FROM posting
 WHERE batch IS NULL AND sales_channel = ?1 AND day < ?2 ORDER BY day, payout, number LIMIT ?3;
 
 -- name: postings_rounded
@@ -1340,7 +1341,7 @@ SELECT sales_channel, currency, count(*), total(abs(CAST(amount AS REAL))), min(
 
 -- name: postings_waiting
 -- The same, each, with its batch where it is on its way: (sales channel or '', from day or '', to day or '', limit).
-SELECT payout, number, sales_channel, gateway, payout_id, event, currency, amount, day, correction FROM posting
+SELECT payout, number, sales_channel, gateway, payout_id, event, currency, amount, day, correction, exchanged FROM posting
 WHERE batch IS NULL AND (?1 = '' OR sales_channel = ?1) AND (?2 = '' OR day >= ?2) AND (?3 = '' OR day <= ?3)
 ORDER BY sales_channel, day, payout, number LIMIT ?4;
 
@@ -1360,7 +1361,7 @@ ORDER BY paid_on, key LIMIT ?4;
 
 -- name: postings_of_batch
 -- What is in a batch: (reference).
-SELECT payout, number, sales_channel, gateway, payout_id, event, currency, amount, day, correction FROM posting
+SELECT payout, number, sales_channel, gateway, payout_id, event, currency, amount, day, correction, exchanged FROM posting
 WHERE batch = ?1 ORDER BY day, payout, number;
 
 -- name: posting_batches_listed

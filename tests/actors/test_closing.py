@@ -55,7 +55,7 @@ async def paid_out(world: ProofWorld) -> None:
     """The payout of its charge, of which something is to be posted."""
     now = world.clock.now()
     await arrived(world, "77", "sale", "36.00", "ch_1")
-    due = ("web", "card", "77", "fee", "USD", "1.00", "2026-01-07", 0, now)
+    due = ("web", "card", "77", "fee", "USD", "1.00", "2026-01-07", 0, now, "")
     await world.write("put_posting", PAYOUT, 1, *due)
 
 

@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
+from flows.model.posting_matrix import LedgerEvent, PostingRow
 from flows.payout_importer import payout_key
 from runtime.clock import to_datetime
 from tests.actors.payout_world import pages
@@ -275,5 +277,38 @@ def test_postings_of_a_hundred_orders_cost_a_dozen_calls(tmp_path: Path) -> None
             assert sum(books.calls.values()) - before <= 20
             counted = sum(event.calls for event in world.events if type(event).__name__ == "PostingCalls")
             assert counted == sum(books.calls.values())
+
+    story(main)
+
+
+IN_EUR = """Transaction Date,Type,Order,Card Brand,Card Source,Payout Status,Payout Date,Available On,Amount,Fee,\
+Net,Checkout,Payment Method Name,Presentment Amount,Presentment Currency,Currency
+2025-12-19 19:52:08 -0500,charge,#1001,visa,online,paid,2025-12-22,2025-12-22,92.00,2.92,89.08,c1,card,100.00,USD,EUR
+2025-12-19 19:55:08 -0500,charge,#1002,visa,online,paid,2025-12-22,2025-12-22,45.00,1.50,43.50,c2,card,50.00,USD,EUR
+2025-12-19 19:58:08 -0500,refund,#1000,visa,online,paid,2025-12-22,2025-12-22,-18.00,0.00,-18.00,c0,card,-20.00,USD,EUR
+"""
+PAID_IN_EUR = """Payout Date,Status,Charges,Refunds,Adjustments,Reserved Funds,Fees,Retried Amount,Total,Currency
+2025-12-22,paid,137.00,-18.00,0.00,0.00,-4.42,0.00,114.58,EUR
+"""
+
+
+def test_a_payout_in_another_currency_is_posted_at_its_own_rate_and_clearing_goes_to_zero(tmp_path: Path) -> None:
+    """Customers paid 130 USD in all, and 114.58 EUR arrived: fees, bank and the exchange difference are in USD."""
+    books = LedgerBooks()
+    difference = PostingRow(event=LedgerEvent.EXCHANGE_DIFFERENCE, debit="1200", credit="7900", journal="GEN")
+    rows = replace(MATRIX, rows=(*MATRIX.rows, difference))
+
+    async def main() -> None:
+        async with posting(tmp_path / "s.db", books, rows) as world:
+            await world.bring(*pages(IN_EUR.encode(), format_="shopify-csv"))
+            await world.bring(*pages(PAID_IN_EUR.encode(), "two", format_="shopify-csv"))
+            await world.runs()
+            amounts = {"6100": "4.84", "1000": "125.45", "7900": "-0.29", "1200": "-130.00"}
+            assert books.balances() == {account: Decimal(amount) for account, amount in amounts.items()}
+            said = ", 1 EUR = 1.0948905109 USD of 2025-12-22"
+            assert all(each.endswith(said) for each in books.descriptions())
+        async with posting(tmp_path / "s.db", books, rows) as world:
+            await world.runs()
+            assert (books.balances()["1200"], await world.open_cases()) == (Decimal("-130.00"), [])
 
     story(main)

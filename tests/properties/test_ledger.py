@@ -73,7 +73,7 @@ class World:
         decision = mapper.decide(self.payouts.get(number, PayoutPostings()), summed, self.clock.moment, SETTINGS)
         self.payouts[number] = msgspec.json.decode(msgspec.json.encode(decision.state), type=PayoutPostings)
         for write in decision.writes:
-            row = posting_of(write.row[:10])
+            row = posting_of((*write.row[:10], write.row[11]))
             assert row.name not in self.rows, "a posting is added once"
             self.rows[row.name] = (row, None)
 
