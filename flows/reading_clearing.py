@@ -12,8 +12,8 @@ import msgspec
 
 from flows.model.closing import ClosingSettings, Moved
 from flows.model.month import Month
-from flows.model.posting_matrix import PostingSettings
-from flows.monthly.clearing import ClearingBooks, Line, Movement, Payout
+from flows.model.posting_matrix import LedgerEvent, PostingSettings
+from flows.monthly.clearing import Booked, ClearingBooks, Line, Movement, Payout
 from flows.monthly.gathering import day_moved, day_of
 from flows.monthly.report import Report
 from flows.reading import Reading
@@ -50,6 +50,8 @@ async def clearing(
     books = ClearingBooks(month, payouts.values(), left_out=left_out(closing))
     async for rows in _pages(read, "report_lines", 2):
         books.add_lines([_line(row, zone) for row in rows])
+    async for rows in _pages(read, "report_booked", 2, ("", 0)):
+        books.add_booked([_booked(row) for row in rows])
     after = ""
     async for rows in _pages(read, "report_orders", 1):
         await _add(read, books, rows, after, rows[-1][0], zone)
@@ -59,9 +61,11 @@ async def clearing(
     return books.report(str(zone), to_datetime(max(moments)) if moments else None)
 
 
-async def _pages(read: Reading, name: str, keys: int) -> AsyncIterator[Sequence[Any]]:
+async def _pages(
+    read: Reading, name: str, keys: int, first: tuple[Any, ...] | None = None
+) -> AsyncIterator[Sequence[Any]]:
     """The rows of a statement that begins behind the first `keys` columns of the last row."""
-    after: tuple[Any, ...] = ("",) * keys
+    after: tuple[Any, ...] = first or ("",) * keys
     while rows := await read.query(name, *after, _ROWS):
         yield rows
         after = tuple(rows[-1][:keys])
@@ -108,6 +112,11 @@ async def _add(read: Reading, books: ClearingBooks, rows: Sequence[Any], after: 
         books.add_order(key, own, lines.pop(key, ()))
     for key, strange in lines.items():
         books.add_order(key, (), strange)
+
+
+def _booked(row: Sequence[Any]) -> Booked:
+    _, _, gateway, currency, event, amount, booked_on = row
+    return Booked(gateway, currency, LedgerEvent(event), Decimal(amount), date.fromisoformat(booked_on))
 
 
 def _line(row: Sequence[Any], zone: ZoneInfo) -> Line:

@@ -1766,6 +1766,12 @@ WHERE "order" > ?1 AND "order" <= ?2 AND kind IN ('sale', 'refund') ORDER BY "or
 SELECT key, reference, day FROM payment
 WHERE key > ?1 AND key <= ?2 AND day IS NOT NULL AND reference <> '' AND type <> 'fields';
 
+-- name: report_booked
+-- What is posted in the ledger: (after payout's key, after number, limit).
+SELECT p.payout, p.number, p.gateway, p.currency, p.event, p.amount, p.booked_on
+FROM posting p JOIN posting_batch b ON b.reference = p.batch
+WHERE b.status IN ('posted', 'empty') AND (p.payout, p.number) > (?1, ?2) ORDER BY p.payout, p.number LIMIT ?3;
+
 -- name: report_sold
 -- Orders that have a sale, with how their money moved, and whether something of them is still to leave: (after key, limit).
 SELECT o.key, o.sales_channel, o.reference, coalesce(o.placed_at, o.changed_at), o.amount, o.currency, c.tenders,

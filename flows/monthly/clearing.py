@@ -21,6 +21,7 @@ import msgspec
 
 from flows.model.money import ZERO, InvalidAmount, exact_amount, exactly
 from flows.model.month import Month
+from flows.model.posting_matrix import TAKEN, LedgerEvent
 from flows.monthly.report import Bar, Cell, Chart, Report, Section, written
 
 Book = tuple[str, str]
@@ -76,6 +77,16 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
     presentment: str = ""
 
 
+class Booked(msgspec.Struct, frozen=True):
+    """What Seamline has posted of one event: `amount` signed as the posting matrix says; `day` is that of its move."""
+
+    gateway: str
+    currency: str
+    event: LedgerEvent
+    amount: Decimal
+    day: date
+
+
 class Movement(msgspec.Struct, frozen=True):
     """Money of an order: negative where it went back."""
 
@@ -94,6 +105,9 @@ class ClearingBooks:
         self._payouts = {each.key: each for each in payouts}
         self._opening: dict[Book, Decimal] = {}
         self._moved: dict[tuple[Book, str], Decimal] = {}
+        self._ever: dict[tuple[Book, str], Decimal] = {}
+        """The same of all days up to the end of the month."""
+        self._booked: dict[tuple[Book, str], Decimal] = {}
         self._parts: dict[tuple[Book, str], tuple[int, Decimal]] = {}
         self._named: list[tuple[Book, str, str, date, Decimal]] = []
         self._nets: dict[str, tuple[Decimal, date]] = {}
@@ -110,6 +124,7 @@ class ClearingBooks:
         if not amount or day > self._last:
             return
         self._opening.setdefault(book, ZERO)
+        self._ever[book, movement] = self._ever.get((book, movement), ZERO) + amount
         if day < self._first:
             self._opening[book] += amount
         else:
@@ -122,6 +137,16 @@ class ClearingBooks:
         self._parts[book, part] = count + 1, total + amount
         if part not in _UNNAMED:
             self._named.append((book, part, key, day, amount))
+
+    @exactly
+    def add_booked(self, postings: Iterable[Booked]) -> None:
+        """What stands in Fulfil's ledger because Seamline has posted it."""
+        for each in postings:
+            if each.day <= self._last:
+                name = PAID_OUT if each.event is LedgerEvent.PAYOUT else each.event.value
+                place = (each.gateway, each.currency), name
+                signed = -each.amount if each.event in TAKEN else each.amount
+                self._booked[place] = self._booked.get(place, ZERO) + signed
 
     @exactly
     def add_lines(self, lines: Iterable[Line]) -> None:
@@ -208,7 +233,13 @@ class ClearingBooks:
             month=str(self._month),
             time_zone=time_zone,
             as_of=as_of,
-            sections=(self._summary(books, closing), self._explained(books, closing), self._all(books), self._items()),
+            sections=(
+                self._summary(books, closing),
+                self._explained(books, closing),
+                self._all(books),
+                self._ledger(),
+                self._items(),
+            ),
             charts=tuple(self._chart(book, closing[book]) for book in books),
             remarks=(
                 *(f"gateway {code} is left out: {why}" for code, why in sorted(self._left_out.items())),
@@ -262,6 +293,25 @@ class ClearingBooks:
                 for name in self._names(book)
             ),
             empty="nothing has moved in the month",
+        )
+
+    def _ledger(self) -> Section:
+        """What providers say beside what Seamline has posted of it; charges and refunds are posted by Fulfil."""
+        names = self._ever.keys() | self._booked.keys()
+        rows: list[tuple[Cell, ...]] = []
+        for book, name in sorted(names, key=lambda each: (each[0], _place(each[1]), each[1])):
+            if name in (CHARGES, REFUNDS, CONVERTED):
+                continue
+            moved, booked = self._ever.get((book, name), ZERO), self._booked.get((book, name), ZERO)
+            figures = (written(each, book[1]) for each in (moved, booked, moved - booked))
+            rows.append((*book, name.replace("_", " "), *figures))
+        return Section(
+            title="In the ledger at the end of the month",
+            head=("gateway", "currency", "movement", "moved so far", "posted by Seamline", "difference"),
+            rows=tuple(rows),
+            note="Of all days up to the end; charges and refunds are posted by Fulfil. A difference is not posted, is "
+            "dated in a later month, or is a part of a cent.",
+            empty="there is nothing that Seamline could post",
         )
 
     def _items(self) -> Section:

@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from runtime.clock import SystemClock, to_datetime
-from tests.integration.close_store import Row, at, clean_month, config_in, order, payout
+from tests.integration.close_store import Row, at, batch, clean_month, config_in, order, payout, posted
 from tests.integration.terminal import Type
 from tests.integration.test_cli_pages import fill
 
@@ -49,6 +49,12 @@ def october() -> list[Row]:
         *line("2", "=c4", "sale", "22.00", "0", "web/4", "2025-10-12T12:00:00"),
         payout("3", "2025-11-03", paid="9.00", net="9.00", received=0, status="in_transit"),
         *line("3", "c9", "sale", "9.00", "0", None, "2025-10-31T12:00:00"),
+        posted("1", 1, "fee", "3.20", "2025-10-02"),
+        posted("1", 2, "payout", "96.80", "2025-10-02"),
+        ("take_posting", ("batch 1", "2025-10-02", "payout/web/stripe/1", 1)),
+        ("take_posting", ("batch 2", "2025-11-01", "payout/web/stripe/1", 2)),
+        batch("batch 1", "posted"),
+        batch("batch 2", "posted"),
     ]
 
 
@@ -88,6 +94,10 @@ def test_the_clearing_of_a_gateway_adds_up_and_every_difference_has_a_name(seaml
         ["difference: lines of payouts of no known order", "1", "-9.00"],
         ["difference: payouts whose lines are not what was paid", "1", "10.50"],
         ["closing balance", "", "38.50"],
+    ]
+    assert [row[2:] for row in found["In the ledger at the end of the month"][1:]] == [
+        ["fee", "-4.70", "-3.20", "-1.50"],
+        ["paid out", "-156.80", "0.00", "-156.80"],
     ]
 
 

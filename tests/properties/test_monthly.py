@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 
 from flows.model.money import digits_of
 from flows.model.month import Month, month_of
+from flows.model.posting_matrix import LedgerEvent
 from flows.monthly.board import Item, board_of
 from flows.monthly.checks import CHECKS, Check
-from flows.monthly.clearing import ClearingBooks, Line, Movement, Payout
+from flows.monthly.clearing import Booked, ClearingBooks, Line, Movement, Payout
 from flows.monthly.cutoff import EARLIER, LATER, PAID, SOLD, UNPAID, Cutoff, Sold
 from flows.monthly.report import Report
 from flows.monthly.stock_value import Stocked, stock_value
@@ -190,13 +191,36 @@ def test_what_was_paid_in_another_currency_is_converted_by_what_the_provider_say
                 order="o", presentment="12.00 GBP")  # fmt: skip
     books.add_lines([line])
     books.add_order("o", [Movement("card", "GBP", Decimal("12.00"), date(2026, 10, 4))], [line])
-    balances, made_of, moved, items = books.report("UTC", None).sections
+    balances, made_of, moved, _, items = books.report("UTC", None).sections
     assert [(row[1], row[-1]) for row in balances.rows] == [("EUR", Decimal("0.00")), ("GBP", Decimal("0.00"))]
     assert [row[2:] for row in moved.rows if row[2] == "converted"] == [
         ("converted", Decimal("14.00")), ("converted", Decimal("-12.00")),
     ]  # fmt: skip
     assert items.rows == ()
     assert [row[2] for row in made_of.rows] == ["closing balance"] * 2
+
+
+def test_what_is_posted_stands_beside_what_has_moved() -> None:
+    """Signed alike, whatever the matrix calls positive; a fee that is booked in the next month is a difference now."""
+    paid = date(2026, 10, 30)
+    payout = Payout(key="p", gateway="card", currency="EUR", is_statement=False, received=True, paid=Decimal("96.80"),
+                    day=paid)  # fmt: skip
+    books = ClearingBooks(OCTOBER, [payout])
+    books.add_lines([
+        Line(payout="p", kind="sale", day=date(2026, 9, 30), amount=Decimal(100), fee=Decimal("-3.20")),
+        Line(payout="p", kind="dispute", day=paid, amount=Decimal("-5.00")),
+        Line(payout="p", kind="dispute_reversal", day=paid, amount=Decimal("5.00")),
+    ])  # fmt: skip
+    events = ((LedgerEvent.PAYOUT, "96.80", paid), (LedgerEvent.FEE, "3.00", paid), (LedgerEvent.DISPUTE, "5.00", paid),
+              (LedgerEvent.DISPUTE_REVERSAL, "5.00", paid), (LedgerEvent.FEE, "0.20", date(2026, 11, 1)))  # fmt: skip
+    books.add_booked([Booked("card", "EUR", event, Decimal(amount), day) for event, amount, day in events])
+    section = books.report("UTC", None).sections[3]
+    assert [row[2:] for row in section.rows] == [
+        ("fee", Decimal("-3.20"), Decimal("-3.00"), Decimal("-0.20")),
+        ("dispute", Decimal("-5.00"), Decimal("-5.00"), Decimal("0.00")),
+        ("dispute reversal", Decimal("5.00"), Decimal("5.00"), Decimal("0.00")),
+        ("paid out", Decimal("-96.80"), Decimal("-96.80"), Decimal("0.00")),
+    ]
 
 
 SOLDS = st.lists(
