@@ -27,7 +27,7 @@ _KINDS: Mapping[Plant, str] = {
     Plant.TAX_UNMAPPED: "tax.unmapped",
     Plant.EDITED_BY_HAND: "sale.differs",
 }
-"""The kind of exception by which finance hears of it. Of a refund that no payout has it hears with the order."""
+"""The kind of exception by which finance hears of it. A refund that no payout has is what its order waits for."""
 _OF_STORIES: Mapping[Story, str] = {
     Story.CONTRADICTORY: "order.contradiction",
     Story.REFUNDED: "refund.uncredited",
@@ -79,7 +79,7 @@ def judge_money(
 ) -> tuple[Money, tuple[Finding, ...]]:
     """How it stands, and what is wrong. `closable` are the orders of which nothing is left to do; see there."""
     findings: list[Finding] = []
-    planted = (*night.planted, *_by_orders(expected, books))
+    planted = sorted((*night.planted, *_by_orders(expected, books)), key=lambda each: list(Plant).index(each.plant))
     found = [_found(each, said) for each in planted]
     findings += [
         Finding(Fault.MISSED, each.subject, f"{each.plant} of {each.amount} {each.currency} is not found: {each.said}")
@@ -165,12 +165,12 @@ def _by_orders(expected: Sequence[Expected], books: Books) -> Iterator[Planted]:
 
 
 def _found(planted: Planted, said: Said) -> Found:
-    if planted.plant is Plant.MISSING_REFUND:
+    cases = [each for each in said.holds if _is_about(each, planted)]
+    if planted.plant is Plant.MISSING_REFUND:  # its order waits for it, whether there is a case or not
         waits = [wait for row in said.unsettled if row["key"] == planted.subject for wait in row["waits"]]
         wanted = f"refund of {planted.amount} {planted.currency}"
         told = [wait for wait in waits if "payout" in wait and wanted in wait]
         return _said(planted, [f"it waits {wait}" for wait in told], waits)
-    cases = [each for each in said.holds if _is_about(each, planted)]
     right = [each for each in cases if each["currency"] == planted.currency and _amount(each) == planted.amount]
     return _said(planted, [each["sentence"] for each in right], [each["sentence"] for each in cases])
 
@@ -188,7 +188,11 @@ def _said(planted: Planted, right: Sequence[str], all_: Sequence[str]) -> Found:
 
 
 def _is_about(case: Any, planted: Planted) -> bool:
-    if case["subject"] != planted.subject or case["kind"] != _KINDS.get(planted.plant):
+    if case["subject"] != planted.subject:
+        return False
+    if planted.plant is Plant.MISSING_REFUND:
+        return _amount(case) == planted.amount and case["currency"] == planted.currency
+    if case["kind"] != _KINDS[planted.plant]:
         return False
     return planted.plant is not Plant.EDITED_BY_HAND or case["cause"] in _BY_HAND
 

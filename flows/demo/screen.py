@@ -131,13 +131,14 @@ def _rows(summary: Summary) -> Iterator[tuple[str, str]]:
 
 def _verdict(summary: Summary) -> str:
     if not summary.findings:
-        return "nothing lost, nothing doubled, every figure right"
+        return "nothing lost, nothing doubled, every figure right, every planted difference found"
     return f"{len(summary.findings)} finding{'' if len(summary.findings) == 1 else 's'}"
 
 
 def _worth(row: Waiting) -> str:
     """How many orders, what they come to, and what of that is at stake."""
-    orders = f"{row.orders} {'order' if row.orders == 1 else 'orders'}"
+    noun = "payout" if row.kind.startswith("payout.") else "order"
+    orders = f"{row.orders} {noun}{'' if row.orders == 1 else 's'}"
     if not row.amounts:
         return f"{orders}, no amount"
     return f"{orders} of {_amounts(row.amounts)}, {_amounts(row.at_stake) or 'no amount'} at stake"

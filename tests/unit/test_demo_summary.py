@@ -209,7 +209,7 @@ def test_the_table_says_in_words_what_happened(capsys: pytest.CaptureFixture[str
         "wrong fee, 1.00 USD, payout/web/p/1: found: its fee is off",
         "wrong fee, 1.00 USD, payout/web/p/1: NOT FOUND: its fee is off",
         "KEEP=1 make demo",
-        "nothing lost, nothing doubled, every figure right",
+        "nothing lost, nothing doubled, every figure right, every planted difference found",
     ):
         assert words in shown, words
 
@@ -222,7 +222,11 @@ def test_what_is_kept_up_says_its_verdict_last_and_what_becomes_of_the_store(
     world = World(cast("aiohttp.ClientSession", None), Path("store"), keys)
     bad = msgspec.structs.replace(_summary(), findings=(Finding(Fault.LOST, "web/1", "gone"),))
     for summary, store, verdict in (
-        (_summary(), "deletes the logs and the store", "nothing lost, nothing doubled, every figure right"),
+        (
+            _summary(),
+            "deletes the logs and the store",
+            "nothing lost, nothing doubled, every figure right, every planted difference found",
+        ),
         (bad, "leaves the logs and the store", "1 finding"),
     ):
         show_addresses(world, summary)
