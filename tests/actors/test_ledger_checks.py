@@ -162,6 +162,23 @@ def test_batches_are_read_together_and_old_ones_only_while_they_differ(tmp_path:
     told(tmp_path / "s.db", books, main)
 
 
+def test_a_look_that_a_crash_broke_off_goes_on(tmp_path: Path) -> None:
+    """With the call that was under way; what it finds is said once."""
+    books = LedgerBooks()
+
+    async def broken(world: CheckedWorld, erp: Books) -> None:
+        more(erp)
+        await world.engine.post(LEDGER_CHECKS, KEY, CheckBatches())
+        await anyio.sleep(0.06)
+        assert await world.sql("SELECT kind FROM intent") != []
+
+    async def after(world: CheckedWorld, _: Books) -> None:
+        assert await world.open_cases() == [("posting.changed", "0.10")]
+
+    told(tmp_path / "s.db", books, broken)
+    told(tmp_path / "s.db", books, after)
+
+
 def test_a_refused_look_says_nothing_and_is_made_again(tmp_path: Path) -> None:
     """What was open stays open, and an hour later it is looked again."""
     books = LedgerBooks()
