@@ -184,12 +184,13 @@ class _Living:
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(ask, "orders", "orders", "list")
             tasks.start_soon(ask, "holds", "holds")
-            tasks.start_soon(ask, "unsettled", "orders", "unsettled")
         books, hub_books = await self._erp.books(sales=True), await self._hub.books(full=True)
         available = await self._erp.available()
         metrics, warehouse = self._metrics + await world.metrics(), await self._erp.warehouse()
         ledger, misbooked = judge_ledger(await self._erp.moves(), self._night.payouts)
-        said = Said(imports=self._imports, holds=listed["holds"], unsettled=listed["unsettled"])
+        async with reading(world.store) as read:
+            waits = msgspec.to_builtins(await unsettled(read, limit=ORDERS_MAX))
+        said = Said(imports=self._imports, holds=listed["holds"], unsettled=waits)
         money, unexplained = judge_money(self._night, self._expected, books, ledger, said, self._closable)
         screen.shows(hub_books.deliveries.distinct, books.sales_count)
         expected = self._expected
