@@ -268,7 +268,8 @@ def _posted(state: LedgerState, now: datetime, rules: Rules) -> Decision:
     if batch is None:
         return Decision(state=state)
     decision = _next(replace(state, posted=state.posted + 1), now, rules)
-    return replace(decision, writes=(_batch_row(batch, "posted", now), *decision.writes))
+    settles = Write("nudge_posted", (to_instant(now), batch.reference))
+    return replace(decision, writes=(_batch_row(batch, "posted", now), settles, *decision.writes))
 
 
 def _let_go(batch: Batch, status: str, why: str, now: datetime) -> tuple[Write, ...]:

@@ -1615,6 +1615,11 @@ UPDATE order_closing SET look_at = ?1 WHERE coalesce(look_at, ?1 + 1) > ?1 AND k
   SELECT l."order" FROM payout p JOIN payout_line l ON l.payout = p.key WHERE p.told_at >= ?2 AND l."order" IS NOT NULL
     AND (l.kind = 'refund' OR order_closing.look_at IS NOT NULL));
 
+-- name: nudge_posted
+-- Orders whose money is in a batch that is posted now are looked at again with the next look: (now, batch).
+UPDATE order_closing SET look_at = ?1 WHERE look_at > ?1 AND key IN (
+  SELECT l."order" FROM posting g JOIN payout_line l ON l.payout = g.payout WHERE g.batch = ?2 AND l."order" IS NOT NULL);
+
 -- name: nudge_closing
 -- An order is looked at again, because its sale was read back: (now, order).
 UPDATE order_closing SET look_at = ?1 WHERE key = ?2 AND look_at > ?1;

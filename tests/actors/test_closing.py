@@ -59,6 +59,26 @@ async def paid_out(world: ProofWorld) -> None:
     await world.write("put_posting", PAYOUT, 1, *due)
 
 
+def test_an_order_is_looked_at_again_once_its_postings_are_made(tmp_path: Path) -> None:
+    """Not only hours later; an order of another batch waits on."""
+
+    async def main() -> None:
+        async with process(tmp_path / "s.db", actors) as world:
+            now = world.clock.now()
+            await world.order("1", world.now, amount="36.00")
+            await world.write("put_expected_sale", KEY, 7, "imported", "36.00", "USD", None, None, 0, now)
+            await world.write("put_order_closing", KEY, "web", "USD", "0", "[]", now)
+            await paid_out(world)
+            await world.write("take_posting", "B1", "2026-01-07", PAYOUT, 1)
+            later = now + 3_600_000_000
+            for batch, due in (("B2", 0), ("B1", 1)):
+                await world.write("note_closing", later, "[]", "posting", None, "[]", KEY)
+                await world.write("nudge_posted", now, batch)
+                assert len(await world.journal.query("closings_due", now, 10)) == due
+
+    story(main)
+
+
 def test_an_order_is_settled_once_whatever_comes_last_and_whenever_the_process_dies(tmp_path: Path) -> None:
     """Payout, posting, read of the sale: as long as one is open it waits for that; a restart says nothing again."""
 
