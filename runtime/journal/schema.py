@@ -1,4 +1,4 @@
-"""Migrations: numbered `.sql` files per schema, each applied once, in one transaction together with its own record.
+"""Migrations: numbered `.sql` files per schema, each applied once; what is new, in one transaction with its records.
 
 The runtime has a schema (`journal`); a flow may bring its own beside it, for projections. A store that holds a
 migration that this code does not know was written by a newer version, and is refused before anything is written to it.
@@ -29,7 +29,7 @@ JOURNAL = Schema("journal", files("runtime.journal") / "migrations", files("runt
 def migrate(connection: sqlite3.Connection, schemas: tuple[Schema, ...]) -> list[str]:
     """Bring the store up to these schemas. Returns the migrations applied now, as `schema/file`.
 
-    Raises StoreUnreadable for a store of a newer version. A process that dies here leaves whole migrations only.
+    Raises StoreUnreadable for a store of a newer version. A process that dies here leaves the store as it was.
     """
     connection.execute(
         "CREATE TABLE IF NOT EXISTS migration "
@@ -42,23 +42,23 @@ def migrate(connection: sqlite3.Connection, schemas: tuple[Schema, ...]) -> list
             f"the store was written by a newer version of seamline (it has {', '.join(newer)}); "
             "run that version, or restore a backup made by this one"
         )
-    todo = [name for name in known if name not in applied]
-    for name in todo:
-        schema, file = known[name]
-        _apply(connection, schema.name, file)
-    return todo
+    todo = {name: migration for name, migration in known.items() if name not in applied}
+    if todo:
+        _apply(connection, list(todo.values()))
+    return list(todo)
 
 
 def _migrations(schema: Schema) -> list[Traversable]:
     return sorted((file for file in schema.migrations.iterdir() if file.name.endswith(".sql")), key=lambda f: f.name)
 
 
-def _apply(connection: sqlite3.Connection, schema: str, file: Traversable) -> None:
+def _apply(connection: sqlite3.Connection, migrations: list[tuple[Schema, Traversable]]) -> None:
     connection.execute("BEGIN IMMEDIATE")
     try:
-        for statement in _split(file.read_text(encoding="utf-8")):
-            connection.execute(statement)
-        connection.execute("INSERT INTO migration (schema, file) VALUES (?, ?)", (schema, file.name))
+        for schema, file in migrations:
+            for statement in _split(file.read_text(encoding="utf-8")):
+                connection.execute(statement)
+            connection.execute("INSERT INTO migration (schema, file) VALUES (?, ?)", (schema.name, file.name))
         connection.execute("COMMIT")
     except BaseException:
         connection.execute("ROLLBACK")

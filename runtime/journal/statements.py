@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import sqlite3
 from collections.abc import Iterator, Sequence
+from functools import cache
 from importlib.abc import Traversable
 from itertools import chain
 from typing import Any
@@ -93,17 +94,26 @@ def _chunks(rows: Sequence[Any]) -> Iterator[Sequence[Any]]:
         start, left = start + size, left - size
 
 
+@cache
+def _named(script: str) -> list[tuple[str, str, str]]:
+    """What a script holds: (name, sentence, SQL). Many stores are opened by the same few."""
+    parts = _NAME.split(script)[1:]
+    named = []
+    for name, text in zip(parts[::2], parts[1::2], strict=True):
+        lines = text.strip().splitlines()
+        about = " ".join(line[2:].strip() for line in lines if line.startswith("--"))
+        sql = "\n".join(line for line in lines if not line.startswith("--")).rstrip(";").strip()
+        named.append((name, about, sql))
+    return named
+
+
 class Statements(dict[str, Statement]):
     """The statements of one or more `.sql` files, by name. Ranks follow the order in the files."""
 
     def __init__(self, *files: Traversable) -> None:
         super().__init__()
         for file in files:
-            parts = _NAME.split(file.read_text(encoding="utf-8"))[1:]
-            for name, text in zip(parts[::2], parts[1::2], strict=True):
-                lines = text.strip().splitlines()
-                about = " ".join(line[2:].strip() for line in lines if line.startswith("--"))
-                sql = "\n".join(line for line in lines if not line.startswith("--")).rstrip(";").strip()
+            for name, about, sql in _named(file.read_text(encoding="utf-8")):
                 if name in self:
                     raise ValueError(f"two statements are named {name}")
                 self[name] = Statement(name, about, sql, len(self))
