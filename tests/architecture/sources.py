@@ -95,11 +95,16 @@ def is_sandbox(source: Source) -> bool:
     )
 
 
-def names_used(tree: ast.AST) -> Iterator[tuple[int, str]]:
+@functools.cache
+def names_used(tree: ast.AST) -> tuple[tuple[int, str], ...]:
     """Line and dotted name of everything referred to by module, whatever it was imported as.
 
-    `import time as t; t.time()` yields `time.time`; `from os import environ` yields `os.environ`.
+    `import time as t; t.time()` gives `time.time`; `from os import environ` gives `os.environ`.
     """
+    return tuple(_names_used(tree))
+
+
+def _names_used(tree: ast.AST) -> Iterator[tuple[int, str]]:
     origin: dict[str, str] = {}
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
