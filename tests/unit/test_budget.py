@@ -90,9 +90,9 @@ async def test_with_a_call_to_spare_nobody_waits_or_even_yields() -> None:
 @pytest.mark.parametrize("limit_per_s", [0.5, 2.0, 10.0, 33.3, 200.0])
 async def test_calls_are_paced_at_the_limit_and_never_above_it(limit_per_s: float) -> None:
     """Over a long time the limit is used to the full; in no second is it passed by more than 1 % and the burst."""
-    callers = Callers(budget_of(limit_per_s), {"orders": 40})
-    await callers.run(for_s=100)
-    assert len(callers.began) == pytest.approx(limit_per_s * 100, abs=2)
+    callers, for_s = Callers(budget_of(limit_per_s), {"orders": 40}), 30 if limit_per_s > 100 else 100
+    await callers.run(for_s)
+    assert len(callers.began) == pytest.approx(limit_per_s * for_s, abs=2)
     assert most_in_a_second(callers.began) <= limit_per_s * 1.01 + 1
 
 
@@ -194,9 +194,9 @@ async def test_misuse_is_an_error() -> None:
 async def test_under_saturation_the_shares_hold_within_two_per_cent(concurrency_max: int) -> None:
     """70, 15, 10 and 5 of a hundred, whether the rate or both the rate and the slots are short."""
     callers = Callers(budget_of(20.0, concurrency_max), dict.fromkeys(SHARES, 20), call_s=0.3)
-    await callers.run(for_s=600)
+    await callers.run(for_s=200)
     total = sum(callers.calls.values())
-    assert total == pytest.approx(12_000, rel=0.01)
+    assert total == pytest.approx(4_000, rel=0.01)
     for share, weight in SHARES.items():
         assert abs(callers.calls[share] / total - weight / 100) < 0.02
 
@@ -204,9 +204,9 @@ async def test_under_saturation_the_shares_hold_within_two_per_cent(concurrency_
 async def test_nothing_starves() -> None:
     """With forty callers for orders, the single caller of the last share never waits for more than twenty calls."""
     callers = Callers(budget_of(10.0), {"orders": 40, "fulfilments": 40, "stock": 40, "rest": 1}, call_s=0.01)
-    await callers.run(for_s=600)
+    await callers.run(for_s=200)
     assert callers.wait_s_max["rest"] <= 2.1
-    assert callers.calls["rest"] == pytest.approx(300, abs=15)
+    assert callers.calls["rest"] == pytest.approx(100, abs=5)
 
 
 async def test_an_unused_share_flows_to_the_others() -> None:
