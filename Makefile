@@ -27,8 +27,9 @@ $(READY): requirements/dev.txt pyproject.toml
 	@$(PYTHON3) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 	  || { echo "Seamline needs Python 3.11 or later; say which with: make setup PYTHON3=/path/to/python3.11"; exit 1; }
 	$(PYTHON3) -m venv $(VENV)
-	$(PYTHON) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	$(PYTHON) -m pip install --quiet --disable-pip-version-check --no-compile --require-hashes -r requirements/dev.txt
 	$(PYTHON) -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	$(PYTHON) -m compileall -qq -j 0 $(VENV)/lib runtime connectors flows
 	@touch $@
 
 test: $(READY) ## Everything but the measurements and the long crash runs; minutes
