@@ -115,8 +115,9 @@ async def _add(read: Reading, books: ClearingBooks, rows: Sequence[Any], after: 
 
 
 def _booked(row: Sequence[Any]) -> Booked:
-    _, _, gateway, currency, event, amount, booked_on = row
-    return Booked(gateway, currency, LedgerEvent(event), Decimal(amount), date.fromisoformat(booked_on))
+    _, _, gateway, currency, event, amount, booked_on, exchanged = row
+    day = date.fromisoformat(booked_on)
+    return Booked(gateway, currency, LedgerEvent(event), Decimal(amount), day, bool(exchanged))
 
 
 def _line(row: Sequence[Any], zone: ZoneInfo) -> Line:

@@ -34,6 +34,10 @@ NOBODY: Final = "[postings] has no row for it: nobody posts it"
 NO_DAY: Final = "nobody says on which day it happened"
 FOREIGN: Final = "it is in "
 """What the sentence about an amount in another currency than the ledger's begins with."""
+DIFFERENCE_HAS_NO_ROW: Final = (
+    ": [postings] needs a row for exchange_difference, to which goes what its own rate leaves"
+)
+"""How it ends where finance can have it posted."""
 
 _EVENTS: Final[dict[LineClass, LedgerEvent]] = {
     **{kind: LedgerEvent(kind.value) for kind in LineClass if kind is not LineClass.SALE},
@@ -241,7 +245,7 @@ def _not_converted(payout: PayoutStands, settings: PostingSettings) -> str:
     if payout.conversion is None or payout.is_statement:
         return f"{two}, and no rate is known here: its lines do not all say what was paid in {settings.currency}"
     if row_for(settings, LedgerEvent.EXCHANGE_DIFFERENCE, payout.gateway, settings.currency) is None:
-        return f"{two}: [postings] needs a row for exchange_difference, to which goes what its own rate leaves"
+        return f"{two}{DIFFERENCE_HAS_NO_ROW}"
     if not payout.received and payout.status not in _OVER:
         return _status(payout)  # the day on which it is paid is the date of its rate
     return ""

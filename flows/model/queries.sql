@@ -1773,7 +1773,7 @@ WHERE key > ?1 AND key <= ?2 AND day IS NOT NULL AND reference <> '' AND type <>
 
 -- name: report_booked
 -- What is posted in the ledger: (after payout's key, after number, limit).
-SELECT p.payout, p.number, p.gateway, p.currency, p.event, p.amount, p.booked_on
+SELECT p.payout, p.number, p.gateway, p.currency, p.event, p.amount, p.booked_on, p.exchanged
 FROM posting p JOIN posting_batch b ON b.reference = p.batch
 WHERE b.status IN ('posted', 'empty') AND (p.payout, p.number) > (?1, ?2) ORDER BY p.payout, p.number LIMIT ?3;
 

@@ -33,6 +33,7 @@ _GROUPS: Final[dict[str, str]] = {
     "dispute_fee": "disputes", "dispute_reversal": "disputes", "reserve": "reserves", "reserve_release": "reserves",
     PAID_OUT: PAID_OUT,
 }  # fmt: skip
+_EXCHANGED: Final = ", from another currency"
 _ORDER: Final = (CHARGES, REFUNDS, CONVERTED, "fee", "tax_on_fee")
 _COLUMNS: Final = (CHARGES, REFUNDS, "fees", "taxes on fees", "disputes", "reserves", "other", PAID_OUT)
 
@@ -78,13 +79,16 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Booked(msgspec.Struct, frozen=True):
-    """What Seamline has posted of one event: `amount` signed as the posting matrix says; `day` is that of its move."""
+    """What Seamline has posted of one event: `amount` signed as the posting matrix says; `day` is that of its move.
+    `exchanged`: it was in another currency, and is posted in the ledger's.
+    """
 
     gateway: str
     currency: str
     event: LedgerEvent
     amount: Decimal
     day: date
+    exchanged: bool = False
 
 
 class Movement(msgspec.Struct, frozen=True):
@@ -144,6 +148,7 @@ class ClearingBooks:
         for each in postings:
             if each.day <= self._last:
                 name = PAID_OUT if each.event is LedgerEvent.PAYOUT else each.event.value
+                name += _EXCHANGED if each.exchanged else ""
                 place = (each.gateway, each.currency), name
                 signed = -each.amount if each.event in TAKEN else each.amount
                 self._booked[place] = self._booked.get(place, ZERO) + signed
@@ -303,6 +308,9 @@ class ClearingBooks:
             if name in (CHARGES, REFUNDS, CONVERTED):
                 continue
             moved, booked = self._ever.get((book, name), ZERO), self._booked.get((book, name), ZERO)
+            if name.endswith(_EXCHANGED):  # what has moved stands in the book of that currency
+                rows.append((*book, name.replace("_", " "), None, written(booked, book[1]), None))
+                continue
             figures = (written(each, book[1]) for each in (moved, booked, moved - booked))
             rows.append((*book, name.replace("_", " "), *figures))
         return Section(
@@ -310,7 +318,7 @@ class ClearingBooks:
             head=("gateway", "currency", "movement", "moved so far", "posted by Seamline", "difference"),
             rows=tuple(rows),
             note="Of all days up to the end; charges and refunds are posted by Fulfil. A difference is not posted, is "
-            "dated in a later month, or is a part of a cent.",
+            "dated in a later month, is a part of a cent, or is posted converted into the ledger's currency.",
             empty="there is nothing that Seamline could post",
         )
 

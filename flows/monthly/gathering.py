@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from flows.ledger.due import BY_FULFIL, FOREIGN, NO_DAY, NOBODY
+from flows.ledger.due import BY_FULFIL, DIFFERENCE_HAS_NO_ROW, FOREIGN, NO_DAY, NOBODY
 from flows.model.closing import Moved
 from flows.model.month import Month
 from flows.monthly.board import Item
@@ -189,12 +189,12 @@ def of_left(rows: Iterable[tuple[str, str, str | None, Instant, str]], zone: Zon
     """
     for key, currency, day, told, body in rows:
         for event, amount, why in msgspec.json.decode(body, type=list[tuple[str, str, str]]):
-            foreign = why.startswith(FOREIGN)
-            if why == BY_FULFIL or not (foreign or why in (NOBODY, NO_DAY)):
+            nobody = why in (NOBODY, NO_DAY) or why.endswith(DIFFERENCE_HAS_NO_ROW)
+            if why == BY_FULFIL or not (nobody or why.startswith(FOREIGN)):
                 continue
             yield Item(
-                check=Check.OTHER_CURRENCY if foreign else Check.POSTED_BY_NOBODY,
-                of="" if foreign else event, day=day_of(told, zone) if day is None else date.fromisoformat(day),
+                check=Check.POSTED_BY_NOBODY if nobody else Check.OTHER_CURRENCY,
+                of=event if nobody else "", day=day_of(told, zone) if day is None else date.fromisoformat(day),
                 key=key, currency=currency, amount=_amount(amount),
             )  # fmt: skip
 

@@ -76,7 +76,7 @@ def payout(id_: str, paid_on: str, **fields: Any) -> Row:
 
 def posted(payout_id: str, number: int, event: str, amount: str, day: str) -> Row:
     """Something due of a payout."""
-    row = (f"payout/web/stripe/{payout_id}", number, "web", "card", payout_id, event, "EUR", amount, day, 0, 1)
+    row = (f"payout/web/stripe/{payout_id}", number, "web", "card", payout_id, event, "EUR", amount, day, 0, 1, "")
     return ("put_posting", row)
 
 

@@ -214,12 +214,14 @@ def test_what_is_posted_stands_beside_what_has_moved() -> None:
     events = ((LedgerEvent.PAYOUT, "96.80", paid), (LedgerEvent.FEE, "3.00", paid), (LedgerEvent.DISPUTE, "5.00", paid),
               (LedgerEvent.DISPUTE_REVERSAL, "5.00", paid), (LedgerEvent.FEE, "0.20", date(2026, 11, 1)))  # fmt: skip
     books.add_booked([Booked("card", "EUR", event, Decimal(amount), day) for event, amount, day in events])
+    books.add_booked([Booked("card", "USD", LedgerEvent.FEE, Decimal("1.10"), paid, exchanged=True)])
     section = books.report("UTC", None).sections[3]
     assert [row[2:] for row in section.rows] == [
         ("fee", Decimal("-3.20"), Decimal("-3.00"), Decimal("-0.20")),
         ("dispute", Decimal("-5.00"), Decimal("-5.00"), Decimal("0.00")),
         ("dispute reversal", Decimal("5.00"), Decimal("5.00"), Decimal("0.00")),
         ("paid out", Decimal("-96.80"), Decimal("-96.80"), Decimal("0.00")),
+        ("fee, from another currency", None, Decimal("-1.10"), None),
     ]
 
 

@@ -13,6 +13,7 @@ import msgspec
 import pytest
 
 from flows.exceptions.kinds import KINDS
+from flows.ledger.due import DIFFERENCE_HAS_NO_ROW
 from flows.model.month import Month, month_in, month_of
 from flows.monthly import gathering
 from flows.monthly.board import Item, board_of
@@ -243,10 +244,15 @@ def test_what_nobody_posts_stands_and_another_currency_is_listed() -> None:
     body = (
         '[["receipt","5","Fulfil posts it"],["adjustment","-2.50","[postings] has no row for it: nobody posts it"],'
         '["fee","1","it is in EUR, the ledger is in USD, and no rate is known here"],'
+        f'["tax_on_fee","3","it is in EUR, the ledger is in USD{DIFFERENCE_HAS_NO_ROW}"],'
         '["payout","9","its payout is in transit: not received"]]'
     )
     found = list(gathering.of_left([("payout/web/x/1", "EUR", None, at("2026-10-05T23:00:00"), body)], BERLIN))
-    assert checks(found) == [("posted_by_nobody", "adjustment", "2026-10-06"), ("other_currency", "", "2026-10-06")]
+    assert checks(found) == [
+        ("posted_by_nobody", "adjustment", "2026-10-06"),
+        ("other_currency", "", "2026-10-06"),
+        ("posted_by_nobody", "tax_on_fee", "2026-10-06"),
+    ]
     assert found[0].amount == Decimal("2.50")
 
 
