@@ -57,12 +57,10 @@ class RowReader(Generic[T]):
 
     def __init__(self, model: str, row: type[T], tenant: Tenant) -> None:
         self._row = row
-        hints = get_type_hints(row)
-        declared = [(f.name, f.encode_name) for f in msgspec.structs.fields(row) if f.name != "id"]
         by_name = row.by_name
         own = [
-            (name, tenant.field(model, wired, "" if wired in by_name else wired), _converter(hints[name]))
-            for name, wired in declared
+            (name, tenant.field(model, wired, "" if wired in by_name else wired), convert)
+            for name, wired, convert in _declared(row)
         ]
         self._read = tuple([each for each in own if each[1]])
         self.fields = tuple([wired for _, wired, _ in self._read])
@@ -85,6 +83,15 @@ class RowReader(Generic[T]):
                 except Undecodable:
                     values[name] = None
         return self._row(id=number, **values)
+
+
+@functools.cache
+def _declared(row: type[Row]) -> tuple[tuple[str, str, Callable[[Any], Any]], ...]:
+    """The fields of a row but its id: (name, name at Fulfil, how its value is read)."""
+    hints = get_type_hints(row)
+    return tuple(
+        (f.name, f.encode_name, _converter(hints[f.name])) for f in msgspec.structs.fields(row) if f.name != "id"
+    )
 
 
 @functools.lru_cache(maxsize=256)

@@ -6,6 +6,7 @@ the same key, version and digest whichever way it comes. A body is taken whole o
 
 from __future__ import annotations
 
+import functools
 import math
 from typing import Any, Final, Literal, assert_never
 
@@ -191,6 +192,7 @@ class Items:
 # -- small pure parts --------------------------------------------------------------------------------------------------
 
 
+@functools.cache
 def _array_type(items_max: int) -> type[msgspec.Struct]:
     """An array whose first `items_max + 1` items are cut out; the rest is checked and skipped, so it takes no memory.
 

@@ -12,6 +12,7 @@ import random
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -132,6 +133,7 @@ class _Order(msgspec.Struct, frozen=True, kw_only=True):
         return self.gross - self.discount + self.shipping + on_top + self.surplus
 
 
+@lru_cache(maxsize=4)
 def catalogue(seed: int, count: int) -> tuple[Product, ...]:
     """`count` products with distinct SKUs. A longer catalogue of the same seed begins with the shorter one."""
     products = []

@@ -104,7 +104,10 @@ class Fulfil:
     name = "fulfil"
 
     def __init__(self, *, products: int = 500) -> None:
-        self.products: dict[int, Product] = {}
+        self.products = {
+            id_: Product(id=id_, code=product.sku, name=product.sku, active=True)
+            for id_, product in enumerate(catalogue(SEED, products), start=1)
+        }
         self.sales: dict[tuple[int, str], Sale] = {}
         self.parties: list[set[str]] = []
         """The e-mail addresses of each party; its id is its place, counted from 1."""
@@ -126,8 +129,6 @@ class Fulfil:
         self.products_asked: list[ProductPageRequest] = []
         self.lose: deque[str] = deque()
         """For the next creates: `before` (not applied, no answer), `after` (applied, no answer) or `no` (all well)."""
-        for product in catalogue(SEED, products):
-            self.add(product.sku)
 
     def add(self, sku: str, *, active: bool = True) -> None:
         """Make a product."""
