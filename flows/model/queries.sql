@@ -1610,10 +1610,16 @@ SELECT c.sales_channel, c.cause, count(*) FROM order_closing c JOIN expected_sal
 WHERE c.settled_at IS NULL GROUP BY 1, 2;
 
 -- name: nudge_paid_out
--- Orders of which a payout has told since are looked at again with the next look, settled ones for a refund: (now, since).
-UPDATE order_closing SET look_at = ?1 WHERE coalesce(look_at, ?1 + 1) > ?1 AND key IN (
-  SELECT l."order" FROM payout p JOIN payout_line l ON l.payout = p.key WHERE p.told_at >= ?2 AND l."order" IS NOT NULL
-    AND (l.kind = 'refund' OR order_closing.look_at IS NOT NULL));
+-- Orders of which a payout has told since are looked at again with the next look: (now, since).
+UPDATE order_closing SET look_at = ?1 WHERE look_at > ?1 AND key IN (
+  SELECT l."order" FROM payout p CROSS JOIN payout_line l ON l.payout = p.key  -- the few payouts first
+  WHERE p.told_at >= ?2 AND l."order" IS NOT NULL);
+
+-- name: nudge_refunded
+-- Orders that are settled, and of which a payout has told a refund since, the same: (now, since).
+UPDATE order_closing SET look_at = ?1 WHERE look_at IS NULL AND key IN (
+  SELECT l."order" FROM payout p CROSS JOIN payout_line l ON l.payout = p.key
+  WHERE p.told_at >= ?2 AND l.kind = 'refund' AND l."order" IS NOT NULL);
 
 -- name: nudge_posted
 -- Orders whose money is in a batch that is posted now are looked at again with the next look: (now, batch).

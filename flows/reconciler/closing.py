@@ -106,8 +106,8 @@ def decide(state: ClosingState, message: Any, now: datetime, policy: ClosePolicy
     if message.more:
         emits.append(Emit(channel=NAME, message=CloseOrders(), key=KEY))
         return Decision(state=state, writes=tuple(writes), emits=tuple(emits))
-    since = (state.looked_at or now) - _TIES_WITHIN  # a line finds its order some time after its payout was told
-    writes.append(Write("nudge_paid_out", (at, to_instant(since))))
+    since = to_instant((state.looked_at or now) - _TIES_WITHIN)  # a line finds its order after its payout was told
+    writes += [Write("nudge_paid_out", (at, since)), Write("nudge_refunded", (at, since))]
     state = replace(state, looked_at=now)
     again = Timer(name="look", due=now + policy.every, message=CloseOrders())
     return Decision(state=state, writes=tuple(writes), emits=tuple(emits), timers=(again,))
