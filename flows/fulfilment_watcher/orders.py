@@ -143,7 +143,7 @@ class OrderFulfilments:
             sales_channel = partition_of(key)
             figures = (str(is_.ordered), str(is_.shipped))
             rows.append(Write("put_order_shipping", (key, sales_channel, is_.state, *figures, to_instant(now))))
-        return [*rows, *_stock_rows(key, before, after, now)] if partition_of(key) in self._subtracting else rows
+        return [*rows, *_stock_rows(key, before, after, now, subtracts=partition_of(key) in self._subtracting)]
 
     def announce(self, key: str, before: OrderShipments, after: OrderShipments) -> None:
         """Count what became of notices, and the cases."""
@@ -182,20 +182,24 @@ def _news(sales_channel: str, was: Notice | None, now: Notice) -> list[Any]:
     return events
 
 
-def _stock_rows(key: str, before: OrderShipments, after: OrderShipments, now: datetime) -> list[Write]:
-    """For a sales channel that subtracts its unshipped units itself: what it may have been told is not added to its
-    figures any more, and what it was told, it has taken from them.
+def _stock_rows(
+    key: str, before: OrderShipments, after: OrderShipments, now: datetime, *, subtracts: bool
+) -> list[Write]:
+    """What the sales channel may know to be shipped. One that `subtracts` its unshipped units itself does not have that
+    added to its figures any more, and takes it from them when it was told.
     """
     was, is_ = units_told(before), units_told(after)
     told = {sku: units for sku, units in is_.items() if was.get(sku) != units}
     told |= {sku: 0 for sku in was if sku not in is_}
+    rows = [Write("put_order_told", (key, sku, units)) for sku, units in told.items()]
+    if not subtracts:
+        return rows
     moved = set(told)
     for shipment, each in after.notices.items():
         former = before.notices.get(shipment)
         if each.sent_version and (former is None or former.sent_version != each.sent_version):
             moved.update(units_of_notice(each))
     at, sales_channel = to_instant(now), partition_of(key)
-    rows = [Write("put_order_told", (key, sku, units)) for sku, units in told.items()]
     rows += [Write("put_stock_due", (sku, at, NOW)) for sku in sorted(moved)]
     return [*rows, *(Write("put_stock_moved", (sku, sales_channel)) for sku in sorted(moved))]
 

@@ -346,18 +346,24 @@ def config_of(
     lines_max: int = 1_000,
     sweep_every_s: float = 86_400.0,
     moves_every_s: float = 10.0,
+    told: bool = False,
     **settings: Any,
 ) -> Config:
-    """A configuration in which these sales channels have their stock published, each by a flow of its own."""
+    """A configuration in which these sales channels have their stock published, each by a flow of its own. `told`: they
+    hear of shipments, as those that subtract their own unshipped units always do.
+    """
     sales_channels = {}
     for number in range(max(1, len(channels))):
         name = channels[number] if channels else "web"
         target = FlowTarget(flow_id=str(4511 + number), starts=StartPolicy(lines_max=lines_max))
         stock = StockSettings(flow=target, locations=(WAREHOUSE,), **settings.get(name, {})) if channels else None
         notices = FlowTarget(flow_id=str(4611 + number))
-        told = FulfilmentSettings(flow=notices, carriers={"UPS": "ups"}) if stock and stock.subtracts else None
+        hears = told or (stock is not None and stock.subtracts)
         sales_channels[name] = msgspec.structs.replace(
-            SALES_CHANNELS["web"], stock=stock, fulfilments=told, bundles=bundles or {}
+            SALES_CHANNELS["web"],
+            stock=stock,
+            fulfilments=FulfilmentSettings(flow=notices, carriers={"UPS": "ups"}) if hears else None,
+            bundles=bundles or {},
         )
     return Config(
         fulfil=FulfilSettings(

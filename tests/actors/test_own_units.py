@@ -221,3 +221,32 @@ def edited_down(body: dict[str, Any]) -> tuple[dict[str, Any], str]:
     line["current_quantity"] = line["fulfillable_quantity"] = line["quantity"] - 1
     body["updated_at"] = body["updated_at"].replace("T08", "T09")
     return body, line["sku"]
+
+
+def test_who_begins_to_subtract_its_own_units_is_not_told_again_what_it_knows_to_be_shipped(tmp_path: Path) -> None:
+    """The open orders are counted anew; what was shipped of them before is known all the same."""
+
+    async def main() -> None:
+        fulfil, hub = warehouse(), Hub({"4511": "web"})
+        first, second = [each for each in generate(11, 60, products=3) if units_in(each)][:2]
+        async with process(tmp_path / "store.db", fulfil, config=config_of(told=True), hub=hub) as at:
+            await at.until_shown(**dict.fromkeys(SKUS, 50))
+            shop = Shop(at, "available")
+            await shop.sells(first)
+            await shop.sells(second)
+            await shows(shop, fulfil)
+            for number, sku in enumerate(SKUS, 1):
+                fulfil.on_hand[number] -= units_in(first).get(sku, 0)
+                fulfil.reserved[number] -= units_in(first).get(sku, 0)
+                fulfil.moved(number)
+            await tell_shipped(at, first)
+            await at.until(lambda: hub.notices)
+            await shows(shop, fulfil)
+            shop.takes_notice(units_in(first))
+            unshipped = shop.unshipped
+        async with process(tmp_path / "store.db", fulfil, config=semantics_of("on_hand"), hub=hub) as at:
+            shop = Shop(at, "on_hand")
+            shop.unshipped = unshipped
+            await shows(shop, fulfil)
+
+    story(main)
