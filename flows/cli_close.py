@@ -8,12 +8,11 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 
-from flows.cli_parts import CONFIG, AsJson, ConfigPath, NotFound, loaded, read_store
-from flows.screen import print_csv, print_json, print_table
+from flows.cli_parts import CONFIG, AsJson, ConfigPath, CsvFile, NotFound, loaded, read_store, write_csv
+from flows.screen import print_json, print_table
 from runtime.clock import SystemClock, to_datetime
 
 MonthName = Annotated[str, Parameter(help="The month, as 2026-10.")]
-AsCsv = Annotated[bool, Parameter(name="--csv", help="As a table for a spreadsheet.", negative="")]
 _HEAD = ("", "what", "how many", "amount", "currency", "oldest", "whose", "see")
 _CSV_HEAD = ("month", "stands", "check", *_HEAD[1:])
 
@@ -21,7 +20,7 @@ _CSV_HEAD = ("month", "stands", "check", *_HEAD[1:])
 def close(
     month: MonthName,
     *,
-    csv: AsCsv = False,
+    csv: CsvFile = None,
     config: ConfigPath = CONFIG,
     json: AsJson = False,
 ) -> int:
@@ -43,8 +42,9 @@ def close(
     rows = [(*cells[:-1], _command(cells[-1], config)) for cells in map(_cells, board.rows)]
     if json:
         print_json(board)
-    elif csv:
-        print_csv(
+    elif csv is not None:
+        write_csv(
+            csv,
             _CSV_HEAD,
             [
                 (board.month, "yes" if row.stands else "no", row.check.value, *cells[1:3], row.amount, *cells[4:])

@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from flows.cli_parts import CONFIG, AsJson, ConfigPath, CsvFile, Rows, read_store, write_csv
+from flows.screen import print_json, print_table, short
 
-from cyclopts import Parameter
-
-from flows.cli_parts import CONFIG, AsJson, ConfigPath, Rows, read_store
-from flows.screen import print_csv, print_json, print_table, short
-
-AsCsv = Annotated[bool, Parameter(name="--csv", help="As a table for a spreadsheet.", negative="")]
 _UNSETTLED = ("placed", "order", "number", "amount", "currency", "sale", "first", "waits")
 _ACCEPTED = ("at", "order", "cause", "amount", "currency", "expected", "found", "by", "why")
 
@@ -19,7 +14,7 @@ def unsettled(
     sales_channel: str = "",
     waits_for: str = "",
     limit: Rows = 50,
-    csv: AsCsv = False,
+    csv: CsvFile = None,
     config: ConfigPath = CONFIG,
     json: AsJson = False,
 ) -> None:
@@ -46,13 +41,13 @@ def unsettled(
          row.sale, row.cause, "; ".join(row.waits))
         for row in rows
     ]  # fmt: skip
-    if csv:
-        print_csv(_UNSETTLED, cells)
+    if csv is not None:
+        write_csv(csv, _UNSETTLED, cells)
     else:
         print_table(_UNSETTLED, cells, empty="every order is settled, or none is followed")
 
 
-def accepted(*, limit: Rows = 50, csv: AsCsv = False, config: ConfigPath = CONFIG, json: AsJson = False) -> None:
+def accepted(*, limit: Rows = 50, csv: CsvFile = None, config: ConfigPath = CONFIG, json: AsJson = False) -> None:
     """Differences between orders and their sales that a person has accepted, with name and reason."""
     from flows.reading_closing import accepted as read_accepted  # noqa: PLC0415
 
@@ -64,7 +59,7 @@ def accepted(*, limit: Rows = 50, csv: AsCsv = False, config: ConfigPath = CONFI
         (short(row.at), row.order, row.cause, row.amount, row.currency, row.expected, row.found, row.by, row.reason)
         for row in rows
     ]
-    if csv:
-        print_csv(_ACCEPTED, cells)
+    if csv is not None:
+        write_csv(csv, _ACCEPTED, cells)
     else:
         print_table(_ACCEPTED, cells, empty="nobody has accepted a difference")

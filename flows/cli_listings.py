@@ -8,12 +8,11 @@ from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
 
-from flows.cli_parts import CONFIG, AsJson, ConfigPath, NotFound, Rows, explain_none, read_store
+from flows.cli_parts import CONFIG, AsJson, ConfigPath, CsvFile, NotFound, Rows, explain_none, read_store, write_csv
 from flows.pages import NamedPlace, named_place_in
-from flows.screen import print_csv, print_json, print_table, short, tell_cut, tell_more
+from flows.screen import print_json, print_table, short, tell_cut, tell_more
 
 Cause = Literal["no-sku", "unknown", "gone", "inactive", "unsellable", "ambiguous", "barcode", "price"]
-AsCsv = Annotated[bool, Parameter(name="--csv", help="Comma-separated values, for a spreadsheet.", negative="")]
 After = Annotated[
     NamedPlace | None,
     Parameter(
@@ -34,7 +33,7 @@ def listings(
     checks: Annotated[bool, Parameter(negative="")] = False,
     after: After = None,
     limit: Rows = 200,
-    csv: AsCsv = False,
+    csv: CsvFile = None,
     config: ConfigPath = CONFIG,
     json: AsJson = False,
 ) -> None:
@@ -63,11 +62,13 @@ def listings(
     shown = [(row.cause, row.listing, row.sku, row.title, row.listed, row.expected) for row in rows[:limit]]
     if json:
         print_json(rows[:limit])
-    elif csv:
-        print_csv(_HEAD, shown)
+    elif csv is not None:
+        write_csv(csv, _HEAD, shown)
     else:
         print_table(_HEAD, shown, empty="every listing that was checked goes with its product")
-    command = f"seamline listings {shlex.quote(sales_channel)}{' --csv' if csv else ''}"
+    command = (
+        f"seamline listings {shlex.quote(sales_channel)}{'' if csv is None else f' --csv {shlex.quote(str(csv))}'}"
+    )
     options = {"--cause": cause, "--limit": limit, "--config": config}
     tell_more(command, options, "--after", rows, limit, json=json)
 

@@ -36,7 +36,14 @@ OrderName = Annotated[
 ]
 Reason = Annotated[str, Parameter(help="Why, for whoever looks at it in a year. It stays on record.")]
 Who = Annotated[str, Parameter(help="Who decides; by default whoever is logged in here.")]
-CsvFile = Annotated[Path | None, Parameter(name="--csv", allow_leading_hyphen=True)]
+CsvFile = Annotated[
+    Path | None,
+    Parameter(
+        name="--csv",
+        allow_leading_hyphen=True,
+        help="Write it as a table for a spreadsheet into this file; - for standard output.",
+    ),
+]
 DryRun = Annotated[bool, Parameter(name="--dry-run", help="Only say what would follow.", negative="")]
 
 

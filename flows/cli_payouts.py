@@ -178,8 +178,6 @@ def list_payouts(
         Only those of one sales channel.
     verdict
         Only those that are proven (lines = reported paid), contradicted, or unproven (nothing to compare with).
-    csv
-        Write them as a table for a spreadsheet into this file; - is standard output.
     """
     from flows.reading_payouts import payouts_listed  # noqa: PLC0415
 
@@ -262,8 +260,6 @@ def show(
         The provider's id of it, or its key as `seamline holds` shows it.
     lines
         All of its lines, too.
-    csv
-        Write its lines as a table for a spreadsheet into this file; - is standard output.
     """
     from flows.reading_payouts import lines_of, payouts_named  # noqa: PLC0415
 

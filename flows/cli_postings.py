@@ -70,8 +70,6 @@ def preview(
         Only what happened on this day or later, as 2026-11-01.
     end
         Only what happened on this day or before.
-    csv
-        Write it as a table for a spreadsheet into this file; - is standard output.
     """
     from flows.reading_postings import preview_of  # noqa: PLC0415
 
@@ -160,8 +158,6 @@ def list_batches(
         Only those booked on this day or later, as 2026-11-01.
     end
         Only those booked on this day or before.
-    csv
-        Write them as a table for a spreadsheet into this file; - is standard output.
     """
     from flows.reading_postings import batches_listed  # noqa: PLC0415
 
@@ -189,8 +185,6 @@ def show(batch: str, *, csv: CsvFile = None, config: ConfigPath = CONFIG, json: 
     ----------
     batch
         Its reference, the beginning of its digest (six characters or more), or Fulfil's id of the move.
-    csv
-        Write its lines as a table for a spreadsheet into this file; - is standard output.
     """
     from flows.reading_postings import batches_named, postings_of  # noqa: PLC0415
 

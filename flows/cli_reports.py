@@ -33,8 +33,6 @@ def clearing(
 
     Parameters
     ----------
-    csv
-        Write it as a table for a spreadsheet into this file; - is standard output.
     html
         Write it as a page with charts into this file, which needs nothing beside itself; - is standard output.
     """
@@ -66,8 +64,6 @@ def cutoff(
 
     Parameters
     ----------
-    csv
-        Write it as a table for a spreadsheet into this file; - is standard output.
     html
         Write it as a page with charts into this file, which needs nothing beside itself; - is standard output.
     """
@@ -95,8 +91,6 @@ def stock_value(
 
     Parameters
     ----------
-    csv
-        Write it as a table for a spreadsheet into this file; - is standard output.
     html
         Write it as a page with charts into this file, which needs nothing beside itself; - is standard output.
     """

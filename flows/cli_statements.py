@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 import msgspec
-from cyclopts import App, Parameter
+from cyclopts import App
 
-from flows.cli_parts import CONFIG, AsJson, ConfigPath, NotFound, Rows, read_store
-from flows.screen import harmless, print_csv, print_json, print_table, short
+from flows.cli_parts import CONFIG, AsJson, ConfigPath, CsvFile, NotFound, Rows, read_store, write_csv
+from flows.screen import harmless, print_json, print_table, short
 
 statements = App(name="statements", help="Whether every order of a sales channel's business day is accounted for.")
 
 Verdict = Literal["complete", "incomplete", "unproven"]
-AsCsv = Annotated[bool, Parameter(name="--csv", help="As a table for a spreadsheet.", negative="")]
 _HEAD = (
     *("day", "sales channel", "verdict", "orders", "received", "sales", "on the way", "held", "waiting", "excluded"),
     *("cancelled", "missing", "gone", "undated", "version", "taken", "digest"),
@@ -27,7 +26,7 @@ def list_statements(
     sales_channel: str = "",
     verdict: Verdict | None = None,
     limit: Rows = 50,
-    csv: AsCsv = False,
+    csv: CsvFile = None,
     config: ConfigPath = CONFIG,
     json: AsJson = False,
 ) -> None:
@@ -48,8 +47,8 @@ def list_statements(
     )
     if json:
         print_json(rows)
-    elif csv:
-        print_csv(_HEAD, [_cells(row) for row in rows])
+    elif csv is not None:
+        write_csv(csv, _HEAD, [_cells(row) for row in rows])
     else:
         empty = "no statements like that" if sales_channel or verdict else "no statements"
         print_table(_HEAD[:-1], [_cells(row)[:-1] for row in rows], empty=empty)
@@ -70,7 +69,7 @@ def show_statement(
     day: str,
     *,
     version: int | None = None,
-    csv: AsCsv = False,
+    csv: CsvFile = None,
     config: ConfigPath = CONFIG,
     json: AsJson = False,
 ) -> None:
@@ -97,8 +96,8 @@ def show_statement(
         print_json({**msgspec.structs.asdict(row), "sentence": sentence_of(row)})
         return
     head, lines = ("what", "orders"), [*row.lines, *(("missing order", each) for each in row.named)]
-    if csv:
-        print_csv(head, lines)
+    if csv is not None:
+        write_csv(csv, head, lines)
         return
     print(harmless(f"{sentence_of(row)}. Verdict: {row.verdict}."))
     print_table(head, [(what, "nobody says" if count is None else count) for what, count in lines])

@@ -68,11 +68,6 @@ def print_fields(fields: Iterable[tuple[str, object]]) -> None:
     print_table(("field", "value"), rows)
 
 
-def print_csv(head: tuple[str, ...], rows: list[tuple[Any, ...]]) -> None:
-    """`csv_rows` on standard output."""
-    csv_rows(sys.stdout, head, rows)
-
-
 def csv_rows(file: TextIO, head: tuple[str, ...], rows: Iterable[tuple[Any, ...]]) -> None:
     """Comma-separated values. What a spreadsheet would take for a formula begins with an apostrophe: whoever names a
     product is not to run anything at whoever opens the list. A Decimal stays the number that it is.

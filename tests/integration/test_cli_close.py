@@ -71,7 +71,7 @@ def test_everything_that_stands_has_a_row_with_its_amount_its_owner_and_what_to_
     assert (board["clean"], board["stage"], board["time_zone"]) == (False, "over", "Europe/Berlin")
     assert [row["amount"] or "" for row in board["rows"]] == [row[3] for row in EXPECTED]
     assert {row["check"] for row in board["rows"]} <= {check.value for check in Check}
-    table = list(csv.DictReader(io.StringIO(seamline("close", "2025-10", "--config", config, "--csv").out)))
+    table = list(csv.DictReader(io.StringIO(seamline("close", "2025-10", "--config", config, "--csv", "-").out)))
     assert [(row["stands"], row["how many"], row["amount"]) for row in table] == [
         ("yes" if row[0] == "stands" else "no", row[2], row[3]) for row in EXPECTED
     ]

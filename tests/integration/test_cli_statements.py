@@ -53,11 +53,11 @@ def test_the_newest_version_is_listed_and_every_version_is_shown_twice_the_same(
 @pytest.mark.usefixtures("store")
 def test_a_spreadsheet_obeys_nothing_of_it(seamline: Type) -> None:
     """An id and a rule that begin like a formula stay text."""
-    said = seamline(*beside("statements", "show", "web", "2026-11-20", "--version", "1", "--csv"))
+    said = seamline(*beside("statements", "show", "web", "2026-11-20", "--version", "1", "--csv", "-"))
     rows = list(csv.reader(io.StringIO(said.out)))
     assert ["missing order", "'=cmd|1"] in rows
     assert ["excluded by the rule '=HYPERLINK()'", "1"] in rows
-    listed = list(csv.reader(io.StringIO(seamline(*beside("statements", "list", "--csv")).out)))
+    listed = list(csv.reader(io.StringIO(seamline(*beside("statements", "list", "--csv", "-")).out)))
     assert listed[1][:4] == ["2026-11-20", "web", "complete", "4"]
 
 
@@ -106,11 +106,11 @@ def test_what_is_not_settled_and_what_was_accepted_is_listed(seamline: Type) -> 
     assert (key, first, waits) == ("web/1", "payout", "for a payout")
     assert seamline(*beside("orders", "unsettled", "--waits-for", "shipping")).rows == []
     assert seamline(*beside("orders", "unsettled", "--json")).data[0]["waits"] == ["for a payout"]
-    table = list(csv.reader(io.StringIO(seamline(*beside("orders", "unsettled", "--csv")).out)))
+    table = list(csv.reader(io.StringIO(seamline(*beside("orders", "unsettled", "--csv", "-")).out)))
     assert table[1][2:4] == ["'=#1", "12.00"]
     (row,) = seamline(*beside("orders", "accepted")).rows
     assert row[1:] == ["web/2", "total", "2.00", "USD", "12.00", "10.00", "Ann", "+agreed"]
-    assert "'+agreed" in seamline(*beside("orders", "accepted", "--csv")).out
+    assert "'+agreed" in seamline(*beside("orders", "accepted", "--csv", "-")).out
     assert seamline(*beside("orders", "accepted", "--json")).data[0]["by"] == "Ann"
     listed = {each["key"]: each["settled_at"] for each in seamline(*beside("orders", "list", "--json")).data}
     assert listed["web/1"] is None
