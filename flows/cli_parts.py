@@ -6,6 +6,7 @@ import getpass
 import shlex
 import sys
 from collections.abc import Collection, Iterable
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -166,6 +167,14 @@ def control(config: Path, command: str, *, json: bool = False, **parameters: str
         print_json({"message": said})
     else:
         print(harmless(said))
+
+
+def day_in(text: str) -> str:
+    """A day as ISO 8601 has it. Raises NotFound for what is none."""
+    try:
+        return date.fromisoformat(text).isoformat()
+    except ValueError:
+        raise NotFound(f"{text!r} is no day; write it as 2026-11-25") from None
 
 
 def write_csv(path: Path, head: tuple[str, ...], rows: list[tuple[Any, ...]]) -> None:

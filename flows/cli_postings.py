@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import date
 from typing import Annotated, Any
 
 from cyclopts import App, Parameter
 
-from flows.cli_parts import CONFIG, AsJson, ConfigPath, CsvFile, NotFound, Rows, loaded, read_store, write_csv
+from flows.cli_parts import CONFIG, AsJson, ConfigPath, CsvFile, NotFound, Rows, day_in, loaded, read_store, write_csv
 from flows.screen import harmless, print_json, print_table
 from runtime.clock import SystemClock, to_datetime
-from runtime.errors import SeamlineError
 
 postings = App(name="postings", help="What is posted into the ledger, and by whom.")
 
@@ -77,7 +75,7 @@ def preview(
     if settings is None:
         raise NotFound("there is no [postings] in the configuration: Seamline posts nothing, and works nothing out")
     today = to_datetime(SystemClock().now()).astimezone(settings.zone).date()
-    asked = {"sales_channel": sales_channel, "begin": _day("--from", begin), "end": _day("--to", end)}
+    asked = {"sales_channel": sales_channel, "begin": begin and day_in(begin), "end": end and day_in(end)}
     found = read_store(config, lambda read: preview_of(read, settings, today, **asked))
     if csv is not None:
         write_csv(csv, _CSV_HEAD, [*map(_csv_line, found.lines), *map(_csv_not, found.not_posted)])
@@ -85,13 +83,6 @@ def preview(
         print_json(found)
     else:
         _print_preview(found)
-
-
-def _day(option: str, text: str) -> str:
-    try:
-        return date.fromisoformat(text).isoformat() if text else ""
-    except ValueError:
-        raise SeamlineError(f"{option} is a day such as 2026-11-01") from None
 
 
 def _print_preview(found: Any) -> None:
@@ -161,7 +152,7 @@ def list_batches(
     """
     from flows.reading_postings import batches_listed  # noqa: PLC0415
 
-    asked = {"sales_channel": sales_channel, "begin": _day("--from", begin), "end": _day("--to", end)}
+    asked = {"sales_channel": sales_channel, "begin": begin and day_in(begin), "end": end and day_in(end)}
     rows = read_store(config, lambda read: batches_listed(read, **asked, limit=limit))
     head = ("booked on", "sales channel", "currency", "journal", "status", "total", "move", "digest", "batch")
     cells = [

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import date
 from typing import Any, Literal
 
 import msgspec
 from cyclopts import App
 
-from flows.cli_parts import CONFIG, AsJson, ConfigPath, CsvFile, NotFound, Rows, read_store, write_csv
+from flows.cli_parts import CONFIG, AsJson, ConfigPath, CsvFile, NotFound, Rows, day_in, read_store, write_csv
 from flows.screen import harmless, print_json, print_table, short
 
 statements = App(name="statements", help="Whether every order of a sales channel's business day is accounted for.")
@@ -88,7 +87,7 @@ def show_statement(
     from flows.reading_statements import statement_versions  # noqa: PLC0415
     from flows.reconciler.statement import sentence_of  # noqa: PLC0415
 
-    rows = read_store(config, lambda read: statement_versions(read, sales_channel, _day(day)))
+    rows = read_store(config, lambda read: statement_versions(read, sales_channel, day_in(day)))
     row = next((each for each in rows if version in (None, each.version)), None)
     if row is None:
         raise NotFound(f"there is no such statement about {sales_channel} on {day}; see `seamline statements list`")
@@ -104,10 +103,3 @@ def show_statement(
     for source in row.evidence.manifests:
         print(harmless(f"by {source}"))
     print(f"version {row.version} of {len(rows)}, taken {short(row.taken_at)}, digest {row.digest}")
-
-
-def _day(text: str) -> str:
-    try:
-        return date.fromisoformat(text).isoformat()
-    except ValueError:
-        raise NotFound(f"{text!r} is no day; write it as 2026-11-25") from None
