@@ -59,14 +59,14 @@ from flows.release import CauseReleases
 from flows.run_follower import RunFollower
 from flows.run_recovery import RunRecovery, recovery_policy
 from flows.sku_aliases import SkuAliases
-from flows.stock_backlog import StockBacklog
-from flows.stock_drift import StockDrift
-from flows.stock_figures import Figures
-from flows.stock_moves import StockMoves
-from flows.stock_publisher import StockPublisher
-from flows.stock_reader import ReadPolicy, StockReader
-from flows.stock_sightings import StockSightings
-from flows.stock_unsettled import Unsettled
+from flows.stock.backlog import StockBacklog
+from flows.stock.drift import StockDrift
+from flows.stock.figures import Figures
+from flows.stock.moves import StockMoves
+from flows.stock.publisher import StockPublisher
+from flows.stock.reader import ReadPolicy, StockReader
+from flows.stock.sightings import StockSightings
+from flows.stock.unsettled import Unsettled
 from flows.suspense_clearing import SuspenseClearing
 from flows.unshipped import Unshipped, UnshippedPolicy
 from runtime.actor import Actor

@@ -86,18 +86,18 @@ from flows.sku_aliases import KEY as ALIASES_KEY
 from flows.sku_aliases import NAME as SKU_ALIASES
 from flows.sku_aliases import decide_on_alias
 from flows.standing import Standing
-from flows.stock_backlog import NAME as STOCK_BACKLOG
-from flows.stock_drift import NAME as STOCK_DRIFT
-from flows.stock_drift import StockReported
-from flows.stock_drift import key_of as drift_key_of
-from flows.stock_moves import KEY as MOVES_KEY
-from flows.stock_moves import NAME as STOCK_MOVES
-from flows.stock_moves import ReadMoves
-from flows.stock_publisher import NAME as STOCK_PUBLISHER
-from flows.stock_pull import StockPull, locations_of
-from flows.stock_sightings import NAME as STOCK_SIGHTINGS
-from flows.stock_standing import StockStanding
-from flows.stock_unsettled import Unsettled
+from flows.stock.backlog import NAME as STOCK_BACKLOG
+from flows.stock.drift import NAME as STOCK_DRIFT
+from flows.stock.drift import StockReported
+from flows.stock.drift import key_of as drift_key_of
+from flows.stock.moves import KEY as MOVES_KEY
+from flows.stock.moves import NAME as STOCK_MOVES
+from flows.stock.moves import ReadMoves
+from flows.stock.publisher import NAME as STOCK_PUBLISHER
+from flows.stock.pull import StockPull, locations_of
+from flows.stock.sightings import NAME as STOCK_SIGHTINGS
+from flows.stock.standing import StockStanding
+from flows.stock.unsettled import Unsettled
 from flows.suspense_clearing import KEY as SUSPENSE_KEY
 from flows.suspense_clearing import NAME as SUSPENSE_CLEARING
 from flows.suspense_clearing import clear_suspense

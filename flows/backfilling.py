@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 
 from flows.reading import reading
-from flows.rows import BackfillRow
+from flows.reading.rows import BackfillRow
 from runtime.clock import Instant, to_datetime
 from runtime.errors import SeamlineError
 

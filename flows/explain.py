@@ -11,7 +11,7 @@ from flows.exceptions.kinds import KINDS, NEVER, Lever
 from flows.model.audit import AuditEntry
 from flows.model.candidates import Candidate
 from flows.model.fulfilments import NO_CARRIER
-from flows.rows import AliasRow, CaseRow, ClosingRow, FactRow, PatchRow, PauseRow, Story
+from flows.reading.rows import AliasRow, CaseRow, ClosingRow, FactRow, PatchRow, PauseRow, Story
 from runtime.clock import to_datetime, to_instant
 
 

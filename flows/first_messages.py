@@ -47,21 +47,21 @@ from flows.run_recovery import SWEEP_KEY, Sweep
 from flows.sku_aliases import KEY as ALIASES_KEY
 from flows.sku_aliases import NAME as SKU_ALIASES
 from flows.sku_aliases import CheckAliases
-from flows.stock_backlog import KEY as BACKLOG_KEY
-from flows.stock_backlog import NAME as STOCK_BACKLOG
-from flows.stock_backlog import CountUnits
-from flows.stock_drift import NAME as STOCK_DRIFT
-from flows.stock_drift import SumUp
-from flows.stock_drift import key_of as drift_key_of
-from flows.stock_moves import KEY as MOVES_KEY
-from flows.stock_moves import NAME as STOCK_MOVES
-from flows.stock_moves import ReadMoves
-from flows.stock_publisher import KEY as PUBLISHER_KEY
-from flows.stock_publisher import NAME as STOCK_PUBLISHER
-from flows.stock_publisher import PublishDue
-from flows.stock_sightings import KEY as SIGHTINGS_KEY
-from flows.stock_sightings import NAME as STOCK_SIGHTINGS
-from flows.stock_sightings import LookForSales
+from flows.stock.backlog import KEY as BACKLOG_KEY
+from flows.stock.backlog import NAME as STOCK_BACKLOG
+from flows.stock.backlog import CountUnits
+from flows.stock.drift import NAME as STOCK_DRIFT
+from flows.stock.drift import SumUp
+from flows.stock.drift import key_of as drift_key_of
+from flows.stock.moves import KEY as MOVES_KEY
+from flows.stock.moves import NAME as STOCK_MOVES
+from flows.stock.moves import ReadMoves
+from flows.stock.publisher import KEY as PUBLISHER_KEY
+from flows.stock.publisher import NAME as STOCK_PUBLISHER
+from flows.stock.publisher import PublishDue
+from flows.stock.sightings import KEY as SIGHTINGS_KEY
+from flows.stock.sightings import NAME as STOCK_SIGHTINGS
+from flows.stock.sightings import LookForSales
 from flows.unshipped import KEY as UNSHIPPED_KEY
 from flows.unshipped import NAME as UNSHIPPED
 from flows.unshipped import LookForUnshipped

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from flows.forecast import Forecast
 from flows.standing import Standing
-from flows.stock_standing import StockStanding
+from flows.stock.standing import StockStanding
 from runtime.engine import Engine
 from runtime.telemetry.metrics import Read
 

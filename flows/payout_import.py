@@ -21,7 +21,7 @@ from flows.payout_files import PayoutFile, examine, pages_of
 from flows.payout_importer import payout_key
 from flows.payouts.examining import Examined
 from flows.reading import reading
-from flows.reading_payouts import PayoutRow, payouts_judged, payouts_named
+from flows.reading.payouts import PayoutRow, payouts_judged, payouts_named
 from runtime.errors import SeamlineError
 
 _LOOK_EVERY_S = 0.1

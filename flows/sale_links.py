@@ -19,7 +19,7 @@ from flows.model.order_state import OrderState, Status
 from flows.order_importer.linking import compared, linkable, may_be_id, question_of
 from flows.order_importer.messages import SaleLookedUp
 from flows.reading import reading
-from flows.rows import FactRow, Story
+from flows.reading.rows import FactRow, Story
 from runtime.decision import Effect
 from runtime.errors import Failure, SeamlineError, Throttled
 

@@ -37,7 +37,7 @@ from flows.demo.summary import Asked, Pace, Summary, pace, proven, summarised
 from flows.demo.world import DemoFailed, World, running_world
 from flows.order_importer import NAME as ORDER_IMPORTER
 from flows.reading import reading
-from flows.reading_closing import unsettled
+from flows.reading.closing import unsettled
 
 INTERRUPTED = 130
 """The exit status when a signal ends the day early."""

@@ -59,7 +59,7 @@ def unit_rows(key: str, before: OrderState, after: OrderState, now: datetime) ->
     """The rows for a change of what an order needs, and of what of it is in Fulfil.
 
     An order that was decided on before anybody counted has none in its state: what was counted of it then
-    (`flows.stock_backlog`) is followed here by its key.
+    (`flows.stock.backlog`) is followed here by its key.
     """
     old, new = needed(before), needed(after)
     was, is_ = claimed(before), claimed(after)

@@ -49,9 +49,9 @@ from flows.model.stock import StockSettings
 from flows.model.units import units_of
 from flows.order_importer import NAME as ORDER_IMPORTER
 from flows.pulse import Pulse
-from flows.stock_drift import NAME as STOCK_DRIFT
-from flows.stock_drift import StockReported
-from flows.stock_drift import key_of as drift_key_of
+from flows.stock.drift import NAME as STOCK_DRIFT
+from flows.stock.drift import StockReported
+from flows.stock.drift import key_of as drift_key_of
 from runtime.breaker import Breaker
 from runtime.budget import Budget
 from runtime.clock import to_datetime

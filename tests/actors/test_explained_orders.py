@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from flows import cli
+from flows.cli import commands
 from flows.demo.orders import GeneratedOrder, Mix
 from flows.demo.traffic import cancelled, upgraded
 from flows.exceptions.kinds import KINDS
@@ -134,7 +134,7 @@ def test_orders_of_every_cause_are_explained_with_next_step_and_owner(
     config.write_text(f'[store]\npath = "{tmp_path}/store.db"\n')
     for cause, order in made.items():
         with pytest.raises(SystemExit) as ended:
-            cli.main(["orders", "explain", key_of(order), "--config", str(config)])
+            commands.main(["orders", "explain", key_of(order), "--config", str(config)])
         said = capfd.readouterr().out
         now, _, happened = said.partition("What happened:")
         assert ended.value.code == 0

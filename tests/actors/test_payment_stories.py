@@ -29,7 +29,7 @@ from flows.model.sale import Suspense
 from flows.order_importer import NAME as ORDER_IMPORTER
 from flows.order_importer import presented
 from flows.payment_mapper import RECORDER, RECORDER_KEY
-from flows.rows import FactRow, Story
+from flows.reading.rows import FactRow, Story
 from tests.unit.made_orders import both, order, payment
 from tests.world_of_payments import BEGAN, RULES, SALE_SETTINGS, World
 

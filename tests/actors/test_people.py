@@ -17,8 +17,8 @@ from flows.demo.orders import GeneratedOrder, Mix
 from flows.order_importer import NAME as ORDER_IMPORTER
 from flows.order_importer.messages import LinkOrder, PatchOrder, RemovePatch
 from flows.reading import Reading
+from flows.reading.rows import Story
 from flows.release import release_cause
-from flows.rows import Story
 from runtime.decision import Message
 from tests.actors.world import Fulfil, World, away, key_of, orders, process, story
 

@@ -10,7 +10,7 @@ import anyio
 from flows.demo.orders import catalogue, generate
 from flows.model.bundles import Bundle, Component
 from flows.model.messages import Recheck
-from flows.stock_drift import NAME, key_of
+from flows.stock.drift import NAME, key_of
 from tests.actors.stock_world import WAREHOUSE, Hub, StockFulfil, StockWorld, config_of, process, units_in
 from tests.actors.world import story
 

@@ -12,7 +12,7 @@ import pytest
 
 from flows.audit_log import AuditLog
 from flows.reading import Reading
-from flows.reading_payments import in_suspense
+from flows.reading.payments import in_suspense
 from flows.suspense_clearing import KEY, NAME, SuspenseClearing, clear_suspense
 from runtime.actor import Actor
 from runtime.clock import to_instant

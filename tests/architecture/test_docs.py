@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 from connectors.fulfil.sandbox.__main__ import read_config
-from flows import cli, cli_holds, events
+from flows import events
+from flows.cli import commands
+from flows.cli.holds import Owner as NamedOwner
 from flows.config import Config
 from flows.exceptions.kinds import KINDS, NEVER, Owner
 from flows.formats import FORMATS
@@ -166,8 +168,8 @@ def test_the_example_order_proves() -> None:
 
 def test_choices_of_the_command_line_are_those_of_the_code() -> None:
     """`--state` and `--owner` offer every state of an order and every team."""
-    assert set(cli.State.__args__) == {status.value for status in Status}  # type: ignore[attr-defined]
-    assert set(cli_holds.Owner.__args__) == {owner.value for owner in Owner}  # type: ignore[attr-defined]
+    assert set(commands.State.__args__) == {status.value for status in Status}  # type: ignore[attr-defined]
+    assert set(NamedOwner.__args__) == {owner.value for owner in Owner}  # type: ignore[attr-defined]
 
 
 def test_the_unit_of_systemd_does_not_repeat_what_cannot_be_mended() -> None:

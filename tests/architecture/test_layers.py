@@ -89,7 +89,7 @@ _BREAKS: tuple[tuple[rules.Rule, str, str], ...] = (
     (rules.sessions, "connectors/fulfil/client.py", "import aiohttp\naiohttp.ClientSession()"),
     (rules.sessions, "flows/app.py", "from aiohttp import ClientSession"),
     (rules.sessions, "flows/app.py", "import urllib.request"),
-    (rules.environment, "flows/cli.py", "import os\nos.environ['TOKEN']"),
+    (rules.environment, "flows/cli/commands.py", "import os\nos.environ['TOKEN']"),
     (rules.environment, "connectors/http.py", "from os import getenv"),
     (rules.tasks, "runtime/engine.py", "import asyncio\nasyncio.gather()"),
     (rules.tasks, "runtime/engine.py", "from asyncio import create_task"),

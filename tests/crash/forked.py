@@ -16,7 +16,9 @@ from pathlib import Path
 from typing import Any
 
 _nursery = multiprocessing.get_context("forkserver")
-_nursery.set_forkserver_preload(["flows.app", "flows.cli", "connectors.fulfil.sandbox.server", "tests.crash.process"])
+_nursery.set_forkserver_preload(
+    ["flows.app", "flows.cli.commands", "connectors.fulfil.sandbox.server", "tests.crash.process"]
+)
 
 
 class Forked:

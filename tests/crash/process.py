@@ -52,7 +52,7 @@ def main() -> None:
         from tests.crash.defects import PLANTED  # noqa: PLC0415 - a healthy process does not even load them
 
         PLANTED[options.defect]()
-    from flows.cli import main as seamline  # noqa: PLC0415 - defects are planted before the product is composed
+    from flows.cli.commands import main as seamline  # noqa: PLC0415 - defects are planted before the product is composed
 
     seamline(["run", "--config", options.config])
 

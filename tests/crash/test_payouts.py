@@ -14,7 +14,7 @@ import msgspec
 import pytest
 
 from flows.reading import reading
-from flows.reading_payouts import lines_of, payouts_judged, payouts_named
+from flows.reading.payouts import lines_of, payouts_judged, payouts_named
 from tests.actors.payout_world import pages
 from tests.crash.world import KEY, Settings, World, opened
 from tests.unit import payout_files as files

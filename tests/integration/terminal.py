@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from flows import cli
+from flows.cli import commands
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -44,9 +44,9 @@ def typed(capsys: pytest.CaptureFixture[str]) -> Type:
 
     def run(*words: str) -> Said:
         capsys.readouterr()
-        cli.app.console = Console()  # each command is a process of its own, which looks at its terminal anew
+        commands.app.console = Console()  # each command is a process of its own, which looks at its terminal anew
         with pytest.raises(SystemExit) as end:
-            cli.main([*words])
+            commands.main([*words])
         out, err = capsys.readouterr()
         assert "Traceback" not in out + err
         return Said(end.value.code if isinstance(end.value.code, int) else 1, out, err)

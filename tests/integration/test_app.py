@@ -17,8 +17,8 @@ import anyio
 import pytest
 
 from connectors.fulfil.sandbox import FaultRule, open_sandbox
-from flows import cli
 from flows.app import composed, telemetry_of
+from flows.cli import commands
 from flows.demo.orders import GeneratedOrder, Mix, catalogue, generate
 from flows.formats.shopify import identify, read
 from flows.model.order import Order
@@ -419,7 +419,7 @@ def told_by_the_cli(config: Path, keys: list[str], capfd: pytest.CaptureFixture[
 
 def _typed(*words: str) -> int:
     with pytest.raises(SystemExit) as end:
-        cli.main([*words])
+        commands.main([*words])
     return end.value.code if isinstance(end.value.code, int) else 1
 
 

@@ -16,8 +16,8 @@ from pathlib import Path
 
 import pytest
 
-from flows import cli
 from flows.app import App
+from flows.cli import commands
 from flows.reference import metric_rows
 from tests.integration.example import (
     EXAMPLE,
@@ -488,7 +488,7 @@ def test_the_sandbox_keeps_the_port_of_its_settings(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr("connectors.fulfil.sandbox.__main__.main", noted)
     for words in (["sandbox"], ["sandbox", "-c", "s.toml"], ["sandbox", "-c", "s.toml", "--port", "8001"]):
         with pytest.raises(SystemExit):
-            cli.main(words)
+            commands.main(words)
     assert given == [[], ["--config", "s.toml"], ["--config", "s.toml", "--port", "8001"]]
 
 

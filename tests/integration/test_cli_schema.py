@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from flows import cli
+from flows.cli import commands
 from tests.unit.test_format_seamline import MINIMAL, WHOLE
 
 ORDER = json.loads((Path(__file__).resolve().parents[2] / "deploy" / "order.example.json").read_text(encoding="utf-8"))
@@ -52,7 +52,7 @@ def complaints(value: Any, schema: dict[str, Any], root: dict[str, Any], at: str
 def schema(capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
     """What the command prints."""
     with pytest.raises(SystemExit) as end:
-        cli.main(["schema", "order"])
+        commands.main(["schema", "order"])
     assert end.value.code == 0
     printed: dict[str, Any] = json.loads(capsys.readouterr().out)
     return printed

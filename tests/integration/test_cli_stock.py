@@ -41,7 +41,7 @@ def config(tmp_path: Path) -> str:
     """A store in which a mug has been published, one order is in flight, and the sales channel shows one too many."""
     path = tmp_path / "seamline.toml"
     path.write_text(_CONFIG.format(store=tmp_path / "store.db"))
-    orders = [("put_units", (f"web/{n}", "MUG", "web" if n else "outlet", 1, 1, 900 + n, AT - 5)) for n in range(25)]
+    orders = [("put_units", (f"web/{n}", "MUG", "web" if n else "outlet", 1, 1, 900 + n, AT - 5, 1)) for n in range(25)]
     fill(
         tmp_path / "store.db",
         ("put_stock_level", ("4,7", "MUG", 5, "40", "70", AT)),

@@ -23,7 +23,7 @@ from connectors.patchworks.sandbox import (
     Target,
     open_sandbox,
 )
-from flows import cli
+from flows.cli import commands
 from tests.integration.running import INTAKE_KEY, Running, running
 
 pytestmark = pytest.mark.anyio
@@ -130,12 +130,12 @@ async def test_a_manifest_of_the_sales_channel_brings_what_is_missing(
         assert set(await both.at.books()) == {missing, *pushed}
         config = str(tmp_path / "seamline.toml")
         with pytest.raises(SystemExit):
-            await anyio.to_thread.run_sync(cli.main, ["manifests", "list", "--config", config])
+            await anyio.to_thread.run_sync(commands.main, ["manifests", "list", "--config", config])
         listed = capfd.readouterr().out.splitlines()
         assert listed[1].split("\t")[1:6] == ["manifest/web/20260101T000000Z/20990101T000000Z", "5", "1", "0", "0"]
         with pytest.raises(SystemExit):
             key = listed[1].split("\t")[1]
-            await anyio.to_thread.run_sync(cli.main, ["manifests", "show", key, "--json", "--config", config])
+            await anyio.to_thread.run_sync(commands.main, ["manifests", "show", key, "--json", "--config", config])
         assert '"listed":5' in capfd.readouterr().out
 
 
@@ -156,7 +156,7 @@ async def test_an_order_that_the_flow_cannot_give_is_explained(
         await both.until(raised, within_s=55)
         with pytest.raises(SystemExit):
             config = str(tmp_path / "seamline.toml")
-            await anyio.to_thread.run_sync(cli.main, ["orders", "explain", "web/4711", "--config", config])
+            await anyio.to_thread.run_sync(commands.main, ["orders", "explain", "web/4711", "--config", config])
         said = capfd.readouterr().out
         assert "Nothing of web/4711 has ever been received." in said
         assert "Next step, by operations" in said
@@ -176,7 +176,7 @@ async def test_a_range_is_back_filled_from_the_command_line(
         async def typed(*words: str) -> tuple[object, dict[str, Any]]:
             command = ["backfill", "web", "--from", "2026-01-01", "--to", "2099-01-01", "--json", "--config", config]
             with pytest.raises(SystemExit) as ended:
-                await anyio.to_thread.run_sync(cli.main, [*command, *words])
+                await anyio.to_thread.run_sync(commands.main, [*command, *words])
             return ended.value.code, msgspec.json.decode(capfd.readouterr().out)
 
         def allowing(*consequences: str) -> list[str]:

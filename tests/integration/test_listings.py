@@ -23,7 +23,7 @@ from connectors.patchworks.sandbox import (
     Target,
     open_sandbox,
 )
-from flows import cli
+from flows.cli import commands
 from tests.integration.running import INTAKE_KEY, Running, running
 
 pytestmark = pytest.mark.anyio
@@ -100,5 +100,5 @@ async def test_what_is_offered_is_compared_with_fulfils_products(
             assert 'seamline_listing_mismatches{cause="price",sales_channel="web"} 1.0' in metrics
             with pytest.raises(SystemExit):
                 command = ["listings", "web", "--config", str(tmp_path / "seamline.toml")]
-                await anyio.to_thread.run_sync(cli.main, command)
+                await anyio.to_thread.run_sync(commands.main, command)
             assert "price\tSKU-2\tSKU-2\tMug 2\t10.00 USD\t9.50 USD" in capfd.readouterr().out

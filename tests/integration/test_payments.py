@@ -13,7 +13,7 @@ import pytest
 
 from flows.explain import explain
 from flows.reading import reading
-from flows.reading_payments import in_suspense, payments
+from flows.reading.payments import in_suspense, payments
 from runtime.clock import to_datetime
 from tests.integration.test_after_the_sale import SHOP, UPSERT, Shop, body, shop
 

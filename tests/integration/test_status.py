@@ -8,7 +8,7 @@ import anyio
 import msgspec
 import pytest
 
-from flows import cli
+from flows.cli import commands
 from flows.demo.orders import catalogue, generate
 from tests.integration.running import running
 
@@ -20,7 +20,7 @@ SKUS = [each.sku for each in catalogue(41, 500)]
 async def typed(capfd: pytest.CaptureFixture[str], directory: Path, *words: str) -> tuple[object, str]:
     """What somebody types: (exit status, what it says)."""
     with pytest.raises(SystemExit) as ended:
-        await anyio.to_thread.run_sync(cli.main, ["status", "--config", str(directory / "seamline.toml"), *words])
+        await anyio.to_thread.run_sync(commands.main, ["status", "--config", str(directory / "seamline.toml"), *words])
     return ended.value.code, capfd.readouterr().out
 
 

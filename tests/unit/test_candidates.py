@@ -20,7 +20,7 @@ from flows.model.candidates import Hints, candidates, one_error_away, told
 from flows.model.products import barcode_of, gone, learn, product_rows
 from flows.model.schema import ORDERS
 from flows.model.skus import SkuIndex
-from flows.rows import AliasRow
+from flows.reading.rows import AliasRow
 from runtime.clock import SystemClock
 from runtime.journal.journal import Journal, opened
 

@@ -13,7 +13,7 @@ from flows.exceptions.kinds import KINDS, Owner
 from flows.explain import explain
 from flows.model.audit import AuditEntry, ChainEnd, entry_after
 from flows.model.order_state import Status
-from flows.rows import CaseRow, FactRow, OrderRow, PauseRow, Story
+from flows.reading.rows import CaseRow, FactRow, OrderRow, PauseRow, Story
 from runtime.clock import Instant, to_instant
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)

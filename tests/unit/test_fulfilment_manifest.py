@@ -10,10 +10,10 @@ import pytest
 
 from connectors.patchworks.fulfilments import ListedFulfilment, read_fulfilments
 from connectors.patchworks.items import Refusal
-from flows.cli_shipments import covered
+from flows.cli.shipments import covered
 from flows.model.fulfilments import FulfilmentSettings
 from flows.model.outgoing import FlowTarget
-from flows.rows import CarrierRow
+from flows.reading.rows import CarrierRow
 
 pytestmark = pytest.mark.anyio
 

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from connectors.patchworks.listings import ChannelListing
-from flows.cli_listings import Cause as TypedCause
+from flows.cli.listings import Cause as TypedCause
 from flows.exceptions.kinds import KINDS
 from flows.model.listing_tally import Tally, cases_of, counted
 from flows.model.listings import ListingSettings

@@ -15,9 +15,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flows.model.schema import ORDERS
-from flows.pages import Place, place_in
 from flows.reading import Reading, reading
-from flows.rows import PauseRow
+from flows.reading.pages import Place, place_in
+from flows.reading.rows import PauseRow
 from runtime.clock import Instant, SystemClock, to_instant
 from runtime.errors import StoreUnreadable
 from runtime.journal.journal import Journal, opened

@@ -26,7 +26,7 @@ from flows.model.order_state import OrderState
 from flows.model.proof import prove
 from flows.model.refunds import told_with, untold
 from flows.order_importer import decide
-from flows.rows import FactRow, Story
+from flows.reading.rows import FactRow, Story
 from runtime.decision import Decision, Fact
 from tests.unit.made_orders import line, order, shipping, usd
 from tests.unit.order_messages import NOW, V1, V2, V3, done, imported, kinds, lost, shown, weighed

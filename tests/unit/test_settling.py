@@ -18,9 +18,9 @@ from flows.model.closing import ClosingSettings, EvidenceKind, Moved, closing_ro
 from flows.model.order import Order
 from flows.model.reconciliation import ReconciliationSettings
 from flows.model.sale import SaleSettings
+from flows.reading.rows import ClosingRow, OrderRow, Story
 from flows.reconciler.sale_checks import OrderClosed, SaleCheck, decide
 from flows.reconciler.settling import Line, Standing, settled
-from flows.rows import ClosingRow, OrderRow, Story
 from runtime.config import Secret
 from runtime.rule import RuleBroken
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from cyclopts import App, Parameter
 
-from flows.cli_parts import (
+from flows.cli.parts import (
     CONFIG,
     UNCONFIGURED,
     AsJson,
@@ -19,7 +19,7 @@ from flows.cli_parts import (
     loaded,
     read_store,
 )
-from flows.screen import harmless, print_json, print_table, short, tell_cut, tell_more
+from flows.cli.screen import harmless, print_json, print_table, short, tell_cut, tell_more
 
 stock = App(name="stock", help="What sales channels are told that they may sell, and what they show.")
 
@@ -31,7 +31,7 @@ Flag = Annotated[bool, Parameter(negative="")]
 @stock.command
 def show(sku: SkuText, *, config: ConfigPath = CONFIG, json: AsJson = False) -> None:
     """How the figure of a SKU comes about at each sales channel, and what became of the last one."""
-    from flows.reading_stock import stock_of  # noqa: PLC0415
+    from flows.reading.stock import stock_of  # noqa: PLC0415
 
     channels = loaded(config, "sales_channels").sales_channels
     settings = {name: each.stock for name, each in channels.items() if each.stock is not None}
@@ -133,7 +133,7 @@ def list_levels(
     after
         Only those behind this one in the list: INSTANT@SALES_CHANNEL/SKU, as the last line of a page names it.
     """
-    from flows.reading_stock import stock_listed  # noqa: PLC0415
+    from flows.reading.stock import stock_listed  # noqa: PLC0415
 
     async def ask(read: Any) -> Any:
         return await stock_listed(
@@ -176,7 +176,7 @@ def drift(
     cause
         Only those of one cause.
     """
-    from flows.reading_stock import drift_listed  # noqa: PLC0415
+    from flows.reading.stock import drift_listed  # noqa: PLC0415
 
     rows = read_store(
         config, lambda read: drift_listed(read, sales_channel=sales_channel, cause=cause or "", limit=limit + 1)

@@ -6,8 +6,8 @@ from typing import Annotated, Any
 
 from cyclopts import App, Parameter
 
-from flows.cli_parts import CONFIG, AsJson, ConfigPath, DryRun, Reason, Who, control, print_audit, read_store, who
-from flows.screen import harmless, print_json, print_table, short
+from flows.cli.parts import CONFIG, AsJson, ConfigPath, DryRun, Reason, Who, control, print_audit, read_store, who
+from flows.cli.screen import harmless, print_json, print_table, short
 
 alias = App(name="alias", help="What sales channels call a product that Fulfil calls otherwise.")
 sku = App(name="sku", help="What is known of a SKU.")

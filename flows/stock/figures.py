@@ -16,7 +16,7 @@ from flows.model.skus import SkuIndex
 from flows.model.stock import Figure, Level, StockSettings, UnitsRow, figure_of, place_of
 from flows.model.stock_names import Names
 from flows.model.units import SWEPT, Units
-from flows.stock_unsettled import Unsettled
+from flows.stock.unsettled import Unsettled
 from runtime.journal.journal import Journal
 from runtime.key import partition_of
 

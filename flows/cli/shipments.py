@@ -9,8 +9,8 @@ from typing import Annotated, Any, Literal
 from cyclopts import App, Parameter
 from cyclopts.validators import Number
 
-from flows.cli_parts import CONFIG, AsJson, ConfigPath, PlaceInList, Rows, explain_none, loaded, read_store, story_of
-from flows.screen import print_json, print_table, short, tell_more
+from flows.cli.parts import CONFIG, AsJson, ConfigPath, PlaceInList, Rows, explain_none, loaded, read_store, story_of
+from flows.cli.screen import print_json, print_table, short, tell_more
 from runtime.clock import SystemClock, to_datetime
 
 ShipmentState = Literal["known", "held", "partial", "waiting", "sent", "told", "refused", "withdrawing", "withdrawn"]

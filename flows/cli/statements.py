@@ -7,8 +7,8 @@ from typing import Any, Literal
 import msgspec
 from cyclopts import App
 
-from flows.cli_parts import CONFIG, AsJson, ConfigPath, CsvFile, NotFound, Rows, day_in, read_store, write_csv
-from flows.screen import harmless, print_json, print_table, short
+from flows.cli.parts import CONFIG, AsJson, ConfigPath, CsvFile, NotFound, Rows, day_in, read_store, write_csv
+from flows.cli.screen import harmless, print_json, print_table, short
 
 statements = App(name="statements", help="Whether every order of a sales channel's business day is accounted for.")
 
@@ -38,7 +38,7 @@ def list_statements(
     verdict
         Only those that are complete, incomplete, or unproven (nothing says how many orders there were).
     """
-    from flows.reading_statements import statements_listed  # noqa: PLC0415
+    from flows.reading.statements import statements_listed  # noqa: PLC0415
 
     rows = read_store(
         config,
@@ -84,7 +84,7 @@ def show_statement(
     version
         Not the newest version, but this one.
     """
-    from flows.reading_statements import statement_versions  # noqa: PLC0415
+    from flows.reading.statements import statement_versions  # noqa: PLC0415
     from flows.reconciler.statement import sentence_of  # noqa: PLC0415
 
     rows = read_store(config, lambda read: statement_versions(read, sales_channel, day_in(day)))

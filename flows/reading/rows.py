@@ -9,7 +9,7 @@ from typing import Any, Literal
 import msgspec
 
 from flows.model.audit import AuditEntry
-from flows.pages import NamedPlace, Place
+from flows.reading.pages import NamedPlace, Place
 from runtime.clock import Instant, to_instant
 
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from cyclopts import App, Parameter
 
-from flows.cli_parts import (
+from flows.cli.parts import (
     CONFIG,
     AsJson,
     ConfigPath,
@@ -22,7 +22,7 @@ from flows.cli_parts import (
     story_of,
     who,
 )
-from flows.screen import print_json, print_table, short, tell_more
+from flows.cli.screen import print_json, print_table, short, tell_more
 
 PaymentState = Literal["due", "recorded", "blocked", "refused", "disputed", "dealt_with", "in_sale", "covered", "over"]
 
@@ -53,8 +53,8 @@ def list_payments(
     after
         Only those behind this one in the list: INSTANT@PAYMENT, as the last line of a page names it.
     """
-    from flows.reading_payments import in_suspense  # noqa: PLC0415
-    from flows.reading_payments import payments as asked  # noqa: PLC0415
+    from flows.reading.payments import in_suspense  # noqa: PLC0415
+    from flows.reading.payments import payments as asked  # noqa: PLC0415
 
     if suspense:
         _print_suspense(read_store(config, lambda read: in_suspense(read, limit=limit)), json=json)

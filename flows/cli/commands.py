@@ -14,12 +14,12 @@ import msgspec
 from cyclopts import App, Parameter
 from cyclopts.validators import Number
 
-from flows.cli_close import close
-from flows.cli_closing import accepted, unsettled
-from flows.cli_holds import holds
-from flows.cli_listings import listings
-from flows.cli_missing import backfill, manifests
-from flows.cli_parts import (
+from flows.cli.close import close
+from flows.cli.closing import accepted, unsettled
+from flows.cli.holds import holds
+from flows.cli.listings import listings
+from flows.cli.missing import backfill, manifests
+from flows.cli.parts import (
     CONFIG,
     AsJson,
     ConfigPath,
@@ -35,17 +35,17 @@ from flows.cli_parts import (
     story_of,
     who,
 )
-from flows.cli_payments import payments
-from flows.cli_payouts import payouts
-from flows.cli_people import audit, link, patch
-from flows.cli_postings import postings
-from flows.cli_reports import reports
-from flows.cli_shipments import carriers, shipments
-from flows.cli_skus import alias, sku
-from flows.cli_statements import statements
-from flows.cli_status import status
-from flows.cli_stock import stock
-from flows.screen import harmless, pairs, print_fields, print_json, print_table, short, tell_more
+from flows.cli.payments import payments
+from flows.cli.payouts import payouts
+from flows.cli.people import audit, link, patch
+from flows.cli.postings import postings
+from flows.cli.reports import reports
+from flows.cli.screen import harmless, pairs, print_fields, print_json, print_table, short, tell_more
+from flows.cli.shipments import carriers, shipments
+from flows.cli.skus import alias, sku
+from flows.cli.statements import statements
+from flows.cli.status import status
+from flows.cli.stock import stock
 from runtime.clock import SystemClock, to_datetime
 from runtime.errors import ConfigInvalid, SeamlineError, Stop
 
@@ -448,7 +448,3 @@ def main(arguments: list[str] | None = None) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
     sys.exit(status if isinstance(status, int) else 0)
-
-
-if __name__ == "__main__":
-    main()

@@ -13,7 +13,7 @@ import msgspec
 
 from connectors.patchworks.pull import After, PullRow
 from flows.model.stock import StockSettings
-from flows.stock_unsettled import Unsettled
+from flows.stock.unsettled import Unsettled
 from runtime.clock import Instant, to_datetime
 from runtime.errors import SeamlineError
 from runtime.journal.journal import Journal

@@ -40,7 +40,7 @@ from flows.model.drift import (
 from flows.model.messages import Recheck
 from flows.model.stock import STOCK_PUBLISHER, STOCK_PUBLISHER_KEY, PublishAgain, StockSettings, in_flight
 from flows.model.units import NOW
-from flows.stock_figures import Figures, Shown
+from flows.stock.figures import Figures, Shown
 from runtime.actor import Item
 from runtime.clock import Instant, to_instant
 from runtime.decision import Decision, Emit, Message, Timer, Write

@@ -10,7 +10,7 @@ import anyio
 import msgspec
 from cyclopts import Parameter
 
-from flows.cli_parts import (
+from flows.cli.parts import (
     CONFIG,
     AsJson,
     ConfigPath,
@@ -25,7 +25,7 @@ from flows.cli_parts import (
     story_of,
     who,
 )
-from flows.screen import harmless, print_json, print_table, short
+from flows.cli.screen import harmless, print_json, print_table, short
 from runtime.errors import SeamlineError
 from runtime.key import partition_of
 

@@ -10,9 +10,9 @@ import anyio
 import msgspec
 from cyclopts import App, Parameter
 
-from flows.cli_parts import CONFIG, INSTANT, AsJson, ConfigPath, NotFound, Rows, explain_none, loaded, read_store
-from flows.pages import Place
-from flows.screen import harmless, print_fields, print_json, print_table, short, tell_cut
+from flows.cli.parts import CONFIG, INSTANT, AsJson, ConfigPath, NotFound, Rows, explain_none, loaded, read_store
+from flows.cli.screen import harmless, print_fields, print_json, print_table, short, tell_cut
+from flows.reading.pages import Place
 from runtime.clock import SystemClock
 
 manifests = App(name="manifests", help="What sales channels say they have, against what was received.")

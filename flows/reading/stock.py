@@ -12,8 +12,8 @@ import msgspec
 
 from flows.model.bundles import Bundle
 from flows.model.stock import Level, StockSettings, UnitsRow, figure_of, in_flight, own_unshipped, place_of
-from flows.pages import Place
 from flows.reading import Reading
+from flows.reading.pages import Place
 from runtime.clock import Instant, to_datetime, to_instant
 
 ORDERS_NAMED_MAX = 20

@@ -9,9 +9,9 @@ from typing import Annotated, Any
 
 from cyclopts import App, Parameter
 
-from flows.cli_close import MonthName, asked_month, require_known
-from flows.cli_parts import CONFIG, AsJson, ConfigPath, CsvFile, NotFound, loaded, read_store, write_csv
-from flows.screen import harmless, print_json, print_table
+from flows.cli.close import MonthName, asked_month, require_known
+from flows.cli.parts import CONFIG, AsJson, ConfigPath, CsvFile, NotFound, loaded, read_store, write_csv
+from flows.cli.screen import harmless, print_json, print_table
 from runtime.errors import SeamlineError
 
 reports = App(name="reports", help="Reports of a month that print the same whenever they are asked for.")
@@ -36,7 +36,7 @@ def clearing(
     html
         Write it as a page with charts into this file, which needs nothing beside itself; - is standard output.
     """
-    from flows.reading_clearing import clearing as read_clearing  # noqa: PLC0415
+    from flows.reading.clearing import clearing as read_clearing  # noqa: PLC0415
 
     settings = loaded(config, "postings", "reconciliation")
     if settings.reconciliation is None or not settings.reconciliation.closing:
@@ -67,7 +67,7 @@ def cutoff(
     html
         Write it as a page with charts into this file, which needs nothing beside itself; - is standard output.
     """
-    from flows.reading_cutoff import cutoff as read_cutoff  # noqa: PLC0415
+    from flows.reading.cutoff import cutoff as read_cutoff  # noqa: PLC0415
 
     channels = loaded(config, "sales_channels").sales_channels
     watched = frozenset(name for name, each in channels.items() if each.fulfilments is not None)
@@ -94,7 +94,7 @@ def stock_value(
     html
         Write it as a page with charts into this file, which needs nothing beside itself; - is standard output.
     """
-    from flows.reading_stock_value import kept_stock_value  # noqa: PLC0415
+    from flows.reading.stock_value import kept_stock_value  # noqa: PLC0415
 
     postings = loaded(config, "postings").postings
     currency = "" if postings is None else postings.currency

@@ -8,8 +8,8 @@ from typing import Any
 
 import msgspec
 
-from flows.pages import Place
 from flows.reading import Reading
+from flows.reading.pages import Place
 from runtime.clock import to_datetime, to_instant
 
 _FOREVER = 1 << 62

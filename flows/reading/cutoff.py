@@ -16,7 +16,7 @@ from flows.monthly.cutoff import Cutoff, Sold
 from flows.monthly.gathering import day_moved, day_of
 from flows.monthly.report import Report
 from flows.reading import Reading
-from flows.reading_close import ClosePolicy
+from flows.reading.close import ClosePolicy
 from runtime.clock import Instant, to_datetime, to_instant
 
 _ROWS: Final = 5_000

@@ -6,8 +6,8 @@ from typing import Annotated, Any
 
 from cyclopts import App, Parameter
 
-from flows.cli_parts import CONFIG, AsJson, ConfigPath, CsvFile, NotFound, Rows, day_in, loaded, read_store, write_csv
-from flows.screen import harmless, print_json, print_table
+from flows.cli.parts import CONFIG, AsJson, ConfigPath, CsvFile, NotFound, Rows, day_in, loaded, read_store, write_csv
+from flows.cli.screen import harmless, print_json, print_table
 from runtime.clock import SystemClock, to_datetime
 
 postings = App(name="postings", help="What is posted into the ledger, and by whom.")
@@ -69,7 +69,7 @@ def preview(
     end
         Only what happened on this day or before.
     """
-    from flows.reading_postings import preview_of  # noqa: PLC0415
+    from flows.reading.postings import preview_of  # noqa: PLC0415
 
     settings = loaded(config, "postings").postings
     if settings is None:
@@ -150,7 +150,7 @@ def list_batches(
     end
         Only those booked on this day or before.
     """
-    from flows.reading_postings import batches_listed  # noqa: PLC0415
+    from flows.reading.postings import batches_listed  # noqa: PLC0415
 
     asked = {"sales_channel": sales_channel, "begin": begin and day_in(begin), "end": end and day_in(end)}
     rows = read_store(config, lambda read: batches_listed(read, **asked, limit=limit))
@@ -177,7 +177,7 @@ def show(batch: str, *, csv: CsvFile = None, config: ConfigPath = CONFIG, json: 
     batch
         Its reference, the beginning of its digest (six characters or more), or Fulfil's id of the move.
     """
-    from flows.reading_postings import batches_named, postings_of  # noqa: PLC0415
+    from flows.reading.postings import batches_named, postings_of  # noqa: PLC0415
 
     async def ask(read: Any) -> tuple[list[Any], list[Any]]:
         found = await batches_named(read, batch)

@@ -19,8 +19,8 @@ from flows.model.messages import AUDIT_LOG, AUDIT_LOG_KEY
 from flows.model.money import EXACT, ZERO
 from flows.model.patch import fields_of
 from flows.model.schema import ORDERS
-from flows.pages import NamedPlace, Place
-from flows.rows import (
+from flows.reading.pages import NamedPlace, Place
+from flows.reading.rows import (
     AliasRow,
     BackfillRow,
     CarrierRow,

@@ -7,8 +7,8 @@ from typing import Any
 import anyio
 import msgspec
 
-from flows.cli_parts import CONFIG, AsJson, ConfigPath, loaded_ops_address, read_store
-from flows.screen import harmless, print_json
+from flows.cli.parts import CONFIG, AsJson, ConfigPath, loaded_ops_address, read_store
+from flows.cli.screen import harmless, print_json
 from runtime.errors import SeamlineError
 
 

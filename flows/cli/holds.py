@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 from cyclopts import App, Parameter
 
-from flows.cli_parts import (
+from flows.cli.parts import (
     CONFIG,
     AsJson,
     ConfigPath,
@@ -24,7 +24,7 @@ from flows.cli_parts import (
     story_of,
     who,
 )
-from flows.screen import harmless, print_json, print_table, short, tell_more
+from flows.cli.screen import harmless, print_json, print_table, short, tell_more
 from runtime.errors import SeamlineError
 
 Owner = Literal["operations", "finance", "ecommerce", "sre"]

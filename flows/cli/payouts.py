@@ -13,7 +13,7 @@ import anyio
 import msgspec
 from cyclopts import App, Parameter
 
-from flows.cli_parts import (
+from flows.cli.parts import (
     CONFIG,
     AsJson,
     ConfigPath,
@@ -26,7 +26,7 @@ from flows.cli_parts import (
     read_store,
     write_csv,
 )
-from flows.screen import harmless, print_fields, print_json, print_table, tell_cut
+from flows.cli.screen import harmless, print_fields, print_json, print_table, tell_cut
 from runtime.errors import SeamlineError, Stop
 
 payouts = App(name="payouts", help="What payment providers have paid out, proven, and tied to orders.")
@@ -179,7 +179,7 @@ def list_payouts(
     verdict
         Only those that are proven (lines = reported paid), contradicted, or unproven (nothing to compare with).
     """
-    from flows.reading_payouts import payouts_listed  # noqa: PLC0415
+    from flows.reading.payouts import payouts_listed  # noqa: PLC0415
 
     rows = read_store(
         config,
@@ -261,7 +261,7 @@ def show(
     lines
         All of its lines, too.
     """
-    from flows.reading_payouts import lines_of, payouts_named  # noqa: PLC0415
+    from flows.reading.payouts import lines_of, payouts_named  # noqa: PLC0415
 
     async def ask(read: Any) -> tuple[list[Any], list[Any], list[Any]]:
         found = await payouts_named(read, payout)

@@ -8,8 +8,8 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 
-from flows.cli_parts import CONFIG, AsJson, ConfigPath, CsvFile, NotFound, loaded, read_store, write_csv
-from flows.screen import print_json, print_table
+from flows.cli.parts import CONFIG, AsJson, ConfigPath, CsvFile, NotFound, loaded, read_store, write_csv
+from flows.cli.screen import print_json, print_table
 from runtime.clock import SystemClock, to_datetime
 
 MonthName = Annotated[str, Parameter(help="The month, as 2026-10.")]
@@ -30,7 +30,7 @@ def close(
     only listed carries over, or was accepted. Exit status 0 only when the month is over and nothing stands; 1 when
     something does, when the month is still running, and when it has not begun or nothing is known of it.
     """
-    from flows.reading_close import close_board  # noqa: PLC0415
+    from flows.reading.close import close_board  # noqa: PLC0415
 
     wanted, policy, today = asked_month(config, month)
 
@@ -75,7 +75,7 @@ def asked_month(config: Path, text: str) -> tuple[Any, Any, Any]:
     """
     from flows.model.month import month_in  # noqa: PLC0415
     from flows.model.reconciliation import zone_of_company  # noqa: PLC0415
-    from flows.reading_close import ClosePolicy  # noqa: PLC0415
+    from flows.reading.close import ClosePolicy  # noqa: PLC0415
 
     try:
         month = month_in(text)
@@ -97,7 +97,7 @@ def asked_month(config: Path, text: str) -> tuple[Any, Any, Any]:
 
 async def require_known(read: Any, month: Any, policy: Any) -> None:
     """Raise NotFound for a month before the first of which anything is known: nobody can say that it is clean."""
-    from flows.reading_close import first_month  # noqa: PLC0415
+    from flows.reading.close import first_month  # noqa: PLC0415
 
     first = await first_month(read, policy.zone)
     if first is None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from flows.cli_parts import CONFIG, AsJson, ConfigPath, CsvFile, Rows, read_store, write_csv
-from flows.screen import print_json, print_table, short
+from flows.cli.parts import CONFIG, AsJson, ConfigPath, CsvFile, Rows, read_store, write_csv
+from flows.cli.screen import print_json, print_table, short
 
 _UNSETTLED = ("placed", "order", "number", "amount", "currency", "sale", "first", "waits")
 _ACCEPTED = ("at", "order", "cause", "amount", "currency", "expected", "found", "by", "why")
@@ -28,7 +28,7 @@ def unsettled(
         Only those that wait for this first: shipping, telling, proof, cases, recording, posting, dispute, payout, bank,
         settlement, receivable, unexpected or payment.
     """
-    from flows.reading_closing import unsettled as read_unsettled  # noqa: PLC0415
+    from flows.reading.closing import unsettled as read_unsettled  # noqa: PLC0415
 
     rows = read_store(
         config, lambda read: read_unsettled(read, sales_channel=sales_channel, cause=waits_for, limit=limit)
@@ -49,7 +49,7 @@ def unsettled(
 
 def accepted(*, limit: Rows = 50, csv: CsvFile = None, config: ConfigPath = CONFIG, json: AsJson = False) -> None:
     """Differences between orders and their sales that a person has accepted, with name and reason."""
-    from flows.reading_closing import accepted as read_accepted  # noqa: PLC0415
+    from flows.reading.closing import accepted as read_accepted  # noqa: PLC0415
 
     rows = read_store(config, lambda read: read_accepted(read, limit=limit))
     if json:

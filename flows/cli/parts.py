@@ -15,8 +15,8 @@ import msgspec
 from cyclopts import Parameter
 from cyclopts.validators import Number
 
-from flows.pages import Place, place_in
-from flows.screen import csv_rows, harmless, pairs, print_json, print_table, short
+from flows.cli.screen import csv_rows, harmless, pairs, print_json, print_table, short
+from flows.reading.pages import Place, place_in
 from runtime.clock import to_datetime
 from runtime.errors import SeamlineError
 

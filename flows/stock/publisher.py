@@ -23,7 +23,7 @@ from flows.events import StockPublished, StockSent
 from flows.model.outgoing import LinesRefused, LinesSent, lines_waiting, outgoing_row
 from flows.model.stock import STOCK_PUBLISHER, STOCK_PUBLISHER_KEY, PublishAgain, StockSettings, place_of
 from flows.model.units import NOW, SWEPT
-from flows.stock_figures import Figures, Shown
+from flows.stock.figures import Figures, Shown
 from runtime.actor import Item
 from runtime.clock import to_instant
 from runtime.decision import Decision, Emit, Message, Timer, Write

@@ -8,9 +8,9 @@ from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
 
-from flows.cli_parts import CONFIG, AsJson, ConfigPath, CsvFile, NotFound, Rows, explain_none, read_store, write_csv
-from flows.pages import NamedPlace, named_place_in
-from flows.screen import print_json, print_table, short, tell_cut, tell_more
+from flows.cli.parts import CONFIG, AsJson, ConfigPath, CsvFile, NotFound, Rows, explain_none, read_store, write_csv
+from flows.cli.screen import print_json, print_table, short, tell_cut, tell_more
+from flows.reading.pages import NamedPlace, named_place_in
 
 Cause = Literal["no-sku", "unknown", "gone", "inactive", "unsellable", "ambiguous", "barcode", "price"]
 After = Annotated[
