@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import AsyncIterator
+from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import anyio
 import pytest
@@ -47,11 +49,15 @@ class Proven(Shop):
         await self.at.app.engine.post(CLOSING, CLOSING_KEY, CloseOrders())
         await self.idle()
 
-    async def paid_out(self, order: int, amount: str) -> None:
-        """A payout of one line, that has arrived."""
+    async def paid_out(self, order: int, amount: str, *, refunded: str = "0") -> None:
+        """A payout that has arrived, with the order's charge, and with so much of it given back."""
         of = {"source_order_id": order, "source_order_transaction_id": f"pay-{order}"}
-        line = files.shopify_line(1, "charge", amount, "0.00", amount, **of)
-        source = files.shopify([line], {**files.SHOPIFY_PAYOUT, "amount": amount})
+        lines = [files.shopify_line(1, "charge", amount, "0.00", amount, **of)]
+        if Decimal(refunded):
+            back = {"source_order_id": order, "source_order_transaction_id": 4711}
+            lines.append(files.shopify_line(2, "refund", f"-{refunded}", "0.00", f"-{refunded}", **back))
+        net = f"{Decimal(amount) - Decimal(refunded):.2f}"
+        source = files.shopify(lines, {**files.SHOPIFY_PAYOUT, "amount": net})
         file = PayoutFile(source=Source(content=source), format=PAYOUT_FORMATS["shopify"], digest="")
         for page in pages_of(file, examine(file), sales_channel="shop", run="one", bank=None):
             key = payout_key(page.sales_channel, page.provider, page.header.id)
@@ -216,6 +222,50 @@ async def test_an_order_is_settled_when_its_payout_has_arrived_and_its_trace_end
         )
         await at.closes()
         assert "a payout that has its refund of 6.00 USD" in await story_of(tmp_path, at, "shop/1")
+
+
+async def test_refunds_of_one_side_alone_are_cases_that_end_by_themselves_or_are_accepted(tmp_path: Path) -> None:
+    """Paid out, and the sales channel tells later; told, and no payout has it: with a reason that is let stand."""
+    paid = {"id": "pay-1", "gateway": "card", "amount": "36.00"}
+
+    def refunded(minute: int, *refunds: tuple[str, str]) -> bytes:
+        told: list[Any] = [{"id": id_, "amount": amount} for id_, amount in refunds]
+        status = "partially_refunded"
+        return body(1, ("MUG", "3", "10.00"), minute=minute, payments=[paid], refunds=told, financial_status=status)
+
+    async def about_refunds(at: Proven) -> list[tuple[str, str]]:
+        await at.closes()
+        await at.at.app.engine.post(RECONCILER, RECONCILER_KEY, Reconcile())
+        await at.closes()
+        rows = await at.at.app.journal.query("cases_open", "", "", 0, 100, None)
+        return [(row[1], row[4]) for row in rows if row[1].startswith("refund.") and row[1] != "refund.uncredited"]
+
+    daily = SETTLES.replace("every_s = 86400.0", "every_s = 86400.0\nrefund_days = 0")
+    async with proven(tmp_path, daily) as at:
+        await at.sends(body(1, ("MUG", "3", "10.00")))
+        await at.plays("ship", order="1")
+        await at.looks()
+        await at.paid_out(1, "36.00", refunded="6.00")
+        ((kind, sentence),) = await about_refunds(at)
+        assert kind == "refund.untold"
+        assert sentence == "payout 77 has a refund of 6.00 USD, of which the sales channel does not tell"
+        await at.sends(refunded(2, ("R1", "6.00")))
+        assert await about_refunds(at) == []
+        await at.sends(refunded(3, ("R1", "6.00"), ("R2", "2.00")))
+        ((kind, sentence),) = await about_refunds(at)
+        assert kind == "refund.unpaid"
+        assert sentence.startswith(
+            "the sales channel refunded 2.00 USD (R2), and no payout has it; that was seen first on"
+        )
+        status, said = await at.at.control("release", key="shop/1", by="Ann")
+        assert status != 200
+        assert "say why that is accepted" in said["error"]["message"]
+        status, _ = await at.at.control("release", key="shop/1", by="Ann", reason="paid from the till")
+        assert status == 200
+        assert await about_refunds(at) == []
+        told = await story_of(tmp_path, at, "shop/1")
+        assert "a person accepted that the sales channel and payouts differ (refund R2, 2.00 USD)" in told
+        assert "a payout that has its refund" not in told
 
 
 async def story_of(directory: Path, at: Proven, key: str) -> str:
