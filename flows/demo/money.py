@@ -23,11 +23,12 @@ _ZERO = Decimal(0)
 _FINANCE = "finance"
 _KINDS: Mapping[Plant, str] = {
     Plant.WRONG_FEE: "payout.fee",
+    Plant.MISSING_REFUND: "refund.unpaid",
     Plant.REPEATED_LINE: "payout.repeated",
     Plant.TAX_UNMAPPED: "tax.unmapped",
     Plant.EDITED_BY_HAND: "sale.differs",
 }
-"""The kind of exception by which finance hears of it. A refund that no payout has is what its order waits for."""
+"""The kind of exception by which finance hears of it."""
 _OF_STORIES: Mapping[Story, str] = {
     Story.CONTRADICTORY: "order.contradiction",
     Story.REFUNDED: "refund.uncredited",
@@ -165,34 +166,21 @@ def _by_orders(expected: Sequence[Expected], books: Books) -> Iterator[Planted]:
 
 
 def _found(planted: Planted, said: Said) -> Found:
-    cases = [each for each in said.holds if _is_about(each, planted)]
-    if planted.plant is Plant.MISSING_REFUND:  # its order waits for it, whether there is a case or not
-        waits = [wait for row in said.unsettled if row["key"] == planted.subject for wait in row["waits"]]
-        wanted = f"refund of {planted.amount} {planted.currency}"
-        told = [wait for wait in waits if "payout" in wait and wanted in wait]
-        return _said(planted, [f"it waits {wait}" for wait in told], waits)
-    right = [each for each in cases if each["currency"] == planted.currency and _amount(each) == planted.amount]
-    return _said(planted, [each["sentence"] for each in right], [each["sentence"] for each in cases])
-
-
-def _said(planted: Planted, right: Sequence[str], all_: Sequence[str]) -> Found:
     """Found, when it is said once with the right amount."""
+    cases = [each for each in said.holds if _is_about(each, planted)]
+    right = [each for each in cases if each["currency"] == planted.currency and _amount(each) == planted.amount]
     return Found(
         plant=planted.plant,
         subject=planted.subject,
         amount=planted.amount,
         currency=planted.currency,
         found=len(right) == 1,
-        said="; ".join(right or all_) or "nothing is said of it",
+        said="; ".join(each["sentence"] for each in right or cases) or "nothing is said of it",
     )
 
 
 def _is_about(case: Any, planted: Planted) -> bool:
-    if case["subject"] != planted.subject:
-        return False
-    if planted.plant is Plant.MISSING_REFUND:
-        return _amount(case) == planted.amount and case["currency"] == planted.currency
-    if case["kind"] != _KINDS[planted.plant]:
+    if (case["subject"], case["kind"]) != (planted.subject, _KINDS[planted.plant]):
         return False
     return planted.plant is not Plant.EDITED_BY_HAND or case["cause"] in _BY_HAND
 

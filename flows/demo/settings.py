@@ -92,6 +92,7 @@ $rows
 [reconciliation]
 every_s = 60.0
 settle_every_s = 1.0
+refund_days = 0
 
 [reconciliation.closing]
 $evidence
