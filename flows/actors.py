@@ -219,7 +219,12 @@ def state_policy(config: Config, settings: ReconciliationSettings) -> StatePolic
 def reconcile_policy(config: Config, settings: ReconciliationSettings) -> ReconcilePolicy:
     """How sales are read back: beside them what this tenant is known to tell."""
     known = fulfil_capabilities(config.fulfil)
-    can: dict[Part, str] = {"sales": "readable", "payments": known.payments, "invoices": known.invoices}
+    # without what marks shipping lines they cannot be told from goods
+    tells_lines = fulfil_api(config.fulfil).names.get("sale.line.shipment_cost", "named")
+    can: dict[Part, str] = {
+        "sales": "readable", "lines": "readable" if tells_lines else "no",
+        "payments": known.payments, "invoices": known.invoices,
+    }  # fmt: skip
     return ReconcilePolicy(
         every=timedelta(seconds=settings.every_s),
         overlap=timedelta(seconds=settings.overlap_s),

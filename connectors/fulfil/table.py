@@ -36,7 +36,7 @@ _READS: Final[tuple[Read[Any, Any], ...]] = (
     *(orders.FIND_SALE, orders.SEARCH_PRODUCTS),
     *(sales.ORDER_LINES, sales.SALE_PARTIES, returns.FIND_RETURN),
     *(sales.SHIPPED_LINES.read, sales.SHIPPED_LINES.find),
-    *(read_back.READ_BACK_SALES.changed, read_back.READ_BACK_SALES.find),
+    *(read_back.READ_BACK_SALES.changed, read_back.READ_BACK_SALES.find, read_back.READ_BACK_LINES.find),
     *(stock.STOCK_LEVELS, stock.PRODUCT_INVENTORY),
     parties.CONTACTS_BY_EMAIL,
     *(records.SEARCH_RECORDS, records.READ_RECORDS, records.PREFERENCES),
@@ -67,5 +67,6 @@ _OTHER_NAMES: Final = frozenset(
 
 def unknown_names(names: Mapping[str, str]) -> tuple[str, ...]:
     """Those of a tenant's configured names that stand for nothing in this connector: probably typing errors."""
-    known = _OTHER_NAMES.union(*(model.names for model in MODELS))
+    models = (*MODELS, read_back.READ_BACK_SALES, read_back.READ_BACK_LINES)
+    known = _OTHER_NAMES.union(*(model.names for model in models))
     return tuple(name for name in names if name not in known)

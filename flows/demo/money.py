@@ -34,7 +34,7 @@ _OF_STORIES: Mapping[Story, str] = {
     Story.REFUNDED: "refund.uncredited",
 }
 """What finance has a case about because of an order's story, which nobody planted."""
-_BY_HAND = ("total", "tax")
+_BY_HAND = ("total", "tax", "units")
 """What is off of a sale when somebody has taken a piece more onto it."""
 _LEFT = "done"
 

@@ -85,6 +85,8 @@ class Work(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The change in words."""
     tax: str = ""
     """The taxes of the sale once it is made."""
+    ordered: dict[str, Decimal] = {}
+    """The units of the sale once it is made, as `OrderState.ordered`."""
     units: dict[str, int] = {}
     """What the order needs of each SKU once it is made."""
     applied: bool = False
@@ -140,6 +142,8 @@ class OrderState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The taxes of its sale, once one was asked for. Empty: not known."""
     captured: str = ""
     """What the create of its sale sends as captured. Empty: not known."""
+    ordered: dict[str, Decimal] = {}
+    """The units of its sale on all of its lines, by Fulfil's SKUs, once one was asked for. Empty: not known."""
     placed_at: datetime | None = None
     ship_by: datetime | None = None
     """By when the sales channel has promised that it leaves, as the version says that was imported."""
@@ -158,6 +162,8 @@ class OrderState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The delivery that brought that version."""
     changed_figures: tuple[str, str] | None = None
     """Total and taxes of the sale as that version would have it: what it has, when a person has changed it by hand."""
+    changed_units: dict[str, Decimal] = {}
+    """The units of the sale as that version would have it."""
     rule: str = ""
     """The rule of the import gate by which it waits, is excluded, or has its shipment on hold."""
     waits: str = ""

@@ -1508,10 +1508,10 @@ WHERE c.closed_at IS NULL AND c.kind = 'sale.differs' AND c.cause = 'gone'
 
 -- name: put_expected_sale
 -- What the sale of an order is to be.
-INSERT INTO expected_sale (key, sale, status, amount, currency, tax, captured, busy, changed_at) VALUES :rows(9)
+INSERT INTO expected_sale (key, sale, status, amount, currency, tax, captured, units, busy, changed_at) VALUES :rows(10)
 ON CONFLICT (key) DO UPDATE SET
   sale = excluded.sale, status = excluded.status, amount = excluded.amount, currency = excluded.currency,
-  tax = excluded.tax, captured = excluded.captured, busy = excluded.busy, changed_at = excluded.changed_at;
+  tax = excluded.tax, captured = excluded.captured, units = excluded.units, busy = excluded.busy, changed_at = excluded.changed_at;
 
 -- name: put_sale_due
 -- A sale is to be read back.
@@ -1529,7 +1529,7 @@ ON CONFLICT (key) DO UPDATE SET
 
 -- name: sales_expected
 -- Of these sales, those that are of orders here, and what they are to be: (:ids).
-SELECT e.sale, e.key, e.status, e.amount, e.currency, e.tax, e.captured, e.busy, e.changed_at,
+SELECT e.sale, e.key, e.status, e.amount, e.currency, e.tax, e.captured, e.units, e.busy, e.changed_at,
   s.seen, coalesce(s.differs, 0), coalesce(s.read_at, 0), (SELECT h.state FROM order_shipping h WHERE h.key = e.key)
 FROM expected_sale e LEFT JOIN sale_seen s ON s.key = e.key WHERE e.sale IN (:ids);
 

@@ -43,7 +43,8 @@ class ReconciliationSettings(msgspec.Struct, frozen=True, kw_only=True):
     refund_days: Annotated[int, Meta(ge=0, le=90)] = 10
     """How many days a refund of a sales channel may be in no payout before that is finance's case."""
     every_s: Annotated[float, Meta(ge=60, le=86_400)] = 3_600.0
-    """How often it is looked which sales have changed in Fulfil, and sales are read back: up to six calls for 500."""
+    """How often it is looked which sales have changed in Fulfil, and sales are read back: up to six calls for 500, and
+    one for each 500 lines of these."""
     settle_every_s: Annotated[float, Meta(ge=1, le=86_400)] = 600.0
     """How often it is looked which orders wait for nothing any more, and are settled."""
     overlap_s: Annotated[float, Meta(ge=0, le=86_400)] = 600.0

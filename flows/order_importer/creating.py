@@ -117,6 +117,7 @@ def confirmed(state: OrderState, done: EffectDone, now: datetime, policy: Policy
     made = msgspec.structs.replace(
         made, content=state.given_up, delivery=state.given_up_delivery or state.delivery, rule="", waits="", gated="",
         tax=state.tax if is_same else "", captured=state.captured if is_same else "",
+        ordered=state.ordered if is_same else {},
     )  # fmt: skip
     fact = called("created", done, {"sale": sale.id, "found_by_look": True})
     newest = Later(

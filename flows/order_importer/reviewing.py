@@ -6,6 +6,7 @@ A change is made in Fulfil where the tenant's API is known to be able to, and ot
 from __future__ import annotations
 
 from datetime import datetime
+from decimal import Decimal
 
 import msgspec
 
@@ -14,7 +15,7 @@ from flows.model.aliases import under_fulfils_skus
 from flows.model.amendment import Amendment, NotAmendable, amendment_of, differences
 from flows.model.bundles import exploded
 from flows.model.content import content_of
-from flows.model.expected_sale import taxes_of
+from flows.model.expected_sale import ordered_after, taxes_of
 from flows.model.gate import GateSettings, Verdict, gate_again
 from flows.model.goods_back import content_without, goods_back, replaced, undealt
 from flows.model.left import is_gone, left_of
@@ -102,14 +103,16 @@ def _edited(
     if message.before is not None and message.bundles:
         state = msgspec.structs.replace(state, bundles={**state.bundles, **message.bundles})
     before, after = _mapped(message.before, message, sale), _mapped(message.order, message, sale)
-    told = differences(before, after) if isinstance(before, CreateOrder) and isinstance(after, CreateOrder) else ""
+    told, ordered = "", dict[str, Decimal]()
+    if isinstance(before, CreateOrder) and isinstance(after, CreateOrder):
+        told, ordered = differences(before, after), ordered_after(state.ordered, before, after)
     change = NotAmendable(_BY_HAND) if state.by_hand else _change(before, after, message, sale, policy)
     refused = change.reason if isinstance(change, NotAmendable) else ""
     amendment = None if isinstance(change, NotAmendable) else change
     tax = str(taxes_of(after)) if isinstance(after, CreateOrder) else ""
     figures = (str(after.amount), tax) if isinstance(after, CreateOrder) else None
-    state = msgspec.structs.replace(state, changed_figures=figures)
-    work = msgspec.structs.replace(work, amendment=amendment, refused=refused, told=told, tax=tax)
+    state = msgspec.structs.replace(state, changed_figures=figures, changed_units=ordered)
+    work = msgspec.structs.replace(work, amendment=amendment, refused=refused, told=told, tax=tax, ordered=ordered)
     if only_goods:  # shipped or not: that is for Fulfil to say
         return with_facts(begin(_met(state, later), work), returning.fact_of(goods))
     state = _met(msgspec.structs.replace(state, returned=replaced(state.returned, *goods)), later)
@@ -253,7 +256,7 @@ def rechecked(state: OrderState, asked: Recheck, now: datetime, policy: Policy) 
     is_cancelled = any(case.kind == "order.cancelled" for case in state.cases)
     if state.changed_to and state.changed_figures is not None and not is_cancelled:
         amount, tax = state.changed_figures
-        state = msgspec.structs.replace(state, amount=amount, tax=tax)
+        state = msgspec.structs.replace(state, amount=amount, tax=tax, ordered=state.changed_units)
     settled = msgspec.structs.replace(
         state,
         status=Status.CANCELLED if is_cancelled else state.status,
@@ -262,6 +265,7 @@ def rechecked(state: OrderState, asked: Recheck, now: datetime, policy: Policy) 
         changed_to="",
         changed_delivery=None,
         changed_figures=None,
+        changed_units={},
         on_hold=False,
         cases=(),
     )

@@ -11,7 +11,7 @@ from connectors.fulfil.wire import CreateOrder, encode_create_order
 from flows.model.aliases import under_fulfils_skus
 from flows.model.bundles import Bundle, exploded, told
 from flows.model.content import content_of
-from flows.model.expected_sale import captured_by, taxes_of
+from flows.model.expected_sale import captured_by, ordered_by, taxes_of
 from flows.model.gate import OPEN_GATE, GateSettings, Verdict, gate
 from flows.model.goods_back import goods_back
 from flows.model.left import is_gone, left_of
@@ -202,6 +202,7 @@ def _create(
         on_hold=verdict.then == "hold_shipment",
         tax=str(taxes_of(sale)),
         captured=str(captured_by(sale)),
+        ordered=ordered_by(sale),
         cases=tried,
     )
     decided = Fact(kind="decided", values={"lines": len(sale.sale_lines)})

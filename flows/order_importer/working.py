@@ -279,8 +279,8 @@ def _with_change(state: OrderState, work: Work) -> OrderState:
         return state
     return msgspec.structs.replace(
         state, content=target.content, delivery=target.delivery, amount=str(amendment.total), tax=work.tax,
-        changed_to="", changed_delivery=None, changed_figures=None, units=work.units or state.units,
-        sold=work.units or state.sold,
+        ordered=work.ordered, changed_to="", changed_delivery=None, changed_figures=None, changed_units={},
+        units=work.units or state.units, sold=work.units or state.sold,
         cases=without(state, "order.edited"), returned=replaced(state.returned, *work.back),
     )  # fmt: skip
 

@@ -84,7 +84,9 @@ def _against_figures(state: PayoutState, header: PayoutHeader) -> Iterator[tuple
         yield "payout.unexplained", said, unexplained
     if state.fees_off:
         amount = Money(state.fees_off_amount, header.currency)
-        said = f"the fees of {state.fees_off} sales are not the agreed ones, together by {amount}: "
+        alone = "the fee of 1 sale is not the agreed one, by"
+        several = f"the fees of {state.fees_off} sales are not the agreed ones, together by"
+        said = f"{alone if state.fees_off == 1 else several} {amount}: "
         yield "payout.fee", said + _some(list(state.fees_off_named), state.fees_off), state.fees_off_amount
     if state.otherwise is not None and state.otherwise.paid is not None and header.paid is not None:
         was, now_ = Money(header.paid, header.currency), Money(state.otherwise.paid, header.currency)

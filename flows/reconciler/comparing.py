@@ -7,21 +7,24 @@ or has changed here since the read began, nothing is said of it, and it is read 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from decimal import Decimal
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
 from connectors.fulfil.payments import Invoice, SalePayment
 from connectors.fulfil.read_back import ReadBackSale
 from flows.model.money import ZERO, exactly
+from flows.reconciler.comparing_units import Units, units_off
+from flows.reconciler.comparing_units import told as told_units
 
 SHIPPED_AFTER: Final = timedelta(hours=1)
 """How long the watcher of shipments has to see what Fulfil says has left."""
 _LIVE_INVOICES: Final = ("posted", "paid")
-_BY_HAND: Final = ("total", "tax", "currency", "party", "warehouse", "sale_date", "lines", "state")
+_SEVERAL: Final = ("lines", "units")
+_BY_HAND: Final = ("total", "tax", "currency", "party", "warehouse", "sale_date", "lines", "units", "state")
 
 
 class Expected(msgspec.Struct, frozen=True, kw_only=True):
@@ -36,6 +39,8 @@ class Expected(msgspec.Struct, frozen=True, kw_only=True):
     captured: Decimal | None = None
     """By its create, and by what was recorded since."""
     refunded: Decimal = ZERO
+    units: dict[str, Decimal] | None = None
+    """Of each SKU, on all lines but those of shipping."""
     shipping: str | None = None
     """How far its shipments are, as the watcher knows; None: nothing has left, or nobody watches."""
     is_watched: bool = False
@@ -54,14 +59,20 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     warehouse: int | None = None
     sale_date: date | None = None
     lines: tuple[int, ...] | None = None
+    units: str | None = None
+    """What its lines have, as text."""
+    products: dict[str, int] = {}
+    """The ids of the products that it is to have, by the SKUs under which they were sent."""
     invoices_paid: bool | None = None
     """Whether all of its invoices are paid; None: it has none, or they cannot be read."""
 
 
 class Found(msgspec.Struct, frozen=True, kw_only=True):
-    """What was read of one sale. None: it is not there; `payments`, `invoices` None: they were not read."""
+    """What was read of one sale. None: it is not there; `units`, `payments`, `invoices` None: they were not read."""
 
     sale: ReadBackSale | None
+    units: Units | None = None
+    """What its lines have; None, too, where Fulfil does not tell all of it."""
     payments: tuple[SalePayment, ...] | None = None
     invoices: tuple[Invoice, ...] | None = None
 
@@ -96,36 +107,45 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
         """Which field, from what to what, and by whom if that is known."""
         who = "" if self.by is None else f" by user {self.by} of Fulfil"
         when = "" if self.at is None else f" on {self.at:%Y-%m-%d %H:%M:%SZ}"
-        return f"its {self.field.replace('_', ' ')} was changed from {self.was} to {self.is_}{who}{when}"
+        were = "were" if self.field in _SEVERAL else "was"
+        return f"its {self.field.replace('_', ' ')} {were} changed from {self.was} to {self.is_}{who}{when}"
 
 
-def snapshot_of(sale: ReadBackSale, invoices: Sequence[Invoice] | None = None) -> Snapshot:
-    """What is remembered of it."""
+def snapshot_of(
+    sale: ReadBackSale, invoices: Sequence[Invoice] | None = None, units: Units | None = None,
+    products: Mapping[str, int] | None = None,
+) -> Snapshot:  # fmt: skip
+    """What is remembered of it. `products`: the ids of those that it is to have."""
     live = [each for each in invoices or () if each.state in _LIVE_INVOICES and each.to_customer is not False]
     owed = [each for each in live if each.state != "paid" and each.balance_due != ZERO and not each.is_credit_note]
     return Snapshot(
         state=sale.state, total=sale.total_amount, tax=sale.tax_amount, currency=sale.currency_code, party=sale.party,
         warehouse=sale.warehouse, sale_date=sale.sale_date, lines=sale.lines,
+        units=None if units is None else told_units(units.own), products=dict(products or {}),
         invoices_paid=not owed if live else None,
     )  # fmt: skip
 
 
-def changes(before: Snapshot | None, sale: ReadBackSale, expected: Expected, *, edited: bool) -> tuple[Change, ...]:
+def changes(
+    before: Snapshot | None, sale: ReadBackSale, expected: Expected, *, edited: bool, units: Units | None = None
+) -> tuple[Change, ...]:
     """What was changed by hand since `before`. `edited`: Seamline has worked on the sale since then.
 
     Only a cancel counts of the states: all others are Fulfil's own way. What is not told is not compared.
     """
     if before is None:
         return ()
-    after, found = snapshot_of(sale), list[Change]()
-    ours = {"total": expected.amount, "tax": expected.tax}
+    after, found = snapshot_of(sale, units=units), list[Change]()
+    ours: dict[str, Any] = {"total": expected.amount, "tax": expected.tax}
+    if expected.units is not None:
+        ours["units"] = told_units(expected.units)
     for name in _BY_HAND:
         was, is_ = getattr(before, name), getattr(after, name)
         if was is None or is_ is None or was == is_ or (name in ours and ours[name] == is_):
             continue
         if name == "state" and (is_ != "cancel" or expected.is_cancelled):
             continue
-        if name == "lines" and (edited or len(was) == len(is_)):
+        if (name == "lines" and (edited or len(was) == len(is_))) or (name == "units" and edited):
             continue
         texts = (f"{len(was)}", f"{len(is_)}") if name == "lines" else (f"{was}", f"{is_}")
         change = Change(field=name, was=texts[0], is_=texts[1], by=sale.changed_by, at=sale.changed_at)
@@ -159,10 +179,19 @@ def _differences(expected: Expected, found: Found, began: datetime) -> Iterator[
     if not expected.is_known:
         yield from _figure(expected, "total", f"sale {name} has a total of", expected.amount, sale.total_amount)
         yield from _figure(expected, "tax", f"sale {name} has taxes of", expected.tax, sale.tax_amount)
+        yield from _units(expected, name, found.units)
     yield from _payments(expected, name, found.payments)
     if not expected.is_known:
         yield from _invoices(expected, sale, name, found.invoices)
     yield from _shipments(expected, sale, name, began)
+
+
+def _units(expected: Expected, name: str, units: Units | None) -> Iterator[Difference]:
+    """The amount is what the units come to; where the sale has no price of them, all of the order is at stake."""
+    off = None if units is None or expected.units is None else units_off(expected.units, units, expected.currency)
+    if off is not None:
+        what = f"sale {name} has other units in Fulfil than the order: {off.sentence}"
+        yield _of(expected, "units", what, off.worth or expected.amount, told_units(off.wanted), told_units(off.there))
 
 
 def _payments(expected: Expected, name: str, payments: Sequence[SalePayment] | None) -> Iterator[Difference]:

@@ -1,7 +1,8 @@
 """What is read of sales to prove them, and in which order; what was read is kept in the state. Pure.
 
     sweeps   sales, payments and invoices that changed since the last sweep, page by page: which sales are concerned
-    batches  of sales that are to be read: the sales > their payments > their invoices, each with one call for hundreds
+    batches  of sales that are to be read: the sales > their lines > their payments > their invoices, each with one call
+             for hundreds. Lines are not swept: who changes a line in Fulfil changes its sale
 
 A crash goes on with the call that is next: what sweeps found is on disk in `sale_due`, page by page.
 """
@@ -19,12 +20,17 @@ from connectors.fulfil.calls import Ask
 from connectors.fulfil.changes import Page, Watermark, advance, begin_or_go_on
 from connectors.fulfil.models import Find, Model
 from connectors.fulfil.payments import INVOICES, SALE_PAYMENTS, Invoice, SalePayment
-from connectors.fulfil.read_back import READ_BACK_SALES, ReadBackSale
+from connectors.fulfil.read_back import READ_BACK_LINES, READ_BACK_SALES, ReadBackLine, ReadBackSale
 from flows.reconciler.comparing import Found
+from flows.reconciler.comparing_units import units_on
 
-What = Literal["sales", "payments", "invoices"]
-PARTS: Final[Mapping[What, Model[Any]]] = {"sales": READ_BACK_SALES, "payments": SALE_PAYMENTS, "invoices": INVOICES}
-_BY: Final[Mapping[What, str]] = {"sales": "id", "payments": "sale", "invoices": "sales"}
+What = Literal["sales", "lines", "payments", "invoices"]
+PARTS: Final[Mapping[What, Model[Any]]] = {
+    "sales": READ_BACK_SALES, "lines": READ_BACK_LINES, "payments": SALE_PAYMENTS, "invoices": INVOICES,
+}  # fmt: skip
+_BY: Final[Mapping[What, str]] = {"sales": "id", "lines": "sale", "payments": "sale", "invoices": "sales"}
+SWEPT: Final[frozenset[What]] = frozenset(("sales", "payments", "invoices"))
+"""What tells which sales have changed."""
 
 
 class Sweeping(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -78,6 +84,7 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     part: What | None = "sales"
     after_id: int = 0
     rows: tuple[ReadBackSale, ...] = ()
+    lines: tuple[ReadBackLine, ...] = ()
     payments: tuple[SalePayment, ...] = ()
     invoices: tuple[Invoice, ...] = ()
 
@@ -95,6 +102,8 @@ def learned(batch: Batch, page: Page[Any], wanted: Collection[What]) -> Batch:
     match part:
         case "sales":
             batch = replace(batch, rows=(*batch.rows, *page.rows))
+        case "lines":
+            batch = replace(batch, lines=(*batch.lines, *page.rows))
         case "payments":
             batch = replace(batch, payments=(*batch.payments, *page.rows))
         case "invoices":
@@ -106,9 +115,14 @@ def learned(batch: Batch, page: Page[Any], wanted: Collection[What]) -> Batch:
     return replace(batch, part=part_after(part, wanted), after_id=0)
 
 
-def found_of(batch: Batch, wanted: Collection[What]) -> dict[int, Found]:
-    """What was read, by sale; one that is not there is among them."""
-    rows = {row.id: row for row in batch.rows}
+def found_of(
+    batch: Batch, wanted: Collection[What], products: Mapping[int, Mapping[str, int]] | None = None
+) -> dict[int, Found]:
+    """What was read, by sale; one that is not there is among them. `products`: what is remembered of each sale's."""
+    rows, known = {row.id: row for row in batch.rows}, products or {}
+    lines: dict[int, list[ReadBackLine]] = {}
+    for line in batch.lines:
+        lines.setdefault(line.sale or 0, []).append(line)
     payments: dict[int, list[SalePayment]] = {}
     invoices: dict[int, list[Invoice]] = {}
     for payment in batch.payments:
@@ -119,6 +133,7 @@ def found_of(batch: Batch, wanted: Collection[What]) -> dict[int, Found]:
     return {
         sale: Found(
             sale=rows.get(sale),
+            units=units_on(lines.get(sale, ()), known.get(sale, {})) if "lines" in wanted else None,
             payments=tuple(payments.get(sale, ())) if "payments" in wanted else None,
             invoices=tuple(invoices.get(sale, ())) if "invoices" in wanted else None,
         )

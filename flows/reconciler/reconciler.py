@@ -17,13 +17,15 @@ from typing import Any, Final
 import msgspec
 from msgspec.structs import replace
 
+from connectors.fulfil.read_back import ReadBackSale
 from connectors.fulfil.wire import RECORDS_MAX
 from flows.events import SalesProven
 from flows.exceptions.kinds import ExceptionCase
 from flows.model.cases import announce_cases, case_rows
 from flows.model.money import ZERO, exactly
-from flows.reconciler.comparing import Expected, Found, Snapshot, changes, differences, snapshot_of
+from flows.reconciler.comparing import Change, Expected, Found, Snapshot, changes, differences, snapshot_of
 from flows.reconciler.reading_back import (
+    SWEPT,
     Batch,
     Sweeping,
     What,
@@ -48,6 +50,8 @@ KEY = "sales/proof"
 _SHARE: Final = "rest"
 _SEEN_WITHIN: Final = timedelta(hours=1)
 """A new sale that cannot be read yet is read again; it is not taken for one that is gone."""
+_SEEN: Final = 10
+"""Where a row of `sales_expected` has what was seen last."""
 _AGAIN_AFTER: Final = timedelta(minutes=15)
 """When to look again after Fulfil has refused."""
 
@@ -57,7 +61,7 @@ class ReconcilePolicy(msgspec.Struct, frozen=True, kw_only=True):
 
     every: timedelta = timedelta(hours=1)
     overlap: timedelta = timedelta(minutes=10)
-    reads: frozenset[What] = frozenset(("sales", "payments", "invoices"))
+    reads: frozenset[What] = frozenset(("sales", "lines", "payments", "invoices"))
     watched: frozenset[str] = frozenset()
     settles: bool = False
     """Whether orders are settled, which a read may be what they waited for."""
@@ -135,7 +139,7 @@ def decide(state: ReconcilerState, message: Any, now: datetime, policy: Reconcil
             at, part = to_instant(now), sweeping.part or "sales"
             due = tuple(Write("put_sale_due", (sale, at)) for sale in ours)
             swept = replace(state, sweeping=sweeping)
-            following = part_after(part, policy.reads) if complete else part
+            following = part_after(part, policy.reads & SWEPT) if complete else part
             if following is not None:
                 return replace(_swept_on(swept, following, now, policy), writes=due)
             rested = replace(swept, sweeping=replace(sweeping, part=None), cases=())
@@ -249,12 +253,15 @@ class Reconciler:
         keys = [row[1] for row in rows]
         known = {row[0] for row in await self._journal.query_list("mismatches_open", keys)}
         recorded = _recorded(await self._journal.query_list("payments_recorded", keys), to_instant(batch.began))
-        found = found_of(batch, self._policy.reads)
+        seen = {row[0]: msgspec.json.decode(row[_SEEN], type=Snapshot) for row in rows if row[_SEEN]}
+        found = found_of(batch, self._policy.reads, {sale: before.products for sale, before in seen.items()})
         results = [
             result
             for row in rows
-            if (result := _result(row, found[row[0]], known, recorded, batch.began, self._policy.watched)) is not None
-        ]
+            if (result := _result(
+                row, seen.get(row[0]), found[row[0]], known, recorded, batch.began, self._policy.watched
+            )) is not None
+        ]  # fmt: skip
         strange = tuple(set(batch.sales).difference(row[0] for row in rows))
         return _Compared(results=tuple(results), strange=strange)
 
@@ -296,11 +303,11 @@ def _recorded(rows: Sequence[Any], began: int) -> dict[str, _Recorded]:
 
 
 def _result(
-    row: Sequence[Any], found: Found, known: Collection[str], recorded: Mapping[str, _Recorded], began: datetime,
-    watched: Collection[str],
+    row: Sequence[Any], before: Snapshot | None, found: Found, known: Collection[str],
+    recorded: Mapping[str, _Recorded], began: datetime, watched: Collection[str],
 ) -> _Result | None:  # fmt: skip
     """What came of one sale; None: it is put off, because it is being worked on, or was since the read began."""
-    sale, key, status, amount, currency, tax, captured, busy, changed_at, seen, differed, read_at, shipping = row
+    sale, key, status, amount, currency, tax, captured, units, busy, changed_at, seen, differed, read_at, shipping = row
     if busy or changed_at >= to_instant(began):
         return None
     if found.sale is None and not seen and changed_at >= to_instant(began - _SEEN_WITHIN):
@@ -310,16 +317,29 @@ def _result(
     expected = Expected(
         key=key, sale=sale, is_cancelled=status == "cancelled", amount=Decimal(amount), currency=currency,
         tax=None if tax is None else Decimal(tax), captured=None if unsure else Decimal(captured) + paid.captured,
-        refunded=paid.refunded, shipping=shipping, is_watched=partition_of(key) in watched, is_known=key in known,
+        refunded=paid.refunded, units=None if units is None else _decode_units(units), shipping=shipping,
+        is_watched=partition_of(key) in watched, is_known=key in known,
     )  # fmt: skip
-    before = msgspec.json.decode(seen, type=Snapshot) if seen else None
-    by_hand = changes(before, found.sale, expected, edited=changed_at >= read_at) if found.sale is not None else ()
+    by_hand: tuple[Change, ...] = ()
+    if found.sale is not None:
+        by_hand = changes(before, found.sale, expected, edited=changed_at >= read_at, units=found.units)
     differing = differences(expected, found, began)
     tells = differing or by_hand or differed
     return _Result(
         key=key,
         sale=sale,
-        seen=b"" if found.sale is None else msgspec.json.encode(snapshot_of(found.sale, found.invoices)),
+        seen=b"" if found.sale is None else _seen(before, found.sale, expected, found),
         compared=SaleCompared(sale=sale, differences=differing, changes=by_hand) if tells else None,
         differs=len(differing),
     )
+
+
+def _seen(before: Snapshot | None, sale: ReadBackSale, expected: Expected, found: Found) -> bytes:
+    """What is remembered of it. A product that the sale is to have is remembered by its id from its first read on."""
+    products = {} if before is None else dict(before.products)
+    if found.units is not None and expected.units is not None:
+        products |= {sku: id_ for sku, id_ in found.units.products.items() if sku in expected.units}
+    return msgspec.json.encode(snapshot_of(sale, found.invoices, found.units, products))
+
+
+_decode_units: Final = msgspec.json.Decoder(dict[str, Decimal]).decode

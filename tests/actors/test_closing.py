@@ -66,7 +66,7 @@ def test_an_order_is_looked_at_again_once_its_postings_are_made(tmp_path: Path) 
         async with process(tmp_path / "s.db", actors) as world:
             now = world.clock.now()
             await world.order("1", world.now, amount="36.00")
-            await world.write("put_expected_sale", KEY, 7, "imported", "36.00", "USD", None, None, 0, now)
+            await world.write("put_expected_sale", KEY, 7, "imported", "36.00", "USD", None, None, None, 0, now)
             await world.write("put_order_closing", KEY, "web", "USD", "0", "[]", now)
             await paid_out(world)
             await world.write("take_posting", "B1", "2026-01-07", PAYOUT, 1)
@@ -86,7 +86,7 @@ def test_an_order_is_settled_once_whatever_comes_last_and_whenever_the_process_d
         async with process(tmp_path / "s.db", actors) as world:
             now = world.clock.now()
             await world.order("1", world.now, amount="36.00")
-            await world.write("put_expected_sale", KEY, 7, "imported", "36.00", "USD", None, None, 0, now)
+            await world.write("put_expected_sale", KEY, 7, "imported", "36.00", "USD", None, None, None, 0, now)
             moved = [Moved(gateway="card", way="charge", amount="36.00", currency="USD", id="ch_1")]  # type: ignore[arg-type]
             tenders = msgspec.json.encode(moved).decode()
             await world.write("put_order_closing", KEY, "web", "USD", "0", tenders, now)
@@ -140,7 +140,7 @@ def test_a_refund_that_one_side_alone_has_is_found_whichever_side_and_whenever(t
         async with process(tmp_path / "s.db", actors) as world:
             now = world.clock.now()
             await world.order("1", world.now, amount="36.00")
-            await world.write("put_expected_sale", KEY, 7, "imported", "36.00", "USD", None, None, 0, now)
+            await world.write("put_expected_sale", KEY, 7, "imported", "36.00", "USD", None, None, None, 0, now)
             await world.write("put_sale_seen", KEY, 7, msgspec.json.encode(Snapshot(state="done")), 0, now)
             await moved(world, CHARGE)
             await arrived(world, "77", "sale", "36.00", "ch_1")

@@ -15,7 +15,7 @@ import pytest
 
 from connectors.fulfil.changes import Changes, Page
 from connectors.fulfil.models import Find
-from connectors.fulfil.read_back import ReadBackSale
+from connectors.fulfil.read_back import ReadBackLine, ReadBackSale
 from flows.reconciler import RECONCILER, RECONCILER_KEY, Reconcile, ReconcilePolicy, Reconciler, SaleChecks
 from runtime.actor import Actor
 from runtime.breaker import Breaker
@@ -29,15 +29,17 @@ from tests.actors.proving import ProofWorld, process
 from tests.actors.world import story
 
 POLICY = ReconcilePolicy(reads=frozenset({"sales"}))
+OF_UNITS = ReconcilePolicy(reads=frozenset({"sales", "lines"}))
 
 
 class Erp:
-    """A twin of Fulfil that only tells of sales. `weather` may raise before a call."""
+    """A twin of Fulfil that tells of sales and their lines. `weather` may raise before a call."""
 
     name = "fulfil"
 
     def __init__(self) -> None:
         self.sales: dict[int, ReadBackSale] = {}
+        self.lines: list[ReadBackLine] = []
         self.calls: Counter[str] = Counter()
         self.weather: Callable[[], Failure | None] = lambda: None
         self.page_max = 500
@@ -48,18 +50,30 @@ class Erp:
             write_date=changed,
         )  # fmt: skip
 
+    def sells(self, sale: int, **units: int) -> None:
+        """The sale's lines, of so many units by SKU; a product's id is its SKU's first letter."""
+        self.lines = [each for each in self.lines if each.sale != sale]
+        self.lines += [
+            ReadBackLine(id=100 * sale + number, sale=sale, product=ord(sku[0]), product_code=sku,
+                         quantity=Decimal(quantity), unit_price=Decimal(5), channel_identifier=sku)
+            for number, (sku, quantity) in enumerate(units.items())
+        ]  # fmt: skip
+
     async def perform(self, kind: str, body: bytes) -> Any:
         self.calls[kind] += 1
         await anyio.sleep(0.1)
         failure = self.weather()
         if failure is not None:
             raise failure
-        rows: Sequence[ReadBackSale]
+        rows: Sequence[ReadBackSale | ReadBackLine]
         if kind == "changed_read_back_sales":
             asked = msgspec.json.decode(body, type=Changes)
             since = asked.since
             rows = [each for each in self.sales.values() if each.write_date and since and each.write_date >= since]
             after = asked.after_id
+        elif kind == "find_read_back_lines":
+            found = msgspec.json.decode(body, type=Find)
+            rows, after = [each for each in self.lines if each.sale in found.values], found.after_id
         else:
             found = msgspec.json.decode(body, type=Find)
             rows = [self.sales[int(id_)] for id_ in found.values if int(id_) in self.sales]
@@ -77,6 +91,10 @@ def actors(journal: Journal, emit: Callable[[Any], None]) -> Sequence[Actor]:
     return [Reconciler(POLICY, journal, emit), SaleChecks(emit)]
 
 
+def actors_of_units(journal: Journal, emit: Callable[[Any], None]) -> Sequence[Actor]:
+    return [Reconciler(OF_UNITS, journal, emit), SaleChecks(emit)]
+
+
 def outside(erp: Erp, world_clock: Any) -> Outside:
     lane = LaneConfig(workers_per_share={"orders": 1, "rest": 1}, retry=RetryPolicy(attempts_max=2), settle_s=0.0)
     shares = {"orders": 70, "rest": 5}
@@ -84,11 +102,11 @@ def outside(erp: Erp, world_clock: Any) -> Outside:
     return Outside(api=erp, lane=lane, budget=budget, breaker=Breaker())
 
 
-async def expected(world: ProofWorld, number: int, amount: str = "100.00") -> None:
+async def expected(world: ProofWorld, number: int, amount: str = "100.00", units: str | None = None) -> None:
     """An order with its sale, of some hours ago, that is to be read back."""
     at = world.clock.now() - 4 * 3_600 * 1_000_000
     key = f"web/{number}"
-    await world.write("put_expected_sale", key, number, "imported", amount, "USD", None, None, 0, at)
+    await world.write("put_expected_sale", key, number, "imported", amount, "USD", None, None, units, 0, at)
     await world.write("put_sale_due", number, at)
 
 
@@ -136,12 +154,12 @@ def test_a_sale_that_changes_here_while_it_is_read_is_put_off_and_a_new_one_that
             erp.has(1, "100.00", world.now)
             await expected(world, 1)
             now = world.clock.now()
-            await world.write("put_expected_sale", "web/2", 2, "imported", "5.00", "USD", None, None, 0, now)
+            await world.write("put_expected_sale", "web/2", 2, "imported", "5.00", "USD", None, None, None, 0, now)
             await world.write("put_sale_due", 2, now)
             await look(world)
             await anyio.sleep(0.15)  # the batch is being read
             later = world.clock.now()
-            await world.write("put_expected_sale", "web/1", 1, "imported", "70.00", "USD", None, None, 0, later)
+            await world.write("put_expected_sale", "web/1", 1, "imported", "70.00", "USD", None, None, None, 0, later)
             await world.until_idle()
             assert await differing(world) == []
             assert await world.sql("SELECT sale FROM sale_due ORDER BY 1") == [(1,), (2,)]
@@ -173,6 +191,62 @@ def test_what_fulfil_refuses_is_a_case_and_tried_again(tmp_path: Path) -> None:
     story(main)
 
 
+@pytest.mark.parametrize("dies_after_s", [0.35, 0.45, 0.55, 0.65])
+def test_units_of_sales_are_read_page_by_page_whenever_the_process_dies(tmp_path: Path, dies_after_s: float) -> None:
+    """Lines of one sale may be on two pages. Only the sale with another product on it is a case."""
+
+    async def main() -> None:
+        erp = Erp()
+        erp.page_max = 3
+        async with process(tmp_path / "s.db", actors_of_units, lambda clock: [outside(erp, clock)]) as world:
+            for number in range(1, 4):
+                erp.has(number, "100.00", world.now)
+                erp.sells(number, MUG=2, LAMP=1)
+                await expected(world, number, units='{"MUG":"2","LAMP":"1"}')
+            erp.sells(2, MUG=1, LAMP=1, CUP=1)
+            await look(world)
+            await anyio.sleep(dies_after_s)
+        async with process(tmp_path / "s.db", actors_of_units, lambda clock: [outside(erp, clock)]) as world:
+            await look(world)
+            await world.until_idle()
+            assert await world.cases() == [("sale.differs", "web/2", "units", "5.00")]
+            assert await world.sql("SELECT sale FROM sale_due") == []
+
+    story(main)
+
+
+def test_a_product_with_another_name_is_no_other_product_and_a_sale_made_by_hand_has_changes_and_no_case(
+    tmp_path: Path,
+) -> None:
+    """Products are remembered by their ids; of units that nobody sent only a change is told."""
+
+    async def main() -> None:
+        erp = Erp()
+        async with process(tmp_path / "s.db", actors_of_units, lambda clock: [outside(erp, clock)]) as world:
+            for number, units in ((1, '{"MUG":"2"}'), (2, '{"MUG":"2"}'), (3, None)):
+                erp.has(number, "100.00", world.now)
+                erp.sells(number, MUG=2)
+                await expected(world, number, units=units)
+            await look(world)
+            await world.until_idle()
+            erp.sells(1, MUG_OF_2026=2)
+            erp.sells(2, LAMP=2)
+            erp.sells(3, LAMP=2)
+            for number in (1, 2, 3):
+                await world.write("put_sale_due", number, world.clock.now())
+            await anyio.sleep(3_700)
+            await world.until_idle()
+            assert await world.cases() == [("sale.differs", "web/2", "units", "10.00")]
+            facts = await world.sql("SELECT subject FROM fact WHERE kind = 'changed_by_hand' ORDER BY subject")
+            assert facts == [("web/2",), ("web/3",)]
+            erp.sells(2, MUG=2)
+            await anyio.sleep(3_700)
+            await world.until_idle()
+            assert await world.cases() == []
+
+    story(main)
+
+
 def test_six_hundred_sales_cost_a_handful_of_calls(tmp_path: Path) -> None:
     """Two batches and a sweep; nothing is said of those that agree, and no message goes to their orders."""
 
@@ -183,7 +257,7 @@ def test_six_hundred_sales_cost_a_handful_of_calls(tmp_path: Path) -> None:
             rows = []
             for number in range(1, 601):
                 erp.has(number, "100.00")
-                row = (f"web/{number}", number, "imported", "100.00", "USD", None, None, 0, at)
+                row = (f"web/{number}", number, "imported", "100.00", "USD", None, None, None, 0, at)
                 rows += [("put_expected_sale", row), ("put_sale_due", (number, at))]
             await world.journal.write(rows)
             await look(world)

@@ -20,7 +20,7 @@ from connectors.fulfil.ledger import PERIODS
 from connectors.fulfil.models import Find, Ids
 from connectors.fulfil.parties import CONTACTS_BY_EMAIL, Contact, Emails
 from connectors.fulfil.payments import INVOICES
-from connectors.fulfil.read_back import READ_BACK_SALES
+from connectors.fulfil.read_back import READ_BACK_LINES, READ_BACK_SALES
 from connectors.fulfil.records import PREFERENCES, READ_RECORDS, SEARCH_RECORDS, Nobody, Search, SomeRecords
 from connectors.fulfil.returns import FIND_RETURN, ReturnKey
 from connectors.fulfil.sales import ORDER_LINES, SALE_LINES, SALE_PARTIES, SALES, SHIPPED_LINES, OrderLines, Sale
@@ -67,7 +67,7 @@ def example(kind: str) -> Ask[Any]:
     read = READS[kind]
     if read.question is not Find:
         return read(QUESTIONS[read.question])
-    (model,) = (each for each in (*MODELS, SHIPPED_LINES, READ_BACK_SALES) if each.find.kind == kind)
+    (model,) = (each for each in (*MODELS, SHIPPED_LINES, READ_BACK_SALES, READ_BACK_LINES) if each.find.kind == kind)
     return read(Find(by=min(model.by), values=(5,)))
 
 

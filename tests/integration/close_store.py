@@ -48,7 +48,7 @@ def order(key: str, placed: str, state: str = "imported", proof: str = "proven",
         ("put_order_view", (key, "web", key[4:], f"#{key[4:]}", state, proof, amount, "EUR", at(placed), sale, None, 1))
     ]
     if sale is not None:
-        rows.append(("put_expected_sale", (key, sale, "imported", amount, "EUR", None, None, 0, at(placed))))
+        rows.append(("put_expected_sale", (key, sale, "imported", amount, "EUR", None, None, None, 0, at(placed))))
         rows.append(("put_sale_seen", (key, sale, b"{}", 0, at(placed) + 1)))
         rows.append(("put_order_closing", (key, "web", "EUR", "0", "[]", None)))
         rows.append(("note_closing", (None, "[]", "", at(placed) + 2, "[]", key)))

@@ -91,7 +91,7 @@ def books(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
             None,
         )
         rows.append(("put_order_view", (*order, AT)))
-        rows.append(("put_expected_sale", (key, number, "imported", "12.00", "USD", None, None, 0, AT)))
+        rows.append(("put_expected_sale", (key, number, "imported", "12.00", "USD", None, None, None, 0, AT)))
         rows.append(("put_order_closing", (key, "web", "USD", "0", "[]", AT)))
     rows.append(("note_closing", (AT, '["for a payout"]', "payout", None, "[]", "web/1")))
     rows.append(("note_closing", (None, "[]", "", AT, '["card: payout 7"]', "web/2")))

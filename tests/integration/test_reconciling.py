@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import anyio
+import msgspec
 import pytest
 
 from flows.explain import explain
@@ -64,6 +65,28 @@ class Proven(Shop):
             await self.at.app.engine.post(PAYOUT_IMPORTER, key, PageReceived(page=page))
         await self.idle()
 
+    async def swaps(self, sku: str, other: str) -> None:
+        """In the sale of the first order somebody cancels a line, and adds one of another product for the same."""
+        sale = (await self.at.books())["1"]["id"]
+        fields = ["quantity", "unit_price", "taxes", "unit"]
+        found = await self.rpc("sale.line/search_read", [["sale", "=", sale], ["product.code", "=", sku]], fields)
+        line = {"type": "line", **found[0], "taxes": [["add", found[0]["taxes"]]]}
+        gone = line.pop("id")
+        line["product"] = (await self.rpc("product.product/search_read", [["code", "=", other]], ["id"]))[0]["id"]
+        lines = [["write", [gone], {"quantity": 0}], ["create", [line]]]
+        await self.called("sale.sale/write", [[sale], {"lines": lines}])
+
+    async def rpc(self, method: str, domain: list[Any], fields: list[str]) -> Any:
+        """What a person sees in the ERP."""
+        return await self.called(method, [domain, 0, 1, None, fields])
+
+    async def called(self, method: str, arguments: list[Any]) -> Any:
+        """A call of a person's."""
+        url, said = f"{self.at.erp.url}/api/v2/model/{method}", msgspec.json.encode(arguments)
+        async with self.at.session.put(url, data=said, headers={"X-API-KEY": "sandbox-token"}) as answer:
+            assert answer.status == 200, await answer.text()
+            return await answer.json()
+
     async def idle(self) -> None:
         """Until nobody has anything left to decide."""
         with anyio.fail_after(20):
@@ -109,16 +132,20 @@ async def test_an_edit_by_hand_is_named_ends_by_itself_and_can_be_accepted(tmp_p
         await at.looks()
         await at.plays("change_line", order="1", sku="MUG", quantity=2)
         await at.looks()
-        (tax, total) = await at.differing()
-        assert (tax[0], total[0]) == ("tax", "total")
+        (tax, total, units) = await at.differing()
+        assert (tax[0], total[0], units[0]) == ("tax", "total", "units")
         assert "has a total of 24.00 USD in Fulfil; by the order it is 36.00; its total was changed from 36" in total[1]
         assert "by user" in total[1]
+        assert (
+            "has other units in Fulfil than the order: 2 instead of 3 of MUG; its units were changed from 3 x"
+            in units[1]
+        )
         await at.plays("change_line", order="1", sku="MUG", quantity=3)
         await at.looks()
         assert await at.differing() == []
         await at.plays("change_line", order="1", sku="MUG", quantity=1)
         await at.looks()
-        assert len(await at.differing()) == 2
+        assert len(await at.differing()) == 3
         status, said = await at.at.control("release", key="shop/1", by="Ann")
         assert status != 200
         assert "say why that is accepted" in said["error"]["message"]
@@ -129,13 +156,32 @@ async def test_an_edit_by_hand_is_named_ends_by_itself_and_can_be_accepted(tmp_p
         accepted = await at.at.app.journal.query("differences_accepted", 10)
         assert [(row[1], row[3], row[4], row[5]) for row in accepted] == [
             ("tax", "Ann", "agreed with the customer", "4.00"), ("total", "Ann", "agreed with the customer", "24.00"),
+            ("units", "Ann", "agreed with the customer", "20.00"),
         ]  # fmt: skip
         told = await story_of(tmp_path, at, "shop/1")
         assert "somebody changed its total in Fulfil, from 36.00 to 24.00" in told
         assert "a person accepted that its sale differs (total, 24.00 USD)" in told
         await at.plays("change_line", order="1", sku="MUG", quantity=2)
         await at.looks()
-        assert [cause for cause, _ in await at.differing()] == ["tax", "total"], "another figure is another difference"
+        assert [cause for cause, _ in await at.differing()] == ["tax", "total", "units"], (
+            "another figure is another difference"
+        )
+
+
+async def test_a_product_in_the_place_of_another_of_the_same_price_is_named(tmp_path: Path) -> None:
+    """No figure of the sale tells of it: only its lines do. What an edit of the sales channel does is no such thing."""
+    async with proven(tmp_path) as at:
+        await at.sends(body(1, ("MUG", "3", "10.00"), ("LAMP", "1", "20.00")))
+        await at.sends(body(1, ("MUG", "2", "10.00"), ("LAMP", "3", "20.00"), minute=1))
+        await at.looks()
+        await at.swaps("MUG", "LAMP")
+        await at.looks()
+        ((cause, sentence),) = await at.differing()
+        assert cause == "units"
+        assert (
+            "other units in Fulfil than the order: 0 instead of 2 of MUG, 5 instead of 3 of LAMP; its units" in sentence
+        )
+        assert "from 3 x LAMP, 2 x MUG to 5 x LAMP" in await story_of(tmp_path, at, "shop/1")
 
 
 async def test_a_sale_that_a_person_has_changed_for_an_edit_is_what_the_new_version_says(tmp_path: Path) -> None:
@@ -153,7 +199,7 @@ async def test_a_sale_that_a_person_has_changed_for_an_edit_is_what_the_new_vers
         assert await at.kinds() == []
         await at.plays("change_line", order="1", sku="MUG", quantity=3)
         await at.looks()
-        assert [cause for cause, _ in await at.differing()] == ["tax", "total"]
+        assert [cause for cause, _ in await at.differing()] == ["tax", "total", "units"]
 
 
 async def test_money_that_somebody_gave_back_and_a_cancel_in_fulfil_are_differences(tmp_path: Path) -> None:
@@ -172,7 +218,7 @@ async def test_money_that_somebody_gave_back_and_a_cancel_in_fulfil_are_differen
 
 
 async def test_reading_back_is_within_its_budget_of_calls(tmp_path: Path) -> None:
-    """30 orders, all read back with their payments and invoices: six calls, and one for a sweep that was under way."""
+    """30 orders, all read back with lines, payments and invoices: seven calls, and one for a sweep under way."""
     async with proven(tmp_path) as at:
         for number in range(1, 31):
             status, _ = await at.at.post(body(number, ("MUG", "1", "10.00")), sales_channel="shop")
@@ -181,8 +227,7 @@ async def test_reading_back_is_within_its_budget_of_calls(tmp_path: Path) -> Non
         before = sum((await at.calls()).values())
         await at.looks()
         after = sum((await at.calls()).values())
-        assert after - before <= 7
-        assert (after - before) / 30 <= 0.24
+        assert after - before <= 8
         assert await at.differing() == []
 
 

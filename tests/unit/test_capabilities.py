@@ -25,9 +25,13 @@ from connectors.capability import (
 from connectors.fulfil.capabilities import FulfilCapabilities, applied, contradictions
 from connectors.fulfil.config import FulfilConfig
 from connectors.patchworks.capabilities import PatchworksCapabilities
+from connectors.patchworks.config import IntakeSettings
+from flows.actors import reconcile_policy
 from flows.capabilities import fulfil_api, fulfil_capabilities
 from flows.capability_meanings import MEANS, meaning
-from flows.config import FulfilSettings
+from flows.config import Config, FulfilSettings, SalesChannelSettings
+from flows.model.reconciliation import ReconciliationSettings
+from flows.model.sale import SaleSettings
 from runtime.config import Secret
 from runtime.errors import ConfigInvalid
 
@@ -137,6 +141,21 @@ def test_what_it_means_is_said_of_capabilities_that_there_are() -> None:
             findings = {value: Finding(value=value, how="read", evidence="") for value in MEANS[name] if value}
             for value, finding in findings.items():
                 assert values_of(kind, {name: finding})[1] == (), (name, value)
+
+
+@pytest.mark.parametrize(("names", "read"), [({}, True), ({"sale.line.shipment_cost": ""}, False)])
+def test_lines_of_sales_are_read_where_goods_can_be_told_from_shipping(
+    tmp_path: Path, names: dict[str, str], read: bool
+) -> None:
+    """A tenant without the field would seem to have one product too many on every sale."""
+    write_file(tmp_path / "caps.toml", file_of(names=names))
+    channel = SalesChannelSettings(format="shopify", sale=SaleSettings(channel_id=3))
+    config = Config(
+        fulfil=settings_with(tmp_path / "caps.toml"),
+        intake=IntakeSettings(keys=(Secret("intake-key-0123456789"),)),
+        sales_channels={"web": channel},
+    )
+    assert ("lines" in reconcile_policy(config, ReconciliationSettings()).reads) is read
 
 
 def test_words_are_those_of_the_value() -> None:

@@ -13,9 +13,11 @@ from msgspec.structs import replace
 
 from connectors.fulfil.changes import Page
 from connectors.fulfil.payments import Invoice, SalePayment
-from connectors.fulfil.read_back import ReadBackSale
+from connectors.fulfil.read_back import ReadBackLine, ReadBackSale
+from connectors.fulfil.typed import Reference
 from flows.model.reconciliation import AcceptDifferences
 from flows.reconciler.comparing import Expected, Found, Snapshot, changes, differences, snapshot_of
+from flows.reconciler.comparing_units import units_on
 from flows.reconciler.reading_back import Batch, Sweeping, asked, begun, found_of, learned, part_after, passed, sales_of
 from flows.reconciler.sale_checks import SaleCheck, SaleCompared, decide
 
@@ -104,6 +106,94 @@ def test_what_fulfil_says_has_left_is_to_be_known_here_an_hour_later() -> None:
     assert causes(watched, found(replace(sent, write_date=NOW))) == []
     assert causes(replace(watched, shipping="told"), found(sent)) == []
     assert causes(EXPECTED, found(sent)) == []
+
+
+# -- units -------------------------------------------------------------------------------------------------------------
+
+PRODUCTS = {"MUG": 11, "LAMP": 12, "SET": 13, "CUP": 14, "TIP": 15}
+
+
+def line(sku: str, quantity: str, price: str = "10.00", *, sent: bool = True, **more: Any) -> ReadBackLine:
+    """A line in Fulfil; `sent`: it has the sales channel's id."""
+    values = {
+        "product": PRODUCTS.get(sku, 99), "product_code": sku, "quantity": D(quantity), "unit_price": D(price),
+        "channel_identifier": f"line of {sku}" if sent else None, "type": "line",
+    }  # fmt: skip
+    return ReadBackLine(id=1, sale=7, **{**values, **more})
+
+
+MUGS, LAMP, SET = line("MUG", "2"), line("LAMP", "1"), line("SET", "1")
+MANY = ", ".join(f"0 instead of 1 of {sku}" for sku in "ABCDE")
+SHIPPING = line("SHIPPING", "1", "4.00", shipment_cost=D("4.00"))
+
+
+@pytest.mark.parametrize(
+    ("wanted", "lines", "told", "amount"),
+    [
+        ("MUG 2, LAMP 1", (MUGS, LAMP, SHIPPING), "", ""),
+        ("MUG 2", (line("MUG", "1"), line("MUG", "1", sent=False)), "", ""),
+        ("MUG 2", (LAMP, line("LAMP", "1")), "0 instead of 2 of MUG, 2 instead of 0 of LAMP", "20.00"),
+        ("MUG 3", (line("MUG", "2", "15.00"),), "2 instead of 3 of MUG", "15.00"),
+        ("MUG 2, LAMP 1", (MUGS,), "0 instead of 1 of LAMP", "120.00"),
+        ("MUG 2", (), "0 instead of 2 of MUG", "120.00"),
+        ("MUG 2", (MUGS, line("LAMP", "0")), "", ""),
+        ("MUG 2", (MUGS, line("LAMP", "1", sent=False)), "1 instead of 0 of LAMP", "10.00"),
+        ("MUG 0.3", (line("MUG", "0.1"), line("MUG", "0.2000000001")), "", ""),
+        ("MUG 1.5", (line("MUG", "2"),), "2 instead of 1.5 of MUG", "5.00"),
+        ("MUG 2", (line("MUG", "3", quantity_canceled=D(1)),), "", ""),
+        ("MUG 2, TIP 1", (MUGS, line("TIP", "1", "3.00")), "", ""),
+        ("MUG 2, TIP 1", (MUGS,), "0 instead of 1 of TIP", "120.00"),
+        ("MUG 2", (MUGS, line("MUG", "-1"), line("MUG", "1", origin=Reference("sale.line", 4))), "", ""),
+        ("MUG 2", (MUGS, line("", "1", product=None), line("NOTE", "1", type="comment")), "", ""),
+        ("MUG 2", (MUGS, line("LAMP", "1", product_code=None)), "", ""),
+        ("MUG 2", (replace(MUGS, quantity=None),), "", ""),
+        ("SET 1", (SET, line("MUG", "2", "0", sent=False), line("CUP", "2", "0", sent=False)), "", ""),
+        ("SET 1, MUG 2", (SET, MUGS, line("MUG", "2", "0", sent=False)), "", ""),
+        ("SET 1, MUG 2", (SET, line("MUG", "2", "0", sent=False)), "", ""),
+        ("SET 1, MUG 2", (SET, line("MUG", "1")), "1 instead of 2 of MUG", "10.00"),
+        ("SET 1", (line("MUG", "2", "0", sent=False),), "0 instead of 1 of SET, 2 instead of 0 of MUG", "120.00"),
+        ("MUG 2", (line("CUP", "2", product=11),), "", ""),
+        ("A 1, B 1, C 1, D 1, E 1, F 1, G 1", (), f"{MANY}, and others of 2 more SKUs", "120.00"),
+    ],
+)  # fmt: skip
+def test_units_are_those_that_were_sent(wanted: str, lines: tuple[ReadBackLine, ...], told: str, amount: str) -> None:
+    """By SKU, whatever lines they are on. A kit's own line stands; its components have no id, and cost nothing."""
+    units = {sku: D(quantity) for sku, quantity in (each.split() for each in wanted.split(", "))}
+    read = replace(found(), units=units_on(lines, {"MUG": 11}))
+    differing = differences(replace(EXPECTED, units=units), read, NOW)
+    sentence = f"sale SO7 has other units in Fulfil than the order: {told}"
+    assert [(each.sentence, str(each.amount)) for each in differing] == ([(sentence, amount)] if told else [])
+
+
+def test_units_are_not_compared_where_nobody_knows_them_or_a_case_says_so_already() -> None:
+    """A sale that a person has made, or that is cancelled, or that is to be changed by hand."""
+    read = replace(found(), units=units_on((LAMP,), {}))
+    units = {"MUG": D(2)}
+    assert causes(replace(EXPECTED, units=units), read) == [("units", "10.00")]
+    assert causes(EXPECTED, read) == []
+    assert causes(replace(EXPECTED, units=units), found()) == []
+    assert causes(replace(EXPECTED, units=units, is_known=True), read) == []
+    cancelled = replace(read, sale=replace(SALE, state="cancel"))
+    assert causes(replace(EXPECTED, units=units, is_cancelled=True), cancelled) == []
+
+
+@pytest.mark.parametrize(
+    ("lines", "edited", "told"),
+    [
+        ((MUGS,), False, ""),
+        ((MUGS, line("CUP", "2", "0", sent=False)), False, ""),
+        ((line("MUG", "3"),), False, ""),
+        ((line("MUG", "4"),), True, ""),
+        ((LAMP, line("MUG", "1")), False, "its units were changed from 2 x MUG to 1 x LAMP, 1 x MUG by user 5"),
+        ((), False, "its units were changed from 2 x MUG to nothing by user 5"),
+    ],
+)
+def test_units_that_somebody_has_changed_are_named(lines: tuple[ReadBackLine, ...], edited: bool, told: str) -> None:
+    """An edit of ours is expected, and what Fulfil adds to a kit nobody has changed."""
+    known = snapshot_of(SALE, units=units_on((MUGS,), {}))
+    wanted = replace(EXPECTED, units={"MUG": D(3)})
+    sentences = [each.sentence for each in changes(known, SALE, wanted, edited=edited, units=units_on(lines, {}))]
+    assert [each.partition(" of Fulfil")[0] for each in sentences] == ([told] if told else [])
 
 
 FIGURES = st.decimals(min_value=0, max_value=10**9, places=3, allow_nan=False)

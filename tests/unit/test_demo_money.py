@@ -295,6 +295,7 @@ def _said(night: Night) -> Said:
             _case("outlet/3001", "tax.unmapped", "20.00", "EUR"),
             _case("europe/2001", "sale.differs", "10.00", "EUR", "total"),
             _case("europe/2001", "sale.differs", "1.60", "EUR", "tax"),
+            _case("europe/2001", "sale.differs", "8.40", "EUR", "units"),
             {**_case("web/1004", "carrier.unmapped", "0", "USD"), "owner": "operations"},
         ],
         unsettled=[

@@ -113,6 +113,7 @@ def test_a_tenants_own_names_are_asked_for_and_read() -> None:
 def test_a_name_that_stands_for_nothing_is_told() -> None:
     """A typing error in the configuration would otherwise do nothing, silently."""
     names = {"stock.shipment.out": "a", "stock.shipment.out.on_hold": "b", "sale.line.sale": "c"}
+    names["sale.line.quantity_canceled"] = "quantity_cancelled"
     assert unknown_names(names) == ()
     assert unknown_names({"stock.shipment.out.onhold": "b", "sale.sail": "c"}) == (
         "stock.shipment.out.onhold",

@@ -65,5 +65,6 @@ def test_a_wrong_fee_is_a_case_until_it_is_told_right() -> None:
     state = decide(PayoutState(key="payout/web/stripe/p"), PageMet(page=page, known={}), NOW, TARIFF).state
     (case,) = judged(state).cases
     assert (case.kind, case.amount, "s by -1.00" in case.sentence) == ("payout.fee", Decimal("1.00"), True)
+    assert "the fee of 1 sale is not the agreed one, by -1.00 USD: " in case.sentence
     accepted = decide(state, ChangesRead(before=(line,), after=(right,)), NOW, TARIFF).state
     assert judged(accepted).cases == ()
