@@ -7,14 +7,14 @@ negative. Figures are as published, and nothing is corrected: what a line itself
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Literal
 
 import msgspec
 
-from flows.model.money import EXACT, ZERO
+from flows.model.money import EXACT, ZERO, exactly
 
 
 class LineClass(enum.StrEnum):
@@ -43,7 +43,7 @@ class LineClass(enum.StrEnum):
 
 # Bound once: looking them up takes longer than the sum.
 _FEE, _TAX, _REST = LineClass.FEE, LineClass.TAX_ON_FEE, LineClass.UNEXPLAINED
-_plus, _minus = EXACT.add, EXACT.subtract
+_minus = EXACT.subtract
 
 OF_ORDERS = frozenset((LineClass.SALE, LineClass.REFUND, LineClass.DISPUTE, LineClass.DISPUTE_REVERSAL))
 """Classes whose lines have an order."""
@@ -130,8 +130,8 @@ class PayoutLine(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
 
     @property
     def transactions(self) -> tuple[str, ...]:
-        """The ids by which the order's own payments may know it."""
-        return tuple(filter(None, (self.payment, self.payment_alias, self.refund)))
+        """The ids by which the order's own payments may know it; or empty texts."""
+        return self.payment, self.payment_alias, self.refund
 
 
 FindingKind = Literal["repeated", "alike", "contradiction", "incomplete", "pending", "note"]
@@ -173,37 +173,39 @@ class PayoutSums(msgspec.Struct, frozen=True, omit_defaults=True):
 class Tally:
     """Lines of one currency, being added up, exactly. `sums` is where it stands."""
 
-    __slots__ = ("_amounts", "_others", "currency", "lines", "net")
+    __slots__ = ("_amounts", "_others", "lines", "net")
 
-    def __init__(self, currency: str = "") -> None:
-        self.currency, self.lines, self.net = currency, 0, ZERO
+    def __init__(self) -> None:
+        self.lines, self.net = 0, ZERO
         self._amounts: dict[LineClass, Decimal] = {}
         self._others: dict[LineClass, Decimal] = {}
 
-    def add(self, line: PayoutLine) -> None:
-        """One line more."""
-        amounts, kind = self._amounts, line.kind
-        self.lines += 1
-        self.net = _plus(self.net, line.net)
-        amounts[kind] = _plus(amounts.get(kind, ZERO), line.amount)
-        if line.fee or line.tax or line.gap:
-            self._take_others(line, _plus)
+    @exactly
+    def add(self, lines: Collection[PayoutLine]) -> None:
+        """More lines: the more at a time, the less each of them takes."""
+        amounts, net = self._amounts, self.net
+        fee = tax = gap = ZERO
+        for line in lines:
+            kind = line.kind
+            net += line.net
+            amounts[kind] = amounts.get(kind, ZERO) + line.amount
+            if line.fee:
+                fee += line.fee
+            if line.tax:
+                tax += line.tax
+            if line.gap:
+                gap += line.gap
+        self.lines, self.net = self.lines + len(lines), net
+        _add_each(self._others, {_FEE: fee, _TAX: tax, _REST: gap})
 
-    def take_out(self, line: PayoutLine) -> None:
-        """One line less."""
-        self.lines -= 1
-        self.net = _minus(self.net, line.net)
-        self._amounts[line.kind] = _minus(self._amounts.get(line.kind, ZERO), line.amount)
-        self._take_others(line, _minus)
-
-    def _take_others(self, line: PayoutLine, change: Callable[[Decimal, Decimal], Decimal]) -> None:
-        others = self._others
-        if line.fee:
-            others[_FEE] = change(others.get(_FEE, ZERO), line.fee)
-        if line.tax:
-            others[_TAX] = change(others.get(_TAX, ZERO), line.tax)
-        if line.gap:
-            others[_REST] = change(others.get(_REST, ZERO), line.gap)
+    @exactly
+    def take_out(self, lines: Collection[PayoutLine]) -> None:
+        """Less lines."""
+        out = Tally()
+        out.add(lines)
+        self.lines, self.net = self.lines - out.lines, self.net - out.net
+        for sums, less_ in ((self._amounts, out._amounts), (self._others, out._others)):
+            _add_each(sums, {kind: -amount for kind, amount in less_.items()})
 
     def begin(self, sums: PayoutSums) -> None:
         """Go on from sums that were made before."""
@@ -212,29 +214,33 @@ class Tally:
             kind: rest for kind, total in sums.classes.items() if (rest := _minus(total, sums.amounts.get(kind, ZERO)))
         }
 
+    @exactly
     def sums(self) -> PayoutSums:
         """The sums so far."""
         classes = dict(self._amounts)
-        for kind, part in self._others.items():
-            classes[kind] = _plus(classes.get(kind, ZERO), part)
+        _add_each(classes, self._others)
         return PayoutSums(self.lines, self.net, _nonzero(classes), _nonzero(self._amounts))
 
 
-def added(sums: PayoutSums, lines: Iterable[PayoutLine]) -> PayoutSums:
+def _add_each(sums: dict[LineClass, Decimal], more: Mapping[LineClass, Decimal]) -> None:
+    """Within what is `exactly`."""
+    for kind, amount in more.items():
+        sums[kind] = sums.get(kind, ZERO) + amount
+
+
+def added(sums: PayoutSums, lines: Collection[PayoutLine]) -> PayoutSums:
     """The sums with more lines in them. The caller sees to it that they are in one currency."""
     tally = Tally()
     tally.begin(sums)
-    for line in lines:
-        tally.add(line)
+    tally.add(lines)
     return tally.sums()
 
 
-def less(sums: PayoutSums, lines: Iterable[PayoutLine]) -> PayoutSums:
+def less(sums: PayoutSums, lines: Collection[PayoutLine]) -> PayoutSums:
     """The sums without lines that are in them."""
     tally = Tally()
     tally.begin(sums)
-    for line in lines:
-        tally.take_out(line)
+    tally.take_out(lines)
     return tally.sums()
 
 

@@ -18,6 +18,7 @@ class Named(msgspec.Struct, frozen=True):
     order: str
     reference: str
     transactions: tuple[str, ...]
+    """The ids by which the order's own payments may know it; or empty texts."""
 
 
 def numbers_of(named: Named | PayoutLine) -> tuple[str, ...]:
@@ -43,7 +44,8 @@ def orders_of(sales_channel: str, named: Named | PayoutLine, known: Known) -> tu
     if named.order and (key := f"{sales_channel}/{named.order}") in known.orders:
         found.append(key)
     for each in named.transactions:
-        found += known.tenders.get(each, ())
+        if each and each in known.tenders:
+            found += known.tenders[each]
     if not found:
         for number in numbers_of(named):
             found += known.numbers.get(number, ())

@@ -7,6 +7,7 @@ them is in memory as values.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from io import BytesIO
 from typing import Any, TypeVar
 
 import msgspec
@@ -26,7 +27,9 @@ def decoder(kind: type[T]) -> msgspec.json.Decoder[T]:
 
 
 def documents(content: bytes) -> Iterator[tuple[str, msgspec.Raw]]:
-    """The documents of a file, each with its place: empty for the only one."""
+    """The documents of a file, each with its place: empty for the only one. One of many may be malformed, which is said
+    when it is read (`read_as`).
+    """
     view = memoryview(content)
     if bytes(view[:3]) == _BOM:
         view = view[3:]
@@ -47,12 +50,9 @@ def documents(content: bytes) -> Iterator[tuple[str, msgspec.Raw]]:
 
 
 def _by_line(view: memoryview) -> Iterator[tuple[str, msgspec.Raw]]:
-    for number, line in enumerate(bytes(view).split(b"\n"), start=1):
-        if line.strip():
-            try:
-                yield f"line {number}", _raw.decode(line)
-            except msgspec.DecodeError as error:
-                raise PayoutUnreadable(f"line {number}", _sentence(str(error))) from None
+    for number, line in enumerate(BytesIO(view), start=1):
+        if not line.isspace():
+            yield f"line {number}", msgspec.Raw(line.removesuffix(b"\n"))
 
 
 def read_as(kind: msgspec.json.Decoder[T], raw: msgspec.Raw, place: str) -> T:
@@ -60,6 +60,8 @@ def read_as(kind: msgspec.json.Decoder[T], raw: msgspec.Raw, place: str) -> T:
     try:
         return kind.decode(raw)
     except msgspec.ValidationError as error:
+        if kind is not _raw:
+            read_as(_raw, raw, place)  # what is malformed is that first
         what, _, where = str(error).partition(" - at ")
         if what.startswith(("Invalid enum value", "Invalid value")):  # these quote the file
             what = "a word that the format does not know"
@@ -70,20 +72,19 @@ def read_as(kind: msgspec.json.Decoder[T], raw: msgspec.Raw, place: str) -> T:
 
 def items_as(
     many: msgspec.json.Decoder[list[T]], one: msgspec.json.Decoder[T], raw: msgspec.Raw, at: str
-) -> Iterator[tuple[str, T]]:
-    """The items of a list with their places: all read at once, which is quickest; or, when one of them is not what it
+) -> Iterator[tuple[list[str], list[T]]]:
+    """The items of a list, and their places: all read at once, which is quickest; or, when one of them is not what it
     should be, one by one, so that it is known which.
     """
     try:
         found = many.decode(raw)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
         items: list[msgspec.Raw] = read_as(_raw_list, raw, at)
         for number, each in enumerate(items, start=1):
             place = f"{at}[{number}]"
-            yield place, read_as(one, each, place)
+            yield [place], [read_as(one, each, place)]
     else:
-        for number, item in enumerate(found, start=1):
-            yield f"{at}[{number}]", item
+        yield [f"{at}[{number}]" for number in range(1, len(found) + 1)], found
 
 
 def refused(place: str, field: str, error: Exception) -> PayoutUnreadable:

@@ -15,7 +15,7 @@ import msgspec
 
 from flows.model.money import EXACT, ZERO
 from flows.model.payout import Finding, LineClass, PayoutHeader, PayoutLine, PayoutStatus, PayoutSums, Tally
-from flows.payouts.parts import Part, PayoutUnreadable
+from flows.payouts.parts import Part, PayoutUnreadable, batches
 
 FINDINGS_KEPT_MAX = 1_000
 """Findings that are kept in words; all are counted."""
@@ -47,7 +47,13 @@ class Examined:
 
     def lines(self, parts: Iterable[Part]) -> Iterator[PayoutLine]:
         """The lines that count, in the order of the file. Raises PayoutUnreadable as the reader does."""
-        seen, tallies = self._seen, self._tallies
+        for batch in batches(parts):
+            yield from self._counted(batch)
+
+    def _counted(self, parts: Iterable[Part]) -> list[PayoutLine]:
+        """Those of these parts that are lines that count, once they are counted."""
+        seen, lines = self._seen, list[PayoutLine]()
+        payouts: dict[str, list[PayoutLine]] = {}
         for part in parts:
             if type(part) is PayoutLine:
                 payout = part.payout
@@ -59,17 +65,22 @@ class Examined:
                 if not payout:
                     self._pending(part)
                     continue
-                tally = tallies.get(payout)
-                if tally is None:
-                    tally = tallies[payout] = self._begun(part)
-                elif part.currency != tally.currency:
+                same = payouts.get(payout)
+                if same is None:
+                    self._begin(part)
+                    payouts[payout] = [part]
+                elif part.currency != same[0].currency:
                     raise PayoutUnreadable(part.place, self._mixed(part))
-                tally.add(part)
-                yield part
+                else:
+                    same.append(part)
+                lines.append(part)
             elif isinstance(part, PayoutHeader):
                 self._header(part)
             elif isinstance(part, Finding):
                 self._found(part)
+        for payout, same in payouts.items():
+            self._tallies[payout].add(same)
+        return lines
 
     @property
     def count(self) -> int:
@@ -91,13 +102,13 @@ class Examined:
             each for each in self.findings if each.payout == payout or (each.kind == "incomplete" and not each.payout)
         )
 
-    def _begun(self, line: PayoutLine) -> Tally:
+    def _begin(self, line: PayoutLine) -> None:
         header = self.headers.get(line.payout)
         if header is None:
             self.headers[line.payout] = PayoutHeader(id=line.payout, currency=line.currency, place=line.place)
         elif header.currency != line.currency:
             raise PayoutUnreadable(line.place, self._mixed(line))
-        return Tally(line.currency)
+        self._tallies.setdefault(line.payout, Tally())
 
     def _mixed(self, line: PayoutLine) -> str:
         currency = self.headers[line.payout].currency

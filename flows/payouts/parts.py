@@ -7,10 +7,11 @@ What is well-formed and contradicts itself is no reason to refuse; it is yielded
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, tzinfo
 from decimal import Decimal
 from functools import lru_cache
+from typing import TypeGuard, TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
@@ -18,13 +19,15 @@ import msgspec
 from flows.model.money import EXACT, ZERO, InvalidAmount, amount_of, currency_of, digits_of
 from flows.model.payout import Finding, LineClass, PayoutHeader, PayoutLine, utc_text
 
+T = TypeVar("T")
 Part = PayoutHeader | PayoutLine | Finding
 """What a reader yields, in the order of the file."""
 
 TEXT_MAX = 200
 """Longest id, number or word that is kept."""
 
-_plain = re.compile(r"-?[0-9]{1,18}(?:\.[0-9]{1,12})?").fullmatch
+_PLAIN = r"-?[0-9]{1,18}(?:\.[0-9]{1,12})?"
+_plain, _plain_column = re.compile(_PLAIN).fullmatch, re.compile(f"(?:{_PLAIN}\n)*").fullmatch
 _grouped = re.compile(r"-?[0-9]{1,3}(?:[,.' ][0-9]{3})+(?:[.,][0-9]+)?").fullmatch
 _comma = re.compile(r"-?[0-9]+,[0-9]{1,12}").fullmatch
 
@@ -63,9 +66,27 @@ class PayoutFormat(msgspec.Struct, frozen=True, kw_only=True):
 
 HEAD_BYTES = 65_536
 """How much of a file a reader sees to recognise it."""
+BATCH = 256
+"""How many lines are looked at together."""
 
 
 _scaleb = EXACT.scaleb
+
+
+def batches(found: Iterable[T]) -> Iterator[list[T]]:
+    """What is read, many at a time. All that was read before a complaint comes before the complaint."""
+    batch: list[T] = []
+    try:
+        for each in found:
+            batch.append(each)
+            if len(batch) == BATCH:
+                yield batch
+                batch = []
+    except PayoutUnreadable:
+        yield batch
+        raise
+    yield batch
+
 
 # -- amounts -----------------------------------------------------------------------------------------------------------
 
@@ -103,9 +124,29 @@ def _ungrouped(text: str, mark: str) -> str:
     return f"{digits}{mark}{rest}" if rest else digits
 
 
+def amounts_in(texts: Sequence[str]) -> list[Decimal]:
+    """The exact amounts of a column of cells, looked at together, which takes a third of the time.
+
+    Raises InvalidAmount as `amount_in` does for the first that is none.
+    """
+    column = "\n".join((*texts, ""))
+    if column.count("\n") == len(texts) and _plain_column(column) is not None:
+        return list(map(Decimal, texts))
+    return [amount_in(each) for each in texts]
+
+
 def json_amount(value: object) -> Decimal:
     """The exact amount of a JSON value, text or number. Raises InvalidAmount."""
     return amount_in(value) if type(value) is str else amount_of(value)
+
+
+def json_amounts(values: Sequence[object]) -> list[Decimal]:
+    """The exact amounts of many JSON values; quick when all are text, as nearly always. Raises InvalidAmount."""
+    return amounts_in(values) if _are_texts(values) else [json_amount(each) for each in values]
+
+
+def _are_texts(values: Sequence[object]) -> TypeGuard[Sequence[str]]:
+    return set(map(type, values)) == {str}
 
 
 def from_minor(amount: int, digits: int) -> Decimal:
@@ -134,6 +175,8 @@ def _unit(digits: int) -> Decimal:
 # -- days and instants -------------------------------------------------------------------------------------------------
 
 _ISO_MIN = len("2026-01-31T09:30:00")
+_HOUR = len("2026-01-31T09")
+_MINUTES = frozenset(f":{minute:02}:{second:02}" for minute in range(60) for second in range(60))
 _OFFSETS = {
     **dict.fromkeys(("UTC", "GMT", "Z"), "+00:00"),
     "PST": "-08:00",
@@ -158,10 +201,27 @@ def instant_in(text: str, zone: tzinfo) -> str:
 
     Read are ISO 8601 and its like (`2026-01-03 10:00:00 UTC`), and days as `31.12.2026`. Raises ValueError.
     """
+    minutes = text[_HOUR:_ISO_MIN]
+    if minutes in _MINUTES and (hour := _hour_in(text[:_HOUR], text[_ISO_MIN:], zone)):
+        return f"{hour}{minutes}Z"  # nearly all are so: minutes are the same everywhere, and a file has few hours
+    return _whole_instant_in(text, zone)
+
+
+@lru_cache(maxsize=4_096)
+def _hour_in(hour: str, offset: str, zone: tzinfo) -> str:
+    """An hour such as `2026-01-31T09` in UTC; empty when it is none, or none there from its beginning to its end."""
+    try:
+        first, last = (_whole_instant_in(f"{hour}{minutes}{offset}", zone) for minutes in (":00:00", ":59:59"))
+    except ValueError:
+        return ""
+    return first[:_HOUR] if first == f"{last[:_HOUR]}:00:00Z" and last.endswith(":59:59Z") else ""
+
+
+def _whole_instant_in(text: str, zone: tzinfo) -> str:
     if len(text) < _ISO_MIN or text[10] not in "T ":
         return _instant_in(text, zone)
     try:
-        moment = datetime.fromisoformat(text)  # as nearly all of them are, and much quicker
+        moment = datetime.fromisoformat(text)
     except ValueError:
         return _instant_in(text, zone)
     if moment.tzinfo is None or moment.microsecond:
@@ -240,6 +300,11 @@ def id_in(value: object) -> str:
     if len(text) > TEXT_MAX or not text.isprintable():
         raise ValueError(f"it is no id of at most {TEXT_MAX} printable characters")
     return text
+
+
+def ids_in(values: Sequence[object]) -> list[str]:
+    """Many ids as text. Raises ValueError as `id_in` does for the first that is none."""
+    return [str(each) if type(each) is int else id_in(each) for each in values]
 
 
 def signed_class(amount: Decimal, gained: LineClass, lost: LineClass) -> LineClass:

@@ -108,10 +108,10 @@ def class_of(type_: str, category: str, amount: Decimal) -> LineClass:
     adjustments.
     """
     for word in (category, type_):
+        if (kind := CLASSES.get(word)) is not None:
+            return kind
         if word in _BY_SIGN:
             return signed_class(amount, LineClass.RESERVE_RELEASE, LineClass.RESERVE)
-        if word in CLASSES:
-            return CLASSES[word]
     return LineClass.UNEXPLAINED
 
 

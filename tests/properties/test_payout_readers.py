@@ -5,14 +5,19 @@ The oracle knows nothing of readers: it adds fractions, from the very integers t
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from hypothesis import given
 from hypothesis import strategies as st
 
+from flows.model.money import InvalidAmount
 from flows.payouts import PayoutFormat, PayoutUnreadable
+from flows.payouts.parts import amount_in, amounts_in, instant_in
 from tests.unit import payout_files as files
 from tests.unit.payout_files import Read
 
@@ -138,3 +143,33 @@ def test_a_file_that_is_cut_off_is_refused(cut: int, format_: str) -> None:
         return
     ends = whole[: max(1, len(whole) - 1 - cut)]
     assert ends.count(b"{") == ends.count(b"}"), "what was read is whole documents only"
+
+
+@given(st.lists(st.one_of(st.decimals(places=2, min_value=-(10**9), max_value=10**9).map(str),
+                          st.text("0123456789.,-\n '", max_size=8)), max_size=6))  # fmt: skip
+def test_a_column_of_amounts_is_read_as_each_of_them(texts: list[str]) -> None:
+    """Looking at many together changes neither what is read nor what is said of the first that is none."""
+    assert read_or_said(lambda: amounts_in(texts)) == read_or_said(lambda: [amount_in(each) for each in texts])
+
+
+def read_or_said(read: Callable[[], list[Decimal]]) -> list[Decimal] | str:
+    """What was read, or the complaint."""
+    try:
+        return read()
+    except InvalidAmount as said:
+        return str(said)
+
+
+YEARS = datetime.fromisoformat("2000-01-01"), datetime.fromisoformat("2040-01-01")
+ZONES = ("UTC", "Europe/Berlin", "Australia/Lord_Howe", "Asia/Kolkata", "America/St_Johns")
+OFFSETS = {"": None, "Z": 0, "+00:00": 0, "-05:00": -300, "+05:30": 330, " UTC": 0}
+
+
+@given(st.datetimes(*YEARS), st.sampled_from(ZONES), st.sampled_from([*OFFSETS]))
+def test_an_instant_is_that_of_its_offset_or_else_of_the_zone(moment: datetime, zone: str, offset: str) -> None:
+    """Whatever clocks do at that hour, and by however many minutes."""
+    moment, minutes = moment.replace(microsecond=0, fold=0), OFFSETS[offset]
+    there = ZoneInfo(zone) if minutes is None else timezone(timedelta(minutes=minutes))
+    expected = moment.replace(tzinfo=there).astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    for between in "T ":
+        assert instant_in(f"{moment.isoformat(between)}{offset}", ZoneInfo(zone)) == expected

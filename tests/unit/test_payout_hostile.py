@@ -50,6 +50,7 @@ def csv_with(amount: str) -> str:
         (files.shopify([files.shopify_line(1, "charge", "2,329.86", "0", "0")]), "shopify", "line 2.tr", GROUPED),
         (files.shopify().replace(b'"amount":"50.00"', b'"amount":1E+400'), "shopify", "transactions[2]", "range"),
         (files.shopify().replace(b'"amount":"50.00"', b'"amount":NaN'), "shopify", "line 2", "the JSON is malformed"),
+        (files.shopify().replace(b"charge", b"charg\xe9", 1), "shopify", "line 2.transactions[1]", "is malformed"),
         (b'{"orders": []}', "shopify", "payouts", "it has neither payouts nor transactions"),
         (files.stripe([{"object": "charge"}]), "stripe", "data[1].object", "a word that the format does not know"),
         (files.stripe().replace(b"-2000", b"-2000.5"), "stripe", "data[2].amount", "Expected `int`"),
