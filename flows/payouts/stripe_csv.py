@@ -8,21 +8,24 @@ reporting categories and types as in `stripe`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from datetime import UTC
+from collections.abc import Iterable, Iterator
+from datetime import UTC, tzinfo
 from decimal import Decimal
+from itertools import chain, groupby
 
-from flows.model.money import EXACT, ZERO
+from flows.model.money import EXACT, ZERO, exactly
 from flows.model.payout import Finding, LineClass, PayoutHeader, PayoutLine
-from flows.payouts.parts import HEAD_BYTES, TEXT_MAX, Part, PayoutFormat, Source, amount_in, currency_in, instant_in
-from flows.payouts.stripe import PROVIDER, class_of
-from flows.payouts.table import Row, has_columns, picked
+from flows.payouts.parts import HEAD_BYTES, TEXT_MAX, Part, PayoutFormat, Source, amounts_in, currency_in, instant_in
+from flows.payouts.stripe import CLASSES, PROVIDER, class_of
+from flows.payouts.table import Block, Row, blocks_of, has_columns
 
 _COLUMNS = ("automatic payout id", "balance transaction id", "currency", "gross", "fee", "net", "reporting category")
-_IDS = (
+_NAMES = (
     *("automatic payout id", "balance transaction id", "reporting category", "source id", "charge id"),
-    *("payment intent id", "refund id", "payment metadata[order id]", "order id", "payment metadata[order]"),
+    *("payment intent id", "refund id"),
 )
+_ORDERS = ("payment metadata[order id]", "order id", "payment metadata[order]")
+_IDS = (*_NAMES, *_ORDERS)
 _EXPORTED = {
     "automatic payout id": "transfer",
     "balance transaction id": "id",
@@ -36,30 +39,26 @@ _EXPORTED = {
 }
 """What the dashboard's export calls these columns."""
 _EXPORT = tuple(_EXPORTED.get(name, name) for name in _COLUMNS)
-_WANTED = (
-    *(*_IDS, "currency", "gross", "fee", "net", "customer facing amount", "customer facing currency"),
-    *("created utc", "created"),
-)
+_DISPUTES = (LineClass.DISPUTE, LineClass.DISPUTE_REVERSAL)
+_PAYOUT = "payout"
 _minus = EXACT.subtract
 
 
 def _read(source: Source) -> Iterator[Part]:
     seen: set[str] = set()
-    findings: list[Finding] = []
     is_export = has_columns(bytes(source.content[:HEAD_BYTES]), _EXPORT)
-    for row, cells in picked(source, _COLUMNS, _WANTED, called=_EXPORTED if is_export else {}):
-        if cells[2] == "payout":
-            yield _header(row, cells[3] or cells[0], _minus(ZERO, row.amount("gross")))
-            continue
-        payout = cells[0]
-        if payout and payout not in seen:
-            seen.add(payout)
-            yield _header(row, row.id("automatic payout id"))
-        line = _line(row, cells, findings)
-        if findings:
-            yield from findings
-            findings.clear()
-        yield line
+    for block in blocks_of(source, _COLUMNS, called=_EXPORTED if is_export else {}):
+        start = 0
+        for are_payouts, run in groupby(map(_PAYOUT.__eq__, block.column("reporting category"))):
+            rows = block.part(start, start + sum(1 for _ in run))
+            start += len(rows)
+            yield from map(_paid, rows) if are_payouts else _parts(rows, seen, source.zone)
+
+
+def _paid(row: Row) -> PayoutHeader:
+    """The row that takes a payout from the balance."""
+    amount = row.amount("gross")
+    return _header(row, row.text("source id") or row.text("automatic payout id"), _minus(ZERO, amount))
 
 
 def _header(row: Row, payout: str, paid: Decimal | None = None) -> PayoutHeader:
@@ -68,48 +67,87 @@ def _header(row: Row, payout: str, paid: Decimal | None = None) -> PayoutHeader:
     return PayoutHeader(id=payout, currency=currency, paid=paid, paid_on=day, expected_on=day, place=row.place())
 
 
-def _line(row: Row, cells: tuple[str, ...], findings: list[Finding]) -> PayoutLine:
-    """A row as a line. What is odd about it is added to `findings`."""
-    payout, id_, category, source, charge, intent, refund, order, *others = cells[: len(_IDS)]
-    code, gross, taken, published, faced, other, at_utc, at = cells[len(_IDS) :]
-    if len("".join(cells[: len(_IDS)])) > TEXT_MAX:
-        for column in _IDS:
-            row.id(column)
+def _parts(rows: Block, seen: set[str], zone: tzinfo) -> Iterable[Part]:
+    """Rows as lines: all at once, which is quickest; or, when one of them is not what it should be, one by one, so that
+    it is known which.
+    """
     try:
-        currency, amount, net = currency_in(code), amount_in(gross), amount_in(published)
-        fee = _minus(ZERO, amount_in(taken)) if taken else ZERO
-        moment = instant_in(at_utc, UTC) or instant_in(at, row.source.zone)
-    except ValueError:  # which of them it is, with its place
-        row.currency("currency"), row.amount("gross"), row.amount("net"), row.amount_or("fee")
-        row.instant("created utc", UTC), row.instant("created")
-        raise
-    gap = _minus(_minus(net, amount), fee)
-    if gap:
-        said = f"net {net} is not gross {amount} less fee {taken}; the rest of {gap} is unexplained"
-        found = {"place": row.place(), "payout": payout, "line": id_, "currency": currency}
-        findings.append(Finding(kind="contradiction", sentence=said, amount=gap, **found))
-    kind = class_of("", category, amount)
-    return PayoutLine(
-        id=id_,
-        payout=payout,
-        kind=kind,
-        currency=currency,
-        amount=amount,
-        net=net,
-        fee=fee or ZERO,
-        gap=gap,
-        type=category,
-        at=moment,
-        order=order or next(filter(None, others), ""),
-        payment=charge or (source if source.startswith(("ch_", "py_")) else ""),
-        payment_alias=intent,
-        refund=source if kind is LineClass.REFUND else refund,
-        dispute=source if kind in (LineClass.DISPUTE, LineClass.DISPUTE_REVERSAL) else "",
-        presentment=f"{row.amount('customer facing amount')} {other.upper()}"
-        if other and faced and other.upper() != currency
-        else "",
-        place=row.place(),
-    )
+        return _lines(rows, seen, zone)
+    except ValueError:
+        if len(rows) == 1:
+            _refuse(rows.row(0), seen)
+            raise
+    return chain.from_iterable(_parts(rows.part(at, at + 1), seen, zone) for at in range(len(rows)))
+
+
+def _refuse(row: Row, seen: set[str]) -> None:
+    """Raises PayoutUnreadable with the first cell that is not what it should be."""
+    if row.text("automatic payout id") not in ("", *seen):
+        _header(row, row.id("automatic payout id"))
+    _check_ids([row])
+    row.currency("currency"), row.amount("gross"), row.amount("net"), row.amount_or("fee")
+    row.instant("created utc", UTC), row.instant("created")
+
+
+def _check_ids(rows: Iterable[Row]) -> None:
+    for row in rows:
+        if len("".join(map(row.text, _IDS))) > TEXT_MAX:
+            for column in _IDS:
+                row.id(column)
+
+
+@exactly
+def _lines(rows: Block, seen: set[str], zone: tzinfo) -> list[Part]:
+    """Each line, and before it what is odd about it; before all of them a payout that was not `seen`."""
+    ids = [rows.column(name) for name in _IDS]
+    longest = [max(map(len, column)) for column in ids]
+    if sum(longest) > TEXT_MAX and not (max(longest) <= TEXT_MAX and all("".join(each).isprintable() for each in ids)):
+        _check_ids(rows)
+    currencies = [currency_in(each) for each in rows.column("currency")]
+    amounts, nets = amounts_in(rows.column("gross")), amounts_in(rows.column("net"))
+    fees = amounts_in([each or "0" for each in rows.column("fee")])
+    instants = [
+        instant_in(in_utc, UTC) or instant_in(local, zone)
+        for in_utc, local in zip(rows.column("created utc"), rows.column("created"), strict=True)
+    ]
+    orders = rows.first(*_ORDERS)
+    faced = zip(rows.column("customer facing amount"), rows.column("customer facing currency"), strict=True)
+    figures, names = zip(amounts, nets, fees, strict=True), zip(*ids[: len(_NAMES)], strict=True)
+    found: list[Part] = []
+    new: set[str] = set()
+    for number, (place, named, order, currency, (amount, net, taken), at, (paid, other)) in enumerate(
+        zip(rows.places(), names, orders, currencies, figures, instants, faced, strict=True)
+    ):
+        payout, id_, category, source, charge, intent, refund = named
+        if payout and payout not in seen and payout not in new:
+            new.add(payout)
+            row = rows.row(number)
+            found.append(_header(row, row.id("automatic payout id")))
+        fee = -taken if taken else ZERO
+        gap = net - amount - fee
+        if gap:
+            fee_said = rows.row(number).text("fee")
+            said = f"net {net} is not gross {amount} less fee {fee_said}; the rest of {gap} is unexplained"
+            about = {"place": place, "payout": payout, "line": id_, "currency": currency}
+            found.append(Finding(kind="contradiction", sentence=said, amount=gap, **about))
+        kind = CLASSES.get(category) or class_of("", category, amount)
+        found.append(
+            PayoutLine(
+                id_, payout, kind, currency, amount, net, fee, ZERO, gap, category, at, order,
+                payment=charge or (source if source.startswith(("ch_", "py_")) else ""),
+                payment_alias=intent,
+                refund=source if kind is LineClass.REFUND else refund,
+                dispute=source if kind in _DISPUTES else "",
+                presentment=_presentment(rows.row(number)) if paid and other and other.upper() != currency else "",
+                place=place,
+            )
+        )  # fmt: skip
+    seen |= new
+    return found
+
+
+def _presentment(row: Row) -> str:
+    return f"{row.amount('customer facing amount')} {row.text('customer facing currency').upper()}"
 
 
 READER = PayoutFormat(

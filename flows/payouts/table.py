@@ -9,20 +9,21 @@ from __future__ import annotations
 import csv
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, tzinfo
 from decimal import Decimal
-from io import BytesIO
-from operator import itemgetter
+from io import BytesIO, StringIO
 from types import MappingProxyType
 
 from flows.model.money import ZERO, InvalidAmount
-from flows.payouts.parts import PayoutUnreadable, Source, amount_in, currency_in, day_in, id_in, instant_in
+from flows.payouts.parts import PayoutUnreadable, Source, amount_in, batches, currency_in, day_in, id_in, instant_in
 
 _BOM = b"\xef\xbb\xbf"
 _WIDE = (b"\xff\xfe", b"\xfe\xff")
 _SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs"}
 CELL_CHARACTERS_MAX = 100_000
+_BLOCK_BYTES = 65_536
+"""About how much of a file is made text at a time."""
 NO_NAMES: Mapping[str, str] = MappingProxyType({})
 
 
@@ -64,10 +65,6 @@ class Row:
     def refused(self, column: str, why: object) -> PayoutUnreadable:
         """What is wrong with one of its cells."""
         return PayoutUnreadable(self.place(column), str(why))
-
-    def places(self, columns: Sequence[str]) -> list[int]:
-        """Where these columns stand; the last cell for one that is not there."""
-        return [self._at.get(column, -1) for column in columns]
 
     def text(self, column: str) -> str:
         """A cell as it stands, without outer spaces; empty where there is no such column."""
@@ -118,50 +115,100 @@ class Row:
             raise self.refused(column, error) from None
 
 
-def picked(
-    source: Source,
-    required: Sequence[str],
-    wanted: Sequence[str],
-    *,
-    delimiter: str = ",",
-    called: Mapping[str, str] = NO_NAMES,
-) -> Iterator[tuple[Row, tuple[str, ...]]]:
-    """The rows with the cells of the `wanted` columns, without outer spaces; empty where there is no such column."""
-    take: Callable[[list[str]], tuple[str, ...]] | None = None
-    for row in rows_of(source, required, delimiter=delimiter, called=called):
-        row.cells.append("")  # what a column that is not there has
-        if take is None:
-            take = itemgetter(*row.places(wanted))
-        yield row, tuple(map(str.strip, take(row.cells)))
+class Block:
+    """Rows that follow one another in a file: one by one, or by columns, which takes less time for each."""
+
+    __slots__ = ("_at", "_columns", "_named", "_rows", "_source")
+
+    def __init__(
+        self, at: dict[str, int], rows: Sequence[tuple[int, list[str]]], source: Source, named: Mapping[str, str]
+    ) -> None:
+        self._at, self._rows, self._source, self._named = at, rows, source, named
+        self._columns: list[tuple[str, ...]] = []
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __iter__(self) -> Iterator[Row]:
+        return map(self.row, range(len(self)))
+
+    def row(self, number: int) -> Row:
+        """One of them, from 0."""
+        line, cells = self._rows[number]
+        return Row(self._at, cells, line, self._source, self._named)
+
+    def part(self, start: int, stop: int) -> Block:
+        """Some of them."""
+        return Block(self._at, self._rows[start:stop], self._source, self._named)
+
+    def places(self) -> list[str]:
+        """Where each of them stands."""
+        return [f"line {line}" for line, _ in self._rows]
+
+    def column(self, name: str) -> list[str]:
+        """The cells of one column without outer spaces; empty where there is no such column."""
+        at = self._at.get(name)
+        if at is None:
+            return [""] * len(self)
+        if not self._columns:
+            self._columns = list(zip(*[cells for _, cells in self._rows], strict=True))
+        return list(map(str.strip, self._columns[at]))
+
+    def first(self, *names: str) -> list[str]:
+        """Of each row the first of these cells that has anything in it."""
+        there = [self.column(name) for name in names if name in self._at]
+        return [next(filter(None, cells), "") for cells in zip(*there, strict=True)] if there else [""] * len(self)
 
 
 def rows_of(
     source: Source, required: Sequence[str], *, delimiter: str = ",", called: Mapping[str, str] = NO_NAMES
 ) -> Iterator[Row]:
+    """The rows below the header, one by one; as in `blocks_of`."""
+    for block in blocks_of(source, required, delimiter=delimiter, called=called):
+        yield from block
+
+
+def blocks_of(
+    source: Source, required: Sequence[str], *, delimiter: str = ",", called: Mapping[str, str] = NO_NAMES
+) -> Iterator[Block]:
     """The rows below the header, which has to name the `required` columns. Names fold case, spaces and underscores;
     `called`: what this file calls some of them.
     """
+    rows = _numbered(source, delimiter)
+    _, header = next(rows, (1, None))
+    if header is None:
+        raise PayoutUnreadable("line 1", "the file is empty")
+    at = _columns(header, [called.get(name, name) for name in required], delimiter)
+    at.update({ours: at[theirs] for ours, theirs in called.items() if theirs in at})
+    named = {**called, **{name: " ".join(header[place].split()) for name, place in at.items()}}
+    for batch in batches(_full(rows, len(header), delimiter)):
+        if batch:
+            yield Block(at, batch, source, named)
+
+
+def _numbered(source: Source, delimiter: str) -> Iterator[tuple[int, list[str]]]:
+    """Every row with the number of its line."""
     if delimiter == "\t":  # nothing is quoted in these: an inch is an inch
         reader = csv.reader(_lines(source), delimiter=delimiter, quoting=csv.QUOTE_NONE)
     else:
         reader = csv.reader(_lines(source), delimiter=delimiter, strict=True)
     csv.field_size_limit(CELL_CHARACTERS_MAX)
     try:
-        header = next(reader, None)
-        if header is None:
-            raise PayoutUnreadable("line 1", "the file is empty")
-        at = _columns(header, [called.get(name, name) for name in required], delimiter)
-        at.update({ours: at[theirs] for ours, theirs in called.items() if theirs in at})
-        named = {**called, **{name: " ".join(header[place].split()) for name, place in at.items()}}
-        width = len(header)
         for cells in reader:
-            if not cells or not any(cells):
-                continue
-            if len(cells) != width:
-                raise PayoutUnreadable(f"line {reader.line_num}", _width_sentence(len(cells), width, delimiter))
-            yield Row(at, cells, reader.line_num, source, named)
+            yield reader.line_num, cells
     except csv.Error as error:
         raise PayoutUnreadable(f"line {max(1, reader.line_num)}", _csv_sentence(str(error))) from None
+
+
+def _full(rows: Iterable[tuple[int, list[str]]], width: int, delimiter: str) -> Iterator[tuple[int, list[str]]]:
+    """The rows that have anything in them, each as wide as the header."""
+    for row in rows:
+        line, cells = row
+        if not any(cells):
+            continue
+        if len(cells) != width:
+            raise PayoutUnreadable(f"line {line}", _width_sentence(len(cells), width, delimiter))
+        yield row
 
 
 def _columns(header: Sequence[str], required: Sequence[str], delimiter: str) -> dict[str, int]:
@@ -202,16 +249,32 @@ def _lines(source: Source) -> Iterator[str]:
         raise PayoutUnreadable("line 1", "it is UTF-16, as spreadsheets write it; import it as it was downloaded")
     stream = BytesIO(content) if isinstance(content, bytes) else content
     stream.seek(0)
-    for number, line in enumerate(iter(stream.readline, b""), start=1):
-        raw = line.removeprefix(_BOM) if number == 1 else line
-        try:
-            text = str(raw, encoding)
-        except UnicodeDecodeError as error:
-            said = f"its byte {error.start + 1} is no {encoding}; say with --encoding what it is, or download it again"
-            raise PayoutUnreadable(f"line {number}", said) from None
-        if "\x00" in text:
-            raise PayoutUnreadable(f"line {number}", "it has a zero byte: this is no text, or the disk lost a part")
-        yield text
+    number = 1
+    while block := stream.read(_BLOCK_BYTES) + stream.readline():
+        yield from _decoded(block.removeprefix(_BOM) if number == 1 else block, number, encoding)
+        number += block.count(b"\n")
+
+
+def _decoded(block: bytes, first: int, encoding: str) -> Iterable[str]:
+    """Lines as text: all at once, which is quickest; or, when one is none, one by one, so that it is known which."""
+    try:
+        text = str(block, encoding)
+    except UnicodeDecodeError:
+        text = "\x00"
+    if "\x00" in text or b"\x00" in block:
+        return (_text(line, number, encoding) for number, line in enumerate(BytesIO(block), start=first))
+    return StringIO(text, newline="\n")
+
+
+def _text(line: bytes, number: int, encoding: str) -> str:
+    try:
+        text = str(line, encoding)
+    except UnicodeDecodeError as error:
+        said = f"its byte {error.start + 1} is no {encoding}; say with --encoding what it is, or download it again"
+        raise PayoutUnreadable(f"line {number}", said) from None
+    if "\x00" in text:
+        raise PayoutUnreadable(f"line {number}", "it has a zero byte: this is no text, or the disk lost a part")
+    return text
 
 
 class Ordinals:
