@@ -18,7 +18,7 @@ import msgspec
 from connectors.fulfil.wire import CreatedSale
 from connectors.patchworks import items
 from flows.model import proof
-from flows.model.order import Amount
+from flows.model.order import Line, TaxLine
 from runtime import engine, lane
 from runtime.actor import ActorLoop
 from runtime.channel import Envelope
@@ -123,10 +123,13 @@ def outcome_dropped_on_restart() -> None:
 def float_money() -> None:
     """The proof adds binary floats."""
 
-    def floating(amounts: list[Amount], currency: str) -> Decimal:
-        return Decimal(str(sum(float(each.on(currency).amount) for each in amounts)))
+    def floating(lines: Sequence[Line], taxes: list[TaxLine], currency: str) -> tuple[Decimal, Decimal]:
+        taxes += [tax for line in lines for tax in line.taxes]
+        gross = sum(float(line.gross.figure(currency)) for line in lines)
+        discounts = sum(float(line.discount.figure(currency)) for line in lines)
+        return Decimal(str(gross)), Decimal(str(discounts))
 
-    _patch(proof, "_sum", floating)
+    _patch(proof, "_costs", floating)
 
 
 @_defect
