@@ -144,7 +144,7 @@ def engine_of(
         actors.append(StockDrift(stock, bundles, figures, journal, emit))
         actors += _stock_actors(config, stock, figures, journal, emit, stock_pulse)
     if config.patchworks is not None:
-        actors += [FlowStartsActor(flow_targets(config), journal, emit, unsettled=unsettled.lines), RunFollower(emit)]
+        actors += [_flow_starts(config, journal, emit, unsettled), RunFollower(emit)]
     if config.reconciliation is not None:
         actors.append(Statements(state_policy(config, config.reconciliation), journal, emit))
         actors.append(Reconciler(reconcile_policy(config, config.reconciliation), journal, emit))
@@ -187,6 +187,13 @@ def flow_targets(config: Config) -> dict[str, tuple[What, FlowTarget]]:
         if settings.fulfilments is not None:
             found[settings.fulfilments.flow.flow_id] = ("fulfilments", settings.fulfilments.flow)
     return found
+
+
+def _flow_starts(
+    config: Config, journal: Journal, emit: Callable[[Any], None], unsettled: Unsettled
+) -> FlowStartsActor:
+    notices_to = {name: each.flow.flow_id for name, each in told_channels(config).items()}
+    return FlowStartsActor(flow_targets(config), journal, emit, unsettled=unsettled.lines, notices_to=notices_to)
 
 
 def told_channels(config: Config) -> dict[str, FulfilmentSettings]:

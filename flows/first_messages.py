@@ -21,6 +21,7 @@ from flows.ledger import CheckBatches
 from flows.listings import NAME as LISTINGS
 from flows.listings import Expect
 from flows.listings import key_of as listings_key_of
+from flows.model.outgoing import FLOW_STARTS, FLOWS_KEY, LookForRetired
 from flows.model.postings import LEDGER, LEDGER_CHECKS, PostDue, check_key, ledger_key
 from flows.model.stock import STOCK_READER, LookLevels, place_key
 from flows.month_ends import KEY as MONTH_ENDS_KEY
@@ -86,6 +87,8 @@ def _first(config: Config) -> Iterator[tuple[str, str, Message]]:
     yield CATALOGUE_REFRESH, REFRESH_KEY, Refresh()
     yield SKU_ALIASES, ALIASES_KEY, CheckAliases()
     yield CUSTOMERS, CUSTOMERS_KEY, ReadBack()
+    if config.patchworks is not None:
+        yield FLOW_STARTS, FLOWS_KEY, LookForRetired()
     if config.recovery is not None:
         yield RUN_RECOVERY, SWEEP_KEY, Sweep()
     for name in polled(config):

@@ -7,7 +7,8 @@ is looked for by the batch's key, and what it means that there is none is decide
 What a crash leaves: the start's bytes and the lines it took are one transaction; lines that came since stay apart by
 their digests, and wait. Lines of a run that failed wait again, in smaller starts each time, until one that fails alone
 is set aside with a case: it delays nobody else. When everything fails it is the flow, which is then tried every five
-minutes.
+minutes. A flow that is configured no more ends the starts it has; what no start has goes by the flow that is configured
+now: notices as they are, while levels, being absolute, are published anew.
 """
 
 from __future__ import annotations
@@ -38,8 +39,19 @@ from flows.events import FlowStarted, PossibleRepeat
 from flows.exceptions.kinds import ExceptionCase
 from flows.model.cases import announce_cases, case_in, case_rows
 from flows.model.messages import Recheck
-from flows.model.outgoing import FLOW_STARTS, FlowTarget, LinesRefused, LinesSent, LinesWaiting, What
+from flows.model.outgoing import (
+    FLOW_STARTS,
+    FlowTarget,
+    LinesRefused,
+    LinesSent,
+    LinesWaiting,
+    LookForRetired,
+    What,
+    flow_key,
+    lines_waiting,
+)
 from flows.model.runs import RUN_FOLLOWER, RUNS_KEY, FollowRun, RunEnded
+from flows.model.stock import STOCK_PUBLISHER, STOCK_PUBLISHER_KEY, PublishUnsent
 from runtime.actor import Item
 from runtime.clock import Instant, to_instant
 from runtime.decision import (
@@ -55,6 +67,7 @@ from runtime.decision import (
     Write,
 )
 from runtime.journal.journal import Journal
+from runtime.key import partition_of
 
 NAME = FLOW_STARTS
 AGAIN_AFTER = timedelta(minutes=5)
@@ -88,6 +101,22 @@ class _Taken(Message, frozen=True, kw_only=True):
     ended: RunEnded
     lines: tuple[tuple[str, str, int], ...]
     """Line, producer, and how often runs failed with it before."""
+
+
+class _FlowsUsed(Message, frozen=True):
+    """The flows that are configured no more, and that something waits for, or that have a case."""
+
+    retired: tuple[str, ...]
+
+
+class _Apart(Message, frozen=True, kw_only=True):
+    """Of a flow that is configured no more: what no start has, and where it goes now."""
+
+    levels: tuple[str, ...] = ()
+    notices: tuple[tuple[str, str], ...] = ()
+    """Line, and the flow that takes it now."""
+    left: int = 0
+    """Lines of what no flow takes now."""
 
 
 class StartsState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -134,10 +163,25 @@ def decide(state: StartsState, message: Any, now: datetime, what: What, target: 
         case Recheck():
             freed = replace(state, cases=(), again_at=None)
             return Decision(state=freed, writes=(Write("unstick_outgoing", (state.flow_id,)),), emits=(_look(),))
-        case LinesWaiting() | SendDue():
-            return Decision(state=state)  # the flow is no longer configured
         case _:
             raise TypeError(f"a flow has no use for a {type(message).__name__}")
+
+
+def decide_retired(state: StartsState, message: Any, now: datetime, *, publishes: bool) -> Decision:
+    """The same for a flow that is configured no more: its starts are followed to their end, and after each news of it
+    what has come back from them is looked at. `publishes`: levels go by another flow now. Pure.
+    """
+    match message:
+        case _Apart():
+            return _left(state, message)
+        case _FlowsUsed(retired=retired):
+            looks = tuple(Emit(channel=NAME, key=flow_key(each), message=LinesWaiting()) for each in retired)
+            return Decision(state=state, emits=looks)
+    decision = decide(state, message, now, "levels", FlowTarget(flow_id=state.flow_id))
+    emits = [*decision.emits, _look()]
+    if publishes and isinstance(message, _Taken) and any(row[1] == STOCK_PUBLISHER for row in message.lines):
+        emits.append(_unsent(state))  # which sales channel was told by this flow is not known any more
+    return replace(decision, emits=tuple(emits))
 
 
 def _send(state: StartsState, ready: _Ready, now: datetime, what: What, target: FlowTarget) -> Decision:
@@ -271,6 +315,27 @@ def _failed(state: StartsState, taken: _Taken, now: datetime) -> Decision:
     )
 
 
+def _left(state: StartsState, apart: _Apart) -> Decision:
+    """The flow is configured no more: what no start of it has goes another way, and its cases end with its last line.
+
+    The case of an answer that was lost stays until it is known what became of it.
+    """
+    moved = tuple(Write("move_outgoing", (to, line, state.flow_id)) for line, to in apart.notices)
+    gone = (*apart.levels, *(line for line, _ in apart.notices))
+    emits = [lines_waiting(to) for to in dict.fromkeys(to for _, to in apart.notices)]
+    if apart.levels:
+        emits.append(_unsent(state))
+    if not apart.left:
+        unsettled = tuple(case for case in state.cases if case.kind == "flow.unsettled")
+        state = replace(state, cases=unsettled, again_at=None)
+    writes = (*moved, *(Write("leave_outgoing", (state.flow_id, line)) for line in gone))
+    return Decision(state=state, writes=writes, emits=tuple(emits))
+
+
+def _unsent(state: StartsState) -> Emit:
+    return Emit(channel=STOCK_PUBLISHER, key=STOCK_PUBLISHER_KEY, message=PublishUnsent(flow=state.flow_id))
+
+
 def _by_producer(lines: Sequence[tuple[str, str, int]]) -> list[tuple[str, tuple[str, ...]]]:
     producers = dict.fromkeys(producer for _, producer, _ in lines)
     return [(name, tuple(line for line, producer, _ in lines if producer == name)) for name in producers]
@@ -299,7 +364,7 @@ class FlowStartsActor:
     """The actor. See the module."""
 
     name = NAME
-    message_type = LinesWaiting | SendDue | RunEnded | Recheck
+    message_type = LinesWaiting | SendDue | RunEnded | Recheck | LookForRetired
     state_type = StartsState
 
     def __init__(
@@ -309,11 +374,15 @@ class FlowStartsActor:
         emit: Callable[[Any], None],
         *,
         unsettled: Callable[[], Awaitable[Collection[str] | None]],
+        notices_to: Mapping[str, str],
     ) -> None:
-        """`unsettled`: the lines of levels that may be out of date; None when that cannot be said. It is asked before
-        the lines are read: what was decided on since it looked is in them.
+        """`notices_to`: sales channel -> the flow that takes its notices of shipments. `unsettled`: the lines of
+        levels that may be out of date; None when that cannot be said. It is asked before the lines are read: what was
+        decided on since it looked is in them.
         """
         self._targets, self._journal, self._emit, self._unsettled = targets, journal, emit, unsettled
+        self._notices_to = notices_to
+        self._publishes = any(what == "levels" for what, _ in targets.values())
 
     def begin(self, key: str) -> StartsState:
         """A flow that was never started."""
@@ -331,11 +400,27 @@ class FlowStartsActor:
         match item.message:
             case LinesWaiting() | SendDue() if flow_id in self._targets:
                 return await self._ready(flow_id)
+            case LinesWaiting() | SendDue():
+                return await self._apart(flow_id)
+            case LookForRetired():
+                rows = await self._journal.query("flows_used")
+                return _FlowsUsed(tuple(flow for (flow,) in rows if flow not in self._targets))
             case RunEnded() as ended:
                 rows = await self._journal.query("outgoing_of_batch", flow_id, ended.batch)
                 return _Taken(ended=ended, lines=tuple((line, producer, tries) for line, producer, tries in rows))
             case other:
                 return other
+
+    async def _apart(self, flow_id: str) -> _Apart:
+        """Where the lines go of a flow that is configured no more."""
+        rows = await self._journal.query("outgoing_apart", flow_id)
+        levels = tuple(line for line, producer in rows if producer == STOCK_PUBLISHER and self._publishes)
+        notices = tuple(
+            (line, self._notices_to[partition_of(line)])
+            for line, producer in rows
+            if producer != STOCK_PUBLISHER and partition_of(line) in self._notices_to
+        )
+        return _Apart(levels=levels, notices=notices, left=len(rows) - len(levels) - len(notices))
 
     async def _ready(self, flow_id: str) -> _Ready:
         """The lines of the next start: those that failed least often first, and fewer at once the oftener they did."""
@@ -363,15 +448,18 @@ class FlowStartsActor:
         return _Ready(waiting=waiting, tries=tries, lines=tuple(lines), epoch=self._journal.epoch)
 
     def decide(self, state: StartsState, message: Any, now: datetime) -> Decision:
-        """See `decide` above. A flow that is no longer configured keeps its lines, and is not started."""
-        what, target = self._targets.get(state.flow_id, ("levels", FlowTarget(flow_id=state.flow_id)))
+        """See `decide` and `decide_retired` above."""
+        if state.flow_id not in self._targets:
+            return decide_retired(state, message, now, publishes=self._publishes)
+        what, target = self._targets[state.flow_id]
         return decide(state, message, now, what, target)
 
     def project(self, key: str, before: StartsState, after: StartsState, now: datetime) -> Sequence[Write]:
         """The cases."""
         if before.cases is after.cases:
             return ()
-        return case_rows(key, before.cases, after.cases, now, how="the flow goes on")
+        how = "the flow goes on" if after.flow_id in self._targets else "the flow is configured no more, nor waited for"
+        return case_rows(key, before.cases, after.cases, now, how=how)
 
     def announce(self, key: str, before: StartsState, after: StartsState) -> None:
         """Count starts, and those that may have run twice."""

@@ -425,7 +425,7 @@ KINDS: dict[str, Kind] = {
             owner=Owner.OPERATIONS,
             deadline=timedelta(hours=1),
             blocks="everything that goes through that flow; it waits, and is tried every five minutes",
-            ends="when a start is taken",
+            ends="when a start is taken, or the flow is configured no more and nothing waits for it",
             remedy="deploy and enable the flow in Patchworks, and compare its id with the configuration",
         ),
         Kind(

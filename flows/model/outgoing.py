@@ -21,6 +21,9 @@ from runtime.delivery import digest
 FLOW_STARTS: Final = "flow_starts"
 """The actor that starts flows."""
 
+FLOWS_KEY: Final = "patchworks/flows"
+"""The key of what concerns all flows."""
+
 What = Literal["levels", "fulfilments"]
 """The list that a payload holds."""
 
@@ -38,6 +41,10 @@ class FlowTarget(msgspec.Struct, frozen=True, kw_only=True):
 
 class LinesWaiting(Message, frozen=True):
     """Lines for this flow (the key) are on disk."""
+
+
+class LookForRetired(Message, frozen=True):
+    """The process has started: see what still waits for flows that are configured no more (key `FLOWS_KEY`)."""
 
 
 class LinesSent(Message, frozen=True, kw_only=True):

@@ -599,10 +599,32 @@ UPDATE outgoing SET stuck = 2 WHERE flow = ?1 AND line = ?2 AND batch = '';
 -- A line that was kept back is gone: (flow, line).
 DELETE FROM outgoing WHERE flow = ?1 AND line = ?2 AND stuck = 2;
 
+-- name: flows_used
+-- Flows that something waits for, and those that have an open case.
+SELECT DISTINCT flow FROM outgoing
+UNION SELECT substr(subject, 17) FROM exception_case WHERE closed_at IS NULL AND subject GLOB 'patchworks/flow/*';
+
+-- name: outgoing_apart
+-- Lines of a flow that no start has: (flow).
+SELECT line, producer FROM outgoing WHERE flow = ?1 AND batch = '';
+
+-- name: move_outgoing
+-- What no start has goes by another flow; a later form that waits there already stays: (to flow, line, from flow). The
+-- one that failed alone is tried again there, and the one that was kept back stays so.
+INSERT INTO outgoing (flow, line, producer, body, digest, since, urgency, stuck)
+SELECT ?1, line, producer, body, digest, since, urgency, CASE stuck WHEN 2 THEN 2 ELSE 0 END
+FROM outgoing WHERE flow = ?3 AND line = ?2 AND batch = ''
+ON CONFLICT (flow, line) DO NOTHING;
+
+-- name: leave_outgoing
+-- A line does not wait for this flow any more, unless a start has it: (flow, line).
+DELETE FROM outgoing WHERE flow = ?1 AND line = ?2 AND batch = '';
+
 -- name: outgoing_line
 -- Where a line is: 2 kept back, 1 set aside, 0 waiting, -1 taken by a start; no row: a run has taken it, or nobody put
--- it: (flow, line).
-SELECT CASE WHEN batch <> '' THEN -1 ELSE stuck END FROM outgoing WHERE flow = ?1 AND line = ?2;
+-- it: (flow, line). A start of a flow that is configured no more may have it, too.
+SELECT CASE WHEN batch <> '' THEN -1 ELSE stuck END AS place FROM outgoing
+WHERE line = ?2 AND (flow = ?1 OR batch <> '') ORDER BY place LIMIT 1;
 
 -- name: put_shipment_seen
 -- A shipment as it was read.
@@ -932,6 +954,12 @@ ON CONFLICT (sales_channel, sku) DO UPDATE SET
 -- The run that took a level has ended well, and no later one waits: (instant, sales channel, sku, flow).
 UPDATE stock_published SET sent_at = ?1, refused_at = NULL WHERE sales_channel = ?2 AND sku = ?3
   AND NOT EXISTS (SELECT 1 FROM outgoing o WHERE o.flow = ?4 AND o.line = ?3);
+
+-- name: forget_unsent
+-- What a sales channel was to be told by a flow that is configured no more counts as never told, unless a start of that
+-- flow has it: (sales channel, its flow, the flow of before).
+DELETE FROM stock_published WHERE sales_channel = ?1 AND sent_at IS NULL AND NOT EXISTS (
+  SELECT 1 FROM outgoing o WHERE o.line = stock_published.sku AND (o.flow = ?2 OR (o.flow = ?3 AND o.batch <> '')));
 
 -- name: stock_refused
 -- A level failed alone: (instant, sales channel, sku, flow).

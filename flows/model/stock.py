@@ -136,6 +136,12 @@ class PublishAgain(Message, frozen=True, kw_only=True):
     lines: dict[str, int]
 
 
+class PublishUnsent(Message, frozen=True):
+    """To `stock_publisher`: this flow is configured no more; what nobody was told by it is published anew."""
+
+    flow: str
+
+
 STOCK_PUBLISHER: Final = "stock_publisher"
 """The actor that publishes levels."""
 STOCK_PUBLISHER_KEY: Final = "stock/publisher"

@@ -21,7 +21,7 @@ from msgspec.structs import replace
 from connectors.patchworks.batches import StockLevel, encoded
 from flows.events import StockPublished, StockSent
 from flows.model.outgoing import LinesRefused, LinesSent, lines_waiting, outgoing_row
-from flows.model.stock import STOCK_PUBLISHER, STOCK_PUBLISHER_KEY, PublishAgain, StockSettings, place_of
+from flows.model.stock import STOCK_PUBLISHER, STOCK_PUBLISHER_KEY, PublishAgain, PublishUnsent, StockSettings, place_of
 from flows.model.units import NOW, SWEPT
 from flows.stock.figures import Figures, Shown
 from runtime.actor import Item
@@ -84,7 +84,7 @@ class StockPublisher:
     """The actor. See the module."""
 
     name = NAME
-    message_type = PublishDue | PublishAgain | LinesSent | LinesRefused
+    message_type = PublishDue | PublishAgain | PublishUnsent | LinesSent | LinesRefused
     state_type = PublisherState
 
     def __init__(
@@ -175,6 +175,8 @@ class StockPublisher:
                 name, at = self._channel_of.get(sent.flow, ""), to_instant(sent.at)
                 writes = tuple(Write("stock_sent", (at, name, line, sent.flow)) for line in sent.lines)
                 return Decision(state=PublisherState(sequences={name: 0}, sent=seconds), writes=writes)
+            case PublishUnsent(flow=flow):
+                return self._anew(state, flow, at)
             case LinesRefused(flow=flow, lines=lines):
                 name = self._channel_of.get(flow, "")
                 return Decision(
@@ -182,6 +184,14 @@ class StockPublisher:
                 )
             case _:
                 return Decision(state=state)
+
+    def _anew(self, state: PublisherState, flow: str, at: int) -> Decision:
+        """What waited for a flow of before counts as never told, and every figure is looked at."""
+        writes: list[Write] = []
+        for name, each in self._settings.items():
+            writes.append(Write("forget_unsent", (name, each.flow.flow_id, flow)))
+            writes.append(Write("due_all_levels", (at, place_of(each.locations))))
+        return Decision(state=state, writes=tuple(writes), emits=(Emit(channel=NAME, message=PublishDue()),))
 
     def _publish(self, state: PublisherState, looked: _Looked, now: datetime) -> Decision:
         at = to_instant(now)

@@ -46,7 +46,7 @@ from flows.fulfilment_watcher import (
     watch_key,
 )
 from flows.model.fulfilments import FulfilmentSettings
-from flows.model.outgoing import FlowTarget
+from flows.model.outgoing import FLOW_STARTS, FLOWS_KEY, FlowTarget, LookForRetired
 from flows.model.schema import ORDERS as SCHEMA
 from flows.run_follower import RunFollower
 from flows.unshipped import KEY as UNSHIPPED_KEY
@@ -243,6 +243,8 @@ class Hub:
         self.runs: dict[str, str] = {}
         """Run by batch."""
         self.lose: deque[str] = deque()
+        self.unknown: set[str] = set()
+        """Flows that there are not."""
 
     async def perform(self, kind: str, body: bytes) -> Any:
         await anyio.sleep(0.05)
@@ -251,6 +253,8 @@ class Hub:
             runs = [Run(id=id_, status=RunStatus.SUCCESS, flow_id=FLOW, started_at=now) for id_ in self.runs.values()]
             return Page(rows=tuple(runs), number=1, complete=True)
         assert kind == "start_flow"
+        if msgspec.json.decode(body, type=StartFlow).flow_id in self.unknown:
+            raise Refused("there is no such flow", code="404")
         fate = self.lose.popleft() if self.lose else "no"
         if fate == "before":
             raise Unknown("the connection broke")
@@ -315,7 +319,13 @@ class World:
                     {"web": settings}, {"web": "seamline"}, journal, emit, subtracting=(), nudge=lambda: None
                 ),
                 Unshipped(looks, journal, emit),
-                FlowStartsActor({FLOW: ("fulfilments", settings.flow)}, journal, emit, unsettled=no_levels),
+                FlowStartsActor(
+                    {settings.flow.flow_id: ("fulfilments", settings.flow)},
+                    journal,
+                    emit,
+                    unsettled=no_levels,
+                    notices_to={"web": settings.flow.flow_id},
+                ),
             ],
             [self._outside(depot), self._outside(hub)],
             EngineConfig(),
@@ -339,6 +349,7 @@ class World:
     async def begin(self) -> None:
         """What the composition root does at start."""
         await self.engine.prepare()
+        await self.engine.post(FLOW_STARTS, FLOWS_KEY, LookForRetired())
         await self.engine.post(NAME, watch_key("out"), Watch())
         await self.engine.post(NAME, watch_key("drop"), Watch())
         await self.engine.post(NAME, held_key(), LookAtHeld())

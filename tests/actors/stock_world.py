@@ -195,6 +195,8 @@ class Hub:
         self.told: list[tuple[float, str, str, int, StartFlow]] = []
         self.fails: Callable[[str], bool] = lambda _sku: False
         self.failed: set[str] = set()
+        self.unknown: set[str] = set()
+        """Flows that there are not."""
 
     async def perform(self, kind: str, body: bytes) -> Any:
         """One call."""
@@ -202,6 +204,8 @@ class Hub:
         now = asyncio.get_running_loop().time()
         if kind == StartFlow.kind:
             start = msgspec.json.decode(body, type=StartFlow)
+            if start.flow_id in self.unknown:
+                raise Refused("there is no such flow", code="404")
             run = f"run-{len(self.runs) + 1}"
             self.runs.append((run, now))
             self._arrive(start, run, now)
