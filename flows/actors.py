@@ -48,6 +48,7 @@ from flows.pulse import Pulse
 from flows.reconciler import (
     ClosePolicy,
     Closing,
+    Following,
     Part,
     ReconcilePolicy,
     Reconciler,
@@ -88,23 +89,25 @@ def engine_of(
 ) -> Engine:
     """The engine with every actor there is."""
     stock = stock_settings(config)
-    actors: list[Actor] = [
-        OrderImporter(
-            config.sales_channels,
-            catalogue.index,
-            journal,
-            emit,
-            policy=order_policy(
-                config.fulfil,
-                counts_units=bool(stock),
-                subtracting=frozenset(subtracting(stock)),
-                tells_payments=config.payments is not None,
-                is_read_back=config.reconciliation is not None,
-                settles=config.reconciliation is not None and bool(config.reconciliation.closing),
-            ),
-            fetches=config.on_demand,
-            nudge=stock_pulse.nudge,
+    settles = config.reconciliation is not None and bool(config.reconciliation.closing)
+    importer = OrderImporter(
+        config.sales_channels,
+        catalogue.index,
+        journal,
+        emit,
+        policy=order_policy(
+            config.fulfil,
+            counts_units=bool(stock),
+            subtracting=frozenset(subtracting(stock)),
+            tells_payments=config.payments is not None,
+            is_read_back=config.reconciliation is not None,
+            settles=settles,
         ),
+        fetches=config.on_demand,
+        nudge=stock_pulse.nudge,
+    )
+    actors: list[Actor] = [
+        importer,
         catalogue,
         CatalogueRefresh(catalogue.index, journal, _refresh_policy(config.fulfil), emit),
         SkuAliases(catalogue.index, check_every=timedelta(seconds=config.fulfil.catalogue_every_s), emit=emit),
@@ -151,6 +154,8 @@ def engine_of(
         actors.append(SaleChecks(emit, timedelta(days=config.reconciliation.refund_days)))
         if config.reconciliation.closing:
             actors.append(Closing(close_policy(config, config.reconciliation), journal, emit))
+    read_back = config.reconciliation is not None
+    actors.append(Following(journal, importer.paid_by, "money" if settles else "sales" if read_back else ""))
     told, formats = told_channels(config), {name: each.format for name, each in config.sales_channels.items()}
     if config.payments is not None:
         gather = timedelta(seconds=config.payments.gather_s)

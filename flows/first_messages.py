@@ -35,10 +35,13 @@ from flows.payment_mapper import RECORDER_KEY, LookAtBlocked, RecordNow
 from flows.reconciler import (
     CLOSING,
     CLOSING_KEY,
+    FOLLOWING,
+    FOLLOWING_KEY,
     RECONCILER,
     RECONCILER_KEY,
     STATEMENTS,
     CloseOrders,
+    FollowOrders,
     Reconcile,
     StateDays,
     statements_key,
@@ -96,6 +99,7 @@ def _first(config: Config) -> Iterator[tuple[str, str, Message]]:
     for name in config.listings:
         yield LISTINGS, listings_key_of(name), Expect()
     yield STOCK_BACKLOG, BACKLOG_KEY, CountUnits()
+    yield FOLLOWING, FOLLOWING_KEY, FollowOrders()
     yield from _of_stock(config)
     yield from _of_money(config)
     for kind in watched_models().values():

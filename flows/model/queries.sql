@@ -1541,6 +1541,11 @@ ON CONFLICT (key) DO UPDATE SET
   sale = excluded.sale, status = excluded.status, amount = excluded.amount, currency = excluded.currency,
   tax = excluded.tax, captured = excluded.captured, units = excluded.units, busy = excluded.busy, changed_at = excluded.changed_at;
 
+-- name: fill_expected_sale
+-- What the sale of an order is to be, where no decision has said it.
+INSERT INTO expected_sale (key, sale, status, amount, currency, tax, captured, units, busy, changed_at) VALUES :rows(10)
+ON CONFLICT (key) DO NOTHING;
+
 -- name: put_sale_due
 -- A sale is to be read back.
 INSERT INTO sale_due (sale, since) VALUES :rows(2) ON CONFLICT (sale) DO UPDATE SET since = max(since, excluded.since);
@@ -1603,6 +1608,17 @@ ON CONFLICT (key) DO UPDATE SET
   look_at = CASE WHEN tenders = excluded.tenders AND due = excluded.due THEN look_at ELSE excluded.look_at END,
   settled_at = CASE WHEN tenders = excluded.tenders AND due = excluded.due THEN settled_at END,
   currency = excluded.currency, due = excluded.due, tenders = excluded.tenders;
+
+-- name: fill_order_closing
+-- How an order was paid, where no decision has said it.
+INSERT INTO order_closing (key, sales_channel, currency, due, tenders, look_at) VALUES :rows(6) ON CONFLICT (key) DO NOTHING;
+
+-- name: orders_unfollowed
+-- Orders whose sales nobody reads back, or whose money nobody follows, in order: (after key, 1 where orders are settled,
+-- limit).
+SELECT o.key FROM order_view o LEFT JOIN order_closing c ON c.key = o.key LEFT JOIN expected_sale e ON e.key = o.key
+WHERE o.key > ?1 AND o.state <> 'excluded' AND ((?2 AND c.key IS NULL) OR (o.sale IS NOT NULL AND e.key IS NULL))
+ORDER BY o.key LIMIT ?3;
 
 -- name: note_closing
 -- What an order waits for, or that it is settled: (look at, waits, cause, settled at, evidence, order).
@@ -1712,6 +1728,13 @@ FROM posting_left l JOIN payout p ON p.key = l.payout ORDER BY l.payout;
 SELECT o.key, o.amount, o.currency, coalesce(o.placed_at, o.changed_at), c.cause
 FROM order_closing c JOIN expected_sale e ON e.key = c.key JOIN order_view o ON o.key = c.key
 WHERE c.settled_at IS NULL AND coalesce(o.placed_at, o.changed_at) < ?1 ORDER BY o.key;
+
+-- name: close_unfollowed
+-- Orders in Fulfil, placed before an instant, whose money nobody follows: (before).
+SELECT o.key, o.amount, o.currency, coalesce(o.placed_at, o.changed_at) FROM order_view o
+LEFT JOIN order_closing c ON c.key = o.key
+WHERE o.sale IS NOT NULL AND c.key IS NULL AND o.state <> 'excluded' AND coalesce(o.placed_at, o.changed_at) < ?1
+ORDER BY o.key;
 
 -- name: close_statements
 -- The newest verdict about each day of a stretch: (from, to).

@@ -35,6 +35,7 @@ class Check(enum.StrEnum):
     UNCREDITED = "uncredited"
     UNSETTLED = "unsettled"
     CARRIED_OVER = "carried_over"
+    UNFOLLOWED = "unfollowed"
     SUSPENSE = "suspense"
     EXCEPTION = "exception"
     ACCEPTED = "accepted"
@@ -113,6 +114,9 @@ CHECKS: dict[Check, CheckText] = {
         next="seamline orders unsettled --waits-for {of}",
         stands=False,
         owner=Owner.OPERATIONS,
+    ),
+    Check.UNFOLLOWED: CheckText(
+        what="orders in Fulfil whose money nobody follows", next="seamline orders explain {key}", owner=Owner.OPERATIONS
     ),
     Check.SUSPENSE: CheckText(what="in suspense: {of}", next="seamline payments list --suspense"),
     Check.EXCEPTION: CheckText(what="open: {title} ({of})", next="seamline holds --kind {of}"),

@@ -41,10 +41,11 @@ NO_PAYOUT: Final = "charges and refunds in no payout yet"
 NOT_ARRIVED: Final = "in payouts that had not arrived"
 STATEMENTS: Final = "balance by statements of account"
 NOT_TOLD: Final = "difference: in payouts, and the sales channel tells of no such money"
+NOT_FOLLOWED: Final = "in payouts, of orders whose money nobody follows"
 OTHER_AMOUNT: Final = "difference: in payouts with another amount"
 NO_ORDER: Final = "difference: lines of payouts of no known order"
 NOT_TIED: Final = "difference: payouts whose lines are not what was paid"
-_PARTS: Final = (NO_PAYOUT, NOT_ARRIVED, STATEMENTS, NOT_TOLD, OTHER_AMOUNT, NO_ORDER, NOT_TIED)
+_PARTS: Final = (NO_PAYOUT, NOT_ARRIVED, STATEMENTS, NOT_FOLLOWED, NOT_TOLD, OTHER_AMOUNT, NO_ORDER, NOT_TIED)
 _UNNAMED: Final = (NO_PAYOUT, STATEMENTS)
 """What is there in every month, with a row of its own and not one for each order."""
 _NO_GATEWAY: Final = "(no gateway named)"
@@ -186,13 +187,15 @@ class ClearingBooks:
             self._open(of, NO_ORDER, line.payout, day, amount)
 
     @exactly
-    def add_order(self, key: str, movements: Sequence[Movement], lines: Sequence[Line]) -> None:
-        """The charges and refunds of one order, and the lines of payouts that are of it."""
+    def add_order(self, key: str, movements: Sequence[Movement] | None, lines: Sequence[Line]) -> None:
+        """The charges and refunds of one order, and the lines of payouts that are of it. `movements` None: nobody
+        follows its money, so nothing is known of what its sales channel tells.
+        """
         told: dict[Book, Decimal] = {}
         paid: dict[Book, Decimal] = {}
         days: dict[Book, date] = {}
         last = self._last
-        for each in movements:
+        for each in movements or ():
             if each.gateway in self._left_out or each.day > last:
                 continue
             book = (each.gateway or _NO_GATEWAY, each.currency)
@@ -211,7 +214,8 @@ class ClearingBooks:
                 paid.setdefault(of, ZERO)
                 days[of] = min(days.get(of, day), day)
         for book in sorted(told.keys() | paid.keys()):
-            part = NO_PAYOUT if book not in paid else NOT_TOLD if book not in told else OTHER_AMOUNT
+            not_told = NOT_FOLLOWED if movements is None else NOT_TOLD
+            part = NO_PAYOUT if book not in paid else not_told if book not in told else OTHER_AMOUNT
             self._open(book, part, key, days[book], told.get(book, ZERO) - paid.get(book, ZERO))
 
     @exactly

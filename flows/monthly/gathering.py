@@ -210,6 +210,12 @@ def of_unsettled(rows: Iterable[tuple[str, str, str, Instant, str]], zone: ZoneI
         )  # fmt: skip
 
 
+def of_unfollowed(rows: Iterable[tuple[str, str, str, Instant]], zone: ZoneInfo) -> Iterator[Item]:
+    """Orders of which nobody knows how they were paid: (key, amount, currency, placed)."""
+    for key, amount, currency, at in rows:
+        yield Item(check=Check.UNFOLLOWED, day=day_of(at, zone), key=key, currency=currency, amount=_amount(amount))
+
+
 def of_statements(
     verdicts: Mapping[tuple[str, date], str], first: Mapping[str, date], names: Iterable[str], month: Month, today: date
 ) -> Iterator[Item]:

@@ -161,6 +161,17 @@ class OrderImporter:
         changed = read_with(format_, body, patch)
         return changed if isinstance(changed, Unreadable) else format_.read(sales_channel, changed)
 
+    def paid_by(self, key: str, body: bytes, patch: bytes | None, now: datetime) -> Sequence[Write]:
+        """How an order was paid, by a payload that was decided on before; nothing where it cannot be read any more."""
+        settings = self._sales_channels.get(partition_of(key))
+        if settings is None:
+            return ()
+        try:
+            order = self._read_as(partition_of(key), body, patch)
+        except Exception:  # noqa: BLE001 - the fence: such a payload parks its own message, and nobody else's
+            return ()
+        return closing_row(order, settings.sale, now) if isinstance(order, Order) else ()
+
     async def _read_again(self, key: str, body: bytes) -> Order | Unreadable:
         """An order that was read before, as it is read now."""
         return self._read_as(partition_of(key), body, await self._patches.stored(key))

@@ -90,7 +90,7 @@ async def _payouts(
 
 
 async def _add(read: Reading, books: ClearingBooks, rows: Sequence[Any], after: str, last: str, zone: ZoneInfo) -> None:
-    """The orders behind one key up to another, those of which only payouts tell among them."""
+    """The orders behind one key up to another, those whose money nobody follows among them."""
     lines: dict[str, list[Line]] = {}
     for order, payout, kind, at, amount, presentment in await read.query("report_lines_of_orders", after, last):
         day = _day(at, zone)
@@ -111,7 +111,7 @@ async def _add(read: Reading, books: ClearingBooks, rows: Sequence[Any], after: 
         ]
         books.add_order(key, own, lines.pop(key, ()))
     for key, strange in lines.items():
-        books.add_order(key, (), strange)
+        books.add_order(key, None, strange)
 
 
 def _booked(row: Sequence[Any]) -> Booked:

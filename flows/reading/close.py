@@ -45,6 +45,7 @@ async def close_board(read: Reading, month: Month, today: date, policy: ClosePol
     found += gathering.of_left(await read.query("close_left"), zone)
     if policy.settles:
         found += gathering.of_unsettled(await read.query("close_unsettled", before), zone)
+        found += gathering.of_unfollowed(await read.query("close_unfollowed", before), zone)
     found += gathering.of_suspense(await read.query("close_suspense", before), zone)
     found += gathering.of_accepted(await read.query("close_accepted", before), zone)
     return board_of(found, month, today, policy.time_zone)

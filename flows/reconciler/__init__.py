@@ -3,12 +3,16 @@
 `statements` states for each closed business day whether every order is accounted for (`statement`: the equation).
 `reconciler` reads sales back, many at once (`reading_back`: what is read, and in which order), and finds where they are
 not what they are to be, and what was changed there by hand (`comparing`); `sale_checks` keeps what was found of one
-order's sale until it agrees, or a person accepts it. `closing` settles orders that wait for nothing (`settling`).
+order's sale until it agrees, or a person accepts it. `closing` settles orders that wait for nothing (`settling`);
+`following` does so for those that came before.
 """
 
 from flows.reconciler.closing import KEY as CLOSING_KEY
 from flows.reconciler.closing import NAME as CLOSING
 from flows.reconciler.closing import CloseOrders, ClosePolicy, Closing
+from flows.reconciler.following import KEY as FOLLOWING_KEY
+from flows.reconciler.following import NAME as FOLLOWING
+from flows.reconciler.following import Following, FollowOrders
 from flows.reconciler.reading_back import What as Part
 from flows.reconciler.reconciler import KEY as RECONCILER_KEY
 from flows.reconciler.reconciler import NAME as RECONCILER
@@ -20,12 +24,16 @@ from flows.reconciler.statements import StateDays, Statements, StatePolicy, stat
 __all__ = [
     "CLOSING",
     "CLOSING_KEY",
+    "FOLLOWING",
+    "FOLLOWING_KEY",
     "RECONCILER",
     "RECONCILER_KEY",
     "STATEMENTS",
     "CloseOrders",
     "ClosePolicy",
     "Closing",
+    "FollowOrders",
+    "Following",
     "Part",
     "Reconcile",
     "ReconcilePolicy",

@@ -35,6 +35,7 @@ EXPECTED = [
     ("stands", f"refunds without credit note: {KINDS['refund.uncredited'].title}", "1", "7.00", "EUR", "2025-10-25"),
     ("stands", "orders not settled, waiting for payout", "1", "75.00", "EUR", "2025-10-20"),
     ("listed", "orders carried over, waiting for shipping", "1", "50.00", "EUR", "2025-10-20"),
+    ("stands", "orders in Fulfil whose money nobody follows", "1", "11.00", "EUR", "2025-10-21"),
     ("stands", "in suspense: tax =VAT", "1", "3.00", "EUR", "2025-10-20"),
     ("stands", "open: A tax of the order is not mapped (tax.unmapped)", "1", "20.00", "EUR", "2025-10-30"),
     ("listed", "differences accepted by =Bob", "1", "1.25", "EUR", "2025-10-10"),

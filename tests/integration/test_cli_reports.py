@@ -101,6 +101,21 @@ def test_the_clearing_of_a_gateway_adds_up_and_every_difference_has_a_name(seaml
     ]
 
 
+def test_money_of_an_order_that_nobody_follows_is_not_laid_on_the_sales_channel(seamline: Type, tmp_path: Path) -> None:
+    """Nobody has asked what it tells."""
+    rows = [
+        *order("web/1", "2025-10-10T10:00:00")[:-2],
+        payout("1", "2025-10-12", paid="48.50", net="48.50"),
+        *line("1", "c1", "sale", "50.00", "-1.50", "web/1", "2025-10-10T10:00:00"),
+    ]
+    fill(tmp_path / "store.db", *clean_month()[:31], *rows)
+    found = sections(seamline("reports", "clearing", "2025-10", "--config", config_in(tmp_path), "--csv", "-").out)
+    assert [row[2:] for row in found["What the closing balance is made of"][1:]] == [
+        ["in payouts, of orders whose money nobody follows", "1", "-50.00"],
+        ["closing balance", "", "-50.00"],
+    ]
+
+
 def left(key: str, shipped: str, *, state: str = "told", number: int = 1) -> Row:
     """A shipment of an order."""
     moment = at(shipped)
