@@ -41,7 +41,7 @@ class Forecast:
         self._paused = False
         self._channels_paused: tuple[tuple[str, int], ...] = ()
         self._lost_answers: Callable[[], int] = lambda: 0
-        self._settled = 0
+        self._settled = self._behind = 0
 
     def counting(self, emit: Emit) -> Emit:
         """The same `emit`, which also counts the orders that come to rest."""
@@ -69,6 +69,7 @@ class Forecast:
         """Count the orders that wait, once."""
         rows = await self._journal.query("orders_in_queue", self._decides, self._fulfil.api.name, "orders")
         pauses = await self._journal.query("pauses_counted", self._decides)
+        self._behind = (await self._journal.query("orders_behind_others"))[0][0]
         self._paused = any(scope == "actor" and name == self._decides for scope, name, *_ in pauses)
         self._channels_paused = tuple((name, waiting) for scope, name, _, _, waiting in pauses if scope == "partition")
         if self._held_up():
@@ -86,7 +87,11 @@ class Forecast:
         drain = drain_of(self._looks, self._allowed_per_s(), self._held_up())
         age_s = self._journal.clock.monotonic() - self._looks[-1].at_s if self._looks else 0.0
         return msgspec.structs.replace(
-            drain, age_s=age_s, lost_answers=self._lost_answers(), paused=self._channels_paused
+            drain,
+            age_s=age_s,
+            lost_answers=self._lost_answers(),
+            paused=self._channels_paused,
+            behind=self._behind,
         )
 
     def _allowed_per_s(self) -> float | None:

@@ -28,6 +28,8 @@ BESIDE = {
     SALE_CHECKS: ("sale.differs", "refund.unpaid", "refund.untold", "refund.differs"),
 }
 """Actors of an order whose cases may be open beside those of the order itself, and what their kinds begin with."""
+RUN_RECOVERY = "run_recovery"
+"""It looks for failed runs at once when it is asked to, whether there is a case or not."""
 NAME = "cause_releases"
 KEY = "system/releases"
 RELEASED_PER_STEP_MAX = 500
@@ -54,12 +56,14 @@ async def release(parameters: Mapping[str, str], engine: Engine, journal: Journa
     if not holders:
         if await journal.query("oldest_message_of_key", actors[0], key):
             raise SeamlineError(f"{key} is not held: it was received and waits to be decided on")
-        raise SeamlineError(f"nothing is known as {key!r}; `seamline holds` shows what waits")
+        raise SeamlineError(no_case(key))
     holder, beside = holders[0], [name for name in BESIDE if name in holders and await _is_open(name, key, journal)]
     if any((channel, parked) == (holder, key) for channel, parked, *_ in await journal.query("parked")):
         raise SeamlineError(f"a message of {key} is parked as a defect of ours; a restart tries it again")
     ended = await _cases_of_its_sale(key, journal) if holder == actors[0] and not beside else ""
     causes = ", ".join(sorted({row[1] for row in await journal.query("cases_of", key) if row[10] is None}))
+    if not causes and holder not in (actors[0], RUN_RECOVERY):
+        raise SeamlineError(no_case(key))
     record = recorded(
         journal.clock.now(), by=by, action="hold.release", subject=key, values={"kinds": causes}, reason=reason
     )
@@ -70,6 +74,11 @@ async def release(parameters: Mapping[str, str], engine: Engine, journal: Journa
     if ended:
         return f"the cases of {key} {f'are closed {when}' if when else 'are closed'}: {ended}"
     return f"{key} will be decided on again{f' {when}' if when else ''}"
+
+
+def no_case(key: str) -> str:
+    """That nothing of this name can be released."""
+    return f"there is no open case of {key!r}; `seamline holds` shows what there is"
 
 
 async def _is_open(actor: str, key: str, journal: Journal) -> bool:

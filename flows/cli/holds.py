@@ -97,7 +97,8 @@ def release(
         The cause itself, exactly as it is listed there. The oldest purchase is decided on first.
     """
     if order is not None and not kind and not cause and not dry_run:
-        control(config, "release", key=story_of(config, order, "holds release").key, by=who(by), reason=reason)
+        key = story_of(config, order, "holds release", missing=_no_case).key
+        control(config, "release", key=key, by=who(by), reason=reason)
         return
     if order is not None or not kind or not cause:
         raise SeamlineError("name one order, or give --kind and --cause; --dry-run is for the latter")
@@ -106,6 +107,13 @@ def release(
         print(harmless(_preview(config, kind, cause)))
     else:
         control(config, "release_cause", kind=kind, cause=cause, by=who(by), reason=reason)
+
+
+def _no_case(name: str) -> str:
+    """Why nothing of this name is released, when there is nothing."""
+    from flows.release import no_case  # noqa: PLC0415
+
+    return no_case(name) if "/" in name else f"no order is known as {name!r}, and {no_case(name)}"
 
 
 def _preview(config: Path, kind: str, cause: str) -> str:

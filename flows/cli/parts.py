@@ -5,7 +5,7 @@ from __future__ import annotations
 import getpass
 import shlex
 import sys
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -134,8 +134,10 @@ def no_sales_channel(name: str, channels: Collection[str]) -> NotFound:
     return NotFound(f"there is no sales channel {harmless(name)!r}; there are {', '.join(sorted(channels))}")
 
 
-def story_of(config: Path, order: str, command: str) -> Any:
-    """Everything known of the one order that is meant. Raises NotFound, also when several may be."""
+def story_of(config: Path, order: str, command: str, *, missing: Callable[[str], str] | None = None) -> Any:
+    """Everything known of the one order that is meant. Raises NotFound, also when several may be. `missing`: what to
+    say of a name that nothing has.
+    """
 
     async def find(read: Any) -> tuple[list[str], int]:
         keys = await read.find(order)
@@ -143,6 +145,8 @@ def story_of(config: Path, order: str, command: str) -> Any:
 
     keys, undecided = read_store(config, find)
     if not keys:
+        if missing is not None and not undecided:
+            raise NotFound(missing(order))
         unread = f"; {undecided} not decided on yet are known by their ids, not by their numbers" if undecided else ""
         raise NotFound(f"no order is known as {order!r}; `seamline orders list` shows those that are{unread}")
     if len(keys) > 1:

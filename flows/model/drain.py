@@ -48,6 +48,8 @@ class Drain(msgspec.Struct, frozen=True, kw_only=True):
     """Calls whose answers were lost: they are looked up before more go in."""
     paused: tuple[tuple[str, int], ...] = ()
     """Sales channels that people have paused, and how many orders wait for that; `waiting` has none of them."""
+    behind: int = 0
+    """Orders that go to Fulfil after the first order of their customer; `waiting` has none of them either."""
 
     @property
     def seconds(self) -> float | None:
@@ -95,6 +97,7 @@ def sentences(drain: Drain, now: datetime) -> list[str]:
     """The same for people; nothing while nothing waits."""
     return [
         *([_queue(drain, now)] if drain.waiting else []),
+        *([f"{_orders(drain.behind)} for the first order of {_theirs(drain.behind)}"] if drain.behind else []),
         *(waits_for_pause(name, waiting) for name, waiting in drain.paused if waiting),
     ]
 
@@ -124,6 +127,10 @@ def _queue(drain: Drain, now: datetime) -> str:
 def waits_for_pause(name: str, waiting: int) -> str:
     """How many orders wait because somebody has paused their sales channel."""
     return f"{_orders(waiting)} for {name}, which is paused"
+
+
+def _theirs(count: int) -> str:
+    return "their customers" if count > 1 else "its customer"
 
 
 def _orders(count: int) -> str:

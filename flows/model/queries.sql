@@ -345,6 +345,10 @@ SELECT
      CROSS JOIN intent i ON i.api = ?2 AND i.share = ?3 AND i.key > u.name || '/' AND i.key < u.name || '0'
      WHERE u.scope = 'partition');
 
+-- name: orders_behind_others
+-- How many orders wait for the first order of their customer.
+SELECT count(DISTINCT "order") FROM customer_wait;
+
 -- name: orders_by_state
 -- How many orders there are, by sales channel and state.
 SELECT sales_channel, state, count(*) FROM order_view GROUP BY sales_channel, state;

@@ -92,6 +92,20 @@ def test_what_cannot_go_on_by_itself_is_in_no_forecast(tmp_path: Path) -> None:
     story(main)
 
 
+def test_orders_that_wait_for_the_first_one_of_their_customer_are_said_too(tmp_path: Path) -> None:
+    """They have no call yet, and are in no forecast; each is counted once, whatever it waits by."""
+
+    async def main() -> None:
+        async with process(tmp_path / "store.db", Fulfil()) as world:
+            forecast = forecast_of(world)
+            rows = [("a", 1, "web/2"), ("b", 1, "web/2"), ("a", 2, "web/3")]
+            await world.journal.write([("put_customer_wait", row) for row in rows])
+            await forecast.look()
+            assert forecast.notes() == ["2 orders wait for the first order of their customers"]
+
+    story(main)
+
+
 def test_orders_of_a_paused_sales_channel_that_are_decided_on_wait_for_that(tmp_path: Path) -> None:
     """Their calls are not begun either, so they are in no forecast, until somebody resumes it."""
 

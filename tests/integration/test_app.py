@@ -185,7 +185,7 @@ async def test_an_operator_pauses_resumes_and_releases(tmp_path: Path) -> None:
         assert (status, "there are web" in answer["error"]["message"]) == (409, True)
         for key in ({}, {"key": "web/404"}):
             status, answer = await at.control("release", **key)
-            assert (status, "nothing is known" in answer["error"]["message"]) == (409, True)
+            assert (status, "there is no open case of" in answer["error"]["message"]) == (409, True)
         assert await at.app.journal.query_list("states", ["web/404"], "order_importer") == []
 
 

@@ -251,6 +251,9 @@ def test_holds_are_listed_by_cause_and_released_together(seamline: Type, app: Ap
         (["--kind", "sku.unknown"], "name one order, or give --kind and --cause"),
         (["A-1", "--kind", "sku.unknown", "--cause", "A"], "name one order, or give --kind and --cause"),
         ([], "name one order, or give --kind and --cause"),
+        (["patchworks/flow/9999"], "there is no open case of 'patchworks/flow/9999'; `seamline holds` shows what"),
+        (["payout/web/stripe/9"], "there is no open case of 'payout/web/stripe/9'; `seamline holds` shows what"),
+        (["stock/web"], "there is no open case of 'stock/web'; `seamline holds` shows what"),
     ],
 )
 @pytest.mark.usefixtures("app")

@@ -81,6 +81,7 @@ def test_an_empty_queue_is_done_and_before_the_first_look_nothing_waits() -> Non
                 "allowed, they are done in about 4 h 0 min"
             ),
         ),
+        (Drain(behind=1), "1 order waits for the first order of its customer"),
         (Drain(waiting=7), "7 orders wait for Fulfil; how fast they go in is not known yet"),
         (
             Drain(waiting=520, per_s=10.0, how="allowed", age_s=16.2, lost_answers=267),
@@ -91,7 +92,7 @@ def test_an_empty_queue_is_done_and_before_the_first_look_nothing_waits() -> Non
         ),
         (Drain(paused=(("web", 239), ("outlet", 0))), "239 orders wait for web, which is paused"),
     ],
-    ids=["observed and growing", "allowed", "held up", "unknown", "counted long ago", "paused"],
+    ids=["observed and growing", "allowed", "held up", "behind another", "unknown", "counted long ago", "paused"],
 )
 def test_people_are_told_in_a_sentence(drain: Drain, sentence: str) -> None:
     """How many, how fast, from where that is known, when it is done, and whether it grows."""
