@@ -26,7 +26,7 @@ def unsettled(
         Only those of one sales channel.
     waits_for
         Only those that wait for this first: shipping, telling, proof, cases, recording, posting, dispute, payout, bank,
-        settlement, receivable, unexpected or payment.
+        settlement, receivable, unexpected, payment, or "a first look".
     """
     from flows.reading.closing import unsettled as read_unsettled  # noqa: PLC0415
 

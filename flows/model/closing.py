@@ -17,6 +17,9 @@ from runtime.clock import to_instant
 from runtime.decision import Write
 from runtime.rule import RuleBroken
 
+FIRST_LOOK = "a first look"
+"""What an order waits for that nobody has looked at yet."""
+
 EvidenceKind = Literal["payout_line", "receivable", "bank_receipt", "settlement", "none", "excluded"]
 """`payout_line`: every charge and refund is in a payout that has arrived. `bank_receipt`: the same, and each of these
 payouts has a line in the bank's statement. `settlement`: the marketplace's settlement that has arrived tells of the

@@ -1679,10 +1679,11 @@ UPDATE order_closing SET look_at = ?1 WHERE look_at > ?1 AND key IN (
 UPDATE order_closing SET look_at = ?1 WHERE key = ?2 AND look_at > ?1;
 
 -- name: orders_unsettled
--- Orders with a sale that are not settled, by purchase: (sales channel or '', what they wait for first or '', limit).
+-- Orders with a sale that are not settled, by purchase: (sales channel or '', what they wait for first or NULL for
+-- all, limit).
 SELECT c.key, o.reference, o.amount, o.currency, o.placed_at, e.sale, c.cause, c.waits
 FROM order_closing c JOIN expected_sale e ON e.key = c.key JOIN order_view o ON o.key = c.key
-WHERE c.settled_at IS NULL AND (?1 = '' OR c.sales_channel = ?1) AND (?2 = '' OR c.cause = ?2)
+WHERE c.settled_at IS NULL AND (?1 = '' OR c.sales_channel = ?1) AND (?2 IS NULL OR c.cause = ?2)
 ORDER BY o.placed_at, c.key LIMIT ?3;
 
 -- name: close_orders
@@ -1745,8 +1746,10 @@ ORDER BY o.key;
 SELECT sales_channel, day, verdict, max(version) FROM statement WHERE day >= ?1 AND day <= ?2 GROUP BY sales_channel, day;
 
 -- name: close_first_days
--- The first day that was ever stated of each sales channel.
-SELECT sales_channel, min(day) FROM statement GROUP BY sales_channel;
+-- The first day that was ever stated of each sales channel, and the instant of its first order: (sales channel, day or
+-- NULL, instant or NULL).
+SELECT sales_channel, min(day), NULL FROM statement GROUP BY sales_channel
+UNION ALL SELECT sales_channel, NULL, min(coalesce(placed_at, changed_at)) FROM order_view GROUP BY sales_channel;
 
 -- name: close_suspense
 -- What went to suspense before an instant and is not cleared, in creates of sales and as payments that came later: (before).

@@ -2,7 +2,8 @@
 
 Things are gathered as `Item`s by `flows.monthly.gathering`; here they are counted, added up exactly, and each row gets
 whose it is and the next command. What is older than the month stands against it, too: one row for each currency says
-so, and where to look, since a month is not closed on top of one that is open.
+so, and where to look, since a month is not closed on top of one that is open. There each thing counts once, in however
+many rows of its own month it stands.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from datetime import date
 from decimal import Decimal
 
 import msgspec
+from msgspec.structs import replace
 
 from flows.exceptions.kinds import KINDS
 from flows.model.money import ZERO, exactly
@@ -89,11 +91,33 @@ def board_of(items: Iterable[Item], month: Month, today: date, time_zone: str) -
             continue
         check, of = (item.check, item.of) if item.day >= month.first else (Check.EARLIER, "")
         found.setdefault((order[check], of, item.currency), []).append(item)
+    _once(found, order[Check.EARLIER])
     checks = tuple(Check)
     rows = tuple(_row(checks[place], of, found[place, of, currency], month) for place, of, currency in sorted(found))
     stage = month.stage(today)
     clean = stage == "over" and not any(row.stands for row in rows)
     return Board(month=str(month), stage=stage, time_zone=time_zone, clean=clean, rows=rows)
+
+
+def _once(found: dict[tuple[int, str, str], list[Item]], place: int) -> None:
+    """Each thing of earlier months once: with the most that is at stake of it in a row of its month, in each currency;
+    and without money only where there is none.
+    """
+    earlier = [item for (of, _, _), group in found.items() if of == place for item in group]
+    for key in [key for key in found if key[0] == place]:
+        del found[key]
+    with_money = {item.key for item in earlier if item.amount is not None}
+    things: dict[tuple[str, str], dict[tuple[Check, str], list[Item]]] = {}
+    for number, item in enumerate(earlier):
+        if item.amount is None and item.key and item.key in with_money:
+            continue
+        rows = things.setdefault((item.currency, item.key or f"\0{number}"), {})
+        rows.setdefault((item.check, item.of), []).append(item)
+    for (currency, _), rows in things.items():
+        stakes = [[item.amount for item in group if item.amount is not None] for group in rows.values()]
+        most = max((sum(amounts, ZERO) for amounts in stakes if amounts), default=None)
+        oldest = min((item for group in rows.values() for item in group), key=lambda item: item.day)
+        found.setdefault((place, "", currency), []).append(replace(oldest, amount=most))
 
 
 def _row(check: Check, of: str, group: list[Item], month: Month) -> BoardRow:

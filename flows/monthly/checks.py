@@ -63,7 +63,7 @@ CHECKS: dict[Check, CheckText] = {
         owner=Owner.OPERATIONS,
     ),
     Check.NOT_STATED: CheckText(
-        what="days of {of} before its first statement",
+        what="days of {of} before its first order or statement",
         next="seamline statements list --sales-channel {of}",
         stands=False,
         owner=Owner.OPERATIONS,

@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from flows.ledger.due import BY_FULFIL, DIFFERENCE_HAS_NO_ROW, FOREIGN, NO_DAY, NOBODY
-from flows.model.closing import Moved
+from flows.model.closing import FIRST_LOOK, Moved
 from flows.model.month import Month
 from flows.monthly.board import Item
 from flows.monthly.checks import Check
@@ -205,7 +205,7 @@ def of_unsettled(rows: Iterable[tuple[str, str, str, Instant, str]], zone: ZoneI
         if cause in _ELSEWHERE:
             continue
         yield Item(
-            check=Check.CARRIED_OVER if cause in CARRIED_OVER else Check.UNSETTLED, of=cause or "a first look",
+            check=Check.CARRIED_OVER if cause in CARRIED_OVER else Check.UNSETTLED, of=cause or FIRST_LOOK,
             day=day_of(at, zone), key=key, currency=currency, amount=_amount(amount),
         )  # fmt: skip
 
@@ -220,12 +220,13 @@ def of_statements(
     verdicts: Mapping[tuple[str, date], str], first: Mapping[str, date], names: Iterable[str], month: Month, today: date
 ) -> Iterator[Item]:
     """Days of the month that are over and not stated to be complete. `verdicts`: the newest statement of each day;
-    `first`: the first day that was ever stated of a sales channel; `names`: those that are configured.
+    `first`: the first day of which there is an order or a statement of a sales channel; `names`: those that are
+    configured.
     """
     for name in sorted(names):
         day = month.first
         while day <= min(month.last, today - timedelta(days=1)):
-            before = name in first and day < first[name]
+            before = name not in first or day < first[name]
             if verdicts.get((name, day)) != "complete":
                 yield Item(check=Check.NOT_STATED if before else Check.NOT_COMPLETE, of=name, day=day, key=name)
             day += timedelta(days=1)

@@ -62,7 +62,10 @@ async def first_month(read: Reading, zone: ZoneInfo) -> Month | None:
 async def _unstated(read: Reading, month: Month, today: date, policy: ClosePolicy) -> Collection[Item]:
     rows = await read.query("close_statements", str(month.first), str(month.last))
     verdicts = {(name, date.fromisoformat(day)): verdict for name, day, verdict, _ in rows}
-    first = {name: date.fromisoformat(day) for name, day in await read.query("close_first_days")}
+    first: dict[str, date] = {}
+    for name, stated, placed in await read.query("close_first_days"):
+        day = day_of(Instant(placed), policy.zone) if stated is None else date.fromisoformat(stated)
+        first[name] = min(day, first.get(name, day))
     return list(gathering.of_statements(verdicts, first, policy.sales_channels, month, today))
 
 

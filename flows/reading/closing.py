@@ -7,6 +7,7 @@ from decimal import Decimal
 
 import msgspec
 
+from flows.model.closing import FIRST_LOOK
 from flows.reading import Reading
 from runtime.clock import Instant, to_datetime
 
@@ -41,13 +42,15 @@ class AcceptedRow(msgspec.Struct, frozen=True, kw_only=True):
 async def unsettled(read: Reading, *, sales_channel: str = "", cause: str = "", limit: int = 50) -> list[UnsettledRow]:
     """The orders that are not settled, those that were placed first first."""
     found = []
+    wanted = "" if cause == FIRST_LOOK else cause or None
     for key, reference, amount, currency, placed, sale, first, waits in await read.query(
-        "orders_unsettled", sales_channel, cause, limit
+        "orders_unsettled", sales_channel, wanted, limit
     ):
+        instant = None if placed is None else to_datetime(Instant(placed))
         found.append(
             UnsettledRow(
                 key=key, reference=reference, amount=Decimal(amount), currency=currency,
-                placed_at=None if placed is None else to_datetime(Instant(placed)), sale=sale, cause=first,
+                placed_at=instant, sale=sale, cause=first or FIRST_LOOK,
                 waits=msgspec.json.decode(waits, type=tuple[str, ...]),
             )
         )  # fmt: skip

@@ -164,5 +164,7 @@ def standing() -> list[Row]:
         suspended("web/8", "=VAT", "3.00", "2025-10-20T10:00:00"),
         ("put_accepted_difference", ("web/1", "total", 1, "=Bob", "agreed", "1.25", "EUR", "50.00", "48.75")),
         *order("web/11", "2025-10-21T10:00:00", amount="11.00")[:-2],  # nobody follows its money
+        *order("web/12", "2025-10-22T10:00:00", amount="12.00")[:-2],
+        ("put_order_closing", ("web/12", "web", "EUR", "0", '["x"]', 1)),  # nobody has looked at it yet
         *order("web/10", "2025-09-03T10:00:00", "held"),
     ]  # fmt: skip

@@ -33,6 +33,7 @@ EXPECTED = [
     ("stands", "of payouts, posted by nobody: adjustment", "1", "6.00", "EUR", "2025-10-14"),
     ("stands", f"refunds without credit note: {KINDS['order.returned'].title}", "1", "", "", "2025-10-25"),
     ("stands", f"refunds without credit note: {KINDS['refund.uncredited'].title}", "1", "7.00", "EUR", "2025-10-25"),
+    ("stands", "orders not settled, waiting for a first look", "1", "12.00", "EUR", "2025-10-22"),
     ("stands", "orders not settled, waiting for payout", "1", "75.00", "EUR", "2025-10-20"),
     ("listed", "orders carried over, waiting for shipping", "1", "50.00", "EUR", "2025-10-20"),
     ("stands", "orders in Fulfil whose money nobody follows", "1", "11.00", "EUR", "2025-10-21"),
@@ -67,7 +68,11 @@ def test_everything_that_stands_has_a_row_with_its_amount_its_owner_and_what_to_
     for row in said.rows[:-1]:
         program, *words = shlex.split(row[7])
         assert program == "seamline"
-        assert seamline(*words).status == (1 if words[0] in ("close", "audit") else 0), row[7]
+        told = seamline(*words)
+        assert told.status == (1 if words[0] in ("close", "audit") else 0), row[7]
+        assert told.out, row[7]
+        if words[0] not in ("close", "audit"):
+            assert seamline(*words, "--json").data, f"an empty list: {row[7]}"
     board = seamline("close", "2025-10", "--config", config, "--json").data
     assert (board["clean"], board["stage"], board["time_zone"]) == (False, "over", "Europe/Berlin")
     assert [row["amount"] or "" for row in board["rows"]] == [row[3] for row in EXPECTED]
@@ -104,6 +109,19 @@ def test_what_is_no_month_has_not_begun_or_nobody_knows_is_an_error(
     said = seamline("close", month, "--config", config_in(tmp_path))
     assert (said.status, said.out) == (1, "")
     assert sentence in said.err
+
+
+def test_days_before_anything_was_there_of_a_sales_channel_are_listed(seamline: Type, tmp_path: Path) -> None:
+    """By its first order as by its first statement; a sales channel of which there is neither has no other rule."""
+    fill(tmp_path / "store.db", *order("web/1", "2025-10-29T23:30:00"))
+    config = Path(config_in(tmp_path))
+    config.write_text(config.read_text() + '[sales_channels.shop]\nformat = "shopify"\nsale.channel_id = 4\n')
+    said = seamline("close", "2025-10", "--config", str(config))
+    assert [tuple(row[:3]) for row in said.rows[:-1]] == [
+        ("stands", "days of web not stated to be complete", "2"),
+        ("listed", "days of shop before its first order or statement", "31"),
+        ("listed", "days of web before its first order or statement", "29"),
+    ]
 
 
 def test_without_reconciliation_no_month_is_clean(seamline: Type, tmp_path: Path) -> None:

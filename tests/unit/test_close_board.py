@@ -101,6 +101,24 @@ def test_what_is_older_stands_in_one_row_and_what_is_later_is_left_out() -> None
     assert (row.check, row.count, row.amount, row.next) == (Check.EARLIER, 2, Decimal(5), "seamline close 2026-08")
 
 
+def test_a_thing_of_an_earlier_month_counts_once_in_however_many_rows_it_stood() -> None:
+    """With what is at stake of it, not twice that; what one row has of it is added up; another currency is another."""
+    day = date(2026, 9, 3)
+    items = [
+        Item(check=Check.UNSETTLED, of="payout", day=day, key="web/1", currency="EUR", amount=Decimal(75)),
+        Item(check=Check.DIFFERS, of="sale.differs", day=day, key="web/1", currency="EUR", amount=Decimal(2)),
+        Item(check=Check.UNCREDITED, of="order.returned", day=day, key="web/1"),
+        Item(check=Check.UNPOSTED, day=day, key="payout/1", currency="EUR", amount=Decimal(3)),
+        Item(check=Check.UNPOSTED, day=date(2026, 9, 2), key="payout/1", currency="EUR", amount=Decimal(4)),
+        Item(check=Check.UNPOSTED, day=day, key="payout/1", currency="USD", amount=Decimal(1)),
+        Item(check=Check.UNCREDITED, of="order.returned", day=day, key="web/2"),
+    ]
+    rows = board_of(items, OCTOBER, AFTER, "UTC").rows
+    assert [(row.currency, row.count, row.amount, row.oldest) for row in rows] == [
+        ("", 1, None, day), ("EUR", 2, Decimal(82), date(2026, 9, 2)), ("USD", 1, Decimal(1), day),
+    ]  # fmt: skip
+
+
 def test_a_row_about_a_kind_of_exception_is_whose_the_kind_is() -> None:
     """And called as the catalogue calls it."""
     items = [
@@ -226,7 +244,7 @@ def test_a_payout_that_is_on_its_way_is_of_the_month_in_which_it_is() -> None:
 
 
 def test_days_are_stated_complete_or_they_stand() -> None:
-    """Each day that is over, from the first that was ever stated; days before that are listed."""
+    """Each day that is over, from the first order or statement on; days before that, or without either, are listed."""
     verdicts = {("web", date(2026, 10, day)): "complete" for day in range(3, 31)}
     verdicts["web", date(2026, 10, 9)] = "unproven"
     first = {"web": date(2026, 10, 3), "gone": date(2026, 1, 1)}
@@ -236,7 +254,7 @@ def test_days_are_stated_complete_or_they_stand() -> None:
         ("not_complete", "web", "2026-10-31"),
     ]  # fmt: skip
     new = list(gathering.of_statements({}, {}, ["shop"], OCTOBER, date(2026, 10, 3)))
-    assert checks(new) == [("not_complete", "shop", "2026-10-01"), ("not_complete", "shop", "2026-10-02")]
+    assert checks(new) == [("not_stated", "shop", "2026-10-01"), ("not_stated", "shop", "2026-10-02")]
 
 
 def test_what_nobody_posts_stands_and_another_currency_is_listed() -> None:
