@@ -101,6 +101,8 @@ def remarks(config: Config) -> tuple[list[Problem], list[str]]:
         notes += _returns(config)
         notes += _payments(config)
         notes += _postings(config)
+        notes += _unproven(config)
+        notes += _payouts_never_paid(config)
     if config.patchworks is not None and config.patchworks.capabilities:
         try:
             notes += _notes("patchworks", PatchworksCapabilities, _patchworks_file(config.patchworks))
@@ -182,6 +184,28 @@ def _postings(config: Config) -> list[str]:
     if missing:
         notes.append(f"nobody posts {', '.join(missing)}: [postings] has no row for it (`seamline postings matrix`)")
     return notes
+
+
+def _unproven(config: Config) -> list[str]:
+    """Money that is recorded or posted, and that nobody proves."""
+    sections = (("payments", config.payments), ("postings", config.postings))
+    there = [f"[{name}]" for name, settings in sections if settings is not None]
+    if not there or config.reconciliation is not None:
+        return []
+    are = "are" if len(there) > 1 else "is"
+    then = "nothing of it is proven, no day is stated, and no month can be clean"
+    return [f"{' and '.join(there)} {are} set, and [reconciliation] is not: {then}"]
+
+
+def _payouts_never_paid(config: Config) -> list[str]:
+    """Maps of columns that leave every payout on its way."""
+    return [
+        f"payout_formats.{name} can never say that a payout was paid: none of them arrives, unless --bank-amount is "
+        "given; name the words of the payout's own row (payout_types), or map a column `status` and say which word of "
+        'it is "paid" (statuses)'
+        for name, settings in config.payout_formats.items()
+        if not settings.tells_paid
+    ]
 
 
 _ALWAYS: Final = (LedgerEvent.FEE, LedgerEvent.PAYOUT)

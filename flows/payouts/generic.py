@@ -1,7 +1,8 @@
 """Any other provider's CSV, by a map of its columns in the configuration (`[payout_formats.<name>]`).
 
-A row is a line of a payout, or the payout itself (`payout_types`), which then says what was paid. What a word of theirs
-means is said under `classes`; a word that is not there is unexplained, and somebody sees it.
+A row is a line of a payout, or the payout itself (`payout_types`), which then says what was paid, that it was, and on
+which day, whatever its lines have in these columns. What a word of theirs means is said under `classes`; a word that is
+not there is unexplained, and somebody sees it.
 """
 
 from __future__ import annotations
@@ -35,7 +36,8 @@ class GenericPayoutSettings(msgspec.Struct, frozen=True, kw_only=True):
     classes: dict[str, LineClass] = {}
     """What each word of the column `type` means: sale, refund, fee, and so on."""
     payout_types: tuple[str, ...] = ()
-    """Words of the column `type` on the row of the payout itself; its amount is negative when money is paid out."""
+    """Words of the column `type` on the row of the payout itself: its amount (negative when money is paid out) is what
+    was paid, on its day of `paid_on`, or else of `at`."""
     statuses: dict[str, PayoutStatus] = {}
     """What each word of the column `status` means: pending, in_transit, paid, failed, cancelled."""
     currency: Annotated[str, Meta(pattern="^([A-Z]{3})?$")] = ""
@@ -59,12 +61,19 @@ class GenericPayoutSettings(msgspec.Struct, frozen=True, kw_only=True):
             found["currency",] = "say the currency, or under columns which column has it"
         if self.classes and "type" not in self.columns:
             found["classes",] = "these are words of the column `type`, which is not under columns"
+        if self.payout_types and "type" not in self.columns:
+            found["payout_types",] = "these are words of the column `type`, which is not under columns"
         try:
             zone_of(self.time_zone)
         except ValueError as error:
             found["time_zone",] = str(error)
         if found:
             raise RuleBroken(found)
+
+    @property
+    def tells_paid(self) -> bool:
+        """Whether it can say of a payout that it was paid."""
+        return bool(self.payout_types) or ("status" in self.columns and PayoutStatus.PAID in self.statuses.values())
 
 
 def generic_format(name: str, settings: GenericPayoutSettings) -> PayoutFormat:
@@ -89,19 +98,21 @@ def _folded(name: str) -> str:
 
 def _read(source: Source, settings: GenericPayoutSettings) -> Iterator[Part]:
     columns = {field: _folded(name) for field, name in settings.columns.items()}
-    ordinals, seen, comma = Ordinals(), set[str](), settings.decimal == ","
+    ordinals, comma = Ordinals(), settings.decimal == ","
+    own, by_lines = set[str](), dict[str, PayoutHeader]()
     for row in rows_of(source, tuple(columns.values()), delimiter=settings.delimiter):
         payout = row.id(columns["payout"])
         currency = row.currency(columns["currency"]) if "currency" in columns else currency_in(settings.currency)
         type_ = row.text(columns["type"]) if "type" in columns else ""
         if type_ and type_ in settings.payout_types:
             paid = _turned(row.amount(columns["amount"], comma=comma))
+            own.add(payout)
             yield _header(row, payout, currency, columns, settings, paid)
             continue
-        if payout and payout not in seen:
-            seen.add(payout)
-            yield _header(row, payout, currency, columns, settings)
+        if payout and payout not in by_lines:
+            by_lines[payout] = _header(row, payout, currency, columns, settings)
         yield from _line(row, payout, currency, type_, columns, settings, ordinals)
+    yield from (header for payout, header in by_lines.items() if payout not in own)
 
 
 @exactly
@@ -117,12 +128,16 @@ def _header(
     settings: GenericPayoutSettings,
     paid: Decimal | None = None,
 ) -> PayoutHeader:
+    """What a row says of its payout. `paid`: it is the payout's own, which was paid where no status says otherwise."""
     word = row.text(columns["status"]) if "status" in columns else ""
     paid_on = row.day(columns["paid_on"]) if "paid_on" in columns else None
+    if paid is not None and paid_on is None and "at" in columns:
+        paid_on = row.day(columns["at"])
+    unsaid = PayoutStatus.PAID if paid is not None and not word else PayoutStatus.UNKNOWN
     return PayoutHeader(
         id=payout,
         currency=currency,
-        status=settings.statuses.get(word, PayoutStatus.UNKNOWN),
+        status=settings.statuses.get(word, unsaid),
         paid=paid,
         paid_on=paid_on,
         expected_on=row.day(columns["expected_on"]) if "expected_on" in columns else paid_on,

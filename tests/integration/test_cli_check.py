@@ -148,5 +148,22 @@ def test_check_says_what_keeps_postings_from_being_made(seamline: Type, tmp_path
     assert "nothing is posted, and that is a case (ledger.refused)" in said
     assert "note: nobody posts payout: [postings] has no row for it" in said
     assert "payments have their day in Europe/Berlin" in said
+    assert "note: [payments] and [postings] are set, and [reconciliation] is not: nothing of it is proven" in said
     (line,) = checked(seamline, tmp_path, more.replace("currency = 'EUR'\n", ""))
     assert "to post, say in which currency the ledger is kept" in line
+    more += "[reconciliation]\ntime_zone = 'UTC'\n"
+    more = more.replace("[payments]\ntime_zone = 'Europe/Berlin'\n", "")
+    assert checked(seamline, tmp_path, more) == []
+    assert "[reconciliation] is not" not in seamline("check", "--config", str(tmp_path / "seamline.toml")).err
+
+
+def test_check_notes_a_map_that_can_never_say_that_a_payout_was_paid(seamline: Type, tmp_path: Path) -> None:
+    """Its payouts would be on their way for ever; words of a type that nobody maps are a problem."""
+    more = "[payout_formats.odd]\ncurrency = 'EUR'\ncolumns = { payout = 'P', amount = 'A', status = 'S' }\n"
+    assert checked(seamline, tmp_path, more) == []
+    said = seamline("check", "--config", str(tmp_path / "seamline.toml")).err
+    assert "note: payout_formats.odd can never say that a payout was paid" in said
+    assert checked(seamline, tmp_path, more + "statuses = { Done = 'paid' }\n") == []
+    assert "never say" not in seamline("check", "--config", str(tmp_path / "seamline.toml")).err
+    (line,) = checked(seamline, tmp_path, more + "payout_types = ['Payout']\n")
+    assert "these are words of the column `type`, which is not under columns" in line

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import tomllib
 from datetime import date
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from flows.model.payout import LineClass, PayoutStatus
-from flows.payouts import PAYOUT_FORMATS, PayoutUnreadable, recognised
+from flows.payouts import PAYOUT_FORMATS, GenericPayoutSettings, PayoutUnreadable, generic_format, recognised
 from tests.unit import payout_files as files
 from tests.unit.payout_files import Read
 
@@ -238,6 +241,54 @@ def test_any_csv_is_read_by_a_map_of_its_columns() -> None:
         "sale": "100.00", "refund": "-20.00", "unexplained": "0.36", "fee": "-0.30", "tax_on_fee": "-0.06",
     }  # fmt: skip
     assert (read.line("P1").at, read.line("P1").reference) == ("2026-07-05T08:00:00Z", "1001")
+
+
+def test_the_row_of_a_payout_says_that_it_was_paid_and_when() -> None:
+    """By its own columns, whatever its lines have there, and wherever it stands; without it, the first line does."""
+    head, *lines = files.GENERIC_CSV.splitlines(keepends=True)
+    columns = {**files.GENERIC.columns, "paid_on": "Paid", "status": "Status"}
+    paid = Read(files.GENERIC_CSV, files.generic()).examined.headers["12"]
+    assert (paid.status, paid.paid, paid.paid_on) == (PayoutStatus.PAID, Decimal("80.00"), date(2026, 7, 6))
+    for rows in (lines, [lines[-1], *lines[:-1]]):
+        for own, status, on in (
+            (";", PayoutStatus.PAID, date(2026, 7, 6)),
+            ("2026-07-08;sent", PayoutStatus.IN_TRANSIT, date(2026, 7, 8)),
+            ("2026-07-08;odd", PayoutStatus.UNKNOWN, date(2026, 7, 8)),
+        ):
+            cells = [f"{row.rstrip()};{own if 'MerchantPayout' in row else '2026-07-05;settled'}\n" for row in rows]
+            map_ = files.generic(
+                columns=columns, statuses={"sent": PayoutStatus.IN_TRANSIT, "settled": PayoutStatus.PAID}
+            )
+            header = Read("".join([f"{head.rstrip()};Paid;Status\n", *cells]), map_).examined.headers["12"]
+            assert (header.status, header.paid_on, header.paid) == (status, on, Decimal("80.00"))
+            less = [cell for cell in cells if "MerchantPayout" not in cell]
+            header = Read("".join([f"{head.rstrip()};Paid;Status\n", *less]), map_).examined.headers["12"]
+            assert (header.status, header.paid_on, header.paid) == (PayoutStatus.PAID, date(2026, 7, 5), None)
+
+
+def test_the_map_of_the_operators_page_reads_its_provider() -> None:
+    """As it is printed there: proven, paid, and with a day."""
+    page = (Path(__file__).resolve().parents[2] / "deploy/runbook/payouts.md").read_text(encoding="utf-8")
+    printed = page.split("```toml\n")[1].split("```")[0]
+    settings = msgspec.convert(tomllib.loads(printed)["payout_formats"]["adyen"], GenericPayoutSettings)
+    read = Read(
+        "Batch Number;Psp Reference;Type;Net Currency;Gross;Commission;Creation Date;Merchant Reference\n"
+        "12;P1;Settled;EUR;100,00;0,30;2026-07-05 10:00:00;1001\n"
+        "12;P4;MerchantPayout;EUR;-99,70;;2026-07-06 11:00:00;\n",
+        generic_format("adyen", settings),
+    )
+    header = read.examined.headers["12"]
+    assert (read.proof("12").verdict, header.status, header.paid_on) == ("proven", "paid", date(2026, 7, 6))
+    assert settings.tells_paid
+    assert not msgspec.structs.replace(settings, payout_types=()).tells_paid
+
+
+def test_rows_of_one_payout_that_disagree_are_named() -> None:
+    """The first counts, as everywhere."""
+    other = "12;P5;MerchantPayout;2026-07-07 11:00:00;EUR;-81,00;;;-81,00;\n"
+    read = Read(files.GENERIC_CSV + other, files.generic())
+    assert [(each.kind, each.amount) for each in read.findings] == [("contradiction", Decimal("1.00"))]
+    assert read.examined.headers["12"].paid == Decimal("80.00")
 
 
 @pytest.mark.parametrize(
