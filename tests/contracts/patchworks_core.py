@@ -64,6 +64,8 @@ class Patchworks:
         """The next call that breaks is the last one that does."""
         self.hangs: set[str] = set()
         """Calls that are never answered."""
+        self.together: dict[str, int] = {}
+        """How many of a call have to have come before the first of them is answered."""
 
     def will_answer(self, what: str, content: Any = None, *, status: int = 200, **headers: str) -> None:
         """The answer of `"GET /path"`. Content that is not bytes goes as JSON; headers are named with underscores."""
@@ -78,6 +80,8 @@ class Patchworks:
         query = dict(request.query)
         self.asked.append(Asked(request.method, request.path, query, headers, body, request.raw_path))
         what = f"{request.method} {request.path}"
+        while self.calls().count(what) < self.together.get(what, 0):
+            await anyio.sleep(0.001)
         if what in self.hangs:
             await anyio.sleep_forever()
         if what in self.breaks:

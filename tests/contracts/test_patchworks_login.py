@@ -133,6 +133,7 @@ async def test_calls_that_were_refused_together_share_one_renewal() -> None:
     """The second finds that the token is another by now."""
     async with logging_in() as at:
         gives(at, "jwt-1", "jwt-2")
+        at.patchworks.together[RUNS] = 4
         for _ in range(4):
             at.patchworks.will_answer(RUNS, b"", status=401)
         at.patchworks.will_answer(RUNS, listed())
