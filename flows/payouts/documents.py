@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from flows.model.money import InvalidAmount, JsonNumber
-from flows.payouts.parts import PayoutUnreadable
+from flows.payouts.parts import BATCH, PayoutUnreadable
 
 T = TypeVar("T")
 _BOM = b"\xef\xbb\xbf"
@@ -73,8 +73,8 @@ def read_as(kind: msgspec.json.Decoder[T], raw: msgspec.Raw, place: str) -> T:
 def items_as(
     many: msgspec.json.Decoder[list[T]], one: msgspec.json.Decoder[T], raw: msgspec.Raw, at: str
 ) -> Iterator[tuple[list[str], list[T]]]:
-    """The items of a list, and their places: all read at once, which is quickest; or, when one of them is not what it
-    should be, one by one, so that it is known which.
+    """The items of a list some at a time, and their places: all read at once, which is quickest; or, when one of them
+    is not what it should be, one by one, so that it is known which.
     """
     try:
         found = many.decode(raw)
@@ -84,7 +84,9 @@ def items_as(
             place = f"{at}[{number}]"
             yield [place], [read_as(one, each, place)]
     else:
-        yield [f"{at}[{number}]" for number in range(1, len(found) + 1)], found
+        for start in range(0, len(found), BATCH):
+            some = found[start : start + BATCH]
+            yield [f"{at}[{number}]" for number in range(start + 1, start + len(some) + 1)], some
 
 
 def refused(place: str, field: str, error: Exception) -> PayoutUnreadable:

@@ -304,7 +304,9 @@ def id_in(value: object) -> str:
 
 def ids_in(values: Sequence[object]) -> list[str]:
     """Many ids as text. Raises ValueError as `id_in` does for the first that is none."""
-    return [str(each) if type(each) is int else id_in(each) for each in values]
+    if set(map(type, values)) == {int}:
+        return list(map(str, values))
+    return [id_in(each) for each in values]
 
 
 def signed_class(amount: Decimal, gained: LineClass, lost: LineClass) -> LineClass:

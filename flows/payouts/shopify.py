@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import tzinfo
 from decimal import Decimal
 from itertools import chain, compress
+from sys import intern
 
 import msgspec
 
@@ -221,7 +222,8 @@ def _lines(places: list[str], items: list[_TransactionIn], zone: tzinfo) -> list
     fees = json_amounts([item.fee for item in items])
     instants = [instant_in(item.processed_at or "", zone) for item in items]
     currencies = [currency_in(item.currency) for item in items]
-    ids, payouts = ids_in([item.id for item in items]), ids_in([item.payout_id for item in items])
+    ids = ids_in([item.id for item in items])
+    payouts = list(map(intern, ids_in([item.payout_id for item in items])))  # many lines have few of them
     orders = ids_in([item.source_order_id for item in items])
     payments = ids_in([item.source_order_transaction_id for item in items])
     found: list[Part] = []

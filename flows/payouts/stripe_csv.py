@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 from datetime import UTC, tzinfo
 from decimal import Decimal
 from itertools import chain, groupby
+from sys import intern
 
 from flows.model.money import EXACT, ZERO, exactly
 from flows.model.payout import Finding, LineClass, PayoutHeader, PayoutLine
@@ -112,7 +113,8 @@ def _lines(rows: Block, seen: set[str], zone: tzinfo) -> list[Part]:
     ]
     orders = rows.first(*_ORDERS)
     faced = zip(rows.column("customer facing amount"), rows.column("customer facing currency"), strict=True)
-    figures, names = zip(amounts, nets, fees, strict=True), zip(*ids[: len(_NAMES)], strict=True)
+    payouts = map(intern, ids[0])  # many lines have few of them
+    figures, names = zip(amounts, nets, fees, strict=True), zip(payouts, *ids[1 : len(_NAMES)], strict=True)
     found: list[Part] = []
     new: set[str] = set()
     for number, (place, named, order, currency, (amount, net, taken), at, (paid, other)) in enumerate(
