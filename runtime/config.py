@@ -135,6 +135,11 @@ def load(path: Path, root_type: type[T], env: Mapping[str, str] | None = None) -
     return config
 
 
+def environment_without_overrides() -> dict[str, str]:
+    """The environment for a process that is to be configured by its own file alone."""
+    return {name: value for name, value in os.environ.items() if not name.startswith(ENVIRONMENT_PREFIX)}
+
+
 def check(
     text: str, root_type: type[msgspec.Struct], env: Mapping[str, str] | None = None, *, directory: Path | None = None
 ) -> list[Problem]:
@@ -195,13 +200,26 @@ def _read(
     except (tomllib.TOMLDecodeError, RecursionError) as error:
         at = re.search(r"\(at line (\d+)", str(error))
         last = text.count("\n") + 1
-        sentence = f"the text is not TOML: {error}"
+        sentence = _twice(str(error), text) or f"the text is not TOML: {error}"
         return _INVALID, [Problem("", int(at[1]) if at else last, sentence)]
     reader = _Reader(os.environ if env is None else env, directory, lines_of(text))
     reader.override(document)
     config = reader.section(root_type, document, ())
     problems = sorted(reader.problems, key=lambda problem: (problem.line is None, problem.line or 0))
     return (_INVALID if problems else config), problems
+
+
+def _twice(said: str, text: str) -> str:
+    """What tomllib says of a table that is declared again, in the words of a TOML file; empty when it says another
+    thing.
+    """
+    found = re.match(r"Cannot declare (\(.*\)) twice", said)
+    if found is None:
+        return ""
+    path: tuple[str, ...] = ast.literal_eval(found[1])
+    lines = lines_of(text)
+    first = f", first in line {lines[path]}" if path in lines else ""
+    return f"the table [{_dotted(path)}] stands there twice{first}; put what both say into one"
 
 
 class _Reader:

@@ -125,7 +125,7 @@ def _rows(summary: Summary) -> Iterator[tuple[str, str]]:
         late = "" if ended.in_time else ", killed because it did not end in time"
         yield f"end of {name}", f"status {ended.status} after {ended.seconds:.1f} s{late}"
     if summary.ended:
-        yield "to look around", "KEEP=1 make demo leaves everything running, and says where"
+        yield "to look around", f"N={summary.orders} KEEP=1 make demo leaves everything running, and says where"
     yield "observer", _verdict(summary)
 
 

@@ -1,7 +1,8 @@
 """The three processes of the demo, both sandboxes and Seamline itself, as an operator starts them, on free ports.
 
 Their configurations, secrets, logs and the store are in one directory. Whatever was started here is ended here, also
-when the demo fails or is interrupted; nothing else is touched.
+when the demo fails or is interrupted; nothing else is touched. What is exported to configure another Seamline
+(`SEAMLINE__...`) does not reach them.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from flows.demo.scrape import Metrics
 from flows.demo.settings import configuration, erp_config, erp_products, write_capabilities
 from flows.demo.stories import Day
 from flows.model.posting_matrix import PostingMode
+from runtime.config import environment_without_overrides
 from runtime.errors import SeamlineError
 
 STOP_WITHIN_S = 30.0
@@ -131,7 +133,7 @@ class World:
         DemoFailed when it ends otherwise.
         """
         asked = [sys.executable, "-m", "flows.cli", *arguments, "--json", "--config", str(self.config)]
-        done = await anyio.run_process(asked, check=False)
+        done = await anyio.run_process(asked, check=False, env=environment_without_overrides())
         if done.returncode not in ended_with:
             raise DemoFailed(f"`seamline {' '.join(arguments)}` ended with {done.returncode}: {done.stderr.decode()}")
         return msgspec.json.decode(done.stdout)
@@ -220,7 +222,12 @@ async def _started(stack: AsyncExitStack, name: str, module: Sequence[str], log:
     """A Python process in a session of its own, so that Ctrl-C reaches the demo alone, which then ends it."""
     with log.open("ab") as output:
         process = await anyio.open_process(
-            [sys.executable, *module], stdin=DEVNULL, stdout=output, stderr=STDOUT, start_new_session=True
+            [sys.executable, *module],
+            stdin=DEVNULL,
+            stdout=output,
+            stderr=STDOUT,
+            start_new_session=True,
+            env=environment_without_overrides(),
         )
     started = Process(name, process, log)
     stack.push_async_callback(started.stop)

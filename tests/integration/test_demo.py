@@ -16,6 +16,8 @@ from flows.demo.stories import HANDLED, OF_THE_STALL, SCARCE, SCARCE_STOCK, Hand
 _ROOT = Path(__file__).resolve().parents[2]
 _SEED, _ORDERS = 7, 200
 _WITHIN_S = 150
+_EXPORTED = {"SEAMLINE__FULFIL__API__BASE_URL": "http://127.0.0.1:1", "SEAMLINE__STORE__PATH": "/dev/null/another.db"}
+"""What somebody has exported to configure a Seamline of their own; the demo's is configured by its file alone."""
 
 
 def _demo(directory: Path) -> subprocess.CompletedProcess[bytes]:
@@ -23,7 +25,7 @@ def _demo(directory: Path) -> subprocess.CompletedProcess[bytes]:
     return subprocess.run(
         [sys.executable, "-m", "flows.cli", "demo", *options],
         cwd=_ROOT,
-        env={"PATH": "/usr/bin:/bin", "TMPDIR": str(directory), "PYTHONPATH": str(_ROOT)},
+        env={"PATH": "/usr/bin:/bin", "TMPDIR": str(directory), "PYTHONPATH": str(_ROOT), **_EXPORTED},
         capture_output=True,
         timeout=_WITHIN_S,
         check=False,

@@ -238,6 +238,22 @@ def test_broken_toml_names_its_line() -> None:
     assert problem.sentence.startswith("the text is not TOML")
 
 
+@pytest.mark.parametrize(
+    ("text", "table"),
+    [
+        ("[vendor]\nurl = 1\n\n[vendor]\n", "[vendor]"),
+        ('[a."b c"]\nx = 1\n\n[a."b c"]\n', '[a."b c"]'),
+    ],
+)
+def test_a_table_that_stands_there_twice_is_named_as_it_is_written(text: str, table: str) -> None:
+    """With both lines."""
+    (problem,) = check(text, Root, ENV)
+    assert (problem.line, problem.sentence) == (
+        4,
+        f"the table {table} stands there twice, first in line 1; put what both say into one",
+    )
+
+
 def test_a_missing_a_large_and_a_binary_file_are_sentences(tmp_path: Path) -> None:
     """What stands between the operator and the first problem is named as well."""
     with pytest.raises(ConfigInvalid, match="cannot be read"):

@@ -208,7 +208,7 @@ def test_the_table_says_in_words_what_happened(capsys: pytest.CaptureFixture[str
         "0.00 EUR + 0.02 USD, of everything that was not planted",
         "wrong fee, 1.00 USD, payout/web/p/1: found: its fee is off",
         "wrong fee, 1.00 USD, payout/web/p/1: NOT FOUND: its fee is off",
-        "KEEP=1 make demo",
+        "N=100 KEEP=1 make demo",
         "nothing lost, nothing doubled, every figure right, every planted difference found",
     ):
         assert words in shown, words
