@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -151,6 +152,25 @@ def test_the_example_sandbox_has_the_sales_channels_of_the_example() -> None:
         channel = channels[settings.sale.channel_id]
         assert set(settings.sale.taxes.values()) <= {tax.name for tax in channel.taxes}
         assert set(settings.sale.gateways.values()) <= set(channel.gateways)
+
+
+def test_what_the_example_says_of_the_sandboxes_fits_them() -> None:
+    """Stock and notices of shipments go by flows that the sandbox's example has for them, under names that it knows."""
+    block = re.search(r"this is all of it:\n((?:#   .+\n)+)", text_of(EXAMPLE))
+    assert block is not None
+    added = f'{block[1].replace("#   ", "")}[patchworks]\ntoken = "env:FULFIL_TOKEN"\n'
+    assert check(f"{text_of(EXAMPLE)}\n{added}", Config, env=SECRETS) == []
+    web = tomllib.loads(added)["sales_channels"]["web"]
+    hub = tomllib.loads(text_of(DEPLOY / "patchworks-sandbox.example.toml"))
+    sends = {str(flow["id"]): (flow["sales_channel"], flow.get("send", {}).get("to")) for flow in hub["flows"]}
+    assert {kind: sends[web[kind]["flow"]["flow_id"]] for kind in ("stock", "fulfilments")} == {
+        "stock": ("web", "stock"),
+        "fulfilments": ("web", "fulfilments"),
+    }
+    sandbox = read_config(str(DEPLOY / "sandbox.example.toml"), {})
+    (channel,) = [each for each in sandbox.channels if each.code == "web"]
+    assert set(web["fulfilments"]["carriers"]) == {service.partition("_")[0] for service in channel.carriers}
+    assert set(web["stock"]["locations"]) <= {warehouse.id for warehouse in sandbox.warehouses}
 
 
 def test_the_example_order_proves() -> None:
