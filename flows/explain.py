@@ -370,9 +370,17 @@ def _fact(fact: FactRow, decisions: Sequence[AuditEntry]) -> str:
         return f"shipment {values.get('shipment')} left; telling it is held, because {why}"
     told = _TOLD.get(fact.kind)
     if told is not None:
-        return told.format_map(_Values({"by": _who(fact, decisions), **values}))
+        return _numbered(told, values).format_map(_Values({"by": _who(fact, decisions), **values}))
     shown = ", ".join(f"{name} {value}" for name, value in values.items())
     return fact.kind.replace("_", " ") + (f" ({shown})" if shown else "")
+
+
+def _numbered(told: str, values: Mapping[str, Any]) -> str:
+    """The sentence with its nouns in the singular where there is one of them."""
+    for noun in ("line", "shipment"):
+        if str(values.get(f"{noun}s")) == "1":
+            told = told.replace(f"{{{noun}s}} {noun}s", f"{{{noun}s}} {noun}")
+    return told
 
 
 def _payment(values: Mapping[str, Any]) -> str:

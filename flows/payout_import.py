@@ -211,24 +211,32 @@ def _how(summary: ImportSummary) -> str:
 
 def told_of(summary: ImportSummary) -> list[str]:
     """What came of it, in lines."""
-    how = _how(summary)
-    lines = [f"{summary.file}: {summary.format}, {summary.lines} lines in {len(summary.payouts)} payouts, {how}"]
+    how, several = _how(summary), "" if len(summary.payouts) == 1 else "s"
+    payouts = f"{len(summary.payouts)} payout{several}"
+    lines = [f"{summary.file}: {summary.format}, {_lines(summary.lines)} in {payouts}, {how}"]
     for each in summary.payouts:
         paid = "" if each.paid is None else f", reported paid {Money(each.paid, each.currency)}"
         bank = "" if each.bank is None else f", bank {Money(each.bank, each.currency)}"
         off = f" by {Money(each.difference, each.currency)}" if each.difference else ""
         lines.append(
-            f"{each.id}\t{each.status.replace('_', ' ')}\t{each.lines} lines come to "
-            f"{Money(each.net, each.currency)}{paid}{bank}\t{each.verdict}{off}"
+            f"{each.id}\t{each.status.replace('_', ' ')}\t{_lines(each.lines)} "
+            f"{'comes' if each.lines == 1 else 'come'} to {Money(each.net, each.currency)}{paid}{bank}"
+            f"\t{each.verdict}{off}"
         )
         if each.unlinked:
-            lines.append(f"{each.id}\t{each.unlinked} of its lines are of no order that is known here")
+            are = "is" if each.unlinked == 1 else "are"
+            lines.append(f"{each.id}\t{each.unlinked} of its lines {are} of no order that is known here")
     for currency, amount in summary.pending.items():
-        what = f"{summary.left_out} lines, {Money(amount, currency)}"
-        lines.append(f"left out\t{what}, are in no payout yet; import them again when they are")
+        are, them, they = ("is", "it", "it is") if summary.left_out == 1 else ("are", "them", "they are")
+        what = f"{_lines(summary.left_out)}, {Money(amount, currency)}"
+        lines.append(f"left out\t{what}, {are} in no payout yet; import {them} again when {they}")
     more = sum(summary.findings.values()) - len(summary.named)
     lines += [f"found\t{each}" for each in summary.named]
     return [*lines, f"found\tand {more} more"] if more > 0 else lines
+
+
+def _lines(count: int) -> str:
+    return f"{count} line{'' if count == 1 else 's'}"
 
 
 def _progress(shows: bool) -> Progress:

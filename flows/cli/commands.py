@@ -359,7 +359,8 @@ def list_orders(
     tell_more("seamline orders list", options, "--before", rows, limit, json=json)
     if undecided:
         command = f"seamline orders list --state new --config {shlex.quote(str(config))}"
-        print(f"{undecided:,} more are received, and not decided on yet: {command}", file=sys.stderr)
+        more = "1 more is" if undecided == 1 else f"{undecided:,} more are"
+        print(f"{more} received, and not decided on yet: {command}", file=sys.stderr)
 
 
 @orders.command

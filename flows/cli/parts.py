@@ -208,7 +208,7 @@ def print_audit(config: Path, *, subject: str = "", json: bool) -> None:
     if subject and not entries and not orders and broken is None:
         raise NotFound(f"nobody decided anything on {harmless(subject)!r}, and no order is known as that")
     if json:
-        print_json(entries)
+        print_json([{**msgspec.structs.asdict(each), "at": to_datetime(each.at)} for each in entries])
     else:
         rows = [
             (each.seq, short(to_datetime(each.at)), each.by, each.action, each.subject, pairs(each.values),

@@ -12,6 +12,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import closing
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -344,7 +345,7 @@ def test_a_paused_sales_channel_takes_orders_and_decides_on_none(seamline: Type,
             ["marketplace/A-2001", "A-2001", "new"]
         ]
         assert (
-            "1 more are received, and not decided on yet: seamline orders list --state new"
+            "1 more is received, and not decided on yet: seamline orders list --state new"
             in seamline(*beside("orders", "list")).err
         )
         assert seamline(*beside("orders", "list", "--state", "new", "--sales-channel", "web")).rows == []
@@ -365,6 +366,7 @@ def test_a_paused_sales_channel_takes_orders_and_decides_on_none(seamline: Type,
     assert lines[:2] == ["ada paused marketplace: a wrong price list", "received and stored"]
     assert lines[2].endswith(" let marketplace go on")
     recorded = seamline(*beside("audit", "--subject", "marketplace", "--json")).data
+    assert all(datetime.fromisoformat(each["at"]).tzinfo is not None for each in recorded)
     done = [(each["action"], each["by"], each["reason"]) for each in recorded]
     assert ("pause", "ada", "a wrong price list") in done
 

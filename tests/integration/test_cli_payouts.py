@@ -62,7 +62,7 @@ def test_a_file_is_read_without_a_trace_and_then_imported(seamline: Type, app: A
         assert (payout["lines"], payout["net"], payout["paid"], payout["unlinked"]) == (2, "110.58", "110.58", 0)
         assert payout["news"] is news
     assert (
-        "2 lines in 1 payouts, nothing new: all of it was known"
+        "2 lines in 1 payout, nothing new: all of it was known"
         in seamline(*beside("payouts", "import", str(file), *TO)).out
     )
     (listed,) = [row for row in _listed(seamline) if row["payout"] == "po_1"]
@@ -100,7 +100,7 @@ def test_the_amount_in_the_bank_is_an_equation_of_its_own(seamline: Type, app: A
     said = seamline(*beside("payouts", "import", str(path), *TO, "--bank-amount", "4.98"))
     assert said.status == 1
     assert "contradicted by 0.02 EUR" in said.out
-    assert "payouts, imported" in said.out, "the amount in the bank is news"
+    assert "1 payout, imported" in said.out, "the amount in the bank is news"
     shown = seamline(*beside("payouts", "show", "po_2")).out
     assert "bank amount is 4.98 EUR: the difference is 0.02 EUR" in shown
     assert "received\tyes\n" in shown

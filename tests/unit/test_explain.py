@@ -201,7 +201,7 @@ def test_the_timeline_says_who_did_what_and_which_pauses_it_has_met() -> None:
         "per said that it is sale SO9: that is looked up in Fulfil",
         "mona paused web",
         "ada let web go on: done",
-        "decided: goes to Fulfil with 1 lines",
+        "decided: goes to Fulfil with 1 line",
     ]
 
 
