@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping, Sequence
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -209,6 +210,17 @@ def _how(summary: ImportSummary) -> str:
     return "nothing new: all of it was known"
 
 
+def _not_proven(payout: ImportedPayout, *, kept: bool) -> Iterator[str]:
+    """Why the exit status is not 0, and the command that shows more of it once it is `kept`."""
+    shows = f"; see `seamline payouts show {shlex.quote(payout.key)}" if kept else ""
+    if payout.verdict == "contradicted":
+        off = Money(payout.difference, payout.currency)
+        yield f"its sums do not tie, by {off}{f'{shows}`' if kept else ''}"
+    if unexplained := payout.classes.get("unexplained"):
+        amount = Money(unexplained, payout.currency)
+        yield f"{amount} of it is unexplained: no class fits{f'{shows} --lines`' if kept else ''}"
+
+
 def told_of(summary: ImportSummary) -> list[str]:
     """What came of it, in lines."""
     how, several = _how(summary), "" if len(summary.payouts) == 1 else "s"
@@ -223,6 +235,7 @@ def told_of(summary: ImportSummary) -> list[str]:
             f"{'comes' if each.lines == 1 else 'come'} to {Money(each.net, each.currency)}{paid}{bank}"
             f"\t{each.verdict}{off}"
         )
+        lines += [f"{each.id}\t{why}" for why in _not_proven(each, kept=not summary.dry_run)]
         if each.unlinked:
             are = "is" if each.unlinked == 1 else "are"
             lines.append(f"{each.id}\t{each.unlinked} of its lines {are} of no order that is known here")

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 
-from flows.cli.parts import CONFIG, AsJson, ConfigPath, CsvFile, NotFound, loaded, read_store, write_csv
+from flows.cli.parts import CONFIG, AsJson, ConfigPath, CsvFile, NotFound, loaded, one_form, read_store, write_csv
 from flows.cli.screen import print_json, print_table
 from runtime.clock import SystemClock, to_datetime
 
@@ -32,6 +32,7 @@ def close(
     """
     from flows.reading.close import close_board  # noqa: PLC0415
 
+    one_form(csv, json=json)
     wanted, policy, today = asked_month(config, month)
 
     async def ask(read: Any) -> Any:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from flows.cli.parts import CONFIG, AsJson, ConfigPath, CsvFile, Rows, read_store, write_csv
+from pathlib import Path
+
+from flows.cli.parts import CONFIG, AsJson, ConfigPath, CsvFile, Rows, loaded, one_form, read_store, write_csv
 from flows.cli.screen import print_json, print_table, short
 
 _UNSETTLED = ("placed", "order", "number", "amount", "currency", "sale", "first", "waits")
@@ -30,6 +32,7 @@ def unsettled(
     """
     from flows.reading.closing import unsettled as read_unsettled  # noqa: PLC0415
 
+    one_form(csv, json=json)
     rows = read_store(
         config, lambda read: read_unsettled(read, sales_channel=sales_channel, cause=waits_for, limit=limit)
     )
@@ -44,13 +47,21 @@ def unsettled(
     if csv is not None:
         write_csv(csv, _UNSETTLED, cells)
     else:
-        print_table(_UNSETTLED, cells, empty="every order is settled, or none is followed")
+        print_table(_UNSETTLED, cells, empty="" if rows else _none_unsettled(config, sales_channel or waits_for))
+
+
+def _none_unsettled(config: Path, asked: str) -> str:
+    settings = loaded(config, "reconciliation").reconciliation
+    if settings is None or not settings.closing:
+        return "none is followed, since [reconciliation.closing] is not set"
+    return "no order that is not settled is like that" if asked else "every order is settled"
 
 
 def accepted(*, limit: Rows = 50, csv: CsvFile = None, config: ConfigPath = CONFIG, json: AsJson = False) -> None:
     """Differences between orders and their sales that a person has accepted, with name and reason."""
     from flows.reading.closing import accepted as read_accepted  # noqa: PLC0415
 
+    one_form(csv, json=json)
     rows = read_store(config, lambda read: read_accepted(read, limit=limit))
     if json:
         print_json(rows)

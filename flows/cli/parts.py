@@ -181,8 +181,16 @@ def day_in(text: str) -> str:
         raise NotFound(f"{text!r} is no day; write it as 2026-11-25") from None
 
 
-def write_csv(path: Path, head: tuple[str, ...], rows: list[tuple[Any, ...]]) -> None:
-    """A table that a spreadsheet opens and never obeys; amounts stay the exact decimals that they are."""
+def one_form(csv: Path | None, *, json: bool) -> None:
+    """Raise SeamlineError when a list is asked for in two forms."""
+    if csv is not None and json:
+        raise SeamlineError("--csv and --json are two forms of one list; say one of them")
+
+
+def write_csv(path: Path, head: tuple[str, ...], rows: list[tuple[Any, ...]], count: int | None = None) -> None:
+    """A table that a spreadsheet opens and never obeys; amounts stay the exact decimals that they are. `count`: how
+    many rows are told of, where some are titles.
+    """
     if str(path) == "-":
         csv_rows(sys.stdout, head, rows)
         return
@@ -191,7 +199,7 @@ def write_csv(path: Path, head: tuple[str, ...], rows: list[tuple[Any, ...]]) ->
             csv_rows(file, head, rows)
     except OSError as error:
         raise SeamlineError(f"{path} cannot be written ({error.strerror})") from None
-    print(f"{path}: {len(rows)} rows", file=sys.stderr)
+    print(f"{path}: {len(rows) if count is None else count} rows", file=sys.stderr)
 
 
 def print_audit(config: Path, *, subject: str = "", json: bool) -> None:

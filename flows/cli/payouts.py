@@ -208,7 +208,7 @@ def list_payouts(
             [
                 (
                     *(row.paid_on or "", row.sales_channel, row.provider, row.payout, row.status.replace("_", " ")),
-                    *(f"{row.net} {row.currency}", "" if row.paid is None else row.paid, row.verdict),
+                    *(f"{row.net} {row.currency}", "" if row.paid is None else row.paid, _verdict(row)),
                     row.difference or "",
                 )
                 for row in rows
@@ -219,7 +219,7 @@ def list_payouts(
 
 _PAYOUT_HEAD = (
     *("day", "sales channel", "provider", "payout", "status", "received", "currency", "net", "reported paid", "bank"),
-    *("fees", "taxes on fees", "unexplained", "lines", "without order", "verdict", "difference"),
+    *("fees", "taxes on fees", "unexplained", "lines", "without order", "verdict", "difference", "let stand by"),
 )
 _LINE_HEAD = (
     *("payout", "line", "class", "currency", "amount", "fee", "tax on fee", "rest", "net", "type", "at", "order"),
@@ -227,11 +227,15 @@ _LINE_HEAD = (
 )
 
 
+def _verdict(row: Any) -> str:
+    return f"{row.verdict}, let stand by {row.let_stand_by}" if row.let_stand_by else str(row.verdict)
+
+
 def _payout_cells(row: Any) -> tuple[Any, ...]:
     return (
         *(row.paid_on, row.sales_channel, row.provider, row.payout, row.status, "yes" if row.received else "no"),
         *(row.currency, row.net, row.paid, row.bank, row.fees, row.taxes, row.unexplained, row.lines, row.unlinked),
-        *(row.verdict, row.difference),
+        *(row.verdict, row.difference, row.let_stand_by),
     )
 
 
@@ -261,16 +265,16 @@ def show(
     lines
         All of its lines, too.
     """
-    from flows.reading.payouts import lines_of, payouts_named  # noqa: PLC0415
+    from flows.reading.payouts import equations_of, lines_of, payouts_named  # noqa: PLC0415
 
-    async def ask(read: Any) -> tuple[list[Any], list[Any], list[Any]]:
+    async def ask(read: Any) -> tuple[list[Any], list[Any], list[Any], tuple[str, ...]]:
         found = await payouts_named(read, payout)
         if len(found) != 1:
-            return found, [], []
+            return found, [], [], ()
         wanted = [each async for each in lines_of(read, found[0].key)] if lines or csv is not None else []
-        return found, wanted, list((await read.story(found[0].key)).cases)
+        return found, wanted, list((await read.story(found[0].key)).cases), await equations_of(read, found[0].key)
 
-    found, wanted, cases = read_store(config, ask)
+    found, wanted, cases, equations = read_store(config, ask)
     if not found:
         raise NotFound(f"no payout is known as {payout!r}; `seamline payouts list` shows those that are")
     if len(found) > 1:
@@ -279,19 +283,19 @@ def show(
         write_csv(csv, _LINE_HEAD, [_line_cells(found[0].payout, row) for row in wanted])
     elif json:
         shown = {"lines_listed": wanted} if lines else {}
-        print_json({**msgspec.structs.asdict(found[0]), "cases": cases, **shown})
+        print_json({**msgspec.structs.asdict(found[0]), "equations": equations, "cases": cases, **shown})
     else:
-        _print_payout(found[0], cases)
+        _print_payout(found[0], equations, cases)
         if lines:
             print()
             print_table(_LINE_HEAD, [_line_cells(found[0].payout, row) for row in wanted])
 
 
-def _print_payout(row: Any, cases: list[Any]) -> None:
+def _print_payout(row: Any, equations: tuple[str, ...], cases: list[Any]) -> None:
     told = {"status": "not said by the report" if row.status == "unknown" else row.status.replace("_", " ")}
     fields = [(name, told.get(name, value)) for name, value in msgspec.structs.asdict(row).items() if name != "classes"]
     classes = [(kind.replace("_", " "), f"{amount} {row.currency}") for kind, amount in sorted(row.classes.items())]
-    print_fields([*fields, *classes])
+    print_fields([*fields, *classes, *(("equation", each) for each in equations)])
     for case in cases:
         until = "open" if case.closed_at is None else f"closed, {case.closed_how}"
         print(harmless(f"{case.kind} ({case.owner}, {until}): {case.sentence}"))

@@ -115,9 +115,10 @@ def _print(
     config: Path, month: str, ask: Callable[..., Any], *, csv: Path | None, html: Path | None, json: bool
 ) -> None:
     """The report, in the forms that are asked for; as tables when none is."""
-    from flows.monthly.page import as_of_text, page_of, rows_of  # noqa: PLC0415
-    from flows.monthly.report import text_of  # noqa: PLC0415
+    from flows.monthly.page import page_of, rows_of  # noqa: PLC0415
 
+    if sum((json, str(csv) == "-", str(html) == "-")) > 1:
+        raise SeamlineError("--json, --csv - and --html - would all be on standard output; say one of them")
     wanted, policy, today = asked_month(config, month)
 
     async def asked(read: Any) -> Any:
@@ -129,13 +130,19 @@ def _print(
         print(f"{month} is not over in {policy.time_zone}: this is what there is of it so far", file=sys.stderr)
     if csv is not None:
         (title, *_), *rows = rows_of(report)
-        write_csv(csv, (str(title),), list(rows))
+        write_csv(csv, (str(title),), list(rows), sum(len(section.rows) for section in report.sections))
     if html is not None:
         _write(html, page_of(report))
     if json:
         print_json({**_built(report), "digest": report.digest})
-    if csv is not None or html is not None or json:
-        return
+    if csv is None and html is None and not json:
+        _show(report)
+
+
+def _show(report: Any) -> None:
+    from flows.monthly.page import as_of_text  # noqa: PLC0415
+    from flows.monthly.report import text_of  # noqa: PLC0415
+
     print(harmless(f"{report.title}, {report.month} (business days of {report.time_zone})"))
     for section in report.sections:
         print()

@@ -7,7 +7,19 @@ from typing import Any, Literal
 import msgspec
 from cyclopts import App
 
-from flows.cli.parts import CONFIG, AsJson, ConfigPath, CsvFile, NotFound, Rows, day_in, read_store, write_csv
+from flows.cli.parts import (
+    CONFIG,
+    AsJson,
+    ConfigPath,
+    CsvFile,
+    NotFound,
+    Rows,
+    day_in,
+    loaded,
+    one_form,
+    read_store,
+    write_csv,
+)
 from flows.cli.screen import harmless, print_json, print_table, short
 
 statements = App(name="statements", help="Whether every order of a sales channel's business day is accounted for.")
@@ -40,6 +52,7 @@ def list_statements(
     """
     from flows.reading.statements import statements_listed  # noqa: PLC0415
 
+    one_form(csv, json=json)
     rows = read_store(
         config,
         lambda read: statements_listed(read, sales_channel=sales_channel, verdict=verdict or "", limit=limit),
@@ -50,6 +63,8 @@ def list_statements(
         write_csv(csv, _HEAD, [_cells(row) for row in rows])
     else:
         empty = "no statements like that" if sales_channel or verdict else "no statements"
+        if not rows and loaded(config, "reconciliation").reconciliation is None:
+            empty = "no statements: no day is stated, since [reconciliation] is not set"
         print_table(_HEAD[:-1], [_cells(row)[:-1] for row in rows], empty=empty)
 
 

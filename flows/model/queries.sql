@@ -1718,6 +1718,13 @@ ORDER BY p.key;
 SELECT subject, json_extract("values", '$.kinds'), by FROM audit
 WHERE action = 'hold.release' AND subject LIKE 'payout/%' ORDER BY seq DESC;
 
+-- name: payouts_let_stand
+-- What people have released of payouts that have no open case of their sums, the last first: payout, kinds, who: (:keys).
+SELECT a.subject, json_extract(a."values", '$.kinds'), a.by FROM audit a
+WHERE a.action = 'hold.release' AND a.subject IN (:keys) AND NOT EXISTS (
+  SELECT 1 FROM exception_case c WHERE c.subject = a.subject AND c.kind = 'payout.untied' AND c.closed_at IS NULL)
+ORDER BY a.seq DESC;
+
 -- name: close_postings
 -- Postings of days up to one that are in no ledger, with the status of their batch: (day).
 SELECT p.payout, p.currency, p.amount, p.day, b.status FROM posting p LEFT JOIN posting_batch b ON b.reference = p.batch

@@ -9,10 +9,14 @@ from typing import Any, Literal
 
 import msgspec
 
+from flows.model.payout import PayoutHeader, PayoutSums
+from flows.model.payout_proof import prove_payout
 from flows.reading import Reading
 from runtime.clock import Instant, to_datetime
 
 _LINES_PER_READ = 5_000
+_PROVES = "payout_importer"
+"""The actor that knows payouts."""
 _AMOUNTS = ("paid", "bank", "net", "fees", "taxes", "unexplained", "difference")
 Verdict = Literal["proven", "contradicted", "unproven"]
 
@@ -44,6 +48,16 @@ class PayoutRow(msgspec.Struct, frozen=True, kw_only=True):
     told_at: datetime
     run: str
     judged: bool
+    let_stand_by: str = ""
+    """Who has let stand that its sums do not tie; empty: nobody, or they do."""
+
+
+class _Known(msgspec.Struct):
+    """What is remembered of a payout, as far as its proof needs it."""
+
+    header: PayoutHeader | None = None
+    sums: PayoutSums = PayoutSums()
+    bank: Decimal | None = None
 
 
 class LineRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -77,12 +91,22 @@ async def payouts_listed(
     read: Reading, *, sales_channel: str = "", verdict: str = "", limit: int = 50
 ) -> list[PayoutRow]:
     """Payouts, the latest day first."""
-    return [_payout(row) for row in await read.query("payouts_listed", sales_channel, verdict, limit)]
+    return await _payouts(read, await read.query("payouts_listed", sales_channel, verdict, limit))
 
 
 async def payouts_named(read: Reading, text: str) -> list[PayoutRow]:
     """Those that a key, or an id of a provider, may mean."""
-    return [_payout(row) for row in await read.query("payouts_named", text)]
+    return await _payouts(read, await read.query("payouts_named", text))
+
+
+async def equations_of(read: Reading, key: str) -> tuple[str, ...]:
+    """The equations of a payout that can be stated, in words, with their figures."""
+    for row in await read.query_list("states", [key], _PROVES):
+        known = msgspec.json.decode(row[1], type=_Known)
+        if known.header is not None:
+            proof = prove_payout(known.header, known.sums, known.bank)
+            return tuple(each.sentence for each in proof.equations)
+    return ()
 
 
 async def payouts_judged(read: Reading, run: str) -> int:
@@ -102,8 +126,18 @@ async def lines_of(read: Reading, key: str) -> AsyncIterator[LineRow]:
         after = rows[-1][0]
 
 
+async def _payouts(read: Reading, rows: Sequence[Sequence[Any]]) -> list[PayoutRow]:
+    found = [_payout(row) for row in rows]
+    off = [row.key for row in found if row.verdict == "contradicted"]
+    let_stand: dict[str, str] = {}
+    for key, kinds, by in await read.query_list("payouts_let_stand", off) if off else ():
+        if "payout.untied" in (kinds or "").split(", "):
+            let_stand.setdefault(key, by)
+    return [msgspec.structs.replace(row, let_stand_by=let_stand.get(row.key, "")) for row in found]
+
+
 def _payout(row: Sequence[Any]) -> PayoutRow:
-    fields = dict(zip(PayoutRow.__struct_fields__, row, strict=True))
+    fields = dict(zip(PayoutRow.__struct_fields__[: len(row)], row, strict=True))
     amounts = {name: None if fields[name] is None else Decimal(fields[name]) for name in _AMOUNTS}
     flags = {name: bool(fields[name]) for name in ("is_statement", "received", "judged")}
     classes = msgspec.json.decode(fields["classes"], type=dict[str, Decimal])

@@ -124,6 +124,22 @@ def test_days_before_anything_was_there_of_a_sales_channel_are_listed(seamline: 
     ]
 
 
+def test_an_empty_list_says_why_it_is_empty(seamline: Type, tmp_path: Path) -> None:
+    """Everything is settled, nothing is like that, or nobody follows orders or states days."""
+    fill(tmp_path / "store.db", *order("web/1", "2025-10-10T10:00:00"))
+    config = config_in(tmp_path)
+    assert "every order is settled" in seamline("orders", "unsettled", "--config", config).err
+    assert "like that" in seamline("orders", "unsettled", "--waits-for", "payout", "--config", config).err
+    assert seamline("statements", "list", "--config", config).err.strip() == "no statements"
+    text = Path(config).read_text()
+    Path(config).write_text(text.replace('[reconciliation.closing.card]\nevidence = "payout_line"\n', ""))
+    said = seamline("orders", "unsettled", "--config", config).err
+    assert "none is followed, since [reconciliation.closing] is not set" in said
+    without = Path(config).read_text().replace('[reconciliation]\ntime_zone = "Europe/Berlin"\n', "")
+    Path(config).write_text(without)
+    assert "since [reconciliation] is not set" in seamline("statements", "list", "--config", config).err
+
+
 def test_without_reconciliation_no_month_is_clean(seamline: Type, tmp_path: Path) -> None:
     """What is not looked at is not proven, and the board says so instead of nothing."""
     fill(tmp_path / "store.db", *order("web/1", "2025-10-10T10:00:00"))

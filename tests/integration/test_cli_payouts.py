@@ -65,6 +65,9 @@ def test_a_file_is_read_without_a_trace_and_then_imported(seamline: Type, app: A
         "2 lines in 1 payout, nothing new: all of it was known"
         in seamline(*beside("payouts", "import", str(file), *TO)).out
     )
+    told = seamline(*beside("payouts", "import", str(file), *TO)).out
+    key = "payout/marketplace/stripe/po_1"
+    assert f"-4.00 EUR of it is unexplained: no class fits; see `seamline payouts show {key} --lines`" in told
     (listed,) = [row for row in _listed(seamline) if row["payout"] == "po_1"]
     assert (listed["verdict"], listed["fees"], listed["unexplained"]) == ("proven", "-3.42", "-4.00")
 
@@ -101,9 +104,17 @@ def test_the_amount_in_the_bank_is_an_equation_of_its_own(seamline: Type, app: A
     assert said.status == 1
     assert "contradicted by 0.02 EUR" in said.out
     assert "1 payout, imported" in said.out, "the amount in the bank is news"
+    key = "payout/marketplace/stripe/po_2"
+    assert f"its sums do not tie, by 0.02 EUR; see `seamline payouts show {key}`" in said.out
     shown = seamline(*beside("payouts", "show", "po_2")).out
+    assert "equation\tlines (5.00 EUR) = reported paid (5.00 EUR)\n" in shown
+    assert "equation\treported paid are 5.00 EUR, bank amount is 4.98 EUR: the difference is 0.02 EUR\n" in shown
+    assert len(seamline(*beside("payouts", "show", "po_2", "--json")).data["equations"]) == 2
     assert "bank amount is 4.98 EUR: the difference is 0.02 EUR" in shown
     assert "received\tyes\n" in shown
+    assert seamline(*beside("holds", "release", key, "--reason", "a fee of the bank", "--by", "mona")).status == 0
+    until(lambda: _named(seamline, "po_2")["let_stand_by"] == "mona")
+    assert "contradicted, let stand by mona\t0.02" in seamline(*beside("payouts", "list")).out
 
 
 @pytest.mark.parametrize(
@@ -128,6 +139,10 @@ def test_what_is_refused_says_why_and_leaves_nothing(
     answered = seamline(*beside("payouts", "import", str(path), *TO, *more))
     assert (answered.status, said in answered.err) == (status, True), answered.err
     assert not any(row["provider"] == "stripe" and row["payout"] == "po_9" for row in _listed(seamline))
+
+
+def _named(seamline: Type, payout: str) -> Any:
+    return next(row for row in _listed(seamline) if row["payout"] == payout)
 
 
 def _listed(seamline: Type) -> list[Any]:
