@@ -48,7 +48,7 @@ NOT_TIED: Final = "difference: payouts whose lines are not what was paid"
 _PARTS: Final = (NO_PAYOUT, NOT_ARRIVED, STATEMENTS, NOT_FOLLOWED, NOT_TOLD, OTHER_AMOUNT, NO_ORDER, NOT_TIED)
 _UNNAMED: Final = (NO_PAYOUT, STATEMENTS)
 """What is there in every month, with a row of its own and not one for each order."""
-_NO_GATEWAY: Final = "(no gateway named)"
+_NO_GATEWAY: Final = "(no gateway named, or not mapped)"
 
 
 class Payout(msgspec.Struct, frozen=True, kw_only=True):

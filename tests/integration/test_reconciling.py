@@ -7,17 +7,20 @@ from collections.abc import AsyncIterator
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import anyio
 import msgspec
 import pytest
 
 from flows.explain import explain
+from flows.model.month import month_in
 from flows.payout_files import PayoutFile, examine, pages_of
 from flows.payout_importer import NAME as PAYOUT_IMPORTER
 from flows.payout_importer import PageReceived, payout_key
 from flows.payouts import PAYOUT_FORMATS, Source
 from flows.reading import reading
+from flows.reading.clearing import clearing
 from flows.reconciler import CLOSING, CLOSING_KEY, RECONCILER, RECONCILER_KEY, CloseOrders, Reconcile
 from runtime.clock import to_datetime
 from tests.integration.test_after_the_sale import SHOP, UPSERT, Shop, body, shop
@@ -316,3 +319,21 @@ async def test_refunds_of_one_side_alone_are_cases_that_end_by_themselves_or_are
 async def story_of(directory: Path, at: Proven, key: str) -> str:
     async with reading(directory / "store.db") as read:
         return explain(await read.story(key), to_datetime(at.at.app.journal.clock.now()))
+
+
+async def test_money_that_nobody_told_of_is_no_charge(tmp_path: Path) -> None:
+    """An order released past the gate while its payment is pending: followed, due, and in no gateway's clearing."""
+    async with proven(tmp_path, SETTLES) as at:
+        await at.sends(body(1, ("MUG", "1", "10.00"), payments=[], financial_status="pending"))
+        status, said = await at.at.control("release", key="shop/1", by="Ann", reason="a known customer")
+        assert status == 200, said
+        await at.idle()
+        rows = await at.at.app.journal.reading.run(
+            lambda store: store.execute(
+                "SELECT o.state, c.due, c.tenders FROM order_view o JOIN order_closing c USING (key)"
+            ).fetchall()
+        )
+        assert rows == [("imported", "12.00", "[]")]
+        async with reading(tmp_path / "store.db") as read:
+            report = await clearing(read, month_in("2026-11"), ZoneInfo("UTC"), {}, None)
+        assert [section.rows for section in report.sections] == [(), (), (), (), ()]
