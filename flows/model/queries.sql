@@ -1619,8 +1619,8 @@ INSERT INTO order_closing (key, sales_channel, currency, due, tenders, look_at) 
 
 -- name: orders_unfollowed
 -- Orders whose sales nobody reads back, or whose money nobody follows, in order: (after key, 1 where orders are settled,
--- limit).
-SELECT o.key FROM order_view o LEFT JOIN order_closing c ON c.key = o.key LEFT JOIN expected_sale e ON e.key = o.key
+-- limit); and 1 for those whose sales are not read back.
+SELECT o.key, e.key IS NULL FROM order_view o LEFT JOIN order_closing c ON c.key = o.key LEFT JOIN expected_sale e ON e.key = o.key
 WHERE o.key > ?1 AND o.state <> 'excluded' AND ((?2 AND c.key IS NULL) OR (o.sale IS NOT NULL AND e.key IS NULL))
 ORDER BY o.key LIMIT ?3;
 

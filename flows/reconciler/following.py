@@ -49,10 +49,11 @@ class FollowMore(Message, frozen=True):
 
 
 class _Found(msgspec.Struct, frozen=True):
-    """An order, and its newest payload, if that is still there."""
+    """An order, and its newest payload, if that is still there. `unread`: nobody reads its sale back."""
 
     key: str
     state: OrderState
+    unread: bool
     body: bytes | None
     patch: bytes | None
 
@@ -100,12 +101,15 @@ class Following:
         ask = self._journal.query_list
         settles = int(self._wanted == "money")
         rows = await self._journal.query("orders_unfollowed", state.after, settles, ORDERS_PER_STEP)
-        keys = [row[0] for row in rows]
+        keys, unread = [row[0] for row in rows], {row[0] for row in rows if row[1]}
         states = {row[0]: msgspec.json.decode(row[1], type=OrderState) for row in await ask("states", keys, _ORDERS)}
         newest = {key: of.newest for key, of in states.items() if of.newest is not None}
         bodies = dict(await ask("bodies", list(newest.values())))
         patches = dict(await ask("patches", keys))
-        found = (_Found(key, of, bodies.get(newest.get(key, 0)), patches.get(key)) for key, of in states.items())
+        found = (
+            _Found(key, of, key in unread, bodies.get(newest.get(key, 0)), patches.get(key))
+            for key, of in states.items()
+        )
         return _Page(orders=tuple(found), last=keys[-1] if keys else "", complete=len(keys) < ORDERS_PER_STEP)
 
     def decide(self, state: FollowingState, message: Any, now: datetime) -> Decision:
@@ -128,7 +132,7 @@ class Following:
 
     def _rows(self, order: _Found, now: datetime) -> Iterator[Write]:
         """What is not there of an order."""
-        rows = list(expected_rows(order.key, OrderState(), order.state, now))
+        rows = list(expected_rows(order.key, OrderState(), order.state, now)) if order.unread else []
         if self._wanted == "money" and order.body is not None:
             rows += self._paid_by(order.key, order.body, order.patch, now)
         for row in rows:
