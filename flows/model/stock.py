@@ -44,6 +44,13 @@ class StockSettings(msgspec.Struct, frozen=True, kw_only=True):
         return self.quantity_semantics != "available"
 
 
+def without_own(settings: StockSettings) -> StockSettings:
+    """The same, but that no unshipped units of the sales channel's own are added: how many of them were sold as a
+    bundle by rule, and are subtracted from its figure alone, nobody counts.
+    """
+    return msgspec.structs.replace(settings, quantity_semantics="available") if settings.subtracts else settings
+
+
 def subtracting(stock: Mapping[str, StockSettings]) -> tuple[str, ...]:
     """The sales channels that do that."""
     return tuple(sorted(name for name, each in stock.items() if each.subtracts))

@@ -11,7 +11,7 @@ from typing import Literal, TypeVar
 import msgspec
 
 from flows.model.bundles import Bundle
-from flows.model.stock import Level, StockSettings, UnitsRow, figure_of, in_flight, own_unshipped, place_of
+from flows.model.stock import Level, StockSettings, UnitsRow, figure_of, in_flight, own_unshipped, place_of, without_own
 from flows.reading import Reading
 from flows.reading.pages import Place
 from runtime.clock import Instant, to_datetime, to_instant
@@ -199,8 +199,7 @@ def _of_bundle(
     units: Mapping[str, Sequence[UnitsRow]],
 ) -> StockOf:
     """The scarcest component says how many there are."""
-    plain = msgspec.structs.replace(how, quantity_semantics="available")
-    stories = [(_of_product(channel, name, plain, levels, units), pieces) for name, pieces in parts]
+    stories = [(_of_product(channel, name, without_own(how), levels, units), pieces) for name, pieces in parts]
     scarcest, pieces = min(stories, key=lambda each: -math.inf if each[0].wire is None else each[0].wire // each[1])
     return msgspec.structs.replace(
         scarcest,

@@ -4,11 +4,10 @@ In: `FollowOrders` at each start, its own pages. Out: rows of sales to be read b
 `orders/following`. It calls nobody.
 While `[reconciliation]` is set, every decision of the order importer says what the sale of its order is to be; and with
 `[reconciliation.closing]`, how the order was paid. Orders of before are looked at once, in order of the keys; what a
-decision says meanwhile stands. How an order was paid is read
-from its newest payload. Where that is gone (30 days, unless `store.room` says otherwise), or cannot be read, nobody
-follows the order until a version of it comes again, and the close board says so. A crash goes on with the page that was
-not written. When one of both is taken out of the configuration, a later start
-that has it begins anew.
+decision says meanwhile stands. How an order was paid is read from its newest payload. Where that is gone (30 days,
+unless `store.room` says otherwise), or cannot be read, nobody follows the order until a version of it comes again, and
+the close board says so. A crash goes on with the page that was not written. When one of both is taken out of the
+configuration, a later start that has it begins anew.
 """
 
 from __future__ import annotations

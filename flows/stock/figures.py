@@ -13,14 +13,12 @@ import msgspec
 
 from flows.model.bundles import Bundle
 from flows.model.skus import SkuIndex
-from flows.model.stock import Figure, Level, StockSettings, UnitsRow, figure_of, place_of
+from flows.model.stock import Figure, Level, StockSettings, UnitsRow, figure_of, place_of, without_own
 from flows.model.stock_names import Names
 from flows.model.units import SWEPT, Units
 from flows.stock.unsettled import Unsettled
 from runtime.journal.journal import Journal
 from runtime.key import partition_of
-
-AVAILABLE = "available"
 
 
 class Shown(msgspec.Struct, frozen=True):
@@ -104,20 +102,16 @@ class Figures:
         return found
 
     def _plain(self, channel: str, urgencies: Mapping[str, int], levels: Levels, units: Rows) -> dict[str, Shown]:
-        """Products under their SKU and their aliases; a name that is a bundle here is none of a product.
-
-        Where a sales channel subtracts its unshipped units itself, none are added to what is part of a bundle: how many
-        of them were sold as that, and are subtracted from the bundle's figure alone, nobody counts.
-        """
+        """Products under their SKU and their aliases; a name that is a bundle here is none of a product."""
         settings, rules = self._settings[channel], self._bundles.get(channel, {})
-        plain = msgspec.structs.replace(settings, quantity_semantics=AVAILABLE)
-        parts = {self._sku_of(part) for rule in rules.values() for part in rule.components}
+        in_bundles = rules.values() if settings.subtracts else ()
+        parts = {self._sku_of(part) for rule in in_bundles for part in rule.components}
         found: dict[str, Shown] = {}
         for sku, urgency in urgencies.items():
             level = levels.get((place_of(settings.locations), sku))
             if level is None:  # its first read makes it due again
                 continue
-            how = plain if sku in parts else settings
+            how = without_own(settings) if sku in parts else settings
             shown = Shown(figure_of(how, channel, level, units.get(sku, ())), level.read_at, (sku,), urgency)
             others = (alias for alias in self._names.aliases_of(sku) if not self._index.sellable(alias))
             found.update({name: shown for name in (sku, *others) if name not in rules})
@@ -126,10 +120,8 @@ class Figures:
     def _of_bundle(
         self, channel: str, bundle: str, urgencies: Mapping[str, int], levels: Levels, units: Rows
     ) -> Shown | None:
-        """As many as the scarcest component allows. Units of its own orders are not added where a sales channel
-        subtracts them itself: how many of the unshipped ones were sold as this bundle, nobody counts.
-        """
-        settings = msgspec.structs.replace(self._settings[channel], quantity_semantics=AVAILABLE)
+        """As many as the scarcest component allows."""
+        settings = without_own(self._settings[channel])
         place = place_of(settings.locations)
         truths: list[int] = []
         wires: list[int] = []
