@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from flows.cli.parts import CONFIG, AsJson, ConfigPath, CsvFile, Rows, loaded, one_form, read_store, write_csv
-from flows.cli.screen import print_json, print_table, short
+from flows.cli.parts import CONFIG, AsJson, ConfigPath, CsvFile, Rows, loaded, one_form, print_list, read_store
+from flows.cli.screen import short
 
 _UNSETTLED = ("placed", "order", "number", "amount", "currency", "sale", "first", "waits")
 _ACCEPTED = ("at", "order", "cause", "amount", "currency", "expected", "found", "by", "why")
@@ -36,18 +36,13 @@ def unsettled(
     rows = read_store(
         config, lambda read: read_unsettled(read, sales_channel=sales_channel, cause=waits_for, limit=limit)
     )
-    if json:
-        print_json(rows)
-        return
     cells = [
         ("" if row.placed_at is None else short(row.placed_at), row.key, row.reference, row.amount, row.currency,
          row.sale, row.cause, "; ".join(row.waits))
         for row in rows
     ]  # fmt: skip
-    if csv is not None:
-        write_csv(csv, _UNSETTLED, cells)
-    else:
-        print_table(_UNSETTLED, cells, empty="" if rows else _none_unsettled(config, sales_channel or waits_for))
+    empty = "" if rows else _none_unsettled(config, sales_channel or waits_for)
+    print_list(rows, _UNSETTLED, cells, csv=csv, json=json, empty=empty)
 
 
 def _none_unsettled(config: Path, asked: str) -> str:
@@ -63,14 +58,8 @@ def accepted(*, limit: Rows = 50, csv: CsvFile = None, config: ConfigPath = CONF
 
     one_form(csv, json=json)
     rows = read_store(config, lambda read: read_accepted(read, limit=limit))
-    if json:
-        print_json(rows)
-        return
     cells = [
         (short(row.at), row.order, row.cause, row.amount, row.currency, row.expected, row.found, row.by, row.reason)
         for row in rows
     ]
-    if csv is not None:
-        write_csv(csv, _ACCEPTED, cells)
-    else:
-        print_table(_ACCEPTED, cells, empty="nobody has accepted a difference")
+    print_list(rows, _ACCEPTED, cells, csv=csv, json=json, empty="nobody has accepted a difference")

@@ -202,6 +202,24 @@ def write_csv(path: Path, head: tuple[str, ...], rows: list[tuple[Any, ...]], co
     print(f"{path}: {len(rows) if count is None else count} rows", file=sys.stderr)
 
 
+def print_list(
+    rows: Any,
+    head: tuple[str, ...],
+    cells: list[tuple[Any, ...]],
+    *,
+    csv: Path | None,
+    json: bool,
+    empty: str,
+) -> None:
+    """A list in the form that was asked for: into a file for a spreadsheet, as JSON of its `rows`, or as a table."""
+    if csv is not None:
+        write_csv(csv, head, cells)
+    elif json:
+        print_json(rows)
+    else:
+        print_table(head, cells, empty=empty)
+
+
 def print_audit(config: Path, *, subject: str = "", json: bool) -> None:
     """The chain of what people decided (on one subject; an order by any of its names), as it is kept.
 

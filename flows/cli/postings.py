@@ -6,7 +6,19 @@ from typing import Annotated, Any
 
 from cyclopts import App, Parameter
 
-from flows.cli.parts import CONFIG, AsJson, ConfigPath, CsvFile, NotFound, Rows, day_in, loaded, read_store, write_csv
+from flows.cli.parts import (
+    CONFIG,
+    AsJson,
+    ConfigPath,
+    CsvFile,
+    NotFound,
+    Rows,
+    day_in,
+    loaded,
+    print_list,
+    read_store,
+    write_csv,
+)
 from flows.cli.screen import harmless, print_json, print_table
 from runtime.clock import SystemClock, to_datetime
 
@@ -160,12 +172,7 @@ def list_batches(
          row.digest[:12], row.reference)
         for row in rows
     ]  # fmt: skip
-    if csv is not None:
-        write_csv(csv, head, cells)
-    elif json:
-        print_json(rows)
-    else:
-        print_table(head, cells, empty="nothing was posted")
+    print_list(rows, head, cells, csv=csv, json=json, empty="nothing was posted")
 
 
 @postings.command
