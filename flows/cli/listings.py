@@ -66,10 +66,8 @@ def listings(
         write_csv(csv, _HEAD, shown)
     else:
         print_table(_HEAD, shown, empty="every listing that was checked goes with its product")
-    command = (
-        f"seamline listings {shlex.quote(sales_channel)}{'' if csv is None else f' --csv {shlex.quote(str(csv))}'}"
-    )
-    options = {"--cause": cause, "--limit": limit, "--config": config}
+    command = f"seamline listings {shlex.quote(sales_channel)}{' --csv -' if str(csv) == '-' else ''}"
+    options = {"--cause": cause, "--limit": limit, "--config": config}  # a file would be written over by the next page
     tell_more(command, options, "--after", rows, limit, json=json)
 
 
