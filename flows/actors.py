@@ -25,7 +25,7 @@ from flows.desk import Desk
 from flows.flow_starts import FlowStartsActor
 from flows.formats import FORMATS
 from flows.fulfilment_watcher import FulfilmentWatcher, OrderFulfilments, WatchPolicy
-from flows.ledger import Ledger, LedgerChecks, PostingMapper
+from flows.ledger import ClearingMonths, Ledger, LedgerChecks, PostingMapper
 from flows.ledger import Rules as PostingRules
 from flows.listings import Listings
 from flows.manifests import Manifests
@@ -127,6 +127,7 @@ def engine_of(
         actors.append(PostingMapper(config.postings, journal, emit))
         rules = posting_rules(config.fulfil, config.postings)
         actors += [Ledger(rules, journal, emit), LedgerChecks(rules, journal, emit)]
+        actors.append(ClearingMonths(config.postings, emit))
 
     async def accept(deliveries: Sequence[Delivery], priority: int = LIVE) -> Sequence[Receipt]:
         return await engine.accept(deliveries, ORDER_IMPORTER, priority)

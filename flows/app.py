@@ -61,7 +61,7 @@ from flows.manifests import key_of as manifest_key_of
 from flows.model.audit import recorded, who_and_why
 from flows.model.messages import AUDIT_LOG, MISSING_ORDERS
 from flows.model.outgoing import FLOW_STARTS
-from flows.model.postings import LEDGER, LEDGER_CHECKS, POSTING_MAPPER
+from flows.model.postings import LEDGER, LEDGER_CHECKS, LEDGER_MONTHS, POSTING_MAPPER
 from flows.model.reconciliation import SALE_CHECKS
 from flows.model.runs import RUN_FOLLOWER
 from flows.model.schema import ORDERS
@@ -318,7 +318,8 @@ def telemetry_of(config: Config, clock: Clock) -> Telemetry:
                 ),
                 *(RUN_RECOVERY, ORDER_POLL, MANIFESTS, MISSING_ORDERS, BACKFILL, LISTINGS),
                 *(FLOW_STARTS, RUN_FOLLOWER, FULFILMENT_WATCHER, ORDER_FULFILMENTS),
-                *(PAYMENT_MAPPER, PAYMENT_RECORDER, PAYOUT_IMPORTER, POSTING_MAPPER, LEDGER, LEDGER_CHECKS),
+                *(PAYMENT_MAPPER, PAYMENT_RECORDER, PAYOUT_IMPORTER, POSTING_MAPPER),
+                *(LEDGER, LEDGER_CHECKS, LEDGER_MONTHS),
                 *(STATEMENTS, RECONCILER, SALE_CHECKS, CLOSING),
                 *(STOCK_MOVES, STOCK_READER, STOCK_SIGHTINGS, STOCK_PUBLISHER, STOCK_BACKLOG, STOCK_DRIFT),
             ),

@@ -204,6 +204,11 @@ def row_for(settings: PostingSettings, event: LedgerEvent, gateway: str, currenc
     return next((rows[place] for place in places if place in rows), None)
 
 
+def clearing_accounts(settings: PostingSettings) -> tuple[str, ...]:
+    """The codes of the accounts on which gateways owe money: what is paid out comes from them."""
+    return tuple(sorted({row.credit for row in settings.rows if row.event is LedgerEvent.PAYOUT}))
+
+
 def _of(event: LedgerEvent, settings: PostingSettings) -> Iterator[Posted]:
     if event in settings.of_fulfil:
         yield Posted(event=event, gateway="", poster="fulfil")

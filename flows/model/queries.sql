@@ -1884,3 +1884,15 @@ SELECT began_at, kept_at, levels FROM month_kept WHERE month = ?1;
 -- What was on stock then: (month, after place, after sku, limit).
 SELECT place, sku, on_hand, cost, read_at FROM month_stock WHERE month = ?1 AND (place, sku) > (?2, ?3)
 ORDER BY place, sku LIMIT ?4;
+
+-- name: put_month_account
+-- What a month has moved on an account in Fulfil, as it was read; a later read that finds the same changes nothing.
+INSERT INTO month_account (month, account, debit, credit, lines, is_final, read_at) VALUES :rows(7)
+ON CONFLICT (month, account) DO UPDATE SET
+  debit = excluded.debit, credit = excluded.credit, lines = excluded.lines, is_final = excluded.is_final,
+  read_at = excluded.read_at
+WHERE (debit, credit, lines, is_final) <> (excluded.debit, excluded.credit, excluded.lines, excluded.is_final);
+
+-- name: month_accounts
+-- What was read of months up to one: (month).
+SELECT month, account, debit, credit, is_final, read_at FROM month_account WHERE month <= ?1 ORDER BY month, account;

@@ -101,6 +101,33 @@ def test_the_clearing_of_a_gateway_adds_up_and_every_difference_has_a_name(seaml
     ]
 
 
+def test_what_the_clearing_account_moved_in_fulfil_stands_beside_the_books(seamline: Type, shop: str) -> None:
+    """Of the month, and of all months since; a look that finds the same is no news, another figure is."""
+    path = Path(shop)
+    rows = '[[postings.rows]]\nevent = "payout"\ndebit = "1000"\ncredit = "1200"\n'
+    path.write_text(path.read_text() + rows)
+    asked = ("reports", "clearing", "2025-10", "--config", shop, "--csv", "-")
+    assert sections(seamline(*asked).out)["Against Fulfil's accounts"][1:] == []
+    read = at("2025-11-01T04:00:00")
+    store = path.parent / "store.db"
+    fill(
+        store,
+        ("put_month_account", ("2025-08", "1200", "7.00", "0", 1, 1, read)),
+        ("put_month_account", ("2025-09", "1200", "100.00", "0", 1, 1, read)),
+        ("put_month_account", ("2025-10", "1200", "100.00", "161.50", 4, 0, read)),
+    )
+    first = seamline(*asked).out
+    assert sections(first)["Against Fulfil's accounts"][1:] == [
+        ["1200", "card", "EUR", "-61.50", "-61.50", "0.00", "2025-09", "0.00", "open when it was read"],
+    ]
+    fill(store, ("put_month_account", ("2025-10", "1200", "100.00", "161.50", 4, 0, at("2025-11-02T04:00:00"))))
+    assert seamline(*asked).out == first
+    fill(store, ("put_month_account", ("2025-10", "1200", "101.00", "161.50", 5, 1, at("2025-11-03T04:00:00"))))
+    assert sections(seamline(*asked).out)["Against Fulfil's accounts"][1:] == [
+        ["1200", "card", "EUR", "-60.50", "-61.50", "1.00", "2025-09", "1.00", "closed"],
+    ]
+
+
 def test_money_of_an_order_that_nobody_follows_is_not_laid_on_the_sales_channel(seamline: Type, tmp_path: Path) -> None:
     """Nobody has asked what it tells."""
     rows = [

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from flows.model.money import digits_of
 from flows.model.month import Month, month_of
 from flows.model.posting_matrix import LedgerEvent
+from flows.monthly.accounts import AccountMonth, Book, FulfilAccounts
 from flows.monthly.board import Item, board_of
 from flows.monthly.checks import CHECKS, Check
 from flows.monthly.clearing import Booked, ClearingBooks, Line, Movement, Payout
@@ -102,7 +103,12 @@ PAYOUTS = st.lists(
 )
 
 
-def report_of(month: Month, told: list[Told], lines: list[Told], payouts: list[Paid]) -> Report:
+NOTHING_READ = FulfilAccounts(currency="", months=(), account_of=lambda _: None)
+
+
+def report_of(
+    month: Month, told: list[Told], lines: list[Told], payouts: list[Paid], fulfil: FulfilAccounts = NOTHING_READ
+) -> Report:
     """As the reader feeds the books."""
     made = [
         Payout(key=f"p{place}", gateway=each.gateway, currency=each.currency, is_statement=each.is_statement,
@@ -127,7 +133,7 @@ def report_of(month: Month, told: list[Told], lines: list[Told], payouts: list[P
             if f"o{each.order}" == order
         ]
         books.add_order(order, own, of_orders.get(order, []))
-    return books.report("UTC", None)
+    return books.report("UTC", None, fulfil)
 
 
 def entries(told: list[Told], lines: list[Told], payouts: list[Paid]) -> list[tuple[str, str, str, date, int]]:
@@ -182,6 +188,59 @@ def test_clearing_is_the_ledger_of_an_oracle_to_the_last_unit(
         assert report_of(month, told[::-1], lines[::-1], payouts).digest == report.digest
 
 
+MONTHS = [month_of(date(2026, number, 1)) for number in (8, 9, 10, 11)]
+READ = st.dictionaries(st.tuples(st.sampled_from(["card", "pay"]), st.sampled_from(MONTHS)), UNITS)
+
+
+@given(st.lists(TOLD, max_size=12), st.lists(LINES, max_size=12), PAYOUTS, READ)
+def test_what_fulfil_has_moved_is_held_against_the_books_month_by_month(
+    told: list[Told], lines: list[Told], payouts: list[Paid], read: dict[tuple[str, Month], int]
+) -> None:
+    """Each gateway has an account of its own; only what is in the ledger's currency is compared, and since then."""
+    months = [
+        AccountMonth(month=month, account=f"12-{gateway}", moved=money(amount, "EUR"), is_final=False)
+        for (gateway, month), amount in read.items()
+    ]
+    fulfil = FulfilAccounts(currency="EUR", months=months, account_of=lambda book: f"12-{book[0]}")
+    section = report_of(OCTOBER, told, lines, payouts, fulfil).sections[2]
+    ledger = [entry for entry in entries(told, lines, payouts) if entry[-1] and entry[3] <= OCTOBER.last]
+    assert {row[0] for row in section.rows} == {f"12-{gateway}" for gateway, month in read if month == OCTOBER}
+    for account, gateways, _, in_fulfil, here, difference, since, off, _ in section.rows:
+        gateway = str(account)[3:]
+        own = [entry for entry in ledger if entry[0] == gateway]
+        assert gateways == (gateway if own else "")
+        assert units(in_fulfil, "EUR") == read[gateway, OCTOBER]
+        if any(currency != "EUR" for _, currency, *_ in own):
+            assert (here, difference, since, off) == (None,) * 4
+            continue
+        by_month = Counter[Month]()
+        for *_, day, amount in own:
+            by_month[month_of(day)] += amount
+        first = min(by_month, default=OCTOBER)
+        counted = {month: read[gateway, month] for month in MONTHS[:3] if month >= first and (gateway, month) in read}
+        assert units(here, "EUR") == by_month[OCTOBER]
+        assert units(difference, "EUR") == read[gateway, OCTOBER] - by_month[OCTOBER]
+        assert since == str(min(counted))
+        assert units(off, "EUR") == sum(amount - by_month[month] for month, amount in counted.items())
+
+
+def accounts_of_no_book(_: Book) -> None:
+    """A matrix that posts no payouts."""
+
+
+def test_an_account_that_no_gateway_pays_out_of_is_shown_alone() -> None:
+    """It has no books: all that it has moved is a difference. Without the ledger's currency nothing is compared."""
+    read = [AccountMonth(month=OCTOBER, account="1200", moved=Decimal("-5.5"), is_final=True)]
+    told = [Told(0, "card", "EUR", 100, date(2026, 10, 3))]
+    for currency, row in (
+        ("EUR", ("1200", "", "EUR", "-5.50", "0.00", "-5.50", "2026-10", "-5.50", "closed")),
+        ("", ("1200", "", "", "-5.50", "", "", "", "", "closed")),
+    ):
+        fulfil = FulfilAccounts(currency=currency, months=read, account_of=accounts_of_no_book)
+        section = report_of(OCTOBER, told, [], [], fulfil).sections[2]
+        assert [tuple("" if cell is None else str(cell) for cell in each) for each in section.rows] == [row]
+
+
 def test_what_was_paid_in_another_currency_is_converted_by_what_the_provider_says() -> None:
     """It leaves the book of the customer's currency whole, and comes to the payout's: neither has a difference."""
     payout = Payout(key="p", gateway="card", currency="EUR", is_statement=False, received=True, paid=Decimal("13.50"),
@@ -191,7 +250,7 @@ def test_what_was_paid_in_another_currency_is_converted_by_what_the_provider_say
                 order="o", presentment="12.00 GBP")  # fmt: skip
     books.add_lines([line])
     books.add_order("o", [Movement("card", "GBP", Decimal("12.00"), date(2026, 10, 4))], [line])
-    balances, made_of, moved, _, items = books.report("UTC", None).sections
+    balances, made_of, _, moved, _, items = books.report("UTC", None, NOTHING_READ).sections
     assert [(row[1], row[-1]) for row in balances.rows] == [("EUR", Decimal("0.00")), ("GBP", Decimal("0.00"))]
     assert [row[2:] for row in moved.rows if row[2] == "converted"] == [
         ("converted", Decimal("14.00")), ("converted", Decimal("-12.00")),
@@ -215,7 +274,7 @@ def test_what_is_posted_stands_beside_what_has_moved() -> None:
               (LedgerEvent.DISPUTE_REVERSAL, "5.00", paid), (LedgerEvent.FEE, "0.20", date(2026, 11, 1)))  # fmt: skip
     books.add_booked([Booked("card", "EUR", event, Decimal(amount), day) for event, amount, day in events])
     books.add_booked([Booked("card", "USD", LedgerEvent.FEE, Decimal("1.10"), paid, exchanged=True)])
-    section = books.report("UTC", None).sections[3]
+    section = books.report("UTC", None, NOTHING_READ).sections[4]
     assert [row[2:] for row in section.rows] == [
         ("fee", Decimal("-3.20"), Decimal("-3.00"), Decimal("-0.20")),
         ("dispute", Decimal("-5.00"), Decimal("-5.00"), Decimal("0.00")),
