@@ -53,6 +53,7 @@ from flows.reconciler import (
     ReconcilePolicy,
     Reconciler,
     SaleChecks,
+    ShipmentCosts,
     Statements,
     StatePolicy,
 )
@@ -150,11 +151,7 @@ def engine_of(
     if config.patchworks is not None:
         actors += [_flow_starts(config, journal, emit, unsettled), RunFollower(emit)]
     if config.reconciliation is not None:
-        actors.append(Statements(state_policy(config, config.reconciliation), journal, emit))
-        actors.append(Reconciler(reconcile_policy(config, config.reconciliation), journal, emit))
-        actors.append(SaleChecks(emit, timedelta(days=config.reconciliation.refund_days)))
-        if config.reconciliation.closing:
-            actors.append(Closing(close_policy(config, config.reconciliation), journal, emit))
+        actors += _proving(config, config.reconciliation, journal, emit)
     read_back = config.reconciliation is not None
     actors.append(Following(journal, importer.paid_by, "money" if settles else "sales" if read_back else ""))
     told, formats = told_channels(config), {name: each.format for name, each in config.sales_channels.items()}
@@ -200,6 +197,21 @@ def _flow_starts(
 ) -> FlowStartsActor:
     notices_to = {name: each.flow.flow_id for name, each in told_channels(config).items()}
     return FlowStartsActor(flow_targets(config), journal, emit, unsettled=unsettled.lines, notices_to=notices_to)
+
+
+def _proving(
+    config: Config, settings: ReconciliationSettings, journal: Journal, emit: Callable[[Any], None]
+) -> list[Actor]:
+    actors: list[Actor] = [
+        Statements(state_policy(config, settings), journal, emit),
+        Reconciler(reconcile_policy(config, settings), journal, emit),
+        SaleChecks(emit, timedelta(days=settings.refund_days)),
+    ]
+    if settings.cost_moves:
+        actors.append(ShipmentCosts(settings.cost_moves, journal, emit))
+    if settings.closing:
+        actors.append(Closing(close_policy(config, settings), journal, emit))
+    return actors
 
 
 def told_channels(config: Config) -> dict[str, FulfilmentSettings]:

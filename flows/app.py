@@ -78,7 +78,7 @@ from flows.payout_importer import NAME as PAYOUT_IMPORTER
 from flows.payout_importer.asking import take_payout_page
 from flows.pulling import fulfilments_read_by
 from flows.pulse import Pulse
-from flows.reconciler import CLOSING, RECONCILER, STATEMENTS
+from flows.reconciler import CLOSING, COSTS, RECONCILER, STATEMENTS
 from flows.release import NAME as CAUSE_RELEASES
 from flows.release import paused, release, release_cause
 from flows.run_recovery import NAME as RUN_RECOVERY
@@ -320,7 +320,7 @@ def telemetry_of(config: Config, clock: Clock) -> Telemetry:
                 *(FLOW_STARTS, RUN_FOLLOWER, FULFILMENT_WATCHER, ORDER_FULFILMENTS),
                 *(PAYMENT_MAPPER, PAYMENT_RECORDER, PAYOUT_IMPORTER, POSTING_MAPPER),
                 *(LEDGER, LEDGER_CHECKS, LEDGER_MONTHS),
-                *(STATEMENTS, RECONCILER, SALE_CHECKS, CLOSING),
+                *(STATEMENTS, RECONCILER, SALE_CHECKS, CLOSING, COSTS),
                 *(STOCK_MOVES, STOCK_READER, STOCK_SIGHTINGS, STOCK_PUBLISHER, STOCK_BACKLOG, STOCK_DRIFT),
             ),
             "flow": flow_targets(config),

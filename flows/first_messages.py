@@ -43,6 +43,8 @@ from flows.payment_mapper import RECORDER_KEY, LookAtBlocked, RecordNow
 from flows.reconciler import (
     CLOSING,
     CLOSING_KEY,
+    COSTS,
+    COSTS_KEY,
     FOLLOWING,
     FOLLOWING_KEY,
     RECONCILER,
@@ -50,6 +52,7 @@ from flows.reconciler import (
     STATEMENTS,
     CloseOrders,
     FollowOrders,
+    LookAtCosts,
     Reconcile,
     StateDays,
     statements_key,
@@ -140,5 +143,7 @@ def _of_money(config: Config) -> Iterator[tuple[str, str, Message]]:
         for name in config.sales_channels:
             yield STATEMENTS, statements_key(name), StateDays()
         yield RECONCILER, RECONCILER_KEY, Reconcile()
+        if config.reconciliation.cost_moves:
+            yield COSTS, COSTS_KEY, LookAtCosts()
         if config.reconciliation.closing:
             yield CLOSING, CLOSING_KEY, CloseOrders()

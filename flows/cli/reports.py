@@ -60,7 +60,7 @@ def cutoff(
     json: AsJson = False,
 ) -> None:
     """What is on two sides of the month's end: sold in the month and not shipped in it, and the reverse; paid and not
-    shipped, shipped and not paid.
+    shipped, shipped and not paid; shipped and not invoiced, and the reverse; shipped without a move of cost.
 
     Parameters
     ----------

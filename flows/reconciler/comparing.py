@@ -16,13 +16,13 @@ import msgspec
 
 from connectors.fulfil.payments import Invoice, SalePayment
 from connectors.fulfil.read_back import ReadBackSale
+from flows.model.invoices import is_live
 from flows.model.money import ZERO, exactly
 from flows.reconciler.comparing_units import Units, units_off
 from flows.reconciler.comparing_units import told as told_units
 
 SHIPPED_AFTER: Final = timedelta(hours=1)
 """How long the watcher of shipments has to see what Fulfil says has left."""
-_LIVE_INVOICES: Final = ("posted", "paid")
 _SEVERAL: Final = ("lines", "units")
 _BY_HAND: Final = ("total", "tax", "currency", "party", "warehouse", "sale_date", "lines", "units", "state")
 
@@ -116,7 +116,7 @@ def snapshot_of(
     products: Mapping[str, int] | None = None,
 ) -> Snapshot:  # fmt: skip
     """What is remembered of it. `products`: the ids of those that it is to have."""
-    live = [each for each in invoices or () if each.state in _LIVE_INVOICES and each.to_customer is not False]
+    live = [each for each in invoices or () if is_live(each)]
     owed = [each for each in live if each.state != "paid" and each.balance_due != ZERO and not each.is_credit_note]
     return Snapshot(
         state=sale.state, total=sale.total_amount, tax=sale.tax_amount, currency=sale.currency_code, party=sale.party,
@@ -213,7 +213,7 @@ def _invoices(
     """
     if invoices is None or any(each.sales is None or len(each.sales) > 1 for each in invoices):
         return
-    live = [each for each in invoices if each.state in _LIVE_INVOICES and each.to_customer is not False]
+    live = [each for each in invoices if is_live(each)]
     amounts = [each.total_amount for each in live]
     if any(each is None for each in amounts):
         return

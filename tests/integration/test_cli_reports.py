@@ -184,6 +184,25 @@ def shipped() -> list[Row]:
     ]
 
 
+def invoices(key: str, *of: tuple[int, str, str]) -> Row:
+    """What was invoiced of an order: id, day, amount; below zero: credited."""
+    kept = [
+        {"id": id_, "day": day, "amount": amount.lstrip("-"), "currency": "EUR", "is_credit_note": amount[0] == "-"}
+        for id_, day, amount in of
+    ]
+    return ("put_sale_invoices", (key, 1, msgspec.json.encode(kept).decode(), 1))
+
+
+def invoiced() -> list[Row]:
+    """October's invoices: of an order before its goods, of one without the shipping, none yet of one, one not read."""
+    return [
+        invoices("web/1", (1, "2025-10-01", "95.00")),
+        invoices("web/2"),
+        invoices("web/3", (3, "2025-10-31", "30.00"), (4, "2025-10-31", "-4.00")),
+        invoices("web/4", (5, "2025-10-31", "20.00")),
+    ]
+
+
 @pytest.fixture
 def ships(shop: str, tmp_path: Path) -> str:
     """The same shop, whose shipments are watched."""
@@ -205,6 +224,8 @@ def november() -> list[Row]:
         ("drop_unshipped", ("web/2",)),
         left("web/3", "2025-11-05T10:00:00", number=8),
         ("drop_unshipped", ("web/3",)),
+        invoices("web/2", (6, "2025-11-04", "50.00")),
+        invoices("web/7", (7, "2025-11-02", "50.00")),
         payout("4", "2025-11-06", paid="30.00", net="30.00", told_at=at("2025-11-06T09:00:00")),
         *line("4", "c3", "sale", "30.00", "0", "web/3", "2025-11-04T12:00:00"),
         ("note_closing", (None, "[]", "", at("2025-11-07T10:00:00"), "[]", "web/3")),
@@ -228,6 +249,7 @@ def test_a_closed_month_prints_the_same_bytes_after_the_next_one_has_gone_on(
         assert seamline("reports", report, *words).status == 0
         return table.read_bytes(), page.read_bytes()
 
+    fill(tmp_path / "store.db", *invoiced())
     first = printed("one")
     assert printed("two") == first
     fill(tmp_path / "store.db", *november())
@@ -255,6 +277,26 @@ def test_the_cut_off_says_what_is_on_two_sides_of_the_end(seamline: Type, ships:
     assert rows["Shipped by the end of the month, not all paid"] == []
     totals = [row[1:] for row in found["Totals"][1:]]
     assert ["web", "EUR", "2", "80.00"] in totals
+
+
+def test_the_cut_off_holds_invoices_against_shipments(seamline: Type, ships: str, tmp_path: Path) -> None:
+    """With what is open, or deferred, of each; who has not read them says so, and of whom they were not read."""
+    text = seamline("reports", "cutoff", "2025-10", "--config", ships).out
+    assert "Invoices are not read from Fulfil" in text
+    assert "not invoiced by then" not in text
+    fill(tmp_path / "store.db", *invoiced())
+    found = sections(seamline("reports", "cutoff", "2025-10", "--config", ships, "--csv", "-").out)
+    rows = {title: [row[0:1] + row[3:7] for row in table[1:]] for title, table in found.items()}
+    assert rows["Shipped by the end of the month, not invoiced by then"] == [
+        ["web/1", "all", "2025-10-01", "5.00", "EUR"], ["web/2", "a part", "2025-10-11", "50.00", "EUR"],
+    ]  # fmt: skip
+    assert rows["Invoiced by the end of the month, not shipped by then"] == [["web/3", "nothing", "", "26.00", "EUR"]]
+    assert ["Shipped by the end of the month, not invoiced by then", "web", "EUR", "2", "55.00"] in found["Totals"]
+    assert [
+        "remark", "of 1 orders nobody has read yet what is invoiced, so they are in no list of invoices",
+    ] in found["About this report"]  # fmt: skip
+    page = seamline("reports", "cutoff", "2025-10", "--config", ships, "--html", "-").out
+    assert "invoiced, not shipped" in page
 
 
 def test_nothing_that_others_have_named_is_obeyed(seamline: Type, ships: str, tmp_path: Path) -> None:

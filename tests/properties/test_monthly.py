@@ -11,7 +11,9 @@ from typing import Any, NamedTuple
 
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
+from flows.model.invoices import Invoiced
 from flows.model.money import digits_of
 from flows.model.month import Month, month_of
 from flows.model.posting_matrix import LedgerEvent
@@ -19,7 +21,7 @@ from flows.monthly.accounts import AccountMonth, Book, FulfilAccounts
 from flows.monthly.board import Item, board_of
 from flows.monthly.checks import CHECKS, Check
 from flows.monthly.clearing import Booked, ClearingBooks, Line, Movement, Payout
-from flows.monthly.cutoff import EARLIER, LATER, PAID, SOLD, UNPAID, Cutoff, Sold
+from flows.monthly.cutoff import EARLIER, INVOICED, LATER, PAID, SOLD, UNINVOICED, UNPAID, Cutoff, Sold
 from flows.monthly.report import Report
 from flows.monthly.stock_value import Stocked, stock_value
 
@@ -284,38 +286,74 @@ def test_what_is_posted_stands_beside_what_has_moved() -> None:
     ]
 
 
+INVOICES = st.lists(
+    st.tuples(
+        st.none() | st.integers(0, 10**15), st.none() | DAYS, st.booleans(), st.sampled_from(["own", "other", "untold"])
+    ),
+    max_size=3,
+)  # fmt: skip
 SOLDS = st.lists(
     st.tuples(
         DAYS, st.sampled_from(CURRENCIES), st.integers(1, 10**15), st.lists(DAYS, max_size=3), st.booleans(),
-        st.none() | st.lists(st.tuples(UNITS, DAYS), max_size=3),
+        st.none() | st.lists(st.tuples(UNITS, DAYS), max_size=3), st.none() | INVOICES,
     ),
     max_size=12,
 )  # fmt: skip
+
+
+def sold(number: int, drawn: Any) -> Sold:
+    """As the reader builds it."""
+    day, currency, amount, left, is_open, moved, invoices = drawn
+    codes = {"own": currency, "other": "XXX", "untold": None}
+    return Sold(
+        key=f"web/{number}", sales_channel="web", number=f"{number}", day=day, amount=money(amount, currency),
+        currency=currency, shipments=tuple(left), is_open=is_open,
+        moved=None if moved is None else tuple((currency, money(each, currency), on) for each, on in moved),
+        invoices=None if invoices is None else tuple(
+            Invoiced(id=place, day=on, amount=None if each is None else money(each, currency), currency=codes[code],
+                     is_credit_note=is_credit)
+            for place, (each, on, is_credit, code) in enumerate(invoices)
+        ),
+    )  # fmt: skip
+
+
+def in_october(order: Sold) -> Sold:
+    """What was known of it when October ended: that more is to leave, and nothing of what came then."""
+    last = OCTOBER.last
+    later = any(on > last for on in order.shipments)
+    invoices = order.invoices
+    if invoices is not None and not any(each.day is None for each in invoices):
+        invoices = tuple(each for each in invoices if each.day is not None and each.day <= last)
+    return replace(
+        order, shipments=tuple(on for on in order.shipments if on <= last), is_open=order.is_open or later,
+        moved=None if order.moved is None else tuple(each for each in order.moved if each[2] <= last),
+        invoices=invoices,
+    )  # fmt: skip
+
+
+def invoiced_by(amount: int, invoices: list[Any], last: date) -> tuple[int, int]:
+    """The oracle: units that were invoiced, and credited, by then; what cannot be told is all of the order, or none."""
+    known = [(amount if each is None or code == "other" else each, is_credit, each is None or code == "other")
+             for each, on, is_credit, code in invoices if on <= last]  # fmt: skip
+    billed = sum(each for each, is_credit, _ in known if not is_credit)
+    return billed, sum(each for each, is_credit, unknown in known if is_credit and not unknown)
 
 
 @given(SOLDS)
 def test_the_cut_off_is_that_of_an_oracle_and_what_happens_later_changes_nothing(solds: list[Any]) -> None:
     """Each order of each question, with its amount; also when everything of later months is taken away."""
     last, first = OCTOBER.last, OCTOBER.first
-    expected: dict[str, set[tuple[str, int]]] = {name: set() for name in (SOLD, EARLIER, LATER, PAID, UNPAID)}
-    found, forgetful = Cutoff(OCTOBER), Cutoff(OCTOBER)
-    for number, (day, currency, amount, left, is_open, moved) in enumerate(solds):
-        key = f"web/{number}"
-        order = Sold(
-            key=key, sales_channel="web", number=key, day=day, amount=money(amount, currency), currency=currency,
-            shipments=tuple(left), is_open=is_open,
-            moved=None if moved is None else tuple((currency, money(each, currency), on) for each, on in moved),
-        )  # fmt: skip
+    questions = (SOLD, EARLIER, LATER, PAID, UNPAID, UNINVOICED, INVOICED)
+    expected: dict[str, set[tuple[str, int]]] = {name: set() for name in questions}
+    found, forgetful, blind = (Cutoff(OCTOBER, invoices=reads) for reads in (True, True, False))
+    unread = undated = 0
+    for number, drawn in enumerate(solds):
+        day, _, amount, left, is_open, moved, invoices = drawn
+        key, order = f"web/{number}", sold(number, drawn)
         found.add(order)
-        if day <= last:
-            later = any(on > last for on in left)
-            forgetful.add(
-                Sold(
-                    key=key, sales_channel="web", number=key, day=day, amount=order.amount, currency=currency,
-                    shipments=tuple(on for on in left if on <= last), is_open=is_open or later,
-                    moved=None if order.moved is None else tuple(each for each in order.moved if each[2] <= last),
-                )
-            )  # fmt: skip
+        blind.add(order)
+        if day <= last or any(on <= last for on in left) or any(on and on <= last for _, on, *_ in invoices or ()):
+            forgetful.add(in_october(order))
         in_month = sum(first <= on <= last for on in left)
         by_then = sum(on <= last for on in left)
         everything = bool(by_then) and by_then == len(left) and not is_open
@@ -332,15 +370,33 @@ def test_the_cut_off_is_that_of_an_oracle_and_what_happens_later_changes_nothing
                 expected[PAID].add((key, paid))
             if by_then and amount > paid:
                 expected[UNPAID].add((key, amount - paid))
+        concerns = not nothing_to_ship and bool(day <= last or by_then)
+        if invoices is None:
+            unread += concerns
+        elif any(on is None for _, on, *_ in invoices):
+            undated += concerns
+        elif not nothing_to_ship:
+            billed, credited = invoiced_by(amount, invoices, last)
+            part = bool(by_then) and not everything
+            if by_then and billed < amount and not (part and billed):
+                expected[UNINVOICED].add((key, amount - billed))
+            if not everything and billed > credited and not (part and billed < amount):
+                expected[INVOICED].add((key, billed - credited))
     report = found.report("UTC", None)
+    assert [section.title for section in report.sections[1:]] == list(questions)
     for section in report.sections[1:]:
         rows = {(str(row[0]), units(row[5], str(row[6]))) for row in section.rows}
         assert rows == expected[section.title]
         totals = sum(int(str(row[3])) for row in report.sections[0].rows if row[0] == section.title)
         assert totals == len(section.rows)
-    if not expected[LATER]:  # those are the only ones that the next month can bring
-        same = forgetful.report("UTC", None)
-        assert same.sections == report.sections
+    said = " ".join(report.remarks)
+    assert (f"of {unread} orders nobody has read yet" in said, f"of {undated} orders Fulfil does not" in said) == (
+        bool(unread), bool(undated),
+    )  # fmt: skip
+    assert forgetful.report("UTC", None) == report
+    unseen = blind.report("UTC", None)
+    assert unseen.sections[1:] == report.sections[1:6]
+    assert any("Invoices are not read" in remark for remark in unseen.remarks)
 
 
 @given(st.lists(st.tuples(st.sampled_from(list(Check)), DAYS, st.sampled_from(CURRENCIES), st.integers(0, 10**15))))
