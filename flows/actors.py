@@ -48,6 +48,7 @@ from flows.pulse import Pulse
 from flows.reconciler import (
     ClosePolicy,
     Closing,
+    CostOrigin,
     Following,
     Part,
     ReconcilePolicy,
@@ -207,8 +208,8 @@ def _proving(
         Reconciler(reconcile_policy(config, settings), journal, emit),
         SaleChecks(emit, timedelta(days=settings.refund_days)),
     ]
-    if settings.cost_moves:
-        actors.append(ShipmentCosts(settings.cost_moves, journal, emit))
+    if (origin := cost_origin(config, settings)) is not None:
+        actors.append(ShipmentCosts(origin, journal, emit))
     if settings.closing:
         actors.append(Closing(close_policy(config, settings), journal, emit))
     return actors
@@ -268,6 +269,12 @@ def close_policy(config: Config, settings: ReconciliationSettings) -> ClosePolic
         posts=posts,
         every=timedelta(seconds=settings.settle_every_s),
     )
+
+
+def cost_origin(config: Config, settings: ReconciliationSettings) -> CostOrigin | None:
+    """What entries of cost name as their origin; None: it is not looked for any, or nobody knows."""
+    said = settings.cost_moves or fulfil_capabilities(config.fulfil).cost_origin
+    return said if said in ("shipment", "stock_move") else None
 
 
 def unshipped_policy(config: Config) -> UnshippedPolicy:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from flows.actors import places_of, polled, posting_rules, stock_settings
+from flows.actors import cost_origin, places_of, polled, posting_rules, stock_settings
 from flows.catalogue import KEY as CATALOGUE_KEY
 from flows.catalogue import NAME as CATALOGUE
 from flows.catalogue import Sync
@@ -143,7 +143,7 @@ def _of_money(config: Config) -> Iterator[tuple[str, str, Message]]:
         for name in config.sales_channels:
             yield STATEMENTS, statements_key(name), StateDays()
         yield RECONCILER, RECONCILER_KEY, Reconcile()
-        if config.reconciliation.cost_moves:
+        if cost_origin(config, config.reconciliation) is not None:
             yield COSTS, COSTS_KEY, LookAtCosts()
         if config.reconciliation.closing:
             yield CLOSING, CLOSING_KEY, CloseOrders()

@@ -68,5 +68,7 @@ def cost_remarks(costs: Costs | None) -> Sequence[str]:
     if costs.unread:
         said.append(f"of {costs.unread} shipments nobody has looked for an entry of cost, so they are not in that list")
     if costs.missing and not costs.any_booked:
-        said.append("of no shipment an entry of cost was found: cost_moves may name another document than Fulfil does")
+        said.append(
+            "of no shipment an entry of cost was found: they may name another document (reconciliation.cost_moves)"
+        )
     return said

@@ -9,6 +9,7 @@ from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 import msgspec
+from msgspec.structs import replace
 
 from flows.model.closing import Moved
 from flows.model.invoices import read_invoiced
@@ -55,11 +56,13 @@ async def _costs(read: Reading, month: Month, zone: ZoneInfo, watched: frozenset
             after = (shipment, key)
             if sales_channel not in watched:
                 continue
+            day, order = day_of(shipped_at, zone), (key, reference or "")
             known = found.get(shipment)
-            found[shipment] = Uncosted(
-                shipment=shipment, number=number, sales_channel=sales_channel if known is None else known.sales_channel,
-                orders=(*(() if known is None else known.orders), (key, reference or "")), day=day_of(shipped_at, zone),
-            )  # fmt: skip
+            found[shipment] = (
+                Uncosted(shipment=shipment, number=number, sales_channel=sales_channel, orders=(order,), day=day)
+                if known is None
+                else replace(known, orders=(*known.orders, order), day=min(known.day, day))
+            )
     unread = 0
     for name in sorted(watched):
         ((count,),) = await read.query("report_costs_unread", name, before)

@@ -299,6 +299,39 @@ def test_the_cut_off_holds_invoices_against_shipments(seamline: Type, ships: str
     assert "invoiced, not shipped" in page
 
 
+def cost(number: int, booked: str, day: str | None, *keys: str) -> list[Row]:
+    """What was found of the cost of a shipment, and the orders that it was handed to."""
+    handed: list[Row] = [("put_shipment_order", (f"out-{number}", key)) for key in keys]
+    return [("put_shipment_cost", (f"out-{number}", booked, day, 1, 1, None)), *handed]
+
+
+def test_the_cut_off_names_what_was_shipped_without_a_move_of_cost(seamline: Type, ships: str, tmp_path: Path) -> None:
+    """Of October's shipments; one of two orders once, one that was taken back never; who was not looked for is counted."""
+    title, store = "Shipped by the end of the month, without a move of cost", tmp_path / "store.db"
+    assert "cost of shipments is booked is not read" in seamline("reports", "cutoff", "2025-10", "--config", ships).out
+    fill(
+        store, *cost(1, "booked", "2025-11-01", "web/1", "web/2"), *cost(5, "missing", None, "web/4"),
+        *cost(6, "booked", "2025-10-31", "web/6"), left("web/1", "2025-11-01T09:00:00", number=9),
+        *cost(9, "missing", None, "web/1"),
+    )  # fmt: skip
+
+    def told() -> tuple[list[list[str]], list[list[str]], str]:
+        text = seamline("reports", "cutoff", "2025-10", "--config", ships, "--csv", "-").out
+        found = sections(text)
+        return found[title][1:], [row[1:] for row in found["Totals"] if row[0] == title], text
+
+    rows, totals, first = told()
+    assert rows == [["CS1", "out-1", "web/1, web/2", "#1, #2", "2025-10-01"]]
+    assert totals == [["web", "", "1", ""]]
+    assert "of 1 shipments nobody has looked for an entry of cost" in first  # out-4
+    fill(store, *cost(9, "booked", "2025-11-02"))
+    assert told()[2] == first
+    fill(store, *cost(4, "nothing", None, "web/4"), *cost(1, "booked", "2025-10-30"))
+    rows, totals, text = told()
+    assert (rows, totals) == ([], [])
+    assert "nobody has looked for an entry of cost" not in text
+
+
 def test_nothing_that_others_have_named_is_obeyed(seamline: Type, ships: str, tmp_path: Path) -> None:
     """A formula stays text in a spreadsheet, markup stays text on a page, and no page asks anybody for anything."""
     key = "web/=<script>alert(1)</script>"

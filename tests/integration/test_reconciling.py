@@ -14,6 +14,7 @@ import msgspec
 import pytest
 
 from flows.explain import explain
+from flows.model.invoices import read_invoiced
 from flows.model.month import month_in
 from flows.payout_files import PayoutFile, examine, pages_of
 from flows.payout_importer import NAME as PAYOUT_IMPORTER
@@ -21,7 +22,7 @@ from flows.payout_importer import PageReceived, payout_key
 from flows.payouts import PAYOUT_FORMATS, Source
 from flows.reading import reading
 from flows.reading.clearing import clearing
-from flows.reconciler import CLOSING, CLOSING_KEY, RECONCILER, RECONCILER_KEY, CloseOrders, Reconcile
+from flows.reconciler import CLOSING, CLOSING_KEY, COSTS, RECONCILER, RECONCILER_KEY, CloseOrders, Reconcile
 from runtime.clock import to_datetime
 from tests.integration.test_after_the_sale import SHOP, UPSERT, Shop, body, shop
 from tests.unit import payout_files as files
@@ -36,7 +37,7 @@ SETTLES = PROVES + "".join(
 _LEFT = """SELECT 1 FROM message
 WHERE channel IN ('order_importer', 'reconciler', 'sale_checks', 'closing', 'payout_importer')
 UNION SELECT 1 FROM intent"""
-KNOWS = {**UPSERT, "payments": "readable", "invoices": "readable"}
+KNOWS = {**UPSERT, "payments": "readable", "invoices": "readable", "cost_origin": "shipment"}
 
 
 class Proven(Shop):
@@ -126,6 +127,27 @@ async def test_what_we_have_done_ourselves_is_no_difference(tmp_path: Path) -> N
         assert rows == [("shop/1", 0), ("shop/2", 0)]
         story = await story_of(tmp_path, at, "shop/1")
         assert "somebody changed" not in story
+
+
+async def test_what_is_invoiced_is_kept_for_the_cut_off_and_cost_is_looked_for_where_it_can_be_told(
+    tmp_path: Path,
+) -> None:
+    """Each sale that is read back has its invoices, none at first; the probe has said what entries of cost name."""
+    async with proven(tmp_path) as at:
+        query = at.at.app.journal.reading.run
+
+        async def invoiced() -> list[Any]:
+            rows = await query(lambda store: store.execute("SELECT key, invoices FROM sale_invoices").fetchall())
+            return [(key, [each.amount for each in read_invoiced(kept)]) for key, kept in rows]
+
+        await at.sends(body(1, ("MUG", "3", "10.00")))
+        await at.looks()
+        assert await invoiced() == [("shop/1", [])]
+        await at.plays("ship", order="1")
+        await at.looks()
+        assert await invoiced() == [("shop/1", [Decimal("36.00")])]
+        due = await query(lambda store: store.execute("SELECT actor FROM timer WHERE name = 'look'").fetchall())
+        assert (COSTS,) in due
 
 
 async def test_an_edit_by_hand_is_named_ends_by_itself_and_can_be_accepted(tmp_path: Path) -> None:

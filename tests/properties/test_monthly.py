@@ -13,6 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from connectors.fulfil.changes import Page
+from connectors.fulfil.ledger import LedgerMove
+from connectors.fulfil.stock import StockMove
+from connectors.fulfil.typed import Reference
 from flows.model.invoices import Invoiced
 from flows.model.money import digits_of
 from flows.model.month import Month, month_of
@@ -24,6 +28,8 @@ from flows.monthly.clearing import Booked, ClearingBooks, Line, Movement, Payout
 from flows.monthly.cutoff import EARLIER, INVOICED, LATER, PAID, SOLD, UNINVOICED, UNPAID, Cutoff, Sold
 from flows.monthly.report import Report
 from flows.monthly.stock_value import Stocked, stock_value
+from flows.reconciler.costing import Costing, Left, found_of, learned
+from runtime.clock import Instant
 
 CURRENCIES = ("JPY", "EUR", "KWD")
 """With none, two and three digits after the point."""
@@ -397,6 +403,61 @@ def test_the_cut_off_is_that_of_an_oracle_and_what_happens_later_changes_nothing
     unseen = blind.report("UTC", None)
     assert unseen.sections[1:] == report.sections[1:6]
     assert any("Invoices are not read" in remark for remark in unseen.remarks)
+
+
+GOODS = st.tuples(st.sampled_from(["done", "cancel"]), st.sampled_from(["customer", "storage"]), st.integers(0, 2))
+ENTRIES = st.tuples(st.integers(0, 3), st.integers(0, 3), st.sampled_from(["posted", "draft"]), DAYS)
+
+
+@given(
+    st.sampled_from(["shipment", "stock_move"]), st.lists(st.lists(GOODS, max_size=4), min_size=1, max_size=4),
+    st.lists(ENTRIES, max_size=12), st.integers(1, 5),
+)  # fmt: skip
+def test_a_shipment_has_its_cost_when_an_oracle_finds_an_entry_of_each_of_its_documents(
+    origin: Any, goods: list[list[tuple[str, str, int]]], entries: list[tuple[int, int, str, date]], page: int
+) -> None:
+    """However small the pages are. The day is that of the last document's first entry."""
+    left = [Left(f"out-{place}", Instant(0)) for place in range(len(goods))]
+    moves = [
+        StockMove(id=10 * place + number, shipment=Reference("stock.shipment.out", place), state=state, to_type=to,
+                  cost_price=Decimal(price))
+        for place, each in enumerate(goods)
+        for number, (state, to, price) in enumerate(each)
+    ]  # fmt: skip
+    booked = [
+        LedgerMove(id=number, state=state, booked_on=day,
+                   origin=Reference("stock.shipment.out", place) if origin == "shipment"
+                   else Reference("stock.move", 10 * place + move))
+        for number, (place, move, state, day) in enumerate(entries)
+    ]  # fmt: skip
+    costing = Costing(began=datetime(2026, 11, 1, tzinfo=UTC), shipments=tuple(left))
+    while costing.part is not None:
+        wanted = set(costing.origins)
+        rows: list[Any] = moves if costing.part == "moves" else [each for each in booked if str(each.origin) in wanted]
+        rest = [row for row in rows if row.id > costing.after_id or not costing.after_id]
+        few = tuple(rest[:page])
+        last = few[-1].id if few else 0
+        costing = learned(costing, Page(rows=few, last_id=last or 1, complete=len(rest) <= page), origin)
+    for place, each in enumerate(left):
+        gone = [
+            (number, price)
+            for number, (state, to, price) in enumerate(goods[place])
+            if (state, to) == ("done", "customer")
+        ]
+        days = sorted(
+            (day, move) for at, move, state, day in entries if at == place and state == "posted"
+        )  # fmt: skip
+        needed = {number for number, price in gone if price}
+        if gone and not needed:
+            assert found_of(costing, each, origin) == ("nothing", None)
+        elif origin == "shipment":
+            assert found_of(costing, each, origin) == (("booked", days[0][0]) if days else ("missing", None))
+        else:
+            firsts = {move: min(day for day, of in days if of == move) for _, move in days}
+            whole = bool(needed) and needed <= firsts.keys()
+            assert found_of(costing, each, origin) == (
+                ("booked", max(firsts[move] for move in needed)) if whole else ("missing", None)
+            )
 
 
 @given(st.lists(st.tuples(st.sampled_from(list(Check)), DAYS, st.sampled_from(CURRENCIES), st.integers(0, 10**15))))

@@ -134,7 +134,7 @@ def test_shipments_without_a_move_of_cost_are_listed_with_their_orders() -> None
     )  # fmt: skip
     said = " ".join(report.remarks)
     assert "of 3 shipments nobody has looked for an entry of cost" in said
-    assert "cost_moves may name another document than Fulfil does" in said
+    assert "they may name another document (reconciliation.cost_moves)" in said
     assert any(
         "(cost_moves): nothing is said" in each for each in Cutoff(OCTOBER, invoices=False).report("", None).remarks
     )
