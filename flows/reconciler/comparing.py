@@ -177,13 +177,34 @@ def _differences(expected: Expected, found: Found, began: datetime) -> Iterator[
         yield _of(expected, "currency", what, expected.amount, expected.currency, sale.currency_code)
         return
     if not expected.is_known:
-        yield from _figure(expected, "total", f"sale {name} has a total of", expected.amount, sale.total_amount)
-        yield from _figure(expected, "tax", f"sale {name} has taxes of", expected.tax, sale.tax_amount)
-        yield from _units(expected, name, found.units)
+        yield from _as_one(
+            [
+                *_units(expected, name, found.units),
+                *_figure(expected, "total", f"sale {name} has a total of", expected.amount, sale.total_amount),
+                *_figure(expected, "tax", f"sale {name} has taxes of", expected.tax, sale.tax_amount),
+            ]
+        )
     yield from _payments(expected, name, found.payments)
     if not expected.is_known:
         yield from _invoices(expected, sale, name, found.invoices)
     yield from _shipments(expected, sale, name, began)
+
+
+def _as_one(found: Sequence[Difference]) -> Iterator[Difference]:
+    """What one edit has changed is one difference: other units bring another total, and that other taxes. It is called
+    by the first of them, stands for all of their figures, and is as large as the largest.
+    """
+    if len(found) <= 1:
+        yield from found
+        return
+    yield Difference(
+        cause=found[0].cause,
+        sentence="; ".join(each.sentence for each in found),
+        amount=max(each.amount for each in found),
+        currency=found[0].currency,
+        was=", ".join(f"{each.cause} {each.was}" for each in found),
+        is_=", ".join(f"{each.cause} {each.is_}" for each in found),
+    )
 
 
 def _units(expected: Expected, name: str, units: Units | None) -> Iterator[Difference]:
