@@ -306,7 +306,7 @@ def cost(number: int, booked: str, day: str | None, *keys: str) -> list[Row]:
 
 
 def test_the_cut_off_names_what_was_shipped_without_a_move_of_cost(seamline: Type, ships: str, tmp_path: Path) -> None:
-    """Of October's shipments; one of two orders once, one that was taken back never; who was not looked for is counted."""
+    """Of October's shipments; one of two orders once, one that was taken back never; others are counted."""
     title, store = "Shipped by the end of the month, without a move of cost", tmp_path / "store.db"
     assert "cost of shipments is booked is not read" in seamline("reports", "cutoff", "2025-10", "--config", ships).out
     fill(
