@@ -1559,10 +1559,11 @@ INSERT INTO sale_due (sale, since) VALUES :rows(2) ON CONFLICT (sale) DO UPDATE 
 DELETE FROM sale_due WHERE sale = ?1 AND since <= ?2;
 
 -- name: put_sale_seen
--- What Fulfil has of a sale.
+-- What Fulfil has of a sale; one of a settled order is read for once, and not watched again for that.
 INSERT INTO sale_seen (key, sale, seen, differs, read_at) VALUES :rows(5)
 ON CONFLICT (key) DO UPDATE SET
-  sale = excluded.sale, seen = excluded.seen, differs = excluded.differs, read_at = excluded.read_at, watched = 1;
+  sale = excluded.sale, seen = excluded.seen, differs = excluded.differs, read_at = excluded.read_at,
+  watched = NOT EXISTS (SELECT 1 FROM order_closing c WHERE c.key = excluded.key AND c.settled_at IS NOT NULL);
 
 -- name: put_sale_invoices
 -- What Fulfil has invoiced of an order, all of it anew.

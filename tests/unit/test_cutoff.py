@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -16,6 +17,7 @@ from connectors.fulfil.stock import StockMove
 from connectors.fulfil.typed import Reference
 from flows.model.invoices import Invoiced, invoiced, read_invoiced
 from flows.model.month import month_of
+from flows.model.schema import ORDERS
 from flows.monthly.cutoff import INVOICED, UNINVOICED, Cutoff, Sold
 from flows.monthly.uncosted import UNCOSTED, Costs, Uncosted
 from flows.reconciler.costing import Costing, Left, asked, found_of, learned
@@ -245,3 +247,13 @@ def test_a_refused_look_is_a_case_since_the_first_one_and_is_made_again() -> Non
     assert (decision.state.costing, decision.writes) == (None, ())
     again = decide(decision.state, refused, NOW + timedelta(hours=1), "shipment")
     assert again.state.cases[0].opened_at == NOW
+
+
+def test_sales_that_were_read_before_invoices_were_kept_are_read_once_more() -> None:
+    """A store from before has the sales, and not what is invoiced of them."""
+    store, files = sqlite3.connect(":memory:"), {file.name[:4]: file for file in ORDERS.migrations.iterdir()}
+    for number in ("0001", "0019"):
+        store.executescript(files[number].read_text(encoding="utf-8"))
+    store.execute("INSERT INTO sale_seen (key, sale, seen, differs, read_at) VALUES ('web/1', 7, x'', 0, 5)")
+    store.executescript(files["0026"].read_text(encoding="utf-8"))
+    assert store.execute("SELECT sale, since FROM sale_due").fetchall() == [(7, 5)]
