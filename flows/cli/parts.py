@@ -182,7 +182,7 @@ def day_in(text: str) -> str:
 
 
 def one_form(csv: Path | None, *, json: bool) -> None:
-    """Raise SeamlineError when a list is asked for in two forms."""
+    """Raise SeamlineError when a list is asked for in two forms. Every command that has both asks this first."""
     if csv is not None and json:
         raise SeamlineError("--csv and --json are two forms of one list; say one of them")
 

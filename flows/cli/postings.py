@@ -15,6 +15,7 @@ from flows.cli.parts import (
     Rows,
     day_in,
     loaded,
+    one_form,
     print_list,
     read_store,
     write_csv,
@@ -83,6 +84,7 @@ def preview(
     """
     from flows.reading.postings import preview_of  # noqa: PLC0415
 
+    one_form(csv, json=json)
     settings = loaded(config, "postings").postings
     if settings is None:
         raise NotFound("there is no [postings] in the configuration: Seamline posts nothing, and works nothing out")
@@ -164,6 +166,7 @@ def list_batches(
     """
     from flows.reading.postings import batches_listed  # noqa: PLC0415
 
+    one_form(csv, json=json)
     asked = {"sales_channel": sales_channel, "begin": begin and day_in(begin), "end": end and day_in(end)}
     rows = read_store(config, lambda read: batches_listed(read, **asked, limit=limit))
     head = ("booked on", "sales channel", "currency", "journal", "status", "total", "move", "digest", "batch")
@@ -185,6 +188,8 @@ def show(batch: str, *, csv: CsvFile = None, config: ConfigPath = CONFIG, json: 
         Its reference, the beginning of its digest (six characters or more), or Fulfil's id of the move.
     """
     from flows.reading.postings import batches_named, postings_of  # noqa: PLC0415
+
+    one_form(csv, json=json)
 
     async def ask(read: Any) -> tuple[list[Any], list[Any]]:
         found = await batches_named(read, batch)

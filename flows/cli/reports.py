@@ -10,7 +10,7 @@ from typing import Annotated, Any
 from cyclopts import App, Parameter
 
 from flows.cli.close import MonthName, asked_month, require_known
-from flows.cli.parts import CONFIG, AsJson, ConfigPath, CsvFile, NotFound, loaded, read_store, write_csv
+from flows.cli.parts import CONFIG, AsJson, ConfigPath, CsvFile, NotFound, loaded, one_form, read_store, write_csv
 from flows.cli.screen import harmless, print_json, print_table
 from runtime.errors import SeamlineError
 
@@ -38,6 +38,7 @@ def clearing(
     """
     from flows.reading.clearing import clearing as read_clearing  # noqa: PLC0415
 
+    _one_stream(csv, html, json=json)
     settings = loaded(config, "postings", "reconciliation")
     if settings.reconciliation is None or not settings.reconciliation.closing:
         raise NotFound(
@@ -69,6 +70,7 @@ def cutoff(
     """
     from flows.reading.cutoff import cutoff as read_cutoff  # noqa: PLC0415
 
+    _one_stream(csv, html, json=json)
     channels = loaded(config, "sales_channels").sales_channels
     watched = frozenset(name for name, each in channels.items() if each.fulfilments is not None)
 
@@ -96,6 +98,7 @@ def stock_value(
     """
     from flows.reading.stock_value import kept_stock_value  # noqa: PLC0415
 
+    _one_stream(csv, html, json=json)
     postings = loaded(config, "postings").postings
     currency = "" if postings is None else postings.currency
 
@@ -111,14 +114,19 @@ def stock_value(
     _print(config, month, ask, csv=csv, html=html, json=json)
 
 
+def _one_stream(csv: Path | None, html: Path | None, *, json: bool) -> None:
+    """Raise SeamlineError when two forms would be on standard output; a page may be written beside another form."""
+    one_form(csv, json=json)
+    if str(html) == "-" and (json or str(csv) == "-"):
+        raise SeamlineError("--json, --csv - and --html - would all be on standard output; say one of them")
+
+
 def _print(
     config: Path, month: str, ask: Callable[..., Any], *, csv: Path | None, html: Path | None, json: bool
 ) -> None:
     """The report, in the forms that are asked for; as tables when none is."""
     from flows.monthly.page import page_of, rows_of  # noqa: PLC0415
 
-    if sum((json, str(csv) == "-", str(html) == "-")) > 1:
-        raise SeamlineError("--json, --csv - and --html - would all be on standard output; say one of them")
     wanted, policy, today = asked_month(config, month)
 
     async def asked(read: Any) -> Any:
