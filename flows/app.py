@@ -252,7 +252,9 @@ class App:
         if command == "patch":
             said = await patch_order(parameters, importer, self.journal, post)
         else:
-            said = await link_order(parameters, importer, post)
+            said = await link_order(
+                parameters, importer, self.journal, post, lambda each: self.engine.post_all((each,))
+            )
         when = paused(key, self.engine, ORDER_IMPORTER)
         return f"{said} ({when})" if when and not parameters.get("dry_run") else said
 

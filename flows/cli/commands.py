@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 import sys
+from datetime import datetime
 from importlib.metadata import version as version_of
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -399,14 +400,17 @@ def show(order: OrderName, *, config: ConfigPath = CONFIG, json: AsJson = False)
 
 @orders.command
 def explain(order: OrderName, *, config: ConfigPath = CONFIG, json: AsJson = False) -> None:
-    """In plain words: where the order stands, why, whose move it is and what it is."""
-    from flows.explain import explain as explained  # noqa: PLC0415
+    """In plain words: where the order stands, why, whose move it is and what it is.
 
-    text = explained(story_of(config, order, "orders explain"), to_datetime(SystemClock().now()))
+    With --json the same in fields, and the equations of its proof with their figures, as long as its payload is stored.
+    """
+    from flows.explain import explain as in_words  # noqa: PLC0415
+
+    story, now = story_of(config, order, "orders explain"), to_datetime(SystemClock().now())
     if json:
-        print_json({"order": order, "explanation": text})
+        print_json(_explanation(story, config, now))
     else:
-        print("\n".join(map(harmless, text.split("\n"))))
+        print("\n".join(map(harmless, in_words(story, now).split("\n"))))
 
 
 @schema.command(name="order")
@@ -418,6 +422,18 @@ def order_schema() -> None:
 
 
 # -- below the commands ------------------------------------------------------------------------------------------------
+
+
+def _explanation(story: Any, config: Path, now: datetime) -> Any:
+    """What is known of an order, in fields."""
+    from flows.explain import explained  # noqa: PLC0415
+    from flows.reading.proof import equations_of  # noqa: PLC0415
+
+    channels = loaded(config, "sales_channels").sales_channels
+    equations = read_store(config, lambda read: equations_of(read, story.key, channels))
+    outcome = None if story.order is None else story.order.proof
+    found = msgspec.structs.asdict(explained(story, now))
+    return {**found, "proof": {"outcome": outcome, "equations": equations}}
 
 
 def _probed(vendor: Vendor, effects: frozenset[Any], config: Path, timeout_s: float, *, confirmed: bool) -> Any:

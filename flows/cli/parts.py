@@ -182,15 +182,13 @@ def day_in(text: str) -> str:
 
 
 def one_form(csv: Path | None, *, json: bool) -> None:
-    """Raise SeamlineError when a list is asked for in two forms."""
+    """Raise SeamlineError when a list is asked for in two forms. Every command that has both asks this first."""
     if csv is not None and json:
         raise SeamlineError("--csv and --json are two forms of one list; say one of them")
 
 
-def write_csv(path: Path, head: tuple[str, ...], rows: list[tuple[Any, ...]], count: int | None = None) -> None:
-    """A table that a spreadsheet opens and never obeys; amounts stay the exact decimals that they are. `count`: how
-    many rows are told of, where some are titles.
-    """
+def write_csv(path: Path, head: tuple[str, ...], rows: list[tuple[Any, ...]]) -> None:
+    """A table that a spreadsheet opens and never obeys; amounts stay the exact decimals that they are."""
     if str(path) == "-":
         csv_rows(sys.stdout, head, rows)
         return
@@ -199,7 +197,7 @@ def write_csv(path: Path, head: tuple[str, ...], rows: list[tuple[Any, ...]], co
             csv_rows(file, head, rows)
     except OSError as error:
         raise SeamlineError(f"{path} cannot be written ({error.strerror})") from None
-    print(f"{path}: {len(rows) if count is None else count} rows", file=sys.stderr)
+    print(f"{path}: {len(rows)} rows", file=sys.stderr)
 
 
 def print_list(

@@ -23,6 +23,7 @@ from flows.cli.parts import (
     explain_none,
     loaded,
     no_sales_channel,
+    one_form,
     read_store,
     write_csv,
 )
@@ -181,6 +182,7 @@ def list_payouts(
     """
     from flows.reading.payouts import payouts_listed  # noqa: PLC0415
 
+    one_form(csv, json=json)
     rows = read_store(
         config,
         lambda read: payouts_listed(read, sales_channel=sales_channel, verdict=verdict or "", limit=limit + 1),
@@ -266,6 +268,8 @@ def show(
         All of its lines, too.
     """
     from flows.reading.payouts import equations_of, lines_of, payouts_named  # noqa: PLC0415
+
+    one_form(csv, json=json)
 
     async def ask(read: Any) -> tuple[list[Any], list[Any], list[Any], tuple[str, ...]]:
         found = await payouts_named(read, payout)

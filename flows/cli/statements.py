@@ -102,6 +102,7 @@ def show_statement(
     from flows.reading.statements import statement_versions  # noqa: PLC0415
     from flows.reconciler.statement import sentence_of  # noqa: PLC0415
 
+    one_form(csv, json=json)
     rows = read_store(config, lambda read: statement_versions(read, sales_channel, day_in(day)))
     row = next((each for each in rows if version in (None, each.version)), None)
     if row is None:

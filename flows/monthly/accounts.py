@@ -57,7 +57,7 @@ def compared(month: Month, fulfil: FulfilAccounts, moved: Mapping[tuple[Book, Mo
             if each.month == month
         ),
         note="Debits less credits of posted entries that are dated in the month, beside what came to the gateways less "
-        "what went out. What is charged on the last day may be posted on the next one: `differs by` is of all months "
+        'what went out. What is charged on the last day may be posted on the next one: "differs by" is of all months '
         "since the first that was read and had money here. Only books in the ledger's currency are compared.",
         empty="what the month has moved in Fulfil was not read: it is read once the month is over, of accounts that "
         "the matrix credits with payouts",

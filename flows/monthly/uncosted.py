@@ -45,7 +45,7 @@ def cost_section(costs: Costs) -> Section:
     """Each of them."""
     return Section(
         title=UNCOSTED,
-        head=("shipment", "id", "orders", "numbers", "left on"),
+        head=("shipment", "id", "order", "number", "shipped on"),
         rows=tuple(_row(each) for each in sorted(costs.missing, key=lambda each: (each.day, each.shipment))),
         note="No posted entry of Fulfil's ledger that is dated by the end of the month names the shipment, or each of "
         "its stock moves, as its origin. Goods that cost nothing need none.",

@@ -8,18 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 
-from flows.model.audit import TEXT_MAX, person_and_reason
+from flows.model.audit import TEXT_MAX, person_and_reason, recorded
 from flows.model.order_state import OrderState, Status
 from flows.model.patch import InvalidPatch, patch_in, without_envelope
 from flows.order_importer.actor import OrderImporter
 from flows.order_importer.linking import linkable
 from flows.order_importer.messages import LinkOrder, PatchOrder, RemovePatch
-from runtime.decision import Message
+from runtime.decision import Emit, Message
 from runtime.errors import SeamlineError
 from runtime.journal.journal import Journal
 
 Post = Callable[[Message], Awaitable[None]]
 """Sends the order a message; returns when it is durable."""
+Sent = Callable[[Emit], Awaitable[None]]
+"""Sends a message to whom it names; returns when it is durable."""
 
 
 async def patch_order(parameters: Mapping[str, str], importer: OrderImporter, journal: Journal, post: Post) -> str:
@@ -101,17 +103,26 @@ def _follows(before: OrderState, after: OrderState) -> str:
             return f"it is {other.value}{f' by the rule {after.rule}' if after.rule else ''}"
 
 
-async def link_order(parameters: Mapping[str, str], importer: OrderImporter, post: Post) -> str:
-    """Obey `seamline orders link`. `parameters`: key, sale, by, reason.
+async def link_order(
+    parameters: Mapping[str, str], importer: OrderImporter, journal: Journal, post: Post, record: Sent
+) -> str:
+    """Obey `seamline orders link`. `parameters`: key, sale, by, reason. `record` has a decision written down.
 
-    Raises SeamlineError with what is wrong when it makes no sense; nothing has changed then.
+    Raises SeamlineError with what is wrong when it makes no sense; nothing has changed then. That a person wanted what
+    this order cannot have is on record before they are told.
     """
     key, sale = parameters.get("key", ""), parameters.get("sale", "").strip()
     by, reason = person_and_reason(parameters, what="the link")
     if not sale or len(sale) > TEXT_MAX or not sale.isprintable():
         raise SeamlineError("say which sale, by its number or its id in Fulfil")
-    why = linkable(await importer.state(key))
+    state = await importer.state(key)
+    if state.status is Status.NEW and not await journal.query("oldest_message_of_key", importer.name, key):
+        raise SeamlineError(f"no order is known as {key!r}")
+    why = linkable(state)
     if why:
+        values = {"sale": sale, "why": why}
+        now = journal.clock.now()
+        await record(recorded(now, by=by, action="order.link_denied", subject=key, values=values, reason=reason))
         raise SeamlineError(f"{key} cannot be linked to a sale: {why}")
     await post(LinkOrder(sale=sale, by=by, reason=reason, key=key))
     return f"sale {sale} is looked up in Fulfil, and {key} is linked to it if it can be"

@@ -14,11 +14,9 @@ from typing import Any
 
 import msgspec
 
-from connectors.contract import Identified
-from flows.formats import Format, Unreadable
 from flows.model.audit import recorded
 from flows.model.order_state import OrderState, Status
-from flows.model.patch import fields_of, patched
+from flows.model.patch import fields_of
 from flows.order_importer.messages import OrderPatched, OrderPresented, OrderUnreadable, PatchOrder, RemovePatch
 from flows.order_importer.parts import decision_of, kept, unreadable_cases
 from runtime.actor import Item
@@ -60,18 +58,6 @@ class Patches:
                 case RemovePatch():
                     stored.pop(item.key, None)
         return stored
-
-
-def read_with(format_: Format, payload: bytes, patch: bytes) -> bytes | Unreadable:
-    """The payload with the patch in it, as long as it is still the same version of the same order."""
-    try:
-        changed = patched(payload, patch)
-    except (msgspec.DecodeError, RecursionError):
-        return Unreadable("The payload is not one well-formed JSON object.")
-    before, after = format_.identify(payload), format_.identify(changed)
-    if after != before or not isinstance(after, Identified):
-        return Unreadable("The patch changes which order it is, or its version; patch it without them")
-    return changed
 
 
 def asked(item: Item, told: Message | Exception) -> Message | Exception:

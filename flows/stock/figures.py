@@ -13,7 +13,16 @@ import msgspec
 
 from flows.model.bundles import Bundle
 from flows.model.skus import SkuIndex
-from flows.model.stock import Figure, Level, StockSettings, UnitsRow, figure_of, place_of, without_own
+from flows.model.stock import (
+    Figure,
+    Level,
+    StockSettings,
+    UnitsRow,
+    figure_of,
+    parts_without_own,
+    place_of,
+    without_own,
+)
 from flows.model.stock_names import Names
 from flows.model.units import SWEPT, Units
 from flows.stock.unsettled import Unsettled
@@ -104,8 +113,7 @@ class Figures:
     def _plain(self, channel: str, urgencies: Mapping[str, int], levels: Levels, units: Rows) -> dict[str, Shown]:
         """Products under their SKU and their aliases; a name that is a bundle here is none of a product."""
         settings, rules = self._settings[channel], self._bundles.get(channel, {})
-        in_bundles = rules.values() if settings.subtracts else ()
-        parts = {self._sku_of(part) for rule in in_bundles for part in rule.components}
+        parts = parts_without_own(settings, rules.values(), self._sku_of)
         found: dict[str, Shown] = {}
         for sku, urgency in urgencies.items():
             level = levels.get((place_of(settings.locations), sku))

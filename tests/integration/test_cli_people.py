@@ -186,6 +186,10 @@ def test_an_order_is_linked_to_a_sale_that_was_made_by_hand(seamline: Type, app:
             assert complaint in refused.out
     assert state(seamline, "A-7102") == "held"
     assert "it is imported as sale" in seamline(*beside("orders", "link", "A-7101", "1", *WHY)).err
+    wanted = ("order.link_denied", "mona", "typed wrong in the shop")
+    until(lambda: audited(seamline, "marketplace/A-7101")[-1:] == [wanted])
+    last = seamline(*beside("audit", "--json")).data[-1]
+    assert (last["values"]["sale"], last["values"]["why"][:16]) == ("1", "it is imported a")
 
 
 def test_a_sale_with_another_total_is_linked_with_a_case(seamline: Type, app: App) -> None:

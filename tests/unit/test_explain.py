@@ -9,8 +9,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from flows.exceptions.kinds import KINDS, Owner
-from flows.explain import explain
+from flows.exceptions.kinds import KINDS, Lever, Owner
+from flows.explain import explain, explained
 from flows.model.audit import AuditEntry, ChainEnd, entry_after
 from flows.model.order_state import Status
 from flows.reading.rows import CaseRow, FactRow, OrderRow, PauseRow, Story
@@ -153,6 +153,22 @@ def test_an_order_that_cannot_be_read_has_no_amount_and_says_why_once() -> None:
     text = told(row("held", amount="0", currency=""), why)
     assert text.startswith("Order #1001 of web is held")
     assert "The order cannot be read: lines: expected an array.\nNext step, by ecommerce" in text
+
+
+def test_a_case_says_in_fields_what_finance_can_still_take_hold_of() -> None:
+    """The levers of its kind, whether it is late, and None where it never ends by itself; cases that ended are none."""
+    cases = (case("tax.unmapped"), case("order.edited", closed_at=NOW))
+    story = Story(order=row("held"), key="web/1001", cases=cases, timeline=())
+    (found,) = explained(story, NOW + timedelta(days=9)).cases
+    assert (found.kind, found.levers) == ("tax.unmapped", (Lever.HOLD, Lever.SUSPENSE))
+    assert (found.is_late, found.ends, found.amount) == (True, None, "10.00")
+
+
+def test_what_is_no_order_has_no_state_and_what_nobody_decided_on_is_new() -> None:
+    """A run of Patchworks may have a case all the same; an order that was received is one."""
+    run = Story(order=None, key="patchworks/run/1", cases=(case("run.lost"),), timeline=())
+    new = Story(order=None, key="web/1", cases=(), timeline=(fact("received"),))
+    assert [explained(each, NOW).state for each in (run, new)] == [None, "new"]
 
 
 def test_a_case_that_is_late_says_so() -> None:

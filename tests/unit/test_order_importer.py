@@ -222,6 +222,7 @@ def test_an_unreadable_order_is_held_with_the_reason_and_its_body() -> None:
     decision = decide(OrderState(), OrderUnreadable(delivery=4, version=V1, reason="lines: expected an array."), NOW)
     case = only_case(decision)
     assert (case.kind, case.sentence, decision.keeps) == ("order.unreadable", "lines: expected an array", 4)
+    assert (case.amount, case.currency) == (None, None), "what is at stake is not known, and not nothing"
     again = decide(decision.state, OrderUnreadable(delivery=5, version=V2, reason="still"), LATER)
     assert (only_case(again).opened_at, again.keeps) == (NOW, 5)
     assert weighed(again.state, shown(V3), LATER).state.status is Status.CREATING
