@@ -19,4 +19,3 @@ CREATE TABLE shipment_cost (
   look_at    INTEGER                          -- when it is looked for again; NULL: never
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX shipment_cost_by_look ON shipment_cost (look_at) WHERE look_at IS NOT NULL;
-CREATE INDEX shipment_cost_missing ON shipment_cost (shipment) WHERE booked = 'missing';
