@@ -66,9 +66,15 @@ from flows.model.order import (
 _GID = "gid://shopify/"
 _ORDER_GID = "gid://shopify/Order/"
 _DRAFT = NotAnOrder("A draft order is not an order yet; send it when Shopify has made it one.")
+_CHECKOUT = NotAnOrder("A checkout is not an order; send the order that it becomes.")
+_PAGE = NotAnOrder("A page of orders is not an order; send each of its orders by itself, or their array.")
+_GRAPHQL = Unreadable(
+    "It is an order as Shopify's GraphQL API names its fields: the flow must send the JSON of the REST API, which its "
+    "webhooks have, too, or map the order to Seamline's own schema."
+)
 _KINDS = {
     "DraftOrder": _DRAFT,
-    "AbandonedCheckout": NotAnOrder("An abandoned checkout is not an order."),
+    "AbandonedCheckout": _CHECKOUT,
     "Fulfillment": NotAnOrder("A fulfilment is not an order; send the order."),
     "OrderTransaction": NotAnOrder("A transaction is not an order; send the order with its transactions."),
     "Refund": NotAnOrder("A refund is not an order; send the order with its refunds."),
@@ -96,6 +102,10 @@ def identify(raw: bytes) -> Identification:
         return Unidentifiable(misread(error))
     if head is None or head.invoice_url is not msgspec.UNSET:
         return _DRAFT
+    if head.abandoned_checkout_url is not msgspec.UNSET:
+        return _CHECKOUT
+    if head.id is None and head.orders is not msgspec.UNSET:
+        return _PAGE
     gid = head.admin_graphql_api_id
     if type(gid) is str and gid.startswith(_GID) and not gid.startswith(_ORDER_GID):
         kind = _KINDS.get(gid[len(_GID) :].partition("/")[0])
@@ -134,7 +144,15 @@ def read(sales_channel: str, raw: bytes) -> Order | Unreadable:
             order = decode_both_sides(raw)
         return _Reading(order, presentment).order(sales_channel)
     except (msgspec.DecodeError, ValueError, RecursionError) as error:
-        return unreadable(error)
+        return _GRAPHQL if _is_of_graphql(raw) else unreadable(error)
+
+
+def _is_of_graphql(raw: bytes) -> bool:
+    """Whether the lines have the name that they have in Shopify's GraphQL API."""
+    try:
+        return decode_head(raw).graphql_lines is not msgspec.UNSET
+    except (msgspec.DecodeError, ValueError, RecursionError):
+        return False
 
 
 def _presentment(order: OrderIn[Any]) -> str | None:
@@ -186,10 +204,13 @@ class _Reading:
         totals = self.totals()
         status = _FINANCIAL.get(source.financial_status or "", _UNKNOWN)
         refunds = refunds_of(source, self.currency)
-        lines = tuple(map(self.line, source.line_items))
+        tips = [line for line in source.line_items if line.is_tip]
+        goods = [line for line in source.line_items if not line.is_tip] if tips else source.line_items
+        lines = tuple(map(self.line, goods))
         shipping_lines = tuple(map(self.shipping_line, source.shipping_lines or ()))
         duties, duty_taxes = self.duties()
-        taxed = are_taxed(lines) or are_taxed(shipping_lines) or duty_taxes
+        tip_taxes = tuple([tax for tip in tips for tax in self.taxes(tip.tax_lines)])
+        taxed = are_taxed(lines) or are_taxed(shipping_lines) or duty_taxes or tip_taxes
         billing, same = _address(source.billing_address), source.shipping_address == source.billing_address
         return Order(
             sales_channel=sales_channel,
@@ -208,7 +229,8 @@ class _Reading:
             discounts=self.discounts(),
             payments=payments_of(source, order_id, status, totals, refunds),
             payment_methods=tuple(source.payment_gateway_names or ()),
-            tips=self.charge(source.total_tip_received, None, "total_tip_received"),
+            tips=self.tips(tips),
+            tip_taxes=tip_taxes,
             duties=duties,
             duty_taxes=duty_taxes,
             fees=self.charge(None, source.original_total_additional_fees_set, "original_total_additional_fees"),
@@ -374,6 +396,16 @@ class _Reading:
         if not codes:
             return ()
         return tuple([Discount(text_of(code.code) or "", self.plain(code.amount) or self.zero) for code in codes])
+
+    def tips(self, lines: Sequence[LineIn[Any]]) -> Amount | None:
+        """What the customer gave beyond the price. Shopify publishes the sum, and each tip among the lines."""
+        total = self.charge(self.source.total_tip_received, None, "total_tip_received")
+        if not lines:
+            return total
+        given = self.sum([self.line(tip).gross for tip in lines])
+        if self.source.total_tip_received is not None and (total or self.zero).shop != given.shop:
+            self.conflicts.append(Conflict("the sum of tips", (total or self.zero).shop, given.shop))
+        return given if given.shop.amount else None
 
     def duties(self) -> tuple[Amount | None, tuple[TaxLine, ...]]:
         """What is charged on top of prices, and the taxes on it."""
