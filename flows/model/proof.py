@@ -418,13 +418,21 @@ def _sentence(order: Order, failed: Equation) -> str:
             f"{abs(failed.difference)} {what}."
         )
     parts, figure = _PHRASES[failed.name]
-    if failed.name == "total" and order.taxes_included:
-        parts = "The lines and shipping of the order"
+    if failed.name == "total":
+        *names, last = _named(order, failed)
+        parts = f"The {', '.join(names)} and {last} of the order"
     return f"{parts} add up to {failed.left} but {figure} says {failed.right}: {_off(failed.difference)}."
 
 
+def _named(order: Order, total: Equation) -> list[str]:
+    """What a total is always said to be made of, and the charges that this one has beside it."""
+    charges = [term.name for term in total.terms if term.name in _CHARGES]
+    return [*(("lines", "shipping") if order.taxes_included else ("lines", "tax", "shipping")), *charges]
+
+
+_CHARGES = frozenset(("duties", "fees", "tips"))
 _PHRASES = {
-    "total": ("The lines, tax and shipping of the order", "its total"),
+    "total": ("The parts of the order", "its total"),
     "goods": ("The lines of the order before discounts", "its sum of lines"),
     "subtotal": ("The lines of the order after discounts", "its subtotal"),
     "discounts": ("The discounts of the order", "its sum of discounts"),

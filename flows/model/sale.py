@@ -381,14 +381,14 @@ class _Mapping:
         billing = order.billing_address or order.shipping_address
         shipped = order.shipping_address or order.billing_address
         if billing is None or shipped is None:
-            raise _Stop(Unmappable("The order has neither a billing nor a shipping address."))
+            raise _Stop(Unmappable("The order has neither a billing nor a shipping address.", UNSHIPPABLE))
         sent = self.address(billing)
         return sent, sent if shipped is billing else self.address(shipped)
 
     def address(self, address: Address) -> wire.Address:
         country, who = address.country_code, self.order.customer
         if not country:
-            raise _Stop(Unmappable("An address of the order has no country code."))
+            raise _Stop(Unmappable("An address of the order has no country code.", UNSHIPPABLE))
         region = address.subdivision_code
         return wire.Address(
             name=", ".join(filter(None, (address.name, address.company))) or (who.name if who else None) or _GUEST,

@@ -130,6 +130,8 @@ def test_what_is_beside_or_before_or_part_of_an_order_is_refused(raw: bytes) -> 
         ({"products": link("/products")}, "/v2/orders/{id}/products and"),
         ({"products": None}, "/v2/orders/{id}/products and"),
         ({"shipping_addresses": link("/shippingaddresses")}, "/v2/orders/{id}/shippingaddresses and"),
+        ({"shipping_addresses": []}, "/v2/orders/{id}/shippingaddresses and"),
+        ({"shipping_address_count": 2}, "/v2/orders/{id}/shippingaddresses and"),
         ({"coupon_discount": "1.0000"}, "/v2/orders/{id}/coupons and"),
         (
             {"products": link("/products"), "shipping_addresses": None},

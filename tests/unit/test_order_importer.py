@@ -154,9 +154,15 @@ def test_what_has_no_place_in_fulfil_is_held_for_who_can_give_it_one(
 
 
 def test_an_order_that_cannot_become_a_sale_is_a_contradiction_of_its_mapping() -> None:
-    """No address at all: nobody can configure that away."""
-    case = only_case(weighed(OrderState(), shown(billing_address=None, shipping_address=None)))
+    """Several gateways, and nothing that says how much each: nobody can configure that away."""
+    case = only_case(weighed(OrderState(), shown(payments=(payment("10.00", gateway=None),))))
     assert (case.kind, case.cause) == ("order.contradiction", "mapping")
+
+
+def test_an_order_without_an_address_is_for_operations() -> None:
+    """Its figures are sound, so finance has nothing to correct."""
+    case = only_case(weighed(OrderState(), shown(billing_address=None, shipping_address=None)))
+    assert (case.kind, case.amount) == ("order.unshippable", Decimal("10.00"))
 
 
 def test_an_order_without_figures_in_the_sales_currency_is_held_not_parked() -> None:

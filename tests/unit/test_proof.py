@@ -74,6 +74,19 @@ def test_a_failing_proof_says_how_much_and_which_way() -> None:
 
 
 @pytest.mark.parametrize(
+    ("included", "said"),
+    [(False, "The lines, tax, shipping, duties, fees and tips"), (True, "The lines, shipping, duties, fees and tips")],
+)
+def test_a_failing_total_names_the_charges_that_it_has(included: bool, said: str) -> None:
+    """Whoever adds it up again finds the figure; what an order does not have is not named."""
+    charges = {name: usd("1.00") for name in ("duties", "fees", "tips")}
+    proof = prove(order("12.00", lines=(line("10.00"),), taxes_included=included, **charges))
+    assert (
+        proof.sentence == f"{said} of the order add up to 13.00 USD but its total says 12.00 USD: 1.00 USD too little."
+    )
+
+
+@pytest.mark.parametrize(
     ("published", "says"),
     [
         ({"goods": usd("9.00")}, "its sum of lines says 9.00 USD: 1.00 USD too little."),

@@ -25,7 +25,7 @@ from flows.model.order import (
     Tender,
     Totals,
 )
-from flows.model.sale import SaleSettings, Unmappable, Unmapped, sale_for
+from flows.model.sale import UNSHIPPABLE, SaleSettings, Unmappable, Unmapped, sale_for
 from tests.unit.made_orders import SETTINGS, both, line, order, payment, refund, shipping, usd, vat
 
 replace = msgspec.structs.replace
@@ -284,6 +284,16 @@ def test_a_side_that_is_not_published_cannot_be_sold_in() -> None:
             {"payments": (payment("10.00", gateway=None),)},
             "The order was paid through several gateways, but has no transactions that say how much each.",
         ),
+    ],
+)
+def test_what_cannot_be_mapped_says_why(changes: dict[str, Any], reason: str) -> None:
+    """Nothing is guessed, spread or left out to make a sale possible; nothing personal is in the reason."""
+    assert sale_for(order("10.00", **changes), SETTINGS) == Unmappable(reason)
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
         (
             {"billing_address": None, "shipping_address": None},
             "The order has neither a billing nor a shipping address.",
@@ -291,9 +301,9 @@ def test_a_side_that_is_not_published_cannot_be_sold_in() -> None:
         ({"shipping_address": Address(name="Ada Moss")}, "An address of the order has no country code."),
     ],
 )
-def test_what_cannot_be_mapped_says_why(changes: dict[str, Any], reason: str) -> None:
-    """Nothing is guessed, spread or left out to make a sale possible; nothing personal is in the reason."""
-    assert sale_for(order("10.00", **changes), SETTINGS) == Unmappable(reason)
+def test_an_order_that_nobody_can_send_anywhere_is_for_operations(changes: dict[str, Any], reason: str) -> None:
+    """Its figures contradict nothing, so it is not finance's to correct them."""
+    assert sale_for(order("10.00", **changes), SETTINGS) == Unmappable(reason, UNSHIPPABLE)
 
 
 def test_money_that_went_back_without_units_changes_no_sale() -> None:
