@@ -78,11 +78,20 @@ def test_an_unknown_sku_holds_the_whole_order_with_hint_and_amount() -> None:
 
 def test_every_unknown_sku_of_an_order_is_a_case_of_its_own() -> None:
     """Two missing products have two owners' tasks; a line without a SKU is told as that (failure case 12)."""
-    decision = weighed(OrderState(), shown(missing=("A", "")))
+    unnamed = line("30.00", sku=None, quantity=Decimal("3.0"), unit_price=usd("10.00"))
+    decision = weighed(OrderState(), shown(total="40.00", lines=(line("10.00", sku="A"), unnamed), missing=("A", "")))
     assert [case.sentence for case in decision.state.cases] == [
         "the SKU 'A' is not in Fulfil",
-        "a line without a SKU is not in Fulfil",
+        "a line without a SKU is no product of Fulfil: 3 at 10.00 USD",
     ]
+
+
+def test_no_more_lines_without_a_sku_are_named_than_somebody_reads() -> None:
+    """Pieces and price find a line in the sales channel; its title may be anybody's words."""
+    lines = tuple(line("1.00", sku=None, title="For Ada") for _ in range(7))
+    sentence = weighed(OrderState(), shown(total="7.00", lines=lines, missing=("",))).state.cases[0].sentence
+    assert sentence.endswith("1 at 1.00 USD, 1 at 1.00 USD, 2 more")
+    assert "Ada" not in sentence
 
 
 @pytest.mark.parametrize(
