@@ -172,3 +172,6 @@ def object_in(raw: msgspec.Raw | msgspec.UnsetType) -> bytes | None:
 
 Json = Any
 """A JSON value that is looked at by type: text, int, `JsonNumber`, bool, None, list or dict."""
+
+Empty = list[Any]
+"""What PHP makes of an object without fields, in a sales channel or on the way from it."""

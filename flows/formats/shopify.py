@@ -17,6 +17,7 @@ import msgspec
 from connectors.contract import Identification, NotAnOrder, Unidentifiable
 from flows.formats.parts import (
     Amounts,
+    Empty,
     Json,
     Kept,
     Misread,
@@ -34,6 +35,7 @@ from flows.formats.shopify_refunds import refunds_of, returns_of
 from flows.formats.shopify_wire import (
     AddressIn,
     AllocationIn,
+    CustomerIn,
     Head,
     LineIn,
     MoneySet,
@@ -437,7 +439,7 @@ class _Reading:
         email = text_of(source.email) or text_of(source.contact_email)
         phone = text_of(source.phone)
         company_id = id_text(source.company.get("id")) if isinstance(source.company, dict) else None
-        if who is None:
+        if not isinstance(who, CustomerIn):
             known = email or phone or company_id
             return Customer(company_id=company_id, email=email, phone=phone) if known else None
         return Customer(
@@ -461,8 +463,8 @@ def _minus(one: Amount, other: Amount) -> Amount:
     return Amount(one.shop - other.shop, one.presentment - other.presentment if both else None)  # type: ignore[operator]
 
 
-def _address(address: AddressIn | None) -> Address | None:
-    if address is None:
+def _address(address: AddressIn | Empty | None) -> Address | None:
+    if not isinstance(address, AddressIn):
         return None
     return Address(
         name=text_of(address.name) or _joined(address.first_name, address.last_name),

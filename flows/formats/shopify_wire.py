@@ -12,7 +12,7 @@ from typing import Generic, TypeVar
 
 import msgspec
 
-from flows.formats.parts import Json
+from flows.formats.parts import Empty, Json
 from flows.model.money import JsonNumber
 
 
@@ -284,11 +284,11 @@ class OrderIn(msgspec.Struct, Generic[Sides], gc=False):
     returns: list[ReturnIn] | None = None
     payment_gateway_names: list[str] | None = None
     gateway: str | None = None
-    customer: CustomerIn | None = None
+    customer: CustomerIn | Empty | None = None
     company: Json = None
     """Of an order by a company (B2B): `{id, location_id}`."""
-    billing_address: AddressIn | None = None
-    shipping_address: AddressIn | None = None
+    billing_address: AddressIn | Empty | None = None
+    shipping_address: AddressIn | Empty | None = None
     email: str | None = None
     contact_email: str | None = None
     phone: Json = None

@@ -364,10 +364,14 @@ def test_refunds_and_cancels_are_facts() -> None:
     assert order.test
 
 
-def test_nobody_has_to_be_named() -> None:
-    """Null customer and addresses, empty texts and missing fields leave nothing, and break nothing."""
-    order = read("web", encode(payload() | {"customer": None, "billing_address": None, "email": "", "tags": None}))
-    assert isinstance(order, Order)
+@pytest.mark.parametrize("nothing", [None, []])
+def test_nobody_has_to_be_named(nothing: object) -> None:
+    """Null customer and addresses (or `[]`, as PHP writes an object without fields), empty texts and missing fields
+    leave nothing, and break nothing.
+    """
+    nobody = {"customer": nothing, "billing_address": nothing, "shipping_address": nothing}
+    order = read("web", encode(payload() | nobody | {"email": "", "tags": None}))
+    assert isinstance(order, Order), order
     assert (order.customer, order.billing_address, order.shipping_address, order.tags) == (None, None, None, ())
     guest = made(email="Bo@example.com", tags="b2b, rush ")
     assert guest.customer is not None
