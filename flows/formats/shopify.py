@@ -211,7 +211,7 @@ class _Reading:
         lines = tuple(map(self.line, goods))
         shipping_lines = tuple(map(self.shipping_line, source.shipping_lines or ()))
         duties, duty_taxes = self.duties()
-        tip_taxes = tuple([tax for tip in tips for tax in self.taxes(tip.tax_lines)])
+        tip_taxes = tuple([tax for tip in tips for tax in self.taxes(tip.tax_lines)]) if tips else ()
         taxed = are_taxed(lines) or are_taxed(shipping_lines) or duty_taxes or tip_taxes
         billing, same = _address(source.billing_address), source.shipping_address == source.billing_address
         return Order(
