@@ -35,6 +35,7 @@ _PAID, _VOIDED = FinancialStatus.PAID, FinancialStatus.VOIDED
 _SETTLED = (_PAID, *_REFUNDED, _VOIDED)
 _TAKES = (PaymentKind.SALE, PaymentKind.CAPTURE)
 _SUCCESS, _RESERVES = PaymentStatus.SUCCESS, PaymentKind.AUTHORISATION
+_MONEY_IN = (*_TAKES, _RESERVES)
 _NOTHING_TAKEN = dict.fromkeys(Tender, ZERO)
 
 
@@ -348,7 +349,13 @@ def _denied(order: Order, settlement: _Settlement) -> Iterator[Contradiction]:
         left_all = order.totals.left is None or order.totals.left.shop == total
         if nothing and left_all:
             yield Contradiction("status", f"The order of {total} is called refunded, but it has no refund.", total)
-    if settlement.derived or not settlement.paid:
+    if settlement.derived:
+        return
+    for each in order.payments:
+        if each.status is _SUCCESS and each.kind in _MONEY_IN and each.amount.amount < ZERO:
+            sentence = f"A payment of the order is negative: {each.amount}; what goes back is a refund."
+            yield Contradiction("tender", sentence, abs(each.amount))
+    if not settlement.paid:
         return
     paid = Money(settlement.paid, settlement.currency)
     if status is _VOIDED and not returned(order, settlement.currency):

@@ -102,6 +102,16 @@ def test_published_sums_are_checked(published: dict[str, Any], says: str) -> Non
     assert proof.sentence.endswith(says)
 
 
+@pytest.mark.parametrize("kind", [PaymentKind.SALE, PaymentKind.CAPTURE, PaymentKind.AUTHORISATION])
+def test_a_negative_payment_is_a_contradiction_whatever_it_adds_up_to(kind: PaymentKind) -> None:
+    """Beside an authorisation it comes to the total again, because what is captured less is open more."""
+    parent = payment("10.00", id="A", kind=PaymentKind.AUTHORISATION)
+    negative = payment("-10.00", id="B", kind=kind, parent_id="A")
+    proof = prove(order("10.00", payments=(parent, negative)))
+    assert any("negative: -10.00 USD" in each.sentence for each in proof.failing)
+    assert not any("negative" in each.sentence for each in prove(order("10.00", payments=(parent,))).failing)
+
+
 def test_tolerance_is_finances_and_nothing_by_default() -> None:
     """A cent is a contradiction, unless finance lets cents pass."""
     off = order("10.01", lines=(line("10.00"),))
