@@ -74,6 +74,11 @@ _GRAPHQL = Unreadable(
     "It is an order as Shopify's GraphQL API names its fields: the flow must send the JSON of the REST API, which its "
     "webhooks have, too, or map the order to Seamline's own schema."
 )
+_NAMED_ONLY = Unreadable(
+    "It carries only the order's id, as the webhook of a deleted order does: the flow must send the order itself, or "
+    "nothing where it was deleted.",
+    awaits="fetch",
+)
 _KINDS = {
     "DraftOrder": _DRAFT,
     "AbandonedCheckout": _CHECKOUT,
@@ -141,6 +146,8 @@ def read(sales_channel: str, raw: bytes) -> Order | Unreadable:
         if order.id is None:
             raw = _opened(raw)[1]
             order = decode_order(raw)
+        if order.id is not None and order.line_items is None and order.total_price is None and order.currency is None:
+            return _NAMED_ONLY
         presentment = _presentment(order)
         if presentment != order.currency:
             order = decode_both_sides(raw)

@@ -105,7 +105,7 @@ def test_an_order_without_a_readable_time_of_update_has_no_version(updated_at: o
     assert isinstance(read("web", raw), Order)
 
 
-@pytest.mark.parametrize("spelling", [1001, "1001", " 1001 ", "gid://shopify/Order/1001"])
+@pytest.mark.parametrize("spelling", [1001, "1001", " 1001 ", 1001.0, "gid://shopify/Order/1001"])
 def test_one_order_has_one_id_however_it_is_spelt(spelling: object) -> None:
     """A webhook and a poll must not make two orders of one."""
     raw = encode(payload(id=spelling))
@@ -168,6 +168,16 @@ def test_an_order_of_the_graphql_api_is_kept_and_says_which_json_is_read() -> No
     assert isinstance(answer, Unreadable)
     assert "GraphQL" in answer.reason
     assert "the JSON of the REST API" in answer.reason
+
+
+def test_an_id_alone_is_kept_and_says_what_is_missing() -> None:
+    """The webhook of a deleted order has no more; what can be fetched is."""
+    raw = encode({"id": 1001})
+    assert identify(raw) == Identified("1001")
+    answer = read("web", raw)
+    assert isinstance(answer, Unreadable)
+    assert "only the order's id" in answer.reason
+    assert answer.awaits == "fetch"
 
 
 def test_other_kinds_that_name_themselves_are_not_orders() -> None:
