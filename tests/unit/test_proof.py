@@ -243,7 +243,7 @@ def test_a_part_in_another_currency_is_a_contradiction_and_no_crash() -> None:
     )
     proof = prove(order("10.00", lines=(stray,)))
     assert names(proof) == ["currency"]
-    assert "an amount in EUR has no figure in USD" in proof.sentence
+    assert "10.00 EUR has no figure in USD" in proof.sentence
 
 
 def test_either_side_is_proven_in_its_own_currency() -> None:
