@@ -331,7 +331,9 @@ class _Mapping:
         sent = []
         for payment in taken:
             if payment.gateway is None:
-                reason = "The order was paid through several gateways, but has no transactions that say how much each."
+                named = f" ({', '.join(self.order.payment_methods)})" if self.order.payment_methods else ""
+                how = f"were paid through several gateways{named}, and no transactions say how much through each"
+                reason = f"{payment.amount} {how}."
                 raise _Stop(Unmappable(reason))
             sent_as = self.gateway(payment.gateway)
             sent.append(

@@ -281,8 +281,8 @@ def test_a_side_that_is_not_published_cannot_be_sold_in() -> None:
         ),
         ({"cancelled_at": datetime(2026, 11, 21, tzinfo=UTC)}, "The sales channel has cancelled the order."),
         (
-            {"payments": (payment("10.00", gateway=None),)},
-            "The order was paid through several gateways, but has no transactions that say how much each.",
+            {"payments": (payment("10.00", gateway=None),), "payment_methods": ("gift", "card")},
+            "10.00 USD were paid through several gateways (gift, card), and no transactions say how much through each.",
         ),
     ],
 )
