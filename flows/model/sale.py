@@ -415,7 +415,8 @@ def _refunded_units_are_known(order: Order) -> None:
     """Stop for an order of which something was refunded while nothing says what is left: all of it would be shipped."""
     gone = units_unsaid(order)
     if gone:
-        reason = f"Units of the order ({gone:f}) were given back before it was imported, and nothing says what is left."
+        units = f"Units of the order ({gone:f}{_worth_gone(order)})"
+        reason = f"{units} were given back before it was imported, and nothing says what is left."
         raise _Stop(Unmappable(reason))
     if order.totals.left is not None:
         return
@@ -423,6 +424,13 @@ def _refunded_units_are_known(order: Order) -> None:
     if back and all(line.quantity_left is None for line in order.lines):
         reason = f"{back[0]} were refunded before the order was imported, and nothing says for which units."
         raise _Stop(Unmappable(reason))
+
+
+def _worth_gone(order: Order) -> str:
+    """How much less the order comes to, as far as its sales channel says."""
+    total, left = order.total, order.totals.left
+    gone = returned(order, total.currency) if left is None else total.amount - left.figure(total.currency)
+    return f", {Money(gone, total.currency)} of {total}" if gone > ZERO else ""
 
 
 def _taxes_have_a_line(order: Order) -> None:
@@ -455,7 +463,8 @@ def _whole(order: Order) -> None:
         raise _Stop(Unmappable(reason, UNSHIPPABLE))
     if are_reduced(order.lines):
         gone = sum((line.quantity - line.quantity_left for line in order.lines if line.quantity_left is not None), ZERO)
-        reason = f"Units of the order ({gone:f}) were removed or refunded; what is left of it cannot be told exactly."
+        units = f"Units of the order ({gone:f}{_worth_gone(order)})"
+        reason = f"{units} were removed or refunded; what is left of it cannot be told exactly."
         raise _Stop(Unmappable(reason))
     if order.refunds:
         _refunded_units_are_known(order)

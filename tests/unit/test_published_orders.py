@@ -134,7 +134,7 @@ def test_the_base_order_has_the_figures_that_were_published() -> None:
     assert prove(order).equations[0].left == Money(Decimal("598.94"), "USD")
     answer = sale_for(order, SETTINGS)
     assert isinstance(answer, Unmappable)
-    assert "Units of the order (2) were removed or refunded" in answer.reason
+    assert "Units of the order (2, 399.29 USD of 598.94 USD) were removed or refunded" in answer.reason
 
 
 def test_the_orders_that_prove_still_need_somebody_to_ship_to_or_to_be_wanted() -> None:

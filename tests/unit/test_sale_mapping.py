@@ -21,9 +21,12 @@ from flows.model.order import (
     Order,
     PaymentKind,
     PaymentStatus,
+    RefundKind,
+    RefundPart,
     Side,
     Tender,
     Totals,
+    Units,
 )
 from flows.model.sale import UNSHIPPABLE, SaleSettings, Unmappable, Unmapped, sale_for
 from tests.unit.made_orders import SETTINGS, both, line, order, payment, refund, shipping, usd, vat
@@ -304,6 +307,22 @@ def test_what_cannot_be_mapped_says_why(changes: dict[str, Any], reason: str) ->
 def test_an_order_that_nobody_can_send_anywhere_is_for_operations(changes: dict[str, Any], reason: str) -> None:
     """Its figures contradict nothing, so it is not finance's to correct them."""
     assert sale_for(order("10.00", **changes), SETTINGS) == Unmappable(reason, UNSHIPPABLE)
+
+
+def test_units_that_are_gone_are_told_with_their_worth() -> None:
+    """By the total that is left, or by what went back; both beside the total of the order."""
+    reduced = line("10.00", quantity=Decimal(3), quantity_left=Decimal(1))
+    removed = sale_for(order("10.00", lines=(reduced,), totals={"left": usd("3.40")}), SETTINGS)
+    assert isinstance(removed, Unmappable)
+    assert removed.reason.startswith("Units of the order (2, 6.60 USD of 10.00 USD) were removed or refunded")
+    part = RefundPart(kind=RefundKind.LINE, units=Units(line="1", quantity=Decimal(1)))
+    back = sale_for(
+        order("10.00", lines=(line("10.00", id="1"),), refunds=(replace(refund("3.00"), parts=(part,)),)), SETTINGS
+    )
+    assert isinstance(back, Unmappable)
+    assert back.reason.startswith(
+        "Units of the order (1, 3.00 USD of 10.00 USD) were given back before it was imported"
+    )
 
 
 def test_money_that_went_back_without_units_changes_no_sale() -> None:
