@@ -24,7 +24,8 @@ pytestmark = needs()
 
 PROVEN = ""
 LOCAL_TIME = (
-    "The order cannot be read: it has no date_created_gmt, and its date_created is in a local time without a zone."
+    "The order cannot be read: it has no date_created_gmt, and its date_created is in a local time without a zone; the "
+    "webhook or the flow must use version 3 of the REST API (wc/v3)."
 )
 
 
