@@ -1,0 +1,96 @@
+"""What a provider's documented word for a movement means in the classes of a payout; what has none is unexplained."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+
+from flows.payouts import mollie, paypal
+from tests.unit import payout_files as files
+from tests.unit.payout_files import Read
+
+PAYPAL = {
+    "sale": ["T0000 1", "T0002 1", "T0003 1", "T0005 1", "T0006 1", "T0007 1", "T0011 1", "T0019 1"],
+    "unexplained": ["T0001 -1", "T0003 -1", "T0500 -1", "T1000 -1", "T9700 1", "T9900 1", "XYZ 1"],
+    "fee": ["T0100 -1", "T0104 -1", "T0107 -1", "T1108 1", "T1109 1"],
+    "dispute_fee": ["T0106 -1", "T0114 -1"],
+    "exchange_difference": ["T0200 -1", "T0200 1", "T0201 1"],
+    "top_up": ["T0300 1", "T0301 1", "T1104 -1"],
+    "transfer": [
+        "T0400 -1",
+        "T0403 -1",
+        "T0600 -1",
+        "T0700 1",
+        "T1114 1",
+        "T1115 1",
+        "T1700 -1",
+        "T2001 -1",
+        "T2201 1",
+    ],
+    "payout_returned": ["T0400 1", "T1101 1"],
+    "refund": ["T1107 -1", "T1113 -1", "T1116 -1"],
+    "dispute": ["T1106 -1", "T1201 -1", "T1207 -1"],
+    "dispute_reversal": ["T1106 1", "T1202 1", "T1205 1", "T1208 1"],
+    "adjustment": ["T0800 1", "T0900 1", "T1200 -1", "T1200 1", "T1203 -1", "T1204 1", "T1900 1"],
+    "reserve": ["T1110 -1", "T1500 -1", "T1503 -1", "T2101 -1", "T2102 -1", "T2106 -1"],
+    "reserve_release": ["T1105 1", "T1111 1", "T1500 1", "T2102 1", "T2103 1", "T2107 1"],
+    "advance": ["T1600 1", "T1602 1", "T1800 -1"],
+}
+MOLLIE = {
+    "sale": ["payment", "capture"],
+    "refund": ["refund", "returned-refund", "unauthorized-direct-debit", "returned-platform-payment-refund"],
+    "dispute": ["chargeback", "platform-payment-chargeback"],
+    "dispute_reversal": ["chargeback-reversal", "reversed-platform-payment-chargeback"],
+    "transfer": ["outgoing-transfer", "outgoing-custom-amount-transfer", "split-transaction", "movement"],
+    "payout_returned": ["canceled-outgoing-transfer", "canceled-transfer", "returned-transfer"],
+    "fee": ["application-fee", "payment-fee", "managed-fee", "balance-charge-fee", "capture-commission"],
+    "top_up": ["balance-topup", "topup", "incoming-transfer"],
+    "adjustment": ["balance-correction", "invoice-rounding-compensation", "chargeback-compensation"],
+    "reserve": ["balance-reserve", "held-rolling-reserve", "pending-rolling-reserve"],
+    "reserve_release": ["balance-reserve-return", "released-rolling-reserve", "capture-rolling-reserve-release"],
+    "advance": ["loan", "repayment", "cash-advance-loan"],
+    "unexplained": ["something-new", ""],
+}
+
+
+def words(table: dict[str, list[str]]) -> list[tuple[str, str, Decimal]]:
+    return [
+        (kind, *(word, Decimal(amount)))
+        for kind, all_ in table.items()
+        for word, _, amount in (each.rpartition(" ") for each in all_)
+    ]
+
+
+@pytest.mark.parametrize(("kind", "code", "amount"), words(PAYPAL))
+def test_event_codes_of_paypal(kind: str, code: str, amount: Decimal) -> None:
+    """By its list of transaction event codes; the sign tells what was taken from what was given back."""
+    assert paypal.class_of(code, amount).value == kind
+
+
+def test_a_text_that_a_shop_has_left_at_paypal_is_no_reason_to_refuse_the_file() -> None:
+    """`custom_field` may be anything; where it is no id, the line is found by its other names."""
+    texts = {"A1": '{"order_id":1,"order_key":"' + "x" * 200 + '"}', "A2": "two\nlines", "A3": "1001"}
+    lines = [files.paypal_line(id_, "T0006", "1.00", custom_field=text) for id_, text in texts.items()]
+    assert [line.order for line in Read(files.paypal(lines), "paypal").lines] == ["", "", "1001"]
+
+
+@pytest.mark.parametrize(("kind", "type_"), [(kind, each) for kind, types in MOLLIE.items() for each in types])
+def test_types_of_balance_transactions_of_mollie(kind: str, type_: str) -> None:
+    """By the list of its API reference; fees and commissions are known by how they end."""
+    assert mollie.class_of(type_).value == kind
+
+
+def test_what_mollie_keeps_back_of_a_payment_is_no_fee() -> None:
+    """A reserve and a repayment are among the deductions: lines of their own, and the movement stays what it is."""
+    details = {"fees": "-0.30", "commissions": "-0.09", "reservations": "-1.00", "repayments": "-0.50"}
+    movement = {
+        "resource": "balance-transaction", "id": "baltr_1", "type": "payment", "createdAt": "2026-01-05T10:00:00Z",
+        "initialAmount": files.eur("10.00"), "deductions": files.eur("-1.89"), "resultAmount": files.eur("8.11"),
+        "deductionDetails": {name: files.eur(value) for name, value in details.items()},
+        "context": {"paymentId": "tr_1"},
+    }  # fmt: skip
+    read = Read(files.mollie(movement), "mollie")
+    assert read.classes("EUR-2026-01-05") == {"sale": "10.00", "fee": "-0.39", "reserve": "-1.00", "advance": "-0.50"}
+    assert (read.examined.sums("EUR-2026-01-05").net, read.findings) == (Decimal("8.11"), [])
+    assert (read.line("baltr_1").net, read.line("baltr_1").payment) == (Decimal("9.61"), "tr_1")
