@@ -91,13 +91,16 @@ def batches(found: Iterable[T]) -> Iterator[list[T]]:
 # -- amounts -----------------------------------------------------------------------------------------------------------
 
 
-def amount_in(text: str, *, comma: bool = False) -> Decimal:
-    """The exact amount of a cell such as `-12.50`; with `comma` such as `-12,50`.
+def amount_in(text: str, *, comma: bool = False, thousands: str = "") -> Decimal:
+    """The exact amount of a cell such as `-12.50`; with `comma` such as `-12,50`; with `thousands`, what may stand
+    between them.
 
     Raises InvalidAmount that says what is wrong: nothing but digits, one mark and a sign has one meaning.
     """
     if not comma and _plain(text) is not None:
         return Decimal(text)
+    if thousands and _in_thousands(thousands, "," if comma else ".").fullmatch(text) is not None:
+        text = text.replace(thousands, "")
     if comma:
         if _comma(text) is not None:
             text = text.replace(",", ".")
@@ -114,6 +117,11 @@ def amount_in(text: str, *, comma: bool = False) -> Decimal:
     if not text:
         raise InvalidAmount("the amount is missing")
     raise InvalidAmount("it is not a plain decimal number such as -12.50")
+
+
+@lru_cache(maxsize=16)
+def _in_thousands(separator: str, mark: str) -> re.Pattern[str]:
+    return re.compile(rf"-?[0-9]{{1,3}}(?:{re.escape(separator)}[0-9]{{3}})+(?:{re.escape(mark)}[0-9]{{1,12}})?")
 
 
 def _ungrouped(text: str, mark: str) -> str:

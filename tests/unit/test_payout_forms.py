@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
 
+import pytest
+
+from flows.payouts import PayoutUnreadable
 from tests.unit import payout_files as files
 from tests.unit.payout_files import Read
 
@@ -46,3 +50,81 @@ def test_a_settlement_in_a_list_without_its_sums_contradicts_nothing() -> None:
     for periods in ({}, {"2026": {"01": {"revenue": [], "costs": []}}}):
         told = {**files.MOLLIE_SETTLEMENT, "periods": periods}
         assert Read(files.mollie({"_embedded": {"settlements": [told]}}), "mollie").proof("stl_1").verdict == "unproven"
+
+
+# -- Amazon ------------------------------------------------------------------------------------------------------------
+
+
+def settlement(total: str, *amounts: str, **more: str) -> str:
+    rows = [files.amazon_line("Order", "ItemPrice", "Principal", amount) for amount in amounts]
+    return files.amazon(files.amazon_row(**{**files.AMAZON_TOTAL, "total_amount": total, **more}), *rows)
+
+
+@pytest.mark.parametrize(
+    ("total", "amounts"),
+    [
+        ("1.234,50", ["1.214,51", "19,99"]),
+        ("1,234.50", ["1,214.51", "19.99"]),
+        ("20", ["19,99", "0,01"]),
+        ("20", ["19.99", "0.01"]),
+        ("-1.234,50", ["-1.234,50"]),
+    ],
+)
+def test_amounts_of_amazon_are_in_the_format_of_their_marketplace(total: str, amounts: list[str]) -> None:
+    """The first amount that has a mark tells which it is; separators of thousands are read where both marks stand."""
+    assert Read(settlement(total, *amounts), "amazon").proof("555").verdict == "proven"
+
+
+@pytest.mark.parametrize(
+    ("total", "amount", "place"),
+    [
+        ("20,00", "20.00", "line 3"),
+        ("20.00", "20,00", "line 3"),
+        ("1.2,00", "1", "line 2"),
+        ("20,00", "1.000", "line 3"),
+    ],
+)
+def test_amounts_of_amazon_in_two_formats_are_refused(total: str, amount: str, place: str) -> None:
+    """A spreadsheet was there; and what has no one meaning is not read."""
+    with pytest.raises(PayoutUnreadable, match=f"{place}, column"):
+        Read(settlement(total, amount), "amazon")
+
+
+@pytest.mark.parametrize(
+    "day", ["2026-03-17T00:00:00+00:00", "17.03.2026 00:00:00 UTC", "2026/03/17 00:00:00 JST", "2026-03-17", ""]
+)
+def test_the_day_of_a_deposit_is_the_one_that_stands_there(day: str) -> None:
+    """In Tokyo it begins while it is the day before elsewhere, and the bank's day is this one."""
+    header = Read(settlement("1.00", "1.00", deposit_date=day), "amazon").examined.headers["555"]
+    assert header.paid_on == (date(2026, 3, 17) if day else None)
+
+
+def test_rows_between_tabs_may_leave_out_empty_cells_at_their_end() -> None:
+    """As editors leave them; but not where the file breaks off, since nobody knows what is missing there."""
+    short = "\n".join(line.rstrip("\t") for line in settlement("19.99", "19.99").split("\n"))
+    assert Read(short, "amazon").proof("555").verdict == "proven"
+    with pytest.raises(PayoutUnreadable, match=r"line 2: it has . of .* columns: the file is cut off"):
+        Read(short.rstrip("\n"), "amazon")
+
+
+def test_a_row_with_the_total_and_an_amount_is_a_line_too() -> None:
+    """Tools that fill the total in everywhere lose no amount by it."""
+    line = files.amazon_line("Order", "ItemPrice", "Principal", "19.99", total_amount="19.99", currency="USD")
+    read = Read(files.amazon(line), "amazon")
+    assert (read.proof("555").verdict, len(read.lines), read.findings) == ("proven", 1, [])
+
+
+def test_the_older_report_of_amazon_describes_other_amounts_by_their_transaction() -> None:
+    """It has no column for a description of them."""
+    names = ("settlement-id", "deposit-date", "total-amount", "currency", "transaction-type", "order-id", "price-type",
+             "price-amount", "item-related-fee-type", "item-related-fee-amount", "promotion-amount", "other-amount",
+             "posted-date")  # fmt: skip
+    rows = [
+        ["9", "2026-01-07", "12.50", "USD"],
+        ["9", "", "", "", "Order", "111-1", "Principal", "20.00", "", "", "", "", "2026-01-05"],
+        ["9", "", "", "", "Storage Fee", "", "", "", "", "", "", "-2.50", "2026-01-05"],
+        ["9", "", "", "", "Current Reserve Amount", "", "", "", "", "", "", "-5.00", "2026-01-05"],
+    ]
+    read = Read("\n".join(map("\t".join, [names, *rows])) + "\n", "amazon")
+    assert read.proof("9").verdict == "proven"
+    assert read.classes("9") == {"sale": "20.00", "fee": "-2.50", "reserve": "-5.00"}

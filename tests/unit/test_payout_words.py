@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from flows.payouts import mollie, paypal
+from flows.payouts import amazon, mollie, paypal
 from tests.unit import payout_files as files
 from tests.unit.payout_files import Read
 
@@ -52,6 +52,35 @@ MOLLIE = {
     "advance": ["loan", "repayment", "cash-advance-loan"],
     "unexplained": ["something-new", ""],
 }
+AMAZON = {
+    "sale": ["Order/ItemPrice/Principal", "Order/ItemPrice/ShippingTax", "Order/Promotion/TaxDiscount"],
+    "refund": ["Refund/ItemPrice/Principal", "Refund/ItemPrice/RestockingFee", "Refund/Promotion/Shipping"],
+    "dispute": ["Chargeback Refund/ItemPrice/Principal", "A-to-z Guarantee Refund/ItemPrice/Principal"],
+    "withheld_tax": [
+        "Order/ItemWithheldTax/MarketplaceFacilitatorTax-Principal", "Order/ItemPrice/LowValueGoodsTax-Principal",
+        "other-transaction/other-transaction/TDS (Section 194-O)", "Order/ItemTCS/TCS-CGST",
+    ],
+    "fee": [
+        "Order/ItemFees/Commission", "Refund/ItemFees/RefundCommission", "Order/ItemFees/ShippingChargeback",
+        "ServiceFee/Cost of Advertising/TransactionTotalAmount", "other-transaction/other-transaction/Storage Fee",
+        "CouponRedemptionFee/CouponRedemptionFee/Save 10%", "Liquidations/ItemFees/LiquidationsBrokerageFee",
+        "other-transaction/other-transaction/ShippingServicesRefund",
+        "FBAFees/FBA Inventory Storage Fee/Base fee", "AmazonFees/Vine Enrollment Fee/Base fee",
+    ],
+    "tax_on_fee": ["Order/ItemFees/Commission IGST", "FBAFees/FBA Inventory Storage Fee/Tax"],
+    "adjustment": [
+        "other-transaction/FBA Inventory Reimbursement/WAREHOUSE_LOST", "Liquidations/ItemPrice/Principal",
+        "SAFE-T reimbursement/other-transaction/SAFE-T reimbursement", "other-transaction/other-transaction/Adjustment",
+    ],
+    "reserve": ["other-transaction/other-transaction/Current Reserve Amount"],
+    "reserve_release": ["other-transaction/other-transaction/Previous Reserve Amount Balance"],
+    "payout_returned": [
+        "other-transaction/other-transaction/Transfer of funds unsuccessful: Amazon has cancelled your transfer."
+    ],
+    "top_up": ["other-transaction/other-transaction/Successful charge"],
+    "advance": ["other-transaction/Amazon Capital Services/Loan repayment"],
+    "unexplained": ["other-transaction/other-transaction/Something new", "Something new/ItemPrice/Principal", "//"],
+}  # fmt: skip
 
 
 def words(table: dict[str, list[str]]) -> list[tuple[str, str, Decimal]]:
@@ -94,3 +123,9 @@ def test_what_mollie_keeps_back_of_a_payment_is_no_fee() -> None:
     assert read.classes("EUR-2026-01-05") == {"sale": "10.00", "fee": "-0.39", "reserve": "-1.00", "advance": "-0.50"}
     assert (read.examined.sums("EUR-2026-01-05").net, read.findings) == (Decimal("8.11"), [])
     assert (read.line("baltr_1").net, read.line("baltr_1").payment) == (Decimal("9.61"), "tr_1")
+
+
+@pytest.mark.parametrize(("kind", "said"), [(kind, each) for kind, all_ in AMAZON.items() for each in all_])
+def test_types_and_descriptions_of_amazon(kind: str, said: str) -> None:
+    """Transaction, type of the amount and description, as settlement reports have them."""
+    assert amazon.class_of(*said.split("/"), Decimal(-1)).value == kind
