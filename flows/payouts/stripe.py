@@ -63,6 +63,8 @@ CLASSES: Mapping[str, LineClass] = {
     "payout_failure": LineClass.PAYOUT_RETURNED,
     "payout_reversal": LineClass.PAYOUT_RETURNED,
     "payout": LineClass.TRANSFER,
+    "inbound_transfer": LineClass.TOP_UP,
+    "inbound_transfer_reversal": LineClass.TOP_UP,
     "topup": LineClass.TOP_UP,
     "topup_reversal": LineClass.TOP_UP,
     "transfer": LineClass.TRANSFER,
@@ -80,6 +82,7 @@ CLASSES: Mapping[str, LineClass] = {
     "financing_paydown_reversal": LineClass.ADVANCE,
     "adjustment": LineClass.ADJUSTMENT,
     "other_adjustment": LineClass.ADJUSTMENT,
+    "revenue_share": LineClass.ADJUSTMENT,
     "contribution": LineClass.ADJUSTMENT,
     "climate_order_purchase": LineClass.ADJUSTMENT,
     "climate_order_refund": LineClass.ADJUSTMENT,
@@ -88,8 +91,12 @@ CLASSES: Mapping[str, LineClass] = {
     "currency_conversion": LineClass.EXCHANGE_DIFFERENCE,
 }
 """Types and reporting categories, which share their words."""
-_BY_SIGN = ("reserve_transaction", "reserved_funds", "risk_reserved_funds", "connect_reserved_funds", "reserve_hold",
-            "reserve_release", "payout_minimum_balance_hold", "payout_minimum_balance_release")  # fmt: skip
+_BY_SIGN = (
+    *("reserve_transaction", "reserved_funds", "risk_reserved_funds", "connect_reserved_funds"),
+    *("reserve_hold", "reserve_release", "payment_network_reserve_hold", "payment_network_reserve_release"),
+    *("payout_minimum_balance_hold", "payout_minimum_balance_release"),
+    *("issuing_authorization_hold", "issuing_authorization_release"),
+)
 STATUSES = {
     "pending": PayoutStatus.PENDING,
     "in_transit": PayoutStatus.IN_TRANSIT,

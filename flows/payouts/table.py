@@ -67,6 +67,10 @@ class Row:
         """What is wrong with one of its cells."""
         return PayoutUnreadable(self.place(column), str(why))
 
+    def has(self, column: str) -> bool:
+        """Whether the file has this column."""
+        return column in self._at
+
     def text(self, column: str) -> str:
         """A cell as it stands, without outer spaces; empty where there is no such column."""
         at = self._at.get(column)
@@ -132,6 +136,10 @@ class Block:
 
     def __iter__(self) -> Iterator[Row]:
         return map(self.row, range(len(self)))
+
+    def has(self, column: str) -> bool:
+        """Whether the file has this column."""
+        return column in self._at
 
     def row(self, number: int) -> Row:
         """One of them, from 0."""

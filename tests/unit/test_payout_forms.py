@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from datetime import date
+from decimal import Decimal
 from typing import Any
 
 import pytest
 
-from flows.payouts import PayoutUnreadable
+from flows.model.payout_proof import prove_payout
+from flows.payouts import PAYOUT_FORMATS, PayoutUnreadable, recognised
 from tests.unit import payout_files as files
 from tests.unit.payout_files import Read
 
@@ -128,3 +130,72 @@ def test_the_older_report_of_amazon_describes_other_amounts_by_their_transaction
     read = Read("\n".join(map("\t".join, [names, *rows])) + "\n", "amazon")
     assert read.proof("9").verdict == "proven"
     assert read.classes("9") == {"sale": "20.00", "fee": "-2.50", "reserve": "-5.00"}
+
+
+# -- Stripe ------------------------------------------------------------------------------------------------------------
+
+BALANCE_CHANGE = """balance_transaction_id,created_utc,available_on_utc,currency,gross,fee,net,\
+reporting_category,description
+txn_1,2026-01-05 10:00:00,2026-01-07 00:00:00,eur,100.00,3.45,96.55,charge,x
+txn_2,2026-01-05 23:00:00,2026-01-07 00:00:00,usd,-20.00,0.00,-20.00,refund,x
+txn_3,2026-01-06 10:00:00,2026-01-07 00:00:00,eur,-96.55,0.00,-96.55,payout,x
+"""
+PAYOUTS_REPORT = """payout_id,effective_at_utc,effective_at,currency,gross,fee,net,reporting_category,\
+balance_transaction_id,payout_expected_arrival_date,payout_status
+po_9,2026-01-07 00:00:00,2026-01-06 19:00:00,eur,76.525,0.00,76.525,payout,txn_9,2026-01-08,paid
+po_8,2026-01-07 00:00:00,2026-01-06 19:00:00,eur,10.00,0.10,9.90,payout,txn_8,2026-01-08,failed
+po_8,2026-01-09 00:00:00,2026-01-08 19:00:00,eur,-10.00,0.00,-10.00,payout_reversal,txn_7,2026-01-08,failed
+"""
+PAYOUTS_EXPORT = """id,Amount,Created (UTC),Currency,Livemode,Arrival Date (UTC),Source Type,Destination,Status,Type,\
+Method,Description,Balance Transaction
+po_9,76.525,2026-01-06 10:00,eur,true,2026-01-08 00:00,card,ba_1,paid,bank_account,standard,STRIPE PAYOUT,txn_9
+"""
+
+
+def test_a_balance_report_of_stripe_without_payouts_is_a_statement_of_account() -> None:
+    """Its default columns do not say which payout a line is in, so nobody guesses: a payout is a line of its day."""
+    assert recognised(BALANCE_CHANGE.encode()) is PAYOUT_FORMATS["stripe-csv"]
+    read = Read(BALANCE_CHANGE, "stripe-csv")
+    assert {id_: header.is_statement for id_, header in read.examined.headers.items()} == {
+        "EUR-2026-01-05": True, "USD-2026-01-05": True, "EUR-2026-01-06": True,
+    }  # fmt: skip
+    assert read.classes("EUR-2026-01-05") == {"sale": "100.00", "fee": "-3.45"}
+    assert read.classes("EUR-2026-01-06") == {"transfer": "-96.55"}
+    with pytest.raises(PayoutUnreadable, match="line 3, column created_utc: the date is missing"):
+        Read(BALANCE_CHANGE.replace("2026-01-05 23:00:00", ""), "stripe-csv")
+
+
+def test_an_export_of_stripe_without_transfers_is_a_statement_of_account() -> None:
+    """The dashboard leaves the column out where it is not asked for."""
+    rows = [line.split(",") for line in files.STRIPE_EXPORT.splitlines()]
+    at = rows[0].index("Transfer")
+    text = "\n".join(",".join(cells[:at]) for cells in rows) + "\n"
+    assert recognised(text.encode()) is PAYOUT_FORMATS["stripe-csv"]
+    read = Read(text, "stripe-csv")
+    assert [line.payout for line in read.lines] == ["EUR-2026-01-05", "EUR-2026-01-05", "EUR-2026-01-06"]
+
+
+def test_a_payout_of_stripe_from_before_2017_is_a_transfer_with_itself() -> None:
+    """What it was made of names it; a transfer to somebody else is a line."""
+    old = files.STRIPE_EXPORT.replace("txn_3,payout,po_9,", "txn_3,transfer,tr_9,").replace(",po_9,", ",tr_9,")
+    read = Read(old + "txn_4,transfer,tr_5,-1.00,0.00,,-1.00,eur,2026-01-06 10:00,,x,,,tr_9,,,\n", "stripe-csv")
+    assert read.examined.headers["tr_9"].paid == Decimal("76.55")
+    assert read.classes("tr_9") == {"sale": "100.00", "refund": "-20.00", "fee": "-3.45", "transfer": "-1.00"}
+
+
+@pytest.mark.parametrize("listed", [PAYOUTS_REPORT, PAYOUTS_EXPORT])
+def test_a_list_of_stripes_payouts_makes_those_of_the_reconciliation_proven(listed: str) -> None:
+    """It names them alike, and says what was paid, when it arrives and how far it is."""
+    assert recognised(listed.encode()) is PAYOUT_FORMATS["stripe-csv"]
+    read = Read(listed, "stripe-csv")
+    header = read.examined.headers["po_9"]
+    assert (header.paid, header.status, header.expected_on) == (Decimal("76.525"), "paid", date(2026, 1, 8))
+    assert read.lines == []
+    assert prove_payout(header, Read(files.STRIPE_CSV, "stripe-csv").examined.sums("po_9")).verdict == "proven"
+
+
+def test_a_payout_that_came_back_to_stripe_has_failed() -> None:
+    """The report has a row for its way back, too; its status says it, and its first row what was to be paid."""
+    read = Read(PAYOUTS_REPORT, "stripe-csv")
+    assert (read.examined.headers["po_8"].status, read.examined.headers["po_8"].paid) == ("failed", Decimal("10.00"))
+    assert [(each.kind, each.payout, each.amount) for each in read.findings] == [("note", "po_8", Decimal("-0.10"))]

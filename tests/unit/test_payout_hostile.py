@@ -40,7 +40,7 @@ def csv_with(amount: str) -> str:
         (CSV.replace(",x,ch_0", ",x\x00,ch_0"), "stripe-csv", "line 3", "it has a zero byte"),
         (CSV.replace("fee,net", "net,net"), "stripe-csv", "line 1", "two columns have the same name"),
         ("", "stripe-csv", "line 1", "the file is empty"),
-        ("a,b\n1,2\n", "stripe-csv", "line 1", "there is no column automatic payout id"),
+        ("a,b\n1,2\n", "stripe-csv", "line 1", "there is no column balance transaction id"),
         (files.AMAZON.replace("19.99", "19,99"), "amazon", "line 3, column amount", "the decimal mark is a comma"),
         (files.AMAZON.replace("\t10.10\t", "\t10,10\t"), "amazon", "line 3, column amount", "elsewhere in this file"),
         (files.AMAZON.replace("\t10.10\t", "\t\t"), "amazon", "line 2, column total-amount", "no row with a total"),

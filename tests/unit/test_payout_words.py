@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from flows.payouts import amazon, mollie, paypal
+from flows.payouts import amazon, mollie, paypal, stripe
 from tests.unit import payout_files as files
 from tests.unit.payout_files import Read
 
@@ -51,6 +51,24 @@ MOLLIE = {
     "reserve_release": ["balance-reserve-return", "released-rolling-reserve", "capture-rolling-reserve-release"],
     "advance": ["loan", "repayment", "cash-advance-loan"],
     "unexplained": ["something-new", ""],
+}
+STRIPE = {
+    "sale": ["charge 1", "payment 1", "charge_failure -1"],
+    "refund": ["refund -1", "payment_refund -1", "partial_capture_reversal -1", "refund_failure 1"],
+    "fee": ["fee -1", "stripe_fee -1", "network_cost -1", "stripe_fx_fee -1"],
+    "tax_on_fee": ["tax -1", "tax_fee -1"],
+    "dispute": ["dispute -1"],
+    "dispute_reversal": ["dispute_reversal 1"],
+    "reserve": ["payment_network_reserve_hold -1", "risk_reserved_funds -1", "reserve_hold -1"],
+    "reserve_release": ["payment_network_reserve_release 1", "reserve_release 1", "payout_minimum_balance_release 1"],
+    "payout_returned": ["payout_reversal 1", "payout_failure 1", "payout_cancel 1"],
+    "top_up": ["topup 1", "topup_reversal -1", "inbound_transfer 1"],
+    "transfer": ["transfer -1", "transfer_reversal 1", "payout -1"],
+    "advance": ["financing_payout 1", "financing_paydown -1", "anticipation_repayment -1"],
+    "adjustment": ["other_adjustment 1", "contribution -1", "revenue_share 1"],
+    "withheld_tax": ["tax_withholding -1"],
+    "exchange_difference": ["currency_conversion 1"],
+    "unexplained": ["issuing_transaction -1", "obligation_outbound -1", "payment_unreconciled 1"],
 }
 AMAZON = {
     "sale": ["Order/ItemPrice/Principal", "Order/ItemPrice/ShippingTax", "Order/Promotion/TaxDiscount"],
@@ -129,3 +147,10 @@ def test_what_mollie_keeps_back_of_a_payment_is_no_fee() -> None:
 def test_types_and_descriptions_of_amazon(kind: str, said: str) -> None:
     """Transaction, type of the amount and description, as settlement reports have them."""
     assert amazon.class_of(*said.split("/"), Decimal(-1)).value == kind
+
+
+@pytest.mark.parametrize(("kind", "word", "amount"), words(STRIPE))
+def test_types_and_reporting_categories_of_stripe(kind: str, word: str, amount: Decimal) -> None:
+    """Either says it; where a type is told without a category, the type does."""
+    assert stripe.class_of("", word, amount).value == kind
+    assert stripe.class_of(word, "", amount).value == kind
