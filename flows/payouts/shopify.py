@@ -41,6 +41,7 @@ _NEVER = "payout"
 """The type of the transaction that takes a payout from the balance: the payout itself, and none of its lines."""
 
 STATUSES = {
+    "pending": PayoutStatus.PENDING,
     "scheduled": PayoutStatus.PENDING,
     "in_transit": PayoutStatus.IN_TRANSIT,
     "paid": PayoutStatus.PAID,
@@ -48,52 +49,55 @@ STATUSES = {
     "canceled": PayoutStatus.CANCELLED,
     "cancelled": PayoutStatus.CANCELLED,
 }
-_CLASSES: Mapping[str, LineClass] = {
-    "charge": LineClass.SALE,
-    "refund": LineClass.REFUND,
-    "refund_failure": LineClass.REFUND,
-    "charge_adjustment": LineClass.ADJUSTMENT,
-    "adjustment": LineClass.ADJUSTMENT,
-    "credit": LineClass.ADJUSTMENT,
-    "debit": LineClass.ADJUSTMENT,
-    "payout_failure": LineClass.PAYOUT_RETURNED,
-    "payout_cancellation": LineClass.PAYOUT_RETURNED,
-    "advance": LineClass.ADVANCE,
-    "advance_funding": LineClass.ADVANCE,
-    "anomaly_credit": LineClass.ADJUSTMENT,
-    "anomaly_debit": LineClass.ADJUSTMENT,
-    "application_fee_refund": LineClass.FEE,
-    "stripe_fee": LineClass.FEE,
-    "shopify_collective_credit": LineClass.TRANSFER,
-    "shopify_collective_debit": LineClass.TRANSFER,
-    "transfer": LineClass.TRANSFER,
-    "transfer_failure": LineClass.TRANSFER,
-    "transfer_cancel": LineClass.TRANSFER,
-    "tax_adjustment_credit": LineClass.WITHHELD_TAX,
-    "tax_adjustment_debit": LineClass.WITHHELD_TAX,
-    "vat_refund_credit": LineClass.TAX_ON_FEE,
-    "channel_credit": LineClass.ADJUSTMENT,
-    "chargeback_fee": LineClass.DISPUTE_FEE,
-    "chargeback_fee_refund": LineClass.DISPUTE_FEE,
-    "dispute_fee": LineClass.DISPUTE_FEE,
-    "chargeback_protection_credit": LineClass.DISPUTE_REVERSAL,
-    "chargeback_protection_debit": LineClass.DISPUTE,
-    "exchange_difference": LineClass.EXCHANGE_DIFFERENCE,
+_TYPES: Mapping[LineClass, str] = {
+    LineClass.SALE: "charge shop_cash_credit",
+    LineClass.REFUND: "refund refund_failure shop_cash_refund_debit",
+    LineClass.ADJUSTMENT: "charge_adjustment refund_adjustment adjustment credit debit anomaly_credit anomaly_debit "
+    "ads_publisher_credit channel_credit channel_promotion_credit collections_credit markets_pro_credit "
+    "merchant_goodwill_credit promotion_credit",
+    LineClass.PAYOUT_RETURNED: "payout_failure payout_cancellation",
+    LineClass.ADVANCE: "advance advance_funding lending_capital_refund lending_capital_remittance lending_credit "
+    "lending_credit_refund lending_credit_remittance lending_debit",
+    LineClass.FEE: "application_fee_refund stripe_fee ach_bank_failure_debit_fee ach_bank_failure_debit_reversal_fee "
+    "billing_debit marketplace_fee_credit referral_fee shop_cash_billing_debit shop_cash_campaign_billing_credit "
+    "shop_cash_campaign_billing_debit shipping_label shipping_label_adjustment shipping_label_adjustment_base "
+    "shipping_label_adjustment_surcharge shipping_other_carrier_charge_adjustment "
+    "shipping_return_to_origin_adjustment",
+    LineClass.TAX_ON_FEE: "vat_refund_credit referral_fee_tax agentic_fee_tax_credit agentic_fee_tax_debit",
+    LineClass.TRANSFER: "shopify_collective_credit shopify_collective_debit shopify_source_credit "
+    "shopify_source_debit balance_transfer_inbound balance_transfer_outbound channel_transfer_credit "
+    "channel_transfer_debit merchant_to_merchant_credit merchant_to_merchant_debit transfer transfer_failure "
+    "transfer_cancel transfer_refund",
+    LineClass.WITHHELD_TAX: "tax_adjustment_credit tax_adjustment_debit customs_duty customs_duty_adjustment "
+    "import_tax import_tax_adjustment import_tax_refund",
+    LineClass.DISPUTE_FEE: "chargeback_fee chargeback_fee_refund dispute_fee",
+    LineClass.EXCHANGE_DIFFERENCE: "exchange_difference",
 }
-_GAINED = {
-    "dispute": (LineClass.DISPUTE_REVERSAL, LineClass.DISPUTE),
-    "chargeback": (LineClass.DISPUTE_REVERSAL, LineClass.DISPUTE),
-    "dispute_reversal": (LineClass.DISPUTE_REVERSAL, LineClass.DISPUTE),
-    "reserve": (LineClass.RESERVE_RELEASE, LineClass.RESERVE),
-    "reserved_funds": (LineClass.RESERVE_RELEASE, LineClass.RESERVE),
+_CLASSES: Mapping[str, LineClass] = {type_: kind for kind, types in _TYPES.items() for type_ in types.split()}
+_DISPUTED, _KEPT = (
+    (LineClass.DISPUTE_REVERSAL, LineClass.DISPUTE),
+    (LineClass.RESERVE_RELEASE, LineClass.RESERVE),
+)
+_GAINED: Mapping[str, tuple[LineClass, LineClass]] = {
+    **dict.fromkeys(("dispute", "dispute_withdrawal", "dispute_reversal", "chargeback", "chargeback_won"), _DISPUTED),
+    **dict.fromkeys(("chargeback_protection_credit", "chargeback_protection_debit"), _DISPUTED),
+    "seller_protection_credit": _DISPUTED,
+    **dict.fromkeys(("reserve", "reserved_funds", "reserved_funds_withdrawal", "risk", "risk_withdrawal"), _KEPT),
+    **dict.fromkeys(("chargeback_hold", "chargeback_hold_release"), _KEPT),
 }
 """Types that take or give back by their sign."""
+_TURNED = "_reversal"
+"""How the type of what turns another ends: it has the class of that."""
 
 
 def class_of(type_: str, amount: Decimal) -> LineClass:
     """The class of a balance transaction, by its type and sign."""
-    pair = _GAINED.get(type_)
-    return signed_class(amount, *pair) if pair is not None else _CLASSES.get(type_, LineClass.UNEXPLAINED)
+    for word in (type_, type_.removesuffix(_TURNED)):
+        if (kind := _CLASSES.get(word)) is not None:
+            return kind
+        if (pair := _GAINED.get(word)) is not None:
+            return signed_class(amount, *pair)
+    return LineClass.UNEXPLAINED
 
 
 class _Summary(msgspec.Struct, gc=False):

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from flows.payouts import amazon, mollie, paypal, stripe
+from flows.payouts import amazon, mollie, paypal, shopify, stripe
 from tests.unit import payout_files as files
 from tests.unit.payout_files import Read
 
@@ -52,6 +52,27 @@ MOLLIE = {
     "advance": ["loan", "repayment", "cash-advance-loan"],
     "unexplained": ["something-new", ""],
 }
+SHOPIFY = {
+    "sale": ["charge 1", "shop_cash_credit 1", "shop_cash_credit_reversal -1"],
+    "refund": ["refund -1", "refund_failure 1", "shop_cash_refund_debit -1"],
+    "fee": ["shipping_label -1", "shipping_label_adjustment 1", "billing_debit -1", "referral_fee -1", "stripe_fee -1",
+            "marketplace_fee_credit_reversal -1", "ach_bank_failure_debit_fee -1"],
+    "tax_on_fee": ["referral_fee_tax -1", "vat_refund_credit 1", "agentic_fee_tax_debit_reversal 1"],
+    "dispute_fee": ["chargeback_fee -1", "chargeback_fee_refund 1"],
+    "dispute": ["dispute -1", "chargeback -1", "dispute_withdrawal -1", "chargeback_protection_debit -1"],
+    "dispute_reversal": ["dispute 1", "dispute_reversal 1", "chargeback_won 1", "chargeback_protection_credit 1",
+                         "seller_protection_credit 1"],
+    "reserve": ["reserve -1", "reserved_funds -1", "reserved_funds_withdrawal -1", "risk_withdrawal -1",
+                "chargeback_hold -1"],
+    "reserve_release": ["reserve 1", "reserved_funds_reversal 1", "risk_reversal 1", "chargeback_hold_release 1"],
+    "adjustment": ["adjustment 1", "credit 1", "debit -1", "anomaly_credit 1", "anomaly_debit_reversal 1",
+                   "refund_adjustment -1", "merchant_goodwill_credit 1"],
+    "advance": ["advance -1", "advance_funding 1", "lending_capital_remittance -1", "lending_debit -1"],
+    "transfer": ["shopify_collective_debit -1", "balance_transfer_inbound 1", "merchant_to_merchant_credit 1"],
+    "payout_returned": ["payout_failure 1", "payout_cancellation 1"],
+    "withheld_tax": ["tax_adjustment_debit -1", "import_tax -1", "customs_duty -1"],
+    "unexplained": ["something_new 1", "_reversal 1"],
+}  # fmt: skip
 STRIPE = {
     "sale": ["charge 1", "payment 1", "charge_failure -1"],
     "refund": ["refund -1", "payment_refund -1", "partial_capture_reversal -1", "refund_failure 1"],
@@ -154,3 +175,9 @@ def test_types_and_reporting_categories_of_stripe(kind: str, word: str, amount: 
     """Either says it; where a type is told without a category, the type does."""
     assert stripe.class_of("", word, amount).value == kind
     assert stripe.class_of(word, "", amount).value == kind
+
+
+@pytest.mark.parametrize(("kind", "type_", "amount"), words(SHOPIFY))
+def test_types_of_balance_transactions_of_shopify(kind: str, type_: str, amount: Decimal) -> None:
+    """By the list of its GraphQL reference; what turns another has the class of that."""
+    assert shopify.class_of(type_, amount).value == kind
