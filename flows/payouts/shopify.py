@@ -100,21 +100,27 @@ def class_of(type_: str, amount: Decimal) -> LineClass:
     return LineClass.UNEXPLAINED
 
 
-class _Summary(msgspec.Struct, gc=False):
+class SummaryIn(msgspec.Struct, gc=False):
+    """Sums that a payout states of itself."""
+
     charges_gross_amount: Value = None
     refunds_gross_amount: Value = None
 
 
-class _PayoutIn(msgspec.Struct, gc=False):
+class PayoutIn(msgspec.Struct, gc=False):
+    """A payout, as it stands in the file."""
+
     id: Value
     currency: str
     amount: Value
     status: str = ""
     date: str | None = None
-    summary: _Summary | None = None
+    summary: SummaryIn | None = None
 
 
-class _TransactionIn(msgspec.Struct, gc=False):
+class TransactionIn(msgspec.Struct, gc=False):
+    """A balance transaction, as it stands in the file."""
+
     id: Value
     type: str
     currency: str
@@ -138,8 +144,8 @@ class _Page(msgspec.Struct):
     transaction: msgspec.Raw = NOTHING
 
 
-_page, _payout, _transaction = decoder(_Page), decoder(_PayoutIn), decoder(_TransactionIn)
-_payouts, _transactions = decoder(list[_PayoutIn]), decoder(list[_TransactionIn])
+_page, _payout, _transaction = decoder(_Page), decoder(PayoutIn), decoder(TransactionIn)
+_payouts, _transactions = decoder(list[PayoutIn]), decoder(list[TransactionIn])
 
 
 def _read(source: Source) -> Iterator[Part]:
@@ -153,25 +159,26 @@ def _read(source: Source) -> Iterator[Part]:
         if _has(page.payouts):
             for places, payouts in items_as(_payouts, _payout, page.payouts, f"{at}payouts"):
                 for place, payout in zip(places, payouts, strict=True):
-                    yield _header(payout, place, source.zone)
+                    yield header_of(payout, place, source.zone)
         if _has(page.payout):
-            yield _header(read_as(_payout, page.payout, f"{at}payout"), f"{at}payout", source.zone)
+            yield header_of(read_as(_payout, page.payout, f"{at}payout"), f"{at}payout", source.zone)
         for places, items in _of_page(page, at):
-            yield from _parts(places, items, source.zone)
+            yield from parts_of(places, items, source.zone)
 
 
 def _has(raw: msgspec.Raw) -> bool:
     return bytes(memoryview(raw)[:4]) != b"null"
 
 
-def _of_page(page: _Page, at: str) -> Iterator[tuple[list[str], list[_TransactionIn]]]:
+def _of_page(page: _Page, at: str) -> Iterator[tuple[list[str], list[TransactionIn]]]:
     if _has(page.transactions):
         yield from items_as(_transactions, _transaction, page.transactions, f"{at}transactions")
     if _has(page.transaction):
         yield [f"{at}transaction"], [read_as(_transaction, page.transaction, f"{at}transaction")]
 
 
-def _header(payout: _PayoutIn, place: str, zone: tzinfo) -> PayoutHeader:
+def header_of(payout: PayoutIn, place: str, zone: tzinfo) -> PayoutHeader:
+    """What a payout says of itself. Raises PayoutUnreadable."""
     field = "amount"
     try:
         paid = json_amount(payout.amount)
@@ -197,7 +204,7 @@ def _header(payout: _PayoutIn, place: str, zone: tzinfo) -> PayoutHeader:
     )
 
 
-def _totals(summary: _Summary | None) -> dict[LineClass, Decimal]:
+def _totals(summary: SummaryIn | None) -> dict[LineClass, Decimal]:
     """Sales and refunds of the summary; its other sums mix classes of rule 22."""
     if summary is None:
         return {}
@@ -205,7 +212,7 @@ def _totals(summary: _Summary | None) -> dict[LineClass, Decimal]:
     return {kind: json_amount(value) for kind, value in found.items() if value is not None}
 
 
-def _parts(places: list[str], items: list[_TransactionIn], zone: tzinfo) -> Iterable[Part]:
+def parts_of(places: list[str], items: list[TransactionIn], zone: tzinfo) -> Iterable[Part]:
     """Balance transactions as lines: all at once, which is quickest; or, when one of them is not what it should be, one
     by one, so that it is known which.
     """
@@ -214,11 +221,11 @@ def _parts(places: list[str], items: list[_TransactionIn], zone: tzinfo) -> Iter
     except (InvalidAmount, ValueError) as error:
         if len(items) == 1:
             raise refused(places[0], "amount" if isinstance(error, InvalidAmount) else "id or date", error) from None
-    return chain.from_iterable(_parts([place], [item], zone) for place, item in zip(places, items, strict=True))
+    return chain.from_iterable(parts_of([place], [item], zone) for place, item in zip(places, items, strict=True))
 
 
 @exactly
-def _lines(places: list[str], items: list[_TransactionIn], zone: tzinfo) -> list[Part]:
+def _lines(places: list[str], items: list[TransactionIn], zone: tzinfo) -> list[Part]:
     """Each line, and before it what is odd about it. Some transactions are no lines."""
     are_lines = [item.type != _NEVER for item in items]
     places, items = list(compress(places, are_lines)), list(compress(items, are_lines))
@@ -261,6 +268,8 @@ def _recognises(head: bytes) -> bool:
     text = head.lstrip(b"\xef\xbb\xbf \t\r\n")
     if not text.startswith((b"{", b"[")):
         return False
+    if b'"shopifyPaymentsAccount"' in text:
+        return False  # of GraphQL
     return b'"source_order_id"' in text or (
         (b'"payouts"' in text[:200] or b'"payout"' in text[:200]) and b'"object"' not in text
     )
