@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from decimal import Decimal
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final, Literal, TypedDict
 
 import msgspec
 from msgspec import Meta
@@ -48,6 +48,8 @@ class GenericPayoutSettings(msgspec.Struct, frozen=True, kw_only=True):
     """What separates the columns."""
     decimal: Literal[".", ","] = "."
     """The decimal mark of its amounts."""
+    thousands: Literal["", ".", ",", " ", "'"] = ""
+    """What may stand between thousands in its amounts."""
     time_zone: str = "UTC"
     """The time zone of times without one."""
 
@@ -63,6 +65,8 @@ class GenericPayoutSettings(msgspec.Struct, frozen=True, kw_only=True):
             found["classes",] = "these are words of the column `type`, which is not under columns"
         if self.payout_types and "type" not in self.columns:
             found["payout_types",] = "these are words of the column `type`, which is not under columns"
+        if self.thousands == self.decimal:
+            found["thousands",] = "it is the decimal mark, too"
         try:
             zone_of(self.time_zone)
         except ValueError as error:
@@ -98,14 +102,14 @@ def _folded(name: str) -> str:
 
 def _read(source: Source, settings: GenericPayoutSettings) -> Iterator[Part]:
     columns = {field: _folded(name) for field, name in settings.columns.items()}
-    ordinals, comma = Ordinals(), settings.decimal == ","
+    ordinals = Ordinals()
     own, by_lines = set[str](), dict[str, PayoutHeader]()
     for row in rows_of(source, tuple(columns.values()), delimiter=settings.delimiter):
         payout = row.id(columns["payout"])
         currency = row.currency(columns["currency"]) if "currency" in columns else currency_in(settings.currency)
         type_ = row.text(columns["type"]) if "type" in columns else ""
         if type_ and type_ in settings.payout_types:
-            paid = _turned(row.amount(columns["amount"], comma=comma))
+            paid = _turned(row.amount(columns["amount"], **_marks(settings)))
             own.add(payout)
             yield _header(row, payout, currency, columns, settings, paid)
             continue
@@ -113,6 +117,16 @@ def _read(source: Source, settings: GenericPayoutSettings) -> Iterator[Part]:
             by_lines[payout] = _header(row, payout, currency, columns, settings)
         yield from _line(row, payout, currency, type_, columns, settings, ordinals)
     yield from (header for payout, header in by_lines.items() if payout not in own)
+
+
+class _Marks(TypedDict):
+    comma: bool
+    thousands: str
+
+
+def _marks(settings: GenericPayoutSettings) -> _Marks:
+    """How its amounts are written."""
+    return {"comma": settings.decimal == ",", "thousands": settings.thousands}
 
 
 @exactly
@@ -150,12 +164,12 @@ def _parts(
     row: Row, columns: dict[Field, str], settings: GenericPayoutSettings
 ) -> tuple[Decimal, Decimal, Decimal, Decimal, Decimal]:
     """Amount, fee and tax as they are felt, net, gap."""
-    comma, sign = settings.decimal == ",", -1 if settings.fees_are == "positive" else 1
-    amount = row.amount(columns["amount"], comma=comma)
-    fee = sign * row.amount_or(columns["fee"], comma=comma) if "fee" in columns else ZERO
-    tax = sign * row.amount_or(columns["tax"], comma=comma) if "tax" in columns else ZERO
+    marks, sign = _marks(settings), -1 if settings.fees_are == "positive" else 1
+    amount = row.amount(columns["amount"], **marks)
+    fee = sign * row.amount_or(columns["fee"], **marks) if "fee" in columns else ZERO
+    tax = sign * row.amount_or(columns["tax"], **marks) if "tax" in columns else ZERO
     together = amount + fee + tax
-    net = row.amount_or(columns["net"], together, comma=comma) if "net" in columns else together
+    net = row.amount_or(columns["net"], together, **marks) if "net" in columns else together
     return amount, fee or ZERO, tax or ZERO, net, net - together
 
 

@@ -231,41 +231,10 @@ def test_the_vat_of_an_export_is_the_tax_on_the_fee(figures: str, fee: str, tax:
     assert (line.fee, line.tax, line.gap) == (Decimal(fee), Decimal(tax), Decimal(gap))
 
 
-def money(amount: str, currency: str = "USD") -> dict[str, str]:
-    return {"amount": amount, "currencyCode": currency}
-
-
-def graphql(payouts: Any = None, transactions: Any = None) -> bytes:
-    found = {"payouts": payouts, "balanceTransactions": transactions}
-    account = {name: each for name, each in found.items() if each is not None}
-    return files.json({"data": {"shopifyPaymentsAccount": account}})
-
-
-GRAPHQL_PAYOUT = {
-    "id": "gid://shopify/ShopifyPaymentsPayout/77", "status": "PAID", "issuedAt": "2026-01-07T00:00:00Z",
-    "net": money("116.50"), "summary": {"chargesGross": money("150.00"), "refundsFeeGross": money("-20.00")},
-}  # fmt: skip
-
-
-def graphql_line(line: dict[str, Any]) -> dict[str, Any]:
-    """A line of the REST API as GraphQL tells it."""
-    types = {"dispute": "DISPUTE_WITHDRAWAL", "payout": "TRANSFER", "reserve": "RESERVED_FUNDS"}
-    order = line["source_order_id"]
-    return {
-        "id": f"gid://shopify/ShopifyPaymentsBalanceTransaction/{line['id']}",
-        "type": types.get(line["type"], line["type"].upper()), "test": line["test"],
-        "amount": money(line["amount"]), "fee": money(line["fee"]), "net": money(line["net"]),
-        "transactionDate": line["processed_at"], "sourceId": str(line["source_id"]), "sourceType": "CHARGE",
-        "sourceOrderTransactionId": str(line["source_order_transaction_id"]),
-        "associatedOrder": order and {"id": f"gid://shopify/Order/{order}", "name": "#1"},
-        "associatedPayout": {"id": f"gid://shopify/ShopifyPaymentsPayout/{line['payout_id']}", "status": "PAID"},
-    }  # fmt: skip
-
-
 def test_shopify_tells_by_graphql_what_it_tells_by_rest() -> None:
     """The same payouts, lines, classes and names, so a file of one adds nothing to a file of the other."""
-    nodes = [graphql_line(line) for line in files.SHOPIFY_LINES]
-    content = graphql({"nodes": [GRAPHQL_PAYOUT]}, {"edges": [{"node": node} for node in nodes]})
+    nodes = [files.graphql_line(line) for line in files.SHOPIFY_LINES]
+    content = files.graphql({"nodes": [files.GRAPHQL_PAYOUT]}, {"edges": [{"node": node} for node in nodes]})
     assert recognised(content) is PAYOUT_FORMATS["shopify-graphql"]
     told, rest = Read(content, "shopify-graphql"), Read(files.shopify(), "shopify")
     alike = [msgspec.structs.replace(line, place="", type="") for line in told.lines]
@@ -277,27 +246,27 @@ def test_shopify_tells_by_graphql_what_it_tells_by_rest() -> None:
 
 def test_a_connection_of_graphql_that_goes_on_is_incomplete() -> None:
     """Its page says so."""
-    content = graphql(transactions={"nodes": [], "pageInfo": {"hasNextPage": True, "endCursor": "x"}})
+    content = files.graphql(transactions={"nodes": [], "pageInfo": {"hasNextPage": True, "endCursor": "x"}})
     assert [each.kind for each in Read(content, "shopify-graphql").findings] == ["incomplete"]
 
 
+LIST, FIRST = "balanceTransactions.nodes[1]", files.graphql_line(files.SHOPIFY_LINES[0])
+
+
 @pytest.mark.parametrize(
-    ("content", "place", "reason"),
+    ("told", "place", "reason"),
     [
-        (files.json({"errors": [{"message": "x"}], "data": None}), "data", "it has neither payouts nor"),
-        (graphql(transactions={"nodes": [{"id": "1"}]}), "balanceTransactions.nodes[1]", "missing required field"),
-        (graphql(payouts={"nodes": [{**GRAPHQL_PAYOUT, "net": money("x")}]}), "payouts.nodes[1].amount", "plain"),
-        (
-            graphql(transactions={"nodes": [{**graphql_line(files.SHOPIFY_LINES[0]), "fee": money("1.00", "CAD")}]}),
-            "balanceTransactions.nodes[1].fee or net", "another currency",
-        ),
+        ({}, "data", "it has neither payouts nor"),
+        ({"transactions": {"nodes": [{"id": "1"}]}}, LIST, "missing required field"),
+        ({"payouts": {"nodes": [{**files.GRAPHQL_PAYOUT, "net": files.money("x")}]}}, "nodes[1].amount", "plain"),
+        ({"transactions": {"nodes": [{**FIRST, "fee": files.money("1.00", "CAD")}]}}, LIST, "another currency"),
     ],
-)  # fmt: skip
+)
 def test_an_answer_of_graphql_that_cannot_be_read_is_refused_with_its_place(
-    content: bytes, place: str, reason: str
+    told: dict[str, Any], place: str, reason: str
 ) -> None:
     """As every other file."""
     with pytest.raises(PayoutUnreadable) as refused:
-        Read(content, "shopify-graphql")
+        Read(files.graphql(**told), "shopify-graphql")
     assert place in refused.value.place
     assert reason in refused.value.reason
