@@ -1,15 +1,18 @@
 """Shopify Payments as CSV: the exports of the admin, "transactions" and "payouts".
 
-Neither names its lines, and older exports do not name payouts either: a payout is then known by its day and currency
-(`2026-01-31-USD`), a line by what stands in it. Where the export has ids of payouts, a pending line without one is in
-no payout yet: its day is a promise, and may be another one later. Import either the exports or what the API answers,
-not both. Source of columns: Shopify help center, "Exporting your payouts" (transactions and payouts).
+Neither names its lines, and the export of payouts names none of them: a payout is known by its day and currency
+(`2026-01-31-USD`) in both, also where the export of transactions has an id of it, since they would not tie otherwise,
+and be two payouts. Several of one day and currency are one. Where the export has ids of payouts, a pending line without
+one is in none yet: its day is a promise, and may be another one later. Import either the exports or what the API
+answers, not both. Source of columns: Shopify help center, "Exporting your payouts" (transactions and payouts).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from decimal import Decimal
+
+import msgspec
 
 from flows.model.money import ZERO, exactly
 from flows.model.payout import Finding, LineClass, PayoutHeader, PayoutLine, PayoutStatus
@@ -45,18 +48,33 @@ def _read(source: Source) -> Iterator[Part]:
 
 
 def _headers(source: Source) -> Iterator[Part]:
+    found: dict[tuple[str, PayoutStatus], PayoutHeader] = {}
     for row in rows_of(source, _PAYOUTS):
-        totals = {LineClass.SALE: row.amount("charges"), LineClass.REFUND: row.amount("refunds")}
-        yield PayoutHeader(
-            id=_payout_of(row),
-            currency=row.currency("currency"),
-            status=_status(row.text("status")),
-            paid=row.amount("total"),
-            paid_on=row.day("payout date"),
-            expected_on=row.day("payout date"),
-            totals=totals,
-            place=row.place(),
-        )
+        header = _header(row)
+        same = (header.id, header.status)
+        found[same] = _together(found[same], header) if same in found else header
+    yield from found.values()
+
+
+def _header(row: Row) -> PayoutHeader:
+    return PayoutHeader(
+        id=_payout_of(row),
+        currency=row.currency("currency"),
+        status=_status(row.text("status")),
+        paid=row.amount("total"),
+        paid_on=row.day("payout date"),
+        expected_on=row.day("payout date"),
+        totals={LineClass.SALE: row.amount("charges"), LineClass.REFUND: row.amount("refunds")},
+        place=row.place(),
+    )
+
+
+@exactly
+def _together(one: PayoutHeader, other: PayoutHeader) -> PayoutHeader:
+    """Two payouts of one day, currency and status."""
+    paid = (one.paid or ZERO) + (other.paid or ZERO)
+    totals = {kind: amount + other.totals[kind] for kind, amount in one.totals.items()}
+    return msgspec.structs.replace(one, paid=paid, totals=totals)
 
 
 def _status(word: str) -> PayoutStatus:
@@ -64,10 +82,10 @@ def _status(word: str) -> PayoutStatus:
 
 
 def _payout_of(row: Row) -> str:
-    """Its id, or its day and currency; empty while it is in none."""
-    id_ = row.id("payout id")
-    if id_ or (row.has("payout id") and _status(row.text("payout status")) is PayoutStatus.PENDING):
-        return id_
+    """Its day and currency; empty while it is in none."""
+    is_promised = _status(row.text("payout status")) is PayoutStatus.PENDING
+    if is_promised and row.has("payout id") and not row.id("payout id"):
+        return ""
     day = row.day("payout date")
     return "" if day is None else f"{day.isoformat()}-{row.currency('currency')}"
 

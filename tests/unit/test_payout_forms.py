@@ -215,8 +215,26 @@ Amount,Fee,Net,Checkout,Payment Method Name,Presentment Amount,Presentment Curre
 def test_a_pending_line_of_an_export_with_payout_ids_is_in_no_payout_yet() -> None:
     """Its day is a promise. With the day for a name it would be counted again once it has an id."""
     read = Read(SHOPIFY_CSV, "shopify-csv")
-    assert [(line.payout, line.kind.value) for line in read.lines] == [("901", "sale"), ("901", "dispute_reversal")]
+    assert {line.payout for line in read.lines} == {"2026-07-10-EUR"}
+    assert [line.kind.value for line in read.lines] == ["sale", "dispute_reversal"]
     assert (read.examined.left_out, read.examined.pending) == (1, {"EUR": Decimal("4.55")})
+
+
+def test_both_exports_of_shopify_name_a_payout_alike() -> None:
+    """One has ids of payouts, the other has none: by day and currency they are one payout, and it is proven."""
+    both = SHOPIFY_CSV.replace(",901,2026-07-10,8.00", ",902,2026-07-10,8.00")
+    payouts = """Payout Date,Status,Charges,Refunds,Adjustments,Marketplace Sales Tax,Advances,Reserved Funds,Fees,\
+Retried Amount,Total,Currency,Bank Reference
+2026-07-10,paid,10.00,0.00,0.00,0.00,0.00,0.00,-0.45,0.00,9.55,EUR,R-1
+2026-07-10,paid,0.00,0.00,8.00,0.00,0.00,0.00,0.00,0.00,8.00,EUR,R-2
+2026-07-10,failed,0.00,0.00,0.00,0.00,0.00,0.00,0.00,0.00,7.00,GBP,R-3
+"""
+    told = Read(payouts, "shopify-csv").examined.headers
+    assert {id_: (header.paid, header.status.value) for id_, header in told.items()} == {
+        "2026-07-10-EUR": (Decimal("17.55"), "paid"), "2026-07-10-GBP": (Decimal("7.00"), "failed"),
+    }  # fmt: skip
+    sums = Read(both, "shopify-csv").examined.sums("2026-07-10-EUR")
+    assert prove_payout(told["2026-07-10-EUR"], sums).verdict == "proven"
 
 
 @pytest.mark.parametrize(
