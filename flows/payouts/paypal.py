@@ -145,6 +145,7 @@ class _Day:
 
 def _read(source: Source) -> Iterator[Part]:
     days: dict[str, _Day] = {}
+    seen: set[str] = set()
     pages: list[_Page] = []
     found = 0
     for where, raw in documents(source.content):
@@ -154,7 +155,8 @@ def _read(source: Source) -> Iterator[Part]:
         for number, each in enumerate(page.transaction_details, start=1):
             found += 1
             place = f"{at}transaction_details[{number}]"
-            yield from _of_transaction(read_as(_detail, each, place).transaction_info, place, page, days, source.zone)
+            item = read_as(_detail, each, place).transaction_info
+            yield from _of_transaction(item, place, page, days, seen, source.zone)
     gaps = list(_missing(pages, found))
     yield from gaps
     whole = (max((page.start_date or "" for page in pages), default=""), pages) if not gaps else ("", [])
@@ -209,7 +211,9 @@ def _order_of(custom: object) -> str:
         return ""
 
 
-def _of_transaction(item: _MovementIn, place: str, page: _Page, days: dict[str, _Day], zone: tzinfo) -> Iterator[Part]:
+def _of_transaction(
+    item: _MovementIn, place: str, page: _Page, days: dict[str, _Day], seen: set[str], zone: tzinfo
+) -> Iterator[Part]:
     try:
         currency = currency_in(item.transaction_amount.currency_code)
         amount = json_amount(item.transaction_amount.value)
@@ -242,7 +246,9 @@ def _of_transaction(item: _MovementIn, place: str, page: _Page, days: dict[str, 
     if id_ not in days:
         days[id_] = _Day(statement)
         yield statement
-    yield from _followed(days[id_], item.transaction_id, place, at, net, balance)
+    if item.transaction_id not in seen:  # what stands there again moved the balance once
+        seen.add(item.transaction_id)
+        yield from _followed(days[id_], item.transaction_id, place, at, net, balance)
     kind_ = class_of(code, amount)
     is_refund = kind_ in (LineClass.REFUND, LineClass.DISPUTE, LineClass.DISPUTE_REVERSAL, LineClass.DISPUTE_FEE)
     is_parent = is_refund and item.paypal_reference_id_type in ("TXN", "")

@@ -1,8 +1,9 @@
 """Shopify Payments as JSON: payouts and balance transactions, as the Admin REST API answers them.
 
-A document is a page, or one object: `{"payouts": [...]}`, `{"payout": {...}}`, `{"transactions": [...]}`. Source of
-names and types: Shopify Admin REST reference 2025-01, resources Payouts and (balance) Transactions; types beyond those
-from the GraphQL enum ShopifyPaymentsTransactionType.
+A document is a page, or one object: `{"payouts": [...]}`, `{"payout": {...}}`, `{"transactions": [...]}`; or, as tools
+gather them from pages, a payout or a transaction itself. Source of names and types: Shopify Admin REST reference
+2025-01, resources Payouts and (balance) Transactions; types beyond those from the GraphQL enum
+ShopifyPaymentsTransactionType.
 
 A charge says its fee as what is taken away (`amount - fee = net`). Published examples of adjustments have fees with the
 sign of the amount; both are facts here, and the rest is a gap.
@@ -144,7 +145,13 @@ class _Page(msgspec.Struct):
     transaction: msgspec.Raw = NOTHING
 
 
-_page, _payout, _transaction = decoder(_Page), decoder(PayoutIn), decoder(TransactionIn)
+class _Bare(msgspec.Struct, gc=False):
+    net: Value = None
+    status: Value = None
+    amount: Value = None
+
+
+_page, _payout, _transaction, _bare = decoder(_Page), decoder(PayoutIn), decoder(TransactionIn), decoder(_Bare)
 _payouts, _transactions = decoder(list[PayoutIn]), decoder(list[TransactionIn])
 
 
@@ -154,8 +161,7 @@ def _read(source: Source) -> Iterator[Part]:
         at = f"{where}." if where else ""
         given = [each for each in (page.payouts, page.payout, page.transactions, page.transaction) if _has(each)]
         if not given:
-            said = "it has neither payouts nor transactions, so it is not what Shopify's payments API answers"
-            raise refused(where, "payouts", ValueError(said))
+            yield from _of_bare(raw, where, source.zone)
         if _has(page.payouts):
             for places, payouts in items_as(_payouts, _payout, page.payouts, f"{at}payouts"):
                 for place, payout in zip(places, payouts, strict=True):
@@ -164,6 +170,17 @@ def _read(source: Source) -> Iterator[Part]:
             yield header_of(read_as(_payout, page.payout, f"{at}payout"), f"{at}payout", source.zone)
         for places, items in _of_page(page, at):
             yield from parts_of(places, items, source.zone)
+
+
+def _of_bare(raw: msgspec.Raw, where: str, zone: tzinfo) -> Iterable[Part]:
+    """A document that is a transaction, which has a net amount, or a payout, which has a status."""
+    bare = read_as(_bare, raw, where)
+    if bare.net is not None:
+        return parts_of([where], [read_as(_transaction, raw, where)], zone)
+    if bare.status is not None and bare.amount is not None:
+        return [header_of(read_as(_payout, raw, where), where, zone)]
+    said = "it has neither payouts nor transactions, so it is not what Shopify's payments API answers"
+    raise refused(where, "payouts", ValueError(said))
 
 
 def _has(raw: msgspec.Raw) -> bool:

@@ -343,7 +343,9 @@ def _presentment(source: _SourceIn, currency: str) -> str:
     return f"{from_minor(source.amount, digits_at_stripe(other))} {other}"
 
 
-_own = re.compile(rb'"object"\s*:\s*"(?:balance_transaction|payout)"').search
+_own = re.compile(
+    rb'"object"\s*:\s*"(?:balance_transaction|payout)"|"url"\s*:\s*"/v1/(?:balance_transactions|balance/history|payouts)'
+).search
 
 
 def _recognises(head: bytes) -> bool:

@@ -1,8 +1,9 @@
 """Tables as files (CSV, tab-separated): rows by the names of their columns, each with its place.
 
-A header line is looked for where the file begins. Rows that are too short or too long, quotes that do not end, bytes
-that are no text, and a file that a spreadsheet has written anew with other separators are refused with their line. Only
-rows between tabs may leave out empty cells at their end, as long as the file itself ends with a line.
+A header line is looked for where the file begins, below empty lines. Rows that are too short or too long, quotes that
+do not end, bytes that are no text, and a file that a spreadsheet has written anew with other separators are refused
+with their line. Only rows between tabs may leave out empty cells at their end, as long as the file itself ends with a
+line.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ def _folded(name: str) -> str:
 
 def head_of(head: bytes, delimiter: str = ",") -> set[str]:
     """The names of columns that a file begins with, folded; empty when that is no text."""
-    line = head.removeprefix(_BOM).partition(b"\n")[0]
+    line = head.removeprefix(_BOM).lstrip(b"\r\n").partition(b"\n")[0]
     try:
         cells = next(csv.reader([line.decode().rstrip("\r")], delimiter=delimiter), [])
     except (UnicodeDecodeError, csv.Error):
@@ -184,7 +185,7 @@ def blocks_of(
     `called`: what this file calls some of them.
     """
     rows = _numbered(source, delimiter)
-    _, header = next(rows, (1, None))
+    header = next((cells for _, cells in rows if any(cells)), None)
     if header is None:
         raise PayoutUnreadable("line 1", "the file is empty")
     at = _columns(header, [called.get(name, name) for name in required], delimiter)

@@ -288,3 +288,53 @@ def test_an_answer_of_graphql_that_cannot_be_read_is_refused_with_its_place(
         Read(files.graphql(**told), "shopify-graphql")
     assert place in refused.value.place
     assert reason in refused.value.reason
+
+
+# -- Files that were joined, or gathered by a tool ---------------------------------------------------------------------
+
+
+def pretty(document: bytes) -> bytes:
+    return msgspec.json.format(document, indent=2)
+
+
+def test_documents_may_stand_one_after_another() -> None:
+    """Downloads of many lines each that were joined to one file; each has its place."""
+    pages = [pretty(files.mollie(files.MOLLIE_SETTLEMENT)), pretty(files.mollie(files.MOLLIE_PAYMENTS))]
+    read = Read(b"\n\n".join(pages), "mollie")
+    assert read.proof("stl_1").verdict == "proven"
+    assert read.line("tr_1").place == "document 2._embedded.payments[1]"
+    for damaged, said in ((pages[1][:-40], "is cut off"), (pages[1].replace(b"[", b"(", 1), "is malformed")):
+        with pytest.raises(PayoutUnreadable, match=rf"line \d+: the JSON {said}"):
+            Read(pages[0] + b"\n" + damaged, "mollie")
+    with pytest.raises(PayoutUnreadable, match=r"line \d+: the JSON is malformed"):
+        Read(pages[0] + b"\n" + pages[1].replace(b"tr_1", b"tr_\xff"), "mollie")
+
+
+def test_transactions_and_payouts_of_shopify_may_stand_alone() -> None:
+    """As a tool writes them that has taken them out of their pages."""
+    read = Read(files.json([files.SHOPIFY_PAYOUT, *files.SHOPIFY_LINES]), "shopify")
+    assert read.proof("77").verdict == "proven"
+    assert read.lines[0].place == "item 2"
+    assert recognised(files.json(files.SHOPIFY_LINES)) is PAYOUT_FORMATS["shopify"]
+
+
+def test_a_page_of_paypal_that_stands_there_twice_contradicts_no_balance() -> None:
+    """What stands there again moved the balance once."""
+    page = files.paypal(total_items=None)
+    read = Read(page + b"\n" + page, "paypal")
+    assert read.examined.counts == {"repeated": 3, "pending": 2}
+    assert read.proof("ACC-USD-2026-01-05").verdict == "proven"
+
+
+def test_a_list_of_stripe_without_anything_in_it_is_a_list_of_stripe() -> None:
+    """It has an address, and nothing else."""
+    empty = files.stripe([], url="/v1/balance_transactions")
+    assert recognised(empty) is PAYOUT_FORMATS["stripe"]
+    assert Read(empty, "stripe").lines == []
+
+
+def test_a_header_is_found_below_empty_lines() -> None:
+    """Places count them."""
+    text = "\n\r\n" + files.STRIPE_CSV
+    assert recognised(text.encode()) is PAYOUT_FORMATS["stripe-csv"]
+    assert Read(text, "stripe-csv").lines[0].place == "line 4"
