@@ -19,6 +19,7 @@ from decimal import Decimal
 
 import msgspec
 
+from flows.model.money import exactly
 from flows.model.payout import Finding, LineClass, PayoutHeader, PayoutLine
 from flows.payouts.parts import Part, PayoutFormat, PayoutUnreadable, Source, day_in, signed_class
 from flows.payouts.table import Ordinals, Row, has_columns, rows_of
@@ -97,6 +98,7 @@ _TAXES = re.compile(r"(?:tax|igst|cgst|sgst|gst|vat)$").search
 _DISPUTES = ("chargeback refund", "a-to-z guarantee refund", "a-to-z guarantee recovery")
 _REFUNDS = ("refund", "refund_retrocharge", "partial refund")
 _PRICES = ("itemprice", "promotion", "directpayment")
+_PAYOUT = "transfer"
 _SOLD_OFF = "liquidations"
 """What Amazon has sold of the brand's stock: of no order that the brand has."""
 
@@ -158,6 +160,7 @@ class _Settlement(msgspec.Struct, frozen=True):
 
     id: str
     currency: str
+    paid: Decimal
 
 
 def _read(source: Source) -> Iterator[Part]:
@@ -167,8 +170,8 @@ def _read(source: Source) -> Iterator[Part]:
     for row in rows_of(source, _V2 if is_v2 else _V1, delimiter="\t"):
         id_ = row.id("settlement-id")
         if row.text("total-amount"):
-            settlements[id_] = _Settlement(id_, row.currency("currency"))
-            yield _header(row, settlements[id_], amounts)
+            settlements[id_] = _Settlement(id_, row.currency("currency"), amounts.of(row, "total-amount"))
+            yield _header(row, settlements[id_])
             if is_v2 and not row.text("amount"):
                 continue
         known = settlements.get(id_)
@@ -176,17 +179,24 @@ def _read(source: Source) -> Iterator[Part]:
             raise PayoutUnreadable(row.place("total-amount"), "its settlement has no row with a total before it")
         if is_v2:
             amount = amounts.of(row, "amount")
-            yield from _line(row, known, row.text("amount-type"), row.text("amount-description"), amount, ordinals)
+            if not _is_payout(row, amount, known):
+                yield from _line(row, known, row.text("amount-type"), row.text("amount-description"), amount, ordinals)
         else:
             yield from _lines_v1(row, known, amounts, ordinals)
 
 
-def _header(row: Row, settlement: _Settlement, amounts: _Amounts) -> PayoutHeader:
+@exactly
+def _is_payout(row: Row, amount: Decimal, settlement: _Settlement) -> bool:
+    """Whether a row takes the whole settlement out: the payout itself, and none of its lines."""
+    return row.text("transaction-type").casefold() == _PAYOUT and amount == -settlement.paid
+
+
+def _header(row: Row, settlement: _Settlement) -> PayoutHeader:
     day = _deposited(row)
     return PayoutHeader(
         id=settlement.id,
         currency=settlement.currency,
-        paid=amounts.of(row, "total-amount"),
+        paid=settlement.paid,
         paid_on=day,
         expected_on=day,
         place=row.place(),

@@ -30,9 +30,9 @@ _PLAIN = r"-?[0-9]{1,18}(?:\.[0-9]{1,12})?"
 _plain, _plain_column = re.compile(_PLAIN).fullmatch, re.compile(f"(?:{_PLAIN}\n)*").fullmatch
 _grouped = re.compile(r"-?[0-9]{1,3}(?:[,.' ][0-9]{3})+(?:[.,][0-9]+)?").fullmatch
 _dressed = re.compile(
-    r"(?P<open>\()?(?P<before>[-+])?(?:[A-Z]{3} ?|[$\u20ac\u00a3\u00a5] ?)?(?P<within>[-+])?"
+    r"(?P<open>\()?(?P<before>[-+\u2212])?(?:[A-Z]{3} ?|[$\u20ac\u00a3\u00a5] ?)?(?P<within>[-+\u2212])?"
     r"(?P<core>[0-9]{1,3}(?:[,.' ][0-9]{3})+(?:[.,][0-9]{1,12})?|[0-9]{1,18}(?:[.,][0-9]{1,12})?)"
-    r"(?P<after>-)?(?: ?[A-Z]{3}| ?[$\u20ac\u00a3\u00a5])?(?(open)\))"
+    r"(?P<after>[-\u2212])?(?: ?[A-Z]{3}| ?[$\u20ac\u00a3\u00a5])?(?(open)\))"
 ).fullmatch
 _comma = re.compile(r"-?[0-9]+,[0-9]{1,12}").fullmatch
 
@@ -125,7 +125,7 @@ def _why_none(text: str, mark: str) -> str:
     if _comma(text) is not None:
         return f"the decimal mark is a comma: {text!r} must stand as {text.replace(',', '.')}"
     if stand := _undressed(text, mark):
-        return f"the amount has a currency or brackets: {text!r} must stand as {stand}"
+        return f"the amount has a currency, brackets or another minus: {text!r} must stand as {stand}"
     return "it is not a plain decimal number such as -12.50"
 
 
@@ -139,7 +139,9 @@ def _undressed(text: str, mark: str) -> str:
         core = _ungrouped(core, mark)
     elif _comma(core) is not None and mark == ".":
         core = core.replace(",", ".")
-    is_less = (found["open"] is not None) + sum(1 for name in ("before", "within", "after") if found[name] == "-")
+    is_less = (found["open"] is not None) + sum(
+        1 for name in ("before", "within", "after") if found[name] in ("-", "\u2212")
+    )
     return f"-{core}" if is_less else core
 
 

@@ -83,7 +83,9 @@ _GAINED: Mapping[str, tuple[LineClass, LineClass]] = {
     **dict.fromkeys(("dispute", "dispute_withdrawal", "dispute_reversal", "chargeback", "chargeback_won"), _DISPUTED),
     **dict.fromkeys(("chargeback_protection_credit", "chargeback_protection_debit"), _DISPUTED),
     "seller_protection_credit": _DISPUTED,
-    **dict.fromkeys(("reserve", "reserved_funds", "reserved_funds_withdrawal", "risk", "risk_withdrawal"), _KEPT),
+    **dict.fromkeys(
+        ("reserve", "reserve_payout", "reserved_funds", "reserved_funds_withdrawal", "risk", "risk_withdrawal"), _KEPT
+    ),
     **dict.fromkeys(("chargeback_hold", "chargeback_hold_release"), _KEPT),
 }
 """Types that take or give back by their sign."""

@@ -117,6 +117,18 @@ def test_a_row_with_the_total_and_an_amount_is_a_line_too() -> None:
     assert (read.proof("555").verdict, len(read.lines), read.findings) == ("proven", 1, [])
 
 
+def test_a_row_of_amazon_that_takes_the_settlement_out_is_no_line() -> None:
+    """It is the payout itself; a transfer of another amount is seen by somebody."""
+    rows = [
+        files.amazon_line("Order", "ItemPrice", "Principal", "19.99"),
+        files.amazon_line("Transfer", "", "", "-19.99"),
+    ]
+    total = files.amazon_row(**{**files.AMAZON_TOTAL, "total_amount": "19.99"})
+    assert Read(files.amazon(total, *rows), "amazon").proof("555").verdict == "proven"
+    other = Read(files.amazon(total, *rows, files.amazon_line("Transfer", "", "", "-1.00")), "amazon")
+    assert other.classes("555") == {"sale": "19.99", "unexplained": "-1.00"}
+
+
 def test_the_older_report_of_amazon_describes_other_amounts_by_their_transaction() -> None:
     """It has no column for a description of them."""
     names = ("settlement-id", "deposit-date", "total-amount", "currency", "transaction-type", "order-id", "price-type",

@@ -33,6 +33,7 @@ def csv_with(amount: str) -> str:
         (csv_with("-1.23 USD"), "stripe-csv", "line 2, column gross", "'-1.23 USD' must stand as -1.23"),
         (csv_with("EUR 1.23-"), "stripe-csv", "line 2, column gross", "'EUR 1.23-' must stand as -1.23"),
         (csv_with('"(\u20ac1,064.50)"'), "stripe-csv", "line 2, column gross", "must stand as -1064.50"),
+        (csv_with("\u22121.23"), "stripe-csv", "line 2, column gross", "must stand as -1.23"),
         (csv_with("(1.23"), "stripe-csv", "line 2, column gross", NOT_PLAIN),
         (csv_with("1.23 dollars"), "stripe-csv", "line 2, column gross", NOT_PLAIN),
         (csv_with(""), "stripe-csv", "line 2, column gross", "the amount is missing"),

@@ -64,7 +64,7 @@ SHOPIFY = {
                          "seller_protection_credit 1"],
     "reserve": ["reserve -1", "reserved_funds -1", "reserved_funds_withdrawal -1", "risk_withdrawal -1",
                 "chargeback_hold -1"],
-    "reserve_release": ["reserve 1", "reserved_funds_reversal 1", "risk_reversal 1", "chargeback_hold_release 1"],
+    "reserve_release": ["reserve_payout 1", "reserved_funds_reversal 1", "risk_reversal 1", "chargeback_hold 1"],
     "adjustment": ["adjustment 1", "credit 1", "debit -1", "anomaly_credit 1", "anomaly_debit_reversal 1",
                    "refund_adjustment -1", "merchant_goodwill_credit 1"],
     "advance": ["advance -1", "advance_funding 1", "lending_capital_remittance -1", "lending_debit -1"],
