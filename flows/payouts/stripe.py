@@ -105,16 +105,20 @@ STATUSES = {
     "canceled": PayoutStatus.CANCELLED,
 }
 _ORDER_FIELDS = ("order_id", "order", "orderId")
+ADJUSTED = "adjustment"
+"""The type of disputes, too, where no reporting category says that they are."""
 _TAXES = ("tax", "withheld_tax")
 _CHARGES, _REFUNDS, _DISPUTES = ("ch_", "py_"), ("re_", "pyr_"), ("dp_", "du_")
 """What ids of each begin with."""
 
 
-def class_of(type_: str, category: str, amount: Decimal) -> LineClass:
-    """The class of a balance transaction. The reporting category tells disputes apart, which the type calls
-    adjustments.
+def class_of(type_: str, category: str, amount: Decimal, source: str = "") -> LineClass:
+    """The class of a balance transaction. Disputes, which the type calls adjustments, are told apart by the reporting
+    category, or else by their source.
     """
     for word in (category, type_):
+        if word == ADJUSTED and source.startswith(_DISPUTES):
+            return signed_class(amount, LineClass.DISPUTE_REVERSAL, LineClass.DISPUTE)
         if (kind := CLASSES.get(word)) is not None:
             return kind
         if word in _BY_SIGN:
@@ -304,7 +308,7 @@ def _line(
     return PayoutLine(
         id=item.id,
         payout=payout,
-        kind=class_of(item.type, item.reporting_category, amount),
+        kind=class_of(item.type, item.reporting_category, amount, id_),
         currency=currency,
         amount=amount,
         net=from_minor(item.net, digits),

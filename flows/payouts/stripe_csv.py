@@ -29,7 +29,7 @@ from flows.payouts.parts import (
     instant_in,
     statement_of,
 )
-from flows.payouts.stripe import CLASSES, PROVIDER, class_of
+from flows.payouts.stripe import ADJUSTED, CLASSES, PROVIDER, class_of
 from flows.payouts.stripe_payouts import is_list, payouts_of
 from flows.payouts.table import NO_NAMES, Block, Row, blocks_of, has_columns
 
@@ -163,7 +163,8 @@ def _lines(rows: Block, seen: set[str], zone: tzinfo) -> list[Part]:
             said = f"net {net} is not gross {amount} less fee {fee_said}; the rest of {gap} is unexplained"
             about = {"place": place, "payout": payout, "line": id_, "currency": currency}
             found.append(Finding(kind="contradiction", sentence=said, amount=gap, **about))
-        kind = CLASSES.get(category) or class_of("", category, amount)
+        known = None if category == ADJUSTED else CLASSES.get(category)
+        kind = known or class_of("", category, amount, source)
         found.append(
             PayoutLine(
                 id_, payout, kind, currency, amount, net, fee, ZERO, gap, category, at, order,

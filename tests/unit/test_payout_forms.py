@@ -196,6 +196,21 @@ def test_a_payout_of_stripe_from_before_2017_is_a_transfer_with_itself() -> None
     assert read.classes("tr_9") == {"sale": "100.00", "refund": "-20.00", "fee": "-3.45", "transfer": "-1.00"}
 
 
+def test_an_adjustment_of_stripe_whose_source_is_a_dispute_is_one() -> None:
+    """The export has no reporting category, and answers of before 2019 have none either; other adjustments stay so."""
+    row = "txn_{0},adjustment,{1},{2},0.00,,{2},eur,2026-01-05 10:00,2026-01-07 00:00,x,,,po_9,2026-01-07 00:00,,\n"
+    found = [("4", "dp_1", "-50.00"), ("5", "du_1", "50.00"), ("6", "", "1.00"), ("7", "re_1", "-1.00")]
+    told = Read(files.STRIPE_EXPORT + "".join(row.format(*each) for each in found), "stripe-csv")
+    lines = [
+        files.stripe_line(f"txn_{id_}", "adjustment", int(Decimal(amount) * 100), source=source or None)
+        for id_, source, amount in found
+    ]
+    for read in (told, Read(files.stripe(lines), "stripe")):
+        kinds = [read.line(f"txn_{id_}").kind.value for id_, _, _ in found]
+        assert kinds == ["dispute", "dispute_reversal", "adjustment", "adjustment"]
+        assert (read.line("txn_4").dispute, read.line("txn_5").dispute) == ("dp_1", "du_1")
+
+
 @pytest.mark.parametrize("listed", [PAYOUTS_REPORT, PAYOUTS_EXPORT])
 def test_a_list_of_stripes_payouts_makes_those_of_the_reconciliation_proven(listed: str) -> None:
     """It names them alike, and says what was paid, when it arrives and how far it is."""
