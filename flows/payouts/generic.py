@@ -21,18 +21,23 @@ from flows.payouts.table import Ordinals, Row, rows_of
 from runtime.rule import RuleBroken
 
 Field = Literal[
-    "payout", "line", "type", "currency", "amount", "fee", "tax", "net", "at", "order", "reference", "payment",
-    "refund", "dispute", "paid_on", "expected_on", "status",
+    "payout", "line", "type", "currency", "amount", "credit", "debit", "fee", "tax", "net", "net_credit", "net_debit",
+    "at", "order", "reference", "payment", "refund", "dispute", "paid_on", "expected_on", "status",
 ]  # fmt: skip
-_REQUIRED: Final = ("payout", "amount")
+_AMOUNTS: Final[tuple[Field, Field, Field]] = ("amount", "credit", "debit")
+_NETS: Final[tuple[Field, Field, Field]] = ("net", "net_credit", "net_debit")
+"""A signed column each, or one for what comes and one for what goes, both without a sign."""
 
 
 class GenericPayoutSettings(msgspec.Struct, frozen=True, kw_only=True):
     """How a provider's CSV is read."""
 
     columns: dict[Field, Annotated[str, Meta(min_length=1)]]
-    """What each of its columns is: payout, line, type, currency, amount, fee, tax, net, at, order, reference, payment,
-    refund, dispute, paid_on, expected_on, status. `payout` and `amount` have to be there."""
+    """What each of its columns is: payout, line, type, currency, amount (or credit and debit), fee, tax, net (or
+    net_credit and net_debit), at, order, reference, payment, refund, dispute, paid_on, expected_on, status. `payout`
+    has to be there, and an amount or a net."""
+    more_fees: tuple[str, ...] = ()
+    """Further columns of fees, which are added to `fee`."""
     classes: dict[str, LineClass] = {}
     """What each word of the column `type` means: sale, refund, fee, and so on."""
     payout_types: tuple[str, ...] = ()
@@ -56,9 +61,10 @@ class GenericPayoutSettings(msgspec.Struct, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         """Refuse a map with which nothing can be read."""
         found: dict[tuple[str, ...], str] = {}
-        missing = [name for name in _REQUIRED if name not in self.columns]
-        if missing:
-            found["columns",] = f"it has to say which column is {' and '.join(missing)}"
+        if "payout" not in self.columns:
+            found["columns",] = "it has to say which column is payout"
+        elif not any(name in self.columns for name in (*_AMOUNTS, *_NETS)):
+            found["columns",] = "it has to say which column is amount, or which are credit and debit, or net"
         if "currency" not in self.columns and not self.currency:
             found["currency",] = "say the currency, or under columns which column has it"
         if self.classes and "type" not in self.columns:
@@ -104,12 +110,13 @@ def _read(source: Source, settings: GenericPayoutSettings) -> Iterator[Part]:
     columns = {field: _folded(name) for field, name in settings.columns.items()}
     ordinals = Ordinals()
     own, by_lines = set[str](), dict[str, PayoutHeader]()
-    for row in rows_of(source, tuple(columns.values()), delimiter=settings.delimiter):
+    required = (*columns.values(), *map(_folded, settings.more_fees))
+    for row in rows_of(source, required, delimiter=settings.delimiter):
         payout = row.id(columns["payout"])
         currency = row.currency(columns["currency"]) if "currency" in columns else currency_in(settings.currency)
         type_ = row.text(columns["type"]) if "type" in columns else ""
         if type_ and type_ in settings.payout_types:
-            paid = _turned(row.amount(columns["amount"], **_marks(settings)))
+            paid = _turned(_parts(row, columns, settings)[0])
             own.add(payout)
             yield _header(row, payout, currency, columns, settings, paid)
             continue
@@ -163,14 +170,30 @@ def _header(
 def _parts(
     row: Row, columns: dict[Field, str], settings: GenericPayoutSettings
 ) -> tuple[Decimal, Decimal, Decimal, Decimal, Decimal]:
-    """Amount, fee and tax as they are felt, net, gap."""
+    """Amount, fee and tax as they are felt, net, gap. Where only the net is told, the amount is what it is more."""
     marks, sign = _marks(settings), -1 if settings.fees_are == "positive" else 1
-    amount = row.amount(columns["amount"], **marks)
-    fee = sign * row.amount_or(columns["fee"], **marks) if "fee" in columns else ZERO
+    fees = [columns["fee"]] if "fee" in columns else []
+    fees += map(_folded, settings.more_fees)
+    fee = sign * sum((row.amount_or(each, **marks) for each in fees), ZERO)
     tax = sign * row.amount_or(columns["tax"], **marks) if "tax" in columns else ZERO
+    amount, net = _told(row, _AMOUNTS, columns, marks), _told(row, _NETS, columns, marks)
+    if amount is None:
+        amount = (net or ZERO) - fee - tax
     together = amount + fee + tax
-    net = row.amount_or(columns["net"], together, **marks) if "net" in columns else together
+    net = together if net is None else net
     return amount, fee or ZERO, tax or ZERO, net, net - together
+
+
+def _told(row: Row, fields: tuple[Field, Field, Field], columns: dict[Field, str], marks: _Marks) -> Decimal | None:
+    """What stands under a signed column, or under the two for what comes and what goes; None where nothing has to."""
+    signed, comes, goes = fields
+    if signed in columns:
+        is_needed = signed == _AMOUNTS[0] or not any(each in columns for each in _AMOUNTS)
+        return row.amount(columns[signed], **marks) if is_needed or row.text(columns[signed]) else None
+    if comes not in columns and goes not in columns:
+        return None
+    plus, minus = (row.amount_or(columns[each], **marks) if each in columns else ZERO for each in (comes, goes))
+    return plus - minus
 
 
 def _line(

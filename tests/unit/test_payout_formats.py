@@ -13,6 +13,7 @@ import pytest
 
 from flows.model.payout import LineClass, PayoutStatus
 from flows.payouts import PAYOUT_FORMATS, GenericPayoutSettings, PayoutUnreadable, generic_format, recognised
+from runtime.rule import RuleBroken
 from tests.unit import payout_files as files
 from tests.unit.payout_files import Read
 
@@ -272,15 +273,50 @@ def test_the_map_of_the_operators_page_reads_its_provider() -> None:
     printed = page.split("```toml\n")[1].split("```")[0]
     settings = msgspec.convert(tomllib.loads(printed)["payout_formats"]["adyen"], GenericPayoutSettings)
     read = Read(
-        "Batch Number;Psp Reference;Type;Net Currency;Gross;Commission;Creation Date;Merchant Reference\n"
-        "12;P1;Settled;EUR;100,00;0,30;2026-07-05 10:00:00;1001\n"
-        "12;P4;MerchantPayout;EUR;-99,70;;2026-07-06 11:00:00;\n",
+        "Company Account,Psp Reference,Merchant Reference,Creation Date,Type,Modification Reference,Gross Currency,"
+        "Gross Debit (GC),Gross Credit (GC),Net Currency,Net Debit (NC),Net Credit (NC),Commission (NC),Markup (NC),"
+        "Scheme Fees (NC),Interchange (NC),Batch Number\n"
+        "A,P1,1001,2026-07-05 10:00:00,Settled,M1,EUR,,100.00,EUR,,99.10,0.30,0.10,0.20,0.30,12\n"
+        "A,P1,1001,2026-07-05 12:00:00,Refunded,M2,EUR,20.00,,EUR,20.05,,0.05,,,,12\n"
+        "A,,,2026-07-06 11:00:00,MerchantPayout,,,,,EUR,79.05,,,,,,12\n",
         generic_format("adyen", settings),
     )
     header = read.examined.headers["12"]
     assert (read.proof("12").verdict, header.status, header.paid_on) == ("proven", "paid", date(2026, 7, 6))
+    assert read.classes("12") == {"sale": "100.00", "refund": "-20.00", "fee": "-0.95"}
+    assert [(line.payment, line.reference) for line in read.lines] == [("P1", "1001"), ("P1", "1001")]
     assert settings.tells_paid
     assert not msgspec.structs.replace(settings, payout_types=()).tells_paid
+
+
+@pytest.mark.parametrize(
+    ("columns", "text", "told"),
+    [
+        ({"amount": "A"}, "P;A\n12;-2.00\n", "-2 0 -2 0"),
+        ({"credit": "A", "debit": "B"}, "P;A;B\n12;2.00;\n", "2 0 2 0"),
+        ({"credit": "A", "debit": "B", "fee": "C"}, "P;A;B;C\n12;;2.00;0.10\n", "-2 -0.1 -2.1 0"),
+        ({"net": "A", "fee": "B"}, "P;A;B\n12;1.90;0.10\n", "2 -0.1 1.9 0"),
+        ({"amount": "A", "net_credit": "B", "net_debit": "C"}, "P;A;B;C\n12;2.00;1.50;\n", "2 0 1.5 -0.5"),
+        ({"amount": "A", "net": "B"}, "P;A;B\n12;2.00;\n", "2 0 2 0"),
+    ],
+)
+def test_amounts_may_have_a_column_for_what_comes_and_one_for_what_goes(
+    columns: dict[str, str], text: str, told: str
+) -> None:
+    """Signed, or two without a sign; of an amount and a net that are both there, the rest is named."""
+    settings = {"columns": {"payout": "P", **columns}, "currency": "EUR", "classes": {}, "payout_types": ()}
+    (line,) = Read(text, files.generic(**settings, decimal=".")).lines
+    assert [line.amount, line.fee, line.net, line.gap] == list(map(Decimal, told.split()))
+
+
+def test_a_map_needs_a_payout_and_an_amount() -> None:
+    """Whichever way the amount is told."""
+    for columns, said in (
+        ({"amount": "A"}, "which column is payout"),
+        ({"payout": "P"}, "or which are credit and debit"),
+    ):
+        with pytest.raises(RuleBroken, match=said):
+            files.generic(columns=columns, classes={}, payout_types=(), currency="EUR")
 
 
 def test_rows_of_one_payout_that_disagree_are_named() -> None:
