@@ -7,7 +7,9 @@ not there is unexplained, and somebody sees it.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from datetime import date
 from decimal import Decimal
 from typing import Annotated, Final, Literal, TypedDict
 
@@ -16,7 +18,7 @@ from msgspec import Meta
 
 from flows.model.money import ZERO, exactly
 from flows.model.payout import Finding, LineClass, PayoutHeader, PayoutLine, PayoutStatus
-from flows.payouts.parts import Part, PayoutFormat, Source, currency_in, zone_of
+from flows.payouts.parts import Part, PayoutFormat, Source, currency_in, day_in, instant_in, zone_of
 from flows.payouts.table import Ordinals, Row, rows_of
 from runtime.rule import RuleBroken
 
@@ -24,6 +26,7 @@ Field = Literal[
     "payout", "line", "type", "currency", "amount", "credit", "debit", "fee", "tax", "net", "net_credit", "net_debit",
     "at", "order", "reference", "payment", "refund", "dispute", "paid_on", "expected_on", "status",
 ]  # fmt: skip
+_slashed = re.compile(r"([0-9]{1,2})[/-]([0-9]{1,2})[/-]([0-9]{4})(.*)").fullmatch
 _AMOUNTS: Final[tuple[Field, Field, Field]] = ("amount", "credit", "debit")
 _NETS: Final[tuple[Field, Field, Field]] = ("net", "net_credit", "net_debit")
 """A signed column each, or one for what comes and one for what goes, both without a sign."""
@@ -55,6 +58,8 @@ class GenericPayoutSettings(msgspec.Struct, frozen=True, kw_only=True):
     """The decimal mark of its amounts."""
     thousands: Literal["", ".", ",", " ", "'"] = ""
     """What may stand between thousands in its amounts."""
+    dates: Literal["iso", "day_first", "month_first"] = "iso"
+    """How its dates are written: 2026-01-31 (and 31.01.2026, which is always read), 31/01/2026, or 01/31/2026."""
     time_zone: str = "UTC"
     """The time zone of times without one."""
 
@@ -136,6 +141,34 @@ def _marks(settings: GenericPayoutSettings) -> _Marks:
     return {"comma": settings.decimal == ",", "thousands": settings.thousands}
 
 
+def _day(row: Row, field: Field, columns: dict[Field, str], settings: GenericPayoutSettings) -> date | None:
+    if field not in columns:
+        return None
+    try:
+        return day_in(_in_order(row.text(columns[field]), settings), row.source.zone)
+    except ValueError as error:
+        raise row.refused(columns[field], error) from None
+
+
+def _instant(row: Row, columns: dict[Field, str], settings: GenericPayoutSettings) -> str:
+    if "at" not in columns:
+        return ""
+    try:
+        return instant_in(_in_order(row.text(columns["at"]), settings), row.source.zone)
+    except ValueError as error:
+        raise row.refused(columns["at"], error) from None
+
+
+def _in_order(text: str, settings: GenericPayoutSettings) -> str:
+    """A date as ISO 8601 has it, where the map says in which order it stands; anything else as it is."""
+    found = None if settings.dates == "iso" else _slashed(text)
+    if found is None:
+        return text
+    one, other, year, rest = found.groups()
+    day, month = (one, other) if settings.dates == "day_first" else (other, one)
+    return f"{year}-{int(month):02}-{int(day):02}{rest}"
+
+
 @exactly
 def _turned(amount: Decimal) -> Decimal:
     return -amount
@@ -151,9 +184,9 @@ def _header(
 ) -> PayoutHeader:
     """What a row says of its payout. `paid`: it is the payout's own, which was paid where no status says otherwise."""
     word = row.text(columns["status"]) if "status" in columns else ""
-    paid_on = row.day(columns["paid_on"]) if "paid_on" in columns else None
-    if paid is not None and paid_on is None and "at" in columns:
-        paid_on = row.day(columns["at"])
+    paid_on = _day(row, "paid_on", columns, settings)
+    if paid is not None and paid_on is None:
+        paid_on = _day(row, "at", columns, settings)
     unsaid = PayoutStatus.PAID if paid is not None and not word else PayoutStatus.UNKNOWN
     return PayoutHeader(
         id=payout,
@@ -161,7 +194,7 @@ def _header(
         status=settings.statuses.get(word, unsaid),
         paid=paid,
         paid_on=paid_on,
-        expected_on=row.day(columns["expected_on"]) if "expected_on" in columns else paid_on,
+        expected_on=_day(row, "expected_on", columns, settings) if "expected_on" in columns else paid_on,
         place=row.place(),
     )
 
@@ -231,7 +264,7 @@ def _line(
         tax=tax,
         gap=gap,
         type=type_[:200],
-        at=row.instant(columns["at"]) if "at" in columns else "",
+        at=_instant(row, columns, settings),
         order=named("order"),
         reference=named("reference"),
         payment=named("payment"),

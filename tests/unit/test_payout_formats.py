@@ -309,6 +309,32 @@ def test_amounts_may_have_a_column_for_what_comes_and_one_for_what_goes(
     assert [line.amount, line.fee, line.net, line.gap] == list(map(Decimal, told.split()))
 
 
+@pytest.mark.parametrize(
+    ("dates", "cell", "at"),
+    [
+        ("iso", "2026-01-31 09:30:00", "2026-01-31T09:30:00Z"),
+        ("day_first", "31/01/2026 09:30", "2026-01-31T09:30:00Z"),
+        ("day_first", "3/1/2026", "2026-01-03T00:00:00Z"),
+        ("month_first", "1/3/2026", "2026-01-03T00:00:00Z"),
+        ("month_first", "01-31-2026 09:30:00", "2026-01-31T09:30:00Z"),
+        ("month_first", "2026-01-31", "2026-01-31T00:00:00Z"),
+        ("iso", "31/01/2026", ""), ("month_first", "31/01/2026", ""), ("day_first", "31/01/26", ""),
+    ],
+)  # fmt: skip
+def test_the_order_of_day_and_month_is_the_maps(dates: str, cell: str, at: str) -> None:
+    """Never guessed: without it, or in another order, a date is refused with its place."""
+    columns = {"payout": "P", "amount": "A", "at": "T", "paid_on": "T"}
+    map_ = files.generic(columns=columns, currency="EUR", classes={}, payout_types=(), dates=dates, time_zone="UTC")
+    text = f"P;A;T\n12;1,00;{cell}\n"
+    if not at:
+        with pytest.raises(PayoutUnreadable, match="line 2, column T: "):
+            Read(text, map_)
+        return
+    read = Read(text, map_)
+    assert read.lines[0].at == at
+    assert str(read.examined.headers["12"].paid_on) == at[:10]
+
+
 def test_a_map_needs_a_payout_and_an_amount() -> None:
     """Whichever way the amount is told."""
     for columns, said in (
