@@ -21,6 +21,7 @@ import msgspec
 
 from flows.model.money import ZERO, InvalidAmount, exact_amount, exactly
 from flows.model.month import Month, month_of
+from flows.model.payout import fee_class
 from flows.model.posting_matrix import TAKEN, LedgerEvent
 from flows.monthly.accounts import Book, FulfilAccounts, compared
 from flows.monthly.report import Bar, Cell, Chart, Report, Section, written
@@ -166,7 +167,7 @@ class ClearingBooks:
             net = line.amount + line.fee + line.tax + line.gap
             so_far, latest = self._nets.get(payout.key, (ZERO, day))
             self._nets[payout.key] = so_far + net, max(latest, day)
-            self._move(book, "fee", day, line.fee)
+            self._move(book, fee_class(line.kind), day, line.fee)
             self._move(book, "tax_on_fee", day, line.tax)
             self._move(book, "unexplained", day, line.gap)
             if line.kind in ("sale", "refund"):

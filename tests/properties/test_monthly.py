@@ -152,7 +152,8 @@ def entries(told: list[Told], lines: list[Told], payouts: list[Paid]) -> list[tu
     columns = {"dispute": "disputes", "reserve": "reserves"}
     for each in lines:
         of = payouts[each.payout]
-        parts = [("fees", each.fee), ("taxes on fees", each.tax), ("other", each.gap)]
+        fees = "disputes" if each.kind == "dispute" else "fees"
+        parts = [(fees, each.fee), ("taxes on fees", each.tax), ("other", each.gap)]
         if each.kind == "transfer" and of.is_statement:
             parts.append(("paid out", each.units))
         elif each.kind not in ("sale", "refund"):

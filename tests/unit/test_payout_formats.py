@@ -64,8 +64,8 @@ def test_stripe_lines_belong_to_the_one_payout_among_them() -> None:
     """The payout's own transaction names it, and says what was paid; fee and the tax on it stand apart."""
     read = Read(files.stripe(), "stripe")
     assert read.classes("po_9") == {
-        "sale": "100.00", "refund": "-20.00", "dispute": "-50.00", "reserve": "-3.00", "fee": "-19.90",
-        "tax_on_fee": "-0.55",
+        "sale": "100.00", "refund": "-20.00", "dispute": "-50.00", "reserve": "-3.00", "fee": "-4.90",
+        "tax_on_fee": "-0.55", "dispute_fee": "-15.00",
     }  # fmt: skip
     assert read.examined.headers["po_9"].paid == Decimal("6.55")
     assert read.proof("po_9").verdict == "proven"

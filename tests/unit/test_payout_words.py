@@ -181,3 +181,13 @@ def test_types_and_reporting_categories_of_stripe(kind: str, word: str, amount: 
 def test_types_of_balance_transactions_of_shopify(kind: str, type_: str, amount: Decimal) -> None:
     """By the list of its GraphQL reference; what turns another has the class of that."""
     assert shopify.class_of(type_, amount).value == kind
+
+
+def test_the_fee_of_a_dispute_is_a_dispute_fee() -> None:
+    """It stands on the dispute's own line; given back with it, it comes back under its class."""
+    read = Read(files.shopify(files.SHOPIFY_LINES[:4]), "shopify")
+    assert read.classes("77") == {
+        "sale": "150.00", "refund": "-20.00", "dispute": "-50.00", "fee": "-4.95", "dispute_fee": "-15.00",
+    }  # fmt: skip
+    back = Read(files.shopify(), "shopify").classes("77")
+    assert ("dispute_fee" in back, back["fee"], back["dispute_reversal"]) == (False, "-4.95", "50.00")
