@@ -43,8 +43,7 @@ class LineClass(enum.StrEnum):
 
 # Bound once: looking them up takes longer than the sum.
 _FEE, _TAX, _REST = LineClass.FEE, LineClass.TAX_ON_FEE, LineClass.UNEXPLAINED
-_OF_DISPUTE = LineClass.DISPUTE_FEE
-_DISPUTES = frozenset((LineClass.DISPUTE, LineClass.DISPUTE_REVERSAL))
+_OF_DISPUTE, _DISPUTE, _WON = LineClass.DISPUTE_FEE, LineClass.DISPUTE, LineClass.DISPUTE_REVERSAL
 _minus = EXACT.subtract
 
 OF_ORDERS = frozenset((LineClass.SALE, LineClass.REFUND, LineClass.DISPUTE, LineClass.DISPUTE_REVERSAL))
@@ -53,7 +52,7 @@ OF_ORDERS = frozenset((LineClass.SALE, LineClass.REFUND, LineClass.DISPUTE, Line
 
 def fee_class(kind: LineClass | str) -> LineClass:
     """What the fee that stands on a line of this class counts as: that of a dispute is a dispute fee."""
-    return _OF_DISPUTE if kind in _DISPUTES else _FEE
+    return _OF_DISPUTE if kind in (_DISPUTE, _WON) else _FEE
 
 
 class PayoutStatus(enum.StrEnum):
@@ -197,7 +196,7 @@ class Tally:
             net += line.net
             amounts[kind] = amounts.get(kind, ZERO) + line.amount
             if line.fee:
-                if kind in _DISPUTES:
+                if kind is _DISPUTE or kind is _WON:
                     of_disputes += line.fee
                 else:
                     fee += line.fee
