@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Literal, TypeVar
 
 import msgspec
 
+from flows.model.aliases import stands_for
 from flows.model.bundles import Bundle
+from flows.model.skus import folded
 from flows.model.stock import (
     Level,
     StockSettings,
@@ -126,14 +129,11 @@ async def stock_of(
     settings: Mapping[str, StockSettings],
     bundles: Mapping[str, Mapping[str, Bundle]],
 ) -> list[StockOf]:
-    """How the figures of a SKU come about, at each sales channel that it is published to; under an alias, those of
-    what it stands for. Orders that are not decided on yet are not in them.
+    """How the figures of a SKU come about, at each sales channel that it is published to; under an alias that
+    is no SKU itself, those of what it stands for. Orders that are not decided on yet are not in them.
     """
-    aliases = {row.alias: row.sku for row in await read.aliases()}
-
-    def sku_of(name: str) -> str:
-        return aliases.get(name, name)
-
+    components = {part for name in settings for rule in bundles.get(name, {}).values() for part in rule.components}
+    sku_of = await _names_of(read, {sku, *components})
     wanted = sorted({each for name in settings for each, _ in _parts(sku, bundles.get(name, {}), sku_of)})
     levels: dict[tuple[str, str], Level] = {}
     for place, each, _, available, on_hand, read_at in await read.query_list("stock_levels_of", wanted):
@@ -158,6 +158,15 @@ async def stock_of(
             )
         )
     return found
+
+
+async def _names_of(read: Reading, names: Collection[str]) -> Callable[[str], str]:
+    """By what SKU in Fulfil each of these names of sales channels is published."""
+    aliases = {row.alias: row.sku for row in await read.aliases()}
+    asked = sorted({folded(name) for name in names if name in aliases})
+    rows = await read.query_list("products_folded", asked)
+    sold = Counter(sku for _, sku, sold, *_, gone_at in rows if sold and gone_at is None)
+    return lambda name: stands_for(name, aliases, lambda each: sold[each] == 1)
 
 
 def _parts(sku: str, rules: Mapping[str, Bundle], sku_of: Callable[[str], str]) -> list[tuple[str, int]]:

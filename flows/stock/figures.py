@@ -121,7 +121,7 @@ class Figures:
                 continue
             how = without_own(settings) if sku in parts else settings
             shown = Shown(figure_of(how, channel, level, units.get(sku, ())), level.read_at, (sku,), urgency)
-            others = (alias for alias in self._names.aliases_of(sku) if not self._index.sellable(alias))
+            others = (alias for alias in self._names.aliases_of(sku) if self._sku_of(alias) == sku)
             found.update({name: shown for name in (sku, *others) if name not in rules})
         return found
 
@@ -155,7 +155,7 @@ class Figures:
 
     def _sku_of(self, name: str) -> str:
         """The SKU in Fulfil of a component, which a rule may call by an alias."""
-        return self._index.sold_as(name) or name
+        return self._index.stands_for(name)
 
     async def units(self, skus: Sequence[str], waiting: Mapping[str, Units]) -> dict[str, list[UnitsRow]]:
         """What orders need of these SKUs: those that were decided on, and what those that wait need beyond that."""

@@ -103,6 +103,22 @@ def test_aliases_and_bundles_are_explained_by_what_they_stand_for(seamline: Type
     assert (unknown.status, "seamline sku explain" in unknown.err) == (1, True)
 
 
+def test_an_alias_that_is_a_sku_of_its_own_is_explained_as_itself(seamline: Type, config: str) -> None:
+    """An alias whose text Fulfil sells by now is published as itself, and so it is explained; one that Fulfil has but
+    does not sell, or has twice, still stands for its product.
+    """
+    store = Path(config).parent / "store.db"
+    fill(store, ("put_stock_level", ("4,7", "CUP", 9, "3", "3", AT)))
+    for products, wire in (
+        ([(9, "CUP", "cup", "Cup", 1, 1, None, None, None)], 2),
+        ([(9, "CUP", "cup", "Cup", 0, 1, None, None, None)], 15),
+        ([(each, "CUP", "cup", "Cup", 1, 1, None, None, None) for each in (9, 10)], 15),
+    ):
+        fill(store, *(("put_product", row) for row in products))
+        (story,) = seamline("stock", "show", "CUP", "--config", config, "--json").data["sales_channels"]
+        assert (story["sku"], story["wire"]) == ("CUP", wire)
+
+
 def test_the_list_of_what_was_told_has_pages(seamline: Type, config: str) -> None:
     """Page by page to the end, also where several changed in one instant; a cut list without pages says that it is."""
     fill(
