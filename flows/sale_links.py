@@ -40,14 +40,16 @@ async def foreseen(store: Path, settings: FulfilSettings, channel: int, story: S
     async with reading(store) as read:
         linked_to = await read.link_of(sales[0].id) if len(sales) == 1 else ""
     taken_by = "" if linked_to == story.key else linked_to
-    unread = order.proof == "unproven" or any(
-        case.kind == "order.unreadable" and case.closed_at is None for case in story.cases
+    unread = (
+        order.amount is None
+        or order.proof == "unproven"
+        or any(case.kind == "order.unreadable" and case.closed_at is None for case in story.cases)
     )
     comparison = compared(
         SaleLookedUp(key=story.key, sales=sales, channel=channel, taken_by=taken_by),
         sale,
-        total=order.amount,
-        currency=order.currency,
+        total=order.amount or "0",
+        currency=order.currency or "",
         unread=unread,
     )
     if comparison.sale is None:

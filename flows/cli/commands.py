@@ -41,7 +41,7 @@ from flows.cli.payouts import payouts
 from flows.cli.people import audit, link, patch
 from flows.cli.postings import postings
 from flows.cli.reports import reports
-from flows.cli.screen import harmless, pairs, print_fields, print_json, print_table, short, tell_more
+from flows.cli.screen import harmless, money, pairs, print_fields, print_json, print_table, short, tell_more
 from flows.cli.shipments import carriers, shipments
 from flows.cli.skus import alias, sku
 from flows.cli.statements import statements
@@ -349,7 +349,7 @@ def list_orders(
         print_table(
             ("changed", "order", "number", "state", "proof", "amount", "sale", "shipping", "settled"),
             [
-                (short(row.changed_at), row.key, row.reference, row.state, row.proof, f"{row.amount} {row.currency}",
+                (short(row.changed_at), row.key, row.reference, row.state, row.proof, money(row.amount, row.currency),
                  row.sale_number or row.sale or "", row.shipping,
                  "" if row.settled_at is None else short(row.settled_at))
                 for row in rows[:limit]

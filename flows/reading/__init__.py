@@ -355,7 +355,7 @@ def _undecided(key: str, received: Instant) -> OrderRow:
     sales_channel, order_id = parts_of(key)
     return OrderRow(
         key=key, sales_channel=sales_channel, order_id=order_id, reference=order_id, state="new", proof="unproven",
-        amount="", currency="", placed_at=None, sale=None, sale_number=None, changed_at=to_datetime(received),
+        amount=None, currency=None, placed_at=None, sale=None, sale_number=None, changed_at=to_datetime(received),
     )  # fmt: skip
 
 
@@ -364,8 +364,8 @@ def _order(row: Sequence[Any]) -> OrderRow:
     ships, settled = rest
     return OrderRow(
         key=key, sales_channel=sales_channel, order_id=order_id, reference=reference, state=state, proof=proof,
-        amount=amount, currency=currency, placed_at=_moment(placed), sale=sale, sale_number=number,
-        changed_at=to_datetime(changed), shipping=ships or "",
+        amount=amount if currency else None, currency=currency or None, placed_at=_moment(placed), sale=sale,
+        sale_number=number, changed_at=to_datetime(changed), shipping=ships or "",
         settled_at=_moment(settled),
     )  # fmt: skip
 

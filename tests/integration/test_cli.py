@@ -365,6 +365,8 @@ def test_a_paused_sales_channel_takes_orders_and_decides_on_none(seamline: Type,
         assert [row[1:4] for row in seamline(*beside("orders", "list", "--state", "new")).rows] == [
             ["marketplace/A-2001", "A-2001", "new"]
         ]
+        (new,) = seamline(*beside("orders", "list", "--state", "new", "--json")).data
+        assert (new["amount"], new["currency"]) == (None, None)
         assert (
             "1 more is received, and not decided on yet: seamline orders list --state new"
             in seamline(*beside("orders", "list")).err

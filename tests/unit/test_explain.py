@@ -150,7 +150,7 @@ def test_what_waits_for_a_pause_names_it_and_the_command_that_ends_it(order: Ord
 def test_an_order_that_cannot_be_read_has_no_amount_and_says_why_once() -> None:
     """What is not known is not shown as nought, and the reason does not repeat the title."""
     why = case("order.unreadable", sentence="The order cannot be read: lines: expected an array", amount=None)
-    text = told(row("held", amount="0", currency=""), why)
+    text = told(row("held", amount=None, currency=None), why)
     assert text.startswith("Order #1001 of web is held")
     assert "The order cannot be read: lines: expected an array.\nNext step, by ecommerce" in text
 
