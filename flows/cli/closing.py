@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from flows.cli.parts import CONFIG, AsJson, ConfigPath, CsvFile, Rows, loaded, one_form, print_list, read_store
-from flows.cli.screen import short
+from flows.cli.screen import short, tell_cut
 
 _UNSETTLED = ("placed", "order", "number", "amount", "currency", "sale", "first", "waits")
 _ACCEPTED = ("at", "order", "cause", "amount", "currency", "expected", "found", "by", "why")
@@ -34,8 +34,10 @@ def unsettled(
 
     one_form(csv, json=json)
     rows = read_store(
-        config, lambda read: read_unsettled(read, sales_channel=sales_channel, cause=waits_for, limit=limit)
+        config, lambda read: read_unsettled(read, sales_channel=sales_channel, cause=waits_for, limit=limit + 1)
     )
+    tell_cut(rows, limit)
+    rows = rows[:limit]
     cells = [
         ("" if row.placed_at is None else short(row.placed_at), row.key, row.reference, row.amount, row.currency,
          row.sale, row.cause, "; ".join(row.waits))
@@ -57,7 +59,9 @@ def accepted(*, limit: Rows = 50, csv: CsvFile = None, config: ConfigPath = CONF
     from flows.reading.closing import accepted as read_accepted  # noqa: PLC0415
 
     one_form(csv, json=json)
-    rows = read_store(config, lambda read: read_accepted(read, limit=limit))
+    rows = read_store(config, lambda read: read_accepted(read, limit=limit + 1))
+    tell_cut(rows, limit)
+    rows = rows[:limit]
     cells = [
         (short(row.at), row.order, row.cause, row.amount, row.currency, row.expected, row.found, row.by, row.reason)
         for row in rows

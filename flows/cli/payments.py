@@ -22,7 +22,7 @@ from flows.cli.parts import (
     story_of,
     who,
 )
-from flows.cli.screen import print_json, print_table, short, tell_more
+from flows.cli.screen import print_json, print_table, short, tell_cut, tell_more
 
 PaymentState = Literal["due", "recorded", "blocked", "refused", "disputed", "dealt_with", "in_sale", "covered", "over"]
 
@@ -57,7 +57,9 @@ def list_payments(
     from flows.reading.payments import payments as asked  # noqa: PLC0415
 
     if suspense:
-        _print_suspense(read_store(config, lambda read: in_suspense(read, limit=limit)), json=json)
+        suspended = read_store(config, lambda read: in_suspense(read, limit=limit + 1))
+        tell_cut(suspended, limit)
+        _print_suspense(suspended[:limit], json=json)
         return
     key = story_of(config, order, "payments list --order").key if order else ""
     rows = read_store(config, lambda read: asked(read, order=key, status=state or "", place=after, limit=limit + 1))
@@ -76,6 +78,9 @@ def list_payments(
             ],
             empty="nothing about money came after the creates",
         )  # fmt: skip
+    if order:
+        tell_cut(rows, limit)
+        return
     options = {"--state": state, "--limit": limit, "--config": config}
     tell_more("seamline payments list", options, "--after", rows, limit, json=json)
 

@@ -23,7 +23,7 @@ from flows.cli.parts import (
     read_store,
     write_csv,
 )
-from flows.cli.screen import harmless, print_json, print_table
+from flows.cli.screen import harmless, print_json, print_table, tell_cut
 from runtime.clock import SystemClock, to_datetime
 from runtime.errors import SeamlineError
 
@@ -100,7 +100,7 @@ def preview(
     seen = _chart(config, settings)
     found = read_store(config, lambda read: preview_of(read, settings, today, seen, **asked))
     if csv is not None:
-        for line in _told_chart(found):
+        for line in (*_told_chart(found), *_told_more(found)):
             print(harmless(line), file=sys.stderr)
         write_csv(csv, _CSV_HEAD, [*map(_csv_line, found.lines), *map(_csv_not, found.not_posted)])
     elif json:
@@ -132,6 +132,11 @@ def _told_chart(found: Any) -> list[str]:
     ]
 
 
+def _told_more(found: Any) -> list[str]:
+    """That not all of it is here."""
+    return ["there is more: ask for fewer days, or for one sales channel"] if found.more else []
+
+
 def _print_preview(found: Any) -> None:
     print(
         "mode live: this is posted once its day is over"
@@ -155,8 +160,8 @@ def _print_preview(found: Any) -> None:
         ],
         empty="nothing is left out",
     )
-    if found.more:
-        print("there is more: ask for fewer days, or for one sales channel")
+    for line in _told_more(found):
+        print(line)
 
 
 def _line_cells(line: Any) -> tuple[Any, ...]:
@@ -203,7 +208,9 @@ def list_batches(
 
     one_form(csv, json=json)
     asked = {"sales_channel": sales_channel, "begin": begin and day_in(begin), "end": end and day_in(end)}
-    rows = read_store(config, lambda read: batches_listed(read, **asked, limit=limit))
+    rows = read_store(config, lambda read: batches_listed(read, **asked, limit=limit + 1))
+    tell_cut(rows, limit)
+    rows = rows[:limit]
     head = ("booked on", "sales channel", "currency", "journal", "status", "total", "move", "digest", "batch")
     cells = [
         (row.booked_on, row.sales_channel, row.currency, row.journal, row.status, row.total, row.move or "",

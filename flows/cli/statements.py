@@ -20,7 +20,7 @@ from flows.cli.parts import (
     read_store,
     write_csv,
 )
-from flows.cli.screen import harmless, print_json, print_table, short
+from flows.cli.screen import harmless, print_json, print_table, short, tell_cut
 
 statements = App(name="statements", help="Whether every order of a sales channel's business day is accounted for.")
 
@@ -55,8 +55,10 @@ def list_statements(
     one_form(csv, json=json)
     rows = read_store(
         config,
-        lambda read: statements_listed(read, sales_channel=sales_channel, verdict=verdict or "", limit=limit),
+        lambda read: statements_listed(read, sales_channel=sales_channel, verdict=verdict or "", limit=limit + 1),
     )
+    tell_cut(rows, limit)
+    rows = rows[:limit]
     if json:
         print_json(rows)
     elif csv is not None:

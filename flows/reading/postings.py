@@ -148,7 +148,7 @@ async def preview_of(
         chart_unknown=seen.why_not,
         lines=tuple(lines),
         not_posted=(*not_posted, *(_not_whole(row, settings) for row in partial), *_left(left)),
-        more=ROWS_MAX in (len(waiting), len(left)),
+        more=ROWS_MAX in (len(waiting), len(left), len(partial)),
     )
 
 
