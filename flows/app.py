@@ -229,9 +229,8 @@ class App:
             post = partial(self.engine.post, SUSPENSE_CLEARING, SUSPENSE_KEY)
             return await clear_suspense(parameters, zone, self.config.sales_channels, self.journal, post)
         if command == "payout":
-            return await take_payout_page(
-                partial(self.engine.post, PAYOUT_IMPORTER), parameters, self.config.sales_channels
-            )
+            now, there = self.journal.clock.now(), self.config.sales_channels
+            return await take_payout_page(self.engine.post_all, parameters, there, now)
         known = self.engine.channels if scope == "actor" else self.config.sales_channels
         if name not in known:
             called = "actor" if scope == "actor" else "sales channel"
@@ -249,12 +248,8 @@ class App:
         key = parameters.get("key", "")
         importer = cast("OrderImporter", self.engine.loops[ORDER_IMPORTER].actor)
         post = partial(self.engine.post, ORDER_IMPORTER, key)
-        if command == "patch":
-            said = await patch_order(parameters, importer, self.journal, post)
-        else:
-            said = await link_order(
-                parameters, importer, self.journal, post, lambda each: self.engine.post_all((each,))
-            )
+        asked = patch_order if command == "patch" else link_order
+        said = await asked(parameters, importer, self.journal, post, lambda each: self.engine.post_all((each,)))
         when = paused(key, self.engine, ORDER_IMPORTER)
         return f"{said} ({when})" if when and not parameters.get("dry_run") else said
 

@@ -20,11 +20,13 @@ from flows.cli.parts import (
     CsvFile,
     NotFound,
     Rows,
+    Who,
     explain_none,
     loaded,
     no_sales_channel,
     one_form,
     read_store,
+    who,
     write_csv,
 )
 from flows.cli.screen import harmless, print_fields, print_json, print_table, tell_cut
@@ -57,6 +59,8 @@ def import_payouts(
     bank_amount: str = "",
     time_zone: str = "UTC",
     encoding: str = "utf-8",
+    reason: str = "",
+    by: Who = "",
     dry_run: Flag = False,
     config: ConfigPath = CONFIG,
     json: AsJson = False,
@@ -81,6 +85,8 @@ def import_payouts(
         Of times in the file that have none, as Europe/Berlin.
     encoding
         Of its text, as latin-1.
+    reason
+        Why, where that is not plain, for whoever looks at it in a year. It stays on record.
     dry_run
         Read and prove it, and keep nothing.
     """
@@ -106,7 +112,10 @@ def import_payouts(
             kept = None
             if not dry_run:
                 ops, store = loaded(config, "ops"), Path(loaded(config, "store").store.path)
-                send = partial(importing.imported, ops, store, read, examined, sales_channel, bank, shows=shows)
+                send = partial(
+                    importing.imported, ops, store, read, examined, sales_channel, bank,
+                    by=who(by), reason=reason, shows=shows,
+                )  # fmt: skip
                 known, kept = anyio.run(send)
             summary = importing.summary_of(file, read, examined, sales_channel, bank, kept, known)
     except PayoutUnreadable as refused:

@@ -79,7 +79,9 @@ def patched_by_person(
 ) -> Decision:
     """Put the patch in, or take it out, and decide on the order as it is read then, all in one. Pure."""
     if message.refused:
-        return decision_of(state, Fact(kind="patch_refused", values={"why": message.refused.rstrip(".")}))
+        why = message.refused.rstrip(".")
+        decision = decision_of(state, Fact(kind="patch_refused", values={"why": why}))
+        return msgspec.structs.replace(decision, emits=(_not_put_in(message, why, now),))
     write, record, fact = _on_record(message.key, message.asked, now)
     follows = Decision(state=state, keeps=kept(state)) if message.told is None else decide(state, message.told, now)
     return msgspec.structs.replace(
@@ -87,6 +89,14 @@ def patched_by_person(
         facts=(fact, *follows.facts),
         writes=(*follows.writes, write),
         emits=(*follows.emits, record),
+    )
+
+
+def _not_put_in(message: OrderPatched, why: str, now: datetime) -> Emit:
+    """What a person wanted and did not get is on record, too."""
+    by, reason = message.asked.by, message.asked.reason
+    return recorded(
+        to_instant(now), by=by, action="order.patch_refused", subject=message.key, values={"why": why}, reason=reason
     )
 
 
