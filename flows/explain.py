@@ -14,6 +14,9 @@ import msgspec
 
 from flows.exceptions.kinds import KINDS, NEVER, Lever
 from flows.model.candidates import Candidate
+from flows.model.money import Money
+from flows.model.proof import figure_of, off_by
+from flows.reading.proof import EquationTold
 from flows.reading.rows import AliasRow, CaseRow, ClosingRow, FactRow, OrderRow, PatchRow, PauseRow, Story
 from flows.timeline_words import Happened, timeline_of
 
@@ -77,12 +80,17 @@ def explained(story: Story, now: datetime) -> Explanation:
     )
 
 
-def explain(story: Story, now: datetime) -> str:
-    """A few sentences that name the state, the cause, the owner and the next step; then the timeline."""
+def explain(story: Story, now: datetime, equations: Sequence[EquationTold] = ()) -> str:
+    """A few sentences that name the state, the cause, the owner and the next step; then the `equations` of its proof
+    with their figures, and the timeline.
+    """
     found = explained(story, now)
     parts = [found.standing, *_cases(found.cases)]
     if found.state is None:
         return "\n\n".join(parts)
+    if equations:
+        failing_first = sorted(equations, key=lambda each: each.holds)
+        parts.append("\n".join(["Its figures:", *(f"  {_equation(each)}" for each in failing_first)]))
     if found.closing is not None:
         parts.append(_closing(found.closing))
     if found.patch is not None:
@@ -109,6 +117,21 @@ def _open_case(case: CaseRow, now: datetime) -> OpenCase:
         ends=None if kind.ends == NEVER else kind.ends,
         levers=kind.levers,
     )
+
+
+def _equation(told: EquationTold) -> str:
+    """An equation with its figures: what the parts come to, what the sales channel says, and whether that is one."""
+    named = [(" - " if amount < 0 else " + ", name, abs(amount)) for name, amount in told.terms.items()]
+    parts = (
+        "".join(f"{sign}{name} {amount:f}" for sign, name, amount in named).removeprefix(" + ").lstrip() or "nothing"
+    )
+    right = f"{figure_of(told.name)} {told.right:f} {told.currency}"
+    if not told.difference:
+        return f"{parts} = {right}: holds"
+    off = off_by(Money(told.difference, told.currency))
+    if told.holds:
+        return f"{parts} = {told.left:f}, {right}: {off}, which finance tolerates"
+    return f"{parts} = {told.left:f}, but {right}: {off}"
 
 
 def _closing(closing: ClosingRow) -> str:

@@ -400,17 +400,19 @@ def show(order: OrderName, *, config: ConfigPath = CONFIG, json: AsJson = False)
 
 @orders.command
 def explain(order: OrderName, *, config: ConfigPath = CONFIG, json: AsJson = False) -> None:
-    """In plain words: where the order stands, why, whose move it is and what it is.
+    """In plain words: where the order stands, why, whose move it is and what it is; the equations of its proof with
+    their figures, those that fail first, as long as its payload is stored; and what happened.
 
-    With --json the same in fields, and the equations of its proof with their figures, as long as its payload is stored.
+    With --json the same in fields.
     """
     from flows.explain import explain as in_words  # noqa: PLC0415
 
     story, now = story_of(config, order, "orders explain"), to_datetime(SystemClock().now())
+    equations = _equations(story.key, config)
     if json:
-        print_json(_explanation(story, config, now))
+        print_json(_explanation(story, equations, now))
     else:
-        print("\n".join(map(harmless, in_words(story, now).split("\n"))))
+        print("\n".join(map(harmless, in_words(story, now, equations or ()).split("\n"))))
 
 
 @schema.command(name="order")
@@ -424,13 +426,23 @@ def order_schema() -> None:
 # -- below the commands ------------------------------------------------------------------------------------------------
 
 
-def _explanation(story: Any, config: Path, now: datetime) -> Any:
-    """What is known of an order, in fields."""
-    from flows.explain import explained  # noqa: PLC0415
+def _equations(key: str, config: Path) -> Any:
+    """The equations of an order; None where nothing says them, also because its sales channel is not configured as it
+    should be: the story is told all the same.
+    """
     from flows.reading.proof import equations_of  # noqa: PLC0415
 
-    channels = loaded(config, "sales_channels").sales_channels
-    equations = read_store(config, lambda read: equations_of(read, story.key, channels))
+    try:
+        channels = loaded(config, "sales_channels").sales_channels
+    except ConfigInvalid:
+        return None
+    return read_store(config, lambda read: equations_of(read, key, channels))
+
+
+def _explanation(story: Any, equations: Any, now: datetime) -> Any:
+    """What is known of an order, in fields."""
+    from flows.explain import explained  # noqa: PLC0415
+
     outcome = None if story.order is None else story.order.proof
     found = msgspec.structs.asdict(explained(story, now))
     return {**found, "proof": {"outcome": outcome, "equations": equations}}

@@ -371,7 +371,7 @@ def _remarks(order: Order) -> Iterator[Contradiction]:
         back = refund.refunded[0]
         difference = back - refund.worth
         if difference:
-            sentence = f"Refund {refund.id} gave {back} back for parts worth {refund.worth}: {_off(difference)}."
+            sentence = f"Refund {refund.id} gave {back} back for parts worth {refund.worth}: {off_by(difference)}."
             yield Contradiction("refund", sentence, abs(difference))
     for sentence, excess in excesses(order) if order.refunds else ():
         yield Contradiction("refund", sentence, excess)
@@ -413,7 +413,13 @@ def _nearest(name: str, parts: tuple[Decimal, ...], published: Amount, currency:
     return min(first, _equation(name, parts[:1], published, currency), key=lambda each: abs(each.difference.amount))
 
 
-def _off(difference: Money) -> str:
+def figure_of(equation: str) -> str:
+    """What the source calls the right side of an equation."""
+    return "total" if equation == "tender" else _PHRASES[equation][1].removeprefix("its ")
+
+
+def off_by(difference: Money) -> str:
+    """How far what the source says is from the sum of its parts, in words."""
     return f"{abs(difference)} too {'little' if difference.amount < ZERO else 'much'}"
 
 
@@ -428,7 +434,7 @@ def _sentence(order: Order, failed: Equation) -> str:
     if failed.name == "total":
         *names, last = _named(order, failed)
         parts = f"The {', '.join(names)} and {last} of the order"
-    return f"{parts} add up to {failed.left} but {figure} says {failed.right}: {_off(failed.difference)}."
+    return f"{parts} add up to {failed.left} but {figure} says {failed.right}: {off_by(failed.difference)}."
 
 
 def _named(order: Order, total: Equation) -> list[str]:

@@ -131,6 +131,7 @@ def test_explain_says_the_same_in_fields_to_a_machine(seamline: Type) -> None:
     assert case["ends"] == "when a product with exactly this SKU is active in Fulfil"
     text = seamline(*beside("orders", "explain", "A-1002")).out
     assert all(each in text for each in (case["remedy"], case["title"], held["standing"]))
+    assert " = total 64.00 USD: holds\n" in text
 
 
 @pytest.mark.usefixtures("app")
