@@ -15,7 +15,7 @@ import msgspec
 from flows.exceptions.kinds import KINDS, NEVER, Lever
 from flows.model.candidates import Candidate
 from flows.model.money import Money
-from flows.model.proof import figure_of, off_by
+from flows.model.proof import figure_of, off_in
 from flows.reading.proof import EquationTold
 from flows.reading.rows import AliasRow, CaseRow, ClosingRow, FactRow, OrderRow, PatchRow, PauseRow, Story
 from flows.timeline_words import Happened, timeline_of
@@ -128,7 +128,7 @@ def _equation(told: EquationTold) -> str:
     right = f"{figure_of(told.name)} {told.right:f} {told.currency}"
     if not told.difference:
         return f"{parts} = {right}: holds"
-    off = off_by(Money(told.difference, told.currency))
+    off = off_in(told.name, Money(told.difference, told.currency))
     if told.holds:
         return f"{parts} = {told.left:f}, {right}: {off}, which finance tolerates"
     return f"{parts} = {told.left:f}, but {right}: {off}"

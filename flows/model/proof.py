@@ -371,7 +371,7 @@ def _remarks(order: Order) -> Iterator[Contradiction]:
         back = refund.refunded[0]
         difference = back - refund.worth
         if difference:
-            sentence = f"Refund {refund.id} gave {back} back for parts worth {refund.worth}: {off_by(difference)}."
+            sentence = f"Refund {refund.id} gave {back} back for parts worth {refund.worth}: {_off(difference)}."
             yield Contradiction("refund", sentence, abs(difference))
     for sentence, excess in excesses(order) if order.refunds else ():
         yield Contradiction("refund", sentence, excess)
@@ -418,23 +418,26 @@ def figure_of(equation: str) -> str:
     return "total" if equation == "tender" else _PHRASES[equation][1].removeprefix("its ")
 
 
-def off_by(difference: Money) -> str:
-    """How far what the source says is from the sum of its parts, in words."""
+def off_in(equation: str, difference: Money) -> str:
+    """How far what the source says in an equation is from the sum of its parts, in words."""
+    if equation == "tender":
+        return f"{abs(difference)} {'unaccounted for' if difference.amount > ZERO else 'more than its total'}"
+    return _off(difference)
+
+
+def _off(difference: Money) -> str:
     return f"{abs(difference)} too {'little' if difference.amount < ZERO else 'much'}"
 
 
 def _sentence(order: Order, failed: Equation) -> str:
+    off = off_in(failed.name, failed.difference)
     if failed.name == "tender":
-        what = "unaccounted for" if failed.difference.amount > ZERO else "more than its total"
-        return (
-            f"The payments of the order account for {failed.left} but its total says {failed.right}: "
-            f"{abs(failed.difference)} {what}."
-        )
+        return f"The payments of the order account for {failed.left} but its total says {failed.right}: {off}."
     parts, figure = _PHRASES[failed.name]
     if failed.name == "total":
         *names, last = _named(order, failed)
         parts = f"The {', '.join(names)} and {last} of the order"
-    return f"{parts} add up to {failed.left} but {figure} says {failed.right}: {off_by(failed.difference)}."
+    return f"{parts} add up to {failed.left} but {figure} says {failed.right}: {off}."
 
 
 def _named(order: Order, total: Equation) -> list[str]:

@@ -337,7 +337,7 @@ def test_the_equations_of_a_proof_are_lines_and_those_that_fail_come_first() -> 
     figures = said[said.index("Its figures:") : said.index("What happened:")].strip().split("\n")
     assert figures == [
         "Its figures:",
-        "  captured 100.00 + gift card 30.00 = 130.00, but total 138.00 EUR: 8.00 EUR too much",
+        "  captured 100.00 + gift card 30.00 = 130.00, but total 138.00 EUR: 8.00 EUR unaccounted for",
         "  shipping 5.00 = 5.00, but sum of shipping 4.00 EUR: 1.00 EUR too little",
         "  lines 120.00 + shipping 5.00 - discounts 10.00 + tax 23.00 = total 138.00 EUR: holds",
         "  nothing = sum of lines 0.00 EUR: holds",
