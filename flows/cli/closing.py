@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from flows.cli.parts import CONFIG, AsJson, ConfigPath, CsvFile, Rows, loaded, one_form, print_list, read_store
+from flows.cli.parts import (
+    CONFIG,
+    AsJson,
+    ConfigPath,
+    CsvFile,
+    Rows,
+    explain_none,
+    loaded,
+    one_form,
+    print_list,
+    read_store,
+)
 from flows.cli.screen import short, tell_cut
 
 _UNSETTLED = ("placed", "order", "number", "amount", "currency", "sale", "first", "waits")
@@ -36,6 +47,7 @@ def unsettled(
     rows = read_store(
         config, lambda read: read_unsettled(read, sales_channel=sales_channel, cause=waits_for, limit=limit + 1)
     )
+    explain_none(rows, config, sales_channel)
     tell_cut(rows, limit)
     rows = rows[:limit]
     cells = [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from cyclopts import App, Parameter
@@ -18,6 +19,8 @@ from flows.cli.parts import (
     Rows,
     Who,
     control,
+    loaded,
+    month_named,
     read_store,
     story_of,
     who,
@@ -76,13 +79,20 @@ def list_payments(
                  row.method or row.gateway or "", row.status, row.reached, row.why)
                 for row in rows[:limit]
             ],
-            empty="nothing about money came after the creates",
+            empty=_none(config, state),
         )  # fmt: skip
     if order:
         tell_cut(rows, limit)
         return
     options = {"--state": state, "--limit": limit, "--config": config}
     tell_more("seamline payments list", options, "--after", rows, limit, json=json)
+
+
+def _none(config: Path, asked: str | None) -> str:
+    """Why the list is empty."""
+    if loaded(config, "payments").payments is None:
+        return "nothing is known of money that came after the creates, since [payments] is not set"
+    return "nothing like that came after the creates" if asked else "nothing about money came after the creates"
 
 
 @payments.command(name="clear-suspense")
@@ -111,7 +121,7 @@ def clear_suspense(
     month
         Everything of it up to the end of this month, as 2026-10.
     """
-    asked = {"kind": kind, "name": name, "sales_channel": sales_channel, "month": month}
+    asked = {"kind": kind, "name": name, "sales_channel": sales_channel, "month": str(month_named(month))}
     dry = {"dry_run": "1"} if dry_run else {}
     control(config, "suspense", json=json, by=who(by), reason=reason, **asked, **dry)
 

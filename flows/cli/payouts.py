@@ -18,6 +18,7 @@ from flows.cli.parts import (
     AsJson,
     ConfigPath,
     CsvFile,
+    Mistyped,
     NotFound,
     Rows,
     Who,
@@ -139,7 +140,7 @@ def _amount(text: str) -> Decimal | None:
     try:
         return amount_in(text) if text else None
     except InvalidAmount as error:
-        raise SeamlineError(f"--bank-amount: {error}") from None
+        raise Mistyped(f"--bank-amount: {error}") from None
 
 
 def _zone(name: str) -> Any:
@@ -148,14 +149,14 @@ def _zone(name: str) -> Any:
     try:
         return zone_of(name)
     except ValueError as error:
-        raise SeamlineError(f"--time-zone: {error}") from None
+        raise Mistyped(f"--time-zone: {error}") from None
 
 
 def _known_encoding(name: str) -> None:
     try:
         "".encode(name)
     except LookupError:
-        raise SeamlineError(f"--encoding: {name!r} is not known; utf-8, latin-1 and cp1252 are") from None
+        raise Mistyped(f"--encoding: {name!r} is not known; utf-8, latin-1 and cp1252 are") from None
 
 
 @payouts.command

@@ -17,6 +17,7 @@ from flows.cli.parts import (
     NotFound,
     Rows,
     day_in,
+    explain_none,
     loaded,
     one_form,
     print_list,
@@ -99,6 +100,7 @@ def preview(
     asked = {"sales_channel": sales_channel, "begin": begin and day_in(begin), "end": end and day_in(end)}
     seen = _chart(config, settings)
     found = read_store(config, lambda read: preview_of(read, settings, today, seen, **asked))
+    explain_none((*found.lines, *found.not_posted), config, sales_channel)
     if csv is not None:
         for line in (*_told_chart(found), *_told_more(found)):
             print(harmless(line), file=sys.stderr)
@@ -209,6 +211,7 @@ def list_batches(
     one_form(csv, json=json)
     asked = {"sales_channel": sales_channel, "begin": begin and day_in(begin), "end": end and day_in(end)}
     rows = read_store(config, lambda read: batches_listed(read, **asked, limit=limit + 1))
+    explain_none(rows, config, sales_channel)
     tell_cut(rows, limit)
     rows = rows[:limit]
     head = ("booked on", "sales channel", "currency", "journal", "status", "total", "move", "digest", "batch")
@@ -217,7 +220,15 @@ def list_batches(
          row.digest[:12], row.reference)
         for row in rows
     ]  # fmt: skip
-    print_list(rows, head, cells, csv=csv, json=json, empty="nothing was posted")
+    empty = "" if rows else _none_posted(config, sales_channel or begin or end)
+    print_list(rows, head, cells, csv=csv, json=json, empty=empty)
+
+
+def _none_posted(config: Path, asked: str) -> str:
+    """Why the list is empty."""
+    if loaded(config, "postings").postings is None:
+        return "nothing was posted, since [postings] is not set"
+    return "nothing like that was posted" if asked else "nothing was posted"
 
 
 @postings.command

@@ -12,6 +12,7 @@ from cyclopts import App, Parameter
 from flows.cli.close import MonthName, asked_month, require_known
 from flows.cli.parts import CONFIG, AsJson, ConfigPath, NotFound, loaded, one_form, read_store, write_csv
 from flows.cli.screen import harmless, print_json, print_table
+from runtime.clock import SystemClock, to_datetime
 from runtime.errors import SeamlineError
 
 reports = App(name="reports", help="Reports of a month that print the same whenever they are asked for.")
@@ -114,6 +115,8 @@ def stock_value(
     async def ask(read: Any, wanted: Any, policy: Any) -> Any:
         report = await kept_stock_value(read, wanted, policy.zone, currency)
         if report is None:
+            if to_datetime(SystemClock().now()).astimezone(policy.zone).date() <= wanted.last:
+                raise NotFound(f"{month} is not over in {policy.time_zone}; what is on stock is kept when it ends")
             raise NotFound(
                 f"what was on stock at the end of {month} is not kept: it is kept when a month ends while the process "
                 "runs and the stock of a sales channel is published, and cannot be asked of Fulfil later"

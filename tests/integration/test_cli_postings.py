@@ -81,7 +81,7 @@ def test_a_preview_prints_every_journal_and_why_what_is_left_is_not_posted(seaml
     assert {row["why not"] for row in rows if row["will be posted"] == "no"} == {text for _, text in why.values()}
     other = seamline("postings", "preview", "--config", config, "--from", "2025-12-21", "--json").data
     assert {row["booked_on"] for row in other["lines"]} == {"2025-12-22"}
-    assert seamline("postings", "preview", "--config", config, "--from", "yesterday").status == 1
+    assert seamline("postings", "preview", "--config", config, "--from", "yesterday").status == 2
 
 
 @pytest.fixture(scope="module")
