@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 from flows.cli.parts import (
     CONFIG,
@@ -18,6 +19,10 @@ from flows.cli.parts import (
 )
 from flows.cli.screen import short, tell_cut
 
+WaitsFor = Literal[
+    "shipping", "telling", "proof", "cases", "recording", "posting", "dispute", "payout", "bank", "settlement",
+    "receivable", "unexpected", "payment", "refund", "a first look",
+]  # fmt: skip
 _UNSETTLED = ("placed", "order", "number", "amount", "currency", "sale", "first", "waits")
 _ACCEPTED = ("at", "order", "cause", "amount", "currency", "expected", "found", "by", "why")
 
@@ -25,7 +30,7 @@ _ACCEPTED = ("at", "order", "cause", "amount", "currency", "expected", "found", 
 def unsettled(
     *,
     sales_channel: str = "",
-    waits_for: str = "",
+    waits_for: WaitsFor | None = None,
     limit: Rows = 50,
     csv: CsvFile = None,
     config: ConfigPath = CONFIG,
@@ -38,14 +43,13 @@ def unsettled(
     sales_channel
         Only those of one sales channel.
     waits_for
-        Only those that wait for this first: shipping, telling, proof, cases, recording, posting, dispute, payout, bank,
-        settlement, receivable, unexpected, payment, or "a first look".
+        Only those that wait for this first.
     """
     from flows.reading.closing import unsettled as read_unsettled  # noqa: PLC0415
 
     one_form(csv, json=json)
     rows = read_store(
-        config, lambda read: read_unsettled(read, sales_channel=sales_channel, cause=waits_for, limit=limit + 1)
+        config, lambda read: read_unsettled(read, sales_channel=sales_channel, cause=waits_for or "", limit=limit + 1)
     )
     explain_none(rows, config, sales_channel)
     tell_cut(rows, limit)
@@ -55,7 +59,7 @@ def unsettled(
          row.sale, row.cause, "; ".join(row.waits))
         for row in rows
     ]  # fmt: skip
-    empty = "" if rows else _none_unsettled(config, sales_channel or waits_for)
+    empty = "" if rows else _none_unsettled(config, sales_channel or waits_for or "")
     print_list(rows, _UNSETTLED, cells, csv=csv, json=json, empty=empty)
 
 

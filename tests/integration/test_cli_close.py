@@ -6,11 +6,15 @@ import csv
 import io
 import shlex
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
+from flows.cli.closing import WaitsFor
 from flows.exceptions.kinds import KINDS
+from flows.model.closing import FIRST_LOOK
 from flows.monthly.checks import Check
+from flows.reconciler.settling import WaitCause
 from runtime.clock import SystemClock, to_datetime
 from tests.integration.close_store import clean_month, config_in, order, standing
 from tests.integration.terminal import Type
@@ -180,6 +184,13 @@ def test_days_before_anything_was_there_of_a_sales_channel_are_listed(seamline: 
         ("listed", "days of shop before its first order or statement", "31"),
         ("listed", "days of web before its first order or statement", "29"),
     ]
+
+
+def test_whatever_orders_wait_for_can_be_asked_for(seamline: Type) -> None:
+    """By the words that the rows and the close board have; another word is a mistake, and no empty list."""
+    assert set(get_args(WaitsFor)) == {*get_args(WaitCause), FIRST_LOOK}
+    said = seamline("orders", "unsettled", "--waits-for", "shiping")
+    assert (said.status, '"shipping"' in said.err) == (2, True)
 
 
 def test_an_empty_list_says_why_it_is_empty(seamline: Type, tmp_path: Path) -> None:
