@@ -51,9 +51,10 @@ STATUSES = {
     "cancelled": PayoutStatus.CANCELLED,
 }
 _TYPES: Mapping[LineClass, str] = {
-    LineClass.SALE: "charge shop_cash_credit",
-    LineClass.REFUND: "refund refund_failure shop_cash_refund_debit",
+    LineClass.SALE: "charge",
+    LineClass.REFUND: "refund refund_failure",
     LineClass.ADJUSTMENT: "charge_adjustment refund_adjustment adjustment credit debit anomaly_credit anomaly_debit "
+    "shop_cash_credit shop_cash_refund_debit "
     "ads_publisher_credit channel_credit channel_promotion_credit collections_credit markets_pro_credit "
     "merchant_goodwill_credit promotion_credit",
     LineClass.PAYOUT_RETURNED: "payout_failure payout_cancellation",
@@ -69,11 +70,12 @@ _TYPES: Mapping[LineClass, str] = {
     "shopify_source_debit balance_transfer_inbound balance_transfer_outbound channel_transfer_credit "
     "channel_transfer_debit merchant_to_merchant_credit merchant_to_merchant_debit transfer transfer_failure "
     "transfer_cancel transfer_refund",
-    LineClass.WITHHELD_TAX: "tax_adjustment_credit tax_adjustment_debit customs_duty customs_duty_adjustment "
-    "import_tax import_tax_adjustment import_tax_refund",
+    LineClass.WITHHELD_TAX: "marketplace_sales_tax tax_adjustment_credit tax_adjustment_debit customs_duty "
+    "customs_duty_adjustment import_tax import_tax_adjustment import_tax_refund",
     LineClass.DISPUTE_FEE: "chargeback_fee chargeback_fee_refund dispute_fee",
     LineClass.EXCHANGE_DIFFERENCE: "exchange_difference",
 }
+"""Sales and refunds are what payouts sum as charges and refunds; what Shop Cash pays of an order is none of these."""
 _CLASSES: Mapping[str, LineClass] = {type_: kind for kind, types in _TYPES.items() for type_ in types.split()}
 _DISPUTED, _KEPT = (
     (LineClass.DISPUTE_REVERSAL, LineClass.DISPUTE),

@@ -53,8 +53,8 @@ MOLLIE = {
     "unexplained": ["something-new", ""],
 }
 SHOPIFY = {
-    "sale": ["charge 1", "shop_cash_credit 1", "shop_cash_credit_reversal -1"],
-    "refund": ["refund -1", "refund_failure 1", "shop_cash_refund_debit -1"],
+    "sale": ["charge 1"],
+    "refund": ["refund -1", "refund_failure 1"],
     "fee": ["shipping_label -1", "shipping_label_adjustment 1", "billing_debit -1", "referral_fee -1", "stripe_fee -1",
             "marketplace_fee_credit_reversal -1", "ach_bank_failure_debit_fee -1"],
     "tax_on_fee": ["referral_fee_tax -1", "vat_refund_credit 1", "agentic_fee_tax_debit_reversal 1"],
@@ -66,11 +66,11 @@ SHOPIFY = {
                 "chargeback_hold -1"],
     "reserve_release": ["reserve_payout 1", "reserved_funds_reversal 1", "risk_reversal 1", "chargeback_hold 1"],
     "adjustment": ["adjustment 1", "credit 1", "debit -1", "anomaly_credit 1", "anomaly_debit_reversal 1",
-                   "refund_adjustment -1", "merchant_goodwill_credit 1"],
+                   "refund_adjustment -1", "shop_cash_credit 1", "shop_cash_credit_reversal -1"],
     "advance": ["advance -1", "advance_funding 1", "lending_capital_remittance -1", "lending_debit -1"],
     "transfer": ["shopify_collective_debit -1", "balance_transfer_inbound 1", "merchant_to_merchant_credit 1"],
     "payout_returned": ["payout_failure 1", "payout_cancellation 1"],
-    "withheld_tax": ["tax_adjustment_debit -1", "import_tax -1", "customs_duty -1"],
+    "withheld_tax": ["marketplace_sales_tax -1", "tax_adjustment_debit -1", "import_tax -1", "customs_duty -1"],
     "unexplained": ["something_new 1", "_reversal 1"],
 }  # fmt: skip
 STRIPE = {
