@@ -2,8 +2,9 @@
 transactions of the dashboard; lists of payouts (`stripe_payouts`).
 
 Each row has its balance transaction and the payout that it is in, which the export calls a transfer. Where the file has
-no such column, as the balance report unless it is asked for, its lines are statements of account by day, and payouts
-lines of those. The reconciliation does not say what was paid; a list of payouts does, and makes these payouts proven.
+no such column, as the balance report unless it is asked for, or names no payout in it though it has payouts, as when
+those are made by hand, its lines are statements of account by day, and payouts lines of those. The reconciliation does
+not say what was paid; a list of payouts does, and makes these payouts proven.
 Source of columns: Stripe documentation, "Payout reconciliation report type", "Balance report" and the dashboard's
 exports; reporting categories and types as in `stripe`.
 """
@@ -66,15 +67,28 @@ def _read(source: Source) -> Iterator[Part]:
         return
     seen: set[str] = set()
     called = _EXPORTED if has_columns(head, _EXPORT) else NO_NAMES
+    by_day = _is_by_day(blocks_of(source, _COLUMNS, called=called))
     for block in blocks_of(source, _COLUMNS, called=called):
-        if not block.has(_OF_PAYOUT):
-            yield from _parts(block, seen, source.zone)
+        if by_day:
+            yield from _parts(block, seen, source.zone, by_day=True)
             continue
         start = 0
         for are_payouts, run in groupby(_are_payouts(block)):
             rows = block.part(start, start + sum(1 for _ in run))
             start += len(rows)
-            yield from map(_paid, rows) if are_payouts else _parts(rows, seen, source.zone)
+            yield from map(_paid, rows) if are_payouts else _parts(rows, seen, source.zone, by_day=False)
+
+
+def _is_by_day(blocks: Iterable[Block]) -> bool:
+    """Whether no row can be told by its payout: there is no such column, or it is empty though payouts were made."""
+    paid = False
+    for block in blocks:
+        if not block.has(_OF_PAYOUT):
+            return True
+        if any(block.column(_OF_PAYOUT)):
+            return False
+        paid = paid or _PAYOUT in block.column("reporting category")
+    return paid
 
 
 def _are_payouts(block: Block) -> Iterable[bool]:
@@ -98,17 +112,17 @@ def _header(row: Row, payout: str, paid: Decimal | None = None) -> PayoutHeader:
     return PayoutHeader(id=payout, currency=currency, paid=paid, paid_on=day, expected_on=day, place=row.place())
 
 
-def _parts(rows: Block, seen: set[str], zone: tzinfo) -> Iterable[Part]:
+def _parts(rows: Block, seen: set[str], zone: tzinfo, *, by_day: bool) -> Iterable[Part]:
     """Rows as lines: all at once, which is quickest; or, when one of them is not what it should be, one by one, so that
     it is known which.
     """
     try:
-        return _lines(rows, seen, zone)
+        return _lines(rows, seen, zone, by_day=by_day)
     except ValueError:
         if len(rows) == 1:
             _refuse(rows.row(0), seen)
             raise
-    return chain.from_iterable(_parts(rows.part(at, at + 1), seen, zone) for at in range(len(rows)))
+    return chain.from_iterable(_parts(rows.part(at, at + 1), seen, zone, by_day=by_day) for at in range(len(rows)))
 
 
 def _refuse(row: Row, seen: set[str]) -> None:
@@ -128,7 +142,7 @@ def _check_ids(rows: Iterable[Row]) -> None:
 
 
 @exactly
-def _lines(rows: Block, seen: set[str], zone: tzinfo) -> list[Part]:
+def _lines(rows: Block, seen: set[str], zone: tzinfo, *, by_day: bool) -> list[Part]:
     """Each line, and before it what is odd about it; before all of them a payout that was not `seen`."""
     ids = [rows.column(name) for name in _IDS]
     longest = [max(map(len, column)) for column in ids]
@@ -141,7 +155,7 @@ def _lines(rows: Block, seen: set[str], zone: tzinfo) -> list[Part]:
         instant_in(in_utc, UTC) or instant_in(local, zone)
         for in_utc, local in zip(rows.column("created utc"), rows.column("created"), strict=True)
     ]
-    if not rows.has(_OF_PAYOUT):
+    if by_day:
         ids[0] = [f"{currency}-{day_of(at)}" for currency, at in zip(currencies, instants, strict=True)]
     orders = rows.first(*_ORDERS)
     faced = zip(rows.column("customer facing amount"), rows.column("customer facing currency"), strict=True)
@@ -155,7 +169,7 @@ def _lines(rows: Block, seen: set[str], zone: tzinfo) -> list[Part]:
         payout, id_, category, source, charge, intent, refund = named
         if payout and payout not in seen and payout not in new:
             new.add(payout)
-            found.append(_began(rows.row(number), currency, at))
+            found.append(_began(rows.row(number), currency, at, by_day=by_day))
         fee = -taken if taken else ZERO
         gap = net - amount - fee
         if gap:
@@ -180,9 +194,9 @@ def _lines(rows: Block, seen: set[str], zone: tzinfo) -> list[Part]:
     return found
 
 
-def _began(row: Row, currency: str, at: str) -> PayoutHeader:
+def _began(row: Row, currency: str, at: str, *, by_day: bool) -> PayoutHeader:
     """The payout that a row is the first of, or the statement of its day."""
-    if row.has(_OF_PAYOUT):
+    if not by_day:
         return _header(row, row.id(_OF_PAYOUT))
     if not at:
         raise row.refused("created utc", "the date is missing")

@@ -16,6 +16,7 @@ _MARKS: Mapping[bytes, str] = {
     b"%PDF": "it is a PDF; import the report that the provider offers as CSV or JSON",
     b"<": "it is XML or a web page; import the report as text, CSV or JSON",
     b'"RH"': _STL,
+    b"RH,": _STL,
     b"RH\t": _STL,
 }
 """By what a file begins with."""
@@ -25,6 +26,9 @@ _TABLES: Mapping[str, str] = {
     ),
     "id, settlement amount, settlement reference": (
         "it is an export of Mollie's; import the settlement from its API, or map its columns under [payout_formats]"
+    ),
+    "id, amount, amount refunded, fee, status": (
+        "it is an export of Stripe's payments; import the one of its balance transactions (all activity), or a report"
     ),
     "reporting category, count, gross": ("it is a summary of Stripe's, without its lines; import the itemized report"),
     "transaction date, type, order, amount, fee, net": (

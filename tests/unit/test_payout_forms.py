@@ -188,6 +188,18 @@ def test_an_export_of_stripe_without_transfers_is_a_statement_of_account() -> No
     assert [line.payout for line in read.lines] == ["EUR-2026-01-05", "EUR-2026-01-05", "EUR-2026-01-06"]
 
 
+def test_an_export_of_stripe_of_payouts_made_by_hand_is_a_statement_of_account() -> None:
+    """Its column is there and empty, the payout's own row too: nobody says what it was of. Without it, lines wait."""
+    made_by_hand = files.STRIPE_EXPORT.replace(",po_9,2026", ",,2026")
+    read = Read(made_by_hand, "stripe-csv")
+    assert {id_: header.is_statement for id_, header in read.examined.headers.items()} == {
+        "EUR-2026-01-05": True, "EUR-2026-01-06": True,
+    }  # fmt: skip
+    assert read.classes("EUR-2026-01-06") == {"transfer": "-76.55"}
+    waiting = "".join(line for line in made_by_hand.splitlines(keepends=True) if ",payout," not in line)
+    assert not Read(waiting, "stripe-csv").examined.headers
+
+
 def test_a_payout_of_stripe_from_before_2017_is_a_transfer_with_itself() -> None:
     """What it was made of names it; a transfer to somebody else is a line."""
     old = files.STRIPE_EXPORT.replace("txn_3,payout,po_9,", "txn_3,transfer,tr_9,").replace(",po_9,", ",tr_9,")

@@ -96,6 +96,7 @@ def test_a_file_is_refused_with_its_place(
         (b'"Date","Time","TimeZone","Gross","Fee","Net","Transaction ID"\n', "the download of PayPal's activity"),
         (b"Date;ID;Settlement amount;Settlement reference\n", "an export of Mollie's"),
         (b"reporting_category,currency,count,gross,fee,net\n", "a summary of Stripe's"),
+        (b"id,Description,Amount,Amount Refunded,Currency,Fee,Status\n", "an export of Stripe's payments"),
         (b"Transaction Date,Type,Order,Amount,Fee,Net\n", "columns taken out"),
         (b"settlement-id\tamount-type\tamount-description\tamount\n", "without its total"),
         (b'"All amounts in USD"\n"date/time","settlement id","type"\n', "a report of Amazon by dates"),
