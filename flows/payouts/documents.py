@@ -1,12 +1,12 @@
 """JSON as files of payouts: one document, an array of them, or one to a line; items one at a time, with their places.
 
-The whole text is looked through once for where its items are; each is then read by itself, so that no more than one of
+The whole text is looked through once for where its items are; they are then read a batch at a time, so that no more of
 them is in memory as values.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sized
 from io import BytesIO
 from typing import Any, TypeVar
 
@@ -73,20 +73,42 @@ def read_as(kind: msgspec.json.Decoder[T], raw: msgspec.Raw, place: str) -> T:
 def items_as(
     many: msgspec.json.Decoder[list[T]], one: msgspec.json.Decoder[T], raw: msgspec.Raw, at: str
 ) -> Iterator[tuple[list[str], list[T]]]:
-    """The items of a list some at a time, and their places: all read at once, which is quickest; or, when one of them
-    is not what it should be, one by one, so that it is known which.
+    """The items of a list, a batch at a time, and their places."""
+    raws: list[msgspec.Raw] = read_as(_raw_list, raw, at)
+    return raws_as(many, one, places_in(at, raws), raws)
+
+
+def raws_as(
+    many: msgspec.json.Decoder[list[T]], one: msgspec.json.Decoder[T], places: list[str], raws: list[msgspec.Raw]
+) -> Iterator[tuple[list[str], list[T]]]:
+    """The same of items whose texts and places are known: those of a batch are read at once, which is quickest; or,
+    when one of them is not what it should be, one by one, so that it is known which.
     """
+    for at, some in by_batch(places, raws):
+        found = read_whole(many, b"[%b]" % b",".join(some))
+        if found is not None:
+            yield at, found
+        else:
+            yield from (([place], [read_as(one, each, place)]) for place, each in zip(at, some, strict=True))
+
+
+def read_whole(kind: msgspec.json.Decoder[T], text: bytes | msgspec.Raw) -> T | None:
+    """All of a text at once; None when something in it is not what it should be, and is to be looked for."""
     try:
-        found = many.decode(raw)
+        return kind.decode(text)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
-        items: list[msgspec.Raw] = read_as(_raw_list, raw, at)
-        for number, each in enumerate(items, start=1):
-            place = f"{at}[{number}]"
-            yield [place], [read_as(one, each, place)]
-    else:
-        for start in range(0, len(found), BATCH):
-            some = found[start : start + BATCH]
-            yield [f"{at}[{number}]" for number in range(start + 1, start + len(some) + 1)], some
+        return None
+
+
+def places_in(at: str, items: Sized) -> list[str]:
+    """The places of the items of a list."""
+    return [f"{at}[{number}]" for number in range(1, len(items) + 1)]
+
+
+def by_batch(places: list[str], items: list[T]) -> Iterator[tuple[list[str], list[T]]]:
+    """Items and their places, a batch at a time."""
+    for start in range(0, len(items), BATCH):
+        yield places[start : start + BATCH], items[start : start + BATCH]
 
 
 def refused(place: str, field: str, error: Exception) -> PayoutUnreadable:

@@ -20,7 +20,18 @@ import msgspec
 
 from flows.model.money import ZERO, InvalidAmount, exactly
 from flows.model.payout import Finding, LineClass, PayoutHeader, PayoutLine, PayoutStatus
-from flows.payouts.documents import NOTHING, Value, decoder, documents, items_as, read_as, refused
+from flows.payouts.documents import (
+    NOTHING,
+    Value,
+    by_batch,
+    decoder,
+    documents,
+    items_as,
+    places_in,
+    read_as,
+    read_whole,
+    refused,
+)
 from flows.payouts.parts import (
     Part,
     PayoutFormat,
@@ -134,26 +145,43 @@ class _Page(msgspec.Struct):
     transaction: msgspec.Raw = NOTHING
 
 
-_page, _payout, _transaction = decoder(_Page), decoder(_PayoutIn), decoder(_TransactionIn)
+class _Transactions(msgspec.Struct, forbid_unknown_fields=True):
+    """A page of nothing else, as nearly all are."""
+
+    transactions: list[_TransactionIn]
+
+
+_many, _page, _payout, _transaction = (
+    decoder(_Transactions), decoder(_Page), decoder(_PayoutIn), decoder(_TransactionIn),
+)  # fmt: skip
 _payouts, _transactions = decoder(list[_PayoutIn]), decoder(list[_TransactionIn])
 
 
 def _read(source: Source) -> Iterator[Part]:
     for where, raw in documents(source.content):
-        page = read_as(_page, raw, where)
         at = f"{where}." if where else ""
-        given = [each for each in (page.payouts, page.payout, page.transactions, page.transaction) if _has(each)]
-        if not given:
-            said = "it has neither payouts nor transactions, so it is not what Shopify's payments API answers"
-            raise refused(where, "payouts", ValueError(said))
-        if _has(page.payouts):
-            for places, payouts in items_as(_payouts, _payout, page.payouts, f"{at}payouts"):
-                for place, payout in zip(places, payouts, strict=True):
-                    yield _header(payout, place, source.zone)
-        if _has(page.payout):
-            yield _header(read_as(_payout, page.payout, f"{at}payout"), f"{at}payout", source.zone)
-        for places, items in _of_page(page, at):
+        whole = read_whole(_many, raw)
+        if whole is None:
+            page = read_as(_page, raw, where)
+            yield from _headers(page, where, at, source.zone)
+            found = _of_page(page, at)
+        else:
+            found = by_batch(places_in(f"{at}transactions", whole.transactions), whole.transactions)
+        for places, items in found:
             yield from _parts(places, items, source.zone)
+
+
+def _headers(page: _Page, where: str, at: str, zone: tzinfo) -> Iterator[PayoutHeader]:
+    """The payouts of a page. Raises PayoutUnreadable when it has neither those nor transactions."""
+    if not any(map(_has, (page.payouts, page.payout, page.transactions, page.transaction))):
+        said = "it has neither payouts nor transactions, so it is not what Shopify's payments API answers"
+        raise refused(where, "payouts", ValueError(said))
+    if _has(page.payouts):
+        for places, payouts in items_as(_payouts, _payout, page.payouts, f"{at}payouts"):
+            for place, payout in zip(places, payouts, strict=True):
+                yield _header(payout, place, zone)
+    if _has(page.payout):
+        yield _header(read_as(_payout, page.payout, f"{at}payout"), f"{at}payout", zone)
 
 
 def _has(raw: msgspec.Raw) -> bool:
@@ -216,8 +244,9 @@ def _parts(places: list[str], items: list[_TransactionIn], zone: tzinfo) -> Iter
 @exactly
 def _lines(places: list[str], items: list[_TransactionIn], zone: tzinfo) -> list[Part]:
     """Each line, and before it what is odd about it. Some transactions are no lines."""
-    are_lines = [item.type != _NEVER for item in items]
-    places, items = list(compress(places, are_lines)), list(compress(items, are_lines))
+    if _NEVER in [item.type for item in items]:
+        are_lines = [item.type != _NEVER for item in items]
+        places, items = list(compress(places, are_lines)), list(compress(items, are_lines))
     amounts, nets = json_amounts([item.amount for item in items]), json_amounts([item.net for item in items])
     fees = json_amounts([item.fee for item in items])
     instants = [instant_in(item.processed_at or "", zone) for item in items]
