@@ -44,13 +44,15 @@ def documents(content: bytes) -> Iterator[tuple[str, msgspec.Raw]]:
             yield "", _raw.decode(view)
     except msgspec.DecodeError as error:
         if start == b"{" and "trailing" in str(error):
-            yield from _by_line(view)
+            yield from _by_line(content)
         else:
             raise PayoutUnreadable(_place_in(view, str(error)), _sentence(str(error))) from None
 
 
-def _by_line(view: memoryview) -> Iterator[tuple[str, msgspec.Raw]]:
-    for number, line in enumerate(BytesIO(view), start=1):
+def _by_line(content: bytes) -> Iterator[tuple[str, msgspec.Raw]]:
+    stream = BytesIO(content) if isinstance(content, bytes) else content  # what is mapped is not copied as a whole
+    stream.seek(len(_BOM) if bytes(content[: len(_BOM)]) == _BOM else 0)
+    for number, line in enumerate(iter(stream.readline, b""), start=1):
         if not line.isspace():
             yield f"line {number}", msgspec.Raw(line.removesuffix(b"\n"))
 

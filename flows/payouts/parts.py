@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, tzinfo
 from decimal import Decimal
 from functools import lru_cache
+from itertools import islice
 from typing import TypeGuard, TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -75,17 +76,16 @@ _scaleb = EXACT.scaleb
 
 def batches(found: Iterable[T]) -> Iterator[list[T]]:
     """What is read, many at a time. All that was read before a complaint comes before the complaint."""
-    batch: list[T] = []
+    rest, batch = iter(found), list[T]()
     try:
-        for each in found:
-            batch.append(each)
-            if len(batch) == BATCH:
-                yield batch
-                batch = []
+        batch.extend(islice(rest, BATCH))
+        while batch:
+            yield batch
+            batch = []
+            batch.extend(islice(rest, BATCH))
     except PayoutUnreadable:
-        yield batch
+        yield batch  # what it was extended by before that
         raise
-    yield batch
 
 
 # -- amounts -----------------------------------------------------------------------------------------------------------
@@ -176,7 +176,8 @@ def _unit(digits: int) -> Decimal:
 
 _ISO_MIN = len("2026-01-31T09:30:00")
 _HOUR = len("2026-01-31T09")
-_MINUTES = {minutes: f"{minutes}Z" for each in range(3_600) if (minutes := f":{each // 60:02}:{each % 60:02}")}
+_MINUTES = len("30:00")
+_is_minutes = re.compile("[0-5][0-9]:[0-5][0-9]").fullmatch
 _OFFSETS = {
     **dict.fromkeys(("UTC", "GMT", "Z"), "+00:00"),
     "PST": "-08:00",
@@ -201,10 +202,18 @@ def instant_in(text: str, zone: tzinfo) -> str:
 
     Read are ISO 8601 and its like (`2026-01-03 10:00:00 UTC`), and days as `31.12.2026`. Raises ValueError.
     """
-    minutes = _MINUTES.get(text[_HOUR:_ISO_MIN])
-    if minutes and (hour := _hour_in(text[:_HOUR], text[_ISO_MIN:], zone)):
-        return hour + minutes  # nearly all are so: minutes are the same everywhere, and a file has few hours
+    hour, _, rest = text.partition(":")
+    minutes, offset = _minutes_in(rest)
+    if minutes and (in_utc := _hour_in(hour, offset, zone)):
+        return in_utc + minutes  # nearly all are so: minutes are the same everywhere, and a file has few hours
     return _whole_instant_in(text, zone)
+
+
+@lru_cache(maxsize=8_192)
+def _minutes_in(rest: str) -> tuple[str, str]:
+    """Minutes and seconds, such as `30:00`, in UTC, and the offset that stands after them; empty when they are none."""
+    minutes, offset = rest[:_MINUTES], rest[_MINUTES:]
+    return (f":{minutes}Z", offset) if _is_minutes(minutes) is not None else ("", "")
 
 
 @lru_cache(maxsize=4_096)
@@ -301,14 +310,14 @@ def id_in(value: object) -> str:
     """An id as text, the same for 42 and "42"; empty for none. Raises ValueError for what is too long to be one."""
     if type(value) is int:
         return str(value)
-    if value is None or value == "":
+    if type(value) is str:
+        text = value.strip()
+        if len(text) > TEXT_MAX or not text.isprintable():
+            raise ValueError(f"it is no id of at most {TEXT_MAX} printable characters")
+        return text
+    if value is None:
         return ""
-    if type(value) is not str:
-        raise ValueError("it is no id")
-    text = value.strip()
-    if len(text) > TEXT_MAX or not text.isprintable():
-        raise ValueError(f"it is no id of at most {TEXT_MAX} printable characters")
-    return text
+    raise ValueError("it is no id")
 
 
 def ids_in(values: Sequence[object]) -> list[str]:

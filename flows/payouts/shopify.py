@@ -158,17 +158,21 @@ _payouts, _transactions = decoder(list[_PayoutIn]), decoder(list[_TransactionIn]
 
 
 def _read(source: Source) -> Iterator[Part]:
+    return chain.from_iterable(_pages(source))
+
+
+def _pages(source: Source) -> Iterator[Iterable[Part]]:
     for where, raw in documents(source.content):
         at = f"{where}." if where else ""
         whole = read_whole(_many, raw)
         if whole is None:
             page = read_as(_page, raw, where)
-            yield from _headers(page, where, at, source.zone)
+            yield _headers(page, where, at, source.zone)
             found = _of_page(page, at)
         else:
             found = by_batch(places_in(f"{at}transactions", whole.transactions), whole.transactions)
         for places, items in found:
-            yield from _parts(places, items, source.zone)
+            yield _parts(places, items, source.zone)
 
 
 def _headers(page: _Page, where: str, at: str, zone: tzinfo) -> Iterator[PayoutHeader]:
@@ -271,12 +275,12 @@ def _lines(places: list[str], items: list[_TransactionIn], zone: tzinfo) -> list
             said = f"net {net} is not amount {amount} less fee {taken}; the rest of {gap} is unexplained"
             about = {"place": place, "payout": payout, "line": id_, "currency": currency}
             found.append(Finding(kind="contradiction", sentence=said, amount=gap, **about))
-        paid, refund = ("", payment) if kind is _REFUND else (payment, "")
+        refund = payment if kind is _REFUND else ""
         dispute = id_in(item.source_id) if kind in _DISPUTES else ""
         found.append(
             PayoutLine(
                 id_, payout, kind, currency, amount, net, fee, ZERO, gap, type_, at, order,
-                payment=paid, refund=refund, dispute=dispute, place=place,
+                payment="" if refund else payment, refund=refund, dispute=dispute, place=place,
             )
         )  # fmt: skip
     return found

@@ -104,8 +104,12 @@ STATUSES = {
 }
 _ORDER_FIELDS = ("order_id", "order", "orderId")
 _TAXES = ("tax", "withheld_tax")
-_CHARGES, _REFUNDS, _DISPUTES = ("ch_", "py_"), ("re_", "pyr_"), ("dp_", "du_")
-"""What ids of each begin with."""
+_SOURCES = {
+    **dict.fromkeys(("ch_", "py_"), "charge"),
+    **dict.fromkeys(("re_", "pyr_"), "refund"),
+    **dict.fromkeys(("dp_", "du_"), "dispute"),
+}
+"""What a source is, by what its id begins with."""
 
 
 def class_of(type_: str, category: str, amount: Decimal) -> LineClass:
@@ -191,6 +195,10 @@ def _unit_of(currency: str) -> Decimal:
 
 
 def _read(source: Source) -> Iterator[Part]:
+    return chain.from_iterable(_batches(source))
+
+
+def _batches(source: Source) -> Iterator[Iterable[Part]]:
     places, raws = list[str](), list[msgspec.Raw]()
     for where, raw in documents(source.content):
         page = read_as(_list, raw, where)
@@ -201,14 +209,14 @@ def _read(source: Source) -> Iterator[Part]:
             raws += found
             if page.has_more:
                 said = "has_more: the list goes on, and the rest of it is not in this file"
-                yield Finding(kind="incomplete", sentence=said, place=where or "the list")
+                yield [Finding(kind="incomplete", sentence=said, place=where or "the list")]
         else:
             places.append(where or "the document")
             raws.append(raw)
     payouts = _payouts_in(places, raws)
     days: set[str] = set()
     for some, items in raws_as(_objects, _object, places, raws):
-        yield from _parts(some, items, payouts, days, source)
+        yield _parts(some, items, payouts, days, source)
 
 
 def _payouts_in(places: list[str], raws: list[msgspec.Raw]) -> dict[str, str]:
@@ -337,6 +345,7 @@ def _line(item: _TransactionIn, payout: str, currency: str, at: str, place: str,
         odd.append(Finding(kind="contradiction", sentence=said, amount=gap, **about))
     source = _source_of(item.source)
     id_ = source.id
+    what = _SOURCES.get(id_[: id_.find("_") + 1])
     return PayoutLine(
         item.id, payout, CLASSES.get(category) or class_of(item.type, category, amount), currency, amount, net,
         fee=(taxed - taken) * unit if taxed != taken else ZERO,
@@ -345,10 +354,10 @@ def _line(item: _TransactionIn, payout: str, currency: str, at: str, place: str,
         type=category or item.type,
         at=at,
         order=_order_of(source.metadata) if source.metadata else "",
-        payment=id_ if id_.startswith(_CHARGES) else _text(source.charge),
+        payment=id_ if what == "charge" else _text(source.charge),
         payment_alias=_text(source.payment_intent),
-        refund=id_ if id_.startswith(_REFUNDS) else "",
-        dispute=id_ if id_.startswith(_DISPUTES) else "",
+        refund=id_ if what == "refund" else "",
+        dispute=id_ if what == "dispute" else "",
         presentment=_presentment(source, currency) if source.currency != item.currency else "",
         rate="" if item.exchange_rate is None else str(item.exchange_rate),
         place=place,

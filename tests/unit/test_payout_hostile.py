@@ -36,6 +36,7 @@ def csv_with(amount: str) -> str:
         (CSV.encode("utf-16"), "stripe-csv", "line 1", "it is UTF-16"),
         (CSV.replace(",x,", ",caf\xe9,").encode("latin-1"), "stripe-csv", "line 2", "is no utf-8; say with --encoding"),
         (CSV[:-30], "stripe-csv", "line 4", "of 16 columns: the file is cut off"),
+        (csv_with("NaN")[:-30], "stripe-csv", "line 2, column gross", NOT_PLAIN),
         (CSV.replace(",x,ch_0", ',"x,ch_0'), "stripe-csv", "line 4", "the file ends within a quoted cell"),
         (CSV.replace(",x,ch_0", ",x\x00,ch_0"), "stripe-csv", "line 3", "it has a zero byte"),
         (CSV.replace("fee,net", "net,net"), "stripe-csv", "line 1", "two columns have the same name"),
@@ -87,6 +88,7 @@ def test_a_mark_of_utf_8_changes_nothing() -> None:
     """Spreadsheets and Windows write it."""
     assert Read(b"\xef\xbb\xbf" + CSV.encode(), "stripe-csv").lines == Read(CSV, "stripe-csv").lines
     assert Read(b"\xef\xbb\xbf" + files.stripe(), "stripe").lines == Read(files.stripe(), "stripe").lines
+    assert Read(b"\xef\xbb\xbf" + files.shopify(), "shopify").lines == Read(files.shopify(), "shopify").lines
 
 
 def test_a_formula_in_a_text_is_a_text() -> None:
