@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from flows.model.money import InvalidAmount, JsonNumber
+from flows.model.money import JsonNumber
 from flows.payouts.parts import BATCH, PayoutUnreadable
 
 T = TypeVar("T")
@@ -115,7 +115,7 @@ def by_batch(places: list[str], items: list[T]) -> Iterator[tuple[list[str], lis
 
 def refused(place: str, field: str, error: Exception) -> PayoutUnreadable:
     """What is wrong with one field of an item."""
-    why = str(error) if isinstance(error, InvalidAmount | ValueError) else "it cannot be read"
+    why = str(error) if isinstance(error, ValueError) else "the number is out of range"
     return PayoutUnreadable(f"{place}.{field}" if place else field, why)
 
 

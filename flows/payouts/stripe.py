@@ -21,7 +21,7 @@ from typing import TypeGuard
 
 import msgspec
 
-from flows.model.money import ZERO, InvalidAmount, JsonNumber, digits_of, exactly
+from flows.model.money import ZERO, JsonNumber, digits_of, exactly
 from flows.model.payout import Finding, LineClass, PayoutHeader, PayoutLine, PayoutStatus, day_of
 from flows.payouts.documents import NOTHING, Value, decoder, documents, places_in, raws_as, read_as, refused
 from flows.payouts.parts import (
@@ -238,16 +238,19 @@ def _source_of(source: str | _SourceIn | None) -> _SourceIn:
 
 
 def _header(payout: _PayoutIn, place: str, source: Source) -> PayoutHeader:
+    field = "currency or arrival_date"
     try:
         currency = currency_in(payout.currency)
         arrival = None if payout.arrival_date is None else day_in(unix_instant(payout.arrival_date)[:10], source.zone)
-    except (InvalidAmount, ValueError) as error:
-        raise refused(place, "currency or arrival_date", error) from None
+        field = "amount"
+        paid = from_minor(payout.amount, digits_at_stripe(currency))
+    except (ValueError, ArithmeticError) as error:
+        raise refused(place, field, error) from None
     return PayoutHeader(
         id=payout.id,
         currency=currency,
         status=STATUSES.get(payout.status, PayoutStatus.UNKNOWN),
-        paid=from_minor(payout.amount, digits_at_stripe(currency)),
+        paid=paid,
         paid_on=arrival,
         expected_on=arrival,
         place=place,
@@ -277,8 +280,8 @@ def _parts_of_one(place: str, item: _Object, payouts: Mapping[str, str], days: s
         return _lines([place], [item], payouts, days)
     except ValueError as error:
         raise refused(place, field, error) from None
-    except ArithmeticError:
-        raise refused(place, "amount", InvalidAmount("an amount is out of range")) from None
+    except ArithmeticError as error:
+        raise refused(place, "amount", error) from None
 
 
 def _are_transactions(items: list[_Object]) -> TypeGuard[list[_TransactionIn]]:
