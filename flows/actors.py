@@ -25,7 +25,7 @@ from flows.desk import Desk
 from flows.flow_starts import FlowStartsActor
 from flows.formats import FORMATS
 from flows.fulfilment_watcher import FulfilmentWatcher, OrderFulfilments, WatchPolicy
-from flows.ledger import Ledger, LedgerChecks, PostingMapper
+from flows.ledger import ClearingMonths, Ledger, LedgerChecks, PostingMapper
 from flows.ledger import Rules as PostingRules
 from flows.listings import Listings
 from flows.manifests import Manifests
@@ -48,11 +48,13 @@ from flows.pulse import Pulse
 from flows.reconciler import (
     ClosePolicy,
     Closing,
+    CostOrigin,
     Following,
     Part,
     ReconcilePolicy,
     Reconciler,
     SaleChecks,
+    ShipmentCosts,
     Statements,
     StatePolicy,
 )
@@ -127,6 +129,7 @@ def engine_of(
         actors.append(PostingMapper(config.postings, journal, emit))
         rules = posting_rules(config.fulfil, config.postings)
         actors += [Ledger(rules, journal, emit), LedgerChecks(rules, journal, emit)]
+        actors.append(ClearingMonths(config.postings, emit))
 
     async def accept(deliveries: Sequence[Delivery], priority: int = LIVE) -> Sequence[Receipt]:
         return await engine.accept(deliveries, ORDER_IMPORTER, priority)
@@ -149,11 +152,7 @@ def engine_of(
     if config.patchworks is not None:
         actors += [_flow_starts(config, journal, emit, unsettled), RunFollower(emit)]
     if config.reconciliation is not None:
-        actors.append(Statements(state_policy(config, config.reconciliation), journal, emit))
-        actors.append(Reconciler(reconcile_policy(config, config.reconciliation), journal, emit))
-        actors.append(SaleChecks(emit, timedelta(days=config.reconciliation.refund_days)))
-        if config.reconciliation.closing:
-            actors.append(Closing(close_policy(config, config.reconciliation), journal, emit))
+        actors += _proving(config, config.reconciliation, journal, emit)
     read_back = config.reconciliation is not None
     actors.append(Following(journal, importer.paid_by, "money" if settles else "sales" if read_back else ""))
     told, formats = told_channels(config), {name: each.format for name, each in config.sales_channels.items()}
@@ -199,6 +198,21 @@ def _flow_starts(
 ) -> FlowStartsActor:
     notices_to = {name: each.flow.flow_id for name, each in told_channels(config).items()}
     return FlowStartsActor(flow_targets(config), journal, emit, unsettled=unsettled.lines, notices_to=notices_to)
+
+
+def _proving(
+    config: Config, settings: ReconciliationSettings, journal: Journal, emit: Callable[[Any], None]
+) -> list[Actor]:
+    actors: list[Actor] = [
+        Statements(state_policy(config, settings), journal, emit),
+        Reconciler(reconcile_policy(config, settings), journal, emit),
+        SaleChecks(emit, timedelta(days=settings.refund_days)),
+    ]
+    if (origin := cost_origin(config, settings)) is not None:
+        actors.append(ShipmentCosts(origin, journal, emit))
+    if settings.closing:
+        actors.append(Closing(close_policy(config, settings), journal, emit))
+    return actors
 
 
 def told_channels(config: Config) -> dict[str, FulfilmentSettings]:
@@ -255,6 +269,12 @@ def close_policy(config: Config, settings: ReconciliationSettings) -> ClosePolic
         posts=posts,
         every=timedelta(seconds=settings.settle_every_s),
     )
+
+
+def cost_origin(config: Config, settings: ReconciliationSettings) -> CostOrigin | None:
+    """What entries of cost name as their origin; None: it is not looked for any, or nobody knows."""
+    said = settings.cost_moves or fulfil_capabilities(config.fulfil).cost_origin
+    return said if said in ("shipment", "stock_move") else None
 
 
 def unshipped_policy(config: Config) -> UnshippedPolicy:

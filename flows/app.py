@@ -61,7 +61,7 @@ from flows.manifests import key_of as manifest_key_of
 from flows.model.audit import recorded, who_and_why
 from flows.model.messages import AUDIT_LOG, MISSING_ORDERS
 from flows.model.outgoing import FLOW_STARTS
-from flows.model.postings import LEDGER, LEDGER_CHECKS, POSTING_MAPPER
+from flows.model.postings import LEDGER, LEDGER_CHECKS, LEDGER_MONTHS, POSTING_MAPPER
 from flows.model.reconciliation import SALE_CHECKS
 from flows.model.runs import RUN_FOLLOWER
 from flows.model.schema import ORDERS
@@ -78,7 +78,7 @@ from flows.payout_importer import NAME as PAYOUT_IMPORTER
 from flows.payout_importer.asking import take_payout_page
 from flows.pulling import fulfilments_read_by
 from flows.pulse import Pulse
-from flows.reconciler import CLOSING, RECONCILER, STATEMENTS
+from flows.reconciler import CLOSING, COSTS, RECONCILER, STATEMENTS
 from flows.release import NAME as CAUSE_RELEASES
 from flows.release import paused, release, release_cause
 from flows.run_recovery import NAME as RUN_RECOVERY
@@ -229,9 +229,8 @@ class App:
             post = partial(self.engine.post, SUSPENSE_CLEARING, SUSPENSE_KEY)
             return await clear_suspense(parameters, zone, self.config.sales_channels, self.journal, post)
         if command == "payout":
-            return await take_payout_page(
-                partial(self.engine.post, PAYOUT_IMPORTER), parameters, self.config.sales_channels
-            )
+            now, there = self.journal.clock.now(), self.config.sales_channels
+            return await take_payout_page(self.engine.post_all, parameters, there, now)
         known = self.engine.channels if scope == "actor" else self.config.sales_channels
         if name not in known:
             called = "actor" if scope == "actor" else "sales channel"
@@ -249,10 +248,8 @@ class App:
         key = parameters.get("key", "")
         importer = cast("OrderImporter", self.engine.loops[ORDER_IMPORTER].actor)
         post = partial(self.engine.post, ORDER_IMPORTER, key)
-        if command == "patch":
-            said = await patch_order(parameters, importer, self.journal, post)
-        else:
-            said = await link_order(parameters, importer, post)
+        asked = patch_order if command == "patch" else link_order
+        said = await asked(parameters, importer, self.journal, post, lambda each: self.engine.post_all((each,)))
         when = paused(key, self.engine, ORDER_IMPORTER)
         return f"{said} ({when})" if when and not parameters.get("dry_run") else said
 
@@ -318,8 +315,9 @@ def telemetry_of(config: Config, clock: Clock) -> Telemetry:
                 ),
                 *(RUN_RECOVERY, ORDER_POLL, MANIFESTS, MISSING_ORDERS, BACKFILL, LISTINGS),
                 *(FLOW_STARTS, RUN_FOLLOWER, FULFILMENT_WATCHER, ORDER_FULFILMENTS),
-                *(PAYMENT_MAPPER, PAYMENT_RECORDER, PAYOUT_IMPORTER, POSTING_MAPPER, LEDGER, LEDGER_CHECKS),
-                *(STATEMENTS, RECONCILER, SALE_CHECKS, CLOSING),
+                *(PAYMENT_MAPPER, PAYMENT_RECORDER, PAYOUT_IMPORTER, POSTING_MAPPER),
+                *(LEDGER, LEDGER_CHECKS, LEDGER_MONTHS),
+                *(STATEMENTS, RECONCILER, SALE_CHECKS, CLOSING, COSTS),
                 *(STOCK_MOVES, STOCK_READER, STOCK_SIGHTINGS, STOCK_PUBLISHER, STOCK_BACKLOG, STOCK_DRIFT),
             ),
             "flow": flow_targets(config),

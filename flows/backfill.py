@@ -22,6 +22,7 @@ from connectors.patchworks.triggers import CallbackReply
 from flows.config import SalesChannelSettings
 from flows.events import BackfillEnded
 from flows.formats import FORMATS, Unreadable
+from flows.model.audit import recorded, who_and_why
 from flows.model.history import Consequences, consequences
 from flows.model.on_demand import OnDemandSettings, changed, moment_of
 from flows.model.paging import Paging, Row, Unpageable, next_page
@@ -51,7 +52,8 @@ def key_of(sales_channel: str) -> str:
 class Begin(Message, frozen=True, kw_only=True):
     """Count the orders bought from `began` up to `ended`, and unless it `is_dry` bring in what is new.
 
-    `run` is the asker's own name for it; `allowed` is what may be set off in Fulfil.
+    `run` is the asker's own name for it; `allowed` is what may be set off in Fulfil. Who asks for it, and why, is on
+    record unless it `is_dry`.
     """
 
     run: str
@@ -59,6 +61,8 @@ class Begin(Message, frozen=True, kw_only=True):
     ended: datetime
     is_dry: bool = True
     allowed: tuple[Consequence, ...] = ()
+    by: str = ""
+    reason: str = ""
 
 
 class Count(Message, frozen=True):
@@ -110,7 +114,8 @@ def decide(state: BackfillState, message: Any, now: datetime, settings: OnDemand
             return Decision(state=state)
         case Begin():
             begun = BackfillState(key=state.key, asked=message, asked_at=now, status="counting")
-            return _from_the_start(begun, settings, Write("drop_backfill_orders", (state.key,)))
+            decision = _from_the_start(begun, settings, Write("drop_backfill_orders", (state.key,)))
+            return decision if message.is_dry else replace(decision, emits=(_on_record(state.key, message, now),))
         case _PageRead() if state.paging is not None:
             return _read(state, message, settings)
         case _Counted() if state.status == "counting":
@@ -124,7 +129,17 @@ def decide(state: BackfillState, message: Any, now: datetime, settings: OnDemand
 
 
 def _same(one: Begin, other: Begin) -> bool:
-    return replace(one, run="") == replace(other, run="")
+    """Whether both ask for the same, whoever asks."""
+    return replace(one, run="", by="", reason="") == replace(other, run="", by="", reason="")
+
+
+def _on_record(key: str, asked: Begin, now: datetime) -> Emit:
+    """That a person has the past brought in: which, and what it may set off."""
+    values = {"from": asked.began.isoformat(), "to": asked.ended.isoformat(), "allow": " ".join(asked.allowed)}
+    subject = parts_of(key)[1]
+    return recorded(
+        to_instant(now), by=asked.by, action="backfill.begin", subject=subject, values=values, reason=asked.reason
+    )
 
 
 def _from_the_start(state: BackfillState, settings: OnDemandSettings, *writes: Write) -> Decision:
@@ -322,8 +337,10 @@ async def ask(
 ) -> str:
     """Begin what an operator asks for, or join the same one under way. Raises SeamlineError with the reason why not.
 
-    `post` sends a message to the actor.
+    `post` sends a message to the actor. `parameters`: name, run, from, to, dry, allow, and by and reason, which may be
+    empty.
     """
+    by, reason = who_and_why(parameters)
     sales_channel = parameters.get("name", "")
     if sales_channel not in on_demand:
         raise SeamlineError(f"the orders of {sales_channel!r} cannot be asked for: [on_demand] names no flow of it")
@@ -336,6 +353,8 @@ async def ask(
                 "ended": parameters["to"],
                 "is_dry": parameters.get("dry") != "no",
                 "allowed": parameters.get("allow", "").split(),
+                "by": by,
+                "reason": reason,
             },
             Begin,
         )

@@ -21,7 +21,7 @@ _UNDER_WAY = ("counting", "taking")
 
 
 def asked_of(
-    sales_channel: str, began: Instant, ended: Instant, *, is_dry: bool, allowed: Sequence[str]
+    sales_channel: str, began: Instant, ended: Instant, *, is_dry: bool, allowed: Sequence[str], by: str, reason: str
 ) -> dict[str, str]:
     """The parameters of the command: orders bought from `began` up to `ended`, in whole seconds; `run` names it."""
     return {
@@ -31,6 +31,8 @@ def asked_of(
         "to": to_datetime(ended).replace(microsecond=0).isoformat(),
         "dry": "yes" if is_dry else "no",
         "allow": " ".join(allowed),
+        "by": by,
+        "reason": reason,
     }
 
 

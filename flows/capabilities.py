@@ -102,6 +102,7 @@ def remarks(config: Config) -> tuple[list[Problem], list[str]]:
         notes += _payments(config)
         notes += _postings(config)
         notes += _unproven(config)
+        notes += _costs(config)
         notes += _payouts_never_paid(config)
     if config.patchworks is not None and config.patchworks.capabilities:
         try:
@@ -195,6 +196,15 @@ def _unproven(config: Config) -> list[str]:
     are = "are" if len(there) > 1 else "is"
     then = "nothing of it is proven, no day is stated, and no month can be clean"
     return [f"{' and '.join(there)} {are} set, and [reconciliation] is not: {then}"]
+
+
+def _costs(config: Config) -> list[str]:
+    """A document of cost that the tenant is known not to name."""
+    said = "" if config.reconciliation is None else config.reconciliation.cost_moves
+    known = fulfil_capabilities(config.fulfil).cost_origin
+    if said in ("", "none") or known in ("unknown", said):
+        return []
+    return [f"reconciliation.cost_moves is {said!r}, the tenant was found to have {known!r}; the setting wins"]
 
 
 def _payouts_never_paid(config: Config) -> list[str]:

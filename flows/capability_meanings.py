@@ -52,6 +52,10 @@ MEANS: Final[Mapping[str, Mapping[str, str]]] = {
     "gateway_fee_field": {"none": "fees can only be posted as ledger moves"},
     "shipped_at_field": {"none": "shipping is known to the day"},
     "credit_note": {"": "which sign money that goes back has"},
+    "cost_origin": {
+        "none": "the cut-off does not say what was shipped without a move of cost",
+        "": "by this document it is looked for whether the cost of a shipment is booked",
+    },
     "webhook_model": {"none": "changes are seen by polling alone"},
     "record_events": {"none": "sales and shipments are seen by polling alone"},
     "channel_orders": _NOT_USED,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from typing import Annotated, Final, Literal
 
@@ -245,7 +245,24 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
                     found[place] = f"the flow {target.flow.flow_id} is taken already; a level does not say whose it is"
                 elif taken.setdefault(target.flow.flow_id, what) != what:
                     found[place] = f"the flow {target.flow.flow_id} takes {taken[target.flow.flow_id]} already"
+        for named, flow, meant in self._other_flows():
+            if flow in taken:
+                found[named] = f"the flow {flow} takes {taken[flow]} already, and {meant}"
         return found
+
+    def _other_flows(self) -> Iterator[tuple[tuple[str, ...], str, str]]:
+        """Flows that are named for something else than to take lines: where, which, and what they are for."""
+        for flow in self.recovery.flows if self.recovery is not None else ():
+            yield ("recovery", "flows", flow), flow, "those that are recovered deliver orders"
+        if self.patchworks is None:
+            return
+        probe, webhooks = self.patchworks.probe, self.patchworks.webhooks
+        started = {"flow_id": probe.flow_id, "disabled_flow_id": probe.disabled_flow_id}
+        for name, webhook in (("webhook", probe.webhook), ("disabled_webhook", probe.disabled_webhook)):
+            started[name] = webhooks[webhook].flow_id if webhook in webhooks else None
+        for name, started_flow in started.items():
+            if started_flow:
+                yield ("patchworks", "probe", name), started_flow, "a probe would start it"
 
     def _unshipped_unknown(self) -> dict[tuple[str, ...], str]:
         """Which of its units a sales channel still counts as unshipped is known by what it was told of shipments."""

@@ -495,6 +495,20 @@ class SalesProven(Event, frozen=True):
     differing: int
 
 
+class CostsLookedAt(Event, frozen=True):
+    """It was looked in Fulfil's ledger whether the cost of shipments is booked."""
+
+    event = "costs.looked_at"
+    metrics = (
+        Counter("seamline_costs_looked_at_total", "Shipments whose cost was looked for.", amount="shipments"),
+        Counter("seamline_costs_missing_total", "Those of them whose cost was not booked.", amount="missing"),
+        Counter("seamline_cost_calls_total", "Fulfil calls for that.", amount="calls"),
+    )
+    shipments: int
+    missing: int
+    calls: int
+
+
 class OrdersClosed(Event, frozen=True):
     """Orders wait for nothing any more: shipped, told, collected, with the evidence that their gateways declare."""
 

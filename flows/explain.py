@@ -1,4 +1,7 @@
-"""An order's story in plain words: what is true now, why, whose move it is, and what happened so far. Pure."""
+"""An order's story in plain words: what is true now, why, whose move it is, and what happened so far. Pure.
+
+`explained` is all of it for machines; `explain` puts the same into sentences.
+"""
 
 from __future__ import annotations
 
@@ -7,27 +10,128 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+import msgspec
+
 from flows.exceptions.kinds import KINDS, NEVER, Lever
-from flows.model.audit import AuditEntry
 from flows.model.candidates import Candidate
-from flows.model.fulfilments import NO_CARRIER
-from flows.reading.rows import AliasRow, CaseRow, ClosingRow, FactRow, PatchRow, PauseRow, Story
-from runtime.clock import to_datetime, to_instant
+from flows.model.money import Money
+from flows.model.proof import figure_of, off_in
+from flows.reading.proof import EquationTold
+from flows.reading.rows import AliasRow, CaseRow, ClosingRow, FactRow, OrderRow, PatchRow, PauseRow, Story
+from flows.timeline_words import Happened, timeline_of
 
 
-def explain(story: Story, now: datetime) -> str:
-    """A few sentences that name the state, the cause, the owner and the next step; then the timeline."""
+class OpenCase(msgspec.Struct, frozen=True, kw_only=True):
+    """Something that is wrong, and whose move that is. `ends`: when it ends by itself; None: never."""
+
+    kind: str
+    title: str
+    cause: str
+    why: str
+    amount: str | None
+    currency: str | None
+    owner: str
+    opened_at: datetime
+    deadline_at: datetime
+    is_late: bool
+    remedy: str
+    ends: str | None
+    levers: tuple[Lever, ...]
+    """Where finance can still take hold of it."""
+
+
+class Explanation(msgspec.Struct, frozen=True, kw_only=True):
+    """Where an order stands, why, whose move it is, and what happened; of what is no order, its cases."""
+
+    key: str
+    state: str | None
+    """`new` while nobody has decided on it; None: nothing of such an order was ever received."""
+    standing: str
+    """Where it stands, and the next step where that is Seamline's, as sentences."""
+    order: OrderRow | None
+    cases: tuple[OpenCase, ...]
+    patch: PatchRow | None
+    pauses: tuple[PauseRow, ...]
+    """What is stopped, and keeps it from going on."""
+    ahead: str
+    """The order of the same customer that it waits for; empty: for none."""
+    closing: ClosingRow | None
+    """What it waits for until it is settled; None: nobody settles it, or it has no sale yet."""
+    timeline: tuple[Happened, ...]
+
+
+def explained(story: Story, now: datetime) -> Explanation:
+    """What is true of an order now, for machines: all that `explain` says."""
     opened = [case for case in story.cases if case.closed_at is None]
     missed = any(case.kind == "order.orphan" for case in story.cases)
-    if story.order is None and not story.timeline and not missed:
-        return _no_order(story, opened, now)
-    parts = [_standing(story, opened), *_cases(opened, now)]
-    if story.closing is not None and story.order is not None and story.order.sale is not None:
-        parts.append(_closing(story.closing))
-    if story.patch is not None:
-        parts.insert(1, _patched(story.patch, story.key))
-    parts.append("\n".join(["What happened:", *_lines(story)]))
+    order = story.order
+    is_order = order is not None or bool(story.timeline) or missed
+    return Explanation(
+        key=story.key,
+        state=None if not is_order else "new" if order is None else order.state,
+        standing=_standing(story, opened) if is_order else _no_order(story, opened),
+        order=order,
+        cases=tuple(_open_case(case, now) for case in opened),
+        patch=story.patch,
+        pauses=story.pauses,
+        ahead=story.ahead,
+        closing=story.closing if order is not None and order.sale is not None else None,
+        timeline=timeline_of(story),
+    )
+
+
+def explain(story: Story, now: datetime, equations: Sequence[EquationTold] = ()) -> str:
+    """A few sentences that name the state, the cause, the owner and the next step; then the `equations` of its proof
+    with their figures, and the timeline.
+    """
+    found = explained(story, now)
+    parts = [found.standing, *_cases(found.cases)]
+    if found.state is None:
+        return "\n\n".join(parts)
+    if equations:
+        failing_first = sorted(equations, key=lambda each: each.holds)
+        parts.append("\n".join(["Its figures:", *(f"  {_equation(each)}" for each in failing_first)]))
+    if found.closing is not None:
+        parts.append(_closing(found.closing))
+    if found.patch is not None:
+        parts.insert(1, _patched(found.patch, found.key))
+    parts.append("\n".join(["What happened:", *(f"  {_time(each.at)}  {each.text}" for each in found.timeline)]))
     return "\n\n".join(parts)
+
+
+def _open_case(case: CaseRow, now: datetime) -> OpenCase:
+    """A case with what its kind says for people."""
+    kind = KINDS[case.kind]
+    return OpenCase(
+        kind=case.kind,
+        title=kind.title,
+        cause=case.cause,
+        why=case.sentence.removeprefix(f"{kind.title}: "),
+        amount=case.amount,
+        currency=case.currency,
+        owner=case.owner,
+        opened_at=case.opened_at,
+        deadline_at=case.deadline_at,
+        is_late=now > case.deadline_at,
+        remedy=kind.remedy,
+        ends=None if kind.ends == NEVER else kind.ends,
+        levers=kind.levers,
+    )
+
+
+def _equation(told: EquationTold) -> str:
+    """An equation with its figures: what the parts come to, what the sales channel says, and whether that is one."""
+    named = [(" - " if amount < 0 else " + ", name, abs(amount)) for name, amount in told.terms.items()]
+    parts = (
+        "".join(f"{sign}{name} {amount:f}" for sign, name, amount in named).removeprefix(" + ").lstrip() or "nothing"
+    )
+    right = f"{figure_of(told.name)} {told.right:f} {told.currency}"
+    if not told.difference:
+        return f"{parts} = {right}: holds"
+    off = off_in(told.name, Money(told.difference, told.currency))
+    if told.holds:
+        return f"{parts} = {told.left:f}, {right}: {off}, which finance tolerates"
+    return f"{parts} = {told.left:f}, but {right}: {off}"
 
 
 def _closing(closing: ClosingRow) -> str:
@@ -49,12 +153,12 @@ def _patched(patch: PatchRow, key: str) -> str:
     )
 
 
-def _no_order(story: Story, opened: Sequence[CaseRow], now: datetime) -> str:
+def _no_order(story: Story, opened: Sequence[CaseRow]) -> str:
     """What is not an order may have cases all the same: a run of Patchworks, or an outside system."""
     if not story.cases:
         return f"Nothing is known of {story.key}: no delivery of it has been accepted."
     stands = "This is open:" if opened else "Nothing is open about it; what was, has ended."
-    return "\n\n".join([f"{story.key} is not an order. {stands}", *_cases(opened, now)])
+    return f"{story.key} is not an order. {stands}"
 
 
 def _undecided(story: Story, opened: Sequence[CaseRow]) -> str:
@@ -171,24 +275,22 @@ def _meanwhile(opened: Sequence[CaseRow]) -> str:
     return "" if opened else " Nobody has to act."
 
 
-def _cases(opened: Sequence[CaseRow], now: datetime) -> list[str]:
+def _cases(opened: Sequence[OpenCase]) -> list[str]:
     """A paragraph for each kind of case: what one remedy ends is told once."""
     kinds = dict.fromkeys(case.kind for case in opened)
-    return [_case([case for case in opened if case.kind == kind], now) for kind in kinds]
+    return [_case([case for case in opened if case.kind == kind]) for kind in kinds]
 
 
-def _case(cases: Sequence[CaseRow], now: datetime) -> str:
+def _case(cases: Sequence[OpenCase]) -> str:
     """All open cases of one kind: what is wrong, what is at stake, whose move it is until when."""
     case = min(cases, key=lambda each: each.deadline_at)
-    kind = KINDS[case.kind]
-    late = now > case.deadline_at
-    due = f"{'should have been done' if late else 'to be done'} by {_time(case.deadline_at)}"
+    due = f"{'should have been done' if case.is_late else 'to be done'} by {_time(case.deadline_at)}"
     stakes = dict.fromkeys(f"{each.amount} {each.currency}" for each in cases if each.amount and each.currency)
     stake = f" At stake: {' and '.join(stakes)}." if stakes else ""
-    ends = "It never ends by itself" if kind.ends == NEVER else f"It ends by itself {kind.ends}"
-    why = ". ".join(each.sentence.removeprefix(f"{kind.title}: ") for each in cases)
-    lever = _levers(kind.levers)
-    return f"{kind.title}: {why}.{stake}{lever}\nNext step, by {case.owner}, {due}: {kind.remedy}. {ends}."
+    ends = "It never ends by itself" if case.ends is None else f"It ends by itself {case.ends}"
+    why = ". ".join(each.why for each in cases)
+    lever = _levers(case.levers)
+    return f"{case.title}: {why}.{stake}{lever}\nNext step, by {case.owner}, {due}: {case.remedy}. {ends}."
 
 
 _STOPPED = {
@@ -254,158 +356,6 @@ def _product(each: Candidate) -> str:
     else:
         state = "" if each.sold else ", which is not active there"
     return f"product {each.product}{f' ({each.name})' if each.name else ''}{state}"
-
-
-def _lines(story: Story) -> list[str]:
-    """The timeline, with the pauses that the order has met."""
-    told = [(fact.ended_at, _fact(fact, story.decisions)) for fact in story.timeline]
-    if told:
-        told += _pauses_met(story.decisions, told[0][0], told[-1][0])
-    return [f"  {_time(at)}  {line}" for at, line in sorted(told, key=lambda each: each[0])]
-
-
-def _pauses_met(decisions: Sequence[AuditEntry], first: datetime, last: datetime) -> list[tuple[datetime, str]]:
-    """Who stopped what, and who let it go on, as far as that was between these two instants."""
-    met: list[tuple[datetime, str]] = []
-    begun: dict[str, tuple[datetime, str]] = {}
-    for entry in decisions:
-        at, why = to_datetime(entry.at), f": {entry.reason}" if entry.reason else ""
-        if entry.action == "pause":
-            begun.setdefault(entry.subject, (at, f"{entry.by} paused {entry.subject}{why}"))
-        elif entry.action == "resume" and entry.subject in begun:
-            pause = begun.pop(entry.subject)
-            if pause[0] <= last and at >= first:
-                met += [pause, (at, f"{entry.by} let {entry.subject} go on{why}")]
-    return [*met, *begun.values()]
-
-
-_TOLD = {
-    "received": "received and stored",
-    "decided": "decided: goes to Fulfil with {lines} lines",
-    "held": "held: {causes}",
-    "waits": "waits {for}",
-    "excluded": "excluded by the rule {rule!r}",
-    "outcome_unknown": "the answer was lost ({cause})",
-    "looked_absent": "looked in Fulfil: it is not there",
-    "stale": "an older version arrived late ({version}) and was set aside",
-    "edited_after_import": "it was changed after the import (version {version})",
-    "cancelled_after_import": "the sales channel cancelled it after the import",
-    "on_hold": "{shipments} shipments put on hold in Fulfil",
-    "nothing_to_hold": "nothing is left in the warehouse that could be put on hold",
-    "hold_released": "{shipments} shipments released from hold in Fulfil",
-    "amended": "sale {sale} was changed in Fulfil",
-    "edit_proven": "the sale is what the version of {version} says",
-    "given_back": "units were given back: {units}",
-    "return_found": "return {return} ({units}) is in Fulfil already, as sale {sale}",
-    "return_made": "return {return} ({units}) was made in Fulfil, as sale {sale}",
-    "return_open": "return {return} ({units}) is not in Fulfil, and was not made",
-    "not_back": "refunded, and not to come back: {units}",
-    "sale_cancelled": "sale {sale} is cancelled in Fulfil",
-    "authorisation_ends": "its payment is reserved until {until}, and not captured",
-    "not_done": "could not be done in Fulfil: {goal}",
-    "payment_unrecorded": "Fulfil does not have payment {payment} of {amount}: {why}",
-    "payment_suspended": "payment {payment} of {amount} goes to suspense, {gateway}",
-    "suspended": "the {what} {name!r} is not mapped: {amount} {currency} go to {target}, as finance has approved",
-    "charged_back": "the customer's bank takes back {amount} ({payment})",
-    "shipped": "shipment {shipment} left with {units} units in {parcels} parcels by {carrier}",
-    "shipment_changed": "what is told of shipment {shipment} was changed (version {version})",
-    "notice_refused": "the flow fails with shipment {shipment} alone",
-    "fulfilment_sent": "shipment {shipment} was sent to the sales channel",
-    "told": "the sales channel says that it knows of shipment {shipment}",
-    "shipment_cancelled": "shipment {shipment} was cancelled in Fulfil",
-    "settled": "it is settled, by {by}",
-    "changed_by_hand": "somebody changed its {field} in Fulfil, from {was} to {is}",
-    "sale_differs": "its sale differs in Fulfil ({what}): {found}, and by the order {expected}",
-    "sale_agrees": "its sale agrees again ({what})",
-    "refund_differs": "{what}: {found} by payouts, and {expected} by the sales channel",
-    "refund_agrees": "the sales channel and payouts agree again ({what})",
-    "refund_accepted": "a person accepted that the sales channel and payouts differ ({what}, {amount})",
-    "difference_accepted": "a person accepted that its sale differs ({what}, {amount})",
-    "patched": "{by} patched it, at {fields}",
-    "patch_removed": "{by} removed its patch",
-    "patch_refused": "a patch was not put in: {why}",
-    "link_asked": "{by} said that it is sale {sale}: that is looked up in Fulfil",
-    "linked": "linked to sale {sale}",
-    "link_refused": "not linked to sale {sale}: {why}",
-    "second_sale": "a second sale of it was found in Fulfil, {sale}",
-    "parked": "could not be decided on ({error}), a defect of ours: set aside until a restart",
-    "tried_again": "what was set aside is tried again after a restart",
-}
-"""What each kind of fact says; one that is not here is told by its name and values."""
-
-
-_DECIDED = {
-    "patched": ("order.patch",),
-    "patch_removed": ("order.patch_remove",),
-    "link_asked": ("order.link", "order.link_refused"),
-}
-"""Facts of what people did, and what that is called on record. Who it was is there alone: facts become spans."""
-
-
-def _who(fact: FactRow, decisions: Sequence[AuditEntry]) -> str:
-    """Who did what a fact tells of: its record has the same instant or, where Fulfil was asked first, a later one."""
-    actions, since = _DECIDED.get(fact.kind, ()), to_instant(fact.ended_at)
-    return next((entry.by for entry in decisions if entry.action in actions and entry.at >= since), "a person")
-
-
-class _Values(dict[str, Any]):
-    """A fact of an older version may lack a value."""
-
-    def __missing__(self, name: str) -> str:
-        return "?"
-
-
-def _fact(fact: FactRow, decisions: Sequence[AuditEntry]) -> str:
-    values = fact.values
-    if fact.kind == "created":
-        how = "found in Fulfil after the answer was lost" if values.get("found_by_look") else "created in Fulfil"
-        return f"{how} as sale {values.get('sale')}, attempt {values.get('attempts')}"
-    if fact.kind == "refund":
-        return _refund(values)
-    if fact.kind == "payment_recorded":
-        return _payment(values)
-    if fact.kind == "notice_held":
-        carrier = values.get("carrier")
-        why = "it has no carrier in Fulfil" if carrier == NO_CARRIER else f"{carrier} is not mapped"
-        return f"shipment {values.get('shipment')} left; telling it is held, because {why}"
-    told = _TOLD.get(fact.kind)
-    if told is not None:
-        return _numbered(told, values).format_map(_Values({"by": _who(fact, decisions), **values}))
-    shown = ", ".join(f"{name} {value}" for name, value in values.items())
-    return fact.kind.replace("_", " ") + (f" ({shown})" if shown else "")
-
-
-def _numbered(told: str, values: Mapping[str, Any]) -> str:
-    """The sentence with its nouns in the singular where there is one of them."""
-    for noun in ("line", "shipment"):
-        if str(values.get(f"{noun}s")) == "1":
-            told = told.replace(f"{{{noun}s}} {noun}s", f"{{{noun}s}} {noun}")
-    return told
-
-
-def _payment(values: Mapping[str, Any]) -> str:
-    """A payment in Fulfil, and whether Seamline or somebody else has put it there."""
-    named = "{what} {payment} of {amount}".format_map(_Values(values))
-    if values.get("state") in ("cancelled", "voided"):
-        return f"{named} is not, or no longer, in Fulfil"
-    how = "was in Fulfil already" if values.get("found") else "recorded in Fulfil"
-    return f"{named} {how}"
-
-
-def _refund(values: Mapping[str, Any]) -> str:
-    """One refund in one status: its money, and what it is for."""
-    named = "all refunds so far" if values.get("so_far") else f"refund {values.get('refund')}"
-    of_return = f" (return {values['return']})" if "return" in values else ""
-    status = _REFUND_STATUS.get(str(values.get("status")), "{amount}")
-    return f"{named}{of_return} for {values.get('for')}: {status.format(amount=values.get('amount'))}"
-
-
-_REFUND_STATUS = {
-    "success": "{amount} went back",
-    "pending": "{amount} are on their way back",
-    "failed": "{amount} did not go back",
-    "no_money": "no money moves",
-}
 
 
 def _time(moment: datetime) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from flows.actors import places_of, polled, posting_rules, stock_settings
+from flows.actors import cost_origin, places_of, polled, posting_rules, stock_settings
 from flows.catalogue import KEY as CATALOGUE_KEY
 from flows.catalogue import NAME as CATALOGUE
 from flows.catalogue import Sync
@@ -17,12 +17,20 @@ from flows.customers import NAME as CUSTOMERS
 from flows.customers import ReadBack
 from flows.fulfilment_watcher import NAME as FULFILMENT_WATCHER
 from flows.fulfilment_watcher import LookAtHeld, Watch, held_key, watch_key, watched_models
-from flows.ledger import CheckBatches
+from flows.ledger import CheckBatches, ReadMonths
 from flows.listings import NAME as LISTINGS
 from flows.listings import Expect
 from flows.listings import key_of as listings_key_of
 from flows.model.outgoing import FLOW_STARTS, FLOWS_KEY, LookForRetired
-from flows.model.postings import LEDGER, LEDGER_CHECKS, PostDue, check_key, ledger_key
+from flows.model.postings import (
+    LEDGER,
+    LEDGER_CHECKS,
+    LEDGER_MONTHS,
+    LEDGER_MONTHS_KEY,
+    PostDue,
+    check_key,
+    ledger_key,
+)
 from flows.model.stock import STOCK_READER, LookLevels, place_key
 from flows.month_ends import KEY as MONTH_ENDS_KEY
 from flows.month_ends import NAME as MONTH_ENDS
@@ -35,6 +43,8 @@ from flows.payment_mapper import RECORDER_KEY, LookAtBlocked, RecordNow
 from flows.reconciler import (
     CLOSING,
     CLOSING_KEY,
+    COSTS,
+    COSTS_KEY,
     FOLLOWING,
     FOLLOWING_KEY,
     RECONCILER,
@@ -42,6 +52,7 @@ from flows.reconciler import (
     STATEMENTS,
     CloseOrders,
     FollowOrders,
+    LookAtCosts,
     Reconcile,
     StateDays,
     statements_key,
@@ -127,9 +138,12 @@ def _of_money(config: Config) -> Iterator[tuple[str, str, Message]]:
             yield LEDGER, ledger_key(name), PostDue()
             if posting_rules(config.fulfil, config.postings).reads_back:
                 yield LEDGER_CHECKS, check_key(name), CheckBatches()
+        yield LEDGER_MONTHS, LEDGER_MONTHS_KEY, ReadMonths()
     if config.reconciliation is not None:
         for name in config.sales_channels:
             yield STATEMENTS, statements_key(name), StateDays()
         yield RECONCILER, RECONCILER_KEY, Reconcile()
+        if cost_origin(config, config.reconciliation) is not None:
+            yield COSTS, COSTS_KEY, LookAtCosts()
         if config.reconciliation.closing:
             yield CLOSING, CLOSING_KEY, CloseOrders()

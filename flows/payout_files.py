@@ -29,6 +29,8 @@ from flows.payouts import (
     recognised,
 )
 from flows.payouts.examining import Examined
+from flows.payouts.parts import HEAD_BYTES
+from flows.payouts.unread import unread
 from runtime.errors import SeamlineError
 
 _TOLD_EVERY = 1_000
@@ -71,7 +73,8 @@ def opened(
         found = formats[format_] if format_ else recognised(content)
         if found is None:
             named = ", ".join(sorted(formats))
-            raise PayoutUnreadable("", f"it is not recognised as any format; say with --format which it is: {named}")
+            said = f"it is not recognised as any format; say with --format which it is: {named}"
+            raise PayoutUnreadable("", unread(bytes(content[:HEAD_BYTES])) or said)
         digest = hashlib.sha256(content).hexdigest()
         yield PayoutFile(source=Source(content=content, zone=zone, encoding=encoding), format=found, digest=digest)
 

@@ -29,6 +29,7 @@ _LOOK_EVERY_S = 0.1
 _STILL_FOR_S = 120.0
 """For how long nothing may be judged before it is said that the process does not go on with it."""
 _FINDINGS_TOLD_MAX = 20
+_PAYOUTS_NAMED_MAX = 3
 _AT_NO_TIME = datetime.min.replace(tzinfo=UTC)
 
 
@@ -89,14 +90,17 @@ async def imported(
     sales_channel: str,
     bank: Decimal | None,
     *,
+    by: str,
+    reason: str,
     shows: bool,
 ) -> tuple[dict[str, PayoutRow], dict[str, PayoutRow]]:
     """Send a file that was examined, wait until it is judged, and answer how its payouts stood before, and stand now,
-    by key.
+    by key. Who imports it and why goes on record.
     """
     keys = [payout_key(sales_channel, file.format.provider, payout) for payout in examined.headers]
     known = await _standing(store, keys)
-    run = await _sent(config, file, examined, sales_channel, bank, shows=shows)
+    told = {"by": by, "reason": reason, **_told_of_file(file, examined)}
+    run = await _sent(config, file, examined, sales_channel, bank, told, shows=shows)
     await _judged(store, run, len(examined.headers), shows=shows)
     return known, await _standing(store, keys)
 
@@ -107,10 +111,26 @@ async def _standing(store: Path, keys: Sequence[str]) -> dict[str, PayoutRow]:
         return {row.key: row for key in keys for row in await payouts_named(read, key)}
 
 
+def _told_of_file(file: PayoutFile, examined: Examined) -> dict[str, str]:
+    """What the record says of a file: enough to know it again."""
+    named = [*examined.headers][:_PAYOUTS_NAMED_MAX]
+    more = len(examined.headers) - len(named)
+    payouts = ", ".join(named) + (f" and {more} more" if more else "")
+    return {"format": file.format.name, "sha256": file.digest, "payouts": payouts, "lines": str(examined.count)}
+
+
 async def _sent(
-    config: Config, file: PayoutFile, examined: Examined, sales_channel: str, bank: Decimal | None, *, shows: bool
+    config: Config,
+    file: PayoutFile,
+    examined: Examined,
+    sales_channel: str,
+    bank: Decimal | None,
+    told: Mapping[str, str],
+    *,
+    shows: bool,
 ) -> str:
-    """Send all pages to the running process, each durable before the next; the name of the import.
+    """Send all pages to the running process, each durable before the next, the first with what is `told` of the import;
+    the name of the import.
 
     A page that was taken is safe; after a failure the same command again sends all of them, which changes nothing.
     """
@@ -118,7 +138,8 @@ async def _sent(
     with _progress(shows) as progress:
         bar = progress.add_task("sending", total=float(total), lines="")
         for page in pages_of(file, examined, sales_channel=sales_channel, run=run, bank=bank):
-            await send_control(config, "payout", {"page": msgspec.json.encode(page).decode()})
+            await send_control(config, "payout", {"page": msgspec.json.encode(page).decode(), **told})
+            told = {}
             done += len(page.lines)
             progress.update(bar, completed=float(done), lines=f"{done} of {total} lines")
     return run

@@ -5,28 +5,22 @@ it. The running process does it; a dry run needs none, and reads from Fulfil onc
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import anyio
 import msgspec
 
-from connectors.fulfil.client import FulfilApi
 from connectors.fulfil.sales import Sale
-from connectors.http import outgoing
-from flows.capabilities import fulfil_api
+from flows.asking_fulfil import asking
 from flows.config import FulfilSettings
 from flows.model.order_state import OrderState, Status
 from flows.order_importer.linking import compared, linkable, may_be_id, question_of
 from flows.order_importer.messages import SaleLookedUp
 from flows.reading import reading
 from flows.reading.rows import FactRow, Story
-from runtime.decision import Effect
-from runtime.errors import Failure, SeamlineError, Throttled
+from runtime.errors import Failure, SeamlineError
 
 _FOLLOWED_S_MAX = 15.0
 _FOLLOW_EVERY_S = 0.05
-_THROTTLED_MAX = 5
-_THROTTLED_S, _THROTTLED_S_MAX = 1.0, 5.0
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,14 +40,16 @@ async def foreseen(store: Path, settings: FulfilSettings, channel: int, story: S
     async with reading(store) as read:
         linked_to = await read.link_of(sales[0].id) if len(sales) == 1 else ""
     taken_by = "" if linked_to == story.key else linked_to
-    unread = order.proof == "unproven" or any(
-        case.kind == "order.unreadable" and case.closed_at is None for case in story.cases
+    unread = (
+        order.amount is None
+        or order.proof == "unproven"
+        or any(case.kind == "order.unreadable" and case.closed_at is None for case in story.cases)
     )
     comparison = compared(
         SaleLookedUp(key=story.key, sales=sales, channel=channel, taken_by=taken_by),
         sale,
-        total=order.amount,
-        currency=order.currency,
+        total=order.amount or "0",
+        currency=order.currency or "",
         unread=unread,
     )
     if comparison.sale is None:
@@ -65,28 +61,14 @@ async def foreseen(store: Path, settings: FulfilSettings, channel: int, story: S
 
 async def _looked_up(settings: FulfilSettings, sale: str) -> tuple[Sale, ...]:
     """By number, then by id, as the running process does."""
-    api = settings.api
     try:
-        async with outgoing(
-            connections_max=1, connect_timeout_s=api.connect_timeout_s, request_timeout_s=api.request_timeout_s
-        ) as session:
-            fulfil = FulfilApi(fulfil_api(settings), settings.token.reveal(), session, observe=lambda _reading: None)
-            found: tuple[Sale, ...] = (await _asked(fulfil, question_of(sale))).rows
+        async with asking(settings) as answer:
+            found: tuple[Sale, ...] = (await answer(question_of(sale))).rows
             if not found and may_be_id(sale):
-                found = await _asked(fulfil, question_of(sale, by_id=True))
+                found = await answer(question_of(sale, by_id=True))
     except Failure as failure:
         raise SeamlineError(f"sale {sale} could not be looked up: {failure}") from failure
     return found
-
-
-async def _asked(fulfil: FulfilApi, question: Effect) -> Any:
-    """The answer; while the rate is limited, which the running process uses up to its end, it is asked again."""
-    for _ in range(_THROTTLED_MAX):
-        try:
-            return await fulfil.perform(question.kind, question.body)
-        except Throttled as limit:
-            await anyio.sleep(min(limit.retry_after_s or _THROTTLED_S, _THROTTLED_S_MAX))
-    return await fulfil.perform(question.kind, question.body)
 
 
 async def followed(store: Path, key: str, after: int) -> Outcome:

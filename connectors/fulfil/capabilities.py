@@ -76,6 +76,8 @@ class FulfilCapabilities(msgspec.Struct, frozen=True, kw_only=True):
     """The field of a shipment with the instant of shipping; `none` when there is only a day."""
     credit_note: Literal["negative_out", "own_type", "unknown"] = "unknown"
     """Whether a credit note is an invoice of type `out` with negative amounts, or has a type of its own."""
+    cost_origin: Literal["shipment", "stock_move", "none", "unknown"] = "unknown"
+    """What an entry of cost in the ledger names as its origin, when goods have left; `none`: neither."""
     missing_fields: Literal["none", "some", "unknown"] = "unknown"
     """Whether fields that Seamline asks for are missing; which ones stands under `names`."""
     webhook_model: Literal["ir.webhook", "webhook.webhook", "none", "unknown"] = "unknown"

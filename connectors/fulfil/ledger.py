@@ -1,4 +1,5 @@
-"""The ledger: moves and their lines, the accounts, journals and periods they need, taxes; and how a move is made.
+"""The ledger: moves and their lines, the accounts, journals and periods they need, taxes; what was posted to an account
+on some days; and how a move is made.
 
 A move is made as a draft and posted by a step of its own (`workflow.POST_LEDGER_MOVE`). Its description is its key: it
 is looked for by the whole of it, so it has to be unique (a batch's id in it is enough). Fields: Tryton's module.
@@ -9,16 +10,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date
 from decimal import Decimal
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 import msgspec
-from msgspec import field
+from msgspec import Meta, field
 
-from connectors.fulfil.calls import Ask, Created, Sought, Write, created_one, encode
+from connectors.fulfil.calls import Ask, Created, Read, Sought, Spoken, Write, created_one, encode, search_read
 from connectors.fulfil.changes import Page
 from connectors.fulfil.models import Find, Model
 from connectors.fulfil.rows import Row
+from connectors.fulfil.tenant import Tenant
 from connectors.fulfil.typed import Reference, create, date_out, decimal_out
+from connectors.fulfil.wire import RECORDS_MAX
+from connectors.http import Answer
+from runtime.errors import Unavailable
 
 
 class LedgerMove(Row, frozen=True, kw_only=True):
@@ -97,6 +102,46 @@ PERIODS: Final = Model("account.period", Period, "periods")
 TAXES: Final = Model("account.tax", Tax, "taxes", by=("name",))
 
 MODELS: Final = (LEDGER_MOVES, LEDGER_LINES, ACCOUNTS, JOURNALS, PERIODS, TAXES)
+
+
+# -- what was posted to an account -------------------------------------------------------------------------------------
+
+
+class PostedOn(msgspec.Struct, frozen=True, kw_only=True):
+    """A question: the lines of posted entries on these accounts, dated from the first day to the last, page by page."""
+
+    accounts: Annotated[tuple[Annotated[int, Meta(gt=0)], ...], Meta(min_length=1, max_length=RECORDS_MAX)]
+    first: date
+    last: date
+    after_id: Annotated[int, Meta(ge=0)] = 0
+    limit: Annotated[int, Meta(ge=1)] = RECORDS_MAX
+
+
+def _speak_posted(asked: PostedOn, tenant: Tenant) -> Spoken:
+    lines, moves = LEDGER_LINES.name, LEDGER_MOVES.name
+    move = tenant.field(lines, "move")
+    day, state = (f"{move}.{tenant.field(moves, name)}" for name in ("date", "state"))
+    domain = (
+        ("id", ">", asked.after_id),
+        (tenant.field(lines, "account"), "in", asked.accounts),
+        (day, ">=", date_out(asked.first)),
+        (day, "<=", date_out(asked.last)),
+        (state, "=", "posted"),
+    )
+    return search_read(tenant.model(lines), domain, LEDGER_LINES.fields(tenant), min(asked.limit, tenant.page_size))
+
+
+def _decode_posted(answer: Answer, asked: PostedOn, tenant: Tenant) -> Page[LedgerLine]:
+    """A page that holds only what was asked for: an answer to another question would falsify a sum."""
+    page = LEDGER_LINES.page(answer, tenant, after_id=asked.after_id, limit=asked.limit)
+    if not {row.account for row in page.rows}.issubset(asked.accounts):
+        raise Unavailable("Fulfil answered a search of ledger lines with others than were asked for")
+    return page
+
+
+POSTED_LINES: Final[Read[PostedOn, Page[LedgerLine]]] = Read(
+    kind="posted_ledger_lines", question=PostedOn, speak=_speak_posted, decode=_decode_posted
+)
 
 
 # -- making an entry ---------------------------------------------------------------------------------------------------

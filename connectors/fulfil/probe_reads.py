@@ -20,6 +20,7 @@ from connectors.fulfil.probing import asking, missing_fields
 from connectors.fulfil.records import SEARCH_RECORDS
 from connectors.fulfil.table import MODELS
 from connectors.fulfil.typed import datetime_of, datetime_out
+from connectors.fulfil.wire import RECORDS_MAX
 from connectors.probe import Item, limited_in_a_burst
 from runtime.decision import Repeat
 from runtime.errors import Refused, Unavailable
@@ -40,6 +41,7 @@ _CAP: Final = re.compile(r"cannot exceed (\d+)", re.IGNORECASE)
 _NOBODY: Final = 2_147_483_647
 """An id that no record has; the largest that the ancestor's databases can hold."""
 _BURST_MAX: Final = 60
+_SHIPMENTS_MAX: Final = 50
 
 
 # -- parts of the tenant, and its names --------------------------------------------------------------------------------
@@ -159,6 +161,26 @@ async def _credit_note(tenant: ProbedFulfil) -> Findings:
     if some:
         return {"credit_note": read("negative_out", "There is an invoice of type out with a negative quantity.")}
     return {}
+
+
+async def _cost_origin(tenant: ProbedFulfil) -> Findings:
+    """What entries of the ledger name as their origin, of the newest shipments that have left."""
+    own = tenant.tenant.model(shipments.SHIPMENTS.name)
+    newest = [[["state", "=", "done"]], 0, _SHIPMENTS_MAX, [["id", "DESC"]], ["outgoing_moves"]]
+    answer = await tenant.call(f"model/{own}/search_read", newest, context={})
+    rows = json_of(answer)
+    if answer.status != HTTPStatus.OK or not isinstance(rows, list):
+        raise failure_of(answer)
+    moves = [move for row in rows for move in row.get("outgoing_moves") or ()][:RECORDS_MAX]
+    for name, model, ids in (
+        ("shipment", shipments.SHIPMENTS.name, [row["id"] for row in rows]),
+        ("stock_move", stock.STOCK_MOVES.name, moves),
+    ):
+        origins = [f"{model},{id_}" for id_ in ids]
+        if ids and await tenant.search(ledger.LEDGER_MOVES.name, ["origin", "in", origins], fields=("origin",)):
+            return {"cost_origin": read(name, f"An entry of the ledger has a {model} as its origin.")}
+    said = f"No entry of the ledger has one of {len(rows)} shipments, or of their stock moves, as its origin."
+    return {"cost_origin": read("none", said)} if rows else {}
 
 
 # -- forms -------------------------------------------------------------------------------------------------------------
@@ -378,5 +400,6 @@ READS: Final[tuple[Item[ProbedFulfil], ...]] = (
 OF_SALES: Final[tuple[Item[ProbedFulfil], ...]] = (
     _item(_report, "the report of one sale", "report_answer"),
     _item(_credit_note, "one credit note, in either form", "credit_note"),
+    _item(_cost_origin, "entries of the ledger of the newest 50 shipments that have left", "cost_origin"),
 )
 """What can be read only where there are sales: asked last, because writing makes some."""

@@ -38,7 +38,7 @@ _READS: Final[tuple[Read[Any, Any], ...]] = (
     *(sales.SHIPPED_LINES.read, sales.SHIPPED_LINES.find),
     *(read_back.READ_BACK_SALES.changed, read_back.READ_BACK_SALES.find, read_back.READ_BACK_LINES.find),
     *(stock.STOCK_LEVELS, stock.PRODUCT_INVENTORY),
-    parties.CONTACTS_BY_EMAIL,
+    *(ledger.POSTED_LINES, parties.CONTACTS_BY_EMAIL),
     *(records.SEARCH_RECORDS, records.READ_RECORDS, records.PREFERENCES),
 )
 _WRITES: Final[tuple[Write[Any], ...]] = (

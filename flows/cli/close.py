@@ -8,7 +8,18 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 
-from flows.cli.parts import CONFIG, AsJson, ConfigPath, CsvFile, NotFound, loaded, one_form, read_store, write_csv
+from flows.cli.parts import (
+    CONFIG,
+    AsJson,
+    ConfigPath,
+    CsvFile,
+    NotFound,
+    loaded,
+    month_named,
+    one_form,
+    read_store,
+    write_csv,
+)
 from flows.cli.screen import print_json, print_table
 from runtime.clock import SystemClock, to_datetime
 
@@ -28,7 +39,8 @@ def close(
 
     Days are business days of finance's company. Amounts are what is at stake, each counted without its sign. What is
     only listed carries over, or was accepted. Exit status 0 only when the month is over and nothing stands; 1 when
-    something does, when the month is still running, and when it has not begun or nothing is known of it.
+    something does, when the month is still running, and when it has not begun or nothing is known of it; 2 for what is
+    no month.
     """
     from flows.reading.close import close_board  # noqa: PLC0415
 
@@ -72,16 +84,12 @@ def _command(text: str, config: Path) -> str:
 def asked_month(config: Path, text: str) -> tuple[Any, Any, Any]:
     """The month that is meant, how the company has its days, and which day it is there now.
 
-    Raises NotFound for what is no month, and for one that has not begun.
+    Raises Mistyped for what is no month, NotFound for one that has not begun.
     """
-    from flows.model.month import month_in  # noqa: PLC0415
     from flows.model.reconciliation import zone_of_company  # noqa: PLC0415
     from flows.reading.close import ClosePolicy  # noqa: PLC0415
 
-    try:
-        month = month_in(text)
-    except ValueError as error:
-        raise NotFound(str(error)) from None
+    month = month_named(text)
     settings = loaded(config, "sales_channels", "payments", "postings", "reconciliation")
     zone = zone_of_company(settings.reconciliation, settings.payments, settings.postings)
     policy = ClosePolicy(

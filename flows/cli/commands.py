@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 import sys
+from datetime import datetime
 from importlib.metadata import version as version_of
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -40,7 +41,7 @@ from flows.cli.payouts import payouts
 from flows.cli.people import audit, link, patch
 from flows.cli.postings import postings
 from flows.cli.reports import reports
-from flows.cli.screen import harmless, pairs, print_fields, print_json, print_table, short, tell_more
+from flows.cli.screen import harmless, money, pairs, print_fields, print_json, print_table, short, tell_more
 from flows.cli.shipments import carriers, shipments
 from flows.cli.skus import alias, sku
 from flows.cli.statements import statements
@@ -348,7 +349,7 @@ def list_orders(
         print_table(
             ("changed", "order", "number", "state", "proof", "amount", "sale", "shipping", "settled"),
             [
-                (short(row.changed_at), row.key, row.reference, row.state, row.proof, f"{row.amount} {row.currency}",
+                (short(row.changed_at), row.key, row.reference, row.state, row.proof, money(row.amount, row.currency),
                  row.sale_number or row.sale or "", row.shipping,
                  "" if row.settled_at is None else short(row.settled_at))
                 for row in rows[:limit]
@@ -399,14 +400,19 @@ def show(order: OrderName, *, config: ConfigPath = CONFIG, json: AsJson = False)
 
 @orders.command
 def explain(order: OrderName, *, config: ConfigPath = CONFIG, json: AsJson = False) -> None:
-    """In plain words: where the order stands, why, whose move it is and what it is."""
-    from flows.explain import explain as explained  # noqa: PLC0415
+    """In plain words: where the order stands, why, whose move it is and what it is; the equations of its proof with
+    their figures, those that fail first, as long as its payload is stored; and what happened.
 
-    text = explained(story_of(config, order, "orders explain"), to_datetime(SystemClock().now()))
+    With --json the same in fields.
+    """
+    from flows.explain import explain as in_words  # noqa: PLC0415
+
+    story, now = story_of(config, order, "orders explain"), to_datetime(SystemClock().now())
+    equations = _equations(story.key, config)
     if json:
-        print_json({"order": order, "explanation": text})
+        print_json(_explanation(story, equations, now))
     else:
-        print("\n".join(map(harmless, text.split("\n"))))
+        print("\n".join(map(harmless, in_words(story, now, equations or ()).split("\n"))))
 
 
 @schema.command(name="order")
@@ -418,6 +424,28 @@ def order_schema() -> None:
 
 
 # -- below the commands ------------------------------------------------------------------------------------------------
+
+
+def _equations(key: str, config: Path) -> Any:
+    """The equations of an order; None where nothing says them, also because its sales channel is not configured as it
+    should be: the story is told all the same.
+    """
+    from flows.reading.proof import equations_of  # noqa: PLC0415
+
+    try:
+        channels = loaded(config, "sales_channels").sales_channels
+    except ConfigInvalid:
+        return None
+    return read_store(config, lambda read: equations_of(read, key, channels))
+
+
+def _explanation(story: Any, equations: Any, now: datetime) -> Any:
+    """What is known of an order, in fields."""
+    from flows.explain import explained  # noqa: PLC0415
+
+    outcome = None if story.order is None else story.order.proof
+    found = msgspec.structs.asdict(explained(story, now))
+    return {**found, "proof": {"outcome": outcome, "equations": equations}}
 
 
 def _probed(vendor: Vendor, effects: frozenset[Any], config: Path, timeout_s: float, *, confirmed: bool) -> Any:

@@ -24,7 +24,7 @@ from flows.cli.parts import (
     story_of,
     who,
 )
-from flows.cli.screen import harmless, print_json, print_table, short, tell_more
+from flows.cli.screen import harmless, money, print_json, print_table, short, tell_more
 from runtime.errors import SeamlineError
 
 Owner = Literal["operations", "finance", "ecommerce", "sre"]
@@ -138,7 +138,7 @@ def _print_cases(rows: list[Any], *, empty: str) -> None:
         ("deadline", "owner", "kind", "subject", "at stake", "why"),
         [
             (short(row.deadline_at), row.owner, row.kind, row.subject,
-             f"{row.amount} {row.currency}" if row.amount and row.currency else "", row.sentence)
+             money(row.amount, row.currency), row.sentence)
             for row in rows
         ],
         empty=empty,

@@ -8,8 +8,19 @@ from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
 
-from flows.cli.parts import CONFIG, AsJson, ConfigPath, CsvFile, NotFound, Rows, explain_none, read_store, write_csv
-from flows.cli.screen import print_json, print_table, short, tell_cut, tell_more
+from flows.cli.parts import (
+    CONFIG,
+    AsJson,
+    ConfigPath,
+    CsvFile,
+    NotFound,
+    Rows,
+    explain_none,
+    one_form,
+    print_list,
+    read_store,
+)
+from flows.cli.screen import short, tell_cut, tell_more
 from flows.reading.pages import NamedPlace, named_place_in
 
 Cause = Literal["no-sku", "unknown", "gone", "inactive", "unsellable", "ambiguous", "barcode", "price"]
@@ -24,6 +35,7 @@ After = Annotated[
 ]
 
 _HEAD = ("cause", "listing", "SKU", "title", "sales channel says", "Fulfil says")
+_CHECKS_HEAD = ("received", "sales channel", "checked", "listings", "active", "barcodes", "prices", "mismatches")
 
 
 def listings(
@@ -52,20 +64,17 @@ def listings(
     after
         Only those behind this one in the list: the cause and the listing's id, as the last line of a page names them.
     """
+    one_form(csv, json=json)
     if checks or not sales_channel:
         made = read_store(config, lambda read: read.listing_checks(sales_channel=sales_channel, limit=limit + 1))
         explain_none(made, config, sales_channel)
         tell_cut(made, limit)
-        _print_checks(made[:limit], json)
+        _print_checks(made[:limit], csv=csv, json=json)
         return
     rows = _mismatches(config, sales_channel, cause or "", after, limit + 1)
     shown = [(row.cause, row.listing, row.sku, row.title, row.listed, row.expected) for row in rows[:limit]]
-    if json:
-        print_json(rows[:limit])
-    elif csv is not None:
-        write_csv(csv, _HEAD, shown)
-    else:
-        print_table(_HEAD, shown, empty="every listing that was checked goes with its product")
+    empty = "every listing that was checked goes with its product"
+    print_list(rows[:limit], _HEAD, shown, csv=csv, json=json, empty=empty)
     command = f"seamline listings {shlex.quote(sales_channel)}{' --csv -' if str(csv) == '-' else ''}"
     options = {"--cause": cause, "--limit": limit, "--config": config}  # a file would be written over by the next page
     tell_more(command, options, "--after", rows, limit, json=json)
@@ -88,20 +97,14 @@ def _mismatches(config: Path, sales_channel: str, cause: str, after: NamedPlace 
     return list(found)
 
 
-def _print_checks(rows: list[Any], json: bool) -> None:
-    if json:
-        print_json(rows)
-        return
-    print_table(
-        ("received", "sales channel", "checked", "listings", "active", "barcodes", "prices", "mismatches"),
-        [
-            (
-                *(short(row.received_at), row.sales_channel, short(row.checked_at), row.listings, row.active),
-                *(row.barcodes, row.prices, ", ".join(f"{count} {cause}" for cause, count in row.mismatches.items())),
-            )
-            if row.checked_at is not None
-            else (short(row.received_at), row.sales_channel, "not yet", "", "", "", "", "")
-            for row in rows
-        ],
-        empty="no sales channel has said what it offers",
-    )
+def _print_checks(rows: list[Any], *, csv: Path | None, json: bool) -> None:
+    cells = [
+        (
+            *(short(row.received_at), row.sales_channel, short(row.checked_at), row.listings, row.active),
+            *(row.barcodes, row.prices, ", ".join(f"{count} {cause}" for cause, count in row.mismatches.items())),
+        )
+        if row.checked_at is not None
+        else (short(row.received_at), row.sales_channel, "not yet", "", "", "", "", "")
+        for row in rows
+    ]
+    print_list(rows, _CHECKS_HEAD, cells, csv=csv, json=json, empty="no sales channel has said what it offers")

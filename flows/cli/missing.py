@@ -10,7 +10,19 @@ import anyio
 import msgspec
 from cyclopts import App, Parameter
 
-from flows.cli.parts import CONFIG, INSTANT, AsJson, ConfigPath, NotFound, Rows, explain_none, loaded, read_store
+from flows.cli.parts import (
+    CONFIG,
+    INSTANT,
+    AsJson,
+    ConfigPath,
+    NotFound,
+    Rows,
+    Who,
+    explain_none,
+    loaded,
+    read_store,
+    who,
+)
 from flows.cli.screen import harmless, print_fields, print_json, print_table, short, tell_cut
 from flows.reading.pages import Place
 from runtime.clock import SystemClock
@@ -30,6 +42,8 @@ def backfill(
     dry_run: Annotated[bool, Parameter(negative="")] = False,
     yes: Annotated[bool, Parameter(negative="")] = False,
     allow: Annotated[tuple[Consequence, ...], Parameter(negative="")] = (),
+    reason: str = "",
+    by: Who = "",
     config: ConfigPath = CONFIG,
     json: AsJson = False,
 ) -> int:
@@ -52,12 +66,16 @@ def backfill(
         Bring in what is new.
     allow
         What the import of the new orders may make in Fulfil: shipments, invoices, payments. Give it once for each.
+    reason
+        Why, for whoever looks at it in a year. With --yes it stays on record.
     """
     from flows.backfilling import asked_of, followed, told_of  # noqa: PLC0415
     from flows.control import send_control  # noqa: PLC0415
 
     until = SystemClock().now() if end is None else end.at
-    asked = asked_of(sales_channel, begin.at, until, is_dry=dry_run or not yes, allowed=allow)
+    asked = asked_of(
+        sales_channel, begin.at, until, is_dry=dry_run or not yes, allowed=allow, by=who(by), reason=reason
+    )
     anyio.run(send_control, loaded(config, "ops"), "backfill", asked)
     store = Path(loaded(config, "store").store.path)
     row = anyio.run(followed, store, sales_channel, asked["run"], not json and sys.stderr.isatty())

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Collection, Iterable
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import anyio
 import msgspec
@@ -18,7 +18,10 @@ from cyclopts.validators import Number
 from flows.cli.screen import csv_rows, harmless, pairs, print_json, print_table, short
 from flows.reading.pages import Place, place_in
 from runtime.clock import to_datetime
-from runtime.errors import SeamlineError
+from runtime.errors import SeamlineError, Stop
+
+if TYPE_CHECKING:
+    from flows.model.month import Month
 
 CONFIG = Path("seamline.toml")
 
@@ -174,23 +177,31 @@ def control(config: Path, command: str, *, json: bool = False, **parameters: str
 
 
 def day_in(text: str) -> str:
-    """A day as ISO 8601 has it. Raises NotFound for what is none."""
+    """A day as ISO 8601 has it. Raises Mistyped for what is none."""
     try:
         return date.fromisoformat(text).isoformat()
     except ValueError:
-        raise NotFound(f"{text!r} is no day; write it as 2026-11-25") from None
+        raise Mistyped(f"{text!r} is no day; write it as 2026-11-25") from None
 
 
 def one_form(csv: Path | None, *, json: bool) -> None:
-    """Raise SeamlineError when a list is asked for in two forms."""
+    """Raise SeamlineError when a list is asked for in two forms. Every command that has both asks this first."""
     if csv is not None and json:
         raise SeamlineError("--csv and --json are two forms of one list; say one of them")
 
 
-def write_csv(path: Path, head: tuple[str, ...], rows: list[tuple[Any, ...]], count: int | None = None) -> None:
-    """A table that a spreadsheet opens and never obeys; amounts stay the exact decimals that they are. `count`: how
-    many rows are told of, where some are titles.
-    """
+def month_named(text: str) -> Month:
+    """A month as it is typed. Raises Mistyped for what is none."""
+    from flows.model.month import month_in  # noqa: PLC0415
+
+    try:
+        return month_in(text)
+    except ValueError as error:
+        raise Mistyped(str(error)) from None
+
+
+def write_csv(path: Path, head: tuple[str, ...], rows: list[tuple[Any, ...]]) -> None:
+    """A table that a spreadsheet opens and never obeys; amounts stay the exact decimals that they are."""
     if str(path) == "-":
         csv_rows(sys.stdout, head, rows)
         return
@@ -199,7 +210,7 @@ def write_csv(path: Path, head: tuple[str, ...], rows: list[tuple[Any, ...]], co
             csv_rows(file, head, rows)
     except OSError as error:
         raise SeamlineError(f"{path} cannot be written ({error.strerror})") from None
-    print(f"{path}: {len(rows) if count is None else count} rows", file=sys.stderr)
+    print(f"{path}: {len(rows)} rows", file=sys.stderr)
 
 
 def print_list(
@@ -248,3 +259,9 @@ def print_audit(config: Path, *, subject: str = "", json: bool) -> None:
 
 class NotFound(SeamlineError):
     """What was asked for is not there. Exit status 1."""
+
+
+class Mistyped(Stop):
+    """What was typed is nothing of what is to stand there: no month, no day. Exit status 2, as of a wrong option."""
+
+    exit_status = 2

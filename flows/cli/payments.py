@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from cyclopts import App, Parameter
@@ -18,11 +19,13 @@ from flows.cli.parts import (
     Rows,
     Who,
     control,
+    loaded,
+    month_named,
     read_store,
     story_of,
     who,
 )
-from flows.cli.screen import print_json, print_table, short, tell_more
+from flows.cli.screen import print_json, print_table, short, tell_cut, tell_more
 
 PaymentState = Literal["due", "recorded", "blocked", "refused", "disputed", "dealt_with", "in_sale", "covered", "over"]
 
@@ -57,7 +60,9 @@ def list_payments(
     from flows.reading.payments import payments as asked  # noqa: PLC0415
 
     if suspense:
-        _print_suspense(read_store(config, lambda read: in_suspense(read, limit=limit)), json=json)
+        suspended = read_store(config, lambda read: in_suspense(read, limit=limit + 1))
+        tell_cut(suspended, limit)
+        _print_suspense(suspended[:limit], json=json)
         return
     key = story_of(config, order, "payments list --order").key if order else ""
     rows = read_store(config, lambda read: asked(read, order=key, status=state or "", place=after, limit=limit + 1))
@@ -74,10 +79,20 @@ def list_payments(
                  row.method or row.gateway or "", row.status, row.reached, row.why)
                 for row in rows[:limit]
             ],
-            empty="nothing about money came after the creates",
+            empty=_none(config, state),
         )  # fmt: skip
+    if order:
+        tell_cut(rows, limit)
+        return
     options = {"--state": state, "--limit": limit, "--config": config}
     tell_more("seamline payments list", options, "--after", rows, limit, json=json)
+
+
+def _none(config: Path, asked: str | None) -> str:
+    """Why the list is empty."""
+    if loaded(config, "payments").payments is None:
+        return "nothing is known of money that came after the creates, since [payments] is not set"
+    return "nothing like that came after the creates" if asked else "nothing about money came after the creates"
 
 
 @payments.command(name="clear-suspense")
@@ -106,7 +121,7 @@ def clear_suspense(
     month
         Everything of it up to the end of this month, as 2026-10.
     """
-    asked = {"kind": kind, "name": name, "sales_channel": sales_channel, "month": month}
+    asked = {"kind": kind, "name": name, "sales_channel": sales_channel, "month": str(month_named(month))}
     dry = {"dry_run": "1"} if dry_run else {}
     control(config, "suspense", json=json, by=who(by), reason=reason, **asked, **dry)
 

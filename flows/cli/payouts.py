@@ -18,12 +18,16 @@ from flows.cli.parts import (
     AsJson,
     ConfigPath,
     CsvFile,
+    Mistyped,
     NotFound,
     Rows,
+    Who,
     explain_none,
     loaded,
     no_sales_channel,
+    one_form,
     read_store,
+    who,
     write_csv,
 )
 from flows.cli.screen import harmless, print_fields, print_json, print_table, tell_cut
@@ -56,6 +60,8 @@ def import_payouts(
     bank_amount: str = "",
     time_zone: str = "UTC",
     encoding: str = "utf-8",
+    reason: str = "",
+    by: Who = "",
     dry_run: Flag = False,
     config: ConfigPath = CONFIG,
     json: AsJson = False,
@@ -80,6 +86,8 @@ def import_payouts(
         Of times in the file that have none, as Europe/Berlin.
     encoding
         Of its text, as latin-1.
+    reason
+        Why, where that is not plain, for whoever looks at it in a year. It stays on record.
     dry_run
         Read and prove it, and keep nothing.
     """
@@ -105,7 +113,10 @@ def import_payouts(
             kept = None
             if not dry_run:
                 ops, store = loaded(config, "ops"), Path(loaded(config, "store").store.path)
-                send = partial(importing.imported, ops, store, read, examined, sales_channel, bank, shows=shows)
+                send = partial(
+                    importing.imported, ops, store, read, examined, sales_channel, bank,
+                    by=who(by), reason=reason, shows=shows,
+                )  # fmt: skip
                 known, kept = anyio.run(send)
             summary = importing.summary_of(file, read, examined, sales_channel, bank, kept, known)
     except PayoutUnreadable as refused:
@@ -129,7 +140,7 @@ def _amount(text: str) -> Decimal | None:
     try:
         return amount_in(text) if text else None
     except InvalidAmount as error:
-        raise SeamlineError(f"--bank-amount: {error}") from None
+        raise Mistyped(f"--bank-amount: {error}") from None
 
 
 def _zone(name: str) -> Any:
@@ -138,14 +149,14 @@ def _zone(name: str) -> Any:
     try:
         return zone_of(name)
     except ValueError as error:
-        raise SeamlineError(f"--time-zone: {error}") from None
+        raise Mistyped(f"--time-zone: {error}") from None
 
 
 def _known_encoding(name: str) -> None:
     try:
         "".encode(name)
     except LookupError:
-        raise SeamlineError(f"--encoding: {name!r} is not known; utf-8, latin-1 and cp1252 are") from None
+        raise Mistyped(f"--encoding: {name!r} is not known; utf-8, latin-1 and cp1252 are") from None
 
 
 @payouts.command
@@ -181,6 +192,7 @@ def list_payouts(
     """
     from flows.reading.payouts import payouts_listed  # noqa: PLC0415
 
+    one_form(csv, json=json)
     rows = read_store(
         config,
         lambda read: payouts_listed(read, sales_channel=sales_channel, verdict=verdict or "", limit=limit + 1),
@@ -266,6 +278,8 @@ def show(
         All of its lines, too.
     """
     from flows.reading.payouts import equations_of, lines_of, payouts_named  # noqa: PLC0415
+
+    one_form(csv, json=json)
 
     async def ask(read: Any) -> tuple[list[Any], list[Any], list[Any], tuple[str, ...]]:
         found = await payouts_named(read, payout)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
 from typing import Annotated, Any
 
+import anyio
 from cyclopts import App, Parameter
 
 from flows.cli.parts import (
@@ -14,13 +17,16 @@ from flows.cli.parts import (
     NotFound,
     Rows,
     day_in,
+    explain_none,
     loaded,
+    one_form,
     print_list,
     read_store,
     write_csv,
 )
-from flows.cli.screen import harmless, print_json, print_table
+from flows.cli.screen import harmless, print_json, print_table, tell_cut
 from runtime.clock import SystemClock, to_datetime
+from runtime.errors import SeamlineError
 
 postings = App(name="postings", help="What is posted into the ledger, and by whom.")
 
@@ -72,6 +78,9 @@ def preview(
 ) -> None:
     """Every journal that will be written, to which accounts, on which day; and what will not, and why.
 
+    Fulfil is asked, with two reads, whether it has the accounts and journals that [postings] names; when it cannot be
+    asked, that is said, and all of them are taken to be there.
+
     Parameters
     ----------
     sales_channel
@@ -83,18 +92,51 @@ def preview(
     """
     from flows.reading.postings import preview_of  # noqa: PLC0415
 
+    one_form(csv, json=json)
     settings = loaded(config, "postings").postings
     if settings is None:
         raise NotFound("there is no [postings] in the configuration: Seamline posts nothing, and works nothing out")
     today = to_datetime(SystemClock().now()).astimezone(settings.zone).date()
     asked = {"sales_channel": sales_channel, "begin": begin and day_in(begin), "end": end and day_in(end)}
-    found = read_store(config, lambda read: preview_of(read, settings, today, **asked))
+    seen = _chart(config, settings)
+    found = read_store(config, lambda read: preview_of(read, settings, today, seen, **asked))
+    explain_none((*found.lines, *found.not_posted), config, sales_channel)
     if csv is not None:
+        for line in (*_told_chart(found), *_told_more(found)):
+            print(harmless(line), file=sys.stderr)
         write_csv(csv, _CSV_HEAD, [*map(_csv_line, found.lines), *map(_csv_not, found.not_posted)])
     elif json:
         print_json(found)
     else:
         _print_preview(found)
+
+
+def _chart(config: Path, settings: Any) -> Any:
+    """What Fulfil has of the accounts and journals of the matrix, or why that is not known."""
+    from flows.chart_of_accounts import chart_seen  # noqa: PLC0415
+    from flows.reading.postings import ChartSeen  # noqa: PLC0415
+
+    try:
+        return anyio.run(chart_seen, loaded(config, "fulfil").fulfil, settings)
+    except SeamlineError as error:
+        first, *problems = str(error).splitlines()  # of the configuration each has a line below the first
+        return ChartSeen(why_not="; ".join(map(str.strip, problems)) or first)
+
+
+def _told_chart(found: Any) -> list[str]:
+    """What is to be made in Fulfil before anything can be posted to it, or that nobody knows."""
+    if found.chart_unknown:
+        return [f"whether Fulfil has the accounts and journals of [postings] could not be asked: {found.chart_unknown}"]
+    return [
+        f"Fulfil has no {what} {code}, which [postings] names: nothing is posted to it"
+        for what, codes in (("account", found.missing_accounts), ("journal", found.missing_journals))
+        for code in codes or ()
+    ]
+
+
+def _told_more(found: Any) -> list[str]:
+    """That not all of it is here."""
+    return ["there is more: ask for fewer days, or for one sales channel"] if found.more else []
 
 
 def _print_preview(found: Any) -> None:
@@ -105,6 +147,8 @@ def _print_preview(found: Any) -> None:
     )
     if not found.periods_known:
         print("the periods of Fulfil's ledger are not known yet: days may be of closed ones")
+    for line in _told_chart(found):
+        print(harmless(line))
     print_table(_LINE_HEAD, [_line_cells(line) for line in found.lines], empty="nothing is due")
     print()
     print_table(
@@ -118,8 +162,8 @@ def _print_preview(found: Any) -> None:
         ],
         empty="nothing is left out",
     )
-    if found.more:
-        print("there is more: ask for fewer days, or for one sales channel")
+    for line in _told_more(found):
+        print(line)
 
 
 def _line_cells(line: Any) -> tuple[Any, ...]:
@@ -164,15 +208,27 @@ def list_batches(
     """
     from flows.reading.postings import batches_listed  # noqa: PLC0415
 
+    one_form(csv, json=json)
     asked = {"sales_channel": sales_channel, "begin": begin and day_in(begin), "end": end and day_in(end)}
-    rows = read_store(config, lambda read: batches_listed(read, **asked, limit=limit))
+    rows = read_store(config, lambda read: batches_listed(read, **asked, limit=limit + 1))
+    explain_none(rows, config, sales_channel)
+    tell_cut(rows, limit)
+    rows = rows[:limit]
     head = ("booked on", "sales channel", "currency", "journal", "status", "total", "move", "digest", "batch")
     cells = [
         (row.booked_on, row.sales_channel, row.currency, row.journal, row.status, row.total, row.move or "",
          row.digest[:12], row.reference)
         for row in rows
     ]  # fmt: skip
-    print_list(rows, head, cells, csv=csv, json=json, empty="nothing was posted")
+    empty = "" if rows else _none_posted(config, sales_channel or begin or end)
+    print_list(rows, head, cells, csv=csv, json=json, empty=empty)
+
+
+def _none_posted(config: Path, asked: str) -> str:
+    """Why the list is empty."""
+    if loaded(config, "postings").postings is None:
+        return "nothing was posted, since [postings] is not set"
+    return "nothing like that was posted" if asked else "nothing was posted"
 
 
 @postings.command
@@ -185,6 +241,8 @@ def show(batch: str, *, csv: CsvFile = None, config: ConfigPath = CONFIG, json: 
         Its reference, the beginning of its digest (six characters or more), or Fulfil's id of the move.
     """
     from flows.reading.postings import batches_named, postings_of  # noqa: PLC0415
+
+    one_form(csv, json=json)
 
     async def ask(read: Any) -> tuple[list[Any], list[Any]]:
         found = await batches_named(read, batch)

@@ -10,12 +10,22 @@ from typing import Annotated, Any
 from cyclopts import App, Parameter
 
 from flows.cli.close import MonthName, asked_month, require_known
-from flows.cli.parts import CONFIG, AsJson, ConfigPath, CsvFile, NotFound, loaded, read_store, write_csv
+from flows.cli.parts import CONFIG, AsJson, ConfigPath, NotFound, loaded, one_form, read_store, write_csv
 from flows.cli.screen import harmless, print_json, print_table
+from runtime.clock import SystemClock, to_datetime
 from runtime.errors import SeamlineError
 
 reports = App(name="reports", help="Reports of a month that print the same whenever they are asked for.")
 
+TableFile = Annotated[
+    Path | None,
+    Parameter(
+        name="--csv",
+        allow_leading_hyphen=True,
+        help="Write it as one table for a spreadsheet into this file, in which each row says of which table of the "
+        "report it is; - for standard output.",
+    ),
+]
 HtmlFile = Annotated[Path | None, Parameter(name="--html", allow_leading_hyphen=True)]
 
 
@@ -23,7 +33,7 @@ HtmlFile = Annotated[Path | None, Parameter(name="--html", allow_leading_hyphen=
 def clearing(
     month: MonthName,
     *,
-    csv: CsvFile = None,
+    csv: TableFile = None,
     html: HtmlFile = None,
     config: ConfigPath = CONFIG,
     json: AsJson = False,
@@ -38,6 +48,7 @@ def clearing(
     """
     from flows.reading.clearing import clearing as read_clearing  # noqa: PLC0415
 
+    _one_stream(csv, html, json=json)
     settings = loaded(config, "postings", "reconciliation")
     if settings.reconciliation is None or not settings.reconciliation.closing:
         raise NotFound(
@@ -54,13 +65,13 @@ def clearing(
 def cutoff(
     month: MonthName,
     *,
-    csv: CsvFile = None,
+    csv: TableFile = None,
     html: HtmlFile = None,
     config: ConfigPath = CONFIG,
     json: AsJson = False,
 ) -> None:
     """What is on two sides of the month's end: sold in the month and not shipped in it, and the reverse; paid and not
-    shipped, shipped and not paid.
+    shipped, shipped and not paid; shipped and not invoiced, and the reverse; shipped without a move of cost.
 
     Parameters
     ----------
@@ -69,6 +80,7 @@ def cutoff(
     """
     from flows.reading.cutoff import cutoff as read_cutoff  # noqa: PLC0415
 
+    _one_stream(csv, html, json=json)
     channels = loaded(config, "sales_channels").sales_channels
     watched = frozenset(name for name, each in channels.items() if each.fulfilments is not None)
 
@@ -82,7 +94,7 @@ def cutoff(
 def stock_value(
     month: MonthName,
     *,
-    csv: CsvFile = None,
+    csv: TableFile = None,
     html: HtmlFile = None,
     config: ConfigPath = CONFIG,
     json: AsJson = False,
@@ -96,12 +108,15 @@ def stock_value(
     """
     from flows.reading.stock_value import kept_stock_value  # noqa: PLC0415
 
+    _one_stream(csv, html, json=json)
     postings = loaded(config, "postings").postings
     currency = "" if postings is None else postings.currency
 
     async def ask(read: Any, wanted: Any, policy: Any) -> Any:
         report = await kept_stock_value(read, wanted, policy.zone, currency)
         if report is None:
+            if to_datetime(SystemClock().now()).astimezone(policy.zone).date() <= wanted.last:
+                raise NotFound(f"{month} is not over in {policy.time_zone}; what is on stock is kept when it ends")
             raise NotFound(
                 f"what was on stock at the end of {month} is not kept: it is kept when a month ends while the process "
                 "runs and the stock of a sales channel is published, and cannot be asked of Fulfil later"
@@ -111,14 +126,20 @@ def stock_value(
     _print(config, month, ask, csv=csv, html=html, json=json)
 
 
+def _one_stream(csv: Path | None, html: Path | None, *, json: bool) -> None:
+    """Raise SeamlineError when two forms would be on standard output; a page may be written beside another form."""
+    one_form(csv, json=json)
+    if str(html) == "-" and (json or str(csv) == "-"):
+        raise SeamlineError("--json, --csv - and --html - would all be on standard output; say one of them")
+
+
 def _print(
     config: Path, month: str, ask: Callable[..., Any], *, csv: Path | None, html: Path | None, json: bool
 ) -> None:
     """The report, in the forms that are asked for; as tables when none is."""
-    from flows.monthly.page import page_of, rows_of  # noqa: PLC0415
+    from flows.monthly.page import page_of  # noqa: PLC0415
+    from flows.monthly.table import table_of  # noqa: PLC0415
 
-    if sum((json, str(csv) == "-", str(html) == "-")) > 1:
-        raise SeamlineError("--json, --csv - and --html - would all be on standard output; say one of them")
     wanted, policy, today = asked_month(config, month)
 
     async def asked(read: Any) -> Any:
@@ -129,8 +150,7 @@ def _print(
     if wanted.stage(today) == "running":
         print(f"{month} is not over in {policy.time_zone}: this is what there is of it so far", file=sys.stderr)
     if csv is not None:
-        (title, *_), *rows = rows_of(report)
-        write_csv(csv, (str(title),), list(rows), sum(len(section.rows) for section in report.sections))
+        write_csv(csv, *table_of(report))
     if html is not None:
         _write(html, page_of(report))
     if json:

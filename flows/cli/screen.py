@@ -36,18 +36,24 @@ def pairs(values: dict[str, Any]) -> str:
     return ", ".join(f"{name}={value}" for name, value in values.items())
 
 
+def money(amount: object, currency: str | None) -> str:
+    """An amount in its currency; empty where nobody knows it."""
+    return "" if amount is None or not currency else f"{amount} {currency}"
+
+
 def print_json(value: Any) -> None:
     """One line of JSON."""
     sys.stdout.write(msgspec.json.encode(value).decode() + "\n")
 
 
 def print_table(head: tuple[str, ...], rows: list[tuple[Any, ...]], *, empty: str = "nothing") -> None:
-    """A table for people: as wide as the terminal, cut nowhere when it goes into a pipe. What an empty one means goes
-    there in its place, and beside a pipe on stderr.
+    """A table for people: as wide as the terminal, cut nowhere when it goes into a pipe. A cell of None is empty. What
+    an empty table means goes there in its place, and beside a pipe on stderr.
     """
+    shown = [tuple("" if cell is None else harmless(cell) for cell in row) for row in rows]
     if not sys.stdout.isatty():
-        for row in (head, *rows):
-            sys.stdout.write("\t".join(harmless(cell) for cell in row) + "\n")
+        for row in (head, *shown):
+            sys.stdout.write("\t".join(row) + "\n")
         if not rows:
             sys.stderr.write(f"{harmless(empty)}\n")
         return
@@ -56,8 +62,8 @@ def print_table(head: tuple[str, ...], rows: list[tuple[Any, ...]], *, empty: st
     from rich.text import Text  # noqa: PLC0415
 
     table = Table(*head, box=None, pad_edge=False)
-    for row in rows:
-        table.add_row(*(Text(harmless(cell)) for cell in row))  # Text: brackets in a SKU are no markup
+    for row in shown:
+        table.add_row(*(Text(cell) for cell in row))  # Text: brackets in a SKU are no markup
     Console().print(table if rows else empty)
 
 

@@ -10,7 +10,7 @@ from cyclopts import App, Parameter
 from cyclopts.validators import Number
 
 from flows.cli.parts import CONFIG, AsJson, ConfigPath, PlaceInList, Rows, explain_none, loaded, read_store, story_of
-from flows.cli.screen import print_json, print_table, short, tell_more
+from flows.cli.screen import money, print_json, print_table, short, tell_more
 from runtime.clock import SystemClock, to_datetime
 
 ShipmentState = Literal["known", "held", "partial", "waiting", "sent", "told", "refused", "withdrawing", "withdrawn"]
@@ -104,7 +104,7 @@ def list_overdue(
         print_table(
             ("was to leave", "order", "number", "cause", "amount", "what"),
             [
-                (short(row.due_at), row.key, row.reference or "", row.cause, f"{row.amount or ''} {row.currency or ''}",
+                (short(row.due_at), row.key, row.reference or "", row.cause, money(row.amount, row.currency),
                  row.sentence)
                 for row in rows[:limit]
             ],

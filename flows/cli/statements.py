@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, Literal
+from zoneinfo import ZoneInfo
 
 import msgspec
 from cyclopts import App
@@ -15,12 +17,15 @@ from flows.cli.parts import (
     NotFound,
     Rows,
     day_in,
+    explain_none,
     loaded,
+    no_sales_channel,
     one_form,
     read_store,
     write_csv,
 )
-from flows.cli.screen import harmless, print_json, print_table, short
+from flows.cli.screen import harmless, print_json, print_table, short, tell_cut
+from runtime.clock import SystemClock, to_datetime
 
 statements = App(name="statements", help="Whether every order of a sales channel's business day is accounted for.")
 
@@ -55,8 +60,11 @@ def list_statements(
     one_form(csv, json=json)
     rows = read_store(
         config,
-        lambda read: statements_listed(read, sales_channel=sales_channel, verdict=verdict or "", limit=limit),
+        lambda read: statements_listed(read, sales_channel=sales_channel, verdict=verdict or "", limit=limit + 1),
     )
+    explain_none(rows, config, sales_channel)
+    tell_cut(rows, limit)
+    rows = rows[:limit]
     if json:
         print_json(rows)
     elif csv is not None:
@@ -102,10 +110,11 @@ def show_statement(
     from flows.reading.statements import statement_versions  # noqa: PLC0415
     from flows.reconciler.statement import sentence_of  # noqa: PLC0415
 
+    one_form(csv, json=json)
     rows = read_store(config, lambda read: statement_versions(read, sales_channel, day_in(day)))
     row = next((each for each in rows if version in (None, each.version)), None)
     if row is None:
-        raise NotFound(f"there is no such statement about {sales_channel} on {day}; see `seamline statements list`")
+        raise _not_stated(config, sales_channel, day_in(day), [each.version for each in rows])
     if json:
         print_json({**msgspec.structs.asdict(row), "sentence": sentence_of(row)})
         return
@@ -118,3 +127,22 @@ def show_statement(
     for source in row.evidence.manifests:
         print(harmless(f"by {source}"))
     print(f"version {row.version} of {len(rows)}, taken {short(row.taken_at)}, digest {row.digest}")
+
+
+def _not_stated(config: Path, sales_channel: str, day: str, versions: list[int]) -> NotFound:
+    """Why there is no such statement."""
+    from flows.model.reconciliation import zone_of_company  # noqa: PLC0415
+
+    about = harmless(f"about {sales_channel} on {day}")
+    if versions:
+        return NotFound(f"the statement {about} has no such version; there are {', '.join(map(str, sorted(versions)))}")
+    settings = loaded(config, "sales_channels", "payments", "postings", "reconciliation")
+    if sales_channel not in settings.sales_channels:
+        return no_sales_channel(sales_channel, settings.sales_channels)
+    if settings.reconciliation is None:
+        return NotFound("no day is stated, since [reconciliation] is not set")
+    zone = zone_of_company(settings.reconciliation, settings.payments, settings.postings)
+    today = to_datetime(SystemClock().now()).astimezone(ZoneInfo(zone)).date().isoformat()
+    if day >= today:
+        return NotFound(f"{day} is not over: in {zone} it is {today}, and a day is stated when it is over")
+    return NotFound(f"there is no statement {about}; `seamline statements list` shows those that there are")

@@ -77,6 +77,11 @@ def _told(each: Any) -> list[str]:
             lines.append(
                 f"  + {each.own_units} of its own orders, which it subtracts itself ({each.quantity_semantics})"
             )
+        if each.sold_in_bundles:
+            lines.append(
+                f"  + none of its own orders, which it subtracts itself ({each.quantity_semantics}): this is sold as a "
+                "bundle by rule or in one, and how many of them it takes for such bundles nobody counts"
+            )
         lines.append(f"  = {each.wire} to be told now")
     lines += _last(each)
     lines += [

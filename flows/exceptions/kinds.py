@@ -94,8 +94,11 @@ KINDS: dict[str, Kind] = {
             owner=Owner.OPERATIONS,
             deadline=timedelta(hours=4),
             blocks="the import of the order",
-            ends="when the sales channel sends a version that is whole, and goes to one address",
-            remedy="make its sale by hand in Fulfil, of what is left or for each address; or cancel it and order anew",
+            ends="when the sales channel sends a version that is whole, and goes to one complete address",
+            remedy=(
+                "where an address is missing, add it in the sales channel and resend the order, or patch it here; else "
+                "make its sale by hand in Fulfil, of what is left or for each address, or cancel it and order anew"
+            ),
         ),
         Kind(
             name="order.edited",

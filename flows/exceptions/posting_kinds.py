@@ -55,7 +55,7 @@ POSTING_KINDS = (
         deadline=timedelta(hours=72),
         blocks="nothing; what Seamline says of the ledger is not what stands there",
         ends="when a later look finds the batch as it was posted",
-        remedy="ask in Fulfil who has changed it, and why; put it back there, or accept it by releasing it",
+        remedy="ask in Fulfil who has changed it, or taken it back; put it right there, or accept it by releasing it",
     ),
     Kind(
         name="ledger.refused",

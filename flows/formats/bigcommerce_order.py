@@ -128,8 +128,10 @@ class _Reading:
         """Raise Misread where the flow has not gathered what the order needs, or has mixed two orders."""
         source = self.source
         missing = [] if gathered(source.products) is not None else ["/products"]
-        ships = source.order_is_digital is not True and number_of(source.shipping_address_count) != 0
-        if ships and gathered(source.shipping_addresses) is None:
+        announced = number_of(source.shipping_address_count)
+        ships = source.order_is_digital is not True and announced != 0
+        places = gathered(source.shipping_addresses)
+        if ships and (places is None or len(places) < (announced or 0)):
             missing.append("/shippingaddresses")
         if amount_or_zero(source.coupon_discount) and gathered(source.coupons) is None:
             missing.append("/coupons")

@@ -6,7 +6,7 @@ Source: BigCommerce's REST reference, Orders V2: billing and shipping addresses,
 from __future__ import annotations
 
 from flows.formats.bigcommerce_wire import AddressIn, OrderIn
-from flows.formats.parts import id_text, text_of
+from flows.formats.parts import Empty, id_text, text_of
 from flows.formats.texts import plain_of, subdivision_of
 from flows.model.order import Address, Customer
 
@@ -15,7 +15,7 @@ def customer_of(source: OrderIn) -> Customer | None:
     """Who ordered, from the billing address. Customer 0 is a guest."""
     who, of = source.billing_address, id_text(source.customer_id)
     known = None if of == "0" else of
-    if who is None:
+    if not isinstance(who, AddressIn):
         return None if known is None else Customer(id=known)
     return Customer(id=known, name=_full_name(who), email=text_of(who.email), phone=text_of(who.phone))
 
@@ -24,9 +24,9 @@ def _full_name(who: AddressIn) -> str | None:
     return " ".join(filter(None, (plain_of(who.first_name), plain_of(who.last_name)))) or None
 
 
-def address_of(address: AddressIn | None) -> Address | None:
+def address_of(address: AddressIn | Empty | None) -> Address | None:
     """An address; its state is published by name, and only known names have a code."""
-    if address is None:
+    if not isinstance(address, AddressIn):
         return None
     country = text_of(address.country_iso2)
     return Address(

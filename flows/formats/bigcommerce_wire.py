@@ -16,7 +16,7 @@ from typing import Generic, TypeVar
 
 import msgspec
 
-from flows.formats.parts import Json, Misread, instant_of
+from flows.formats.parts import Empty, Json, Misread, instant_of
 from flows.model.money import ZERO, JsonNumber, amount_of
 
 T = TypeVar("T")
@@ -212,7 +212,7 @@ class OrderIn(msgspec.Struct, gc=False):
     order_source: str | None = None
     external_source: str | None = None
     is_deleted: bool | None = None
-    billing_address: AddressIn | None = None
+    billing_address: AddressIn | Empty | None = None
     products: list[ProductIn] | Elsewhere[ProductIn] | None = None
     shipping_addresses: list[AddressIn] | Elsewhere[AddressIn] | None = None
     coupons: list[CouponIn] | Elsewhere[CouponIn] | None = None

@@ -21,7 +21,7 @@ import msgspec
 
 from flows.formats.magento_amounts import first, flag, given, number
 from flows.formats.magento_wire import ItemIn
-from flows.formats.parts import id_text, text_of
+from flows.formats.parts import Misread, id_text, text_of
 from flows.model.money import ZERO, quotient
 from flows.model.order import FulfilmentStatus
 
@@ -81,7 +81,10 @@ def sold(items: Sequence[ItemIn]) -> list[Sold]:
 
 
 def _families(items: Sequence[ItemIn]) -> Iterator[Sold]:
-    """The entries without a parent; also a parent that only its children bring along."""
+    """The entries without a parent; also a parent that only its children bring along, or else children with prices.
+
+    Raises Misread for those without: they are parts of something that may be there under another id, and be sold twice.
+    """
     known = {id_text(item.item_id) for item in items}
     below: dict[str, list[ItemIn]] = {}
     for item in items:
@@ -96,12 +99,17 @@ def _families(items: Sequence[ItemIn]) -> Iterator[Sold]:
             known.add(parent)
             if isinstance(item.parent_item, ItemIn):
                 yield Sold(item.parent_item, below[parent])
-            else:
+            elif any(_figures(each)[0] for each in below[parent]):
                 yield from map(Sold, below[parent])
+            else:
+                raise Misread("items without a price of their own name a parent that is not among the items")
 
 
 def _parent_id(item: ItemIn) -> str | None:
-    parent = id_text(given(item.parent_item_id))
+    named = given(item.parent_item_id)
+    parent = id_text(named)
+    if parent is None and named is not None and named is not False:
+        raise Misread("the parent_item_id of an item is no id")  # a part that is read as a thing is sold twice
     if parent is None and isinstance(item.parent_item, ItemIn):
         parent = id_text(item.parent_item.item_id)
     return None if parent in {None, "0", id_text(item.item_id)} else parent

@@ -10,15 +10,10 @@ API, `sales_order.info` (`salesOrderEntity`, `salesOrderItemEntity`, `salesOrder
 
 from __future__ import annotations
 
-from typing import Any
-
 import msgspec
 
-from flows.formats.parts import Json
+from flows.formats.parts import Empty, Json
 from flows.model.money import JsonNumber
-
-Empty = list[Any]
-"""What PHP makes of an object without fields."""
 
 
 class Head(msgspec.Struct, gc=False):

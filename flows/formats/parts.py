@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from connectors.contract import Identification, Identified, Unidentifiable
-from flows.model.money import JsonNumber, Money, exact_amount
+from flows.model.money import NUMBER_DIGITS_MAX, JsonNumber, Money, exact_amount
 from flows.model.order import Amount, Unreadable
 
 ORDER_ID_MAX = 100
@@ -36,12 +36,16 @@ class NotYet(Misread):
 
 
 def id_text(value: object) -> str | None:
-    """An id as text: the same for 42, "42" and " 42 ". None for what is no id."""
+    """An id as text: the same for 42, "42", " 42 " and 42.0, as a table writes it. None for what is no id."""
     if type(value) is int:
         return str(value) if value.bit_length() <= 64 else None  # noqa: PLR2004 - no id is wider than a word
     if type(value) is str and len(value) <= ORDER_ID_MAX + 2:
         text = value.strip(" ")
         return text if text and len(text) <= ORDER_ID_MAX and text.isprintable() else None
+    if type(value) is JsonNumber:
+        whole, _, fraction = value.partition(".")
+        faithful = whole.isdecimal() and len(whole) <= NUMBER_DIGITS_MAX  # beyond them a float has lost digits
+        return whole if faithful and not fraction.strip("0") else None
     return None
 
 
@@ -172,3 +176,6 @@ def object_in(raw: msgspec.Raw | msgspec.UnsetType) -> bytes | None:
 
 Json = Any
 """A JSON value that is looked at by type: text, int, `JsonNumber`, bool, None, list or dict."""
+
+Empty = list[Any]
+"""What PHP makes of an object without fields, in a sales channel or on the way from it."""

@@ -17,6 +17,7 @@ import msgspec
 from connectors.contract import Identification, NotAnOrder, Unidentifiable
 from flows.formats.parts import (
     Amounts,
+    Empty,
     Json,
     Kept,
     Misread,
@@ -34,6 +35,7 @@ from flows.formats.shopify_refunds import refunds_of, returns_of
 from flows.formats.shopify_wire import (
     AddressIn,
     AllocationIn,
+    CustomerIn,
     Head,
     LineIn,
     MoneySet,
@@ -66,9 +68,20 @@ from flows.model.order import (
 _GID = "gid://shopify/"
 _ORDER_GID = "gid://shopify/Order/"
 _DRAFT = NotAnOrder("A draft order is not an order yet; send it when Shopify has made it one.")
+_CHECKOUT = NotAnOrder("A checkout is not an order; send the order that it becomes.")
+_PAGE = NotAnOrder("A page of orders is not an order; send each of its orders by itself, or their array.")
+_GRAPHQL = Unreadable(
+    "It is an order as Shopify's GraphQL API names its fields: the flow must send the JSON of the REST API, which its "
+    "webhooks have, too, or map the order to Seamline's own schema."
+)
+_NAMED_ONLY = Unreadable(
+    "It carries only the order's id, as the webhook of a deleted order does: the flow must send the order itself, or "
+    "nothing where it was deleted.",
+    awaits="fetch",
+)
 _KINDS = {
     "DraftOrder": _DRAFT,
-    "AbandonedCheckout": NotAnOrder("An abandoned checkout is not an order."),
+    "AbandonedCheckout": _CHECKOUT,
     "Fulfillment": NotAnOrder("A fulfilment is not an order; send the order."),
     "OrderTransaction": NotAnOrder("A transaction is not an order; send the order with its transactions."),
     "Refund": NotAnOrder("A refund is not an order; send the order with its refunds."),
@@ -96,6 +109,10 @@ def identify(raw: bytes) -> Identification:
         return Unidentifiable(misread(error))
     if head is None or head.invoice_url is not msgspec.UNSET:
         return _DRAFT
+    if head.abandoned_checkout_url is not msgspec.UNSET:
+        return _CHECKOUT
+    if head.id is None and head.orders is not msgspec.UNSET:
+        return _PAGE
     gid = head.admin_graphql_api_id
     if type(gid) is str and gid.startswith(_GID) and not gid.startswith(_ORDER_GID):
         kind = _KINDS.get(gid[len(_GID) :].partition("/")[0])
@@ -129,12 +146,22 @@ def read(sales_channel: str, raw: bytes) -> Order | Unreadable:
         if order.id is None:
             raw = _opened(raw)[1]
             order = decode_order(raw)
+        if order.id is not None and order.line_items is None and order.total_price is None and order.currency is None:
+            return _NAMED_ONLY
         presentment = _presentment(order)
         if presentment != order.currency:
             order = decode_both_sides(raw)
         return _Reading(order, presentment).order(sales_channel)
     except (msgspec.DecodeError, ValueError, RecursionError) as error:
-        return unreadable(error)
+        return _GRAPHQL if _is_of_graphql(raw) else unreadable(error)
+
+
+def _is_of_graphql(raw: bytes) -> bool:
+    """Whether the lines have the name that they have in Shopify's GraphQL API."""
+    try:
+        return decode_head(raw).graphql_lines is not msgspec.UNSET
+    except (msgspec.DecodeError, ValueError, RecursionError):
+        return False
 
 
 def _presentment(order: OrderIn[Any]) -> str | None:
@@ -186,10 +213,13 @@ class _Reading:
         totals = self.totals()
         status = _FINANCIAL.get(source.financial_status or "", _UNKNOWN)
         refunds = refunds_of(source, self.currency)
-        lines = tuple(map(self.line, source.line_items))
+        tips = [line for line in source.line_items if line.is_tip]
+        goods = [line for line in source.line_items if not line.is_tip] if tips else source.line_items
+        lines = tuple(map(self.line, goods))
         shipping_lines = tuple(map(self.shipping_line, source.shipping_lines or ()))
         duties, duty_taxes = self.duties()
-        taxed = are_taxed(lines) or are_taxed(shipping_lines) or duty_taxes
+        tip_taxes = tuple([tax for tip in tips for tax in self.taxes(tip.tax_lines)]) if tips else ()
+        taxed = are_taxed(lines) or are_taxed(shipping_lines) or duty_taxes or tip_taxes
         billing, same = _address(source.billing_address), source.shipping_address == source.billing_address
         return Order(
             sales_channel=sales_channel,
@@ -208,7 +238,8 @@ class _Reading:
             discounts=self.discounts(),
             payments=payments_of(source, order_id, status, totals, refunds),
             payment_methods=tuple(source.payment_gateway_names or ()),
-            tips=self.charge(source.total_tip_received, None, "total_tip_received"),
+            tips=self.tips(tips),
+            tip_taxes=tip_taxes,
             duties=duties,
             duty_taxes=duty_taxes,
             fees=self.charge(None, source.original_total_additional_fees_set, "original_total_additional_fees"),
@@ -375,6 +406,16 @@ class _Reading:
             return ()
         return tuple([Discount(text_of(code.code) or "", self.plain(code.amount) or self.zero) for code in codes])
 
+    def tips(self, lines: Sequence[LineIn[Any]]) -> Amount | None:
+        """What the customer gave beyond the price. Shopify publishes the sum, and each tip among the lines."""
+        total = self.charge(self.source.total_tip_received, None, "total_tip_received")
+        if not lines:
+            return total
+        given = self.sum([self.line(tip).gross for tip in lines])
+        if self.source.total_tip_received is not None and (total or self.zero).shop != given.shop:
+            self.conflicts.append(Conflict("the sum of tips", (total or self.zero).shop, given.shop))
+        return given if given.shop.amount else None
+
     def duties(self) -> tuple[Amount | None, tuple[TaxLine, ...]]:
         """What is charged on top of prices, and the taxes on it."""
         source, per_line = self.source, []
@@ -405,7 +446,7 @@ class _Reading:
         email = text_of(source.email) or text_of(source.contact_email)
         phone = text_of(source.phone)
         company_id = id_text(source.company.get("id")) if isinstance(source.company, dict) else None
-        if who is None:
+        if not isinstance(who, CustomerIn):
             known = email or phone or company_id
             return Customer(company_id=company_id, email=email, phone=phone) if known else None
         return Customer(
@@ -429,8 +470,8 @@ def _minus(one: Amount, other: Amount) -> Amount:
     return Amount(one.shop - other.shop, one.presentment - other.presentment if both else None)  # type: ignore[operator]
 
 
-def _address(address: AddressIn | None) -> Address | None:
-    if address is None:
+def _address(address: AddressIn | Empty | None) -> Address | None:
+    if not isinstance(address, AddressIn):
         return None
     return Address(
         name=text_of(address.name) or _joined(address.first_name, address.last_name),

@@ -9,7 +9,7 @@ Source: Shopify Admin REST reference 2024-10 and 2025-01, Refund; webhooks `retu
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import Any
 
 from flows.formats.parts import Json, id_text, known_instant
@@ -27,13 +27,14 @@ def refunds_of(order: OrderIn[Any], currency: str) -> tuple[Refund, ...] | None:
     """The refunds; None when the payload does not speak of them."""
     if not order.refunds:
         return None if order.refunds is None else ()
-    return tuple([_refund(refund, currency, included=bool(order.taxes_included)) for refund in order.refunds])
+    included, tips = bool(order.taxes_included), {_id(line.id) for line in order.line_items or () if line.is_tip}
+    return tuple([_refund(refund, currency, included=included, tips=tips) for refund in order.refunds])
 
 
-def _refund(refund: RefundIn, currency: str, *, included: bool) -> Refund:
+def _refund(refund: RefundIn, currency: str, *, included: bool, tips: Collection[str]) -> Refund:
     moved = [each for each in refund.transactions or () if each.kind == "refund"]
     refunded = _sums((each for each in moved if each.status == "success"), currency)
-    parts = tuple(_parts(refund, currency, included=included))
+    parts = tuple(_parts(refund, currency, included=included, tips=tips))
     named = bool(refund.refund_line_items or refund.refund_shipping_lines or refund.order_adjustments)
     return Refund(
         id=_id(refund.id),
@@ -67,11 +68,14 @@ def _amounts(refunded: Iterable[Money]) -> tuple[RefundPart, ...]:
     return tuple(RefundPart(kind=RefundKind.AMOUNT, amount=Amount(money)) for money in refunded)
 
 
-def _parts(refund: RefundIn, currency: str, *, included: bool) -> Iterator[RefundPart]:
+def _parts(refund: RefundIn, currency: str, *, included: bool, tips: Collection[str]) -> Iterator[RefundPart]:
     for line in refund.refund_line_items or ():
         amount = _amount(line.subtotal_set, line.subtotal, currency)
         if not included:
             amount = _plus(amount, _amount(line.total_tax_set, line.total_tax, currency))
+        if _id(line.line_item_id) in tips:  # money for nothing that could come back
+            yield RefundPart(kind=RefundKind.AMOUNT, amount=amount)
+            continue
         units = None
         if line.line_item_id is not None and line.quantity is not None:
             restock = _RESTOCKS.get(line.restock_type or "", Restock.UNKNOWN)

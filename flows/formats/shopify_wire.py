@@ -12,7 +12,7 @@ from typing import Generic, TypeVar
 
 import msgspec
 
-from flows.formats.parts import Json
+from flows.formats.parts import Empty, Json
 from flows.model.money import JsonNumber
 
 
@@ -23,8 +23,11 @@ class Head(msgspec.Struct, gc=False):
     updated_at: Json = None
     admin_graphql_api_id: Json = None
     invoice_url: Json = msgspec.UNSET
+    abandoned_checkout_url: Json = msgspec.UNSET
     order: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
     draft_order: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+    orders: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+    graphql_lines: msgspec.Raw | msgspec.UnsetType = msgspec.field(default=msgspec.UNSET, name="lineItems")
 
 
 class MoneyIn(msgspec.Struct, gc=False):
@@ -76,7 +79,7 @@ class DutyIn(MoneySet, gc=False):
 
 
 class LineIn(msgspec.Struct, Generic[Sides], gc=False):
-    """An entry of `line_items`."""
+    """An entry of `line_items`: goods, a gift card, or a tip (`tip`, long ago `tip_payment_gateway`)."""
 
     id: Json = None
     sku: Json = None
@@ -93,7 +96,14 @@ class LineIn(msgspec.Struct, Generic[Sides], gc=False):
     duties: list[DutyIn] | None = None
     requires_shipping: bool | None = None
     gift_card: bool | None = None
+    tip: Json = None
+    tip_payment_gateway: Json = None
     fulfillment_status: str | None = None
+
+    @property
+    def is_tip(self) -> bool:
+        """Whether it is what the customer gave beyond the price, which Shopify's sums of lines leave out."""
+        return bool(self.tip) or bool(self.tip_payment_gateway)
 
 
 class ShippingIn(msgspec.Struct, Generic[Sides], gc=False):
@@ -274,11 +284,11 @@ class OrderIn(msgspec.Struct, Generic[Sides], gc=False):
     returns: list[ReturnIn] | None = None
     payment_gateway_names: list[str] | None = None
     gateway: str | None = None
-    customer: CustomerIn | None = None
+    customer: CustomerIn | Empty | None = None
     company: Json = None
     """Of an order by a company (B2B): `{id, location_id}`."""
-    billing_address: AddressIn | None = None
-    shipping_address: AddressIn | None = None
+    billing_address: AddressIn | Empty | None = None
+    shipping_address: AddressIn | Empty | None = None
     email: str | None = None
     contact_email: str | None = None
     phone: Json = None

@@ -24,6 +24,7 @@ from flows.formats.parts import (
     id_text,
     identified,
     instant_of,
+    known_instant,
     misread,
     object_in,
     text_of,
@@ -70,6 +71,8 @@ _SIGNS = ("_stripe_charge_captured", "_intention_status", "_wcpay_mode", "_subsc
 _GIFT_CARD = "wc_gc_giftcard"
 """What the `meta_data` keys of a line that sells a gift card begin with (WooCommerce Gift Cards)."""
 _UNIT_PRICE_DIGITS = 6
+_V3 = "the webhook or the flow must use version 3 of the REST API (wc/v3)"
+"""Said of orders whose version of the API does not say when they were placed."""
 
 
 def identify(raw: bytes) -> Identification:
@@ -186,11 +189,14 @@ class _Reading:
     def placed_at(self) -> datetime:
         source = self.source
         placed_at = instant_of(gmt(source.date_created_gmt), "date_created_gmt")
+        placed_at = known_instant(source.date_created) if placed_at is None else placed_at
         if placed_at is not None:
             return placed_at
         if source.date_created:
-            raise Misread("it has no date_created_gmt, and its date_created is in a local time without a zone")
-        raise Misread("it has no date_created_gmt")
+            raise Misread(f"it has no date_created_gmt, and its date_created is in a local time without a zone; {_V3}")
+        raise Misread(
+            f"it is of WooCommerce's legacy API; {_V3}" if source.created_at else "it has no date_created_gmt"
+        )
 
     def totals(self, outstanding: Money | None) -> Totals:
         source = self.source

@@ -141,6 +141,8 @@ class OrderIn(msgspec.Struct, gc=False):
     created_via: Json = None
     date_created: Json = None
     date_created_gmt: Json = None
+    created_at: Json = None
+    """Of the legacy API, which is not read."""
     date_modified_gmt: Json = None
     date_paid: Json = msgspec.UNSET
     date_paid_gmt: Json = msgspec.UNSET

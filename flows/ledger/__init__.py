@@ -13,6 +13,8 @@ ever changed: what is told later or otherwise is a posting more.
 What was posted is read back (`LedgerChecks`, a key per sales channel; `checking`): what people have changed of it in
 Fulfil is a case (`posting.changed`), and nothing else.
 
+What months have moved on the clearing accounts is read for the report of clearing (`ClearingMonths`).
+
 With `mode = "preview"` periods are read, and nothing is written into Fulfil. A crash leaves rows that are due, or the
 batch under way, which is looked for. Held is what a person has to see to: `posting.unmapped`, `posting.closed`,
 `posting.rounding`, `posting.refused`, `ledger.refused`.
@@ -20,7 +22,8 @@ batch under way, which is looked for. Held is what a person has to see to: `post
 
 from flows.ledger.checks import CheckBatches, LedgerChecks
 from flows.ledger.mapper import PostingMapper
+from flows.ledger.months import ClearingMonths, ReadMonths
 from flows.ledger.poster import Ledger
 from flows.ledger.state import Rules
 
-__all__ = ("CheckBatches", "Ledger", "LedgerChecks", "PostingMapper", "Rules")
+__all__ = ("CheckBatches", "ClearingMonths", "Ledger", "LedgerChecks", "PostingMapper", "ReadMonths", "Rules")

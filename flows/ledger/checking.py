@@ -2,6 +2,9 @@
 
 A posted entry can be taken back to a draft, changed and posted again, moved to another day, or deleted by people with
 the right to; nothing of Fulfil's says so to us. So it is read: its state, its day, and what it moves of each account.
+Or it is left as it is, and another entry is posted beside it that takes it back: that one has it as its origin, or its
+description (Tryton's module makes it as a copy with the origin `account.move,ID`). So what such entries move counts,
+too.
 """
 
 from __future__ import annotations
@@ -9,10 +12,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
+from typing import Final
 
 import msgspec
 
-from connectors.fulfil.ledger import LedgerLine, LedgerMove
+from connectors.fulfil.ledger import LEDGER_MOVES, LedgerLine, LedgerMove
 from flows.model.money import ZERO, Money, exactly
 
 
@@ -28,9 +32,13 @@ class PostedBatch(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Seen(msgspec.Struct, frozen=True, kw_only=True):
-    """What Fulfil has of these batches: the entries, their lines, and the ids of the accounts by their codes."""
+    """What Fulfil has of these batches: the entries, their lines, and the ids of the accounts by their codes.
+
+    `beside`: other entries that have one of them as their origin, or its description. `lines` has theirs, too.
+    """
 
     moves: Sequence[LedgerMove]
+    beside: Sequence[LedgerMove]
     lines: Sequence[LedgerLine]
     accounts: Mapping[str, int]
 
@@ -60,8 +68,7 @@ def changed(batches: Sequence[PostedBatch], seen: Seen) -> tuple[Changed, ...]:
         lines.setdefault(line.move or 0, []).append(line)
     found = []
     for batch in batches:
-        move = moves.get(batch.move)
-        how = list(_entry(batch, move)) or list(_accounts(batch, lines.get(batch.move, ()), seen.accounts))
+        how = list(_entry(batch, moves.get(batch.move))) or list(_together(batch, seen, lines))
         if how:
             said = "; ".join(sentence for sentence, _ in how)
             sentence = f"the batch {batch.reference} was posted as move {batch.move}, and {said}"
@@ -77,6 +84,28 @@ def _entry(batch: PostedBatch, move: LedgerMove | None) -> Iterator[tuple[str, D
         yield f"that is a {move.state} now: it is not in the ledger", batch.total
     elif move.booked_on not in (batch.booked_on, None):
         yield f"that is booked on {move.booked_on} now, not on {batch.booked_on}", batch.total
+
+
+def _together(
+    batch: PostedBatch, seen: Seen, lines: Mapping[int, Sequence[LedgerLine]]
+) -> Iterator[tuple[str, Decimal]]:
+    """What the entry moves together with those that people have posted beside it."""
+    beside = [each for each in seen.beside if _names(each, batch) and each.state in ("posted", None)]
+    moved = [line for id_ in (batch.move, *(each.id for each in beside)) for line in lines.get(id_, ())]
+    several = "moves" if len(beside) > 1 else "move"
+    named = ", ".join(str(each.id) for each in beside[:_NAMED_MAX]) + (" and more" if len(beside) > _NAMED_MAX else "")
+    whose = f"together with the {several} {named} beside it, " if beside else ""
+    for sentence, amount in _accounts(batch, moved, seen.accounts):
+        yield f"{whose}{sentence}", amount
+
+
+def _names(move: LedgerMove, batch: PostedBatch) -> bool:
+    return move.description == batch.reference or (
+        move.origin is not None and (move.origin.model, move.origin.id) == (LEDGER_MOVES.name, batch.move)
+    )
+
+
+_NAMED_MAX: Final = 5
 
 
 @exactly

@@ -2,9 +2,10 @@
 
 In: `CheckBatches` when the process starts and once a day, an hour after what was due is posted. Out: a case for each
 batch that is not in the ledger as it was posted; nothing in Fulfil is touched. Batches of the last 35 days are read,
-and older ones that differ; a hundred with three calls, which are reads and repeat freely. A crash goes on with the
+and older ones that differ; a hundred with five calls, which are reads and repeat freely. A crash goes on with the
 call that is next. A case ends when a later look finds the batch as it was posted, or a person accepts it: then it stays
-accepted while just that is found. What is held rather than retried: nothing; a look that Fulfil refuses is made again.
+accepted while just that is found. What is held rather than retried: nothing; a look that Fulfil refuses is made again,
+but for entries beside them, without which the batches themselves are still compared.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from connectors.fulfil.calls import Ask
 from connectors.fulfil.changes import Page
 from connectors.fulfil.ledger import ACCOUNTS, LEDGER_LINES, LEDGER_MOVES, LedgerLine, LedgerMove
 from connectors.fulfil.models import Find
+from connectors.fulfil.wire import RECORDS_MAX
 from flows.events import PostingCalls
 from flows.exceptions.kinds import ExceptionCase
 from flows.ledger.checking import PostedBatch, Seen, changed, moved_by
@@ -39,7 +41,9 @@ KIND: Final = "posting.changed"
 BATCHES_PER_LOOK: Final = 100
 _AFTER_POSTING: Final = timedelta(hours=1)
 _AFTER_REFUSAL: Final = timedelta(hours=1)
-Part = Literal["moves", "lines", "accounts"]
+_BESIDE_MAX: Final = RECORDS_MAX - BATCHES_PER_LOOK
+"""Of entries beside batches, so many are looked at together with these."""
+Part = Literal["moves", "reversals", "copies", "lines", "accounts"]
 
 
 class CheckBatches(Message, frozen=True, kw_only=True):
@@ -61,6 +65,8 @@ class LedgerCheck(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     batches: tuple[PostedBatch, ...] = ()
     after_id: int = 0
     moves: tuple[LedgerMove, ...] = ()
+    beside: tuple[LedgerMove, ...] = ()
+    """Other entries that have a batch's as their origin, or its description."""
     lines: tuple[LedgerLine, ...] = ()
     accounts: dict[str, int] = {}
     calls: int = 0
@@ -80,6 +86,8 @@ def decide(state: LedgerCheck, message: Any, now: datetime, rules: Rules) -> Dec
             return _asked(replace(_at_rest(state), part="moves", batches=batches))
         case EffectDone(result=page) if state.part is not None:
             return _read(state, state.part, page, now)
+        case EffectRefused() if state.part in ("reversals", "copies"):
+            return _gone_on(state, state.part, now)
         case EffectRefused() | EffectExhausted():
             later = Timer(name="check", due=now + _AFTER_REFUSAL, message=CheckBatches())
             return Decision(state=_at_rest(state), timers=(later,))
@@ -91,7 +99,7 @@ def decide(state: LedgerCheck, message: Any, now: datetime, rules: Rules) -> Dec
 
 
 def _at_rest(state: LedgerCheck) -> LedgerCheck:
-    return replace(state, part=None, batches=(), after_id=0, moves=(), lines=(), accounts={})
+    return replace(state, part=None, batches=(), after_id=0, moves=(), beside=(), lines=(), accounts={})
 
 
 def _rested(state: LedgerCheck, now: datetime, rules: Rules) -> Decision:
@@ -106,14 +114,23 @@ def _asked(state: LedgerCheck) -> Decision:
     match state.part:
         case "moves":
             ask = LEDGER_MOVES.find(Find(by="id", values=moves, after_id=state.after_id))
+        case "reversals":
+            origins = tuple(f"{LEDGER_MOVES.name},{move}" for move in moves)
+            ask = LEDGER_MOVES.find(Find(by="origin", values=origins, after_id=state.after_id))
+        case "copies":
+            references = tuple(batch.reference for batch in state.batches)
+            ask = LEDGER_MOVES.find(Find(by="description", values=references, after_id=state.after_id))
         case "lines":
-            ask = LEDGER_LINES.find(Find(by="move", values=moves, after_id=state.after_id))
+            all_ = (*moves, *(each.id for each in state.beside))
+            ask = LEDGER_LINES.find(Find(by="move", values=all_, after_id=state.after_id))
         case _:
             ask = ACCOUNTS.find(Find(by="code", values=codes, after_id=state.after_id))
     return Decision(state=replace(state, calls=state.calls + 1), effects=(ask.effect("rest"),))
 
 
-_NEXT: Final[dict[Part, Part | None]] = {"moves": "lines", "lines": "accounts", "accounts": None}
+_NEXT: Final[dict[Part, Part | None]] = {
+    "moves": "reversals", "reversals": "copies", "copies": "lines", "lines": "accounts", "accounts": None,
+}  # fmt: skip
 
 
 def _read(state: LedgerCheck, part: Part, page: Page[Any], now: datetime) -> Decision:
@@ -121,6 +138,10 @@ def _read(state: LedgerCheck, part: Part, page: Page[Any], now: datetime) -> Dec
     match part:
         case "moves":
             state = replace(state, moves=(*state.moves, *page.rows))
+        case "reversals" | "copies":
+            known = {batch.move for batch in state.batches} | {each.id for each in state.beside}
+            beside = (*state.beside, *(row for row in page.rows if row.id not in known))
+            state = replace(state, beside=beside[:_BESIDE_MAX])
         case "lines":
             state = replace(state, lines=(*state.lines, *page.rows))
         case "accounts":
@@ -128,13 +149,18 @@ def _read(state: LedgerCheck, part: Part, page: Page[Any], now: datetime) -> Dec
             state = replace(state, accounts={**state.accounts, **more})
     if not page.complete:
         return _asked(replace(state, after_id=page.last_id))
+    return _gone_on(state, part, now)
+
+
+def _gone_on(state: LedgerCheck, part: Part, now: datetime) -> Decision:
     state = replace(state, part=_NEXT[part], after_id=0)
     return _asked(state) if state.part is not None else _compared(state, now)
 
 
 def _compared(state: LedgerCheck, now: datetime) -> Decision:
     """The cases of these batches as they are now; those of others stay. Then the next batches."""
-    found = changed(state.batches, Seen(moves=state.moves, lines=state.lines, accounts=state.accounts))
+    seen = Seen(moves=state.moves, beside=state.beside, lines=state.lines, accounts=state.accounts)
+    found = changed(state.batches, seen)
     sentences = {each.batch.reference: each.sentence for each in found}
     looked_at = {batch.reference for batch in state.batches}
     accepted = {

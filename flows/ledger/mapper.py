@@ -19,7 +19,7 @@ from flows.events import PostingsDue
 from flows.ledger.converting import Shown, conversion_of, shown_with
 from flows.ledger.due import Left, PayoutStands, Wanted, bucket, due_now, wanted_of
 from flows.model.money import ZERO, exactly
-from flows.model.payout import LineClass, PayoutStatus
+from flows.model.payout import LineClass, PayoutStatus, fee_class
 from flows.model.posting_matrix import DateRule, LedgerEvent, PostingSettings, row_for
 from flows.model.postings import POSTING_MAPPER, PayoutTold
 from runtime.actor import Item
@@ -244,7 +244,7 @@ def _with_lines(
         amount, fee, tax, gap, line_net = map(Decimal, texts)
         day = datetime.fromisoformat(at).astimezone(zone).date().isoformat() if at else ""
         net += line_net
-        for part, of in ((amount, kind), (fee, "fee"), (tax, "tax_on_fee"), (gap, "unexplained")):
+        for part, of in ((amount, kind), (fee, fee_class(kind)), (tax, "tax_on_fee"), (gap, "unexplained")):
             if part:
                 name = f"{of} {day}"
                 found[name] = found.get(name, ZERO) + part

@@ -120,7 +120,7 @@ def _done(state: LedgerState, kind: str, result: Any, now: datetime, rules: Rule
         return _periods_read(state, result, now, rules)
     if kind == ACCOUNTS.find.kind:
         state = replace(state, accounts={row.code: row.id for row in result.rows if row.code})
-        return _ask(state, JOURNALS.find(Find(by="code", values=_journals(rules.settings))))
+        return _ask(state, JOURNALS.find(Find(by="code", values=rules.settings.journals)))
     if kind == JOURNALS.find.kind:
         return _next(replace(state, journals={row.code: row.id for row in result.rows if row.code}), now, rules)
     if kind == LEDGER_MOVES.find.kind:
@@ -143,12 +143,7 @@ def _periods_read(state: LedgerState, page: Page[Any], now: datetime, rules: Rul
     writes = tuple(Write("put_ledger_period", row) for row in rows)
     if not rules.writes or not rules.settings.rows:
         return replace(_rested(state, now, rules), writes=writes)
-    codes = tuple(sorted({code for row in rules.settings.rows for code in (row.debit, row.credit)}))
-    return replace(_ask(state, ACCOUNTS.find(Find(by="code", values=codes))), writes=writes)
-
-
-def _journals(settings: PostingSettings) -> tuple[str, ...]:
-    return tuple(sorted({row.journal for row in settings.rows}))
+    return replace(_ask(state, ACCOUNTS.find(Find(by="code", values=rules.settings.accounts))), writes=writes)
 
 
 def _ask(state: LedgerState, ask: Ask[Any]) -> Decision:

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import msgspec
 
 from flows.model.order import Order
+
+
+def stands_for(name: str, aliases: Mapping[str, str], sellable: Callable[[str], bool]) -> str:
+    """The SKU in Fulfil of what a sales channel calls this: itself where Fulfil sells exactly that, whatever alias it
+    is, too; else what it is an alias of.
+    """
+    return name if sellable(name) else aliases.get(name, name)
 
 
 def under_fulfils_skus(order: Order, aliases: Mapping[str, str]) -> Order:

@@ -25,10 +25,17 @@ def case_in(
     amount: Decimal | None = None,
     currency: str | None = None,
 ) -> ExceptionCase:
-    """A case of a subject whose open ones are `known`; one that is open already keeps its beginning."""
+    """A case of a subject whose open ones are `known`; one that is open already keeps its beginning. An amount in no
+    currency, as of an order that cannot be read, is not known: such a case has none.
+    """
     opened_at = next((case.opened_at for case in known if (case.kind, case.cause) == (kind, cause)), now)
     return ExceptionCase(
-        kind=kind, cause=cause, sentence=sentence, opened_at=opened_at, amount=amount, currency=currency
+        kind=kind,
+        cause=cause,
+        sentence=sentence,
+        opened_at=opened_at,
+        amount=amount if currency else None,
+        currency=currency or None,
     )
 
 

@@ -143,7 +143,7 @@ class Amount(msgspec.Struct, frozen=True, gc=False):
             return self.shop
         if self.presentment is not None and self.presentment.currency == currency:
             return self.presentment
-        raise MixedCurrencies(f"an amount in {self.shop.currency} has no figure in {currency}")
+        raise MixedCurrencies(f"{self.shop} has no figure in {currency}")
 
 
 class TaxLine(msgspec.Struct, frozen=True, gc=False):

@@ -43,10 +43,16 @@ class LineClass(enum.StrEnum):
 
 # Bound once: looking them up takes longer than the sum.
 _FEE, _TAX, _REST = LineClass.FEE, LineClass.TAX_ON_FEE, LineClass.UNEXPLAINED
+_OF_DISPUTE, _DISPUTE, _WON = LineClass.DISPUTE_FEE, LineClass.DISPUTE, LineClass.DISPUTE_REVERSAL
 _minus = EXACT.subtract
 
 OF_ORDERS = frozenset((LineClass.SALE, LineClass.REFUND, LineClass.DISPUTE, LineClass.DISPUTE_REVERSAL))
 """Classes whose lines have an order."""
+
+
+def fee_class(kind: LineClass | str) -> LineClass:
+    """What the fee that stands on a line of this class counts as: that of a dispute is a dispute fee."""
+    return _OF_DISPUTE if kind in (_DISPUTE, _WON) else _FEE
 
 
 class PayoutStatus(enum.StrEnum):
@@ -155,8 +161,8 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class PayoutSums(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Lines added up by class. Fees and taxes that stand on lines of another class count as theirs; so `net` is the sum
-    of `classes`, always. `unexplained` has the gaps, too.
+    """Lines added up by class. Fees and taxes that stand on lines of another class count as fees (`fee_class`) and as
+    taxes on them; so `net` is the sum of `classes`, always. `unexplained` has the gaps, too.
     """
 
     lines: int = 0
@@ -184,19 +190,22 @@ class Tally:
     def add(self, lines: Collection[PayoutLine]) -> None:
         """More lines: the more at a time, the less each of them takes."""
         amounts, net = self._amounts, self.net
-        fee = tax = gap = ZERO
+        fee = of_disputes = tax = gap = ZERO
         for line in lines:
             kind = line.kind
             net += line.net
             amounts[kind] = amounts.get(kind, ZERO) + line.amount
             if line.fee:
-                fee += line.fee
+                if kind is _DISPUTE or kind is _WON:
+                    of_disputes += line.fee
+                else:
+                    fee += line.fee
             if line.tax:
                 tax += line.tax
             if line.gap:
                 gap += line.gap
         self.lines, self.net = self.lines + len(lines), net
-        _add_each(self._others, {_FEE: fee, _TAX: tax, _REST: gap})
+        _add_each(self._others, {_FEE: fee, _OF_DISPUTE: of_disputes, _TAX: tax, _REST: gap})
 
     @exactly
     def take_out(self, lines: Collection[PayoutLine]) -> None:

@@ -138,6 +138,16 @@ class PostingSettings(msgspec.Struct, frozen=True, kw_only=True):
         """The company's time zone."""
         return ZoneInfo(self.time_zone)
 
+    @property
+    def accounts(self) -> tuple[str, ...]:
+        """The codes of all accounts that Seamline posts to."""
+        return tuple(sorted({code for row in self.rows for code in (row.debit, row.credit)}))
+
+    @property
+    def journals(self) -> tuple[str, ...]:
+        """The codes of all journals that it posts into."""
+        return tuple(sorted({row.journal for row in self.rows}))
+
     def gateway_of(self, sales_channel: str, provider: str) -> str:
         """Fulfil's code of the gateway whose payouts these are."""
         return self.providers.get(f"{sales_channel}/{provider}") or self.providers.get(provider) or provider
@@ -202,6 +212,11 @@ def row_for(settings: PostingSettings, event: LedgerEvent, gateway: str, currenc
     rows = {(row.gateway, row.currency): row for row in settings.rows if row.event is event}
     places = ((gateway, currency), (gateway, ""), ("", currency), ("", ""))
     return next((rows[place] for place in places if place in rows), None)
+
+
+def clearing_accounts(settings: PostingSettings) -> tuple[str, ...]:
+    """The codes of the accounts on which gateways owe money: what is paid out comes from them."""
+    return tuple(sorted({row.credit for row in settings.rows if row.event is LedgerEvent.PAYOUT}))
 
 
 def _of(event: LedgerEvent, settings: PostingSettings) -> Iterator[Posted]:

@@ -16,6 +16,11 @@ LEDGER_CHECKS: Final = "ledger_checks"
 """The actor that reads back what was posted; a key for each sales channel."""
 
 
+LEDGER_MONTHS: Final = "ledger_months"
+"""The actor that reads what months have moved on clearing accounts."""
+LEDGER_MONTHS_KEY: Final = "ledger-months/clearing"
+
+
 def check_key(sales_channel: str) -> str:
     """The key under which the batches of a sales channel are read back."""
     return f"ledger-check/{sales_channel}"

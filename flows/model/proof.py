@@ -35,6 +35,7 @@ _PAID, _VOIDED = FinancialStatus.PAID, FinancialStatus.VOIDED
 _SETTLED = (_PAID, *_REFUNDED, _VOIDED)
 _TAKES = (PaymentKind.SALE, PaymentKind.CAPTURE)
 _SUCCESS, _RESERVES = PaymentStatus.SUCCESS, PaymentKind.AUTHORISATION
+_MONEY_IN = (*_TAKES, _RESERVES)
 _NOTHING_TAKEN = dict.fromkeys(Tender, ZERO)
 
 
@@ -348,7 +349,13 @@ def _denied(order: Order, settlement: _Settlement) -> Iterator[Contradiction]:
         left_all = order.totals.left is None or order.totals.left.shop == total
         if nothing and left_all:
             yield Contradiction("status", f"The order of {total} is called refunded, but it has no refund.", total)
-    if settlement.derived or not settlement.paid:
+    if settlement.derived:
+        return
+    for each in order.payments:
+        if each.status is _SUCCESS and each.kind in _MONEY_IN and each.amount.amount < ZERO:
+            sentence = f"A payment of the order is negative: {each.amount}; what goes back is a refund."
+            yield Contradiction("tender", sentence, abs(each.amount))
+    if not settlement.paid:
         return
     paid = Money(settlement.paid, settlement.currency)
     if status is _VOIDED and not returned(order, settlement.currency):
@@ -406,25 +413,42 @@ def _nearest(name: str, parts: tuple[Decimal, ...], published: Amount, currency:
     return min(first, _equation(name, parts[:1], published, currency), key=lambda each: abs(each.difference.amount))
 
 
+def figure_of(equation: str) -> str:
+    """What the source calls the right side of an equation."""
+    return "total" if equation == "tender" else _PHRASES[equation][1].removeprefix("its ")
+
+
+def off_in(equation: str, difference: Money) -> str:
+    """How far what the source says in an equation is from the sum of its parts, in words."""
+    if equation == "tender":
+        return f"{abs(difference)} {'unaccounted for' if difference.amount > ZERO else 'more than its total'}"
+    return _off(difference)
+
+
 def _off(difference: Money) -> str:
     return f"{abs(difference)} too {'little' if difference.amount < ZERO else 'much'}"
 
 
 def _sentence(order: Order, failed: Equation) -> str:
+    off = off_in(failed.name, failed.difference)
     if failed.name == "tender":
-        what = "unaccounted for" if failed.difference.amount > ZERO else "more than its total"
-        return (
-            f"The payments of the order account for {failed.left} but its total says {failed.right}: "
-            f"{abs(failed.difference)} {what}."
-        )
+        return f"The payments of the order account for {failed.left} but its total says {failed.right}: {off}."
     parts, figure = _PHRASES[failed.name]
-    if failed.name == "total" and order.taxes_included:
-        parts = "The lines and shipping of the order"
-    return f"{parts} add up to {failed.left} but {figure} says {failed.right}: {_off(failed.difference)}."
+    if failed.name == "total":
+        *names, last = _named(order, failed)
+        parts = f"The {', '.join(names)} and {last} of the order"
+    return f"{parts} add up to {failed.left} but {figure} says {failed.right}: {off}."
 
 
+def _named(order: Order, total: Equation) -> list[str]:
+    """What a total is always said to be made of, and the charges that this one has beside it."""
+    charges = [term.name for term in total.terms if term.name in _CHARGES]
+    return [*(("lines", "shipping") if order.taxes_included else ("lines", "tax", "shipping")), *charges]
+
+
+_CHARGES = frozenset(("duties", "fees", "tips"))
 _PHRASES = {
-    "total": ("The lines, tax and shipping of the order", "its total"),
+    "total": ("The parts of the order", "its total"),
     "goods": ("The lines of the order before discounts", "its sum of lines"),
     "subtotal": ("The lines of the order after discounts", "its subtotal"),
     "discounts": ("The discounts of the order", "its sum of discounts"),

@@ -1559,10 +1559,33 @@ INSERT INTO sale_due (sale, since) VALUES :rows(2) ON CONFLICT (sale) DO UPDATE 
 DELETE FROM sale_due WHERE sale = ?1 AND since <= ?2;
 
 -- name: put_sale_seen
--- What Fulfil has of a sale.
+-- What Fulfil has of a sale; one of a settled order is read for once, and not watched again for that.
 INSERT INTO sale_seen (key, sale, seen, differs, read_at) VALUES :rows(5)
 ON CONFLICT (key) DO UPDATE SET
-  sale = excluded.sale, seen = excluded.seen, differs = excluded.differs, read_at = excluded.read_at, watched = 1;
+  sale = excluded.sale, seen = excluded.seen, differs = excluded.differs, read_at = excluded.read_at,
+  watched = NOT EXISTS (SELECT 1 FROM order_closing c WHERE c.key = excluded.key AND c.settled_at IS NOT NULL);
+
+-- name: put_sale_invoices
+-- What Fulfil has invoiced of an order, all of it anew.
+INSERT INTO sale_invoices (key, sale, invoices, read_at) VALUES :rows(4)
+ON CONFLICT (key) DO UPDATE SET sale = excluded.sale, invoices = excluded.invoices, read_at = excluded.read_at;
+
+-- name: shipments_to_cost
+-- Shipments to customers whose cost is to be looked for: those that are due again, then those that have left since an
+-- instant and were never looked at: (since, now, limit).
+SELECT shipment, shipped_at FROM (SELECT shipment, shipped_at FROM shipment_cost WHERE look_at <= ?2 ORDER BY look_at LIMIT ?3)
+UNION ALL
+SELECT shipment, min(shipped_at) FROM fulfilment f
+WHERE f.shipped_at >= ?1 AND f.shipment GLOB 'out-*' AND f.state NOT IN ('withdrawn', 'withdrawing')
+  AND NOT EXISTS (SELECT 1 FROM shipment_cost c WHERE c.shipment = f.shipment)
+GROUP BY shipment LIMIT ?3;
+
+-- name: put_shipment_cost
+-- Whether the cost of a shipment is booked, as it was found.
+INSERT INTO shipment_cost (shipment, booked, booked_on, shipped_at, read_at, look_at) VALUES :rows(6)
+ON CONFLICT (shipment) DO UPDATE SET
+  booked = excluded.booked, booked_on = excluded.booked_on, shipped_at = excluded.shipped_at,
+  read_at = excluded.read_at, look_at = excluded.look_at;
 
 -- name: sales_expected
 -- Of these sales, those that are of orders here, and what they are to be: (:ids).
@@ -1849,16 +1872,39 @@ FROM posting p JOIN posting_batch b ON b.reference = p.batch
 WHERE b.status IN ('posted', 'empty') AND (p.payout, p.number) > (?1, ?2) ORDER BY p.payout, p.number LIMIT ?3;
 
 -- name: report_sold
--- Orders that have a sale, with how their money moved, and whether something of them is still to leave: (after key, limit).
+-- Orders that have a sale, with how their money moved, whether something of them is still to leave, and what is
+-- invoiced: (after key, limit).
 SELECT o.key, o.sales_channel, o.reference, coalesce(o.placed_at, o.changed_at), o.amount, o.currency, c.tenders,
-  EXISTS (SELECT 1 FROM unshipped u WHERE u.key = o.key)
-FROM order_view o LEFT JOIN order_closing c ON c.key = o.key
+  EXISTS (SELECT 1 FROM unshipped u WHERE u.key = o.key), i.invoices
+FROM order_view o LEFT JOIN order_closing c ON c.key = o.key LEFT JOIN sale_invoices i ON i.key = o.key
 WHERE o.key > ?1 AND o.state = 'imported' ORDER BY o.key LIMIT ?2;
 
 -- name: report_shipments
 -- When something left of the orders behind one key up to another, and when that was seen: (after key, to key).
 SELECT key, shipped_at, seen_at FROM fulfilment
 WHERE key > ?1 AND key <= ?2 AND state NOT IN ('withdrawn', 'withdrawing') ORDER BY key, shipped_at, notice;
+
+-- name: report_reads
+-- What of Fulfil's books is read at all: invoices, the cost of shipments; and whether any was booked by a day: (day).
+SELECT EXISTS (SELECT 1 FROM sale_invoices), EXISTS (SELECT 1 FROM shipment_cost),
+  EXISTS (SELECT 1 FROM shipment_cost WHERE booked = 'booked' AND coalesce(booked_on, '') <= ?1);
+
+-- name: report_uncosted
+-- Shipments that had left before an instant and whose cost was not booked by a day, with each of their orders:
+-- (before, day, after shipment, after order, limit).
+SELECT c.shipment, f.number, f.key, f.sales_channel, o.reference, f.shipped_at
+FROM shipment_cost c JOIN shipment_order s ON s.shipment = c.shipment
+JOIN fulfilment f ON f.key = s.key AND f.shipment = c.shipment LEFT JOIN order_view o ON o.key = f.key
+WHERE (c.booked = 'missing' OR c.booked_on > ?2) AND f.shipped_at < ?1 AND f.state NOT IN ('withdrawn', 'withdrawing')
+  AND (c.shipment, f.key) > (?3, ?4)
+ORDER BY c.shipment, f.key LIMIT ?5;
+
+-- name: report_costs_unread
+-- Shipments of a sales channel that had left before an instant and whose cost nobody has looked for: (sales channel, before).
+SELECT count(DISTINCT shipment) FROM fulfilment f
+WHERE f.sales_channel = ?1 AND f.shipped_at < ?2 AND f.shipment GLOB 'out-*'
+  AND f.state NOT IN ('withdrawn', 'withdrawing')
+  AND NOT EXISTS (SELECT 1 FROM shipment_cost c WHERE c.shipment = f.shipment);
 
 -- name: put_month_stock
 -- What was on stock of a SKU at a place when a month ended.
@@ -1884,3 +1930,15 @@ SELECT began_at, kept_at, levels FROM month_kept WHERE month = ?1;
 -- What was on stock then: (month, after place, after sku, limit).
 SELECT place, sku, on_hand, cost, read_at FROM month_stock WHERE month = ?1 AND (place, sku) > (?2, ?3)
 ORDER BY place, sku LIMIT ?4;
+
+-- name: put_month_account
+-- What a month has moved on an account in Fulfil, as it was read; a later read that finds the same changes nothing.
+INSERT INTO month_account (month, account, debit, credit, lines, is_final, read_at) VALUES :rows(7)
+ON CONFLICT (month, account) DO UPDATE SET
+  debit = excluded.debit, credit = excluded.credit, lines = excluded.lines, is_final = excluded.is_final,
+  read_at = excluded.read_at
+WHERE (debit, credit, lines, is_final) <> (excluded.debit, excluded.credit, excluded.lines, excluded.is_final);
+
+-- name: month_accounts
+-- What was read of months up to one: (month).
+SELECT month, account, debit, credit, is_final, read_at FROM month_account WHERE month <= ?1 ORDER BY month, account;

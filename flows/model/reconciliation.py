@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
@@ -49,6 +49,9 @@ class ReconciliationSettings(msgspec.Struct, frozen=True, kw_only=True):
     """How often it is looked which orders wait for nothing any more, and are settled."""
     overlap_s: Annotated[float, Meta(ge=0, le=86_400)] = 600.0
     """How far before the last look each one reads again, because late commits carry earlier times."""
+    cost_moves: Literal["", "none", "shipment", "stock_move"] = ""
+    """What an entry of cost in Fulfil's ledger names as its origin, when goods have left: the shipment, or each of its
+    stock moves, as in Tryton. Empty: what `seamline probe` has found. none: it is not looked for."""
 
     def __post_init__(self) -> None:
         """Refuse a time zone that there is not."""

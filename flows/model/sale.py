@@ -331,7 +331,9 @@ class _Mapping:
         sent = []
         for payment in taken:
             if payment.gateway is None:
-                reason = "The order was paid through several gateways, but has no transactions that say how much each."
+                named = f" ({', '.join(self.order.payment_methods)})" if self.order.payment_methods else ""
+                how = f"were paid through several gateways{named}, and no transactions say how much through each"
+                reason = f"{payment.amount} {how}."
                 raise _Stop(Unmappable(reason))
             sent_as = self.gateway(payment.gateway)
             sent.append(
@@ -381,14 +383,14 @@ class _Mapping:
         billing = order.billing_address or order.shipping_address
         shipped = order.shipping_address or order.billing_address
         if billing is None or shipped is None:
-            raise _Stop(Unmappable("The order has neither a billing nor a shipping address."))
+            raise _Stop(Unmappable("The order has neither a billing nor a shipping address.", UNSHIPPABLE))
         sent = self.address(billing)
         return sent, sent if shipped is billing else self.address(shipped)
 
     def address(self, address: Address) -> wire.Address:
         country, who = address.country_code, self.order.customer
         if not country:
-            raise _Stop(Unmappable("An address of the order has no country code."))
+            raise _Stop(Unmappable("An address of the order has no country code.", UNSHIPPABLE))
         region = address.subdivision_code
         return wire.Address(
             name=", ".join(filter(None, (address.name, address.company))) or (who.name if who else None) or _GUEST,
@@ -413,7 +415,8 @@ def _refunded_units_are_known(order: Order) -> None:
     """Stop for an order of which something was refunded while nothing says what is left: all of it would be shipped."""
     gone = units_unsaid(order)
     if gone:
-        reason = f"Units of the order ({gone:f}) were given back before it was imported, and nothing says what is left."
+        units = f"Units of the order ({gone:f}{_worth_gone(order)})"
+        reason = f"{units} were given back before it was imported, and nothing says what is left."
         raise _Stop(Unmappable(reason))
     if order.totals.left is not None:
         return
@@ -421,6 +424,13 @@ def _refunded_units_are_known(order: Order) -> None:
     if back and all(line.quantity_left is None for line in order.lines):
         reason = f"{back[0]} were refunded before the order was imported, and nothing says for which units."
         raise _Stop(Unmappable(reason))
+
+
+def _worth_gone(order: Order) -> str:
+    """How much less the order comes to, as far as its sales channel says."""
+    total, left = order.total, order.totals.left
+    gone = returned(order, total.currency) if left is None else total.amount - left.figure(total.currency)
+    return f", {Money(gone, total.currency)} of {total}" if gone > ZERO else ""
 
 
 def _taxes_have_a_line(order: Order) -> None:
@@ -453,7 +463,8 @@ def _whole(order: Order) -> None:
         raise _Stop(Unmappable(reason, UNSHIPPABLE))
     if are_reduced(order.lines):
         gone = sum((line.quantity - line.quantity_left for line in order.lines if line.quantity_left is not None), ZERO)
-        reason = f"Units of the order ({gone:f}) were removed or refunded; what is left of it cannot be told exactly."
+        units = f"Units of the order ({gone:f}{_worth_gone(order)})"
+        reason = f"{units} were removed or refunded; what is left of it cannot be told exactly."
         raise _Stop(Unmappable(reason))
     if order.refunds:
         _refunded_units_are_known(order)

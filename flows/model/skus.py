@@ -13,6 +13,7 @@ from collections.abc import Mapping
 
 import anyio
 
+from flows.model.aliases import stands_for
 from flows.model.numbers import NumberMap
 
 UNKNOWN, AMBIGUOUS = "sku.unknown", "sku.ambiguous"
@@ -62,10 +63,12 @@ class SkuIndex:
 
     def sold_as(self, sku: str) -> str | None:
         """The SKU under which Fulfil sells what a sales channel calls this: itself, or what it is an alias of."""
-        if self.sellable(sku):
-            return sku
-        other = self.aliases.get(sku)
-        return other if other is not None and self.sellable(other) else None
+        meant = self.stands_for(sku)
+        return meant if self.sellable(meant) else None
+
+    def stands_for(self, sku: str) -> str:
+        """The SKU in Fulfil of what a sales channel calls this, whether that can be sold or not."""
+        return stands_for(sku, self.aliases, self.sellable)
 
     def twins(self, sku: str) -> list[int]:
         """The active products that share this SKU, by id; empty when there are not several."""

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Annotated, Final, Literal
 
 import msgspec
 from msgspec import Meta
 
+from flows.model.bundles import Bundle
 from flows.model.outgoing import FlowTarget
 from runtime.decision import Message
 
@@ -49,6 +50,17 @@ def without_own(settings: StockSettings) -> StockSettings:
     bundle by rule, and are subtracted from its figure alone, nobody counts.
     """
     return msgspec.structs.replace(settings, quantity_semantics="available") if settings.subtracts else settings
+
+
+def parts_without_own(
+    settings: StockSettings, bundles: Iterable[Bundle], sku_of: Callable[[str], str]
+) -> frozenset[str]:
+    """The SKUs that are published `without_own`: those that a sales channel which subtracts its own units also sells
+    as a part of a bundle by rule. `sku_of`: the SKU in Fulfil of a part, which a rule may call by an alias.
+    """
+    if not settings.subtracts:
+        return frozenset()
+    return frozenset(sku_of(part) for bundle in bundles for part in bundle.components)
 
 
 def subtracting(stock: Mapping[str, StockSettings]) -> tuple[str, ...]:

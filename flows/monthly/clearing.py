@@ -20,12 +20,11 @@ from typing import Final
 import msgspec
 
 from flows.model.money import ZERO, InvalidAmount, exact_amount, exactly
-from flows.model.month import Month
+from flows.model.month import Month, month_of
+from flows.model.payout import fee_class
 from flows.model.posting_matrix import TAKEN, LedgerEvent
+from flows.monthly.accounts import Book, FulfilAccounts, compared
 from flows.monthly.report import Bar, Cell, Chart, Report, Section, written
-
-Book = tuple[str, str]
-"""Gateway (Fulfil's code) and currency."""
 
 CHARGES, REFUNDS, CONVERTED, PAID_OUT = "charges", "refunds", "converted", "paid out"
 _GROUPS: Final[dict[str, str]] = {
@@ -112,6 +111,7 @@ class ClearingBooks:
         self._moved: dict[tuple[Book, str], Decimal] = {}
         self._ever: dict[tuple[Book, str], Decimal] = {}
         """The same of all days up to the end of the month."""
+        self._by_month: dict[tuple[Book, Month], Decimal] = {}
         self._booked: dict[tuple[Book, str], Decimal] = {}
         self._parts: dict[tuple[Book, str], tuple[int, Decimal]] = {}
         self._named: list[tuple[Book, str, str, date, Decimal]] = []
@@ -130,6 +130,8 @@ class ClearingBooks:
             return
         self._opening.setdefault(book, ZERO)
         self._ever[book, movement] = self._ever.get((book, movement), ZERO) + amount
+        place = book, month_of(day)
+        self._by_month[place] = self._by_month.get(place, ZERO) + amount
         if day < self._first:
             self._opening[book] += amount
         else:
@@ -165,7 +167,7 @@ class ClearingBooks:
             net = line.amount + line.fee + line.tax + line.gap
             so_far, latest = self._nets.get(payout.key, (ZERO, day))
             self._nets[payout.key] = so_far + net, max(latest, day)
-            self._move(book, "fee", day, line.fee)
+            self._move(book, fee_class(line.kind), day, line.fee)
             self._move(book, "tax_on_fee", day, line.tax)
             self._move(book, "unexplained", day, line.gap)
             if line.kind in ("sale", "refund"):
@@ -219,7 +221,7 @@ class ClearingBooks:
             self._open(book, part, key, days[book], told.get(book, ZERO) - paid.get(book, ZERO))
 
     @exactly
-    def report(self, time_zone: str, as_of: datetime | None) -> Report:
+    def report(self, time_zone: str, as_of: datetime | None, fulfil: FulfilAccounts) -> Report:
         """What it came to. To be asked once, when everything is added."""
         for payout in self._payouts.values():
             book, (net, latest) = (payout.gateway, payout.currency), self._nets.get(payout.key, (ZERO, payout.day))
@@ -245,6 +247,7 @@ class ClearingBooks:
             sections=(
                 self._summary(books, closing),
                 self._explained(books, closing),
+                compared(self._month, fulfil, self._by_month),
                 self._all(books),
                 self._ledger(),
                 self._items(),
@@ -253,7 +256,6 @@ class ClearingBooks:
             remarks=(
                 *(f"gateway {code} is left out: {why}" for code, why in sorted(self._left_out.items())),
                 "Orders that are not in Fulfil count, too: what stands on the close board as such is in no ledger.",
-                "Fulfil's own balance of a clearing account is not read: compare it with the closing balance.",
             ),
         )
 

@@ -116,7 +116,7 @@ def of_orders(rows: Iterable[OrderAt], zone: ZoneInfo) -> Iterator[Item]:
             continue
         yield Item(
             check=check, of=of, day=day_of(row.at, zone), key=row.key, currency=row.currency,
-            amount=_amount(row.amount) if row.currency else None,
+            amount=_amount(row.amount) if row.currency else None,  # nobody has read it
         )  # fmt: skip
 
 
@@ -213,7 +213,8 @@ def of_unsettled(rows: Iterable[tuple[str, str, str, Instant, str]], zone: ZoneI
 def of_unfollowed(rows: Iterable[tuple[str, str, str, Instant]], zone: ZoneInfo) -> Iterator[Item]:
     """Orders of which nobody knows how they were paid: (key, amount, currency, placed)."""
     for key, amount, currency, at in rows:
-        yield Item(check=Check.UNFOLLOWED, day=day_of(at, zone), key=key, currency=currency, amount=_amount(amount))
+        known = _amount(amount) if currency else None  # linked by a person, and never read
+        yield Item(check=Check.UNFOLLOWED, day=day_of(at, zone), key=key, currency=currency, amount=known)
 
 
 def of_statements(

@@ -5,7 +5,7 @@ Bars are as long as their share of the longest one, in whole thousandths: no bin
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from datetime import datetime
 from decimal import Decimal
 from html import escape
@@ -128,13 +128,3 @@ def _said(chart: Chart) -> str:
 
 def _length(amount: Decimal, most: Decimal, pixels: int) -> str:
     return f"{quotient(EXACT.multiply(amount, Decimal(pixels)), most, 3):f}" if most else "0"
-
-
-def rows_of(report: Report) -> Sequence[tuple[Cell, ...]]:
-    """The report as one table for a spreadsheet: each section with its title and its head above its rows."""
-    rows: list[tuple[Cell, ...]] = []
-    for section in report.sections:
-        rows += [(section.title,), section.head, *section.rows, ()]
-    rows += [("About this report",), ("month", report.month), ("time zone", report.time_zone)]
-    rows += [("as of", as_of_text(report.as_of)), *(("remark", remark) for remark in report.remarks)]
-    return [*rows, ("digest", report.digest)]

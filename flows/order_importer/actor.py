@@ -10,6 +10,7 @@ import msgspec
 
 from flows.config import SalesChannelSettings
 from flows.formats import FORMATS, Unreadable
+from flows.formats.patched import order_in
 from flows.model.bundles import bundles_in, bundles_kept, part_of, skus_of
 from flows.model.candidates import Hints
 from flows.model.closing import closing_row
@@ -39,7 +40,7 @@ from flows.order_importer.messages import (
     RemovePatch,
 )
 from flows.order_importer.parts import CAUTIOUS, LATER_VERSION, NAME, Policy
-from flows.order_importer.patching import Patches, asked, patched_by_person, read_with
+from flows.order_importer.patching import Patches, asked, patched_by_person
 from flows.order_importer.tendering import told_to_mapper
 from flows.order_importer.weighing import presented
 from runtime.actor import Item
@@ -155,11 +156,7 @@ class OrderImporter:
         return order
 
     def _read_as(self, sales_channel: str, body: bytes, patch: bytes | None) -> Order | Unreadable:
-        format_ = FORMATS[self._sales_channels[sales_channel].format]
-        if patch is None:
-            return format_.read(sales_channel, body)
-        changed = read_with(format_, body, patch)
-        return changed if isinstance(changed, Unreadable) else format_.read(sales_channel, changed)
+        return order_in(FORMATS[self._sales_channels[sales_channel].format], sales_channel, body, patch)
 
     def paid_by(self, key: str, body: bytes, patch: bytes | None, now: datetime) -> Sequence[Write]:
         """How an order was paid, by a payload that was decided on before; nothing where it cannot be read any more."""

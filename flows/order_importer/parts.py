@@ -114,7 +114,7 @@ def case_of(
         sentence.rstrip("."),
         now,
         amount=abs(amount.amount) if amount is not None else Decimal(state.amount),
-        currency=amount.currency if amount is not None else state.currency or None,
+        currency=amount.currency if amount is not None else state.currency,
     )
 
 

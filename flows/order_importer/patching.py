@@ -14,11 +14,9 @@ from typing import Any
 
 import msgspec
 
-from connectors.contract import Identified
-from flows.formats import Format, Unreadable
 from flows.model.audit import recorded
 from flows.model.order_state import OrderState, Status
-from flows.model.patch import fields_of, patched
+from flows.model.patch import fields_of
 from flows.order_importer.messages import OrderPatched, OrderPresented, OrderUnreadable, PatchOrder, RemovePatch
 from flows.order_importer.parts import decision_of, kept, unreadable_cases
 from runtime.actor import Item
@@ -62,18 +60,6 @@ class Patches:
         return stored
 
 
-def read_with(format_: Format, payload: bytes, patch: bytes) -> bytes | Unreadable:
-    """The payload with the patch in it, as long as it is still the same version of the same order."""
-    try:
-        changed = patched(payload, patch)
-    except (msgspec.DecodeError, RecursionError):
-        return Unreadable("The payload is not one well-formed JSON object.")
-    before, after = format_.identify(payload), format_.identify(changed)
-    if after != before or not isinstance(after, Identified):
-        return Unreadable("The patch changes which order it is, or its version; patch it without them")
-    return changed
-
-
 def asked(item: Item, told: Message | Exception) -> Message | Exception:
     """A person's question together with the order as it is read then. A patch that leaves nothing to be read is not
     put in; without a patch an order may well be one that cannot be read.
@@ -93,7 +79,9 @@ def patched_by_person(
 ) -> Decision:
     """Put the patch in, or take it out, and decide on the order as it is read then, all in one. Pure."""
     if message.refused:
-        return decision_of(state, Fact(kind="patch_refused", values={"why": message.refused.rstrip(".")}))
+        why = message.refused.rstrip(".")
+        decision = decision_of(state, Fact(kind="patch_refused", values={"why": why}))
+        return msgspec.structs.replace(decision, emits=(_not_put_in(message, why, now),))
     write, record, fact = _on_record(message.key, message.asked, now)
     follows = Decision(state=state, keeps=kept(state)) if message.told is None else decide(state, message.told, now)
     return msgspec.structs.replace(
@@ -101,6 +89,14 @@ def patched_by_person(
         facts=(fact, *follows.facts),
         writes=(*follows.writes, write),
         emits=(*follows.emits, record),
+    )
+
+
+def _not_put_in(message: OrderPatched, why: str, now: datetime) -> Emit:
+    """What a person wanted and did not get is on record, too."""
+    by, reason = message.asked.by, message.asked.reason
+    return recorded(
+        to_instant(now), by=by, action="order.patch_refused", subject=message.key, values={"why": why}, reason=reason
     )
 
 

@@ -35,7 +35,7 @@ from runtime.decision import Decision, Effect, Fact, Repeat, Timer, Write
 _GATE = "gate"
 """The name of the timer that has a waiting order looked at again."""
 _NAMED_MAX = 5
-"""Products of one SKU that a case names."""
+"""Products of one SKU, or lines without one, that a case names."""
 _OF_THE_CREATE = ("fulfil.refused", "fulfil.unsettled")
 """Kinds whose cases stay open while the create is tried again: only the sale shows that their cause is gone."""
 _UNMAPPED = {"tax": "tax.unmapped", "withheld_tax": "tax.unmapped", "gateway": "gateway.unmapped"}
@@ -127,7 +127,7 @@ def _weigh(
     ]
     if verdict.then == "wait" and not cases and not state.waived:
         return _waits(state, verdict, now)
-    cases += [case_of(UNKNOWN, sku, _missing(sku, message.hints), state, now) for sku in message.missing]
+    cases += [case_of(UNKNOWN, sku, _missing(sku, message), state, now) for sku in message.missing]
     cases += [case_of(AMBIGUOUS, sku, _shared(sku, of), state, now) for sku, of in message.ambiguous.items()]
     if not cases:
         sold = sale_for(under_fulfils_skus(exploded(order, message.bundles), message.aliases), settings, message.buyer)
@@ -249,9 +249,14 @@ def _aliased(aliases: Mapping[str, str]) -> tuple[Fact, ...]:
     return (Fact(kind="aliased", values={"skus": skus}),) if aliases else ()
 
 
-def _missing(sku: str, hints: Mapping[str, str]) -> str:
-    name = f"the SKU {sku!r}" if sku else "a line without a SKU"
-    return f"{name} is not in Fulfil{hints.get(sku, '')}"
+def _missing(sku: str, message: OrderPresented) -> str:
+    if sku:
+        return f"the SKU {sku!r} is not in Fulfil{message.hints.get(sku, '')}"
+    unnamed = [
+        f"{line.quantity.normalize():f} at {line.unit_price.shop}" for line in message.order.lines if not line.sku
+    ]
+    shown = unnamed if len(unnamed) <= _NAMED_MAX else [*unnamed[:_NAMED_MAX], f"{len(unnamed) - _NAMED_MAX} more"]
+    return f"a line without a SKU is no product of Fulfil: {', '.join(shown)}"
 
 
 def _shared(sku: str, products: Sequence[str]) -> str:

@@ -9,6 +9,7 @@ from typing import Any, Final, assert_never
 from msgspec.structs import replace
 
 from flows.exceptions.kinds import ExceptionCase
+from flows.model.cases import case_in
 from flows.model.messages import Recheck
 from flows.model.money import ZERO, Money, exactly
 from flows.model.order import PaymentKind
@@ -168,10 +169,9 @@ _NAMED_MAX = 3
 def _case(
     kind: str, cause: str, sentence: str, of: Iterable[Kept], state: OrderPayments, now: datetime
 ) -> ExceptionCase:
-    stake = sum((each.amount for each in of if each.amount is not None), ZERO)
-    return ExceptionCase(
-        kind=kind, cause=cause, sentence=sentence, opened_at=now, amount=stake, currency=state.currency or None
-    )
+    amounts = [each.amount for each in of if each.amount is not None]
+    stake = sum(amounts, ZERO) if amounts else None
+    return case_in((), kind, cause, sentence, now, amount=stake, currency=state.currency)
 
 
 def _amount(record: Kept, currency: str) -> str:

@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 
 import msgspec
 
-from flows.payout_importer.messages import PageReceived, PayoutPage, payout_key
-from runtime.decision import Message
+from flows.model.audit import TEXT_MAX, recorded, who_and_why
+from flows.payout_importer.messages import NAME, PageReceived, PayoutPage, payout_key
+from runtime.clock import Instant
+from runtime.decision import Emit
 from runtime.errors import SeamlineError
 
 _page = msgspec.json.Decoder(PayoutPage).decode
+_TOLD = ("format", "sha256", "payouts", "lines")
+"""What is told of the file with its first page, and goes on record."""
 
 
 async def take_payout_page(
-    post: Callable[[str, Message], Awaitable[object]], parameters: Mapping[str, str], sales_channels: Collection[str]
+    post_all: Callable[[Sequence[Emit]], Awaitable[object]],
+    parameters: Mapping[str, str],
+    sales_channels: Collection[str],
+    now: Instant,
 ) -> str:
     """Take the page that stands in `parameters` as JSON. The same page twice changes nothing, so it may be sent again.
 
-    Raises SeamlineError for a page of no form, or of a sales channel that is not configured.
+    The first page of an import says who imports, and what (`by`, `reason`, `format`, `sha256`, `payouts`, `lines`): it
+    and the record are durable together. Raises SeamlineError for a page of no form, or of a sales channel that is not
+    configured.
     """
     try:
         page = _page(parameters.get("page", ""))
@@ -30,5 +39,15 @@ async def take_payout_page(
     if page.page > page.pages:
         raise SeamlineError("a page has a number beyond the last one")
     key = payout_key(page.sales_channel, page.provider, page.header.id)
-    await post(key, PageReceived(page=page))
+    taken = Emit(channel=NAME, key=key, message=PageReceived(page=page))
+    await post_all((taken, _on_record(page, parameters, now)) if "by" in parameters else (taken,))
     return "taken"
+
+
+def _on_record(page: PayoutPage, parameters: Mapping[str, str], now: Instant) -> Emit:
+    """That a person has a file of payouts imported: which, and what they say that the bank has."""
+    by, reason = who_and_why(parameters)
+    told = {name: parameters.get(name, "")[:TEXT_MAX] for name in _TOLD}
+    bank = {} if page.bank is None else {"bank": f"{page.bank} {page.header.currency}"}
+    values = {"run": page.run, **told, **bank}
+    return recorded(now, by=by, action="payout.import", subject=page.sales_channel, values=values, reason=reason)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from flows.payouts import amazon, mollie, paypal, shopify, shopify_csv, stripe, stripe_csv
+from flows.payouts import amazon, mollie, paypal, shopify, shopify_csv, shopify_graphql, stripe, stripe_csv
 from flows.payouts.generic import GenericPayoutSettings, generic_format
 from flows.payouts.parts import HEAD_BYTES, Part, PayoutFormat, PayoutUnreadable, Source
 
@@ -28,6 +28,7 @@ PAYOUT_FORMATS: Mapping[str, PayoutFormat] = {
     for each in (
         shopify.READER,
         shopify_csv.READER,
+        shopify_graphql.READER,
         stripe.READER,
         stripe_csv.READER,
         paypal.READER,

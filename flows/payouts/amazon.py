@@ -1,23 +1,27 @@
 """Amazon settlement reports: the flat files, version 2 (a row per amount) and the older one (several amounts per row).
 
 The first row has the settlement's total, its currency and the day of the deposit; all others have amounts with a type
-and a description. Rows have no ids: rows that are alike are all counted, as Amazon counts them, and named. Files of
-European marketplaces may have decimal commas; then all of the file does. What Amazon withholds as tax is its own class,
-and never tax payable.
+and a description. Rows have no ids: rows that are alike are all counted, as Amazon counts them, and named. Amounts are
+in the format of the marketplace: the first that has a mark tells the decimal mark of the file. What Amazon withholds as
+tax is its own class, and never tax payable.
 
 Source: Selling Partner API, report types GET_V2_SETTLEMENT_REPORT_DATA_FLAT_FILE_V2 and
-GET_V2_SETTLEMENT_REPORT_DATA_FLAT_FILE (columns); Seller Central, "Settlement report" (transaction and amount types).
+GET_V2_SETTLEMENT_REPORT_DATA_FLAT_FILE (columns, local formats); Seller Central, "Settlement report" (transaction and
+amount types).
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from datetime import UTC, date
 from decimal import Decimal
 
-from flows.model.money import InvalidAmount
+import msgspec
+
+from flows.model.money import exactly
 from flows.model.payout import Finding, LineClass, PayoutHeader, PayoutLine
-from flows.payouts.parts import Part, PayoutFormat, PayoutUnreadable, Source, amount_in, signed_class
+from flows.payouts.parts import Part, PayoutFormat, PayoutUnreadable, Source, day_in, signed_class
 from flows.payouts.table import Ordinals, Row, has_columns, rows_of
 
 PROVIDER = "amazon"
@@ -34,7 +38,7 @@ _AMOUNTS_V1: Mapping[str, tuple[str, str]] = {
     "other-fee-amount": ("Fee", "other-fee-reason-description"),
     "promotion-amount": ("Promotion", "promotion-type"),
     "direct-payment-amount": ("DirectPayment", "direct-payment-type"),
-    "other-amount": ("other-transaction", ""),
+    "other-amount": ("other-transaction", "transaction-type"),
 }
 """Columns of the older file, each with the type of amount it is, and the column that describes it."""
 
@@ -50,6 +54,7 @@ _TYPES: Mapping[str, LineClass] = {
     "fba inventory reimbursement": LineClass.ADJUSTMENT,
     "fba customer returns": LineClass.FEE,
     "amazon lending": LineClass.ADVANCE,
+    "amazon capital services": LineClass.ADVANCE,
     "loan": LineClass.ADVANCE,
 }
 _DESCRIPTIONS: Mapping[str, LineClass] = {
@@ -59,25 +64,43 @@ _DESCRIPTIONS: Mapping[str, LineClass] = {
     "reserve debit": LineClass.RESERVE,
     "successful charge": LineClass.TOP_UP,
     "payable to amazon": LineClass.TOP_UP,
-    "transfer of funds unsuccessful": LineClass.PAYOUT_RETURNED,
     "unsuccessful transfer": LineClass.PAYOUT_RETURNED,
+    "faileddisbursement": LineClass.PAYOUT_RETURNED,
+    "adjustment": LineClass.ADJUSTMENT,
+    "balance adjustment": LineClass.ADJUSTMENT,
     "debt adjustment": LineClass.ADJUSTMENT,
+    "safe-t reimbursement": LineClass.ADJUSTMENT,
+    "shippingservicesrefund": LineClass.FEE,
+    "refund for advertiser": LineClass.FEE,
+    "cost of advertising": LineClass.FEE,
     "buyerrecharge": LineClass.SALE,
     "loanservicing": LineClass.ADVANCE,
     "reversal_reimbursement": LineClass.ADJUSTMENT,
     "warehouse_damage": LineClass.ADJUSTMENT,
     "warehouse_lost": LineClass.ADJUSTMENT,
+    "warehouse_lost_manual": LineClass.ADJUSTMENT,
     "missing_from_inbound": LineClass.ADJUSTMENT,
+    "removal_order_lost": LineClass.ADJUSTMENT,
+    "cs_error_items": LineClass.ADJUSTMENT,
     "compensated_clawback": LineClass.ADJUSTMENT,
     "free_replacement_refund_items": LineClass.ADJUSTMENT,
     "goodwill": LineClass.ADJUSTMENT,
     "miscellaneous adjustment": LineClass.ADJUSTMENT,
 }
+_BEGINNINGS: Mapping[str, LineClass] = {
+    "transfer of funds unsuccessful": LineClass.PAYOUT_RETURNED,
+    "tcs": LineClass.WITHHELD_TAX,
+    "tds": LineClass.WITHHELD_TAX,
+}
+"""Of descriptions that go on with a sentence, or with the name of a part."""
 _FEES = ("fee", "storage", "subscription", "label", "removal", "disposal", "inbound", "commission", "chargeback fee")
 _TAXES = re.compile(r"(?:tax|igst|cgst|sgst|gst|vat)$").search
 _DISPUTES = ("chargeback refund", "a-to-z guarantee refund", "a-to-z guarantee recovery")
 _REFUNDS = ("refund", "refund_retrocharge", "partial refund")
 _PRICES = ("itemprice", "promotion", "directpayment")
+_PAYOUT = "transfer"
+_SOLD_OFF = "liquidations"
+"""What Amazon has sold of the brand's stock: of no order that the brand has."""
 
 
 def class_of(transaction: str, type_: str, description: str, amount: Decimal) -> LineClass:
@@ -87,78 +110,110 @@ def class_of(transaction: str, type_: str, description: str, amount: Decimal) ->
         return _TYPES[kind]
     if kind == "itemfees":
         return LineClass.TAX_ON_FEE if _TAXES(said) else LineClass.FEE
-    if kind in _PRICES:
-        if said.startswith("marketplacefacilitator") or "lowvaluegoods" in said:
-            return LineClass.WITHHELD_TAX
-        if what in _DISPUTES:
-            return signed_class(amount, LineClass.DISPUTE_REVERSAL, LineClass.DISPUTE)
-        if what in _REFUNDS:
-            return LineClass.REFUND
-        return LineClass.SALE if what.startswith("order") else LineClass.UNEXPLAINED
-    if said in _DESCRIPTIONS:
-        return _DESCRIPTIONS[said]
-    if any(word in said or word in kind for word in _FEES):
-        return LineClass.TAX_ON_FEE if _TAXES(said) else LineClass.FEE
+    return _of_price(what, said, amount) if kind in _PRICES else _of_description(kind, said)
+
+
+def _of_price(transaction: str, description: str, amount: Decimal) -> LineClass:
+    """What the customer has paid, or got back."""
+    if description.startswith("marketplacefacilitator") or "lowvaluegoods" in description:
+        return LineClass.WITHHELD_TAX
+    if transaction in _DISPUTES:
+        return signed_class(amount, LineClass.DISPUTE_REVERSAL, LineClass.DISPUTE)
+    if transaction in _REFUNDS:
+        return LineClass.REFUND
+    if transaction.startswith(_SOLD_OFF):
+        return LineClass.ADJUSTMENT
+    return LineClass.SALE if transaction.startswith("order") else LineClass.UNEXPLAINED
+
+
+def _of_description(type_: str, description: str) -> LineClass:
+    if description in _DESCRIPTIONS:
+        return _DESCRIPTIONS[description]
+    begun = next((kind for beginning, kind in _BEGINNINGS.items() if description.startswith(beginning)), None)
+    if begun is not None:
+        return begun
+    if any(word in description or word in type_ for word in _FEES):
+        return LineClass.TAX_ON_FEE if _TAXES(description) else LineClass.FEE
     return LineClass.UNEXPLAINED
 
 
-class _Settlement:
+class _Amounts:
+    """The format of a file's amounts: its decimal mark, once an amount has had one."""
+
+    __slots__ = ("_comma",)
+
+    def __init__(self) -> None:
+        self._comma: bool | None = None
+
+    def of(self, row: Row, column: str) -> Decimal:
+        """The amount of a cell. Raises PayoutUnreadable."""
+        text = row.text(column)
+        if self._comma is None and ("," in text or "." in text):
+            self._comma = text.rfind(",") > text.rfind(".")
+        has_both = "," in text and "." in text
+        thousands = ("." if self._comma else ",") if has_both else ""  # one of them alone may be either
+        return row.amount(column, comma=bool(self._comma), thousands=thousands)
+
+
+class _Settlement(msgspec.Struct, frozen=True):
     """The settlement whose rows pass."""
 
-    __slots__ = ("comma", "currency", "id")
-
-    def __init__(self, row: Row) -> None:
-        self.id, self.currency = row.id("settlement-id"), row.currency("currency")
-        self.comma = _has_comma(row)
-
-
-def _has_comma(row: Row) -> bool:
-    """Whether the total has a decimal comma, and with it all of the file."""
-    text = row.text("total-amount")
-    try:
-        amount_in(text)
-    except InvalidAmount:
-        row.amount("total-amount", comma=True)
-        return True
-    return False
+    id: str
+    currency: str
+    paid: Decimal
 
 
 def _read(source: Source) -> Iterator[Part]:
     is_v2 = has_columns(bytes(source.content[:4096]), _V2, "\t")
     settlements: dict[str, _Settlement] = {}
-    ordinals = Ordinals()
+    ordinals, amounts = Ordinals(), _Amounts()
     for row in rows_of(source, _V2 if is_v2 else _V1, delimiter="\t"):
         id_ = row.id("settlement-id")
         if row.text("total-amount"):
-            settlement = settlements[id_] = _Settlement(row)
-            yield _header(row, settlement)
-            continue
+            settlements[id_] = _Settlement(id_, row.currency("currency"), amounts.of(row, "total-amount"))
+            yield _header(row, settlements[id_])
+            if is_v2 and not row.text("amount"):
+                continue
         known = settlements.get(id_)
         if known is None:
             raise PayoutUnreadable(row.place("total-amount"), "its settlement has no row with a total before it")
         if is_v2:
-            amount = row.amount("amount", comma=known.comma)
-            yield from _line(row, known, row.text("amount-type"), row.text("amount-description"), amount, ordinals)
+            amount = amounts.of(row, "amount")
+            if not _is_payout(row, amount, known):
+                yield from _line(row, known, row.text("amount-type"), row.text("amount-description"), amount, ordinals)
         else:
-            yield from _lines_v1(row, known, ordinals)
+            yield from _lines_v1(row, known, amounts, ordinals)
+
+
+@exactly
+def _is_payout(row: Row, amount: Decimal, settlement: _Settlement) -> bool:
+    """Whether a row takes the whole settlement out: the payout itself, and none of its lines."""
+    return row.text("transaction-type").casefold() == _PAYOUT and amount == -settlement.paid
 
 
 def _header(row: Row, settlement: _Settlement) -> PayoutHeader:
-    day = row.day("deposit-date")
+    day = _deposited(row)
     return PayoutHeader(
         id=settlement.id,
         currency=settlement.currency,
-        paid=row.amount("total-amount", comma=settlement.comma),
+        paid=settlement.paid,
         paid_on=day,
         expected_on=day,
         place=row.place(),
     )
 
 
-def _lines_v1(row: Row, settlement: _Settlement, ordinals: Ordinals) -> Iterator[Part]:
+def _deposited(row: Row) -> date | None:
+    """The day of the deposit as it stands there: a bank's day, whatever the zone of the clock beside it."""
+    if row.day("deposit-date") is None:
+        return None
+    return day_in(row.text("deposit-date")[: len("31.12.2026")], UTC)
+
+
+def _lines_v1(row: Row, settlement: _Settlement, amounts: _Amounts, ordinals: Ordinals) -> Iterator[Part]:
     for column, (type_, described) in _AMOUNTS_V1.items():
         if row.text(column):
-            amount = row.amount(column, comma=settlement.comma)
+            amount = amounts.of(row, column)
             said = row.text(described) if described else ""
             yield from _line(row, settlement, type_, said, amount, ordinals)
 

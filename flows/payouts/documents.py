@@ -1,4 +1,5 @@
-"""JSON as files of payouts: one document, an array of them, or one to a line; items one at a time, with their places.
+"""JSON as files of payouts: one document, an array of them, one to a line or one after another; items one at a time,
+with their places.
 
 The whole text is looked through once for where its items are; they are then read a batch at a time, so that no more of
 them is in memory as values.
@@ -6,6 +7,8 @@ them is in memory as values.
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Iterator, Sized
 from io import BytesIO
 from typing import Any, TypeVar
@@ -19,6 +22,8 @@ T = TypeVar("T")
 _BOM = b"\xef\xbb\xbf"
 _raw_list = msgspec.json.Decoder(list[msgspec.Raw])
 _raw = msgspec.json.Decoder(msgspec.Raw)
+_any = json.JSONDecoder()
+_text_from = re.compile(r"\S").search
 
 
 def decoder(kind: type[T]) -> msgspec.json.Decoder[T]:
@@ -44,17 +49,55 @@ def documents(content: bytes) -> Iterator[tuple[str, msgspec.Raw]]:
             yield "", _raw.decode(view)
     except msgspec.DecodeError as error:
         if start == b"{" and "trailing" in str(error):
-            yield from _by_line(content)
+            yield from _by_line(content) if _ends_with_its_line(content) else _one_after_another(view)
         else:
             raise PayoutUnreadable(_place_in(view, str(error)), _sentence(str(error))) from None
 
 
 def _by_line(content: bytes) -> Iterator[tuple[str, msgspec.Raw]]:
-    stream = BytesIO(content) if isinstance(content, bytes) else content  # what is mapped is not copied as a whole
-    stream.seek(len(_BOM) if bytes(content[: len(_BOM)]) == _BOM else 0)
-    for number, line in enumerate(iter(stream.readline, b""), start=1):
+    for number, line in enumerate(iter(_stream(content).readline, b""), start=1):
         if not line.isspace():
             yield f"line {number}", msgspec.Raw(line.removesuffix(b"\n"))
+
+
+def _ends_with_its_line(content: bytes) -> bool:
+    """Whether the first line is a document, and no beginning of one that goes on below."""
+    try:
+        _raw.decode(_stream(content).readline())
+    except msgspec.DecodeError as error:
+        return "truncated" not in str(error)
+    return True
+
+
+def _stream(content: bytes) -> BytesIO:
+    """Its lines to read, without the mark of UTF-8; what is mapped is not copied as a whole."""
+    stream = BytesIO(content) if isinstance(content, bytes) else content
+    stream.seek(len(_BOM) if bytes(content[: len(_BOM)]) == _BOM else 0)
+    return stream
+
+
+def _one_after_another(view: memoryview) -> Iterator[tuple[str, msgspec.Raw]]:
+    """Documents of many lines each, as several downloads make them that were joined to one file."""
+    text = _utf8(view)
+    at = number = 0
+    while (begins := _text_from(text, at)) is not None:
+        number += 1
+        try:
+            _, at = _any.raw_decode(text, begins.start())
+        except (ValueError, RecursionError) as error:
+            where = error.pos if isinstance(error, json.JSONDecodeError) else begins.start()
+            is_cut = _text_from(text, where) is None
+            line = text.count("\n", 0, where) + 1
+            raise PayoutUnreadable(f"line {line}", _sentence("truncated" if is_cut else "")) from None
+        yield f"document {number}", msgspec.Raw(text[begins.start() : at].encode())
+
+
+def _utf8(view: memoryview) -> str:
+    try:
+        return str(view, "utf-8")
+    except UnicodeDecodeError as error:
+        line = bytes(view[: error.start]).count(b"\n") + 1
+        raise PayoutUnreadable(f"line {line}", _sentence("")) from None
 
 
 def read_as(kind: msgspec.json.Decoder[T], raw: msgspec.Raw, place: str) -> T:

@@ -7,32 +7,40 @@ not there is unexplained, and somebody sees it.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from datetime import date
 from decimal import Decimal
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final, Literal, TypedDict
 
 import msgspec
 from msgspec import Meta
 
 from flows.model.money import ZERO, exactly
 from flows.model.payout import Finding, LineClass, PayoutHeader, PayoutLine, PayoutStatus
-from flows.payouts.parts import Part, PayoutFormat, Source, currency_in, zone_of
+from flows.payouts.parts import Part, PayoutFormat, Source, currency_in, day_in, instant_in, zone_of
 from flows.payouts.table import Ordinals, Row, rows_of
 from runtime.rule import RuleBroken
 
 Field = Literal[
-    "payout", "line", "type", "currency", "amount", "fee", "tax", "net", "at", "order", "reference", "payment",
-    "refund", "dispute", "paid_on", "expected_on", "status",
+    "payout", "line", "type", "currency", "amount", "credit", "debit", "fee", "tax", "net", "net_credit", "net_debit",
+    "at", "order", "reference", "payment", "refund", "dispute", "paid_on", "expected_on", "status",
 ]  # fmt: skip
-_REQUIRED: Final = ("payout", "amount")
+_slashed = re.compile(r"([0-9]{1,2})[/-]([0-9]{1,2})[/-]([0-9]{4})(.*)").fullmatch
+_AMOUNTS: Final[tuple[Field, Field, Field]] = ("amount", "credit", "debit")
+_NETS: Final[tuple[Field, Field, Field]] = ("net", "net_credit", "net_debit")
+"""A signed column each, or one for what comes and one for what goes, both without a sign."""
 
 
 class GenericPayoutSettings(msgspec.Struct, frozen=True, kw_only=True):
     """How a provider's CSV is read."""
 
     columns: dict[Field, Annotated[str, Meta(min_length=1)]]
-    """What each of its columns is: payout, line, type, currency, amount, fee, tax, net, at, order, reference, payment,
-    refund, dispute, paid_on, expected_on, status. `payout` and `amount` have to be there."""
+    """What each of its columns is: payout, line, type, currency, amount (or credit and debit), fee, tax, net (or
+    net_credit and net_debit), at, order, reference, payment, refund, dispute, paid_on, expected_on, status. `payout`
+    has to be there, and an amount or a net."""
+    more_fees: tuple[str, ...] = ()
+    """Further columns of fees, which are added to `fee`."""
     classes: dict[str, LineClass] = {}
     """What each word of the column `type` means: sale, refund, fee, and so on."""
     payout_types: tuple[str, ...] = ()
@@ -48,21 +56,28 @@ class GenericPayoutSettings(msgspec.Struct, frozen=True, kw_only=True):
     """What separates the columns."""
     decimal: Literal[".", ","] = "."
     """The decimal mark of its amounts."""
+    thousands: Literal["", ".", ",", " ", "'"] = ""
+    """What may stand between thousands in its amounts."""
+    dates: Literal["iso", "day_first", "month_first"] = "iso"
+    """How its dates are written: 2026-01-31 (and 31.01.2026, which is always read), 31/01/2026, or 01/31/2026."""
     time_zone: str = "UTC"
     """The time zone of times without one."""
 
     def __post_init__(self) -> None:
         """Refuse a map with which nothing can be read."""
         found: dict[tuple[str, ...], str] = {}
-        missing = [name for name in _REQUIRED if name not in self.columns]
-        if missing:
-            found["columns",] = f"it has to say which column is {' and '.join(missing)}"
+        if "payout" not in self.columns:
+            found["columns",] = "it has to say which column is payout"
+        elif not any(name in self.columns for name in (*_AMOUNTS, *_NETS)):
+            found["columns",] = "it has to say which column is amount, or which are credit and debit, or net"
         if "currency" not in self.columns and not self.currency:
             found["currency",] = "say the currency, or under columns which column has it"
         if self.classes and "type" not in self.columns:
             found["classes",] = "these are words of the column `type`, which is not under columns"
         if self.payout_types and "type" not in self.columns:
             found["payout_types",] = "these are words of the column `type`, which is not under columns"
+        if self.thousands == self.decimal:
+            found["thousands",] = "it is the decimal mark, too"
         try:
             zone_of(self.time_zone)
         except ValueError as error:
@@ -98,14 +113,15 @@ def _folded(name: str) -> str:
 
 def _read(source: Source, settings: GenericPayoutSettings) -> Iterator[Part]:
     columns = {field: _folded(name) for field, name in settings.columns.items()}
-    ordinals, comma = Ordinals(), settings.decimal == ","
+    ordinals = Ordinals()
     own, by_lines = set[str](), dict[str, PayoutHeader]()
-    for row in rows_of(source, tuple(columns.values()), delimiter=settings.delimiter):
+    required = (*columns.values(), *map(_folded, settings.more_fees))
+    for row in rows_of(source, required, delimiter=settings.delimiter):
         payout = row.id(columns["payout"])
         currency = row.currency(columns["currency"]) if "currency" in columns else currency_in(settings.currency)
         type_ = row.text(columns["type"]) if "type" in columns else ""
         if type_ and type_ in settings.payout_types:
-            paid = _turned(row.amount(columns["amount"], comma=comma))
+            paid = _turned(_parts(row, columns, settings)[0])
             own.add(payout)
             yield _header(row, payout, currency, columns, settings, paid)
             continue
@@ -113,6 +129,44 @@ def _read(source: Source, settings: GenericPayoutSettings) -> Iterator[Part]:
             by_lines[payout] = _header(row, payout, currency, columns, settings)
         yield from _line(row, payout, currency, type_, columns, settings, ordinals)
     yield from (header for payout, header in by_lines.items() if payout not in own)
+
+
+class _Marks(TypedDict):
+    comma: bool
+    thousands: str
+
+
+def _marks(settings: GenericPayoutSettings) -> _Marks:
+    """How its amounts are written."""
+    return {"comma": settings.decimal == ",", "thousands": settings.thousands}
+
+
+def _day(row: Row, field: Field, columns: dict[Field, str], settings: GenericPayoutSettings) -> date | None:
+    if field not in columns:
+        return None
+    try:
+        return day_in(_in_order(row.text(columns[field]), settings), row.source.zone)
+    except ValueError as error:
+        raise row.refused(columns[field], error) from None
+
+
+def _instant(row: Row, columns: dict[Field, str], settings: GenericPayoutSettings) -> str:
+    if "at" not in columns:
+        return ""
+    try:
+        return instant_in(_in_order(row.text(columns["at"]), settings), row.source.zone)
+    except ValueError as error:
+        raise row.refused(columns["at"], error) from None
+
+
+def _in_order(text: str, settings: GenericPayoutSettings) -> str:
+    """A date as ISO 8601 has it, where the map says in which order it stands; anything else as it is."""
+    found = None if settings.dates == "iso" else _slashed(text)
+    if found is None:
+        return text
+    one, other, year, rest = found.groups()
+    day, month = (one, other) if settings.dates == "day_first" else (other, one)
+    return f"{year}-{int(month):02}-{int(day):02}{rest}"
 
 
 @exactly
@@ -130,9 +184,9 @@ def _header(
 ) -> PayoutHeader:
     """What a row says of its payout. `paid`: it is the payout's own, which was paid where no status says otherwise."""
     word = row.text(columns["status"]) if "status" in columns else ""
-    paid_on = row.day(columns["paid_on"]) if "paid_on" in columns else None
-    if paid is not None and paid_on is None and "at" in columns:
-        paid_on = row.day(columns["at"])
+    paid_on = _day(row, "paid_on", columns, settings)
+    if paid is not None and paid_on is None:
+        paid_on = _day(row, "at", columns, settings)
     unsaid = PayoutStatus.PAID if paid is not None and not word else PayoutStatus.UNKNOWN
     return PayoutHeader(
         id=payout,
@@ -140,7 +194,7 @@ def _header(
         status=settings.statuses.get(word, unsaid),
         paid=paid,
         paid_on=paid_on,
-        expected_on=row.day(columns["expected_on"]) if "expected_on" in columns else paid_on,
+        expected_on=_day(row, "expected_on", columns, settings) if "expected_on" in columns else paid_on,
         place=row.place(),
     )
 
@@ -149,14 +203,30 @@ def _header(
 def _parts(
     row: Row, columns: dict[Field, str], settings: GenericPayoutSettings
 ) -> tuple[Decimal, Decimal, Decimal, Decimal, Decimal]:
-    """Amount, fee and tax as they are felt, net, gap."""
-    comma, sign = settings.decimal == ",", -1 if settings.fees_are == "positive" else 1
-    amount = row.amount(columns["amount"], comma=comma)
-    fee = sign * row.amount_or(columns["fee"], comma=comma) if "fee" in columns else ZERO
-    tax = sign * row.amount_or(columns["tax"], comma=comma) if "tax" in columns else ZERO
+    """Amount, fee and tax as they are felt, net, gap. Where only the net is told, the amount is what it is more."""
+    marks, sign = _marks(settings), -1 if settings.fees_are == "positive" else 1
+    fees = [columns["fee"]] if "fee" in columns else []
+    fees += map(_folded, settings.more_fees)
+    fee = sign * sum((row.amount_or(each, **marks) for each in fees), ZERO)
+    tax = sign * row.amount_or(columns["tax"], **marks) if "tax" in columns else ZERO
+    amount, net = _told(row, _AMOUNTS, columns, marks), _told(row, _NETS, columns, marks)
+    if amount is None:
+        amount = (net or ZERO) - fee - tax
     together = amount + fee + tax
-    net = row.amount_or(columns["net"], together, comma=comma) if "net" in columns else together
+    net = together if net is None else net
     return amount, fee or ZERO, tax or ZERO, net, net - together
+
+
+def _told(row: Row, fields: tuple[Field, Field, Field], columns: dict[Field, str], marks: _Marks) -> Decimal | None:
+    """What stands under a signed column, or under the two for what comes and what goes; None where nothing has to."""
+    signed, comes, goes = fields
+    if signed in columns:
+        is_needed = signed == _AMOUNTS[0] or not any(each in columns for each in _AMOUNTS)
+        return row.amount(columns[signed], **marks) if is_needed or row.text(columns[signed]) else None
+    if comes not in columns and goes not in columns:
+        return None
+    plus, minus = (row.amount_or(columns[each], **marks) if each in columns else ZERO for each in (comes, goes))
+    return plus - minus
 
 
 def _line(
@@ -194,7 +264,7 @@ def _line(
         tax=tax,
         gap=gap,
         type=type_[:200],
-        at=row.instant(columns["at"]) if "at" in columns else "",
+        at=_instant(row, columns, settings),
         order=named("order"),
         reference=named("reference"),
         payment=named("payment"),

@@ -11,6 +11,7 @@ captures; Balances, List balance transactions (`initialAmount`, `deductions`, `r
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC
 from decimal import Decimal
@@ -40,39 +41,40 @@ STATUSES = {
     "paidout": PayoutStatus.PAID,
     "failed": PayoutStatus.FAILED,
 }
-_CLASSES: Mapping[str, LineClass] = {
-    "payment": LineClass.SALE,
-    "capture": LineClass.SALE,
-    "unauthorized-direct-debit": LineClass.REFUND,
-    "failed-payment": LineClass.REFUND,
-    "refund": LineClass.REFUND,
-    "returned-refund": LineClass.REFUND,
-    "chargeback": LineClass.DISPUTE,
-    "chargeback-reversal": LineClass.DISPUTE_REVERSAL,
-    "outgoing-transfer": LineClass.TRANSFER,
-    "canceled-outgoing-transfer": LineClass.PAYOUT_RETURNED,
-    "returned-transfer": LineClass.PAYOUT_RETURNED,
-    "application-fee": LineClass.FEE,
-    "split-payment": LineClass.TRANSFER,
-    "platform-payment-refund": LineClass.REFUND,
-    "platform-payment-chargeback": LineClass.DISPUTE,
-    "invoice-compensation": LineClass.FEE,
-    "balance-correction": LineClass.ADJUSTMENT,
-    "balance-topup": LineClass.TOP_UP,
-    "cash-collateral-issuance": LineClass.RESERVE,
-    "cash-collateral-release": LineClass.RESERVE_RELEASE,
-    "pending-rolling-reserve": LineClass.RESERVE,
-    "released-rolling-reserve": LineClass.RESERVE_RELEASE,
-    "to-be-released-rolling-reserve": LineClass.RESERVE,
-    "rolling-reserve-hold": LineClass.RESERVE,
-    "rolling-reserve-release": LineClass.RESERVE_RELEASE,
-    "repayment": LineClass.ADVANCE,
-    "loan": LineClass.ADVANCE,
-    "credit-repayment": LineClass.ADVANCE,
+_TYPES: Mapping[LineClass, str] = {
+    LineClass.SALE: "payment capture",
+    LineClass.REFUND: "unauthorized-direct-debit failed-payment refund returned-refund platform-payment-refund "
+    "returned-platform-payment-refund",
+    LineClass.DISPUTE: "chargeback platform-payment-chargeback",
+    LineClass.DISPUTE_REVERSAL: "chargeback-reversal reversed-platform-payment-chargeback",
+    LineClass.TRANSFER: "outgoing-transfer outgoing-custom-amount-transfer split-payment split-transaction movement "
+    "failed-platform-split-payment failed-split-payment-compensation",
+    LineClass.PAYOUT_RETURNED: "canceled-outgoing-transfer canceled-transfer returned-transfer",
+    LineClass.FEE: "application-fee invoice-compensation fee-prepayment",
+    LineClass.TOP_UP: "balance-topup topup incoming-transfer",
+    LineClass.ADJUSTMENT: "balance-correction invoice-rounding-compensation refund-compensation "
+    "returned-refund-compensation chargeback-compensation reversed-chargeback-compensation",
+    LineClass.RESERVE: "cash-collateral-issuance balance-reserve pending-rolling-reserve held-rolling-reserve "
+    "to-be-released-rolling-reserve rolling-reserve-hold",
+    LineClass.RESERVE_RELEASE: "cash-collateral-release balance-reserve-return released-rolling-reserve "
+    "rolling-reserve-release capture-rolling-reserve-release",
+    LineClass.ADVANCE: "repayment loan cash-advance-loan credit-repayment",
 }
+_CLASSES = {type_: kind for kind, types in _TYPES.items() for type_ in types.split()}
+"""Types of balance transactions, and methods of a settlement's sums."""
 _ORDER_FIELDS = ("order_id", "orderId", "order")
 _GIVEN_BACK = {"refund": LineClass.REFUND, "chargeback": LineClass.DISPUTE}
 """Methods whose sums among the costs, without a rate, are money given back, which has lines of its own."""
+_NO_FEES = {"reservations": LineClass.RESERVE, "repayments": LineClass.ADVANCE}
+"""What is deducted from a movement and is no fee."""
+_NOT_YET = ("open", "next")
+"""Instead of an id: the settlements that Mollie is still gathering."""
+_in_settlement = re.compile(r"/settlements/([^/?]+)/").search
+
+
+def class_of(type_: str) -> LineClass:
+    """The class of a balance transaction, by its type: what ends with `-fee` or `-commission` is a fee."""
+    return LineClass.FEE if type_.endswith(("-fee", "-commission")) else _CLASSES.get(type_, LineClass.UNEXPLAINED)
 
 
 class _MoneyIn(msgspec.Struct, gc=False):
@@ -113,6 +115,7 @@ class _Item(msgspec.Struct, gc=False, rename="camel"):
     result_amount: _MoneyIn | None = None
     initial_amount: _MoneyIn | None = None
     deductions: _MoneyIn | None = None
+    deduction_details: dict[str, _MoneyIn | None] | None = None
     context: dict[str, Value] | None = None
     reversed_at: str | None = None
     links: msgspec.Raw = msgspec.field(default=NOTHING, name="_links")
@@ -124,7 +127,8 @@ class _Link(msgspec.Struct):
 
 
 class _Links(msgspec.Struct):
-    next: Value = None
+    next: _Link | None = None
+    itself: _Link | None = msgspec.field(default=None, name="self")
     settlement: _Link | None = None
 
 
@@ -141,25 +145,36 @@ def _read(source: Source) -> Iterator[Part]:
         yield from _of_document(item, where, source, set())
 
 
-def _of_document(item: _Item, where: str, source: Source, days: set[str]) -> Iterator[Part]:
+def _of_document(item: _Item, where: str, source: Source, days: set[str], settlement: str = "") -> Iterator[Part]:
+    """All that is in a document, or in a list; `settlement`: the one that the list is of."""
     if item.resource == "settlement":
         yield from _settlement(item, where or "the document", source)
     elif item.resource in (*_CHILDREN, "balance_transaction", "balance-transaction"):
-        yield from _of_item(item, where or "the document", source, days)
+        yield from _of_item(item, where or "the document", source, days, settlement)
     elif item.embedded is None:
         said = "it is no settlement, nothing that can be in one, and no list of them"
         raise refused(where, "resource", ValueError(said))
-    for name, items in (item.embedded or {}).items():
+    if item.embedded is None:
+        return
+    links = _links_of(item, where)
+    for name, items in item.embedded.items():
         for number, each in enumerate(_listed(items), start=1):
             place = f"{where}{'.' if where else ''}_embedded.{name}[{number}]"
-            yield from _of_document(read_as(_item, each, place), place, source, days)
-    if item.embedded is not None and _goes_on(item.links, where):
+            yield from _of_document(read_as(_item, each, place), place, source, days, _settlement_listed(links))
+    if links.next is not None:
         said = "_links.next: the list goes on, and the rest of it is not in this file"
         yield Finding(kind="incomplete", sentence=said, place=where or "the list")
 
 
-def _goes_on(links: msgspec.Raw, where: str) -> bool:
-    return bytes(links).lstrip().startswith(b"{") and read_as(_links, links, where).next is not None
+def _links_of(item: _Item, where: str) -> _Links:
+    is_there = bytes(item.links).lstrip().startswith(b"{")
+    return read_as(_links, item.links, f"{where}._links" if where else "_links") if is_there else _Links()
+
+
+def _settlement_listed(links: _Links) -> str:
+    """The settlement whose payments, refunds or chargebacks are listed, by the list's own address; or empty."""
+    found = (_in_settlement(each.href) for each in (links.itself, links.next) if each is not None)
+    return next((each[1] for each in found if each is not None), "")
 
 
 def _listed(items: msgspec.Raw) -> list[msgspec.Raw]:
@@ -172,6 +187,10 @@ def _amount(money: _MoneyIn | None) -> Decimal:
 
 
 def _settlement(item: _Item, place: str, source: Source) -> Iterator[Part]:
+    if item.id in _NOT_YET:
+        said = f"the settlement {item.id!r} is still being gathered: import it once it has an id"
+        yield Finding(kind="pending", sentence=said, place=place)
+        return
     field = "amount"
     try:
         if item.amount is None:
@@ -191,7 +210,7 @@ def _settlement(item: _Item, place: str, source: Source) -> Iterator[Part]:
         paid_on=day,
         expected_on=day,
         totals=revenue,
-        sums_stand_in=True,
+        sums_stand_in=bool(revenue or lines),
         place=place,
     )
     yield from lines
@@ -243,14 +262,18 @@ def _cost(item: _Item, cost: _CostIn, currency: str, name: str, place: str) -> l
     return [found, line]
 
 
-def _of_item(item: _Item, place: str, source: Source, days: set[str]) -> Iterator[Part]:
+def _of_item(item: _Item, place: str, source: Source, days: set[str], listed: str) -> Iterator[Part]:
     try:
         if item.resource.startswith("balance"):
             yield from _balance_line(item, place, source, days)
             return
-        settlement = _settlement_of(item, place)
-        if item.settlement_amount is None or not settlement:
+        settlement = _settlement_of(item, place) or listed
+        if not settlement:
             yield Finding(kind="pending", sentence="it is in no settlement yet", place=place, line=item.id)
+            return
+        if item.settlement_amount is None:
+            said = f"it has no settlementAmount: Mollie settles nothing of it in {settlement}, so it is no line"
+            yield Finding(kind="note", sentence=said, place=place, payout=settlement, line=item.id)
             return
         line = _child(item, settlement, place, source)
         if item.resource == "refund" and line.amount > ZERO:
@@ -268,9 +291,9 @@ def _of_item(item: _Item, place: str, source: Source, days: set[str]) -> Iterato
 
 def _settlement_of(item: _Item, place: str) -> str:
     """The settlement that it is in: chargebacks name theirs in a link only. Empty: in none yet."""
-    if item.settlement_id is not None or not bytes(item.links).lstrip().startswith(b"{"):
+    if item.settlement_id is not None:
         return id_in(item.settlement_id)
-    link = read_as(_links, item.links, f"{place}._links").settlement
+    link = _links_of(item, place).settlement
     return id_in(link.href.rpartition("/")[2]) if link is not None else ""
 
 
@@ -316,16 +339,20 @@ def _order_of(metadata: msgspec.Raw, place: str) -> str:
 
 
 @exactly
-def _balance_amounts(item: _Item) -> tuple[Decimal, Decimal, Decimal, Decimal]:
-    amount, fee, net = _amount(item.initial_amount), _amount(item.deductions), _amount(item.result_amount)
-    return amount, fee, net, net - amount - fee
+def _balance_amounts(item: _Item) -> tuple[Decimal, Decimal, Decimal, Decimal, dict[str, Decimal]]:
+    """Amount, fee, net, gap; and, by their names, the deductions that are no fees, which are lines of their own."""
+    amount, deducted, net = _amount(item.initial_amount), _amount(item.deductions), _amount(item.result_amount)
+    details = item.deduction_details or {}
+    others = {name: taken for name in _NO_FEES if (taken := _amount(details.get(name)))}
+    rest = sum(others.values(), ZERO)
+    return amount, deducted - rest, net - rest, net - amount - deducted, others
 
 
 def _balance_line(item: _Item, place: str, source: Source, days: set[str]) -> Iterator[Part]:
     """A movement of the balance: a line of the account's statement of its day."""
     if item.result_amount is None or item.created_at is None:
         raise ValueError("resultAmount or createdAt is missing")
-    amount, fee, net, gap = _balance_amounts(item)
+    amount, fee, net, gap, others = _balance_amounts(item)
     currency, at = currency_in(item.result_amount.currency), instant_in(item.created_at, source.zone)
     statement, context = statement_of("", currency, day_of(at), place), item.context or {}
     payout = statement.id
@@ -333,15 +360,17 @@ def _balance_line(item: _Item, place: str, source: Source, days: set[str]) -> It
         days.add(payout)
         yield statement
     if gap:
-        said = f"resultAmount {net} is not initialAmount {amount} with deductions {fee}; the rest is {gap}"
+        said = (
+            f"resultAmount {_amount(item.result_amount)} is not initialAmount {amount} with deductions "
+            f"{_amount(item.deductions)}; the rest is {gap}"
+        )
         yield Finding(
             kind="contradiction", sentence=said, place=place, payout=payout, line=item.id, amount=gap, currency=currency
         )
-    kind = _CLASSES.get(item.type, LineClass.UNEXPLAINED)
     yield PayoutLine(
         id=item.id,
         payout=payout,
-        kind=kind,
+        kind=class_of(item.type),
         currency=currency,
         amount=amount,
         net=net,
@@ -354,6 +383,9 @@ def _balance_line(item: _Item, place: str, source: Source, days: set[str]) -> It
         dispute=id_in(context.get("chargebackId")),
         place=place,
     )
+    for name, taken in others.items():
+        id_ = f"{item.id}-{name}"
+        yield PayoutLine(id_, payout, _NO_FEES[name], currency, taken, taken, type=name, at=at, place=place)
 
 
 def _recognises(head: bytes) -> bool:

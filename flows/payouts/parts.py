@@ -30,6 +30,11 @@ TEXT_MAX = 200
 _PLAIN = r"-?+[0-9]{1,18}+(?:\.[0-9]{1,12}+)?+"
 _plain, _plain_column = re.compile(_PLAIN).fullmatch, re.compile(f"(?:{_PLAIN}\n)*+").fullmatch
 _grouped = re.compile(r"-?[0-9]{1,3}(?:[,.' ][0-9]{3})+(?:[.,][0-9]+)?").fullmatch
+_dressed = re.compile(
+    r"(?P<open>\()?(?P<before>[-+\u2212])?(?:[A-Z]{3} ?|[$\u20ac\u00a3\u00a5] ?)?(?P<within>[-+\u2212])?"
+    r"(?P<core>[0-9]{1,3}(?:[,.' ][0-9]{3})+(?:[.,][0-9]{1,12})?|[0-9]{1,18}(?:[.,][0-9]{1,12})?)"
+    r"(?P<after>[-\u2212])?(?: ?[A-Z]{3}| ?[$\u20ac\u00a3\u00a5])?(?(open)\))"
+).fullmatch
 _comma = re.compile(r"-?[0-9]+,[0-9]{1,12}").fullmatch
 
 
@@ -91,13 +96,16 @@ def batches(found: Iterable[T]) -> Iterator[list[T]]:
 # -- amounts -----------------------------------------------------------------------------------------------------------
 
 
-def amount_in(text: str, *, comma: bool = False) -> Decimal:
-    """The exact amount of a cell such as `-12.50`; with `comma` such as `-12,50`.
+def amount_in(text: str, *, comma: bool = False, thousands: str = "") -> Decimal:
+    """The exact amount of a cell such as `-12.50`; with `comma` such as `-12,50`; with `thousands`, what may stand
+    between them.
 
     Raises InvalidAmount that says what is wrong: nothing but digits, one mark and a sign has one meaning.
     """
     if not comma and _plain(text) is not None:
         return Decimal(text)
+    if thousands and _in_thousands(thousands, "," if comma else ".").fullmatch(text) is not None:
+        text = text.replace(thousands, "")
     if comma:
         if _comma(text) is not None:
             text = text.replace(",", ".")
@@ -105,15 +113,41 @@ def amount_in(text: str, *, comma: bool = False) -> Decimal:
             raise InvalidAmount("the decimal mark is a point, and elsewhere in this file it is a comma")
     if _plain(text) is not None:
         return Decimal(text)
-    if _grouped(text) is not None and _comma(text) is None:
-        stand = _ungrouped(text, "," if comma else ".")
-        raise InvalidAmount(f"the amount has separators of thousands: {text!r} must stand as {stand}")
-    if _comma(text) is not None:
-        stand = text.replace(",", ".")
-        raise InvalidAmount(f"the decimal mark is a comma: {text!r} must stand as {stand}")
+    raise InvalidAmount(_why_none(text, "," if comma else "."))
+
+
+def _why_none(text: str, mark: str) -> str:
+    """Why a cell is no amount with this decimal mark, and how it must stand where that can be said."""
     if not text:
-        raise InvalidAmount("the amount is missing")
-    raise InvalidAmount("it is not a plain decimal number such as -12.50")
+        return "the amount is missing"
+    if _grouped(text) is not None and _comma(text) is None:
+        return f"the amount has separators of thousands: {text!r} must stand as {_ungrouped(text, mark)}"
+    if _comma(text) is not None:
+        return f"the decimal mark is a comma: {text!r} must stand as {text.replace(',', '.')}"
+    if stand := _undressed(text, mark):
+        return f"the amount has a currency, brackets or another minus: {text!r} must stand as {stand}"
+    return "it is not a plain decimal number such as -12.50"
+
+
+def _undressed(text: str, mark: str) -> str:
+    """`(1.23)`, `$1.23`, `-1.23 USD` and `1.23-` as they must stand with this decimal mark; empty for anything else."""
+    found = _dressed(text)
+    if found is None:
+        return ""
+    core = found["core"]
+    if _grouped(core) is not None and _comma(core) is None:
+        core = _ungrouped(core, mark)
+    elif _comma(core) is not None and mark == ".":
+        core = core.replace(",", ".")
+    is_less = (found["open"] is not None) + sum(
+        1 for name in ("before", "within", "after") if found[name] in ("-", "\u2212")
+    )
+    return f"-{core}" if is_less else core
+
+
+@lru_cache(maxsize=16)
+def _in_thousands(separator: str, mark: str) -> re.Pattern[str]:
+    return re.compile(rf"-?[0-9]{{1,3}}(?:{re.escape(separator)}[0-9]{{3}})+(?:{re.escape(mark)}[0-9]{{1,12}})?")
 
 
 def _ungrouped(text: str, mark: str) -> str:

@@ -41,37 +41,49 @@ _BALANCELESS = "T13"
 _EXACT: Mapping[str, LineClass] = {
     "T0106": LineClass.DISPUTE_FEE,
     "T0114": LineClass.DISPUTE_FEE,
-    "T1107": LineClass.REFUND,
+    "T1101": LineClass.PAYOUT_RETURNED,
+    "T1104": LineClass.TOP_UP,
     "T1105": LineClass.RESERVE_RELEASE,
+    "T1107": LineClass.REFUND,
     "T1108": LineClass.FEE,
     "T1109": LineClass.FEE,
     "T1110": LineClass.RESERVE,
     "T1111": LineClass.RESERVE_RELEASE,
+    "T1114": LineClass.TRANSFER,
+    "T1115": LineClass.TRANSFER,
     "T1119": LineClass.FEE,
+    "T1200": LineClass.ADJUSTMENT,
     "T1201": LineClass.DISPUTE,
     "T1202": LineClass.DISPUTE_REVERSAL,
+    "T1203": LineClass.ADJUSTMENT,
+    "T1204": LineClass.ADJUSTMENT,
 }
 _GROUPS: Mapping[str, LineClass] = {
     "T01": LineClass.FEE,
     "T02": LineClass.EXCHANGE_DIFFERENCE,
     "T03": LineClass.TOP_UP,
+    "T06": LineClass.TRANSFER,
     "T07": LineClass.TRANSFER,
     "T08": LineClass.ADJUSTMENT,
     "T09": LineClass.ADJUSTMENT,
     "T11": LineClass.REFUND,
     "T16": LineClass.ADVANCE,
     "T17": LineClass.TRANSFER,
+    "T18": LineClass.ADVANCE,
     "T19": LineClass.ADJUSTMENT,
     "T20": LineClass.TRANSFER,
+    "T22": LineClass.TRANSFER,
 }
 """By the first three characters of an event code. T02 are the two legs of a conversion, one in each currency."""
 _BY_SIGN: Mapping[str, tuple[LineClass, LineClass]] = {
+    "T1106": (LineClass.DISPUTE_REVERSAL, LineClass.DISPUTE),
     "T00": (LineClass.SALE, LineClass.UNEXPLAINED),
     "T04": (LineClass.PAYOUT_RETURNED, LineClass.TRANSFER),
     "T12": (LineClass.DISPUTE_REVERSAL, LineClass.DISPUTE),
     "T15": (LineClass.RESERVE_RELEASE, LineClass.RESERVE),
     "T21": (LineClass.RESERVE_RELEASE, LineClass.RESERVE),
 }
+"""By the code or its first three characters. T1106 is what PayPal takes back itself, such as a lost chargeback."""
 
 
 def class_of(code: str, amount: Decimal) -> LineClass:
@@ -79,7 +91,7 @@ def class_of(code: str, amount: Decimal) -> LineClass:
     if code in _EXACT:
         return _EXACT[code]
     group = code[:3]
-    pair = _BY_SIGN.get(group)
+    pair = _BY_SIGN.get(code) or _BY_SIGN.get(group)
     return signed_class(amount, *pair) if pair is not None else _GROUPS.get(group, LineClass.UNEXPLAINED)
 
 
@@ -133,6 +145,7 @@ class _Day:
 
 def _read(source: Source) -> Iterator[Part]:
     days: dict[str, _Day] = {}
+    seen: set[str] = set()
     pages: list[_Page] = []
     found = 0
     for where, raw in documents(source.content):
@@ -142,7 +155,8 @@ def _read(source: Source) -> Iterator[Part]:
         for number, each in enumerate(page.transaction_details, start=1):
             found += 1
             place = f"{at}transaction_details[{number}]"
-            yield from _of_transaction(read_as(_detail, each, place).transaction_info, place, page, days, source.zone)
+            item = read_as(_detail, each, place).transaction_info
+            yield from _of_transaction(item, place, page, days, seen, source.zone)
     gaps = list(_missing(pages, found))
     yield from gaps
     whole = (max((page.start_date or "" for page in pages), default=""), pages) if not gaps else ("", [])
@@ -189,13 +203,23 @@ def _sum(one: Decimal, other: Decimal) -> Decimal:
     return one + other
 
 
-def _of_transaction(item: _MovementIn, place: str, page: _Page, days: dict[str, _Day], zone: tzinfo) -> Iterator[Part]:
+def _order_of(custom: object) -> str:
+    """The order's id, where the shop has left it in `custom_field`; other texts are there, too, and are none."""
+    try:
+        return id_in(custom)
+    except ValueError:
+        return ""
+
+
+def _of_transaction(
+    item: _MovementIn, place: str, page: _Page, days: dict[str, _Day], seen: set[str], zone: tzinfo
+) -> Iterator[Part]:
     try:
         currency = currency_in(item.transaction_amount.currency_code)
         amount = json_amount(item.transaction_amount.value)
         fee = ZERO if item.fee_amount is None else json_amount(item.fee_amount.value)
         balance = None if item.ending_balance is None else json_amount(item.ending_balance.value)
-        at, order = instant_in(item.transaction_initiation_date, zone), id_in(item.custom_field)
+        at, order = instant_in(item.transaction_initiation_date, zone), _order_of(item.custom_field)
         reference, parent = id_in(item.invoice_id), id_in(item.paypal_reference_id)
         day = day_in(item.transaction_initiation_date, zone)
     except (InvalidAmount, ValueError) as error:
@@ -222,7 +246,9 @@ def _of_transaction(item: _MovementIn, place: str, page: _Page, days: dict[str, 
     if id_ not in days:
         days[id_] = _Day(statement)
         yield statement
-    yield from _followed(days[id_], item.transaction_id, place, at, net, balance)
+    if item.transaction_id not in seen:  # what stands there again moved the balance once
+        seen.add(item.transaction_id)
+        yield from _followed(days[id_], item.transaction_id, place, at, net, balance)
     kind_ = class_of(code, amount)
     is_refund = kind_ in (LineClass.REFUND, LineClass.DISPUTE, LineClass.DISPUTE_REVERSAL, LineClass.DISPUTE_FEE)
     is_parent = is_refund and item.paypal_reference_id_type in ("TXN", "")

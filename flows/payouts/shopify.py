@@ -1,8 +1,9 @@
 """Shopify Payments as JSON: payouts and balance transactions, as the Admin REST API answers them.
 
-A document is a page, or one object: `{"payouts": [...]}`, `{"payout": {...}}`, `{"transactions": [...]}`. Source of
-names and types: Shopify Admin REST reference 2025-01, resources Payouts and (balance) Transactions; types beyond those
-from the GraphQL enum ShopifyPaymentsTransactionType.
+A document is a page, or one object: `{"payouts": [...]}`, `{"payout": {...}}`, `{"transactions": [...]}`; or, as tools
+gather them from pages, a payout or a transaction itself. Source of names and types: Shopify Admin REST reference
+2025-01, resources Payouts and (balance) Transactions; types beyond those from the GraphQL enum
+ShopifyPaymentsTransactionType.
 
 A charge says its fee as what is taken away (`amount - fee = net`). Published examples of adjustments have fees with the
 sign of the amount; both are facts here, and the rest is a gap.
@@ -52,6 +53,7 @@ _NEVER = "payout"
 """The type of the transaction that takes a payout from the balance: the payout itself, and none of its lines."""
 
 STATUSES = {
+    "pending": PayoutStatus.PENDING,
     "scheduled": PayoutStatus.PENDING,
     "in_transit": PayoutStatus.IN_TRANSIT,
     "paid": PayoutStatus.PAID,
@@ -59,69 +61,82 @@ STATUSES = {
     "canceled": PayoutStatus.CANCELLED,
     "cancelled": PayoutStatus.CANCELLED,
 }
-_CLASSES: Mapping[str, LineClass] = {
-    "charge": LineClass.SALE,
-    "refund": LineClass.REFUND,
-    "refund_failure": LineClass.REFUND,
-    "charge_adjustment": LineClass.ADJUSTMENT,
-    "adjustment": LineClass.ADJUSTMENT,
-    "credit": LineClass.ADJUSTMENT,
-    "debit": LineClass.ADJUSTMENT,
-    "payout_failure": LineClass.PAYOUT_RETURNED,
-    "payout_cancellation": LineClass.PAYOUT_RETURNED,
-    "advance": LineClass.ADVANCE,
-    "advance_funding": LineClass.ADVANCE,
-    "anomaly_credit": LineClass.ADJUSTMENT,
-    "anomaly_debit": LineClass.ADJUSTMENT,
-    "application_fee_refund": LineClass.FEE,
-    "stripe_fee": LineClass.FEE,
-    "shopify_collective_credit": LineClass.TRANSFER,
-    "shopify_collective_debit": LineClass.TRANSFER,
-    "transfer": LineClass.TRANSFER,
-    "transfer_failure": LineClass.TRANSFER,
-    "transfer_cancel": LineClass.TRANSFER,
-    "tax_adjustment_credit": LineClass.WITHHELD_TAX,
-    "tax_adjustment_debit": LineClass.WITHHELD_TAX,
-    "vat_refund_credit": LineClass.TAX_ON_FEE,
-    "channel_credit": LineClass.ADJUSTMENT,
-    "chargeback_fee": LineClass.DISPUTE_FEE,
-    "chargeback_fee_refund": LineClass.DISPUTE_FEE,
-    "dispute_fee": LineClass.DISPUTE_FEE,
-    "chargeback_protection_credit": LineClass.DISPUTE_REVERSAL,
-    "chargeback_protection_debit": LineClass.DISPUTE,
-    "exchange_difference": LineClass.EXCHANGE_DIFFERENCE,
+_TYPES: Mapping[LineClass, str] = {
+    LineClass.SALE: "charge",
+    LineClass.REFUND: "refund refund_failure",
+    LineClass.ADJUSTMENT: "charge_adjustment refund_adjustment adjustment credit debit anomaly_credit anomaly_debit "
+    "shop_cash_credit shop_cash_refund_debit "
+    "ads_publisher_credit channel_credit channel_promotion_credit collections_credit markets_pro_credit "
+    "merchant_goodwill_credit promotion_credit",
+    LineClass.PAYOUT_RETURNED: "payout_failure payout_cancellation",
+    LineClass.ADVANCE: "advance advance_funding lending_capital_refund lending_capital_remittance lending_credit "
+    "lending_credit_refund lending_credit_remittance lending_debit",
+    LineClass.FEE: "application_fee_refund stripe_fee ach_bank_failure_debit_fee ach_bank_failure_debit_reversal_fee "
+    "billing_debit marketplace_fee_credit referral_fee shop_cash_billing_debit shop_cash_campaign_billing_credit "
+    "shop_cash_campaign_billing_debit shipping_label shipping_label_adjustment shipping_label_adjustment_base "
+    "shipping_label_adjustment_surcharge shipping_other_carrier_charge_adjustment "
+    "shipping_return_to_origin_adjustment",
+    LineClass.TAX_ON_FEE: "vat_refund_credit referral_fee_tax agentic_fee_tax_credit agentic_fee_tax_debit",
+    LineClass.TRANSFER: "shopify_collective_credit shopify_collective_debit shopify_source_credit "
+    "shopify_source_debit balance_transfer_inbound balance_transfer_outbound channel_transfer_credit "
+    "channel_transfer_debit merchant_to_merchant_credit merchant_to_merchant_debit transfer transfer_failure "
+    "transfer_cancel transfer_refund",
+    LineClass.WITHHELD_TAX: "marketplace_sales_tax tax_adjustment_credit tax_adjustment_debit customs_duty "
+    "customs_duty_adjustment import_tax import_tax_adjustment import_tax_refund",
+    LineClass.DISPUTE_FEE: "chargeback_fee chargeback_fee_refund dispute_fee",
+    LineClass.EXCHANGE_DIFFERENCE: "exchange_difference",
 }
-_GAINED = {
-    "dispute": (LineClass.DISPUTE_REVERSAL, LineClass.DISPUTE),
-    "chargeback": (LineClass.DISPUTE_REVERSAL, LineClass.DISPUTE),
-    "dispute_reversal": (LineClass.DISPUTE_REVERSAL, LineClass.DISPUTE),
-    "reserve": (LineClass.RESERVE_RELEASE, LineClass.RESERVE),
-    "reserved_funds": (LineClass.RESERVE_RELEASE, LineClass.RESERVE),
+"""Sales and refunds are what payouts sum as charges and refunds; what Shop Cash pays of an order is none of these."""
+_CLASSES: Mapping[str, LineClass] = {type_: kind for kind, types in _TYPES.items() for type_ in types.split()}
+_DISPUTED, _KEPT = (
+    (LineClass.DISPUTE_REVERSAL, LineClass.DISPUTE),
+    (LineClass.RESERVE_RELEASE, LineClass.RESERVE),
+)
+_GAINED: Mapping[str, tuple[LineClass, LineClass]] = {
+    **dict.fromkeys(("dispute", "dispute_withdrawal", "dispute_reversal", "chargeback", "chargeback_won"), _DISPUTED),
+    **dict.fromkeys(("chargeback_protection_credit", "chargeback_protection_debit"), _DISPUTED),
+    "seller_protection_credit": _DISPUTED,
+    **dict.fromkeys(
+        ("reserve", "reserve_payout", "reserved_funds", "reserved_funds_withdrawal", "risk", "risk_withdrawal"), _KEPT
+    ),
+    **dict.fromkeys(("chargeback_hold", "chargeback_hold_release"), _KEPT),
 }
 """Types that take or give back by their sign."""
+_TURNED = "_reversal"
+"""How the type of what turns another ends: it has the class of that."""
 
 
 def class_of(type_: str, amount: Decimal) -> LineClass:
     """The class of a balance transaction, by its type and sign."""
-    pair = _GAINED.get(type_)
-    return signed_class(amount, *pair) if pair is not None else _CLASSES.get(type_, LineClass.UNEXPLAINED)
+    for word in (type_, type_.removesuffix(_TURNED)):
+        if (kind := _CLASSES.get(word)) is not None:
+            return kind
+        if (pair := _GAINED.get(word)) is not None:
+            return signed_class(amount, *pair)
+    return LineClass.UNEXPLAINED
 
 
-class _Summary(msgspec.Struct, gc=False):
+class SummaryIn(msgspec.Struct, gc=False):
+    """Sums that a payout states of itself."""
+
     charges_gross_amount: Value = None
     refunds_gross_amount: Value = None
 
 
-class _PayoutIn(msgspec.Struct, gc=False):
+class PayoutIn(msgspec.Struct, gc=False):
+    """A payout, as it stands in the file."""
+
     id: Value
     currency: str
     amount: Value
     status: str = ""
     date: str | None = None
-    summary: _Summary | None = None
+    summary: SummaryIn | None = None
 
 
-class _TransactionIn(msgspec.Struct, gc=False):
+class TransactionIn(msgspec.Struct, gc=False):
+    """A balance transaction, as it stands in the file."""
+
     id: Value
     type: str
     currency: str
@@ -148,13 +163,18 @@ class _Page(msgspec.Struct):
 class _Transactions(msgspec.Struct, forbid_unknown_fields=True):
     """A page of nothing else, as nearly all are."""
 
-    transactions: list[_TransactionIn]
+    transactions: list[TransactionIn]
 
 
-_many, _page, _payout, _transaction = (
-    decoder(_Transactions), decoder(_Page), decoder(_PayoutIn), decoder(_TransactionIn),
-)  # fmt: skip
-_payouts, _transactions = decoder(list[_PayoutIn]), decoder(list[_TransactionIn])
+class _Bare(msgspec.Struct, gc=False):
+    net: Value = None
+    status: Value = None
+    amount: Value = None
+
+
+_many, _page, _bare = decoder(_Transactions), decoder(_Page), decoder(_Bare)
+_payout, _transaction = decoder(PayoutIn), decoder(TransactionIn)
+_payouts, _transactions = decoder(list[PayoutIn]), decoder(list[TransactionIn])
 
 
 def _read(source: Source) -> Iterator[Part]:
@@ -167,39 +187,49 @@ def _pages(source: Source) -> Iterator[Iterable[Part]]:
         whole = read_whole(_many, raw)
         if whole is None:
             page = read_as(_page, raw, where)
-            yield _headers(page, where, at, source.zone)
+            if not any(map(_has, (page.payouts, page.payout, page.transactions, page.transaction))):
+                yield _of_bare(raw, where, source.zone)
+            yield _headers(page, at, source.zone)
             found = _of_page(page, at)
         else:
             found = by_batch(places_in(f"{at}transactions", whole.transactions), whole.transactions)
         for places, items in found:
-            yield _parts(places, items, source.zone)
+            yield parts_of(places, items, source.zone)
 
 
-def _headers(page: _Page, where: str, at: str, zone: tzinfo) -> Iterator[PayoutHeader]:
-    """The payouts of a page. Raises PayoutUnreadable when it has neither those nor transactions."""
-    if not any(map(_has, (page.payouts, page.payout, page.transactions, page.transaction))):
-        said = "it has neither payouts nor transactions, so it is not what Shopify's payments API answers"
-        raise refused(where, "payouts", ValueError(said))
+def _of_bare(raw: msgspec.Raw, where: str, zone: tzinfo) -> Iterable[Part]:
+    """A document that is a transaction, which has a net amount, or a payout, which has a status."""
+    bare = read_as(_bare, raw, where)
+    if bare.net is not None:
+        return parts_of([where], [read_as(_transaction, raw, where)], zone)
+    if bare.status is not None and bare.amount is not None:
+        return [header_of(read_as(_payout, raw, where), where, zone)]
+    said = "it has neither payouts nor transactions, so it is not what Shopify's payments API answers"
+    raise refused(where, "payouts", ValueError(said))
+
+
+def _headers(page: _Page, at: str, zone: tzinfo) -> Iterator[PayoutHeader]:
     if _has(page.payouts):
         for places, payouts in items_as(_payouts, _payout, page.payouts, f"{at}payouts"):
             for place, payout in zip(places, payouts, strict=True):
-                yield _header(payout, place, zone)
+                yield header_of(payout, place, zone)
     if _has(page.payout):
-        yield _header(read_as(_payout, page.payout, f"{at}payout"), f"{at}payout", zone)
+        yield header_of(read_as(_payout, page.payout, f"{at}payout"), f"{at}payout", zone)
 
 
 def _has(raw: msgspec.Raw) -> bool:
     return bytes(memoryview(raw)[:4]) != b"null"
 
 
-def _of_page(page: _Page, at: str) -> Iterator[tuple[list[str], list[_TransactionIn]]]:
+def _of_page(page: _Page, at: str) -> Iterator[tuple[list[str], list[TransactionIn]]]:
     if _has(page.transactions):
         yield from items_as(_transactions, _transaction, page.transactions, f"{at}transactions")
     if _has(page.transaction):
         yield [f"{at}transaction"], [read_as(_transaction, page.transaction, f"{at}transaction")]
 
 
-def _header(payout: _PayoutIn, place: str, zone: tzinfo) -> PayoutHeader:
+def header_of(payout: PayoutIn, place: str, zone: tzinfo) -> PayoutHeader:
+    """What a payout says of itself. Raises PayoutUnreadable."""
     field = "amount"
     try:
         paid = json_amount(payout.amount)
@@ -225,7 +255,7 @@ def _header(payout: _PayoutIn, place: str, zone: tzinfo) -> PayoutHeader:
     )
 
 
-def _totals(summary: _Summary | None) -> dict[LineClass, Decimal]:
+def _totals(summary: SummaryIn | None) -> dict[LineClass, Decimal]:
     """Sales and refunds of the summary; its other sums mix classes of rule 22."""
     if summary is None:
         return {}
@@ -233,7 +263,7 @@ def _totals(summary: _Summary | None) -> dict[LineClass, Decimal]:
     return {kind: json_amount(value) for kind, value in found.items() if value is not None}
 
 
-def _parts(places: list[str], items: list[_TransactionIn], zone: tzinfo) -> Iterable[Part]:
+def parts_of(places: list[str], items: list[TransactionIn], zone: tzinfo) -> Iterable[Part]:
     """Balance transactions as lines: all at once, which is quickest; or, when one of them is not what it should be, one
     by one, so that it is known which.
     """
@@ -242,11 +272,11 @@ def _parts(places: list[str], items: list[_TransactionIn], zone: tzinfo) -> Iter
     except (InvalidAmount, ValueError) as error:
         if len(items) == 1:
             raise refused(places[0], "amount" if isinstance(error, InvalidAmount) else "id or date", error) from None
-    return chain.from_iterable(_parts([place], [item], zone) for place, item in zip(places, items, strict=True))
+    return chain.from_iterable(parts_of([place], [item], zone) for place, item in zip(places, items, strict=True))
 
 
 @exactly
-def _lines(places: list[str], items: list[_TransactionIn], zone: tzinfo) -> list[Part]:
+def _lines(places: list[str], items: list[TransactionIn], zone: tzinfo) -> list[Part]:
     """Each line, and before it what is odd about it. Some transactions are no lines."""
     if _NEVER in [item.type for item in items]:
         are_lines = [item.type != _NEVER for item in items]
@@ -290,6 +320,8 @@ def _recognises(head: bytes) -> bool:
     text = head.lstrip(b"\xef\xbb\xbf \t\r\n")
     if not text.startswith((b"{", b"[")):
         return False
+    if b'"shopifyPaymentsAccount"' in text:
+        return False  # of GraphQL
     return b'"source_order_id"' in text or (
         (b'"payouts"' in text[:200] or b'"payout"' in text[:200]) and b'"object"' not in text
     )

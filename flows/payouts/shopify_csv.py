@@ -1,8 +1,10 @@
 """Shopify Payments as CSV: the exports of the admin, "transactions" and "payouts".
 
-Neither names its lines, and older exports do not name payouts either: a payout is then known by its day and currency
-(`2026-01-31-USD`), a line by what stands in it. Import either the exports or what the API answers, not both. Source of
-columns: Shopify help center, "Exporting your payouts" (transactions and payouts).
+Neither names its lines, and the export of payouts names none of them: a payout is known by its day and currency
+(`2026-01-31-USD`) in both, also where the export of transactions has an id of it, since they would not tie otherwise,
+and be two payouts. Several of one day and currency are one. Where the export has ids of payouts, a pending line without
+one is in none yet: its day is a promise, and may be another one later. Import either the exports or what the API
+answers, not both. Source of columns: Shopify help center, "Exporting your payouts" (transactions and payouts).
 """
 
 from __future__ import annotations
@@ -10,7 +12,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from decimal import Decimal
 
-from flows.model.money import exactly
+import msgspec
+
+from flows.model.money import ZERO, exactly
 from flows.model.payout import Finding, LineClass, PayoutHeader, PayoutLine, PayoutStatus
 from flows.payouts.parts import Part, PayoutFormat, Source
 from flows.payouts.shopify import PROVIDER, STATUSES, class_of
@@ -44,18 +48,33 @@ def _read(source: Source) -> Iterator[Part]:
 
 
 def _headers(source: Source) -> Iterator[Part]:
+    found: dict[tuple[str, PayoutStatus], PayoutHeader] = {}
     for row in rows_of(source, _PAYOUTS):
-        totals = {LineClass.SALE: row.amount("charges"), LineClass.REFUND: row.amount("refunds")}
-        yield PayoutHeader(
-            id=_payout_of(row),
-            currency=row.currency("currency"),
-            status=_status(row.text("status")),
-            paid=row.amount("total"),
-            paid_on=row.day("payout date"),
-            expected_on=row.day("payout date"),
-            totals=totals,
-            place=row.place(),
-        )
+        header = _header(row)
+        same = (header.id, header.status)
+        found[same] = _together(found[same], header) if same in found else header
+    yield from found.values()
+
+
+def _header(row: Row) -> PayoutHeader:
+    return PayoutHeader(
+        id=_payout_of(row),
+        currency=row.currency("currency"),
+        status=_status(row.text("status")),
+        paid=row.amount("total"),
+        paid_on=row.day("payout date"),
+        expected_on=row.day("payout date"),
+        totals={LineClass.SALE: row.amount("charges"), LineClass.REFUND: row.amount("refunds")},
+        place=row.place(),
+    )
+
+
+@exactly
+def _together(one: PayoutHeader, other: PayoutHeader) -> PayoutHeader:
+    """Two payouts of one day, currency and status."""
+    paid = (one.paid or ZERO) + (other.paid or ZERO)
+    totals = {kind: amount + other.totals[kind] for kind, amount in one.totals.items()}
+    return msgspec.structs.replace(one, paid=paid, totals=totals)
 
 
 def _status(word: str) -> PayoutStatus:
@@ -63,30 +82,38 @@ def _status(word: str) -> PayoutStatus:
 
 
 def _payout_of(row: Row) -> str:
-    """Its id, or its day and currency; empty while it is in none."""
+    """Its day and currency; empty while it is in none."""
+    is_promised = _status(row.text("payout status")) is PayoutStatus.PENDING
+    if is_promised and row.has("payout id") and not row.id("payout id"):
+        return ""
     day = row.day("payout date")
-    return row.id("payout id") or ("" if day is None else f"{day.isoformat()}-{row.currency('currency')}")
+    return "" if day is None else f"{day.isoformat()}-{row.currency('currency')}"
 
 
 @exactly
-def _parts(row: Row) -> tuple[Decimal, Decimal, Decimal, Decimal]:
-    """Amount, fee as it is felt, net and gap."""
-    amount, fee, net = row.amount("amount"), -row.amount_or("fee"), row.amount("net")
-    return amount, fee, net, net - amount - fee
+def _parts(row: Row) -> tuple[Decimal, Decimal, Decimal, Decimal, Decimal]:
+    """Amount, fee and the tax on it as they are felt, net and gap. The tax stands within the fee or beside it: the net
+    tells which.
+    """
+    amount, taken, tax, net = row.amount("amount"), row.amount_or("fee"), row.amount_or("vat"), row.amount("net")
+    if net == amount - taken:
+        taken -= tax
+    fee, tax = -taken or ZERO, -tax or ZERO
+    return amount, fee, tax, net, net - amount - fee - tax
 
 
 def _line(row: Row, payout: str, ordinals: Ordinals) -> Iterator[Part]:
-    amount, fee, net, gap = _parts(row)
+    amount, fee, tax, net, gap = _parts(row)
     cells = ("transaction date", "type", "order", "amount", "fee", "net", "checkout")
     id_, alike = ordinals.id_of(payout, *map(row.text, cells))
-    currency, type_ = row.currency("currency"), row.text("type").casefold()
+    currency, type_ = row.currency("currency"), "_".join(row.text("type").casefold().split())
     if alike:
         said = "it stands there before, to the last character; both are counted, since neither has an id"
         yield Finding(
             kind="alike", sentence=said, place=row.place(), payout=payout, line=id_, amount=net, currency=currency
         )
     if gap:
-        said = f"net {net} is not amount {amount} less fee {-fee}; the rest of {gap} is unexplained"
+        said = f"net {net} is not amount {amount} less fee {row.text('fee')}; the rest of {gap} is unexplained"
         yield Finding(
             kind="contradiction", sentence=said, place=row.place(), payout=payout, line=id_, amount=gap,
             currency=currency,
@@ -100,6 +127,7 @@ def _line(row: Row, payout: str, ordinals: Ordinals) -> Iterator[Part]:
         amount=amount,
         net=net,
         fee=fee,
+        tax=tax,
         gap=gap,
         type=type_,
         at=row.instant("transaction date"),

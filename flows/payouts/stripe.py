@@ -68,6 +68,8 @@ CLASSES: Mapping[str, LineClass] = {
     "payout_failure": LineClass.PAYOUT_RETURNED,
     "payout_reversal": LineClass.PAYOUT_RETURNED,
     "payout": LineClass.TRANSFER,
+    "inbound_transfer": LineClass.TOP_UP,
+    "inbound_transfer_reversal": LineClass.TOP_UP,
     "topup": LineClass.TOP_UP,
     "topup_reversal": LineClass.TOP_UP,
     "transfer": LineClass.TRANSFER,
@@ -85,6 +87,7 @@ CLASSES: Mapping[str, LineClass] = {
     "financing_paydown_reversal": LineClass.ADVANCE,
     "adjustment": LineClass.ADJUSTMENT,
     "other_adjustment": LineClass.ADJUSTMENT,
+    "revenue_share": LineClass.ADJUSTMENT,
     "contribution": LineClass.ADJUSTMENT,
     "climate_order_purchase": LineClass.ADJUSTMENT,
     "climate_order_refund": LineClass.ADJUSTMENT,
@@ -93,8 +96,12 @@ CLASSES: Mapping[str, LineClass] = {
     "currency_conversion": LineClass.EXCHANGE_DIFFERENCE,
 }
 """Types and reporting categories, which share their words."""
-_BY_SIGN = ("reserve_transaction", "reserved_funds", "risk_reserved_funds", "connect_reserved_funds", "reserve_hold",
-            "reserve_release", "payout_minimum_balance_hold", "payout_minimum_balance_release")  # fmt: skip
+_BY_SIGN = (
+    *("reserve_transaction", "reserved_funds", "risk_reserved_funds", "connect_reserved_funds"),
+    *("reserve_hold", "reserve_release", "payment_network_reserve_hold", "payment_network_reserve_release"),
+    *("payout_minimum_balance_hold", "payout_minimum_balance_release"),
+    *("issuing_authorization_hold", "issuing_authorization_release"),
+)
 STATUSES = {
     "pending": PayoutStatus.PENDING,
     "in_transit": PayoutStatus.IN_TRANSIT,
@@ -103,6 +110,8 @@ STATUSES = {
     "canceled": PayoutStatus.CANCELLED,
 }
 _ORDER_FIELDS = ("order_id", "order", "orderId")
+ADJUSTED = "adjustment"
+"""The type of disputes, too, where no reporting category says that they are."""
 _TAXES = ("tax", "withheld_tax")
 _SOURCES = {
     **dict.fromkeys(("ch_", "py_"), "charge"),
@@ -112,16 +121,22 @@ _SOURCES = {
 """What a source is, by what its id begins with."""
 
 
-def class_of(type_: str, category: str, amount: Decimal) -> LineClass:
-    """The class of a balance transaction. The reporting category tells disputes apart, which the type calls
-    adjustments.
+def class_of(type_: str, category: str, amount: Decimal, source: str = "") -> LineClass:
+    """The class of a balance transaction. Disputes, which the type calls adjustments, are told apart by the reporting
+    category, or else by their source.
     """
     for word in (category, type_):
+        if word == ADJUSTED and _kind_of(source) == "dispute":
+            return signed_class(amount, LineClass.DISPUTE_REVERSAL, LineClass.DISPUTE)
         if (kind := CLASSES.get(word)) is not None:
             return kind
         if word in _BY_SIGN:
             return signed_class(amount, LineClass.RESERVE_RELEASE, LineClass.RESERVE)
     return LineClass.UNEXPLAINED
+
+
+def _kind_of(source: str) -> str:
+    return _SOURCES.get(source[: source.find("_") + 1], "")
 
 
 class _List(msgspec.Struct):
@@ -348,9 +363,9 @@ def _line(item: _TransactionIn, payout: str, currency: str, at: str, place: str,
         odd.append(Finding(kind="contradiction", sentence=said, amount=gap, **about))
     source = _source_of(item.source)
     id_ = source.id
-    what = _SOURCES.get(id_[: id_.find("_") + 1])
+    what = _kind_of(id_)
     return PayoutLine(
-        item.id, payout, CLASSES.get(category) or class_of(item.type, category, amount), currency, amount, net,
+        item.id, payout, class_of(item.type, category, amount, id_), currency, amount, net,
         fee=(taxed - taken) * unit if taxed != taken else ZERO,
         tax=-taxed * unit if taxed else ZERO,
         gap=gap,
@@ -386,7 +401,9 @@ def _presentment(source: _SourceIn, currency: str) -> str:
     return f"{from_minor(source.amount, digits_at_stripe(other))} {other}"
 
 
-_own = re.compile(rb'"object"\s*:\s*"(?:balance_transaction|payout)"').search
+_own = re.compile(
+    rb'"object"\s*:\s*"(?:balance_transaction|payout)"|"url"\s*:\s*"/v1/(?:balance_transactions|balance/history|payouts)'
+).search
 
 
 def _recognises(head: bytes) -> bool:

@@ -1,9 +1,11 @@
-"""Stripe's reports as CSV: payout reconciliation, itemized, and the export of balance transactions of the dashboard.
+"""Stripe's reports as CSV: payout reconciliation and balance change from activity, itemized; the export of balance
+transactions of the dashboard; lists of payouts (`stripe_payouts`).
 
-Each row has its balance transaction and the payout that it is in, which the export calls a transfer. The reconciliation
-does not say what was paid; a list of payouts (`stripe`) does, and makes these payouts proven. Source of columns: Stripe
-documentation, "Payout reconciliation report type" (payout_reconciliation.itemized), and the dashboard's exports;
-reporting categories and types as in `stripe`.
+Each row has its balance transaction and the payout that it is in, which the export calls a transfer. Where the file has
+no such column, as the balance report unless it is asked for, its lines are statements of account by day, and payouts
+lines of those. The reconciliation does not say what was paid; a list of payouts does, and makes these payouts proven.
+Source of columns: Stripe documentation, "Payout reconciliation report type", "Balance report" and the dashboard's
+exports; reporting categories and types as in `stripe`.
 """
 
 from __future__ import annotations
@@ -15,20 +17,32 @@ from itertools import chain, groupby
 from sys import intern
 
 from flows.model.money import EXACT, ZERO, exactly
-from flows.model.payout import Finding, LineClass, PayoutHeader, PayoutLine
-from flows.payouts.parts import HEAD_BYTES, TEXT_MAX, Part, PayoutFormat, Source, amounts_in, currency_in, instant_in
-from flows.payouts.stripe import CLASSES, PROVIDER, class_of
-from flows.payouts.table import Block, Row, blocks_of, has_columns
+from flows.model.payout import Finding, LineClass, PayoutHeader, PayoutLine, day_of
+from flows.payouts.parts import (
+    HEAD_BYTES,
+    TEXT_MAX,
+    Part,
+    PayoutFormat,
+    Source,
+    amounts_in,
+    currency_in,
+    instant_in,
+    statement_of,
+)
+from flows.payouts.stripe import ADJUSTED, CLASSES, PROVIDER, class_of
+from flows.payouts.stripe_payouts import is_list, payouts_of
+from flows.payouts.table import NO_NAMES, Block, Row, blocks_of, has_columns
 
-_COLUMNS = ("automatic payout id", "balance transaction id", "currency", "gross", "fee", "net", "reporting category")
+_OF_PAYOUT = "automatic payout id"
+_COLUMNS = ("balance transaction id", "currency", "gross", "fee", "net", "reporting category")
 _NAMES = (
-    *("automatic payout id", "balance transaction id", "reporting category", "source id", "charge id"),
+    *(_OF_PAYOUT, "balance transaction id", "reporting category", "source id", "charge id"),
     *("payment intent id", "refund id"),
 )
 _ORDERS = ("payment metadata[order id]", "order id", "payment metadata[order]")
 _IDS = (*_NAMES, *_ORDERS)
 _EXPORTED = {
-    "automatic payout id": "transfer",
+    _OF_PAYOUT: "transfer",
     "balance transaction id": "id",
     "gross": "amount",
     "reporting category": "type",
@@ -39,27 +53,43 @@ _EXPORTED = {
     "payment metadata[order id]": "order_id (metadata)",
 }
 """What the dashboard's export calls these columns."""
-_EXPORT = tuple(_EXPORTED.get(name, name) for name in _COLUMNS)
+_EXPORT = (*(_EXPORTED.get(name, name) for name in _COLUMNS), "source", "created (utc)")
 _DISPUTES = (LineClass.DISPUTE, LineClass.DISPUTE_REVERSAL)
 _PAYOUT = "payout"
 _minus = EXACT.subtract
 
 
 def _read(source: Source) -> Iterator[Part]:
+    head = bytes(source.content[:HEAD_BYTES])
+    if is_list(head):
+        yield from payouts_of(source, head)
+        return
     seen: set[str] = set()
-    is_export = has_columns(bytes(source.content[:HEAD_BYTES]), _EXPORT)
-    for block in blocks_of(source, _COLUMNS, called=_EXPORTED if is_export else {}):
+    called = _EXPORTED if has_columns(head, _EXPORT) else NO_NAMES
+    for block in blocks_of(source, _COLUMNS, called=called):
+        if not block.has(_OF_PAYOUT):
+            yield from _parts(block, seen, source.zone)
+            continue
         start = 0
-        for are_payouts, run in groupby(map(_PAYOUT.__eq__, block.column("reporting category"))):
+        for are_payouts, run in groupby(_are_payouts(block)):
             rows = block.part(start, start + sum(1 for _ in run))
             start += len(rows)
             yield from map(_paid, rows) if are_payouts else _parts(rows, seen, source.zone)
 
 
+def _are_payouts(block: Block) -> Iterable[bool]:
+    """Of each row, whether it takes a payout from the balance. Before 2017 such a row was a transfer, with itself."""
+    categories = block.column("reporting category")
+    if "transfer" not in categories:
+        return map(_PAYOUT.__eq__, categories)
+    named = zip(categories, block.column("source id"), block.column(_OF_PAYOUT), strict=True)
+    return [category == _PAYOUT or (source != "" and source == payout) for category, source, payout in named]
+
+
 def _paid(row: Row) -> PayoutHeader:
     """The row that takes a payout from the balance."""
     amount = row.amount("gross")
-    return _header(row, row.text("source id") or row.text("automatic payout id"), _minus(ZERO, amount))
+    return _header(row, row.text("source id") or row.text(_OF_PAYOUT), _minus(ZERO, amount))
 
 
 def _header(row: Row, payout: str, paid: Decimal | None = None) -> PayoutHeader:
@@ -83,8 +113,8 @@ def _parts(rows: Block, seen: set[str], zone: tzinfo) -> Iterable[Part]:
 
 def _refuse(row: Row, seen: set[str]) -> None:
     """Raises PayoutUnreadable with the first cell that is not what it should be."""
-    if row.text("automatic payout id") not in ("", *seen):
-        _header(row, row.id("automatic payout id"))
+    if row.text(_OF_PAYOUT) not in ("", *seen):
+        _header(row, row.id(_OF_PAYOUT))
     _check_ids([row])
     row.currency("currency"), row.amount("gross"), row.amount("net"), row.amount_or("fee")
     row.instant("created utc", UTC), row.instant("created")
@@ -111,6 +141,8 @@ def _lines(rows: Block, seen: set[str], zone: tzinfo) -> list[Part]:
         instant_in(in_utc, UTC) or instant_in(local, zone)
         for in_utc, local in zip(rows.column("created utc"), rows.column("created"), strict=True)
     ]
+    if not rows.has(_OF_PAYOUT):
+        ids[0] = [f"{currency}-{day_of(at)}" for currency, at in zip(currencies, instants, strict=True)]
     orders = rows.first(*_ORDERS)
     faced = zip(rows.column("customer facing amount"), rows.column("customer facing currency"), strict=True)
     payouts = map(intern, ids[0])  # many lines have few of them
@@ -123,8 +155,7 @@ def _lines(rows: Block, seen: set[str], zone: tzinfo) -> list[Part]:
         payout, id_, category, source, charge, intent, refund = named
         if payout and payout not in seen and payout not in new:
             new.add(payout)
-            row = rows.row(number)
-            found.append(_header(row, row.id("automatic payout id")))
+            found.append(_began(rows.row(number), currency, at))
         fee = -taken if taken else ZERO
         gap = net - amount - fee
         if gap:
@@ -132,7 +163,8 @@ def _lines(rows: Block, seen: set[str], zone: tzinfo) -> list[Part]:
             said = f"net {net} is not gross {amount} less fee {fee_said}; the rest of {gap} is unexplained"
             about = {"place": place, "payout": payout, "line": id_, "currency": currency}
             found.append(Finding(kind="contradiction", sentence=said, amount=gap, **about))
-        kind = CLASSES.get(category) or class_of("", category, amount)
+        known = None if category == ADJUSTED else CLASSES.get(category)
+        kind = known or class_of("", category, amount, source)
         found.append(
             PayoutLine(
                 id_, payout, kind, currency, amount, net, fee, ZERO, gap, category, at, order,
@@ -148,6 +180,15 @@ def _lines(rows: Block, seen: set[str], zone: tzinfo) -> list[Part]:
     return found
 
 
+def _began(row: Row, currency: str, at: str) -> PayoutHeader:
+    """The payout that a row is the first of, or the statement of its day."""
+    if row.has(_OF_PAYOUT):
+        return _header(row, row.id(_OF_PAYOUT))
+    if not at:
+        raise row.refused("created utc", "the date is missing")
+    return statement_of("", currency, day_of(at), row.place())
+
+
 def _presentment(row: Row) -> str:
     return f"{row.amount('customer facing amount')} {row.text('customer facing currency').upper()}"
 
@@ -155,7 +196,8 @@ def _presentment(row: Row) -> str:
 READER = PayoutFormat(
     name="stripe-csv",
     provider=PROVIDER,
-    about="Stripe: the payout reconciliation report, itemized, and the export of balance transactions, CSV",
-    recognises=lambda head: has_columns(head, _COLUMNS) or has_columns(head, _EXPORT),
+    about="Stripe: reports of payout reconciliation, balance change and payouts, itemized, and exports of balance "
+    "transactions and payouts, CSV",
+    recognises=lambda head: has_columns(head, _COLUMNS) or has_columns(head, _EXPORT) or is_list(head),
     read=_read,
 )

@@ -1,7 +1,9 @@
 """Tables as files (CSV, tab-separated): rows by the names of their columns, each with its place.
 
-A header line is looked for where the file begins. Rows that are too short or too long, quotes that do not end, bytes
-that are no text, and a file that a spreadsheet has written anew with other separators are refused with their line.
+A header line is looked for where the file begins, below empty lines. Rows that are too short or too long, quotes that
+do not end, bytes that are no text, and a file that a spreadsheet has written anew with other separators are refused
+with their line. Only rows between tabs may leave out empty cells at their end, as long as the file itself ends with a
+line.
 """
 
 from __future__ import annotations
@@ -33,7 +35,7 @@ def _folded(name: str) -> str:
 
 def head_of(head: bytes, delimiter: str = ",") -> set[str]:
     """The names of columns that a file begins with, folded; empty when that is no text."""
-    line = head.removeprefix(_BOM).partition(b"\n")[0]
+    line = head.removeprefix(_BOM).lstrip(b"\r\n").partition(b"\n")[0]
     try:
         cells = next(csv.reader([line.decode().rstrip("\r")], delimiter=delimiter), [])
     except (UnicodeDecodeError, csv.Error):
@@ -66,6 +68,10 @@ class Row:
         """What is wrong with one of its cells."""
         return PayoutUnreadable(self.place(column), str(why))
 
+    def has(self, column: str) -> bool:
+        """Whether the file has this column."""
+        return column in self._at
+
     def text(self, column: str) -> str:
         """A cell as it stands, without outer spaces; empty where there is no such column."""
         at = self._at.get(column)
@@ -82,16 +88,16 @@ class Row:
         except ValueError as error:
             raise self.refused(column, error) from None
 
-    def amount(self, column: str, *, comma: bool = False) -> Decimal:
+    def amount(self, column: str, *, comma: bool = False, thousands: str = "") -> Decimal:
         """An amount that has to be there."""
         try:
-            return amount_in(self.text(column), comma=comma)
+            return amount_in(self.text(column), comma=comma, thousands=thousands)
         except InvalidAmount as error:
             raise self.refused(column, error) from None
 
-    def amount_or(self, column: str, default: Decimal = ZERO, *, comma: bool = False) -> Decimal:
+    def amount_or(self, column: str, default: Decimal = ZERO, *, comma: bool = False, thousands: str = "") -> Decimal:
         """An amount, or the default where the cell is empty."""
-        return self.amount(column, comma=comma) if self.text(column) else default
+        return self.amount(column, comma=comma, thousands=thousands) if self.text(column) else default
 
     def currency(self, column: str) -> str:
         """A currency's code that has to be there."""
@@ -131,6 +137,10 @@ class Block:
 
     def __iter__(self) -> Iterator[Row]:
         return map(self.row, range(len(self)))
+
+    def has(self, column: str) -> bool:
+        """Whether the file has this column."""
+        return column in self._at
 
     def row(self, number: int) -> Row:
         """One of them, from 0."""
@@ -175,13 +185,14 @@ def blocks_of(
     `called`: what this file calls some of them.
     """
     rows = _numbered(source, delimiter)
-    _, header = next(rows, (1, None))
+    header = next((cells for _, cells in rows if any(cells)), None)
     if header is None:
         raise PayoutUnreadable("line 1", "the file is empty")
     at = _columns(header, [called.get(name, name) for name in required], delimiter)
     at.update({ours: at[theirs] for ours, theirs in called.items() if theirs in at})
     named = {**called, **{name: " ".join(header[place].split()) for name, place in at.items()}}
-    for batch in batches(_full(rows, len(header), delimiter)):
+    may_be_short = delimiter == "\t" and bytes(source.content[-1:]) == b"\n"
+    for batch in batches(_full(rows, len(header), delimiter, may_be_short=may_be_short)):
         if batch:
             yield Block(at, batch, source, named)
 
@@ -200,12 +211,16 @@ def _numbered(source: Source, delimiter: str) -> Iterator[tuple[int, list[str]]]
         raise PayoutUnreadable(f"line {max(1, reader.line_num)}", _csv_sentence(str(error))) from None
 
 
-def _full(rows: Iterable[tuple[int, list[str]]], width: int, delimiter: str) -> Iterator[tuple[int, list[str]]]:
+def _full(
+    rows: Iterable[tuple[int, list[str]]], width: int, delimiter: str, *, may_be_short: bool
+) -> Iterator[tuple[int, list[str]]]:
     """The rows that have anything in them, each as wide as the header."""
     for row in rows:
         line, cells = row
         if not any(cells):
             continue
+        if may_be_short and len(cells) < width:
+            cells.extend([""] * (width - len(cells)))
         if len(cells) != width:
             raise PayoutUnreadable(f"line {line}", _width_sentence(len(cells), width, delimiter))
         yield row

@@ -49,7 +49,7 @@ from runtime.key import partition_of, parts_of
 
 _FOREVER = 1 << 62
 _MOMENTS = {"began_at", "ended_at", "asked_at", "changed_at", "read_to"}
-_DECIDES = "order_importer"
+DECIDES = "order_importer"
 """The actor that decides on orders."""
 
 
@@ -77,7 +77,7 @@ class Reading:
         and no amount. They changed when they were received; sorted and paged like the others.
         """
         at, key = (_FOREVER, None) if before is None else (before.at, before.name)
-        rows = await self._query("orders_undecided_listed", _DECIDES, sales_channel, at, limit, key)
+        rows = await self._query("orders_undecided_listed", DECIDES, sales_channel, at, limit, key)
         return [_undecided(key, received) for key, received in rows]
 
     async def find(self, text: str) -> list[str]:
@@ -108,10 +108,10 @@ class Reading:
             pauses=tuple(
                 pause
                 for pause in await self.pauses()
-                if (pause.scope, pause.name) in (("sales channel", partition_of(key)), ("actor", _DECIDES))
+                if (pause.scope, pause.name) in (("sales channel", partition_of(key)), ("actor", DECIDES))
             ),
             decisions=tuple(
-                _audit_entry(row) for row in await self._query("audit_of", key, partition_of(key), _DECIDES)
+                _audit_entry(row) for row in await self._query("audit_of", key, partition_of(key), DECIDES)
             ),
             patch=next((_patch(row) for row in await self._query("patch", key)), None),
             paid_out=tuple(
@@ -131,16 +131,16 @@ class Reading:
         waits = [fact for fact in timeline if fact.kind == "waits"]
         if not waits or "delivery" not in waits[-1].values:
             return ""
-        rows = await self._query("order_on_its_way", _DECIDES, waits[-1].values["delivery"])
+        rows = await self._query("order_on_its_way", DECIDES, waits[-1].values["delivery"])
         return str(rows[0][0]) if rows else ""
 
     async def in_queue(self) -> int:
         """How many orders wait to be decided on, or for their calls to Fulfil; not those that are paused or parked."""
-        return int((await self._query("orders_in_queue", _DECIDES, "fulfil", "orders"))[0][0])
+        return int((await self._query("orders_in_queue", DECIDES, "fulfil", "orders"))[0][0])
 
     async def undecided(self) -> int:
         """How many orders were received, and have not been decided on yet."""
-        return int((await self._query("orders_undecided", _DECIDES))[0][0])
+        return int((await self._query("orders_undecided", DECIDES))[0][0])
 
     async def cases(
         self, *, owner: str = "", kind: str = "", after: Place | None = None, limit: int = 200
@@ -230,7 +230,7 @@ class Reading:
                 scope="actor" if scope == "actor" else "sales channel", name=name, since=to_datetime(at), by=by,
                 waiting=waiting,
             )
-            for scope, name, at, by, waiting in await self._query("pauses_counted", _DECIDES)
+            for scope, name, at, by, waiting in await self._query("pauses_counted", DECIDES)
         ]  # fmt: skip
 
     async def manifests(self, *, sales_channel: str = "", limit: int = 50) -> list[ManifestRow]:
@@ -355,7 +355,7 @@ def _undecided(key: str, received: Instant) -> OrderRow:
     sales_channel, order_id = parts_of(key)
     return OrderRow(
         key=key, sales_channel=sales_channel, order_id=order_id, reference=order_id, state="new", proof="unproven",
-        amount="", currency="", placed_at=None, sale=None, sale_number=None, changed_at=to_datetime(received),
+        amount=None, currency=None, placed_at=None, sale=None, sale_number=None, changed_at=to_datetime(received),
     )  # fmt: skip
 
 
@@ -364,8 +364,8 @@ def _order(row: Sequence[Any]) -> OrderRow:
     ships, settled = rest
     return OrderRow(
         key=key, sales_channel=sales_channel, order_id=order_id, reference=reference, state=state, proof=proof,
-        amount=amount, currency=currency, placed_at=_moment(placed), sale=sale, sale_number=number,
-        changed_at=to_datetime(changed), shipping=ships or "",
+        amount=amount if currency else None, currency=currency or None, placed_at=_moment(placed), sale=sale,
+        sale_number=number, changed_at=to_datetime(changed), shipping=ships or "",
         settled_at=_moment(settled),
     )  # fmt: skip
 

@@ -11,8 +11,10 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from flows.model.closing import ClosingSettings, Moved
-from flows.model.month import Month
-from flows.model.posting_matrix import LedgerEvent, PostingSettings
+from flows.model.money import EXACT
+from flows.model.month import Month, month_in
+from flows.model.posting_matrix import LedgerEvent, PostingSettings, row_for
+from flows.monthly.accounts import AccountMonth, Book, FulfilAccounts
 from flows.monthly.clearing import Booked, ClearingBooks, Line, Movement, Payout
 from flows.monthly.gathering import day_moved, day_of
 from flows.monthly.report import Report
@@ -58,7 +60,26 @@ async def clearing(
         after = rows[-1][0]
         moments += [Instant(at) for _, at, _ in rows if at < before]
     await _add(read, books, (), after, _LAST, zone)
-    return books.report(str(zone), to_datetime(max(moments)) if moments else None)
+    read_back = await read.query("month_accounts", str(month))
+    moments += [Instant(at) for of, *_, at in read_back if of == str(month)]
+    fulfil = FulfilAccounts(
+        currency=settings.currency,
+        months=[_account_month(row) for row in read_back],
+        account_of=lambda book: _account_of(book, settings),
+    )
+    return books.report(str(zone), to_datetime(max(moments)) if moments else None, fulfil)
+
+
+def _account_of(book: Book, settings: PostingSettings) -> str | None:
+    """The account from which what such a gateway pays out is taken."""
+    row = row_for(settings, LedgerEvent.PAYOUT, *book)
+    return None if row is None else row.credit
+
+
+def _account_month(row: Sequence[Any]) -> AccountMonth:
+    month, account, debit, credit, is_final, _ = row
+    moved = EXACT.subtract(Decimal(debit), Decimal(credit))
+    return AccountMonth(month=month_in(month), account=account, moved=moved, is_final=bool(is_final))
 
 
 async def _pages(

@@ -13,12 +13,14 @@ from runtime.clock import Instant, to_datetime
 
 
 class UnsettledRow(msgspec.Struct, frozen=True, kw_only=True):
-    """An order with a sale that is not settled. `cause` is what it waits for first, in a word; `waits` all of it."""
+    """An order with a sale that is not settled. `cause` is what it waits for first, in a word; `waits` all of it.
+    `amount` is None while nobody has read it.
+    """
 
     key: str
     reference: str
-    amount: Decimal
-    currency: str
+    amount: Decimal | None
+    currency: str | None
     placed_at: datetime | None
     sale: int
     cause: str
@@ -49,7 +51,7 @@ async def unsettled(read: Reading, *, sales_channel: str = "", cause: str = "", 
         instant = None if placed is None else to_datetime(Instant(placed))
         found.append(
             UnsettledRow(
-                key=key, reference=reference, amount=Decimal(amount), currency=currency,
+                key=key, reference=reference, amount=Decimal(amount) if currency else None, currency=currency or None,
                 placed_at=instant, sale=sale, cause=first or FIRST_LOOK,
                 waits=msgspec.json.decode(waits, type=tuple[str, ...]),
             )

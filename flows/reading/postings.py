@@ -49,11 +49,28 @@ class NotPosted(msgspec.Struct, frozen=True, kw_only=True):
     payouts: int = 1
 
 
+class ChartSeen(msgspec.Struct, frozen=True, kw_only=True):
+    """The codes that Fulfil has of those that the posting matrix names. None: it was not asked, and `why_not` says why,
+    unless there was nothing to ask.
+    """
+
+    accounts: frozenset[str] | None = None
+    journals: frozenset[str] | None = None
+    why_not: str = ""
+
+
 class Preview(msgspec.Struct, frozen=True, kw_only=True):
-    """All that would be posted now. `periods_known`: closed periods are taken into account; `more`: not all is here."""
+    """All that would be posted now. `periods_known`: closed periods are taken into account; `more`: not all is here.
+
+    `missing_accounts` and `missing_journals` are named by the posting matrix, and Fulfil does not have them; both are
+    None when it was not asked, `chart_unknown` says why.
+    """
 
     mode: PostingMode
     periods_known: bool
+    missing_accounts: tuple[str, ...] | None
+    missing_journals: tuple[str, ...] | None
+    chart_unknown: str
     lines: tuple[JournalLine, ...]
     not_posted: tuple[NotPosted, ...]
     more: bool = False
@@ -91,7 +108,14 @@ class PostingRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def preview_of(
-    read: Reading, settings: PostingSettings, today: date, *, sales_channel: str = "", begin: str = "", end: str = ""
+    read: Reading,
+    settings: PostingSettings,
+    today: date,
+    seen: ChartSeen,
+    *,
+    sales_channel: str = "",
+    begin: str = "",
+    end: str = "",
 ) -> Preview:
     """What would be posted of days from `begin` to `end`, as the ledger would post it, were all of them over."""
     asked = (sales_channel, begin, end, ROWS_MAX)
@@ -99,13 +123,14 @@ async def preview_of(
     left = await read.query("postings_left", *asked)
     partial = await read.query("payouts_not_whole", *asked)
     periods = tuple(_period(row) for row in await read.query("ledger_periods")) or None
+    chart = Chart(periods=periods, accounts=seen.accounts, journals=seen.journals)
     lines: list[JournalLine] = []
     not_posted: list[NotPosted] = []
     for name in sorted({each.sales_channel for each in waiting}):
         own = [each for each in waiting if each.sales_channel == name]
         since = min(each.day for each in own).isoformat()
         rounded = rounded_by_day(await read.query("postings_rounded", name, settings.currency, since))
-        made = batches_of(own, settings, Chart(periods=periods), today, rounded=rounded)
+        made = batches_of(own, settings, chart, today, rounded=rounded)
         for batch in made.batches:
             lines += [
                 JournalLine(
@@ -118,10 +143,17 @@ async def preview_of(
     return Preview(
         mode=settings.mode,
         periods_known=periods is not None,
+        missing_accounts=_missing(settings.accounts, seen.accounts),
+        missing_journals=_missing(settings.journals, seen.journals),
+        chart_unknown=seen.why_not,
         lines=tuple(lines),
         not_posted=(*not_posted, *(_not_whole(row, settings) for row in partial), *_left(left)),
-        more=ROWS_MAX in (len(waiting), len(left)),
+        more=ROWS_MAX in (len(waiting), len(left), len(partial)),
     )
+
+
+def _missing(named: Sequence[str], there: frozenset[str] | None) -> tuple[str, ...] | None:
+    return None if there is None else tuple(code for code in named if code not in there)
 
 
 def _period(row: Sequence[Any]) -> LedgerPeriod:

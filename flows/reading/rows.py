@@ -14,7 +14,7 @@ from runtime.clock import Instant, to_instant
 
 
 class OrderRow(msgspec.Struct, frozen=True, kw_only=True):
-    """One order as it is listed. `amount` is an exact decimal in `currency`."""
+    """One order as it is listed. `amount` is an exact decimal in `currency`; both are None while nobody has read it."""
 
     key: str
     sales_channel: str
@@ -22,8 +22,8 @@ class OrderRow(msgspec.Struct, frozen=True, kw_only=True):
     reference: str
     state: str
     proof: str
-    amount: str
-    currency: str
+    amount: str | None
+    currency: str | None
     placed_at: datetime | None
     sale: int | None
     sale_number: str | None

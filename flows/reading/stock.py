@@ -3,15 +3,28 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Literal, TypeVar
 
 import msgspec
 
+from flows.model.aliases import stands_for
 from flows.model.bundles import Bundle
-from flows.model.stock import Level, StockSettings, UnitsRow, figure_of, in_flight, own_unshipped, place_of, without_own
+from flows.model.skus import folded
+from flows.model.stock import (
+    Level,
+    StockSettings,
+    UnitsRow,
+    figure_of,
+    in_flight,
+    own_unshipped,
+    parts_without_own,
+    place_of,
+    without_own,
+)
 from flows.reading import Reading
 from flows.reading.pages import Place
 from runtime.clock import Instant, to_datetime, to_instant
@@ -76,7 +89,8 @@ class DriftRow(msgspec.Struct, frozen=True, kw_only=True):
 class StockOf(msgspec.Struct, frozen=True, kw_only=True):
     """How the figure of one product at one sales channel comes about. What Fulfil says is None before its first read.
 
-    `orders`: of those that take from it so many as are named; `orders_more`: how many are not.
+    `orders`: of those that take from it so many as are named; `orders_more`: how many are not. `sold_in_bundles`: no
+    own units are added, since the sales channel, which subtracts them, sells this as a bundle by rule, or in one.
     """
 
     sales_channel: str
@@ -92,6 +106,7 @@ class StockOf(msgspec.Struct, frozen=True, kw_only=True):
     allocation: Decimal
     quantity_semantics: str
     own_units: int
+    sold_in_bundles: bool
     truth: int | None
     wire: int | None
     flow_id: str
@@ -114,12 +129,12 @@ async def stock_of(
     settings: Mapping[str, StockSettings],
     bundles: Mapping[str, Mapping[str, Bundle]],
 ) -> list[StockOf]:
-    """How the figures of a SKU come about, at each sales channel that it is published to; under an alias, those of
-    what it stands for. Orders that are not decided on yet are not in them.
+    """How the figures of a SKU come about, at each sales channel that it is published to; under an alias that
+    is no SKU itself, those of what it stands for. Orders that are not decided on yet are not in them.
     """
-    aliases = {row.alias: row.sku for row in await read.aliases()}
-    parts = {name: _parts(sku, bundles.get(name, {})) for name in settings}
-    wanted = sorted({aliases.get(each, each) for rows in parts.values() for each, _ in rows})
+    components = {part for name in settings for rule in bundles.get(name, {}).values() for part in rule.components}
+    sku_of = await _names_of(read, {sku, *components})
+    wanted = sorted({each for name in settings for each, _ in _parts(sku, bundles.get(name, {}), sku_of)})
     levels: dict[tuple[str, str], Level] = {}
     for place, each, _, available, on_hand, read_at in await read.query_list("stock_levels_of", wanted):
         levels[place, each] = Level(Decimal(available), Decimal(on_hand), read_at)
@@ -130,9 +145,8 @@ async def stock_of(
     drift = [drift_row(row) for row in await read.query("stock_drift_listed", "", "", 10_000)]
     found = []
     for channel, how in settings.items():
-        rows = [(aliases.get(each, each), pieces) for each, pieces in parts[channel]]
-        story = _of_bundle(channel, sku, how, rows, levels, units) if sku in bundles.get(channel, {}) else None
-        story = story or _of_product(channel, rows[0][0], how, levels, units)
+        rules = bundles.get(channel, {})
+        story = _story(channel, sku, how, rules, sku_of, levels, units)
         lines = await read.query_list("outgoing_of_lines", [sku], how.flow.flow_id)
         found.append(
             msgspec.structs.replace(
@@ -146,9 +160,42 @@ async def stock_of(
     return found
 
 
-def _parts(sku: str, rules: Mapping[str, Bundle]) -> list[tuple[str, int]]:
+async def _names_of(read: Reading, names: Collection[str]) -> Callable[[str], str]:
+    """By what SKU in Fulfil each of these names of sales channels is published."""
+    aliases = {row.alias: row.sku for row in await read.aliases()}
+    asked = sorted({folded(name) for name in names if name in aliases})
+    rows = await read.query_list("products_folded", asked)
+    sold = Counter(sku for _, sku, sold, *_, gone_at in rows if sold and gone_at is None)
+    return lambda name: stands_for(name, aliases, lambda each: sold[each] == 1)
+
+
+def _parts(sku: str, rules: Mapping[str, Bundle], sku_of: Callable[[str], str]) -> list[tuple[str, int]]:
+    """The SKUs in Fulfil whose stock says how much there is of this one, and how many pieces of each it takes."""
     rule = rules.get(sku)
-    return [(sku, 1)] if rule is None else [(name, part.quantity) for name, part in rule.components.items()]
+    if rule is None:
+        return [(sku_of(sku), 1)]
+    return [(sku_of(name), part.quantity) for name, part in rule.components.items()]
+
+
+def _story(
+    channel: str,
+    sku: str,
+    how: StockSettings,
+    rules: Mapping[str, Bundle],
+    sku_of: Callable[[str], str],
+    levels: Mapping[tuple[str, str], Level],
+    units: Mapping[str, Sequence[UnitsRow]],
+) -> StockOf:
+    """The figure at one sales channel, as its publisher works it out."""
+    parts = _parts(sku, rules, sku_of)
+    product = parts[0][0]
+    in_bundles = how.subtracts and (sku in rules or product in parts_without_own(how, rules.values(), sku_of))
+    added = without_own(how) if in_bundles else how
+    if sku in rules:
+        story = _of_bundle(channel, sku, added, parts, levels, units)
+    else:
+        story = _of_product(channel, product, added, levels, units)
+    return msgspec.structs.replace(story, quantity_semantics=how.quantity_semantics, sold_in_bundles=in_bundles)
 
 
 def _of_product(
@@ -184,6 +231,7 @@ def _of_product(
         allocation=how.allocation,
         quantity_semantics=how.quantity_semantics,
         own_units=own_unshipped(rows, channel) if how.subtracts else 0,
+        sold_in_bundles=False,
         truth=None if figure is None else figure.truth,
         wire=None if figure is None else figure.wire,
         flow_id=how.flow.flow_id,
@@ -199,7 +247,7 @@ def _of_bundle(
     units: Mapping[str, Sequence[UnitsRow]],
 ) -> StockOf:
     """The scarcest component says how many there are."""
-    stories = [(_of_product(channel, name, without_own(how), levels, units), pieces) for name, pieces in parts]
+    stories = [(_of_product(channel, name, how, levels, units), pieces) for name, pieces in parts]
     scarcest, pieces = min(stories, key=lambda each: -math.inf if each[0].wire is None else each[0].wire // each[1])
     return msgspec.structs.replace(
         scarcest,

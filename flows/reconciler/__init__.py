@@ -4,12 +4,17 @@
 `reconciler` reads sales back, many at once (`reading_back`: what is read, and in which order), and finds where they are
 not what they are to be, and what was changed there by hand (`comparing`); `sale_checks` keeps what was found of one
 order's sale until it agrees, or a person accepts it. `closing` settles orders that wait for nothing (`settling`);
-`following` does so for those that came before.
+`following` does so for those that came before. `costs` looks whether what has left is booked as cost (`costing`: what
+is read for that).
 """
 
 from flows.reconciler.closing import KEY as CLOSING_KEY
 from flows.reconciler.closing import NAME as CLOSING
 from flows.reconciler.closing import CloseOrders, ClosePolicy, Closing
+from flows.reconciler.costing import CostOrigin
+from flows.reconciler.costs import KEY as COSTS_KEY
+from flows.reconciler.costs import NAME as COSTS
+from flows.reconciler.costs import LookAtCosts, ShipmentCosts
 from flows.reconciler.following import KEY as FOLLOWING_KEY
 from flows.reconciler.following import NAME as FOLLOWING
 from flows.reconciler.following import Following, FollowOrders
@@ -24,6 +29,8 @@ from flows.reconciler.statements import StateDays, Statements, StatePolicy, stat
 __all__ = [
     "CLOSING",
     "CLOSING_KEY",
+    "COSTS",
+    "COSTS_KEY",
     "FOLLOWING",
     "FOLLOWING_KEY",
     "RECONCILER",
@@ -32,13 +39,16 @@ __all__ = [
     "CloseOrders",
     "ClosePolicy",
     "Closing",
+    "CostOrigin",
     "FollowOrders",
     "Following",
+    "LookAtCosts",
     "Part",
     "Reconcile",
     "ReconcilePolicy",
     "Reconciler",
     "SaleChecks",
+    "ShipmentCosts",
     "StateDays",
     "StatePolicy",
     "Statements",

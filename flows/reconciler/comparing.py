@@ -16,13 +16,13 @@ import msgspec
 
 from connectors.fulfil.payments import Invoice, SalePayment
 from connectors.fulfil.read_back import ReadBackSale
+from flows.model.invoices import is_live
 from flows.model.money import ZERO, exactly
 from flows.reconciler.comparing_units import Units, units_off
 from flows.reconciler.comparing_units import told as told_units
 
 SHIPPED_AFTER: Final = timedelta(hours=1)
 """How long the watcher of shipments has to see what Fulfil says has left."""
-_LIVE_INVOICES: Final = ("posted", "paid")
 _SEVERAL: Final = ("lines", "units")
 _BY_HAND: Final = ("total", "tax", "currency", "party", "warehouse", "sale_date", "lines", "units", "state")
 
@@ -116,7 +116,7 @@ def snapshot_of(
     products: Mapping[str, int] | None = None,
 ) -> Snapshot:  # fmt: skip
     """What is remembered of it. `products`: the ids of those that it is to have."""
-    live = [each for each in invoices or () if each.state in _LIVE_INVOICES and each.to_customer is not False]
+    live = [each for each in invoices or () if is_live(each)]
     owed = [each for each in live if each.state != "paid" and each.balance_due != ZERO and not each.is_credit_note]
     return Snapshot(
         state=sale.state, total=sale.total_amount, tax=sale.tax_amount, currency=sale.currency_code, party=sale.party,
@@ -177,13 +177,34 @@ def _differences(expected: Expected, found: Found, began: datetime) -> Iterator[
         yield _of(expected, "currency", what, expected.amount, expected.currency, sale.currency_code)
         return
     if not expected.is_known:
-        yield from _figure(expected, "total", f"sale {name} has a total of", expected.amount, sale.total_amount)
-        yield from _figure(expected, "tax", f"sale {name} has taxes of", expected.tax, sale.tax_amount)
-        yield from _units(expected, name, found.units)
+        yield from _as_one(
+            [
+                *_units(expected, name, found.units),
+                *_figure(expected, "total", f"sale {name} has a total of", expected.amount, sale.total_amount),
+                *_figure(expected, "tax", f"sale {name} has taxes of", expected.tax, sale.tax_amount),
+            ]
+        )
     yield from _payments(expected, name, found.payments)
     if not expected.is_known:
         yield from _invoices(expected, sale, name, found.invoices)
     yield from _shipments(expected, sale, name, began)
+
+
+def _as_one(found: Sequence[Difference]) -> Iterator[Difference]:
+    """What one edit has changed is one difference: other units bring another total, and that other taxes. It is called
+    by the first of them, stands for all of their figures, and is as large as the largest.
+    """
+    if len(found) <= 1:
+        yield from found
+        return
+    yield Difference(
+        cause=found[0].cause,
+        sentence="; ".join(each.sentence for each in found),
+        amount=max(each.amount for each in found),
+        currency=found[0].currency,
+        was=", ".join(f"{each.cause} {each.was}" for each in found),
+        is_=", ".join(f"{each.cause} {each.is_}" for each in found),
+    )
 
 
 def _units(expected: Expected, name: str, units: Units | None) -> Iterator[Difference]:
@@ -213,7 +234,7 @@ def _invoices(
     """
     if invoices is None or any(each.sales is None or len(each.sales) > 1 for each in invoices):
         return
-    live = [each for each in invoices if each.state in _LIVE_INVOICES and each.to_customer is not False]
+    live = [each for each in invoices if is_live(each)]
     amounts = [each.total_amount for each in live]
     if any(each is None for each in amounts):
         return

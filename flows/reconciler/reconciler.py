@@ -22,6 +22,7 @@ from connectors.fulfil.wire import RECORDS_MAX
 from flows.events import SalesProven
 from flows.exceptions.kinds import ExceptionCase
 from flows.model.cases import announce_cases, case_rows
+from flows.model.invoices import invoiced
 from flows.model.money import ZERO, exactly
 from flows.reconciler.comparing import Change, Expected, Found, Snapshot, changes, differences, snapshot_of
 from flows.reconciler.reading_back import (
@@ -101,6 +102,8 @@ class _Result(msgspec.Struct, frozen=True, kw_only=True):
     key: str
     sale: int
     seen: bytes
+    invoices: str | None
+    """As they are kept; None: they are not read."""
     compared: SaleCompared | None
     differs: int
 
@@ -175,6 +178,11 @@ def _compared(
     at, began = to_instant(now), to_instant(batch.began)
     done = [*(each.sale for each in found.results), *found.strange]
     writes = [Write("put_sale_seen", (each.key, each.sale, each.seen, each.differs, at)) for each in found.results]
+    writes += [
+        Write("put_sale_invoices", (each.key, each.sale, each.invoices, at))
+        for each in found.results
+        if each.invoices is not None
+    ]
     writes += [Write("drop_sale_due", (sale, began)) for sale in done]
     if policy.settles:
         writes += [Write("nudge_closing", (at, each.key)) for each in found.results]
@@ -329,6 +337,7 @@ def _result(
         key=key,
         sale=sale,
         seen=b"" if found.sale is None else _seen(before, found.sale, expected, found),
+        invoices=None if found.invoices is None else invoiced(found.invoices),
         compared=SaleCompared(sale=sale, differences=differing, changes=by_hand) if tells else None,
         differs=len(differing),
     )

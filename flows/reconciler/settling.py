@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
-from typing import Final
+from typing import Final, Literal
 
 import msgspec
 
@@ -51,10 +51,17 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
     lines: tuple[Line, ...]
 
 
+WaitCause = Literal[
+    "shipping", "telling", "proof", "cases", "recording", "posting", "dispute", "payout", "bank", "settlement",
+    "receivable", "unexpected", "payment", "refund",
+]  # fmt: skip
+"""What keeps an order from being settled, in a word."""
+
+
 class Wait(msgspec.Struct, frozen=True):
     """Something that an order waits for: a word to count it by, and in words that complete "it waits"."""
 
-    cause: str
+    cause: WaitCause
     sentence: str
 
 

@@ -13,7 +13,16 @@ import msgspec
 
 from flows.model.bundles import Bundle
 from flows.model.skus import SkuIndex
-from flows.model.stock import Figure, Level, StockSettings, UnitsRow, figure_of, place_of, without_own
+from flows.model.stock import (
+    Figure,
+    Level,
+    StockSettings,
+    UnitsRow,
+    figure_of,
+    parts_without_own,
+    place_of,
+    without_own,
+)
 from flows.model.stock_names import Names
 from flows.model.units import SWEPT, Units
 from flows.stock.unsettled import Unsettled
@@ -104,8 +113,7 @@ class Figures:
     def _plain(self, channel: str, urgencies: Mapping[str, int], levels: Levels, units: Rows) -> dict[str, Shown]:
         """Products under their SKU and their aliases; a name that is a bundle here is none of a product."""
         settings, rules = self._settings[channel], self._bundles.get(channel, {})
-        in_bundles = rules.values() if settings.subtracts else ()
-        parts = {self._sku_of(part) for rule in in_bundles for part in rule.components}
+        parts = parts_without_own(settings, rules.values(), self._sku_of)
         found: dict[str, Shown] = {}
         for sku, urgency in urgencies.items():
             level = levels.get((place_of(settings.locations), sku))
@@ -113,7 +121,7 @@ class Figures:
                 continue
             how = without_own(settings) if sku in parts else settings
             shown = Shown(figure_of(how, channel, level, units.get(sku, ())), level.read_at, (sku,), urgency)
-            others = (alias for alias in self._names.aliases_of(sku) if not self._index.sellable(alias))
+            others = (alias for alias in self._names.aliases_of(sku) if self._sku_of(alias) == sku)
             found.update({name: shown for name in (sku, *others) if name not in rules})
         return found
 
@@ -147,7 +155,7 @@ class Figures:
 
     def _sku_of(self, name: str) -> str:
         """The SKU in Fulfil of a component, which a rule may call by an alias."""
-        return self._index.sold_as(name) or name
+        return self._index.stands_for(name)
 
     async def units(self, skus: Sequence[str], waiting: Mapping[str, Units]) -> dict[str, list[UnitsRow]]:
         """What orders need of these SKUs: those that were decided on, and what those that wait need beyond that."""

@@ -23,6 +23,7 @@ from connectors.patchworks.items import Items
 from connectors.patchworks.replies import Replies
 from connectors.patchworks.requests import CallCallback
 from connectors.patchworks.triggers import CallbackReply
+from flows.audit_log import AuditLog
 from flows.backfill import Backfill
 from flows.desk import NAME as DESK
 from flows.desk import Desk
@@ -196,6 +197,7 @@ class World:
         return [
             Sink(),
             Desk(emit),
+            AuditLog(self.journal, emit),
             OrderPoll(self.settings, self.replies, self.journal, emit),
             Manifests(self.journal, emit),
             MissingOrders(self.settings, self.replies, self.journal, emit),

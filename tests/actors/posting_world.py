@@ -7,7 +7,7 @@ from __future__ import annotations
 import contextlib
 import random
 from collections import Counter, deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from decimal import Decimal
 from functools import partial
 from pathlib import Path
@@ -54,8 +54,10 @@ class LedgerBooks:
 
     name = "fulfil"
 
-    def __init__(self) -> None:
+    def __init__(self, writes: Collection[str] = WRITES) -> None:
         self.erp: Erp | None = None
+        self.writes = frozenset(writes)
+        """Kinds of calls whose answers may be lost."""
         self.calls: Counter[str] = Counter()
         self.lose: deque[str] = deque()
         self.refuses: set[str] = set()
@@ -73,7 +75,7 @@ class LedgerBooks:
         assert self.erp is not None
         self.calls[kind] += 1
         await anyio.sleep(0.05)
-        fate = self.lose.popleft() if kind in WRITES and self.lose else "no"
+        fate = self.lose.popleft() if kind in self.writes and self.lose else "no"
         if fate == "before":
             raise Unknown("the connection broke")
         if kind in self.refuses:
@@ -140,7 +142,7 @@ class PostingWorld(PayoutWorld):
     def outsides(self) -> list[Outside]:
         """Fulfil."""
         budget = Budget(self.clock, SHARES, limit_per_s=200.0, concurrency_max=16, burst=4, rng=random.Random(1))
-        lane = LaneConfig(workers_per_share={"rest": 2}, retry=RetryPolicy(), settle_s=2.0, window=32)
+        lane = LaneConfig(workers_per_share={"orders": 2, "rest": 2}, retry=RetryPolicy(), settle_s=2.0, window=32)
         return [Outside(api=self.books_of_erp, lane=lane, budget=budget, breaker=Breaker())]
 
     async def begin(self) -> None:

@@ -208,6 +208,34 @@ def test_who_asks_for_another_one_meanwhile_is_refused(tmp_path: Path) -> None:
     story(main)
 
 
+def test_who_has_the_past_brought_in_is_on_record(tmp_path: Path) -> None:
+    """With the range, and what may be set off; once, also when it is asked for again meanwhile, and across a crash.
+    Whoever only counts decides nothing.
+    """
+
+    async def main() -> None:
+        shop = Shop()
+        shop.takes_s = 10.0
+        asked = {"name": "web", "from": "2026-01-01T00:00:00Z", "to": "2027-01-01T00:00:00Z", "by": "mona"}
+        counts = {**asked, "run": "a", "dry": "yes"}
+        begins = {**asked, "run": "b", "dry": "no", "allow": "shipments payments", "reason": "the shop has moved"}
+        for wait_s, parameters in ((60, counts), (1, begins), (60, {**begins, "run": "c", "by": "ole", "reason": ""})):
+            async with process(tmp_path / "s.db", shop, ON_DEMAND) as world:
+
+                async def post(key: str, begin: Begin, world: World = world) -> None:
+                    await world.engine.post(NAME, key, begin)
+
+                await ask(post, world.journal, {"web": ON_DEMAND}, parameters)
+                await anyio.sleep(wait_s)
+                rows = await world.sql('SELECT by, action, subject, "values", reason FROM audit')
+        values = {"allow": "shipments payments", "from": "2026-01-01T00:00:00+00:00", "to": "2027-01-01T00:00:00+00:00"}
+        ((by, action, subject, data, reason),) = rows
+        assert (by, action, subject, reason) == ("mona", "backfill.begin", "web", "the shop has moved")
+        assert msgspec.json.decode(data) == values
+
+    story(main)
+
+
 def test_live_orders_go_before_a_back_fill(tmp_path: Path) -> None:
     """Its calls are paid for by the rest of the budget, and repeat freely."""
 

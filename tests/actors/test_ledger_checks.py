@@ -14,9 +14,12 @@ import pytest
 
 from connectors.fulfil.sandbox.books import Books
 from flows.ledger import CheckBatches, LedgerChecks, Rules
+from flows.ledger.checking import PostedBatch
+from flows.ledger.checks import LedgerCheck, decide
 from flows.model.messages import Recheck
 from flows.model.postings import LEDGER_CHECKS, check_key
 from runtime.actor import Actor
+from runtime.decision import EffectRefused
 from tests.actors.payout_world import living, pages
 from tests.actors.posting_world import MATRIX, WRITES, LedgerBooks, PostingWorld
 from tests.actors.test_posting_stories import BANK, FEES, two_sales
@@ -109,6 +112,50 @@ def test_a_batch_that_was_changed_is_a_case_with_its_amount(
     told(tmp_path / "s.db", LedgerBooks(), main)
 
 
+def taken_back(books: Books, move: int = 1, *, state: str = "posted", times: Decimal = Decimal(1), **named: str) -> int:
+    """Somebody posts the opposite of an entry beside it, which `named` ties to it; its id."""
+    of = books.ledger.moves[move]
+    beside = books.ledger.add_move(of.date, journal=of.journal, **named)
+    for line in [books.ledger.lines[id_] for id_ in of.lines]:
+        debit, credit = ((amount * times).quantize(amount) for amount in (line.credit, line.debit))
+        books.ledger.add_line(beside, account=line.account, debit=debit, credit=credit, party=line.party)
+    beside.state = state
+    return beside.id
+
+
+@pytest.mark.parametrize("sign", ["origin", "description"])
+def test_a_batch_that_an_entry_beside_it_takes_back_is_a_case(tmp_path: Path, sign: str) -> None:
+    """Tryton's module makes it as a copy with the entry as its origin; people may describe it otherwise. A draft takes
+    nothing back. When the reversal is itself taken back, all is as it was posted.
+    """
+
+    async def main(world: CheckedWorld, erp: Books) -> None:
+        reference = erp.ledger.moves[1].description or ""
+        named = {"origin": "account.move,1", "description": "wrong"} if sign == "origin" else {"description": reference}
+        draft = taken_back(erp, state="draft", **named)
+        assert await world.looks() == []
+        erp.ledger.moves[draft].state = "posted"
+        assert await world.looks() == [("posting.changed", f"{FEES}")]
+        ((sentence,),) = await world.sql("SELECT sentence FROM exception_case WHERE kind = 'posting.changed'")
+        assert f"was posted as move 1, and together with the move {draft} beside it, it moves 0.00 USD" in sentence
+        taken_back(erp, draft, **named)
+        assert await world.looks() == []
+
+    told(tmp_path / "s.db", LedgerBooks(), main)
+
+
+def test_a_part_that_is_taken_back_is_the_amount_of_the_case(tmp_path: Path) -> None:
+    """And an entry of another origin is none of the batch's."""
+
+    async def main(world: CheckedWorld, erp: Books) -> None:
+        taken_back(erp, origin="account.invoice,1", description="another")
+        assert await world.looks() == []
+        taken_back(erp, times=Decimal("0.5"), origin="account.move,1")
+        assert await world.looks() == [("posting.changed", f"{FEES / 2}")]
+
+    told(tmp_path / "s.db", LedgerBooks(), main)
+
+
 def test_the_case_ends_when_it_is_put_back_and_not_before(tmp_path: Path) -> None:
     """Each look says it anew."""
 
@@ -141,13 +188,13 @@ def test_what_a_person_accepts_stays_accepted_until_it_changes_further(tmp_path:
 
 
 def test_batches_are_read_together_and_old_ones_only_while_they_differ(tmp_path: Path) -> None:
-    """Three calls for all of them; what is old and was right is not read for ever."""
+    """Five calls for all of them; what is old and was right is not read for ever."""
     books = LedgerBooks()
 
     async def main(world: CheckedWorld, erp: Books) -> None:
         before = sum(books.calls.values())
         assert await world.looks() == []
-        assert sum(books.calls.values()) - before == 3
+        assert sum(books.calls.values()) - before == 5
         both = [row[0] for row in await world.journal.query("batches_to_check", "web", "2025-12-20", "", 100, "[]")]
         assert [each.split()[3] for each in both] == ["2025-12-20", "2025-12-22"]
         for since, after, differing, found in (
@@ -195,3 +242,21 @@ def test_a_refused_look_says_nothing_and_is_made_again(tmp_path: Path) -> None:
         assert await world.open_cases() == [("posting.changed", "0.10"), ("posting.changed", f"{BANK}")]
 
     told(tmp_path / "s.db", books, main)
+
+
+def test_a_tenant_that_cannot_be_asked_for_entries_beside_a_batch_has_the_batch_compared_all_the_same() -> None:
+    """Whatever it does not search by; without the entries themselves there is nothing to compare."""
+    batch = PostedBatch(
+        reference="r", move=1, booked_on=dt.date(2025, 12, 20), currency="USD", total=FEES, moved={"6100": FEES}
+    )
+    now, rules = dt.datetime(2025, 12, 23, tzinfo=dt.UTC), Rules(settings=MATRIX, unable="", matrix="")
+    no_field = EffectRefused(
+        intent=1, kind="find_ledger_moves", code="400", sentence="no such field", began_us=1, ended_us=2, attempts=1
+    )
+    state = LedgerCheck(part="reversals", batches=(batch,))
+    parts = []
+    while state.part is not None:
+        decision = decide(state, no_field, now, rules)
+        state = decision.state
+        parts.append((state.part, [timer.name for timer in decision.timers]))
+    assert parts == [("copies", []), ("lines", []), (None, ["check"])]

@@ -28,7 +28,9 @@ from flows.model.payments import FieldTarget, GatewaySettings
 from flows.model.sale import Suspense
 from flows.order_importer import NAME as ORDER_IMPORTER
 from flows.order_importer import presented
-from flows.payment_mapper import RECORDER, RECORDER_KEY
+from flows.payment_mapper import RECORDER, RECORDER_KEY, PaymentRefused
+from flows.payment_mapper.deciding import decide
+from flows.payment_mapper.parts import FIELDS
 from flows.reading.rows import FactRow, Story
 from tests.unit.made_orders import both, order, payment
 from tests.world_of_payments import BEGAN, RULES, SALE_SETTINGS, World
@@ -436,6 +438,9 @@ def test_figures_without_a_public_name_go_where_the_configuration_says() -> None
     other.sends(version(1, A1)).run().sends(version(2, A1, msgspec.structs.replace(C1, fee=fee))).run()
     sale = other.erp.books.sale_ids[3, "1001"]
     assert other.erp.books.metafields["sale.sale", sale] == {17: "C1: 0.59 USD"}
+    not_taken = PaymentRefused(record=FIELDS, sentence="no such metafield")
+    (case,) = decide(other.payments(), not_taken, BEGAN, other.mapper._rules["web"]).state.cases
+    assert (case.cause, case.amount) == ("metafields", None), "all of the money is in Fulfil"
 
 
 def test_the_story_of_the_order_tells_each_payment() -> None:

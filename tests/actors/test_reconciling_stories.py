@@ -247,6 +247,30 @@ def test_a_product_with_another_name_is_no_other_product_and_a_sale_made_by_hand
     story(main)
 
 
+def test_a_settled_order_s_sale_that_is_read_once_more_is_not_watched_again(tmp_path: Path) -> None:
+    """Else every sale that ever changed after its order was settled would be read each week for ever."""
+
+    async def main() -> None:
+        erp = Erp()
+        async with process(tmp_path / "s.db", actors, lambda clock: [outside(erp, clock)]) as world:
+            for number in (1, 2):
+                erp.has(number, "100.00")
+                await expected(world, number)
+                await world.write("put_order_closing", f"web/{number}", "web", "USD", "0", "[]", None)
+            await look(world)
+            await world.until_idle()
+            await world.write("note_closing", None, "[]", "", world.clock.now(), "[]", "web/1")
+            await world.write("end_sale_watch", "web/1")
+            for number in (1, 2):
+                await world.write("put_sale_due", number, world.clock.now())
+            await anyio.sleep(3_700)
+            await world.until_idle()
+            assert await world.sql("SELECT sale FROM sale_due") == []
+            assert await world.sql("SELECT key, watched FROM sale_seen ORDER BY key") == [("web/1", 0), ("web/2", 1)]
+
+    story(main)
+
+
 def test_six_hundred_sales_cost_a_handful_of_calls(tmp_path: Path) -> None:
     """Two batches and a sweep; nothing is said of those that agree, and no message goes to their orders."""
 

@@ -37,7 +37,7 @@ from flows.model.payout_links import Known, orders_of
 from flows.model.payout_proof import prove_payout
 from flows.payout_files import formats_of, opened
 from flows.payouts.examining import Examined
-from flows.payouts.shopify import _TransactionIn as ShopifyTransaction
+from flows.payouts.shopify import TransactionIn as ShopifyTransaction
 from flows.payouts.stripe import _TransactionIn as StripeTransaction
 
 SIZES = (1_000, 10_000, 100_000)

@@ -6,7 +6,7 @@ Named after the rules of the facts, section 2 (paging, sorting, context, domains
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -16,7 +16,7 @@ from yarl import URL
 
 from connectors.fulfil.calls import Ask
 from connectors.fulfil.changes import Changes, Page
-from connectors.fulfil.ledger import PERIODS
+from connectors.fulfil.ledger import PERIODS, POSTED_LINES, PostedOn
 from connectors.fulfil.models import Find, Ids
 from connectors.fulfil.parties import CONTACTS_BY_EMAIL, Contact, Emails
 from connectors.fulfil.payments import INVOICES
@@ -59,6 +59,7 @@ QUESTIONS: dict[type, Any] = {
     Search: Search(model="ir.model", fields=("model",)),
     SomeRecords: SomeRecords(model="ir.model", ids=(5,), fields=("model",)),
     Nobody: Nobody(),
+    PostedOn: PostedOn(accounts=(3,), first=date(2026, 10, 1), last=date(2026, 10, 31)),
 }
 
 
@@ -128,6 +129,23 @@ async def test_an_error_with_status_200_is_not_read_as_an_answer(ask: Ask[Any]) 
         for answer in ({"error": "no"}, "Error", b"Error: broken"):
             at.fulfil.will_answer(answer)
             assert type(await failure_of(at.api.make(ask))) is Unavailable
+
+
+async def test_posted_lines_are_of_these_accounts_and_days_and_no_others() -> None:
+    """Sections 2 and 8.9: by the dotted path to the move; what was not asked for would falsify a sum."""
+    ask = POSTED_LINES(PostedOn(accounts=(3, 4), first=date(2026, 10, 1), last=date(2026, 10, 31), after_id=7))
+    async with door() as at:
+        at.fulfil.will_answer([{"id": 8, "account": 3, "debit": 1, "credit": 0}])
+        assert [row.id for row in (await at.api.make(ask)).rows] == [8]
+        path, _, (domain, _, limit, *_) = asked_of(at)
+        at.fulfil.will_answer([{"id": 9, "account": 5, "debit": 1, "credit": 0}])
+        assert type(await failure_of(at.api.make(ask))) is Unavailable
+    first, last = ({"__class__": "date", "iso_string": day} for day in ("2026-10-01", "2026-10-31"))
+    assert (path, limit) == ("account.move.line/search_read", 500)
+    assert domain == [
+        ["id", ">", 7], ["account", "in", [3, 4]], ["move.date", ">=", first], ["move.date", "<=", last],
+        ["move.state", "=", "posted"],
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("kind", [kind for kind in READS if kind.startswith("read_") and READS[kind].question is Ids])

@@ -128,7 +128,7 @@ SECOND_CHOICES: tuple[tuple[dict[str, Any], dict[str, str | int]], ...] = (
     ({"body_bytes_max": 5_000}, {"body_bytes": "below_64_kb"}),
 )
 """Further choices of switches that have more than two."""
-ELSEWHERE = ("retry_after", "requests_per_s", "credit_note", "channels")
+ELSEWHERE = ("retry_after", "requests_per_s", "credit_note", "cost_origin", "channels")
 """Switches that have a test of their own below."""
 NOT_ASKED = {
     **dict.fromkeys(
@@ -200,6 +200,18 @@ async def test_the_form_of_credit_notes_is_found_where_there_is_one(switch: str,
         await _credited(url)
         result = await probe_fulfil(tenant, READING, timeout_s=20)
     assert values(result)["credit_note"] == expected
+
+
+@pytest.mark.parametrize("switch", ["shipment", "stock_move"])
+async def test_what_entries_of_cost_name_is_found_where_something_has_left(switch: str) -> None:
+    """Facts 8.9: origin of account.move. Goods that cost nothing have no entry, and then it names neither."""
+    async with tenant_of(cost_origin=switch) as (tenant, url):
+        assert values(await probe_fulfil(tenant, READING, timeout_s=20))["cost_origin"] == UNKNOWN
+        await _shipped(url, "shop-1")
+        assert values(await probe_fulfil(tenant, READING, timeout_s=20))["cost_origin"] == "none"
+        await _told(url, "sandbox/products", [{"sku": "MUG-BLUE", "cost": "2.50"}])
+        await _shipped(url, "shop-2")
+        assert values(await probe_fulfil(tenant, READING, timeout_s=20))["cost_origin"] == switch
 
 
 async def test_a_sales_channel_that_takes_no_orders_is_told_and_the_rest_is_still_found() -> None:
@@ -470,6 +482,20 @@ async def test_a_webhook_that_could_not_be_taken_back_is_told_and_taken_back_by_
 async def _books(url: str) -> Any:
     async with aiohttp.ClientSession() as session, session.get(f"{url}/sandbox/books") as answer:
         return await answer.json()
+
+
+async def _told(url: str, path: str, content: Any) -> None:
+    """Tell the sandbox something."""
+    async with aiohttp.ClientSession(headers={"X-API-KEY": TOKEN}) as session:
+        verb = "POST" if path.startswith("sandbox") else "PUT"
+        async with session.request(verb, f"{url}/{path}", json=content) as answer:
+            assert answer.status == 200, await answer.text()
+
+
+async def _shipped(url: str, name: str) -> None:
+    """Make a sale and ship it."""
+    await _told(url, "api/v2/model/sale.channel/create_order", [3, order(name)])
+    await _told(url, "sandbox/play", {"event": "ship", "order": name})
 
 
 async def _credited(url: str) -> None:

@@ -13,6 +13,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import datetime
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -108,8 +109,29 @@ def test_explain_names_the_cause_the_owner_and_the_next_step(seamline: Type) -> 
     assert "the SKU 'NEW-[bold]MUG' is not in Fulfil. At stake: 64.00 USD" in out
     assert "Next step, by ecommerce, to be done by " in out
     assert "It ends by itself when a product with exactly this SKU is active in Fulfil." in out
-    said = seamline(*beside("orders", "explain", "A-1001", "--json"))
-    assert said.data["explanation"].startswith("Order #1001 of marketplace (64.00 USD) is in Fulfil as sale SO")
+
+
+@pytest.mark.usefixtures("app")
+def test_explain_says_the_same_in_fields_to_a_machine(seamline: Type) -> None:
+    """State, cases with what there is to do, the equations with their figures, and what happened."""
+    imported = seamline(*beside("orders", "explain", "A-1001", "--json")).data
+    assert (imported["key"], imported["state"], imported["cases"]) == ("marketplace/A-1001", "imported", [])
+    assert imported["standing"].startswith("Order #1001 of marketplace (64.00 USD) is in Fulfil as sale SO")
+    assert [each["kind"] for each in imported["timeline"]] == ["received", "decided", "created"]
+    assert imported["timeline"][0]["text"] == "received and stored"
+    proof = imported["proof"]
+    assert proof["outcome"] == "proven"
+    (total,) = [each for each in proof["equations"] if each["name"] == "total"]
+    assert sum(map(Decimal, total["terms"].values())) == Decimal(total["left"]) == Decimal("64.00")
+    assert (total["right"], total["difference"], total["currency"], total["holds"]) == ("64.00", "0.00", "USD", True)
+    held = seamline(*beside("orders", "explain", "A-1002", "--json")).data
+    (case,) = held["cases"]
+    assert (held["state"], case["kind"], case["owner"], case["amount"]) == ("held", "sku.unknown", "ecommerce", "64.00")
+    assert case["why"] == "the SKU 'NEW-[bold]MUG' is not in Fulfil"
+    assert case["ends"] == "when a product with exactly this SKU is active in Fulfil"
+    text = seamline(*beside("orders", "explain", "A-1002")).out
+    assert all(each in text for each in (case["remedy"], case["title"], held["standing"]))
+    assert " = total 64.00 USD: holds\n" in text
 
 
 @pytest.mark.usefixtures("app")
@@ -344,6 +366,8 @@ def test_a_paused_sales_channel_takes_orders_and_decides_on_none(seamline: Type,
         assert [row[1:4] for row in seamline(*beside("orders", "list", "--state", "new")).rows] == [
             ["marketplace/A-2001", "A-2001", "new"]
         ]
+        (new,) = seamline(*beside("orders", "list", "--state", "new", "--json")).data
+        assert (new["amount"], new["currency"]) == (None, None)
         assert (
             "1 more is received, and not decided on yet: seamline orders list --state new"
             in seamline(*beside("orders", "list")).err

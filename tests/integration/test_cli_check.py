@@ -102,6 +102,54 @@ def test_check_refuses_a_sales_channel_that_subtracts_its_own_units_and_is_told_
     assert checked(seamline, tmp_path, more + told) == []
 
 
+_FLOWS = """
+[patchworks]
+token = "file:key"
+[patchworks.webhooks.hook]
+url = "file:key"
+flow_id = "{hook}"
+[patchworks.probe]
+flow_id = "{probe}"
+disabled_flow_id = "{disabled}"
+webhook = "hook"
+[recovery.flows]
+{recovered} = "shop"
+[sales_channels.shop]
+format = "shopify"
+sale = {{ channel_id = 4 }}
+[sales_channels.shop.stock]
+locations = [4]
+flow.flow_id = "{stock}"
+[sales_channels.shop.fulfilments]
+flow.flow_id = "{told}"
+"""
+
+
+@pytest.mark.parametrize(
+    ("place", "flow", "said"),
+    [
+        ("told", "1", "sales_channels.shop.fulfilments: the flow 1 takes stock already"),
+        (
+            "recovered",
+            "2",
+            "recovery.flows.2: the flow 2 takes fulfilments already, and those that are recovered deliver",
+        ),
+        ("probe", "1", "patchworks.probe.flow_id: the flow 1 takes stock already, and a probe would start it"),
+        ("disabled", "2", "patchworks.probe.disabled_flow_id: the flow 2 takes fulfilments already, and a probe would"),
+        ("hook", "1", "patchworks.probe.webhook: the flow 1 takes stock already, and a probe would start it"),
+        ("", "", ""),
+    ],
+)
+def test_check_refuses_one_flow_for_two_purposes(
+    seamline: Type, tmp_path: Path, place: str, flow: str, said: str
+) -> None:
+    """What was meant for one would go into the other, and its run may end well all the same."""
+    flows = {"stock": "1", "told": "2", "recovered": "3", "probe": "4", "disabled": "5", "hook": "6"}
+    lines = checked(seamline, tmp_path, _FLOWS.format(**{**flows, **({place: flow} if place else {})}))
+    assert len(lines) == (1 if place else 0), lines
+    assert not place or said in lines[0]
+
+
 def test_check_notes_prices_that_would_not_be_compared(seamline: Type, tmp_path: Path) -> None:
     """Nothing is wrong, and nothing would be found."""
     checked(seamline, tmp_path, "[listings.web]\ncompare_prices = true\nprice_currency = 'EUR'\n")

@@ -6,11 +6,15 @@ import csv
 import io
 import shlex
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
+from flows.cli.closing import WaitsFor
 from flows.exceptions.kinds import KINDS
+from flows.model.closing import FIRST_LOOK
 from flows.monthly.checks import Check
+from flows.reconciler.settling import WaitCause
 from runtime.clock import SystemClock, to_datetime
 from tests.integration.close_store import clean_month, config_in, order, standing
 from tests.integration.terminal import Type
@@ -93,22 +97,80 @@ def test_a_running_month_may_be_looked_at_and_is_never_clean(seamline: Type, tmp
 
 
 @pytest.mark.parametrize(
-    ("month", "sentence"),
+    ("month", "status", "sentence"),
     [
-        ("2025-13", "'2025-13' is no month; write it as 2026-10"),
-        ("october", "'october' is no month; write it as 2026-10"),
-        ("2999-01", "2999-01 has not begun: in Europe/Berlin it is"),
-        ("2020-01", "nothing is known of 2020-01: the first month of which anything is known is 2025-10"),
+        ("2025-13", 2, "'2025-13' is no month; write it as 2026-10"),
+        ("october", 2, "'october' is no month; write it as 2026-10"),
+        ("2999-01", 1, "2999-01 has not begun: in Europe/Berlin it is"),
+        ("2020-01", 1, "nothing is known of 2020-01: the first month of which anything is known is 2025-10"),
     ],
 )
 def test_what_is_no_month_has_not_begun_or_nobody_knows_is_an_error(
-    seamline: Type, tmp_path: Path, month: str, sentence: str
+    seamline: Type, tmp_path: Path, month: str, status: int, sentence: str
 ) -> None:
-    """Not a clean month: a sentence that says why."""
+    """Not a clean month: a sentence that says why; a typing error is no month that something stands against."""
     fill(tmp_path / "store.db", *clean_month())
-    said = seamline("close", month, "--config", config_in(tmp_path))
-    assert (said.status, said.out) == (1, "")
-    assert sentence in said.err
+    config = config_in(tmp_path)
+    for words in (["close"], ["reports", "clearing"], ["reports", "cutoff"], ["reports", "stock-value"]):
+        said = seamline(*words, month, "--config", config)
+        assert (said.status, said.out) == (status, "")
+        assert sentence in said.err
+
+
+def test_the_stock_of_a_month_that_runs_is_not_kept_yet(seamline: Type, tmp_path: Path) -> None:
+    """It is not said to be lost, as that of a month that ended without the process is."""
+    today = to_datetime(SystemClock().now())
+    fill(tmp_path / "store.db", *order("web/1", f"{today:%Y-%m}-01T12:00:00"))
+    said = seamline("reports", "stock-value", f"{today:%Y-%m}", "--config", config_in(tmp_path))
+    assert (said.status, said.err) == (
+        1, f"seamline: {today:%Y-%m} is not over in Europe/Berlin; what is on stock is kept when it ends\n",
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("words", "status", "sentence"),
+    [
+        (["postings", "list", "--sales-channel", "moon"], 1, "there is no sales channel 'moon'; there are web"),
+        (["postings", "preview", "--sales-channel", "moon"], 1, "there is no sales channel 'moon'"),
+        (["statements", "list", "--sales-channel", "moon"], 1, "there is no sales channel 'moon'"),
+        (["statements", "show", "moon", "2025-10-01"], 1, "there is no sales channel 'moon'"),
+        (["orders", "unsettled", "--sales-channel", "moon"], 1, "there is no sales channel 'moon'"),
+        (["postings", "list", "--from", "2999-01-01"], 0, "nothing like that was posted"),
+        (["postings", "list", "--from", "2025-13-01"], 2, "'2025-13-01' is no day; write it as 2026-11-25"),
+        (["postings", "preview", "--to", "yesterday"], 2, "'yesterday' is no day"),
+        (["statements", "show", "web", "2025-13-01"], 2, "'2025-13-01' is no day"),
+        (["statements", "show", "web", "2999-01-01"], 1, "2999-01-01 is not over: in Europe/Berlin it is "),
+        (["statements", "show", "web", "2025-10-01", "--version", "7"], 1, "has no such version; there are 1"),
+        (["statements", "show", "web", "2025-09-01"], 1, "there is no statement about web on 2025-09-01"),
+        (["payments", "list"], 0, "nothing is known of money that came after the creates, since [payments] is not set"),
+        (
+            ["payments", "clear-suspense", "tax", "VAT", "--sales-channel=web", "--month=2025-13", "--reason=so"],
+            2,
+            "'2025-13' is no month",
+        ),
+    ],
+    ids=lambda each: " ".join(each) if isinstance(each, list) else None,
+)
+def test_what_is_mistyped_or_not_there_is_said_with_its_status(
+    seamline: Type, tmp_path: Path, words: list[str], status: int, sentence: str
+) -> None:
+    """2: no such value can be; 1: it can be, and is not there; 0: an empty list that says why."""
+    fill(tmp_path / "store.db", *clean_month())
+    config = config_in(tmp_path)
+    said = seamline(*words, "--config", config)
+    assert (said.status, sentence in said.err) == (status, True), said.err
+
+
+def test_without_postings_an_empty_list_says_so(seamline: Type, tmp_path: Path) -> None:
+    """Nobody waits for what was never switched on."""
+    fill(tmp_path / "store.db")
+    config = Path(config_in(tmp_path))
+    text = config.read_text().replace(
+        '[postings]\nmode = "preview"\ncurrency = "EUR"\ntime_zone = "Europe/Berlin"\n', ""
+    )
+    config.write_text(text)
+    said = seamline("postings", "list", "--config", str(config))
+    assert (said.status, "nothing was posted, since [postings] is not set" in said.err) == (0, True)
 
 
 def test_days_before_anything_was_there_of_a_sales_channel_are_listed(seamline: Type, tmp_path: Path) -> None:
@@ -122,6 +184,13 @@ def test_days_before_anything_was_there_of_a_sales_channel_are_listed(seamline: 
         ("listed", "days of shop before its first order or statement", "31"),
         ("listed", "days of web before its first order or statement", "29"),
     ]
+
+
+def test_whatever_orders_wait_for_can_be_asked_for(seamline: Type) -> None:
+    """By the words that the rows and the close board have; another word is a mistake, and no empty list."""
+    assert set(get_args(WaitsFor)) == {*get_args(WaitCause), FIRST_LOOK}
+    said = seamline("orders", "unsettled", "--waits-for", "shiping")
+    assert (said.status, '"shipping"' in said.err) == (2, True)
 
 
 def test_an_empty_list_says_why_it_is_empty(seamline: Type, tmp_path: Path) -> None:

@@ -70,6 +70,8 @@ def test_statements_say_when_what_was_compared(seamline: Type) -> None:
     latest, before = seamline(*beside("listings")).rows
     assert latest[2] == "not yet"
     assert before[3:] == ["100", "90", "80", "70", "6 price, 6 unknown"]
+    _, *table = csv.reader(seamline(*beside("listings", "--csv", "-")).out.splitlines())
+    assert table == [latest, before]
     found = seamline(*beside("listings", "web", "--checks", "--json")).data
     assert [(row["manifest"], row["checked_at"] is None, row["mismatches"]) for row in found] == [
         ("run-2", True, {}),

@@ -83,6 +83,23 @@ def test_the_command_that_is_printed_shows_the_next_page(
     assert shown == whole
 
 
+def test_an_amount_that_nobody_knows_is_empty_and_never_nought(seamline: Type, store: Path) -> None:
+    """Of an order that cannot be read and is linked to a sale all the same, in every list of orders."""
+    unread = ("web/x", "web", "x", "x", "imported", "unproven", "0", "", None, 7, "SO7", AT + 99)
+    expected = ("web/x", 7, "imported", "0", "", None, None, "{}", 0, 1)
+    closing = ("web/x", "web", "", "0", "[]", 1)
+    fill(store, ("put_order_view", unread), ("put_expected_sale", expected), ("put_order_closing", closing))
+    for words in (["orders", "list", "--state", "imported"], ["orders", "unsettled"]):
+        (row,) = seamline(*beside(*words, "--json")).data
+        assert (row["key"], row["amount"], row["currency"]) == ("web/x", None, None)
+    assert seamline(*beside("orders", "list", "--state", "imported")).rows[0][5] == ""
+    assert seamline(*beside("orders", "unsettled")).rows[0][3:5] == ["", ""]
+    assert "web/x,x,,,7," in seamline(*beside("orders", "unsettled", "--csv", "-")).out
+    assert seamline(*beside("orders", "show", "web/x", "--json")).data["order"]["amount"] is None
+    assert "amount\t\ncurrency\t\n" in seamline(*beside("orders", "show", "web/x")).out
+    assert "Order x of web is in Fulfil" in seamline(*beside("orders", "explain", "web/x")).out
+
+
 @pytest.mark.usefixtures("store")
 def test_machines_get_pages_in_the_same_way(seamline: Type) -> None:
     """JSON on stdout, the next command on stderr; `changed_at@key` of a row is its place, too."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import getpass
+import hashlib
 import io
 from collections.abc import Iterator
 from decimal import Decimal
@@ -54,6 +56,7 @@ def test_a_file_is_read_without_a_trace_and_then_imported(seamline: Type, app: A
     dry = seamline(*beside("payouts", "import", str(file), *TO, "--dry-run", "--json"))
     assert (dry.status, dry.data["dry_run"], dry.data["payouts"][0]["verdict"]) == (1, True, "proven")
     assert "po_1" not in {row["payout"] for row in _listed(seamline)}
+    assert not any(each["values"].get("payouts") == "po_1" for each in seamline(*beside("audit", "--json")).data)
 
     for news in (True, False):
         said = seamline(*beside("payouts", "import", str(file), *TO, "--json"))
@@ -100,7 +103,8 @@ def test_the_amount_in_the_bank_is_an_equation_of_its_own(seamline: Type, app: A
     lines = [files.stripe_line("b_1", "topup", 500), files.stripe_line("b_2", "payout", -500, source="po_2")]
     path.write_bytes(files.stripe(lines))
     assert seamline(*beside("payouts", "import", str(path), *TO)).status == 0
-    said = seamline(*beside("payouts", "import", str(path), *TO, "--bank-amount", "4.98"))
+    by_mona = ("--by", "mona", "--reason", "by the statement of January")
+    said = seamline(*beside("payouts", "import", str(path), *TO, "--bank-amount", "4.98", *by_mona))
     assert said.status == 1
     assert "contradicted by 0.02 EUR" in said.out
     assert "1 payout, imported" in said.out, "the amount in the bank is news"
@@ -110,11 +114,40 @@ def test_the_amount_in_the_bank_is_an_equation_of_its_own(seamline: Type, app: A
     assert "equation\tlines (5.00 EUR) = reported paid (5.00 EUR)\n" in shown
     assert "equation\treported paid are 5.00 EUR, bank amount is 4.98 EUR: the difference is 0.02 EUR\n" in shown
     assert len(seamline(*beside("payouts", "show", "po_2", "--json")).data["equations"]) == 2
+
+    def audited() -> list[Any]:
+        entries = seamline(*beside("audit", "--json")).data
+        return [each for each in entries if each["values"].get("payouts") == "po_2"]
+
+    until(lambda: len(audited()) == 2)
+    first, second = audited()
+    assert (first["by"], first["reason"], "bank" in first["values"]) == (getpass.getuser(), "", False)
+    assert (second["by"], second["action"], second["subject"]) == ("mona", "payout.import", "marketplace")
+    assert second["reason"] == "by the statement of January"
+    sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+    run = {"run": second["values"]["run"]}
+    told = {"format": "stripe", "sha256": sha256, "payouts": "po_2", "lines": "1", "bank": "4.98 EUR"}
+    assert second["values"] == {**told, **run}
+    assert first["values"]["run"] != run["run"], "an import is a decision of its own, also of the same file"
     assert "bank amount is 4.98 EUR: the difference is 0.02 EUR" in shown
     assert "received\tyes\n" in shown
     assert seamline(*beside("holds", "release", key, "--reason", "a fee of the bank", "--by", "mona")).status == 0
     until(lambda: _named(seamline, "po_2")["let_stand_by"] == "mona")
     assert "contradicted, let stand by mona\t0.02" in seamline(*beside("payouts", "list")).out
+
+
+def test_an_import_of_many_payouts_is_one_entry_of_the_audit_log(seamline: Type, app: App, tmp_path: Path) -> None:
+    """It came in a page or more for each payout, and one person decided once."""
+    payouts = [{**files.SHOPIFY_PAYOUT, "id": 900 + number, "amount": "5.00"} for number in range(5)]
+    path = tmp_path / "many.jsonl"
+    path.write_bytes(b"\n".join(files.json({"payouts": [each]}) for each in payouts))
+    seamline(*beside("payouts", "import", str(path), *TO, "--by", "ole", "--format", "shopify"))
+
+    def audited() -> list[str]:
+        return [each["values"]["payouts"] for each in seamline(*beside("audit", "--json")).data if each["by"] == "ole"]
+
+    until(lambda: audited() != [])
+    assert audited() == ["900, 901, 902 and 2 more"]
 
 
 @pytest.mark.parametrize(
@@ -123,9 +156,9 @@ def test_the_amount_in_the_bank_is_an_equation_of_its_own(seamline: Type, app: A
         (files.STRIPE_CSV.replace("100.00", "NaN", 1), (), 65, "line 2, column gross: it is not a plain decimal"),
         ("a,b\n", (), 65, "in.csv: it is not recognised as any format; say with --format which it is: amazon, mollie"),
         (files.STRIPE_CSV, ("--format", "klarna"), 1, "there is no format 'klarna'"),
-        (files.STRIPE_CSV, ("--bank-amount", "1,5"), 1, "--bank-amount: the decimal mark is a comma"),
-        (files.STRIPE_CSV, ("--time-zone", "Mars/Base"), 1, "--time-zone: 'Mars/Base' is no time zone"),
-        (files.STRIPE_CSV, ("--encoding", "klingon"), 1, "--encoding: 'klingon' is not known"),
+        (files.STRIPE_CSV, ("--bank-amount", "1,5"), 2, "--bank-amount: the decimal mark is a comma"),
+        (files.STRIPE_CSV, ("--time-zone", "Mars/Base"), 2, "--time-zone: 'Mars/Base' is no time zone"),
+        (files.STRIPE_CSV, ("--encoding", "klingon"), 2, "--encoding: 'klingon' is not known"),
         (None, (), 66, "is no file that can be read"),
     ],
 )  # fmt: skip

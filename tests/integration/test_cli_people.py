@@ -145,14 +145,19 @@ def test_a_patch_that_does_not_help_says_for_what_the_order_is_still_held(
         ("[]", "a patch is a JSON object"),
         ("{}", "the patch changes nothing"),
     ):
+        assert complaint in typed_in(text, "--dry-run").err
         refused = typed_in(text)
         assert refused.status == 1
         assert complaint in refused.err
+    wanted = ("order.patch_denied", "mona", "typed wrong in the shop")
+    until(lambda: audited(seamline, "marketplace/A-7002") == [wanted] * 5)
+    last = seamline(*beside("audit", "--subject", "A-7002", "--json")).data[-1]
+    assert last["values"] == {"why": "the patch changes nothing"}
     assert seamline(*beside("orders", "patch", "A-7002", "--remove", *WHY)).err.endswith("has no patch\n")
     assert "say why" in seamline(*beside("orders", "patch", "A-7002", "--remove", "--by", "mona")).err
     both = typed_in("[]", why=("--reason", "x")).err
     assert "in 3 characters or more: whoever looks at the patch in a year will ask; a patch is a JSON object" in both
-    assert audited(seamline, "marketplace/A-7002") == []
+    until(lambda: audited(seamline, "marketplace/A-7002") == [wanted] * 6)
     assert state(seamline, "A-7002") == "held"
 
 
@@ -186,6 +191,10 @@ def test_an_order_is_linked_to_a_sale_that_was_made_by_hand(seamline: Type, app:
             assert complaint in refused.out
     assert state(seamline, "A-7102") == "held"
     assert "it is imported as sale" in seamline(*beside("orders", "link", "A-7101", "1", *WHY)).err
+    wanted = ("order.link_denied", "mona", "typed wrong in the shop")
+    until(lambda: audited(seamline, "marketplace/A-7101")[-1:] == [wanted])
+    last = seamline(*beside("audit", "--json")).data[-1]
+    assert (last["values"]["sale"], last["values"]["why"][:16]) == ("1", "it is imported a")
 
 
 def test_a_sale_with_another_total_is_linked_with_a_case(seamline: Type, app: App) -> None:

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Iterator
 from pathlib import Path
 
+import anyio.from_thread
+import pytest
 from msgspec.structs import replace
 
+from connectors.fulfil.sandbox import SandboxConfig, open_sandbox
 from tests.actors.payout_world import pages
 from tests.actors.posting_world import LedgerBooks, posting
 from tests.actors.world import story
@@ -77,7 +81,61 @@ def test_a_preview_prints_every_journal_and_why_what_is_left_is_not_posted(seaml
     assert {row["why not"] for row in rows if row["will be posted"] == "no"} == {text for _, text in why.values()}
     other = seamline("postings", "preview", "--config", config, "--from", "2025-12-21", "--json").data
     assert {row["booked_on"] for row in other["lines"]} == {"2025-12-22"}
-    assert seamline("postings", "preview", "--config", config, "--from", "yesterday").status == 1
+    assert seamline("postings", "preview", "--config", config, "--from", "yesterday").status == 2
+
+
+@pytest.fixture(scope="module")
+def erp() -> Iterator[str]:
+    """The address of an ERP whose chart has 1000, 1200 and 6100, and a journal GEN."""
+    with (
+        anyio.from_thread.start_blocking_portal() as portal,
+        portal.wrap_async_context_manager(open_sandbox(SandboxConfig(port=0))) as running,
+    ):
+        yield running.url
+
+
+def test_an_account_that_fulfil_does_not_have_is_named_before_anything_is_posted(
+    seamline: Type, tmp_path: Path, erp: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And a journal; what needs them stands among what is not posted, as it would if it were live. Until all of it is
+    there: then nothing is said.
+    """
+    config = Path(left(tmp_path, "preview"))
+    monkeypatch.setenv("FULFIL_TOKEN", SandboxConfig().token)
+    there = f'{config.read_text()}[fulfil]\ntoken = "env:FULFIL_TOKEN"\n[fulfil.api]\nbase_url = "{erp}"\n'
+    config.write_text(there.replace('debit = "6100"', 'debit = "6999"').replace('journal = "GEN"', 'journal = "X"', 1))
+    asked = ("postings", "preview", "--config", str(config))
+    found = seamline(*asked, "--json").data
+    assert (found["missing_accounts"], found["missing_journals"], found["chart_unknown"]) == (["6999"], ["X"], "")
+    assert {row["account"] for row in found["lines"]} == {"1000", "1200"}
+    assert "Fulfil has no account 6999" in {row["why"] for row in found["not_posted"]}
+    said = [f"Fulfil has no {each}, which [postings] names" for each in ("account 6999", "journal X")]
+    assert all(each in seamline(*asked).out for each in said)
+    assert all(each in seamline(*asked, "--csv", "-").err for each in said)
+    config.write_text(there)
+    found = seamline(*asked, "--json").data
+    assert (found["missing_accounts"], found["missing_journals"], len(found["lines"])) == ([], [], 4)
+    assert "Fulfil has no" not in seamline(*asked).out
+
+
+def test_a_preview_says_when_fulfil_could_not_be_asked(
+    seamline: Type, tmp_path: Path, erp: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No section, no token, a token that is refused, nobody there: the rest is shown all the same."""
+    config = Path(left(tmp_path, "preview"))
+    bare, section = config.read_text(), '[fulfil]\ntoken = "env:FULFIL_TOKEN"\n[fulfil.api]\nbase_url = "{}"\n'
+    monkeypatch.setenv("FULFIL_TOKEN", "wrong")
+    for more, why in (
+        ("", "fulfil.token: must be given"),
+        (section.replace("FULFIL_TOKEN", "NOWHERE").format(erp), "the environment variable NOWHERE is not set"),
+        (section.format(erp), "HTTP 401"),
+        (section.format("http://127.0.0.1:9"), "Fulfil was not reached"),
+    ):
+        config.write_text(bare + more)
+        found = seamline("postings", "preview", "--config", str(config), "--json").data
+        assert why in found["chart_unknown"]
+        assert (found["missing_accounts"], found["missing_journals"], len(found["lines"])) == (None, None, 4)
+    assert "could not be asked: " in seamline("postings", "preview", "--config", str(config)).out
 
 
 def test_a_batch_has_a_statement_that_prints_the_same_twice(seamline: Type, tmp_path: Path) -> None:

@@ -70,20 +70,22 @@ def shop(tmp_path: Path) -> str:
     return str(config)
 
 
-def sections(text: str) -> dict[str, list[list[str]]]:
-    """The sections of a table for spreadsheets."""
-    found: dict[str, list[list[str]]] = {}
-    for row in csv.reader(io.StringIO(text)):
-        if len(row) == 1:
-            found[row[0]] = []
-        elif row:
-            found[next(reversed(found))].append(row)
-    return found
+def sections(seamline: Type, report: str, config: str) -> dict[str, list[list[str]]]:
+    """The table for spreadsheets, by the report's tables: the head of each, and its rows by just these columns."""
+    words = ("reports", report, "2025-10", "--config", config)
+    rows = [*csv.DictReader(io.StringIO(seamline(*words, "--csv", "-").out), strict=True)]
+    return {
+        each["title"]: [
+            each["head"],
+            *([row[name] for name in each["head"]] for row in rows if row["table"] == each["title"]),
+        ]
+        for each in seamline(*words, "--json").data["sections"]
+    }
 
 
 def test_the_clearing_of_a_gateway_adds_up_and_every_difference_has_a_name(seamline: Type, shop: str) -> None:
     """Opening, what moved, closing; and the closing balance once more as the sum of what is open."""
-    found = sections(seamline("reports", "clearing", "2025-10", "--config", shop, "--csv", "-").out)
+    found = sections(seamline, "clearing", shop)
     assert found["Balances"][1] == [
         *("card", "EUR", "100.00", "100.00", "0.00", "-4.70", "0.00", "0.00", "0.00", "0.00", "-156.80", "38.50"),
     ]
@@ -101,6 +103,33 @@ def test_the_clearing_of_a_gateway_adds_up_and_every_difference_has_a_name(seaml
     ]
 
 
+def test_what_the_clearing_account_moved_in_fulfil_stands_beside_the_books(seamline: Type, shop: str) -> None:
+    """Of the month, and of all months since; a look that finds the same is no news, another figure is."""
+    path = Path(shop)
+    rows = '[[postings.rows]]\nevent = "payout"\ndebit = "1000"\ncredit = "1200"\n'
+    path.write_text(path.read_text() + rows)
+    asked = ("reports", "clearing", "2025-10", "--config", shop, "--csv", "-")
+    assert sections(seamline, "clearing", shop)["Against Fulfil's accounts"][1:] == []
+    read = at("2025-11-01T04:00:00")
+    store = path.parent / "store.db"
+    fill(
+        store,
+        ("put_month_account", ("2025-08", "1200", "7.00", "0", 1, 1, read)),
+        ("put_month_account", ("2025-09", "1200", "100.00", "0", 1, 1, read)),
+        ("put_month_account", ("2025-10", "1200", "100.00", "161.50", 4, 0, read)),
+    )
+    first = seamline(*asked).out
+    assert sections(seamline, "clearing", shop)["Against Fulfil's accounts"][1:] == [
+        ["1200", "card", "EUR", "-61.50", "-61.50", "0.00", "2025-09", "0.00", "open when it was read"],
+    ]
+    fill(store, ("put_month_account", ("2025-10", "1200", "100.00", "161.50", 4, 0, at("2025-11-02T04:00:00"))))
+    assert seamline(*asked).out == first
+    fill(store, ("put_month_account", ("2025-10", "1200", "101.00", "161.50", 5, 1, at("2025-11-03T04:00:00"))))
+    assert sections(seamline, "clearing", shop)["Against Fulfil's accounts"][1:] == [
+        ["1200", "card", "EUR", "-60.50", "-61.50", "1.00", "2025-09", "1.00", "closed"],
+    ]
+
+
 def test_money_of_an_order_that_nobody_follows_is_not_laid_on_the_sales_channel(seamline: Type, tmp_path: Path) -> None:
     """Nobody has asked what it tells."""
     rows = [
@@ -109,7 +138,7 @@ def test_money_of_an_order_that_nobody_follows_is_not_laid_on_the_sales_channel(
         *line("1", "c1", "sale", "50.00", "-1.50", "web/1", "2025-10-10T10:00:00"),
     ]
     fill(tmp_path / "store.db", *clean_month()[:31], *rows)
-    found = sections(seamline("reports", "clearing", "2025-10", "--config", config_in(tmp_path), "--csv", "-").out)
+    found = sections(seamline, "clearing", config_in(tmp_path))
     assert [row[2:] for row in found["What the closing balance is made of"][1:]] == [
         ["in payouts, of orders whose money nobody follows", "1", "-50.00"],
         ["closing balance", "", "-50.00"],
@@ -119,20 +148,36 @@ def test_money_of_an_order_that_nobody_follows_is_not_laid_on_the_sales_channel(
 def test_two_forms_are_never_one_stream_and_a_table_is_counted_by_its_figures(
     seamline: Type, shop: str, tmp_path: Path
 ) -> None:
-    """Titles and blank lines are no rows of figures."""
-    for forms in (("--csv", "-", "--html", "-"), ("--csv", "-", "--json"), ("--html", "-", "--json")):
+    """What is not the head is a row."""
+    for forms in (("--csv", "-", "--html", "-"), ("--html", "-", "--json")):
         said = seamline("reports", "clearing", "2025-10", "--config", shop, *forms)
         assert (said.status, said.out) == (1, "")
         assert "--json, --csv - and --html - would all be on standard output; say one of them" in said.err
-    said = seamline("close", "2025-10", "--config", shop, "--csv", "-", "--json")
-    assert (said.status, said.out) == (1, "")
-    assert "--csv and --json are two forms of one list; say one of them" in said.err
     table = tmp_path / "clearing.csv"
     said = seamline("reports", "clearing", "2025-10", "--config", shop, "--csv", str(table))
-    whole = seamline("reports", "clearing", "2025-10", "--config", shop, "--json").data["sections"]
-    count = sum(len(section["rows"]) for section in whole)
-    assert f"clearing.csv: {count} rows" in said.err
-    assert count < len(table.read_text(encoding="utf-8").splitlines())
+    lines = table.read_text(encoding="utf-8").splitlines()
+    assert f"clearing.csv: {len(lines) - 1} rows" in said.err
+
+
+@pytest.mark.parametrize("report", ["clearing", "cutoff"])
+def test_a_spreadsheet_gets_one_table_with_one_head(seamline: Type, shop: str, report: str) -> None:
+    """No title and no blank line stands between its rows, no column is there twice, and each row says of which month
+    and which table of the report it is; amounts of all of them are in one column.
+    """
+    said = seamline("reports", report, "2025-10", "--config", shop, "--csv", "-").out
+    head, *rows = csv.reader(io.StringIO(said), strict=True)
+    whole = seamline("reports", report, "2025-10", "--config", shop, "--json").data
+    assert head[:2] == ["month", "table"]
+    assert (len(set(head)), {len(row) for row in rows}, {row[0] for row in rows}) == (
+        len(head),
+        {len(head)},
+        {"2025-10"},
+    )
+    titles = [section["title"] for section in whole["sections"] for _ in section["rows"]]
+    assert [row[1] for row in rows if row[1] != "About this report"] == titles
+    about = [row for row in rows if row[1] == "About this report"]
+    assert about[-1][head.index("what")] == "digest"
+    assert about[-1][head.index("text")] == whole["digest"]
 
 
 def left(key: str, shipped: str, *, state: str = "told", number: int = 1) -> Row:
@@ -157,6 +202,25 @@ def shipped() -> list[Row]:
     ]
 
 
+def invoices(key: str, *of: tuple[int, str, str]) -> Row:
+    """What was invoiced of an order: id, day, amount; below zero: credited."""
+    kept = [
+        {"id": id_, "day": day, "amount": amount.lstrip("-"), "currency": "EUR", "is_credit_note": amount[0] == "-"}
+        for id_, day, amount in of
+    ]
+    return ("put_sale_invoices", (key, 1, msgspec.json.encode(kept).decode(), 1))
+
+
+def invoiced() -> list[Row]:
+    """October's invoices: of an order before its goods, of one without the shipping, none yet of one, one not read."""
+    return [
+        invoices("web/1", (1, "2025-10-01", "95.00")),
+        invoices("web/2"),
+        invoices("web/3", (3, "2025-10-31", "30.00"), (4, "2025-10-31", "-4.00")),
+        invoices("web/4", (5, "2025-10-31", "20.00")),
+    ]
+
+
 @pytest.fixture
 def ships(shop: str, tmp_path: Path) -> str:
     """The same shop, whose shipments are watched."""
@@ -178,6 +242,8 @@ def november() -> list[Row]:
         ("drop_unshipped", ("web/2",)),
         left("web/3", "2025-11-05T10:00:00", number=8),
         ("drop_unshipped", ("web/3",)),
+        invoices("web/2", (6, "2025-11-04", "50.00")),
+        invoices("web/7", (7, "2025-11-02", "50.00")),
         payout("4", "2025-11-06", paid="30.00", net="30.00", told_at=at("2025-11-06T09:00:00")),
         *line("4", "c3", "sale", "30.00", "0", "web/3", "2025-11-04T12:00:00"),
         ("note_closing", (None, "[]", "", at("2025-11-07T10:00:00"), "[]", "web/3")),
@@ -201,6 +267,7 @@ def test_a_closed_month_prints_the_same_bytes_after_the_next_one_has_gone_on(
         assert seamline("reports", report, *words).status == 0
         return table.read_bytes(), page.read_bytes()
 
+    fill(tmp_path / "store.db", *invoiced())
     first = printed("one")
     assert printed("two") == first
     fill(tmp_path / "store.db", *november())
@@ -215,8 +282,14 @@ def test_a_closed_month_prints_the_same_bytes_after_the_next_one_has_gone_on(
 
 def test_the_cut_off_says_what_is_on_two_sides_of_the_end(seamline: Type, ships: str) -> None:
     """A shipment in the last minute of October in Berlin is of October; one that was taken back is none."""
-    found = sections(seamline("reports", "cutoff", "2025-10", "--config", ships, "--csv", "-").out)
-    rows = {title: [row[0:1] + row[3:6] for row in table[1:]] for title, table in found.items()}
+    table = list(
+        csv.DictReader(io.StringIO(seamline("reports", "cutoff", "2025-10", "--config", ships, "--csv", "-").out))
+    )
+    rows: dict[str, list[list[str]]] = {}
+    for row in table:
+        amount = row["amount of the order"] or row["paid"] or row["open"]
+        cells = [row["order"], row["shipped by then"], row["last shipped on"], amount]
+        rows.setdefault(row["table"], []).append(cells)
     assert rows["Sold in the month, not all shipped in it"] == [
         ["web/2", "a part", "2025-10-11", "50.00"], ["web/3", "nothing", "", "30.00"],
     ]  # fmt: skip
@@ -225,9 +298,63 @@ def test_the_cut_off_says_what_is_on_two_sides_of_the_end(seamline: Type, ships:
     assert rows["Paid by the end of the month, not all shipped"] == [
         ["web/2", "a part", "2025-10-11", "50.00"], ["web/3", "nothing", "", "30.00"],
     ]  # fmt: skip
-    assert rows["Shipped by the end of the month, not all paid"] == []
-    totals = [row[1:] for row in found["Totals"][1:]]
+    assert "Shipped by the end of the month, not all paid" not in rows
+    totals = [[row[name] for name in ("sales channel", "currency", "how many", "amount")] for row in table]
     assert ["web", "EUR", "2", "80.00"] in totals
+
+
+def test_the_cut_off_holds_invoices_against_shipments(seamline: Type, ships: str, tmp_path: Path) -> None:
+    """With what is open, or deferred, of each; who has not read them says so, and of whom they were not read."""
+    text = seamline("reports", "cutoff", "2025-10", "--config", ships).out
+    assert "Invoices are not read from Fulfil" in text
+    assert "not invoiced by then" not in text
+    fill(tmp_path / "store.db", *invoiced())
+    found = sections(seamline, "cutoff", ships)
+    rows = {title: [row[0:1] + row[3:7] for row in table[1:]] for title, table in found.items()}
+    assert rows["Shipped by the end of the month, not invoiced by then"] == [
+        ["web/1", "all", "2025-10-01", "5.00", "EUR"], ["web/2", "a part", "2025-10-11", "50.00", "EUR"],
+    ]  # fmt: skip
+    assert rows["Invoiced by the end of the month, not shipped by then"] == [["web/3", "nothing", "", "26.00", "EUR"]]
+    assert ["Shipped by the end of the month, not invoiced by then", "web", "EUR", "2", "55.00"] in found["Totals"]
+    text = seamline("reports", "cutoff", "2025-10", "--config", ships).out
+    assert "of 1 orders nobody has read yet what is invoiced, so they are in no list of invoices" in text
+    page = seamline("reports", "cutoff", "2025-10", "--config", ships, "--html", "-").out
+    assert "invoiced, not shipped" in page
+
+
+def cost(number: int, booked: str, day: str | None, *keys: str) -> list[Row]:
+    """What was found of the cost of a shipment, and the orders that it was handed to."""
+    handed: list[Row] = [("put_shipment_order", (f"out-{number}", key)) for key in keys]
+    return [("put_shipment_cost", (f"out-{number}", booked, day, 1, 1, None)), *handed]
+
+
+def test_the_cut_off_names_what_was_shipped_without_a_move_of_cost(seamline: Type, ships: str, tmp_path: Path) -> None:
+    """Of October's shipments; one of two orders once, one that was taken back never; others are counted."""
+    title, store = "Shipped by the end of the month, without a move of cost", tmp_path / "store.db"
+    assert "cost of shipments is booked is not read" in seamline("reports", "cutoff", "2025-10", "--config", ships).out
+    fill(
+        store, *cost(1, "booked", "2025-11-01", "web/1", "web/2"), *cost(5, "missing", None, "web/4"),
+        *cost(6, "booked", "2025-10-31", "web/6"), left("web/1", "2025-11-01T09:00:00", number=9),
+        *cost(9, "missing", None, "web/1"),
+    )  # fmt: skip
+
+    def told() -> tuple[list[list[str]], list[list[str]], str]:
+        text, found = (
+            seamline("reports", "cutoff", "2025-10", "--config", ships).out,
+            sections(seamline, "cutoff", ships),
+        )
+        return found[title][1:], [row[1:] for row in found["Totals"] if row[0] == title], text
+
+    rows, totals, first = told()
+    assert rows == [["CS1", "out-1", "web/1, web/2", "#1, #2", "2025-10-01"]]
+    assert totals == [["web", "", "1", ""]]
+    assert "of 1 shipments nobody has looked for an entry of cost" in first  # out-4
+    fill(store, *cost(9, "booked", "2025-11-02"))
+    assert told()[2] == first
+    fill(store, *cost(4, "nothing", None, "web/4"), *cost(1, "booked", "2025-10-30"))
+    rows, totals, text = told()
+    assert (rows, totals) == ([], [])
+    assert "nobody has looked for an entry of cost" not in text
 
 
 def test_nothing_that_others_have_named_is_obeyed(seamline: Type, ships: str, tmp_path: Path) -> None:
@@ -236,7 +363,7 @@ def test_nothing_that_others_have_named_is_obeyed(seamline: Type, ships: str, tm
     view = (key, "web", "x", "=<b>1</b>", "imported", "proven", "5.00", "EUR", at("2025-10-20T10:00:00"), 9, None, 1)
     fill(tmp_path / "store.db", ("put_order_view", view), ("put_unshipped", (key, "web", 9, None, None)))
     table = seamline("reports", "cutoff", "2025-10", "--config", ships, "--csv", "-").out
-    assert [row[1] for row in csv.reader(io.StringIO(table)) if row[:1] == [key]] == ["'=<b>1</b>"]
+    assert [row["number"] for row in csv.DictReader(io.StringIO(table)) if row["order"] == key] == ["'=<b>1</b>"]
     page = seamline("reports", "cutoff", "2025-10", "--config", ships, "--html", "-").out
     assert "<script" not in page
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page
@@ -271,16 +398,14 @@ def test_the_value_of_stock_is_what_was_kept_when_the_month_ended(seamline: Type
         ("put_month_kept", ("2025-10", moment, moment + 1, 3)),
     )
     first = seamline("reports", "stock-value", "2025-10", "--config", shop, "--csv", "-").out
-    found = sections(first)
+    found = sections(seamline, "stock-value", shop)
     assert found["Totals"][1:] == [
         ["4", "2", "5", "27.515", "0", "0"],
         ["4,5", "0", "0", "0.00", "1", "5"],
     ]
     assert found["SKUs without a cost"][1:] == [["4,5", "SHADE", "5"]]
     assert ["4", "'=LAMP", "2", "10", "20.00"] in found["SKUs"]
-    assert ["remark", "Fulfil has not told what 1 SKUs cost: they are counted and have no value here."] in found[
-        "About this report"
-    ]
+    assert "remark,Fulfil has not told what 1 SKUs cost: they are counted and have no value here." in first
     assert "3,602 s after" not in first
     assert "2 s after the end of the month" in first
     fill(tmp_path / "store.db", ("put_stock_level", ("4", "MUG", 1, "9", "9", moment)))

@@ -189,8 +189,13 @@ async def test_a_range_is_back_filled_from_the_command_line(
         assert (status, said["status"]) == (1, "refused")
         assert "12 shipments" in said["sentence"]
         assert len(await both.at.books()) == 8
-        status, said = await typed("--yes", *allowing("shipments", "invoices", "payments"))
+        why = ("--by", "mona", "--reason", "the shop has moved")
+        status, said = await typed("--yes", *allowing("shipments", "invoices", "payments"), *why)
         assert (status, said["taken"]) == (0, 12)
+        with pytest.raises(SystemExit):
+            await anyio.to_thread.run_sync(commands.main, ["audit", "--subject", "web", "--json", "--config", config])
+        *_, entry = msgspec.json.decode(capfd.readouterr().out)
+        assert (entry["by"], entry["action"], entry["reason"]) == ("mona", "backfill.begin", "the shop has moved")
         await both.at.until({"imported": 20})
         assert len(await both.at.books()) == 20
         status, said = await typed("--yes")

@@ -11,16 +11,25 @@ from typing import Any, NamedTuple
 
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
+from connectors.fulfil.changes import Page
+from connectors.fulfil.ledger import LedgerMove
+from connectors.fulfil.stock import StockMove
+from connectors.fulfil.typed import Reference
+from flows.model.invoices import Invoiced
 from flows.model.money import digits_of
 from flows.model.month import Month, month_of
 from flows.model.posting_matrix import LedgerEvent
+from flows.monthly.accounts import AccountMonth, Book, FulfilAccounts
 from flows.monthly.board import Item, board_of
 from flows.monthly.checks import CHECKS, Check
 from flows.monthly.clearing import Booked, ClearingBooks, Line, Movement, Payout
-from flows.monthly.cutoff import EARLIER, LATER, PAID, SOLD, UNPAID, Cutoff, Sold
+from flows.monthly.cutoff import EARLIER, INVOICED, LATER, PAID, SOLD, UNINVOICED, UNPAID, Cutoff, Sold
 from flows.monthly.report import Report
 from flows.monthly.stock_value import Stocked, stock_value
+from flows.reconciler.costing import Costing, Left, found_of, learned
+from runtime.clock import Instant
 
 CURRENCIES = ("JPY", "EUR", "KWD")
 """With none, two and three digits after the point."""
@@ -102,7 +111,12 @@ PAYOUTS = st.lists(
 )
 
 
-def report_of(month: Month, told: list[Told], lines: list[Told], payouts: list[Paid]) -> Report:
+NOTHING_READ = FulfilAccounts(currency="", months=(), account_of=lambda _: None)
+
+
+def report_of(
+    month: Month, told: list[Told], lines: list[Told], payouts: list[Paid], fulfil: FulfilAccounts = NOTHING_READ
+) -> Report:
     """As the reader feeds the books."""
     made = [
         Payout(key=f"p{place}", gateway=each.gateway, currency=each.currency, is_statement=each.is_statement,
@@ -127,7 +141,7 @@ def report_of(month: Month, told: list[Told], lines: list[Told], payouts: list[P
             if f"o{each.order}" == order
         ]
         books.add_order(order, own, of_orders.get(order, []))
-    return books.report("UTC", None)
+    return books.report("UTC", None, fulfil)
 
 
 def entries(told: list[Told], lines: list[Told], payouts: list[Paid]) -> list[tuple[str, str, str, date, int]]:
@@ -138,7 +152,8 @@ def entries(told: list[Told], lines: list[Told], payouts: list[Paid]) -> list[tu
     columns = {"dispute": "disputes", "reserve": "reserves"}
     for each in lines:
         of = payouts[each.payout]
-        parts = [("fees", each.fee), ("taxes on fees", each.tax), ("other", each.gap)]
+        fees = "disputes" if each.kind == "dispute" else "fees"
+        parts = [(fees, each.fee), ("taxes on fees", each.tax), ("other", each.gap)]
         if each.kind == "transfer" and of.is_statement:
             parts.append(("paid out", each.units))
         elif each.kind not in ("sale", "refund"):
@@ -182,6 +197,59 @@ def test_clearing_is_the_ledger_of_an_oracle_to_the_last_unit(
         assert report_of(month, told[::-1], lines[::-1], payouts).digest == report.digest
 
 
+MONTHS = [month_of(date(2026, number, 1)) for number in (8, 9, 10, 11)]
+READ = st.dictionaries(st.tuples(st.sampled_from(["card", "pay"]), st.sampled_from(MONTHS)), UNITS)
+
+
+@given(st.lists(TOLD, max_size=12), st.lists(LINES, max_size=12), PAYOUTS, READ)
+def test_what_fulfil_has_moved_is_held_against_the_books_month_by_month(
+    told: list[Told], lines: list[Told], payouts: list[Paid], read: dict[tuple[str, Month], int]
+) -> None:
+    """Each gateway has an account of its own; only what is in the ledger's currency is compared, and since then."""
+    months = [
+        AccountMonth(month=month, account=f"12-{gateway}", moved=money(amount, "EUR"), is_final=False)
+        for (gateway, month), amount in read.items()
+    ]
+    fulfil = FulfilAccounts(currency="EUR", months=months, account_of=lambda book: f"12-{book[0]}")
+    section = report_of(OCTOBER, told, lines, payouts, fulfil).sections[2]
+    ledger = [entry for entry in entries(told, lines, payouts) if entry[-1] and entry[3] <= OCTOBER.last]
+    assert {row[0] for row in section.rows} == {f"12-{gateway}" for gateway, month in read if month == OCTOBER}
+    for account, gateways, _, in_fulfil, here, difference, since, off, _ in section.rows:
+        gateway = str(account)[3:]
+        own = [entry for entry in ledger if entry[0] == gateway]
+        assert gateways == (gateway if own else "")
+        assert units(in_fulfil, "EUR") == read[gateway, OCTOBER]
+        if any(currency != "EUR" for _, currency, *_ in own):
+            assert (here, difference, since, off) == (None,) * 4
+            continue
+        by_month = Counter[Month]()
+        for *_, day, amount in own:
+            by_month[month_of(day)] += amount
+        first = min(by_month, default=OCTOBER)
+        counted = {month: read[gateway, month] for month in MONTHS[:3] if month >= first and (gateway, month) in read}
+        assert units(here, "EUR") == by_month[OCTOBER]
+        assert units(difference, "EUR") == read[gateway, OCTOBER] - by_month[OCTOBER]
+        assert since == str(min(counted))
+        assert units(off, "EUR") == sum(amount - by_month[month] for month, amount in counted.items())
+
+
+def accounts_of_no_book(_: Book) -> None:
+    """A matrix that posts no payouts."""
+
+
+def test_an_account_that_no_gateway_pays_out_of_is_shown_alone() -> None:
+    """It has no books: all that it has moved is a difference. Without the ledger's currency nothing is compared."""
+    read = [AccountMonth(month=OCTOBER, account="1200", moved=Decimal("-5.5"), is_final=True)]
+    told = [Told(0, "card", "EUR", 100, date(2026, 10, 3))]
+    for currency, row in (
+        ("EUR", ("1200", "", "EUR", "-5.50", "0.00", "-5.50", "2026-10", "-5.50", "closed")),
+        ("", ("1200", "", "", "-5.50", "", "", "", "", "closed")),
+    ):
+        fulfil = FulfilAccounts(currency=currency, months=read, account_of=accounts_of_no_book)
+        section = report_of(OCTOBER, told, [], [], fulfil).sections[2]
+        assert [tuple("" if cell is None else str(cell) for cell in each) for each in section.rows] == [row]
+
+
 def test_what_was_paid_in_another_currency_is_converted_by_what_the_provider_says() -> None:
     """It leaves the book of the customer's currency whole, and comes to the payout's: neither has a difference."""
     payout = Payout(key="p", gateway="card", currency="EUR", is_statement=False, received=True, paid=Decimal("13.50"),
@@ -191,7 +259,7 @@ def test_what_was_paid_in_another_currency_is_converted_by_what_the_provider_say
                 order="o", presentment="12.00 GBP")  # fmt: skip
     books.add_lines([line])
     books.add_order("o", [Movement("card", "GBP", Decimal("12.00"), date(2026, 10, 4))], [line])
-    balances, made_of, moved, _, items = books.report("UTC", None).sections
+    balances, made_of, _, moved, _, items = books.report("UTC", None, NOTHING_READ).sections
     assert [(row[1], row[-1]) for row in balances.rows] == [("EUR", Decimal("0.00")), ("GBP", Decimal("0.00"))]
     assert [row[2:] for row in moved.rows if row[2] == "converted"] == [
         ("converted", Decimal("14.00")), ("converted", Decimal("-12.00")),
@@ -215,7 +283,7 @@ def test_what_is_posted_stands_beside_what_has_moved() -> None:
               (LedgerEvent.DISPUTE_REVERSAL, "5.00", paid), (LedgerEvent.FEE, "0.20", date(2026, 11, 1)))  # fmt: skip
     books.add_booked([Booked("card", "EUR", event, Decimal(amount), day) for event, amount, day in events])
     books.add_booked([Booked("card", "USD", LedgerEvent.FEE, Decimal("1.10"), paid, exchanged=True)])
-    section = books.report("UTC", None).sections[3]
+    section = books.report("UTC", None, NOTHING_READ).sections[4]
     assert [row[2:] for row in section.rows] == [
         ("fee", Decimal("-3.20"), Decimal("-3.00"), Decimal("-0.20")),
         ("dispute", Decimal("-5.00"), Decimal("-5.00"), Decimal("0.00")),
@@ -225,38 +293,74 @@ def test_what_is_posted_stands_beside_what_has_moved() -> None:
     ]
 
 
+INVOICES = st.lists(
+    st.tuples(
+        st.none() | st.integers(0, 10**15), st.none() | DAYS, st.booleans(), st.sampled_from(["own", "other", "untold"])
+    ),
+    max_size=3,
+)  # fmt: skip
 SOLDS = st.lists(
     st.tuples(
         DAYS, st.sampled_from(CURRENCIES), st.integers(1, 10**15), st.lists(DAYS, max_size=3), st.booleans(),
-        st.none() | st.lists(st.tuples(UNITS, DAYS), max_size=3),
+        st.none() | st.lists(st.tuples(UNITS, DAYS), max_size=3), st.none() | INVOICES,
     ),
     max_size=12,
 )  # fmt: skip
+
+
+def sold(number: int, drawn: Any) -> Sold:
+    """As the reader builds it."""
+    day, currency, amount, left, is_open, moved, invoices = drawn
+    codes = {"own": currency, "other": "XXX", "untold": None}
+    return Sold(
+        key=f"web/{number}", sales_channel="web", number=f"{number}", day=day, amount=money(amount, currency),
+        currency=currency, shipments=tuple(left), is_open=is_open,
+        moved=None if moved is None else tuple((currency, money(each, currency), on) for each, on in moved),
+        invoices=None if invoices is None else tuple(
+            Invoiced(id=place, day=on, amount=None if each is None else money(each, currency), currency=codes[code],
+                     is_credit_note=is_credit)
+            for place, (each, on, is_credit, code) in enumerate(invoices)
+        ),
+    )  # fmt: skip
+
+
+def in_october(order: Sold) -> Sold:
+    """What was known of it when October ended: that more is to leave, and nothing of what came then."""
+    last = OCTOBER.last
+    later = any(on > last for on in order.shipments)
+    invoices = order.invoices
+    if invoices is not None and not any(each.day is None for each in invoices):
+        invoices = tuple(each for each in invoices if each.day is not None and each.day <= last)
+    return replace(
+        order, shipments=tuple(on for on in order.shipments if on <= last), is_open=order.is_open or later,
+        moved=None if order.moved is None else tuple(each for each in order.moved if each[2] <= last),
+        invoices=invoices,
+    )  # fmt: skip
+
+
+def invoiced_by(amount: int, invoices: list[Any], last: date) -> tuple[int, int]:
+    """The oracle: units that were invoiced, and credited, by then; what cannot be told is all of the order, or none."""
+    known = [(amount if each is None or code == "other" else each, is_credit, each is None or code == "other")
+             for each, on, is_credit, code in invoices if on <= last]  # fmt: skip
+    billed = sum(each for each, is_credit, _ in known if not is_credit)
+    return billed, sum(each for each, is_credit, unknown in known if is_credit and not unknown)
 
 
 @given(SOLDS)
 def test_the_cut_off_is_that_of_an_oracle_and_what_happens_later_changes_nothing(solds: list[Any]) -> None:
     """Each order of each question, with its amount; also when everything of later months is taken away."""
     last, first = OCTOBER.last, OCTOBER.first
-    expected: dict[str, set[tuple[str, int]]] = {name: set() for name in (SOLD, EARLIER, LATER, PAID, UNPAID)}
-    found, forgetful = Cutoff(OCTOBER), Cutoff(OCTOBER)
-    for number, (day, currency, amount, left, is_open, moved) in enumerate(solds):
-        key = f"web/{number}"
-        order = Sold(
-            key=key, sales_channel="web", number=key, day=day, amount=money(amount, currency), currency=currency,
-            shipments=tuple(left), is_open=is_open,
-            moved=None if moved is None else tuple((currency, money(each, currency), on) for each, on in moved),
-        )  # fmt: skip
+    questions = (SOLD, EARLIER, LATER, PAID, UNPAID, UNINVOICED, INVOICED)
+    expected: dict[str, set[tuple[str, int]]] = {name: set() for name in questions}
+    found, forgetful, blind = (Cutoff(OCTOBER, invoices=reads) for reads in (True, True, False))
+    unread = undated = 0
+    for number, drawn in enumerate(solds):
+        day, _, amount, left, is_open, moved, invoices = drawn
+        key, order = f"web/{number}", sold(number, drawn)
         found.add(order)
-        if day <= last:
-            later = any(on > last for on in left)
-            forgetful.add(
-                Sold(
-                    key=key, sales_channel="web", number=key, day=day, amount=order.amount, currency=currency,
-                    shipments=tuple(on for on in left if on <= last), is_open=is_open or later,
-                    moved=None if order.moved is None else tuple(each for each in order.moved if each[2] <= last),
-                )
-            )  # fmt: skip
+        blind.add(order)
+        if day <= last or any(on <= last for on in left) or any(on and on <= last for _, on, *_ in invoices or ()):
+            forgetful.add(in_october(order))
         in_month = sum(first <= on <= last for on in left)
         by_then = sum(on <= last for on in left)
         everything = bool(by_then) and by_then == len(left) and not is_open
@@ -273,15 +377,88 @@ def test_the_cut_off_is_that_of_an_oracle_and_what_happens_later_changes_nothing
                 expected[PAID].add((key, paid))
             if by_then and amount > paid:
                 expected[UNPAID].add((key, amount - paid))
+        concerns = not nothing_to_ship and bool(day <= last or by_then)
+        if invoices is None:
+            unread += concerns
+        elif any(on is None for _, on, *_ in invoices):
+            undated += concerns
+        elif not nothing_to_ship:
+            billed, credited = invoiced_by(amount, invoices, last)
+            part = bool(by_then) and not everything
+            if by_then and billed < amount and not (part and billed):
+                expected[UNINVOICED].add((key, amount - billed))
+            if not everything and billed > credited and not (part and billed < amount):
+                expected[INVOICED].add((key, billed - credited))
     report = found.report("UTC", None)
+    assert [section.title for section in report.sections[1:]] == list(questions)
     for section in report.sections[1:]:
         rows = {(str(row[0]), units(row[5], str(row[6]))) for row in section.rows}
         assert rows == expected[section.title]
         totals = sum(int(str(row[3])) for row in report.sections[0].rows if row[0] == section.title)
         assert totals == len(section.rows)
-    if not expected[LATER]:  # those are the only ones that the next month can bring
-        same = forgetful.report("UTC", None)
-        assert same.sections == report.sections
+    said = " ".join(report.remarks)
+    assert (f"of {unread} orders nobody has read yet" in said, f"of {undated} orders Fulfil does not" in said) == (
+        bool(unread), bool(undated),
+    )  # fmt: skip
+    assert forgetful.report("UTC", None) == report
+    unseen = blind.report("UTC", None)
+    assert unseen.sections[1:] == report.sections[1:6]
+    assert any("Invoices are not read" in remark for remark in unseen.remarks)
+
+
+GOODS = st.tuples(st.sampled_from(["done", "cancel"]), st.sampled_from(["customer", "storage"]), st.integers(0, 2))
+ENTRIES = st.tuples(st.integers(0, 3), st.integers(0, 3), st.sampled_from(["posted", "draft"]), DAYS)
+
+
+@given(
+    st.sampled_from(["shipment", "stock_move"]), st.lists(st.lists(GOODS, max_size=4), min_size=1, max_size=4),
+    st.lists(ENTRIES, max_size=12), st.integers(1, 5),
+)  # fmt: skip
+def test_a_shipment_has_its_cost_when_an_oracle_finds_an_entry_of_each_of_its_documents(
+    origin: Any, goods: list[list[tuple[str, str, int]]], entries: list[tuple[int, int, str, date]], page: int
+) -> None:
+    """However small the pages are. The day is that of the last document's first entry."""
+    left = [Left(f"out-{place}", Instant(0)) for place in range(len(goods))]
+    moves = [
+        StockMove(id=10 * place + number, shipment=Reference("stock.shipment.out", place), state=state, to_type=to,
+                  cost_price=Decimal(price))
+        for place, each in enumerate(goods)
+        for number, (state, to, price) in enumerate(each)
+    ]  # fmt: skip
+    booked = [
+        LedgerMove(id=number, state=state, booked_on=day,
+                   origin=Reference("stock.shipment.out", place) if origin == "shipment"
+                   else Reference("stock.move", 10 * place + move))
+        for number, (place, move, state, day) in enumerate(entries)
+    ]  # fmt: skip
+    costing = Costing(began=datetime(2026, 11, 1, tzinfo=UTC), shipments=tuple(left))
+    while costing.part is not None:
+        wanted = set(costing.origins)
+        rows: list[Any] = moves if costing.part == "moves" else [each for each in booked if str(each.origin) in wanted]
+        rest = [row for row in rows if row.id > costing.after_id or not costing.after_id]
+        few = tuple(rest[:page])
+        last = few[-1].id if few else 0
+        costing = learned(costing, Page(rows=few, last_id=last or 1, complete=len(rest) <= page), origin)
+    for place, each in enumerate(left):
+        gone = [
+            (number, price)
+            for number, (state, to, price) in enumerate(goods[place])
+            if (state, to) == ("done", "customer")
+        ]
+        days = sorted(
+            (day, move) for at, move, state, day in entries if at == place and state == "posted"
+        )  # fmt: skip
+        needed = {number for number, price in gone if price}
+        if gone and not needed:
+            assert found_of(costing, each, origin) == ("nothing", None)
+        elif origin == "shipment":
+            assert found_of(costing, each, origin) == (("booked", days[0][0]) if days else ("missing", None))
+        else:
+            firsts = {move: min(day for day, of in days if of == move) for _, move in days}
+            whole = bool(needed) and needed <= firsts.keys()
+            assert found_of(costing, each, origin) == (
+                ("booked", max(firsts[move] for move in needed)) if whole else ("missing", None)
+            )
 
 
 @given(st.lists(st.tuples(st.sampled_from(list(Check)), DAYS, st.sampled_from(CURRENCIES), st.integers(0, 10**15))))

@@ -93,6 +93,10 @@ def test_the_order_of_lines_and_what_stands_twice_change_no_figure(
 FILES: dict[str, tuple[bytes, str | PayoutFormat]] = {
     "shopify": (files.shopify(), "shopify"),
     "shopify-csv": (files.SHOPIFY_CSV.encode(), "shopify-csv"),
+    "shopify-graphql": (
+        files.graphql({"nodes": [files.GRAPHQL_PAYOUT]}, {"nodes": list(map(files.graphql_line, files.SHOPIFY_LINES))}),
+        "shopify-graphql",
+    ),
     "stripe": (files.stripe(), "stripe"),
     "stripe-csv": (files.STRIPE_CSV.encode(), "stripe-csv"),
     "paypal": (files.paypal(), "paypal"),

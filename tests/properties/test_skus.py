@@ -65,7 +65,7 @@ def test_the_index_says_what_a_plain_model_says(told: list[tuple[Any, ...]]) -> 
         assert index.inactive(sku) == ((sku, False) in last.values())
         by = sku if len(active[sku]) == 1 else aliases.get(sku, sku)
         sold_as = by if len(active[by]) == 1 else None
-        assert index.sold_as(sku) == sold_as
+        assert (index.stands_for(sku), index.sold_as(sku)) == (by, sold_as)
         assert index.trouble(sku) == (None if sold_as else AMBIGUOUS if len(active[sku]) > 1 else UNKNOWN)
     assert len(index) == sum(len(ids) == 1 for ids in active.values())
 

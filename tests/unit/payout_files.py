@@ -72,6 +72,37 @@ def shopify(lines: list[Any] | None = None, payout: dict[str, Any] | None = None
     return b"\n".join(map(json, pages))
 
 
+def money(amount: str, currency: str = "USD") -> dict[str, str]:
+    return {"amount": amount, "currencyCode": currency}
+
+
+def graphql(payouts: Any = None, transactions: Any = None) -> bytes:
+    found = {"payouts": payouts, "balanceTransactions": transactions}
+    account = {name: each for name, each in found.items() if each is not None}
+    return json({"data": {"shopifyPaymentsAccount": account}})
+
+
+GRAPHQL_PAYOUT = {
+    "id": "gid://shopify/ShopifyPaymentsPayout/77", "status": "PAID", "issuedAt": "2026-01-07T00:00:00Z",
+    "net": money("116.50"), "summary": {"chargesGross": money("150.00"), "refundsFeeGross": money("-20.00")},
+}  # fmt: skip
+
+
+def graphql_line(line: dict[str, Any]) -> dict[str, Any]:
+    """A line of the REST API as GraphQL tells it."""
+    types = {"dispute": "DISPUTE_WITHDRAWAL", "payout": "TRANSFER", "reserve": "RESERVED_FUNDS"}
+    order = line["source_order_id"]
+    return {
+        "id": f"gid://shopify/ShopifyPaymentsBalanceTransaction/{line['id']}",
+        "type": types.get(line["type"], line["type"].upper()), "test": line["test"],
+        "amount": money(line["amount"]), "fee": money(line["fee"]), "net": money(line["net"]),
+        "transactionDate": line["processed_at"], "sourceId": str(line["source_id"]), "sourceType": "CHARGE",
+        "sourceOrderTransactionId": str(line["source_order_transaction_id"]),
+        "associatedOrder": order and {"id": f"gid://shopify/Order/{order}", "name": "#1"},
+        "associatedPayout": {"id": f"gid://shopify/ShopifyPaymentsPayout/{line['payout_id']}", "status": "PAID"},
+    }  # fmt: skip
+
+
 SHOPIFY_CSV = """Transaction Date,Type,Order,Card Brand,Card Source,Payout Status,Payout Date,Available On,Amount,Fee,\
 Net,Checkout,Payment Method Name,Presentment Amount,Presentment Currency,Currency
 2026-01-05 19:52:08 -0500,charge,#1001,visa,online,paid,2026-01-07,2026-01-07,100.00,3.20,96.80,c1,card,80.00,GBP,USD

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tomllib
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -26,10 +27,11 @@ from connectors.fulfil.capabilities import FulfilCapabilities, applied, contradi
 from connectors.fulfil.config import FulfilConfig
 from connectors.patchworks.capabilities import PatchworksCapabilities
 from connectors.patchworks.config import IntakeSettings
-from flows.actors import reconcile_policy
-from flows.capabilities import fulfil_api, fulfil_capabilities
+from flows.actors import cost_origin, reconcile_policy
+from flows.capabilities import fulfil_api, fulfil_capabilities, remarks
 from flows.capability_meanings import MEANS, meaning
 from flows.config import Config, FulfilSettings, SalesChannelSettings
+from flows.first_messages import first_messages
 from flows.model.reconciliation import ReconciliationSettings
 from flows.model.sale import SaleSettings
 from runtime.config import Secret
@@ -54,6 +56,17 @@ def file_of(tenant: str = URL, names: dict[str, str] | None = None, **values: st
 def settings_with(path: Path, **api: object) -> FulfilSettings:
     config = msgspec.structs.replace(API, **api)
     return FulfilSettings(api=config, token=Secret("token"), capabilities=str(path))
+
+
+def config_with(directory: Path, file: CapabilityFile) -> Config:
+    """A configuration with this file."""
+    write_file(directory / "caps.toml", file)
+    channel = SalesChannelSettings(format="shopify", sale=SaleSettings(channel_id=3))
+    return Config(
+        fulfil=settings_with(directory / "caps.toml"),
+        intake=IntakeSettings(keys=(Secret("intake-key-0123456789"),)),
+        sales_channels={"web": channel},
+    )
 
 
 # -- the file ----------------------------------------------------------------------------------------------------------
@@ -148,14 +161,35 @@ def test_lines_of_sales_are_read_where_goods_can_be_told_from_shipping(
     tmp_path: Path, names: dict[str, str], read: bool
 ) -> None:
     """A tenant without the field would seem to have one product too many on every sale."""
-    write_file(tmp_path / "caps.toml", file_of(names=names))
-    channel = SalesChannelSettings(format="shopify", sale=SaleSettings(channel_id=3))
-    config = Config(
-        fulfil=settings_with(tmp_path / "caps.toml"),
-        intake=IntakeSettings(keys=(Secret("intake-key-0123456789"),)),
-        sales_channels={"web": channel},
-    )
+    config = config_with(tmp_path, file_of(names=names))
     assert ("lines" in reconcile_policy(config, ReconciliationSettings()).reads) is read
+
+
+@pytest.mark.parametrize(
+    ("known", "said", "origin", "noted"),
+    [
+        ("unknown", "", None, False),
+        ("none", "", None, False),
+        ("stock_move", "", "stock_move", False),
+        ("stock_move", "none", None, False),
+        ("unknown", "shipment", "shipment", False),
+        ("shipment", "shipment", "shipment", False),
+        ("stock_move", "shipment", "shipment", True),
+        ("none", "shipment", "shipment", True),
+    ],
+)
+def test_cost_is_looked_for_by_what_was_probed_unless_a_setting_says_otherwise(
+    tmp_path: Path, known: str, said: Any, origin: str | None, noted: bool
+) -> None:
+    """Nobody looks where nobody knows; a setting that the tenant is known to contradict is noted, and wins."""
+    settings = ReconciliationSettings(cost_moves=said)
+    config = msgspec.structs.replace(config_with(tmp_path, file_of(cost_origin=known)), reconciliation=settings)
+    assert cost_origin(config, settings) == origin
+    assert (("shipment_costs", "shipments/costs") in [
+        (each.channel, each.key) for each in first_messages(config)
+    ]) is (origin is not None)  # fmt: skip
+    _, notes = remarks(config)
+    assert any("reconciliation.cost_moves is 'shipment', the tenant was found" in note for note in notes) is noted
 
 
 def test_words_are_those_of_the_value() -> None:

@@ -165,6 +165,22 @@ def test_units_are_those_that_were_sent(wanted: str, lines: tuple[ReadBackLine, 
     assert [(each.sentence, str(each.amount)) for each in differing] == ([(sentence, amount)] if told else [])
 
 
+def test_what_one_edit_has_changed_is_one_difference_with_all_of_its_figures() -> None:
+    """Called by what came first; what is accepted is accepted with each of them, so that another total is another."""
+    units, read = {"MUG": D(3)}, units_on((MUGS,), {})
+    sale = replace(SALE, total_amount=D("108.00"), tax_amount=D("18.00"))
+    (units_,) = differences(replace(EXPECTED, units=units), replace(found(sale), units=read), NOW)
+    assert (units_.cause, units_.amount) == ("units", D("12.00"))
+    assert units_.was == "units 3 x MUG, total 120.00, tax 20.00"
+    assert units_.is_ == "units 2 x MUG, total 108.00, tax 18.00"
+    assert units_.sentence == (
+        "sale SO7 has other units in Fulfil than the order: 2 instead of 3 of MUG; sale SO7 has a total of 108.00 USD "
+        "in Fulfil; by the order it is 120.00; sale SO7 has taxes of 18.00 USD in Fulfil; by the order it is 20.00"
+    )
+    (total,) = differences(EXPECTED, found(sale), NOW)
+    assert (total.cause, total.was, total.is_) == ("total", "total 120.00, tax 20.00", "total 108.00, tax 18.00")
+
+
 def test_units_are_not_compared_where_nobody_knows_them_or_a_case_says_so_already() -> None:
     """A sale that a person has made, or that is cancelled, or that is to be changed by hand."""
     read = replace(found(), units=units_on((LAMP,), {}))

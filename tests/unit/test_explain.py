@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 import msgspec
 import pytest
 
-from flows.exceptions.kinds import KINDS, Owner
-from flows.explain import explain
+from flows.exceptions.kinds import KINDS, Lever, Owner
+from flows.explain import explain, explained
 from flows.model.audit import AuditEntry, ChainEnd, entry_after
 from flows.model.order_state import Status
+from flows.reading.proof import EquationTold
 from flows.reading.rows import CaseRow, FactRow, OrderRow, PauseRow, Story
 from runtime.clock import Instant, to_instant
 
@@ -150,9 +152,25 @@ def test_what_waits_for_a_pause_names_it_and_the_command_that_ends_it(order: Ord
 def test_an_order_that_cannot_be_read_has_no_amount_and_says_why_once() -> None:
     """What is not known is not shown as nought, and the reason does not repeat the title."""
     why = case("order.unreadable", sentence="The order cannot be read: lines: expected an array", amount=None)
-    text = told(row("held", amount="0", currency=""), why)
+    text = told(row("held", amount=None, currency=None), why)
     assert text.startswith("Order #1001 of web is held")
     assert "The order cannot be read: lines: expected an array.\nNext step, by ecommerce" in text
+
+
+def test_a_case_says_in_fields_what_finance_can_still_take_hold_of() -> None:
+    """The levers of its kind, whether it is late, and None where it never ends by itself; cases that ended are none."""
+    cases = (case("tax.unmapped"), case("order.edited", closed_at=NOW))
+    story = Story(order=row("held"), key="web/1001", cases=cases, timeline=())
+    (found,) = explained(story, NOW + timedelta(days=9)).cases
+    assert (found.kind, found.levers) == ("tax.unmapped", (Lever.HOLD, Lever.SUSPENSE))
+    assert (found.is_late, found.ends, found.amount) == (True, None, "10.00")
+
+
+def test_what_is_no_order_has_no_state_and_what_nobody_decided_on_is_new() -> None:
+    """A run of Patchworks may have a case all the same; an order that was received is one."""
+    run = Story(order=None, key="patchworks/run/1", cases=(case("run.lost"),), timeline=())
+    new = Story(order=None, key="web/1", cases=(), timeline=(fact("received"),))
+    assert [explained(each, NOW).state for each in (run, new)] == [None, "new"]
 
 
 def test_a_case_that_is_late_says_so() -> None:
@@ -293,3 +311,37 @@ def test_a_sale_of_other_figures_is_not_called_proven() -> None:
     """Proven are the order's own equations; a sale that a person linked it to may say something else."""
     story = told(row("imported", sale=9), case("sale.mismatch"))
     assert "The order's own figures are proven, and the sale is to be compared with them." in story
+
+
+def equation(name: str, left: str, right: str, *, holds: bool, **terms: str) -> EquationTold:
+    amounts = {each.replace("_", " "): Decimal(amount) for each, amount in terms.items()}
+    difference = Decimal(right) - Decimal(left)
+    return EquationTold(
+        name=name, currency="EUR", terms=amounts, left=Decimal(left), right=Decimal(right), difference=difference,
+        holds=holds,
+    )  # fmt: skip
+
+
+def test_the_equations_of_a_proof_are_lines_and_those_that_fail_come_first() -> None:
+    """Whoever was woken for a contradiction reads what does not add up, and by how much, before the timeline."""
+    total = {"lines": "120.00", "shipping": "5.00", "discounts": "-10.00", "tax": "23.00"}
+    equations = (
+        equation("total", "138.00", "138.00", holds=True, **total),
+        equation("goods", "0", "0.00", holds=True),
+        equation("tax", "23.00", "23.01", holds=True, tax="23.00"),
+        equation("tender", "130.00", "138.00", holds=False, captured="100.00", gift_card="30.00"),
+        equation("shipping", "5.00", "4.00", holds=False, shipping="5.00"),
+    )
+    story = Story(order=row("held"), key="web/1001", cases=(case("order.contradiction"),), timeline=(fact("received"),))
+    said = explain(story, NOW, equations)
+    figures = said[said.index("Its figures:") : said.index("What happened:")].strip().split("\n")
+    assert figures == [
+        "Its figures:",
+        "  captured 100.00 + gift card 30.00 = 130.00, but total 138.00 EUR: 8.00 EUR unaccounted for",
+        "  shipping 5.00 = 5.00, but sum of shipping 4.00 EUR: 1.00 EUR too little",
+        "  lines 120.00 + shipping 5.00 - discounts 10.00 + tax 23.00 = total 138.00 EUR: holds",
+        "  nothing = sum of lines 0.00 EUR: holds",
+        "  tax 23.00 = 23.00, sum of taxes 23.01 EUR: 0.01 EUR too much, which finance tolerates",
+    ]
+    assert said.index("Next step, by finance") < said.index("Its figures:")
+    assert "Its figures:" not in explain(story, NOW)

@@ -130,6 +130,8 @@ def test_what_is_beside_or_before_or_part_of_an_order_is_refused(raw: bytes) -> 
         ({"products": link("/products")}, "/v2/orders/{id}/products and"),
         ({"products": None}, "/v2/orders/{id}/products and"),
         ({"shipping_addresses": link("/shippingaddresses")}, "/v2/orders/{id}/shippingaddresses and"),
+        ({"shipping_addresses": []}, "/v2/orders/{id}/shippingaddresses and"),
+        ({"shipping_address_count": 2}, "/v2/orders/{id}/shippingaddresses and"),
         ({"coupon_discount": "1.0000"}, "/v2/orders/{id}/coupons and"),
         (
             {"products": link("/products"), "shipping_addresses": None},
@@ -414,13 +416,14 @@ def test_a_gate_is_told_where_the_order_comes_from_and_who_has_to_look() -> None
     )
 
 
-def test_guests_and_nobody_are_no_customers() -> None:
+@pytest.mark.parametrize("nothing", [None, []])
+def test_guests_and_nobody_are_no_customers(nothing: object) -> None:
     """Customer 0 has no id; an order without a billing address names nobody."""
     guest = made(customer_id=0).customer
     assert guest is not None
     assert (guest.id, guest.name) == (None, "Ada Moss")
-    nobody = read("web", encode(payload() | {"billing_address": None, "customer_id": 0}))
-    assert isinstance(nobody, Order)
+    nobody = read("web", encode(payload() | {"billing_address": nothing, "customer_id": 0}))
+    assert isinstance(nobody, Order), nobody
     assert (nobody.customer, nobody.billing_address) == (None, None)
 
 

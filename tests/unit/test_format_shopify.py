@@ -14,7 +14,17 @@ from flows.demo.orders import Mix, generate
 from flows.formats import FORMATS
 from flows.formats.shopify import identify, read
 from flows.model.money import Money
-from flows.model.order import Amount, FinancialStatus, FulfilmentStatus, Order, PaymentKind, Tender, Unreadable
+from flows.model.order import (
+    Amount,
+    FinancialStatus,
+    FulfilmentStatus,
+    Order,
+    PaymentKind,
+    RefundKind,
+    RefundPart,
+    Tender,
+    Unreadable,
+)
 from flows.model.proof import prove
 
 encode = msgspec.json.encode
@@ -95,7 +105,7 @@ def test_an_order_without_a_readable_time_of_update_has_no_version(updated_at: o
     assert isinstance(read("web", raw), Order)
 
 
-@pytest.mark.parametrize("spelling", [1001, "1001", " 1001 ", "gid://shopify/Order/1001"])
+@pytest.mark.parametrize("spelling", [1001, "1001", " 1001 ", 1001.0, "gid://shopify/Order/1001"])
 def test_one_order_has_one_id_however_it_is_spelt(spelling: object) -> None:
     """A webhook and a poll must not make two orders of one."""
     raw = encode(payload(id=spelling))
@@ -134,6 +144,40 @@ def test_a_draft_is_named_as_not_an_order(draft: object) -> None:
     answer = identify(encode(draft))
     assert isinstance(answer, NotAnOrder)
     assert "draft order" in answer.reason
+
+
+def test_a_checkout_that_nobody_has_finished_is_not_an_order() -> None:
+    """It has an id and lines like an order, and a link under which the customer may come back."""
+    answer = identify(encode(payload(abandoned_checkout_url="https://shop.example.com/c/1")))
+    assert isinstance(answer, NotAnOrder)
+    assert "checkout" in answer.reason
+
+
+def test_a_page_of_orders_says_how_orders_are_sent() -> None:
+    """The answer of a poll as it came is no order, and its sender is told what is."""
+    answer = identify(encode({"orders": [payload()]}))
+    assert isinstance(answer, NotAnOrder)
+    assert "each of its orders" in answer.reason
+
+
+def test_an_order_of_the_graphql_api_is_kept_and_says_which_json_is_read() -> None:
+    """Its fields are those of a query; what the first of them lacks is nothing that anybody could mend."""
+    raw = encode({"id": "gid://shopify/Order/1001", "returns": {}, "lineItems": {"edges": []}})
+    assert identify(raw) == Identified("1001")
+    answer = read("web", raw)
+    assert isinstance(answer, Unreadable)
+    assert "GraphQL" in answer.reason
+    assert "the JSON of the REST API" in answer.reason
+
+
+def test_an_id_alone_is_kept_and_says_what_is_missing() -> None:
+    """The webhook of a deleted order has no more; what can be fetched is."""
+    raw = encode({"id": 1001})
+    assert identify(raw) == Identified("1001")
+    answer = read("web", raw)
+    assert isinstance(answer, Unreadable)
+    assert "only the order's id" in answer.reason
+    assert answer.awaits == "fetch"
 
 
 def test_other_kinds_that_name_themselves_are_not_orders() -> None:
@@ -330,10 +374,14 @@ def test_refunds_and_cancels_are_facts() -> None:
     assert order.test
 
 
-def test_nobody_has_to_be_named() -> None:
-    """Null customer and addresses, empty texts and missing fields leave nothing, and break nothing."""
-    order = read("web", encode(payload() | {"customer": None, "billing_address": None, "email": "", "tags": None}))
-    assert isinstance(order, Order)
+@pytest.mark.parametrize("nothing", [None, []])
+def test_nobody_has_to_be_named(nothing: object) -> None:
+    """Null customer and addresses (or `[]`, as PHP writes an object without fields), empty texts and missing fields
+    leave nothing, and break nothing.
+    """
+    nobody = {"customer": nothing, "billing_address": nothing, "shipping_address": nothing}
+    order = read("web", encode(payload() | nobody | {"email": "", "tags": None}))
+    assert isinstance(order, Order), order
     assert (order.customer, order.billing_address, order.shipping_address, order.tags) == (None, None, None, ())
     guest = made(email="Bo@example.com", tags="b2b, rush ")
     assert guest.customer is not None
@@ -369,6 +417,55 @@ def test_duties_tips_fees_and_cash_rounding_are_charges_of_their_own() -> None:
     assert prove(order).holds, prove(order).sentence
     assert made(line_items=[item], duties_included=True).duties is None
     assert made(line_items=[item], original_total_duties_set=shop("2.50")).duties.shop == usd("2.50")  # type: ignore[union-attr]
+
+
+TIP = {"id": 8, "title": "Tip", "quantity": 1, "price": "2.50", "requires_shipping": False}
+MUGS = {"id": 7, "sku": "MUG-BLUE", "quantity": 2, "price": "10.00"}
+
+
+@pytest.mark.parametrize("mark", [{"tip": {"payment_gateway": "card"}}, {"tip_payment_gateway": "card"}])
+@pytest.mark.parametrize("total_tip", ["2.50", None])
+def test_a_tip_among_the_lines_is_a_tip_and_no_goods(mark: dict[str, Any], total_tip: str | None) -> None:
+    """Shopify's sums of lines leave it out, it has no SKU, and nothing of it is shipped."""
+    order = made(
+        line_items=[TIP | mark, MUGS],
+        total_price="22.50",
+        subtotal_price="20.00",
+        total_line_items_price="20.00",
+        total_tip_received=total_tip,
+    )
+    assert [line.sku for line in order.lines] == ["MUG-BLUE"]
+    assert order.tips == Amount(usd("2.50"))
+    assert prove(order).holds, prove(order).sentence
+
+
+def test_a_tip_is_known_on_both_sides_from_its_line() -> None:
+    """The sum of tips is published in the shop's currency alone, the line in both."""
+    both = {
+        "shop_money": {"amount": "2.50", "currency_code": "USD"},
+        "presentment_money": {"amount": "2.00", "currency_code": "EUR"},
+    }
+    tip = TIP | {"tip": {}, "tip_payment_gateway": "card", "price_set": both}
+    order = made(line_items=[tip, MUGS], presentment_currency="EUR", total_tip_received="2.50")
+    assert order.tips == Amount(usd("2.50"), Money(Decimal("2.00"), "EUR"))
+
+
+def test_tips_that_do_not_come_to_their_sum_are_a_contradiction() -> None:
+    """Both figures are named."""
+    order = made(line_items=[TIP | {"tip": {"id": 1}}, MUGS], total_price="22.50", total_tip_received="3.00")
+    assert "that the sum of tips is 3.00 USD, in another 2.50 USD" in prove(order).sentence
+
+
+def test_a_tip_that_is_given_back_is_money_for_no_units() -> None:
+    """Nothing of it could come back to a shelf."""
+    refund = {
+        "id": 5,
+        "transactions": [{"id": 6, "kind": "refund", "status": "success", "amount": "2.50"}],
+        "refund_line_items": [{"line_item_id": 8, "quantity": 1, "subtotal": "2.50"}],
+    }
+    order = made(line_items=[TIP | {"tip": {"id": 1}}, MUGS], total_price="22.50", refunds=[refund])
+    assert order.refunds is not None
+    assert order.refunds[0].parts == (RefundPart(kind=RefundKind.AMOUNT, amount=Amount(usd("2.50"))),)
 
 
 @pytest.mark.parametrize(

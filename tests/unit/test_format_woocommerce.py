@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from decimal import Decimal
 from itertools import product
 
@@ -469,6 +470,10 @@ def test_an_inclusive_order_becomes_a_sale_to_the_cent() -> None:
         ({"line_items": [item(subtotal=[])]}, "an amount is neither text nor a number"),
         ({"date_created_gmt": None}, "its date_created is in a local time without a zone"),
         ({"date_created_gmt": None, "date_created": None}, "it has no date_created_gmt"),
+        (
+            {"date_created_gmt": None, "date_created": None, "created_at": "2026-11-20T08:00:00Z"},
+            "legacy API; the webhook",
+        ),
         ({"date_created_gmt": "now"}, "date_created_gmt is not a date and time"),
         ({"date_paid_gmt": "soon"}, "date_paid_gmt is not a date and time"),
         ({"refunds": [{"id": 1}]}, "a refund has no amount"),
@@ -483,6 +488,12 @@ def test_what_cannot_be_read_says_why(changes: Json, reason: str) -> None:
     assert reason in answer.reason
     assert answer.reason.endswith(".")
     assert isinstance(identify(raw), Identified)
+
+
+def test_a_local_time_with_its_zone_will_do() -> None:
+    """Where a mapping has left the other one out."""
+    order = made(payload(date_created_gmt=None, date_created="2026-11-20T10:00:00+02:00"))
+    assert order.placed_at == datetime(2026, 11, 20, 8, tzinfo=UTC)
 
 
 def test_a_number_that_no_double_holds_is_no_amount() -> None:

@@ -67,17 +67,20 @@ def test_a_correction_says_that_it_is_one() -> None:
 
 
 def test_the_parts_of_a_line_are_summed_by_class_and_day_of_the_company() -> None:
-    """A fee of a sale late in the evening in London is of the next day in Tokyo; a line without a time has no day."""
+    """A fee of a sale late in the evening in London is of the next day in Tokyo; a line without a time has no day; the
+    fee of a dispute is a dispute fee.
+    """
     rows = [
         ("a", "sale", "2026-11-18T22:00:00Z", "10.00", "-0.305", "-0.05", "0.01", "9.655"),
         ("b", "adjustment", "", "1.00", "0", "0", "0", "1.00"),
+        ("c", "dispute", "", "-10.00", "-15.00", "0", "0", "-25.00"),
     ]
     sums, net = _with_lines({}, Decimal(0), rows, ZoneInfo("Asia/Tokyo"))
-    assert net == Decimal("10.655")
+    assert net == Decimal("-14.345")
     assert sums == {
         "sale 2026-11-19": Decimal("10.00"), "fee 2026-11-19": Decimal("-0.305"),
         "tax_on_fee 2026-11-19": Decimal("-0.05"), "unexplained 2026-11-19": Decimal("0.01"),
-        "adjustment ": Decimal("1.00"),
+        "adjustment ": Decimal("1.00"), "dispute ": Decimal("-10.00"), "dispute_fee ": Decimal("-15.00"),
     }  # fmt: skip
 
 

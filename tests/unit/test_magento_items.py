@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from flows.model.order import FulfilmentStatus
-from tests.unit.magento_orders import below, both, item, made, owing, proven, share, taxes, usd
+from flows.formats import FORMATS
+from flows.model.order import FulfilmentStatus, Order, Unreadable
+from tests.unit.magento_orders import below, both, encode, item, made, owing, payload, proven, share, taxes, usd
 
 
 def test_a_configurable_product_counts_once() -> None:
@@ -27,6 +28,25 @@ def test_a_parent_that_only_its_child_brings_along_is_the_line() -> None:
     assert [(line.id, line.sku, line.gross.shop) for line in order.lines] == [("7", "HOODIE-XS", usd("10"))]
     orphans = made(items=[item(8, "A", parent_item_id=7), item(9, "B", parent_item_id=7)], **owing(20, subtotal=20))
     assert [line.sku for line in proven(orphans).lines] == ["A", "B"]
+
+
+def test_parts_whose_parent_is_not_there_are_sold_at_their_own_prices_only() -> None:
+    """Without a price, nobody can say whether they are counted already under their parent's other id."""
+    order = proven(made(items=[below(6, 8, "HOODIE-XS", price=10, row_total=10)]))
+    assert [line.sku for line in order.lines] == ["HOODIE-XS"]
+    lost = FORMATS["magento2"].read("web", encode(payload(items=[item(7, "HOODIE"), below(6, 8, "HOODIE-XS")])))
+    assert isinstance(lost, Unreadable)
+    assert "name a parent that is not among the items" in lost.reason
+
+
+@pytest.mark.parametrize(
+    ("named", "lines"), [(None, 2), ("", 2), (0, 2), (False, 2), (True, None), (7.5, None), ({}, None)]
+)
+def test_a_parent_that_is_no_id_is_no_missing_parent(named: object, lines: int | None) -> None:
+    """A part that were read as a thing of its own would be sold beside its parent."""
+    child = below(7, 8, "HOODIE-XS") | {"parent_item_id": named}
+    order = FORMATS["magento2"].read("web", encode(payload(items=[item(7, "HOODIE"), child])))
+    assert (len(order.lines) if isinstance(order, Order) else None) == lines
 
 
 def test_a_bundle_of_fixed_price_is_its_parent() -> None:

@@ -78,11 +78,20 @@ def test_an_unknown_sku_holds_the_whole_order_with_hint_and_amount() -> None:
 
 def test_every_unknown_sku_of_an_order_is_a_case_of_its_own() -> None:
     """Two missing products have two owners' tasks; a line without a SKU is told as that (failure case 12)."""
-    decision = weighed(OrderState(), shown(missing=("A", "")))
+    unnamed = line("30.00", sku=None, quantity=Decimal("3.0"), unit_price=usd("10.00"))
+    decision = weighed(OrderState(), shown(total="40.00", lines=(line("10.00", sku="A"), unnamed), missing=("A", "")))
     assert [case.sentence for case in decision.state.cases] == [
         "the SKU 'A' is not in Fulfil",
-        "a line without a SKU is not in Fulfil",
+        "a line without a SKU is no product of Fulfil: 3 at 10.00 USD",
     ]
+
+
+def test_no_more_lines_without_a_sku_are_named_than_somebody_reads() -> None:
+    """Pieces and price find a line in the sales channel; its title may be anybody's words."""
+    lines = tuple(line("1.00", sku=None, title="For Ada") for _ in range(7))
+    sentence = weighed(OrderState(), shown(total="7.00", lines=lines, missing=("",))).state.cases[0].sentence
+    assert sentence.endswith("1 at 1.00 USD, 1 at 1.00 USD, 2 more")
+    assert "Ada" not in sentence
 
 
 @pytest.mark.parametrize(
@@ -154,9 +163,15 @@ def test_what_has_no_place_in_fulfil_is_held_for_who_can_give_it_one(
 
 
 def test_an_order_that_cannot_become_a_sale_is_a_contradiction_of_its_mapping() -> None:
-    """No address at all: nobody can configure that away."""
-    case = only_case(weighed(OrderState(), shown(billing_address=None, shipping_address=None)))
+    """Several gateways, and nothing that says how much each: nobody can configure that away."""
+    case = only_case(weighed(OrderState(), shown(payments=(payment("10.00", gateway=None),))))
     assert (case.kind, case.cause) == ("order.contradiction", "mapping")
+
+
+def test_an_order_without_an_address_is_for_operations() -> None:
+    """Its figures are sound, so finance has nothing to correct."""
+    case = only_case(weighed(OrderState(), shown(billing_address=None, shipping_address=None)))
+    assert (case.kind, case.amount) == ("order.unshippable", Decimal("10.00"))
 
 
 def test_an_order_without_figures_in_the_sales_currency_is_held_not_parked() -> None:
@@ -222,6 +237,7 @@ def test_an_unreadable_order_is_held_with_the_reason_and_its_body() -> None:
     decision = decide(OrderState(), OrderUnreadable(delivery=4, version=V1, reason="lines: expected an array."), NOW)
     case = only_case(decision)
     assert (case.kind, case.sentence, decision.keeps) == ("order.unreadable", "lines: expected an array", 4)
+    assert (case.amount, case.currency) == (None, None), "what is at stake is not known, and not nothing"
     again = decide(decision.state, OrderUnreadable(delivery=5, version=V2, reason="still"), LATER)
     assert (only_case(again).opened_at, again.keeps) == (NOW, 5)
     assert weighed(again.state, shown(V3), LATER).state.status is Status.CREATING

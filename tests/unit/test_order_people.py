@@ -93,10 +93,13 @@ def test_removing_a_patch_decides_on_the_order_as_it_was_received() -> None:
 
 
 def test_a_patch_that_leaves_nothing_to_be_read_is_not_put_in() -> None:
-    """The order stays as it is; the reason is in its timeline."""
+    """The order stays as it is; the reason is in its timeline, and who wanted it is on record."""
     state = held()
     decision = patch(state, unreadable())
-    assert (decision.state, decision.writes, decision.emits) == (state, (), ())
+    assert (decision.state, decision.writes, len(decision.emits)) == (state, (), 1)
+    record = record_of(decision)
+    assert (record.by, record.action, record.reason) == ("mona", "order.patch_refused", "typed wrong")
+    assert record.values == {"why": "it has no currency"}
     assert [(fact.kind, fact.values["why"]) for fact in decision.facts] == [("patch_refused", "it has no currency")]
 
 

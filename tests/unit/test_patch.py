@@ -11,11 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flows.demo.orders import generate
-from flows.formats import FORMATS
+from flows.formats import FORMATS, Unreadable
+from flows.formats.patched import read_with
 from flows.model.money import JsonNumber
 from flows.model.order import Order
 from flows.model.patch import PATCH_BYTES_MAX, InvalidPatch, fields_of, patch_in, patched, without_envelope
-from flows.order_importer.patching import Unreadable, read_with
 
 (ORDER,) = generate(11, 1)
 RAW = ORDER.body

@@ -14,6 +14,7 @@ from msgspec.structs import replace
 
 from flows.model.payout import LineClass, PayoutStatus
 from flows.payouts import PAYOUT_FORMATS, GenericPayoutSettings, PayoutUnreadable, generic_format, recognised
+from runtime.rule import RuleBroken
 from tests.unit import payout_files as files
 from tests.unit.payout_files import Read
 
@@ -64,8 +65,8 @@ def test_stripe_lines_belong_to_the_one_payout_among_them() -> None:
     """The payout's own transaction names it, and says what was paid; fee and the tax on it stand apart."""
     read = Read(files.stripe(), "stripe")
     assert read.classes("po_9") == {
-        "sale": "100.00", "refund": "-20.00", "dispute": "-50.00", "reserve": "-3.00", "fee": "-19.90",
-        "tax_on_fee": "-0.55",
+        "sale": "100.00", "refund": "-20.00", "dispute": "-50.00", "reserve": "-3.00", "fee": "-4.90",
+        "tax_on_fee": "-0.55", "dispute_fee": "-15.00",
     }  # fmt: skip
     assert read.examined.headers["po_9"].paid == Decimal("6.55")
     assert read.proof("po_9").verdict == "proven"
@@ -296,15 +297,76 @@ def test_the_map_of_the_operators_page_reads_its_provider() -> None:
     printed = page.split("```toml\n")[1].split("```")[0]
     settings = msgspec.convert(tomllib.loads(printed)["payout_formats"]["adyen"], GenericPayoutSettings)
     read = Read(
-        "Batch Number;Psp Reference;Type;Net Currency;Gross;Commission;Creation Date;Merchant Reference\n"
-        "12;P1;Settled;EUR;100,00;0,30;2026-07-05 10:00:00;1001\n"
-        "12;P4;MerchantPayout;EUR;-99,70;;2026-07-06 11:00:00;\n",
+        "Company Account,Psp Reference,Merchant Reference,Creation Date,Type,Modification Reference,Gross Currency,"
+        "Gross Debit (GC),Gross Credit (GC),Net Currency,Net Debit (NC),Net Credit (NC),Commission (NC),Markup (NC),"
+        "Scheme Fees (NC),Interchange (NC),Batch Number\n"
+        "A,P1,1001,2026-07-05 10:00:00,Settled,M1,EUR,,100.00,EUR,,99.10,0.30,0.10,0.20,0.30,12\n"
+        "A,P1,1001,2026-07-05 12:00:00,Refunded,M2,EUR,20.00,,EUR,20.05,,0.05,,,,12\n"
+        "A,,,2026-07-06 11:00:00,MerchantPayout,,,,,EUR,79.05,,,,,,12\n",
         generic_format("adyen", settings),
     )
     header = read.examined.headers["12"]
     assert (read.proof("12").verdict, header.status, header.paid_on) == ("proven", "paid", date(2026, 7, 6))
+    assert read.classes("12") == {"sale": "100.00", "refund": "-20.00", "fee": "-0.95"}
+    assert [(line.payment, line.reference) for line in read.lines] == [("P1", "1001"), ("P1", "1001")]
     assert settings.tells_paid
     assert not msgspec.structs.replace(settings, payout_types=()).tells_paid
+
+
+@pytest.mark.parametrize(
+    ("columns", "text", "told"),
+    [
+        ({"amount": "A"}, "P;A\n12;-2.00\n", "-2 0 -2 0"),
+        ({"credit": "A", "debit": "B"}, "P;A;B\n12;2.00;\n", "2 0 2 0"),
+        ({"credit": "A", "debit": "B", "fee": "C"}, "P;A;B;C\n12;;2.00;0.10\n", "-2 -0.1 -2.1 0"),
+        ({"net": "A", "fee": "B"}, "P;A;B\n12;1.90;0.10\n", "2 -0.1 1.9 0"),
+        ({"amount": "A", "net_credit": "B", "net_debit": "C"}, "P;A;B;C\n12;2.00;1.50;\n", "2 0 1.5 -0.5"),
+        ({"amount": "A", "net": "B"}, "P;A;B\n12;2.00;\n", "2 0 2 0"),
+    ],
+)
+def test_amounts_may_have_a_column_for_what_comes_and_one_for_what_goes(
+    columns: dict[str, str], text: str, told: str
+) -> None:
+    """Signed, or two without a sign; of an amount and a net that are both there, the rest is named."""
+    settings = {"columns": {"payout": "P", **columns}, "currency": "EUR", "classes": {}, "payout_types": ()}
+    (line,) = Read(text, files.generic(**settings, decimal=".")).lines
+    assert [line.amount, line.fee, line.net, line.gap] == list(map(Decimal, told.split()))
+
+
+@pytest.mark.parametrize(
+    ("dates", "cell", "at"),
+    [
+        ("iso", "2026-01-31 09:30:00", "2026-01-31T09:30:00Z"),
+        ("day_first", "31/01/2026 09:30", "2026-01-31T09:30:00Z"),
+        ("day_first", "3/1/2026", "2026-01-03T00:00:00Z"),
+        ("month_first", "1/3/2026", "2026-01-03T00:00:00Z"),
+        ("month_first", "01-31-2026 09:30:00", "2026-01-31T09:30:00Z"),
+        ("month_first", "2026-01-31", "2026-01-31T00:00:00Z"),
+        ("iso", "31/01/2026", ""), ("month_first", "31/01/2026", ""), ("day_first", "31/01/26", ""),
+    ],
+)  # fmt: skip
+def test_the_order_of_day_and_month_is_the_maps(dates: str, cell: str, at: str) -> None:
+    """Never guessed: without it, or in another order, a date is refused with its place."""
+    columns = {"payout": "P", "amount": "A", "at": "T", "paid_on": "T"}
+    map_ = files.generic(columns=columns, currency="EUR", classes={}, payout_types=(), dates=dates, time_zone="UTC")
+    text = f"P;A;T\n12;1,00;{cell}\n"
+    if not at:
+        with pytest.raises(PayoutUnreadable, match="line 2, column T: "):
+            Read(text, map_)
+        return
+    read = Read(text, map_)
+    assert read.lines[0].at == at
+    assert str(read.examined.headers["12"].paid_on) == at[:10]
+
+
+def test_a_map_needs_a_payout_and_an_amount() -> None:
+    """Whichever way the amount is told."""
+    for columns, said in (
+        ({"amount": "A"}, "which column is payout"),
+        ({"payout": "P"}, "or which are credit and debit"),
+    ):
+        with pytest.raises(RuleBroken, match=said):
+            files.generic(columns=columns, classes={}, payout_types=(), currency="EUR")
 
 
 def test_rows_of_one_payout_that_disagree_are_named() -> None:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+from flows.payout_files import formats_of, opened
 from flows.payouts import PayoutFormat, PayoutUnreadable
+from runtime.rule import RuleBroken
 from tests.unit import payout_files as files
 from tests.unit.payout_files import Read
 
@@ -24,7 +28,14 @@ def csv_with(amount: str) -> str:
         (csv_with("1E+400"), "stripe-csv", "line 2, column gross", NOT_PLAIN),
         (csv_with("1E5"), "stripe-csv", "line 2, column gross", NOT_PLAIN),
         (csv_with("=1+1"), "stripe-csv", "line 2, column gross", NOT_PLAIN),
-        (csv_with("$100.00"), "stripe-csv", "line 2, column gross", NOT_PLAIN),
+        (csv_with("$100.00"), "stripe-csv", "line 2, column gross", "'$100.00' must stand as 100.00"),
+        (csv_with("(1.23)"), "stripe-csv", "line 2, column gross", "'(1.23)' must stand as -1.23"),
+        (csv_with("-1.23 USD"), "stripe-csv", "line 2, column gross", "'-1.23 USD' must stand as -1.23"),
+        (csv_with("EUR 1.23-"), "stripe-csv", "line 2, column gross", "'EUR 1.23-' must stand as -1.23"),
+        (csv_with('"(\u20ac1,064.50)"'), "stripe-csv", "line 2, column gross", "must stand as -1064.50"),
+        (csv_with("\u22121.23"), "stripe-csv", "line 2, column gross", "must stand as -1.23"),
+        (csv_with("(1.23"), "stripe-csv", "line 2, column gross", NOT_PLAIN),
+        (csv_with("1.23 dollars"), "stripe-csv", "line 2, column gross", NOT_PLAIN),
         (csv_with(""), "stripe-csv", "line 2, column gross", "the amount is missing"),
         (csv_with('"2,329.86"'), "stripe-csv", "line 2, column gross", GROUPED),
         (csv_with('"-1,064,000"'), "stripe-csv", "line 2, column gross", "must stand as -1064000"),
@@ -41,7 +52,7 @@ def csv_with(amount: str) -> str:
         (CSV.replace(",x,ch_0", ",x\x00,ch_0"), "stripe-csv", "line 3", "it has a zero byte"),
         (CSV.replace("fee,net", "net,net"), "stripe-csv", "line 1", "two columns have the same name"),
         ("", "stripe-csv", "line 1", "the file is empty"),
-        ("a,b\n1,2\n", "stripe-csv", "line 1", "there is no column automatic payout id"),
+        ("a,b\n1,2\n", "stripe-csv", "line 1", "there is no column balance transaction id"),
         (files.AMAZON.replace("19.99", "19,99"), "amazon", "line 3, column amount", "the decimal mark is a comma"),
         (files.AMAZON.replace("\t10.10\t", "\t10,10\t"), "amazon", "line 3, column amount", "elsewhere in this file"),
         (files.AMAZON.replace("\t10.10\t", "\t\t"), "amazon", "line 2, column total-amount", "no row with a total"),
@@ -77,6 +88,54 @@ def test_a_file_is_refused_with_its_place(
         Read(content, format_)
     assert place in refused.value.place
     assert reason in refused.value.reason
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"\xef\xbb\xbf\n", "the file is empty"),
+        (CSV.encode("utf-16"), "it is UTF-16"),
+        (b"PK\x03\x04\x14", "a spreadsheet or an archive"),
+        (b"\x1f\x8b\x08", "it is compressed"),
+        (b"%PDF-1.7", "it is a PDF"),
+        (b"<?xml version='1.0'?>", "it is XML"),
+        (b'"RH","2026/01/07"\n"FH","1"\n', "a settlement report of PayPal"),
+        (b'"Date","Time","TimeZone","Gross","Fee","Net","Transaction ID"\n', "the download of PayPal's activity"),
+        (b"Date;ID;Settlement amount;Settlement reference\n", "an export of Mollie's"),
+        (b"reporting_category,currency,count,gross,fee,net\n", "a summary of Stripe's"),
+        (b"Transaction Date,Type,Order,Amount,Fee,Net\n", "columns taken out"),
+        (b"settlement-id\tamount-type\tamount-description\tamount\n", "without its total"),
+        (b'"All amounts in USD"\n"date/time","settlement id","type"\n', "a report of Amazon by dates"),
+        (b'{"name": "INVALID_REQUEST", "debug_id": "x"}', "tells of an error"),
+        (b"a,b\n1,2\n", "say with --format which it is"),
+    ],
+)
+def test_a_file_that_no_reader_knows_is_told_what_it_is(tmp_path: Path, content: bytes, said: str) -> None:
+    """By its beginning, and what to import instead."""
+    (tmp_path / "file").write_bytes(content)
+    with pytest.raises(PayoutUnreadable, match=said), opened(tmp_path / "file", formats_of({})):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("more", "amount"),
+    [
+        ({"thousands": "."}, "1.100,00"),
+        ({"thousands": "'"}, "1'100,00"),
+        ({"thousands": ",", "decimal": "."}, "1,100.00"),
+        ({"thousands": " ", "decimal": "."}, "1 100.00"),
+    ],
+)
+def test_separators_of_thousands_are_read_where_the_map_names_them(more: dict[str, str], amount: str) -> None:
+    """Nowhere else: without that, nobody knows whether 1.100 is a thousand."""
+    rows = f"Batch Number;Gross\n12;{amount}\n"
+    columns = {"payout": "Batch Number", "amount": "Gross"}
+    settings = {"columns": columns, "currency": "EUR", "classes": {}, "payout_types": ()}
+    assert str(Read(rows, files.generic(**settings, **more)).lines[0].amount) == "1100.00"
+    with pytest.raises(PayoutUnreadable, match="separators of thousands"):
+        Read(rows, files.generic(**settings, **{**more, "thousands": ""}))
+    with pytest.raises(RuleBroken):
+        files.generic(thousands=more.get("decimal", ","), decimal=more.get("decimal", ","))
 
 
 def test_two_currencies_never_meet_in_one_payout() -> None:

@@ -74,6 +74,19 @@ def test_a_failing_proof_says_how_much_and_which_way() -> None:
 
 
 @pytest.mark.parametrize(
+    ("included", "said"),
+    [(False, "The lines, tax, shipping, duties, fees and tips"), (True, "The lines, shipping, duties, fees and tips")],
+)
+def test_a_failing_total_names_the_charges_that_it_has(included: bool, said: str) -> None:
+    """Whoever adds it up again finds the figure; what an order does not have is not named."""
+    charges = {name: usd("1.00") for name in ("duties", "fees", "tips")}
+    proof = prove(order("12.00", lines=(line("10.00"),), taxes_included=included, **charges))
+    assert (
+        proof.sentence == f"{said} of the order add up to 13.00 USD but its total says 12.00 USD: 1.00 USD too little."
+    )
+
+
+@pytest.mark.parametrize(
     ("published", "says"),
     [
         ({"goods": usd("9.00")}, "its sum of lines says 9.00 USD: 1.00 USD too little."),
@@ -87,6 +100,16 @@ def test_published_sums_are_checked(published: dict[str, Any], says: str) -> Non
     proof = prove(order("10.00", totals=published))
     assert names(proof) == list(published)
     assert proof.sentence.endswith(says)
+
+
+@pytest.mark.parametrize("kind", [PaymentKind.SALE, PaymentKind.CAPTURE, PaymentKind.AUTHORISATION])
+def test_a_negative_payment_is_a_contradiction_whatever_it_adds_up_to(kind: PaymentKind) -> None:
+    """Beside an authorisation it comes to the total again, because what is captured less is open more."""
+    parent = payment("10.00", id="A", kind=PaymentKind.AUTHORISATION)
+    negative = payment("-10.00", id="B", kind=kind, parent_id="A")
+    proof = prove(order("10.00", payments=(parent, negative)))
+    assert any("negative: -10.00 USD" in each.sentence for each in proof.failing)
+    assert not any("negative" in each.sentence for each in prove(order("10.00", payments=(parent,))).failing)
 
 
 def test_tolerance_is_finances_and_nothing_by_default() -> None:
@@ -220,7 +243,7 @@ def test_a_part_in_another_currency_is_a_contradiction_and_no_crash() -> None:
     )
     proof = prove(order("10.00", lines=(stray,)))
     assert names(proof) == ["currency"]
-    assert "an amount in EUR has no figure in USD" in proof.sentence
+    assert "10.00 EUR has no figure in USD" in proof.sentence
 
 
 def test_either_side_is_proven_in_its_own_currency() -> None:

@@ -19,7 +19,7 @@ from flows.formats.shopify import identify, read
 from flows.model.money import Money
 from flows.model.order import Order, Unreadable
 from flows.model.proof import prove
-from flows.model.sale import SaleSettings, Unmappable, sale_for
+from flows.model.sale import UNSHIPPABLE, SaleSettings, Unmappable, sale_for
 from tests.published import DATA, needs
 
 pytestmark = needs()
@@ -134,7 +134,7 @@ def test_the_base_order_has_the_figures_that_were_published() -> None:
     assert prove(order).equations[0].left == Money(Decimal("598.94"), "USD")
     answer = sale_for(order, SETTINGS)
     assert isinstance(answer, Unmappable)
-    assert "Units of the order (2) were removed or refunded" in answer.reason
+    assert "Units of the order (2, 399.29 USD of 598.94 USD) were removed or refunded" in answer.reason
 
 
 def test_the_orders_that_prove_still_need_somebody_to_ship_to_or_to_be_wanted() -> None:
@@ -145,7 +145,7 @@ def test_the_orders_that_prove_still_need_somebody_to_ship_to_or_to_be_wanted() 
         assert isinstance(order, Order)
         answers[file] = sale_for(order, SETTINGS)
     assert list(answers.values()) == [
-        Unmappable("The order has neither a billing nor a shipping address."),
+        Unmappable("The order has neither a billing nor a shipping address.", UNSHIPPABLE),
         Unmappable("The sales channel has cancelled the order."),
     ]
 

@@ -24,7 +24,8 @@ pytestmark = needs()
 
 PROVEN = ""
 LOCAL_TIME = (
-    "The order cannot be read: it has no date_created_gmt, and its date_created is in a local time without a zone."
+    "The order cannot be read: it has no date_created_gmt, and its date_created is in a local time without a zone; the "
+    "webhook or the flow must use version 3 of the REST API (wc/v3)."
 )
 
 
@@ -32,8 +33,11 @@ def _outstanding(money: str) -> str:
     return f"The order is called paid, but {money} of its {money} are outstanding."
 
 
-def _total(parts: str, total: str, off: str) -> str:
-    return f"The lines, tax and shipping of the order add up to {parts} but its total says {total}: {off}."
+WITH_FEES = "lines, tax, shipping and fees"
+
+
+def _total(parts: str, total: str, off: str, of: str = "lines, tax and shipping") -> str:
+    return f"The {of} of the order add up to {parts} but its total says {total}: {off}."
 
 
 def _other_price(by_price: str, published: str) -> str:
@@ -45,7 +49,7 @@ def _963(currency: str) -> str:
     parcel, none, off = "133.00 USD", "0.00 USD", "too little"
     text = " ".join(
         (
-            _total("290.32 USD", "31.20 USD", "259.12 USD too little"),
+            _total("290.32 USD", "31.20 USD", "259.12 USD too little", WITH_FEES),
             "The tax lines of the order add up to 1.82 USD but its sum of taxes says 1.20 USD: 0.62 USD too little.",
             f"The shipping lines of the order add up to {parcel} but its sum of shipping says {none}: {parcel} {off}.",
             _outstanding("31.20 USD"),
@@ -59,7 +63,7 @@ def _963(currency: str) -> str:
 
 FEES_949 = " ".join(
     (
-        _total("70.40 USD", "44.00 USD", "26.40 USD too little"),
+        _total("70.40 USD", "44.00 USD", "26.40 USD too little", WITH_FEES),
         "The tax lines of the order add up to 4.40 USD but its sum of taxes says 0.00 USD: 4.40 USD too little.",
         "The order says in one place that the tax of rate 75 is 0.00 USD, in another 1.35 USD.",
     )

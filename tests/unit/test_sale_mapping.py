@@ -21,11 +21,14 @@ from flows.model.order import (
     Order,
     PaymentKind,
     PaymentStatus,
+    RefundKind,
+    RefundPart,
     Side,
     Tender,
     Totals,
+    Units,
 )
-from flows.model.sale import SaleSettings, Unmappable, Unmapped, sale_for
+from flows.model.sale import UNSHIPPABLE, SaleSettings, Unmappable, Unmapped, sale_for
 from tests.unit.made_orders import SETTINGS, both, line, order, payment, refund, shipping, usd, vat
 
 replace = msgspec.structs.replace
@@ -281,9 +284,19 @@ def test_a_side_that_is_not_published_cannot_be_sold_in() -> None:
         ),
         ({"cancelled_at": datetime(2026, 11, 21, tzinfo=UTC)}, "The sales channel has cancelled the order."),
         (
-            {"payments": (payment("10.00", gateway=None),)},
-            "The order was paid through several gateways, but has no transactions that say how much each.",
+            {"payments": (payment("10.00", gateway=None),), "payment_methods": ("gift", "card")},
+            "10.00 USD were paid through several gateways (gift, card), and no transactions say how much through each.",
         ),
+    ],
+)
+def test_what_cannot_be_mapped_says_why(changes: dict[str, Any], reason: str) -> None:
+    """Nothing is guessed, spread or left out to make a sale possible; nothing personal is in the reason."""
+    assert sale_for(order("10.00", **changes), SETTINGS) == Unmappable(reason)
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
         (
             {"billing_address": None, "shipping_address": None},
             "The order has neither a billing nor a shipping address.",
@@ -291,9 +304,25 @@ def test_a_side_that_is_not_published_cannot_be_sold_in() -> None:
         ({"shipping_address": Address(name="Ada Moss")}, "An address of the order has no country code."),
     ],
 )
-def test_what_cannot_be_mapped_says_why(changes: dict[str, Any], reason: str) -> None:
-    """Nothing is guessed, spread or left out to make a sale possible; nothing personal is in the reason."""
-    assert sale_for(order("10.00", **changes), SETTINGS) == Unmappable(reason)
+def test_an_order_that_nobody_can_send_anywhere_is_for_operations(changes: dict[str, Any], reason: str) -> None:
+    """Its figures contradict nothing, so it is not finance's to correct them."""
+    assert sale_for(order("10.00", **changes), SETTINGS) == Unmappable(reason, UNSHIPPABLE)
+
+
+def test_units_that_are_gone_are_told_with_their_worth() -> None:
+    """By the total that is left, or by what went back; both beside the total of the order."""
+    reduced = line("10.00", quantity=Decimal(3), quantity_left=Decimal(1))
+    removed = sale_for(order("10.00", lines=(reduced,), totals={"left": usd("3.40")}), SETTINGS)
+    assert isinstance(removed, Unmappable)
+    assert removed.reason.startswith("Units of the order (2, 6.60 USD of 10.00 USD) were removed or refunded")
+    part = RefundPart(kind=RefundKind.LINE, units=Units(line="1", quantity=Decimal(1)))
+    back = sale_for(
+        order("10.00", lines=(line("10.00", id="1"),), refunds=(replace(refund("3.00"), parts=(part,)),)), SETTINGS
+    )
+    assert isinstance(back, Unmappable)
+    assert back.reason.startswith(
+        "Units of the order (1, 3.00 USD of 10.00 USD) were given back before it was imported"
+    )
 
 
 def test_money_that_went_back_without_units_changes_no_sale() -> None:

@@ -167,6 +167,8 @@ class SandboxConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     """13.7: a field of shipments with the instant of shipping; without it there is only `effective_date`."""
     credit_note: Literal["negative_out", "out_credit_note"] = "negative_out"
     """13.7: a credit note is an invoice of type `out` with negative amounts, or of a type of its own with positive."""
+    cost_origin: Literal["shipment", "stock_move"] = "shipment"
+    """8.9: what a move of cost names as its origin. No public source says; Tryton makes one for each stock move."""
     cancel_after_confirm: Literal["refuse", "unshipped"] = "refuse"
     """13.8: whether a sale past quotation can be cancelled while nothing of it is packed, shipped or invoiced."""
     line_write_after_confirm: Literal["refuse", "accept"] = "refuse"

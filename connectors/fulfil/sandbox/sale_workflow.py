@@ -8,7 +8,7 @@ public: `cancel_after_confirm` and `line_write_after_confirm` choose, and both s
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Final
 
@@ -262,14 +262,22 @@ def after_shipment(books: Books, shipment: Shipment) -> None:
     sign = Decimal(-1) if shipment.model == shipments.RETURN else Decimal(1)
     done = [one for one in shipments.moves_of(books, shipment) if one.state == "done"]
     if done and shipment.model != shipments.DROP:
-        goods = [(one.product, sign * one.quantity) for one in done]
-        invoicing.book_cost(books, f"{shipment.model},{shipment.id}", goods)
+        _book_cost(books, shipment, {one.id: (one.product, sign * one.quantity) for one in done})
     for id_ in shipment.sales:
         sale = books.sales[id_]
         if done and books.channels[sale.channel].invoice_method == "shipment":
             _invoice_shipped(books, sale, shipment, done)
         books.touched(sale)
         settle(books, sale)
+
+
+def _book_cost(books: Books, shipment: Shipment, goods: Mapping[int, tuple[int, Decimal]]) -> None:
+    """One entry for the shipment, or one for each of its stock moves."""
+    if books.config.cost_origin == "shipment":
+        invoicing.book_cost(books, f"{shipment.model},{shipment.id}", tuple(goods.values()))
+        return
+    for move, one in goods.items():
+        invoicing.book_cost(books, f"stock.move,{move}", (one,))
 
 
 def _invoice_shipped(books: Books, sale: Sale, shipment: Shipment, done: Sequence[StockMove]) -> None:
