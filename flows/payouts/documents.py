@@ -1,7 +1,7 @@
 """JSON as files of payouts: one document, an array of them, one to a line or one after another; items one at a time,
 with their places.
 
-The whole text is looked through once for where its items are; each is then read by itself, so that no more than one of
+The whole text is looked through once for where its items are; they are then read a batch at a time, so that no more of
 them is in memory as values.
 """
 
@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sized
 from io import BytesIO
 from typing import Any, TypeVar
 
 import msgspec
 
-from flows.model.money import InvalidAmount, JsonNumber
+from flows.model.money import JsonNumber
 from flows.payouts.parts import BATCH, PayoutUnreadable
 
 T = TypeVar("T")
@@ -49,24 +49,31 @@ def documents(content: bytes) -> Iterator[tuple[str, msgspec.Raw]]:
             yield "", _raw.decode(view)
     except msgspec.DecodeError as error:
         if start == b"{" and "trailing" in str(error):
-            yield from _by_line(view) if _ends_with_its_line(view) else _one_after_another(view)
+            yield from _by_line(content) if _ends_with_its_line(content) else _one_after_another(view)
         else:
             raise PayoutUnreadable(_place_in(view, str(error)), _sentence(str(error))) from None
 
 
-def _by_line(view: memoryview) -> Iterator[tuple[str, msgspec.Raw]]:
-    for number, line in enumerate(BytesIO(view), start=1):
+def _by_line(content: bytes) -> Iterator[tuple[str, msgspec.Raw]]:
+    for number, line in enumerate(iter(_stream(content).readline, b""), start=1):
         if not line.isspace():
             yield f"line {number}", msgspec.Raw(line.removesuffix(b"\n"))
 
 
-def _ends_with_its_line(view: memoryview) -> bool:
+def _ends_with_its_line(content: bytes) -> bool:
     """Whether the first line is a document, and no beginning of one that goes on below."""
     try:
-        _raw.decode(BytesIO(view).readline())
+        _raw.decode(_stream(content).readline())
     except msgspec.DecodeError as error:
         return "truncated" not in str(error)
     return True
+
+
+def _stream(content: bytes) -> BytesIO:
+    """Its lines to read, without the mark of UTF-8; what is mapped is not copied as a whole."""
+    stream = BytesIO(content) if isinstance(content, bytes) else content
+    stream.seek(len(_BOM) if bytes(content[: len(_BOM)]) == _BOM else 0)
+    return stream
 
 
 def _one_after_another(view: memoryview) -> Iterator[tuple[str, msgspec.Raw]]:
@@ -111,25 +118,47 @@ def read_as(kind: msgspec.json.Decoder[T], raw: msgspec.Raw, place: str) -> T:
 def items_as(
     many: msgspec.json.Decoder[list[T]], one: msgspec.json.Decoder[T], raw: msgspec.Raw, at: str
 ) -> Iterator[tuple[list[str], list[T]]]:
-    """The items of a list some at a time, and their places: all read at once, which is quickest; or, when one of them
-    is not what it should be, one by one, so that it is known which.
+    """The items of a list, a batch at a time, and their places."""
+    raws: list[msgspec.Raw] = read_as(_raw_list, raw, at)
+    return raws_as(many, one, places_in(at, raws), raws)
+
+
+def raws_as(
+    many: msgspec.json.Decoder[list[T]], one: msgspec.json.Decoder[T], places: list[str], raws: list[msgspec.Raw]
+) -> Iterator[tuple[list[str], list[T]]]:
+    """The same of items whose texts and places are known: those of a batch are read at once, which is quickest; or,
+    when one of them is not what it should be, one by one, so that it is known which.
     """
+    for at, some in by_batch(places, raws):
+        found = read_whole(many, b"[%b]" % b",".join(some))
+        if found is not None:
+            yield at, found
+        else:
+            yield from (([place], [read_as(one, each, place)]) for place, each in zip(at, some, strict=True))
+
+
+def read_whole(kind: msgspec.json.Decoder[T], text: bytes | msgspec.Raw) -> T | None:
+    """All of a text at once; None when something in it is not what it should be, and is to be looked for."""
     try:
-        found = many.decode(raw)
+        return kind.decode(text)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
-        items: list[msgspec.Raw] = read_as(_raw_list, raw, at)
-        for number, each in enumerate(items, start=1):
-            place = f"{at}[{number}]"
-            yield [place], [read_as(one, each, place)]
-    else:
-        for start in range(0, len(found), BATCH):
-            some = found[start : start + BATCH]
-            yield [f"{at}[{number}]" for number in range(start + 1, start + len(some) + 1)], some
+        return None
+
+
+def places_in(at: str, items: Sized) -> list[str]:
+    """The places of the items of a list."""
+    return [f"{at}[{number}]" for number in range(1, len(items) + 1)]
+
+
+def by_batch(places: list[str], items: list[T]) -> Iterator[tuple[list[str], list[T]]]:
+    """Items and their places, a batch at a time."""
+    for start in range(0, len(items), BATCH):
+        yield places[start : start + BATCH], items[start : start + BATCH]
 
 
 def refused(place: str, field: str, error: Exception) -> PayoutUnreadable:
     """What is wrong with one field of an item."""
-    why = str(error) if isinstance(error, InvalidAmount | ValueError) else "it cannot be read"
+    why = str(error) if isinstance(error, ValueError) else "the number is out of range"
     return PayoutUnreadable(f"{place}.{field}" if place else field, why)
 
 

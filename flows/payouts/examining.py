@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from decimal import Decimal
+from itertools import chain
 
 import msgspec
 
@@ -47,8 +48,7 @@ class Examined:
 
     def lines(self, parts: Iterable[Part]) -> Iterator[PayoutLine]:
         """The lines that count, in the order of the file. Raises PayoutUnreadable as the reader does."""
-        for batch in batches(parts):
-            yield from self._counted(batch)
+        return chain.from_iterable(map(self._counted, batches(parts)))
 
     def _counted(self, parts: Iterable[Part]) -> list[PayoutLine]:
         """Those of these parts that are lines that count, once they are counted."""

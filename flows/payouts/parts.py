@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, tzinfo
 from decimal import Decimal
 from functools import lru_cache
+from itertools import islice
 from typing import TypeGuard, TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -26,8 +27,8 @@ Part = PayoutHeader | PayoutLine | Finding
 TEXT_MAX = 200
 """Longest id, number or word that is kept."""
 
-_PLAIN = r"-?[0-9]{1,18}(?:\.[0-9]{1,12})?"
-_plain, _plain_column = re.compile(_PLAIN).fullmatch, re.compile(f"(?:{_PLAIN}\n)*").fullmatch
+_PLAIN = r"-?+[0-9]{1,18}+(?:\.[0-9]{1,12}+)?+"
+_plain, _plain_column = re.compile(_PLAIN).fullmatch, re.compile(f"(?:{_PLAIN}\n)*+").fullmatch
 _grouped = re.compile(r"-?[0-9]{1,3}(?:[,.' ][0-9]{3})+(?:[.,][0-9]+)?").fullmatch
 _dressed = re.compile(
     r"(?P<open>\()?(?P<before>[-+\u2212])?(?:[A-Z]{3} ?|[$\u20ac\u00a3\u00a5] ?)?(?P<within>[-+\u2212])?"
@@ -80,17 +81,16 @@ _scaleb = EXACT.scaleb
 
 def batches(found: Iterable[T]) -> Iterator[list[T]]:
     """What is read, many at a time. All that was read before a complaint comes before the complaint."""
-    batch: list[T] = []
+    rest, batch = iter(found), list[T]()
     try:
-        for each in found:
-            batch.append(each)
-            if len(batch) == BATCH:
-                yield batch
-                batch = []
+        batch.extend(islice(rest, BATCH))
+        while batch:
+            yield batch
+            batch = []
+            batch.extend(islice(rest, BATCH))
     except PayoutUnreadable:
-        yield batch
+        yield batch  # what it was extended by before that
         raise
-    yield batch
 
 
 # -- amounts -----------------------------------------------------------------------------------------------------------
@@ -210,7 +210,8 @@ def _unit(digits: int) -> Decimal:
 
 _ISO_MIN = len("2026-01-31T09:30:00")
 _HOUR = len("2026-01-31T09")
-_MINUTES = frozenset(f":{minute:02}:{second:02}" for minute in range(60) for second in range(60))
+_MINUTES = len("30:00")
+_is_minutes = re.compile("[0-5][0-9]:[0-5][0-9]").fullmatch
 _OFFSETS = {
     **dict.fromkeys(("UTC", "GMT", "Z"), "+00:00"),
     "PST": "-08:00",
@@ -235,10 +236,18 @@ def instant_in(text: str, zone: tzinfo) -> str:
 
     Read are ISO 8601 and its like (`2026-01-03 10:00:00 UTC`), and days as `31.12.2026`. Raises ValueError.
     """
-    minutes = text[_HOUR:_ISO_MIN]
-    if minutes in _MINUTES and (hour := _hour_in(text[:_HOUR], text[_ISO_MIN:], zone)):
-        return f"{hour}{minutes}Z"  # nearly all are so: minutes are the same everywhere, and a file has few hours
+    hour, _, rest = text.partition(":")
+    minutes, offset = _minutes_in(rest)
+    if minutes and (in_utc := _hour_in(hour, offset, zone)):
+        return in_utc + minutes  # nearly all are so: minutes are the same everywhere, and a file has few hours
     return _whole_instant_in(text, zone)
+
+
+@lru_cache(maxsize=8_192)
+def _minutes_in(rest: str) -> tuple[str, str]:
+    """Minutes and seconds, such as `30:00`, in UTC, and the offset that stands after them; empty when they are none."""
+    minutes, offset = rest[:_MINUTES], rest[_MINUTES:]
+    return (f":{minutes}Z", offset) if _is_minutes(minutes) is not None else ("", "")
 
 
 @lru_cache(maxsize=4_096)
@@ -295,6 +304,15 @@ def unix_instant(seconds: int) -> str:
         raise ValueError("it is no time") from None
 
 
+def unix_instants(seconds: Sequence[int]) -> list[str]:
+    """Many such instants, in a seventh of the time. Raises ValueError when one of them is no time."""
+    try:
+        texts: list[str] = msgspec.to_builtins(msgspec.convert(seconds, list[datetime], strict=False))
+    except (msgspec.ValidationError, ValueError):
+        return [unix_instant(each) for each in seconds]
+    return texts
+
+
 def day_in(text: str | None, zone: tzinfo) -> date | None:
     """The day of a cell, in `zone` where it is an instant; None for an empty one. Raises ValueError."""
     if not text or not text.strip():
@@ -326,20 +344,20 @@ def id_in(value: object) -> str:
     """An id as text, the same for 42 and "42"; empty for none. Raises ValueError for what is too long to be one."""
     if type(value) is int:
         return str(value)
-    if value is None or value == "":
+    if type(value) is str:
+        text = value.strip()
+        if len(text) > TEXT_MAX or not text.isprintable():
+            raise ValueError(f"it is no id of at most {TEXT_MAX} printable characters")
+        return text
+    if value is None:
         return ""
-    if type(value) is not str:
-        raise ValueError("it is no id")
-    text = value.strip()
-    if len(text) > TEXT_MAX or not text.isprintable():
-        raise ValueError(f"it is no id of at most {TEXT_MAX} printable characters")
-    return text
+    raise ValueError("it is no id")
 
 
 def ids_in(values: Sequence[object]) -> list[str]:
     """Many ids as text. Raises ValueError as `id_in` does for the first that is none."""
     if set(map(type, values)) == {int}:
-        return list(map(str, values))
+        return msgspec.json.encode(values)[1:-1].decode().split(",")  # half the time of `str` for each
     return [id_in(each) for each in values]
 
 

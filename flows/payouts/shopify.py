@@ -21,7 +21,18 @@ import msgspec
 
 from flows.model.money import ZERO, InvalidAmount, exactly
 from flows.model.payout import Finding, LineClass, PayoutHeader, PayoutLine, PayoutStatus
-from flows.payouts.documents import NOTHING, Value, decoder, documents, items_as, read_as, refused
+from flows.payouts.documents import (
+    NOTHING,
+    Value,
+    by_batch,
+    decoder,
+    documents,
+    items_as,
+    places_in,
+    read_as,
+    read_whole,
+    refused,
+)
 from flows.payouts.parts import (
     Part,
     PayoutFormat,
@@ -149,31 +160,41 @@ class _Page(msgspec.Struct):
     transaction: msgspec.Raw = NOTHING
 
 
+class _Transactions(msgspec.Struct, forbid_unknown_fields=True):
+    """A page of nothing else, as nearly all are."""
+
+    transactions: list[TransactionIn]
+
+
 class _Bare(msgspec.Struct, gc=False):
     net: Value = None
     status: Value = None
     amount: Value = None
 
 
-_page, _payout, _transaction, _bare = decoder(_Page), decoder(PayoutIn), decoder(TransactionIn), decoder(_Bare)
+_many, _page, _bare = decoder(_Transactions), decoder(_Page), decoder(_Bare)
+_payout, _transaction = decoder(PayoutIn), decoder(TransactionIn)
 _payouts, _transactions = decoder(list[PayoutIn]), decoder(list[TransactionIn])
 
 
 def _read(source: Source) -> Iterator[Part]:
+    return chain.from_iterable(_pages(source))
+
+
+def _pages(source: Source) -> Iterator[Iterable[Part]]:
     for where, raw in documents(source.content):
-        page = read_as(_page, raw, where)
         at = f"{where}." if where else ""
-        given = [each for each in (page.payouts, page.payout, page.transactions, page.transaction) if _has(each)]
-        if not given:
-            yield from _of_bare(raw, where, source.zone)
-        if _has(page.payouts):
-            for places, payouts in items_as(_payouts, _payout, page.payouts, f"{at}payouts"):
-                for place, payout in zip(places, payouts, strict=True):
-                    yield header_of(payout, place, source.zone)
-        if _has(page.payout):
-            yield header_of(read_as(_payout, page.payout, f"{at}payout"), f"{at}payout", source.zone)
-        for places, items in _of_page(page, at):
-            yield from parts_of(places, items, source.zone)
+        whole = read_whole(_many, raw)
+        if whole is None:
+            page = read_as(_page, raw, where)
+            if not any(map(_has, (page.payouts, page.payout, page.transactions, page.transaction))):
+                yield _of_bare(raw, where, source.zone)
+            yield _headers(page, at, source.zone)
+            found = _of_page(page, at)
+        else:
+            found = by_batch(places_in(f"{at}transactions", whole.transactions), whole.transactions)
+        for places, items in found:
+            yield parts_of(places, items, source.zone)
 
 
 def _of_bare(raw: msgspec.Raw, where: str, zone: tzinfo) -> Iterable[Part]:
@@ -185,6 +206,15 @@ def _of_bare(raw: msgspec.Raw, where: str, zone: tzinfo) -> Iterable[Part]:
         return [header_of(read_as(_payout, raw, where), where, zone)]
     said = "it has neither payouts nor transactions, so it is not what Shopify's payments API answers"
     raise refused(where, "payouts", ValueError(said))
+
+
+def _headers(page: _Page, at: str, zone: tzinfo) -> Iterator[PayoutHeader]:
+    if _has(page.payouts):
+        for places, payouts in items_as(_payouts, _payout, page.payouts, f"{at}payouts"):
+            for place, payout in zip(places, payouts, strict=True):
+                yield header_of(payout, place, zone)
+    if _has(page.payout):
+        yield header_of(read_as(_payout, page.payout, f"{at}payout"), f"{at}payout", zone)
 
 
 def _has(raw: msgspec.Raw) -> bool:
@@ -248,8 +278,9 @@ def parts_of(places: list[str], items: list[TransactionIn], zone: tzinfo) -> Ite
 @exactly
 def _lines(places: list[str], items: list[TransactionIn], zone: tzinfo) -> list[Part]:
     """Each line, and before it what is odd about it. Some transactions are no lines."""
-    are_lines = [item.type != _NEVER for item in items]
-    places, items = list(compress(places, are_lines)), list(compress(items, are_lines))
+    if _NEVER in [item.type for item in items]:
+        are_lines = [item.type != _NEVER for item in items]
+        places, items = list(compress(places, are_lines)), list(compress(items, are_lines))
     amounts, nets = json_amounts([item.amount for item in items]), json_amounts([item.net for item in items])
     fees = json_amounts([item.fee for item in items])
     instants = [instant_in(item.processed_at or "", zone) for item in items]
@@ -274,12 +305,12 @@ def _lines(places: list[str], items: list[TransactionIn], zone: tzinfo) -> list[
             said = f"net {net} is not amount {amount} less fee {taken}; the rest of {gap} is unexplained"
             about = {"place": place, "payout": payout, "line": id_, "currency": currency}
             found.append(Finding(kind="contradiction", sentence=said, amount=gap, **about))
-        paid, refund = ("", payment) if kind is _REFUND else (payment, "")
+        refund = payment if kind is _REFUND else ""
         dispute = id_in(item.source_id) if kind in _DISPUTES else ""
         found.append(
             PayoutLine(
                 id_, payout, kind, currency, amount, net, fee, ZERO, gap, type_, at, order,
-                payment=paid, refund=refund, dispute=dispute, place=place,
+                payment="" if refund else payment, refund=refund, dispute=dispute, place=place,
             )
         )  # fmt: skip
     return found

@@ -12,14 +12,18 @@ categories"; "Supported currencies" for zero-decimal and special cases.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from decimal import Decimal
+from functools import lru_cache
+from itertools import chain
+from typing import TypeGuard
 
 import msgspec
 
-from flows.model.money import ZERO, InvalidAmount, JsonNumber, digits_of
+from flows.model.money import ZERO, JsonNumber, digits_of, exactly
 from flows.model.payout import Finding, LineClass, PayoutHeader, PayoutLine, PayoutStatus, day_of
-from flows.payouts.documents import NOTHING, Value, decoder, documents, read_as, refused
+from flows.payouts.documents import NOTHING, Value, decoder, documents, places_in, raws_as, read_as, refused
 from flows.payouts.parts import (
     Part,
     PayoutFormat,
@@ -31,6 +35,7 @@ from flows.payouts.parts import (
     signed_class,
     statement_of,
     unix_instant,
+    unix_instants,
 )
 
 PROVIDER = "stripe"
@@ -108,8 +113,12 @@ _ORDER_FIELDS = ("order_id", "order", "orderId")
 ADJUSTED = "adjustment"
 """The type of disputes, too, where no reporting category says that they are."""
 _TAXES = ("tax", "withheld_tax")
-_CHARGES, _REFUNDS, _DISPUTES = ("ch_", "py_"), ("re_", "pyr_"), ("dp_", "du_")
-"""What ids of each begin with."""
+_SOURCES = {
+    **dict.fromkeys(("ch_", "py_"), "charge"),
+    **dict.fromkeys(("re_", "pyr_"), "refund"),
+    **dict.fromkeys(("dp_", "du_"), "dispute"),
+}
+"""What a source is, by what its id begins with."""
 
 
 def class_of(type_: str, category: str, amount: Decimal, source: str = "") -> LineClass:
@@ -117,13 +126,17 @@ def class_of(type_: str, category: str, amount: Decimal, source: str = "") -> Li
     category, or else by their source.
     """
     for word in (category, type_):
-        if word == ADJUSTED and source.startswith(_DISPUTES):
+        if word == ADJUSTED and _kind_of(source) == "dispute":
             return signed_class(amount, LineClass.DISPUTE_REVERSAL, LineClass.DISPUTE)
         if (kind := CLASSES.get(word)) is not None:
             return kind
         if word in _BY_SIGN:
             return signed_class(amount, LineClass.RESERVE_RELEASE, LineClass.RESERVE)
     return LineClass.UNEXPLAINED
+
+
+def _kind_of(source: str) -> str:
+    return _SOURCES.get(source[: source.find("_") + 1], "")
 
 
 class _List(msgspec.Struct):
@@ -178,10 +191,10 @@ class _PayoutIn(msgspec.Struct, gc=False, tag_field="object", tag="payout"):
     created: int | None = None
 
 
+_Object = _TransactionIn | _PayoutIn
 _list, _peek, _raws = decoder(_List), decoder(_Peek), decoder(list[msgspec.Raw])
-_object: msgspec.json.Decoder[_TransactionIn | _PayoutIn] = msgspec.json.Decoder(
-    _TransactionIn | _PayoutIn, float_hook=JsonNumber
-)
+_object: msgspec.json.Decoder[_Object] = msgspec.json.Decoder(_Object, float_hook=JsonNumber)
+_objects = decoder(list[_Object])
 _source: msgspec.json.Decoder[str | _SourceIn | None] = msgspec.json.Decoder(str | _SourceIn | None)
 
 
@@ -190,53 +203,48 @@ def digits_at_stripe(currency: str) -> int:
     return _OTHER_DIGITS.get(currency, digits_of(currency))
 
 
+@lru_cache(maxsize=256)
+def _unit_of(currency: str) -> Decimal:
+    """The smallest amount of this currency at Stripe."""
+    return from_minor(1, digits_at_stripe(currency))
+
+
 def _read(source: Source) -> Iterator[Part]:
-    lists: list[tuple[str, list[msgspec.Raw]]] = []
+    return chain.from_iterable(_batches(source))
+
+
+def _batches(source: Source) -> Iterator[Iterable[Part]]:
+    places, raws = list[str](), list[msgspec.Raw]()
     for where, raw in documents(source.content):
         page = read_as(_list, raw, where)
         if page.object == "list":
-            at = f"{where}." if where else ""
-            lists.append((f"{at}data", read_as(_raws, page.data, f"{at}data")))
+            at = f"{where}.data" if where else "data"
+            found = read_as(_raws, page.data, at)
+            places += places_in(at, found)
+            raws += found
             if page.has_more:
                 said = "has_more: the list goes on, and the rest of it is not in this file"
-                yield Finding(kind="incomplete", sentence=said, place=where or "the list")
+                yield [Finding(kind="incomplete", sentence=said, place=where or "the list")]
         else:
-            lists.append((where or "the document", [raw]))
-    payouts = _payouts_in(lists)
+            places.append(where or "the document")
+            raws.append(raw)
+    payouts = _payouts_in(places, raws)
     days: set[str] = set()
-    findings: list[Finding] = []
-    for place, raw in _placed(lists):
-        item = read_as(_object, raw, place)
-        if isinstance(item, _TransactionIn):
-            yield from _of_transaction(item, place, payouts, days, findings)
-            if findings:
-                yield from findings
-                findings.clear()
-        else:
-            yield _header(item, place, source)
+    for some, items in raws_as(_objects, _object, places, raws):
+        yield _parts(some, items, payouts, days, source)
 
 
-def _placed(lists: list[tuple[str, list[msgspec.Raw]]]) -> Iterator[tuple[str, msgspec.Raw]]:
-    """Every object with its place."""
-    for at, items in lists:
-        if at.endswith("data"):
-            yield from ((f"{at}[{number}]", each) for number, each in enumerate(items, start=1))
-        else:
-            yield at, items[0]
-
-
-def _payouts_in(lists: list[tuple[str, list[msgspec.Raw]]]) -> dict[str, str]:
+def _payouts_in(places: list[str], raws: list[msgspec.Raw]) -> dict[str, str]:
     """The only payout of each currency; empty text where there are several, or none."""
     found: dict[str, set[str]] = {}
-    for at, items in lists:
-        for raw in items:
-            if b'"payout"' not in bytes(raw):
-                continue  # most of them are not about a payout, and need not be looked at twice
-            peek = read_as(_peek, raw, at)
-            if peek.object == _PAYOUT:
-                found.setdefault(peek.currency.upper(), set()).add(peek.id)
-            elif peek.type == _PAYOUT:
-                found.setdefault(peek.currency.upper(), set()).add(_source_of(read_as(_source, peek.source, at)).id)
+    for place, raw in zip(places, raws, strict=True):
+        if b'"payout"' not in bytes(raw):
+            continue  # most of them are not about a payout, and need not be looked at twice
+        peek = read_as(_peek, raw, place)
+        if peek.object == _PAYOUT:
+            found.setdefault(peek.currency.upper(), set()).add(peek.id)
+        elif peek.type == _PAYOUT:
+            found.setdefault(peek.currency.upper(), set()).add(_source_of(read_as(_source, peek.source, place)).id)
     return {currency: ids.pop() if len(ids) == 1 else "" for currency, ids in found.items()}
 
 
@@ -245,99 +253,145 @@ def _source_of(source: str | _SourceIn | None) -> _SourceIn:
 
 
 def _header(payout: _PayoutIn, place: str, source: Source) -> PayoutHeader:
+    field = "currency or arrival_date"
     try:
         currency = currency_in(payout.currency)
         arrival = None if payout.arrival_date is None else day_in(unix_instant(payout.arrival_date)[:10], source.zone)
-    except (InvalidAmount, ValueError) as error:
-        raise refused(place, "currency or arrival_date", error) from None
+        field = "amount"
+        paid = from_minor(payout.amount, digits_at_stripe(currency))
+    except (ValueError, ArithmeticError) as error:
+        raise refused(place, field, error) from None
     return PayoutHeader(
         id=payout.id,
         currency=currency,
         status=STATUSES.get(payout.status, PayoutStatus.UNKNOWN),
-        paid=from_minor(payout.amount, digits_at_stripe(currency)),
+        paid=paid,
         paid_on=arrival,
         expected_on=arrival,
         place=place,
     )
 
 
-def _of_transaction(
-    item: _TransactionIn, place: str, payouts: Mapping[str, str], days: set[str], findings: list[Finding]
-) -> Iterator[Part]:
+def _parts(
+    places: list[str], items: list[_Object], payouts: Mapping[str, str], days: set[str], source: Source
+) -> Iterable[Part]:
+    """Transactions as lines: all at once, which is quickest; or, when something else is among them, or one is not what
+    it should be, one by one, so that it is known which.
+    """
+    if _are_transactions(items):
+        with suppress(ValueError, ArithmeticError):
+            return _lines(places, items, payouts, days)
+    singly = zip(places, items, strict=True)
+    return chain.from_iterable(_parts_of_one(place, item, payouts, days, source) for place, item in singly)
+
+
+def _parts_of_one(place: str, item: _Object, payouts: Mapping[str, str], days: set[str], source: Source) -> list[Part]:
+    if isinstance(item, _PayoutIn):
+        return [_header(item, place, source)]
+    field = "currency or created"
     try:
-        currency, at = currency_in(item.currency), unix_instant(item.created)
-    except (InvalidAmount, ValueError) as error:
-        raise refused(place, "currency or created", error) from None
-    digits, payout = digits_at_stripe(currency), payouts.get(currency, "")
-    if payout and item.type == _PAYOUT:
-        yield PayoutHeader(id=payout, currency=currency, paid=from_minor(-item.amount, digits), place=place)
-        if item.fee:
-            fee = from_minor(-item.fee, digits)
-            yield PayoutLine(item.id, payout, LineClass.FEE, currency, fee, fee, type=item.type, at=at, place=place)
-        return
-    if not payout:
-        statement = statement_of("", currency, day_of(at), place)
-        payout = statement.id
-        if payout not in days:
-            days.add(payout)
-            yield statement
-    yield _line(item, payout, currency, digits, at, place, findings)
+        currency_in(item.currency), unix_instant(item.created)
+        field = "source.metadata"
+        return _lines([place], [item], payouts, days)
+    except ValueError as error:
+        raise refused(place, field, error) from None
+    except ArithmeticError as error:
+        raise refused(place, "amount", error) from None
 
 
-def _line(
-    item: _TransactionIn, payout: str, currency: str, digits: int, at: str, place: str, findings: list[Finding]
-) -> PayoutLine:
-    """A balance transaction as a line. What is odd about it is added to `findings`. Its integers add up exactly."""
-    details = item.fee_details
-    taxed = sum([each.amount for each in details if each.type in _TAXES]) if details else 0
-    rest = item.net - item.amount + item.fee
-    amount = from_minor(item.amount, digits)
-    if details and sum([each.amount for each in details]) != item.fee:
+def _are_transactions(items: list[_Object]) -> TypeGuard[list[_TransactionIn]]:
+    return set(map(type, items)) == {_TransactionIn}
+
+
+@exactly
+def _lines(places: list[str], items: list[_TransactionIn], payouts: Mapping[str, str], days: set[str]) -> list[Part]:
+    """Each line, before it the statement of its day when that is not one of `days`, and after it what is odd about it.
+    What takes a payout from the balance is the payout itself.
+    """
+    instants = unix_instants([item.created for item in items])
+    currencies = [currency_in(item.currency) for item in items]
+    found: list[Part] = []
+    odd: list[Finding] = []
+    new: set[str] = set()
+    for place, item, at, currency in zip(places, items, instants, currencies, strict=True):
+        payout = payouts.get(currency, "")
+        if payout and item.type == _PAYOUT:
+            found += _paid(item, payout, currency, at, place)
+            continue
+        if not payout:
+            statement = statement_of("", currency, day_of(at), place)
+            payout = statement.id
+            if payout not in days and payout not in new:
+                new.add(payout)
+                found.append(statement)
+        found.append(_line(item, payout, currency, at, place, odd))
+        if odd:
+            found += odd
+            odd.clear()
+    days |= new
+    return found
+
+
+def _paid(item: _TransactionIn, payout: str, currency: str, at: str, place: str) -> list[Part]:
+    """The payout that a transaction takes from the balance, and what it cost."""
+    digits = digits_at_stripe(currency)
+    header = PayoutHeader(id=payout, currency=currency, paid=from_minor(-item.amount, digits), place=place)
+    if not item.fee:
+        return [header]
+    fee = from_minor(-item.fee, digits)
+    return [header, PayoutLine(item.id, payout, LineClass.FEE, currency, fee, fee, type=item.type, at=at, place=place)]
+
+
+def _line(item: _TransactionIn, payout: str, currency: str, at: str, place: str, odd: list[Finding]) -> PayoutLine:
+    """A balance transaction as a line, within what is `exactly`. What is odd about it is added to `odd`. Its integers
+    add up exactly.
+    """
+    unit, taken, category = _unit_of(currency), item.fee, item.reporting_category
+    detailed = taxed = 0
+    for each in item.fee_details:
+        detailed += each.amount
+        if each.type in _TAXES:
+            taxed += each.amount
+    amount, net, gap = item.amount * unit, item.net * unit, ZERO
+    if detailed != taken and item.fee_details:
         said = "its fee is not the sum of its fee_details; the fee counts"
-        findings.append(Finding(kind="contradiction", sentence=said, place=place, payout=payout, line=item.id))
-    if rest:
-        gap = from_minor(rest, digits)
-        said = (
-            f"net {from_minor(item.net, digits)} is not amount {amount} less fee {from_minor(item.fee, digits)}; "
-            f"the rest of {gap} is unexplained"
-        )
-        found = {"place": place, "payout": payout, "line": item.id, "currency": currency}
-        findings.append(Finding(kind="contradiction", sentence=said, amount=gap, **found))
-    source = item.source if isinstance(item.source, _SourceIn) else _SourceIn(id=item.source or "")
+        odd.append(Finding(kind="contradiction", sentence=said, place=place, payout=payout, line=item.id))
+    if rest := item.net - item.amount + taken:
+        gap = rest * unit
+        said = f"net {net} is not amount {amount} less fee {taken * unit}; the rest of {gap} is unexplained"
+        about = {"place": place, "payout": payout, "line": item.id, "currency": currency}
+        odd.append(Finding(kind="contradiction", sentence=said, amount=gap, **about))
+    source = _source_of(item.source)
     id_ = source.id
+    what = _kind_of(id_)
     return PayoutLine(
-        id=item.id,
-        payout=payout,
-        kind=class_of(item.type, item.reporting_category, amount, id_),
-        currency=currency,
-        amount=amount,
-        net=from_minor(item.net, digits),
-        fee=from_minor(taxed - item.fee, digits) if taxed != item.fee else ZERO,
-        tax=from_minor(-taxed, digits) if taxed else ZERO,
-        gap=from_minor(rest, digits) if rest else ZERO,
-        type=item.reporting_category or item.type,
+        item.id, payout, class_of(item.type, category, amount, id_), currency, amount, net,
+        fee=(taxed - taken) * unit if taxed != taken else ZERO,
+        tax=-taxed * unit if taxed else ZERO,
+        gap=gap,
+        type=category or item.type,
         at=at,
-        order=_order_of(source) if source.metadata else "",
-        payment=_charge_of(source),
-        payment_alias=source.payment_intent if isinstance(source.payment_intent, str) else "",
-        refund=id_ if id_.startswith(_REFUNDS) else "",
-        dispute=id_ if id_.startswith(_DISPUTES) else "",
-        presentment=_presentment(source, currency) if source.amount is not None else "",
+        order=_order_of(source.metadata) if source.metadata else "",
+        payment=id_ if what == "charge" else _text(source.charge),
+        payment_alias=_text(source.payment_intent),
+        refund=id_ if what == "refund" else "",
+        dispute=id_ if what == "dispute" else "",
+        presentment=_presentment(source, currency) if source.currency != item.currency else "",
         rate="" if item.exchange_rate is None else str(item.exchange_rate),
         place=place,
-    )
+    )  # fmt: skip
 
 
-def _charge_of(source: _SourceIn) -> str:
-    """The charge that a transaction is about: its source, or that of a refund or dispute."""
-    if source.id.startswith(_CHARGES):
-        return source.id
-    return source.charge if isinstance(source.charge, str) else ""
+def _text(id_: Value) -> str:
+    """An id that may be expanded into its object, which is not looked into."""
+    return id_ if isinstance(id_, str) else ""
 
 
-def _order_of(source: _SourceIn) -> str:
-    found = source.metadata or {}
-    return next((id_in(found[name]) for name in _ORDER_FIELDS if found.get(name) is not None), "")
+def _order_of(metadata: Mapping[str, Value]) -> str:
+    for name in _ORDER_FIELDS:
+        if (order := metadata.get(name)) is not None:
+            return id_in(order)
+    return ""
 
 
 def _presentment(source: _SourceIn, currency: str) -> str:

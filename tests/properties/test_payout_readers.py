@@ -9,18 +9,18 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 from fractions import Fraction
-from typing import Any
+from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flows.model.money import InvalidAmount
 from flows.payouts import PayoutFormat, PayoutUnreadable
-from flows.payouts.parts import amount_in, amounts_in, instant_in
+from flows.payouts.parts import amount_in, amounts_in, id_in, ids_in, instant_in, unix_instant, unix_instants
 from tests.unit import payout_files as files
 from tests.unit.payout_files import Read
 
+T = TypeVar("T")
 DIGITS = {"JPY": 0, "USD": 2, "KWD": 3}
 KINDS = {"charge": "sale", "refund": "refund", "stripe_fee": "fee", "topup": "top_up", "what": "unexplained"}
 rows = st.lists(
@@ -156,11 +156,25 @@ def test_a_column_of_amounts_is_read_as_each_of_them(texts: list[str]) -> None:
     assert read_or_said(lambda: amounts_in(texts)) == read_or_said(lambda: [amount_in(each) for each in texts])
 
 
-def read_or_said(read: Callable[[], list[Decimal]]) -> list[Decimal] | str:
+@given(st.lists(st.one_of(st.integers(), st.none(), st.booleans(), st.text("07é \n", max_size=4)), max_size=6))
+def test_a_column_of_ids_is_read_as_each_of_them(ids: list[object]) -> None:
+    """Also when all are numbers, of whatever size."""
+    numbers = [each for each in ids if type(each) is int]
+    assert read_or_said(lambda: ids_in(ids)) == read_or_said(lambda: list(map(id_in, ids)))
+    assert ids_in(numbers) == list(map(id_in, numbers))
+
+
+@given(st.lists(st.integers(-(10**11), 3 * 10**11), max_size=6))
+def test_a_column_of_seconds_is_read_as_each_of_them(seconds: list[int]) -> None:
+    """Before 1970, too; what is no time is said as of one."""
+    assert read_or_said(lambda: unix_instants(seconds)) == read_or_said(lambda: list(map(unix_instant, seconds)))
+
+
+def read_or_said(read: Callable[[], list[T]]) -> list[T] | str:
     """What was read, or the complaint."""
     try:
         return read()
-    except InvalidAmount as said:
+    except ValueError as said:
         return str(said)
 
 

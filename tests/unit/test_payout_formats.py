@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from flows.model.payout import LineClass, PayoutStatus
 from flows.payouts import PAYOUT_FORMATS, GenericPayoutSettings, PayoutUnreadable, generic_format, recognised
@@ -85,6 +86,29 @@ def test_stripe_lines_among_several_payouts_are_statements_of_account() -> None:
     assert read.examined.sums(header.id).amounts[LineClass.TRANSFER] == Decimal("-7.55")
     assert read.proof(header.id).verdict == "unproven"
     assert read.proof(header.id, bank=Decimal("7.55")).verdict == "proven"
+
+
+def test_stripe_lines_are_the_same_whatever_is_among_them() -> None:
+    """Many are read at once; beside a payout, or one to a line of the file, they are read one by one."""
+    lines = [{**files.STRIPE_LINES[number % 5], "id": f"txn_{number}"} for number in range(600)]
+    lines.append(files.STRIPE_LINES[5])
+    payout = {"object": "payout", "id": "po_9", "currency": "eur", "amount": 655}
+    read, beside = Read(files.stripe(lines), "stripe"), Read(files.stripe([*lines, payout]), "stripe")
+    singly = Read(b"\n".join(map(files.json, lines)), "stripe")
+    assert beside.lines == read.lines
+    assert [line.place for line in read.lines[254:258]] == ["data[255]", "data[256]", "data[257]", "data[258]"]
+    assert [replace(each, place="") for each in singly.lines] == [replace(each, place="") for each in read.lines]
+    assert singly.examined.sums("po_9") == beside.examined.sums("po_9") == read.examined.sums("po_9")
+
+
+def test_shopify_lines_are_the_same_whatever_is_beside_them() -> None:
+    """A page of nothing but transactions is read at once, any other by its parts."""
+    lines = [{**files.SHOPIFY_LINES[number % 5], "id": number} for number in range(600)]
+    read = Read(files.json({"transactions": lines}), "shopify")
+    beside = Read(files.json({"transactions": lines, "payouts": [files.SHOPIFY_PAYOUT], "more": None}), "shopify")
+    assert beside.lines == read.lines
+    assert beside.examined.sums("77") == read.examined.sums("77")
+    assert [line.place for line in read.lines[255:257]] == ["transactions[256]", "transactions[257]"]
 
 
 @pytest.mark.parametrize(

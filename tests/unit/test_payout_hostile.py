@@ -47,6 +47,7 @@ def csv_with(amount: str) -> str:
         (CSV.encode("utf-16"), "stripe-csv", "line 1", "it is UTF-16"),
         (CSV.replace(",x,", ",caf\xe9,").encode("latin-1"), "stripe-csv", "line 2", "is no utf-8; say with --encoding"),
         (CSV[:-30], "stripe-csv", "line 4", "of 16 columns: the file is cut off"),
+        (csv_with("NaN")[:-30], "stripe-csv", "line 2, column gross", NOT_PLAIN),
         (CSV.replace(",x,ch_0", ',"x,ch_0'), "stripe-csv", "line 4", "the file ends within a quoted cell"),
         (CSV.replace(",x,ch_0", ",x\x00,ch_0"), "stripe-csv", "line 3", "it has a zero byte"),
         (CSV.replace("fee,net", "net,net"), "stripe-csv", "line 1", "two columns have the same name"),
@@ -65,6 +66,12 @@ def csv_with(amount: str) -> str:
         (b'{"orders": []}', "shopify", "payouts", "it has neither payouts nor transactions"),
         (files.stripe([{"object": "charge"}]), "stripe", "data[1].object", "a word that the format does not know"),
         (files.stripe().replace(b"-2000", b"-2000.5"), "stripe", "data[2].amount", "Expected `int`"),
+        (files.stripe().replace(b"-2000", b"9" * 90), "stripe", "data[2].amount", "is out of range"),
+        (files.json({"object": "payout", "id": "p", "currency": "eur", "amount": 1}).replace(b":1", b":" + b"9" * 90),
+         "stripe", "the document.amount", "is out of range"),
+        (files.stripe().replace(b'"1001"', b'"' + b"1" * 201 + b'"'), "stripe", "data[1].source.metadata", "is no id"),
+        (files.stripe([files.stripe_line("t", "charge", 1, created=10**15)]), "stripe", "data[1].c", "it is no time"),
+        (files.stripe([*files.STRIPE_LINES[:5], {"type": "payout", "id": 1}]), "stripe", "data[6].id", "`str`"),
         (files.mollie({"resource": "order"}), "mollie", "resource", "it is no settlement"),
         (files.GENERIC_CSV.replace("100,00", "100.00"), files.generic(), "line 2, column Gross", "elsewhere in this"),
         (files.GENERIC_CSV.replace("100,00", "2.329,86"), files.generic(), "line 2, column Gross", "as 2329,86"),
@@ -143,6 +150,7 @@ def test_a_mark_of_utf_8_changes_nothing() -> None:
     """Spreadsheets and Windows write it."""
     assert Read(b"\xef\xbb\xbf" + CSV.encode(), "stripe-csv").lines == Read(CSV, "stripe-csv").lines
     assert Read(b"\xef\xbb\xbf" + files.stripe(), "stripe").lines == Read(files.stripe(), "stripe").lines
+    assert Read(b"\xef\xbb\xbf" + files.shopify(), "shopify").lines == Read(files.shopify(), "shopify").lines
 
 
 def test_a_formula_in_a_text_is_a_text() -> None:
