@@ -20,7 +20,7 @@ from flows.cli.parts import (
     read_store,
     write_csv,
 )
-from flows.cli.screen import print_json, print_table
+from flows.cli.screen import print_json, print_table, say
 from runtime.clock import SystemClock, to_datetime
 
 MonthName = Annotated[str, Parameter(help="The month, as 2026-10.")]
@@ -66,7 +66,7 @@ def close(
         )
     else:
         print_table(_HEAD, rows, empty="nothing stands, and nothing is carried over")
-        print(board.sentence)
+        say(board.sentence)
     return 0 if board.clean else 1
 
 

@@ -41,7 +41,7 @@ from flows.cli.payouts import payouts
 from flows.cli.people import audit, link, patch
 from flows.cli.postings import postings
 from flows.cli.reports import reports
-from flows.cli.screen import harmless, money, pairs, print_fields, print_json, print_table, short, tell_more
+from flows.cli.screen import money, pairs, print_fields, print_json, print_table, say, short, tell_more
 from flows.cli.shipments import carriers, shipments
 from flows.cli.skus import alias, sku
 from flows.cli.statements import statements
@@ -128,13 +128,13 @@ def check(*, config: ConfigPath = CONFIG, json: AsJson = False) -> int:
 
         problems, notes = remarks(load(config, Config))
         for note in notes:
-            print(harmless(f"note: {note}"), file=sys.stderr)
+            say(f"note: {note}", to=sys.stderr)
     if json:
         print_json(problems)
     else:
         for problem in problems:
-            print(problem)
-        print(f"{config}: {len(problems) or 'no'} problem{'' if len(problems) == 1 else 's'}")
+            say(problem)
+        say(f"{config}: {len(problems) or 'no'} problem{'' if len(problems) == 1 else 's'}")
     return ConfigInvalid.exit_status if problems else 0
 
 
@@ -191,7 +191,7 @@ def probe(
     else:
         print_table(("capability", "value", "how", "what it means"), probing.rows(probed))
     for line in probing.leftovers(probed):
-        print(harmless(line), file=sys.stderr)
+        say(line, to=sys.stderr)
 
 
 @app.command
@@ -306,7 +306,7 @@ def version(*, json: AsJson = False) -> None:
     if json:
         print_json({"seamline": version_of("seamline"), "python": sys.version.split()[0]})
     else:
-        print(f"seamline {version_of('seamline')}")
+        say(f"seamline {version_of('seamline')}")
 
 
 # -- reading -----------------------------------------------------------------------------------------------------------
@@ -361,7 +361,7 @@ def list_orders(
     if undecided:
         command = f"seamline orders list --state new --config {shlex.quote(str(config))}"
         more = "1 more is" if undecided == 1 else f"{undecided:,} more are"
-        print(f"{more} received, and not decided on yet: {command}", file=sys.stderr)
+        say(f"{more} received, and not decided on yet: {command}", to=sys.stderr)
 
 
 @orders.command
@@ -375,12 +375,12 @@ def show(order: OrderName, *, config: ConfigPath = CONFIG, json: AsJson = False)
         print_fields(msgspec.structs.asdict(story.order).items())
     if story.patch is not None:
         fields, by, at = ", ".join(story.patch.fields), story.patch.decided_by, short(story.patch.decided_at)
-        print(harmless(f"patched by {by} on {at} ({story.patch.reason}): {fields}"))
+        say(f"patched by {by} on {at} ({story.patch.reason}): {fields}")
     if story.cases:
         print()
     for case in story.cases:
         until = "open" if case.closed_at is None else f"closed {short(case.closed_at)}, {case.closed_how}"
-        print(harmless(f"{case.kind} ({case.owner}, {until}): {case.sentence}"))
+        say(f"{case.kind} ({case.owner}, {until}): {case.sentence}")
     if story.paid_out:
         print()
         print_table(
@@ -412,7 +412,7 @@ def explain(order: OrderName, *, config: ConfigPath = CONFIG, json: AsJson = Fal
     if json:
         print_json(_explanation(story, equations, now))
     else:
-        print("\n".join(map(harmless, in_words(story, now, equations or ()).split("\n"))))
+        say(*in_words(story, now, equations or ()).split("\n"))
 
 
 @schema.command(name="order")
@@ -468,10 +468,10 @@ def main(arguments: list[str] | None = None) -> None:
         status = app(arguments, exit_on_error=True, print_error=True, result_action="return_value")
         sys.stdout.flush()
     except Stop as stop:
-        print(f"seamline: {stop}", file=sys.stderr)
+        say(*f"seamline: {stop}".split("\n"), to=sys.stderr)
         sys.exit(stop.exit_status)
     except SeamlineError as error:
-        print(f"seamline: {error}", file=sys.stderr)
+        say(*f"seamline: {error}".split("\n"), to=sys.stderr)
         sys.exit(1)
     except BrokenPipeError:  # `seamline orders list | head`; what is left has nowhere to go
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

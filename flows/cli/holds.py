@@ -24,7 +24,7 @@ from flows.cli.parts import (
     story_of,
     who,
 )
-from flows.cli.screen import harmless, money, print_json, print_table, short, tell_more
+from flows.cli.screen import money, print_json, print_table, say, short, tell_more
 from runtime.errors import SeamlineError
 
 Owner = Literal["operations", "finance", "ecommerce", "sre"]
@@ -104,7 +104,7 @@ def release(
         raise SeamlineError("name one order, or give --kind and --cause; --dry-run is for the latter")
     _known(kind)
     if dry_run:
-        print(harmless(_preview(config, kind, cause)))
+        say(_preview(config, kind, cause))
     else:
         control(config, "release_cause", kind=kind, cause=cause, by=who(by), reason=reason)
 

@@ -23,7 +23,7 @@ from flows.cli.parts import (
     read_store,
     who,
 )
-from flows.cli.screen import harmless, print_fields, print_json, print_table, short, tell_cut
+from flows.cli.screen import print_fields, print_json, print_table, say, short, tell_cut
 from flows.reading.pages import Place
 from runtime.clock import SystemClock
 
@@ -82,7 +82,7 @@ def backfill(
     if json:
         print_json(row)
     for line in [] if json else told_of(row):
-        print(harmless(line))
+        say(line)
     return 0 if row.status == "done" else 1
 
 

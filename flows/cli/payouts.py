@@ -30,7 +30,7 @@ from flows.cli.parts import (
     who,
     write_csv,
 )
-from flows.cli.screen import harmless, print_fields, print_json, print_table, tell_cut
+from flows.cli.screen import harmless, print_fields, print_json, print_table, say, tell_cut
 from runtime.errors import SeamlineError, Stop
 
 payouts = App(name="payouts", help="What payment providers have paid out, proven, and tied to orders.")
@@ -124,7 +124,10 @@ def import_payouts(
     if json:
         print_json(summary)
     for line in [] if json else importing.told_of(summary):
-        print(harmless(line.replace("\t", "  ")) if sys.stdout.isatty() else harmless_tabs(line))
+        if sys.stdout.isatty():
+            say(line.replace("\t", "  "))
+        else:
+            print(harmless_tabs(line))
     return 0 if summary.proven else 1
 
 
@@ -312,4 +315,4 @@ def _print_payout(row: Any, equations: tuple[str, ...], cases: list[Any]) -> Non
     print_fields([*fields, *classes, *(("equation", each) for each in equations)])
     for case in cases:
         until = "open" if case.closed_at is None else f"closed, {case.closed_how}"
-        print(harmless(f"{case.kind} ({case.owner}, {until}): {case.sentence}"))
+        say(f"{case.kind} ({case.owner}, {until}): {case.sentence}")

@@ -25,7 +25,7 @@ from flows.cli.parts import (
     story_of,
     who,
 )
-from flows.cli.screen import harmless, print_json, print_table, short
+from flows.cli.screen import print_json, print_table, say, short
 from runtime.errors import SeamlineError
 from runtime.key import partition_of
 
@@ -130,14 +130,14 @@ def link(
         asked = {"key": story.key, "sale": sale, "reason": reason, "by": who(by)}
         said = anyio.run(send_control, loaded(config, "ops"), "link", asked)
         if not json:
-            print(harmless(said))
+            say(said)
         if story.pauses:
             return 0
         outcome = anyio.run(followed, store, story.key, story.timeline[-1].id if story.timeline else 0)
     if json:
         print_json(outcome)
     else:
-        print(harmless(outcome.sentence))
+        say(outcome.sentence)
     return 1 if outcome.linked is False else 0
 
 

@@ -24,7 +24,7 @@ from flows.cli.parts import (
     read_store,
     write_csv,
 )
-from flows.cli.screen import harmless, print_json, print_table, tell_cut
+from flows.cli.screen import print_json, print_table, say, tell_cut
 from runtime.clock import SystemClock, to_datetime
 from runtime.errors import SeamlineError
 
@@ -103,7 +103,7 @@ def preview(
     explain_none((*found.lines, *found.not_posted), config, sales_channel)
     if csv is not None:
         for line in (*_told_chart(found), *_told_more(found)):
-            print(harmless(line), file=sys.stderr)
+            say(line, to=sys.stderr)
         write_csv(csv, _CSV_HEAD, [*map(_csv_line, found.lines), *map(_csv_not, found.not_posted)])
     elif json:
         print_json(found)
@@ -140,15 +140,15 @@ def _told_more(found: Any) -> list[str]:
 
 
 def _print_preview(found: Any) -> None:
-    print(
+    say(
         "mode live: this is posted once its day is over"
         if found.mode == "live"
         else 'mode preview: nothing of this is posted until [postings] says mode = "live"'
     )
     if not found.periods_known:
-        print("the periods of Fulfil's ledger are not known yet: days may be of closed ones")
+        say("the periods of Fulfil's ledger are not known yet: days may be of closed ones")
     for line in _told_chart(found):
-        print(harmless(line))
+        say(line)
     print_table(_LINE_HEAD, [_line_cells(line) for line in found.lines], empty="nothing is due")
     print()
     print_table(
@@ -163,7 +163,7 @@ def _print_preview(found: Any) -> None:
         empty="nothing is left out",
     )
     for line in _told_more(found):
-        print(line)
+        say(line)
 
 
 def _line_cells(line: Any) -> tuple[Any, ...]:
@@ -266,7 +266,7 @@ def _print_batch(row: Any, members: list[Any]) -> None:
     fields = [(name, getattr(row, name)) for name in row.__struct_fields__ if name not in ("lines", "why")]
     print_table(("field", "value"), [(name, "" if value is None else value) for name, value in fields])
     if row.why:
-        print(harmless(row.why))
+        say(row.why)
     print()
     print_table(_LINE_HEAD, [_line_cells(line) for line in row.lines], empty="it came to nothing")
     print()

@@ -11,7 +11,7 @@ from cyclopts import App, Parameter
 
 from flows.cli.close import MonthName, asked_month, require_known
 from flows.cli.parts import CONFIG, AsJson, ConfigPath, NotFound, loaded, one_form, read_store, write_csv
-from flows.cli.screen import harmless, print_json, print_table
+from flows.cli.screen import print_json, print_table, say
 from runtime.clock import SystemClock, to_datetime
 from runtime.errors import SeamlineError
 
@@ -148,7 +148,7 @@ def _print(
 
     report = read_store(config, asked, one_state=True)
     if wanted.stage(today) == "running":
-        print(f"{month} is not over in {policy.time_zone}: this is what there is of it so far", file=sys.stderr)
+        say(f"{month} is not over in {policy.time_zone}: this is what there is of it so far", to=sys.stderr)
     if csv is not None:
         write_csv(csv, *table_of(report))
     if html is not None:
@@ -163,18 +163,18 @@ def _show(report: Any) -> None:
     from flows.monthly.page import as_of_text  # noqa: PLC0415
     from flows.monthly.report import text_of  # noqa: PLC0415
 
-    print(harmless(f"{report.title}, {report.month} (business days of {report.time_zone})"))
+    say(f"{report.title}, {report.month} (business days of {report.time_zone})")
     for section in report.sections:
         print()
-        print(harmless(section.title))
+        say(section.title)
         rows = [tuple(text_of(cell) for cell in row) for row in section.rows]
         print_table(section.head, list(rows), empty=section.empty)
         if section.note:
-            print(harmless(section.note))
+            say(section.note)
     print()
     for remark in report.remarks:
-        print(harmless(remark))
-    print(f"{as_of_text(report.as_of)}; digest {report.digest}")
+        say(remark)
+    say(f"{as_of_text(report.as_of)}; digest {report.digest}")
 
 
 def _built(report: Any) -> dict[str, Any]:

@@ -7,8 +7,9 @@ from __future__ import annotations
 import csv
 import re
 import shlex
+import shutil
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, TextIO
@@ -19,6 +20,14 @@ _COMMANDS_A_TERMINAL = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069
 """Control characters, line breaks and reversals of the direction of text."""
 _COMMANDS_A_SPREADSHEET = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 """What a formula begins with; the last four are wide forms that some spreadsheets take for it, too."""
+
+
+_PIECE = re.compile(r"( *)(\S*`[^`]*`\S*|\S+)")
+"""What stands on one line if it fits there at all: a word, and a command between backticks."""
+_WHOLE_MAX = 20
+"""Up to so many characters a cell is never wrapped: an instant, an amount with its currency, a short name."""
+_READABLE = 24
+"""No column of sentences is narrower."""
 
 
 def harmless(cell: object) -> str:
@@ -46,25 +55,99 @@ def print_json(value: Any) -> None:
     sys.stdout.write(msgspec.json.encode(value).decode() + "\n")
 
 
+def say(*lines: object, to: TextIO | None = None) -> None:
+    """Lines on stdout or `to` another stream, each made harmless; on a terminal wrapped between words, below where the
+    line begins, so that what is to be typed stays whole.
+    """
+    stream = to or sys.stdout
+    shown = [harmless(line) for line in lines]
+    if stream.isatty():
+        shown = [part for line in shown for part in wrapped(line, shutil.get_terminal_size().columns)]
+    stream.write("\n".join(shown) + "\n")
+
+
+def wrapped(line: str, width: int) -> list[str]:
+    """A line in lines of at most `width`, apart from single words and commands that are longer."""
+    begins = line[: len(line) - len(line.lstrip())]
+    if len(line) <= width:
+        return [line]
+    parts = [begins]
+    for gap, piece in _PIECE.findall(line):
+        if parts[-1] != begins and len(parts[-1]) + len(gap) + len(piece) > width:
+            parts.append(begins)
+        parts[-1] += piece if parts[-1] == begins else gap + piece
+    return parts
+
+
 def print_table(head: tuple[str, ...], rows: list[tuple[Any, ...]], *, empty: str = "nothing") -> None:
-    """A table for people: as wide as the terminal, cut nowhere when it goes into a pipe. A cell of None is empty. What
-    an empty table means goes there in its place, and beside a pipe on stderr.
+    """A table for people: as wide as the terminal, and nothing in it cut; where its narrowest form is too wide, each
+    row is a paragraph. In a pipe its cells stand between tabs. A cell of None is empty. What an empty table means goes
+    there in its place, and beside a pipe on stderr.
     """
     shown = [tuple("" if cell is None else harmless(cell) for cell in row) for row in rows]
     if not sys.stdout.isatty():
         for row in (head, *shown):
             sys.stdout.write("\t".join(row) + "\n")
         if not rows:
-            sys.stderr.write(f"{harmless(empty)}\n")
-        return
+            say(empty, to=sys.stderr)
+    elif not rows:
+        say(empty)
+    else:
+        _print_for_people(head, shown)
+
+
+def _print_for_people(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
     from rich.console import Console  # noqa: PLC0415 - only people need it, and it takes its time
     from rich.table import Table  # noqa: PLC0415
     from rich.text import Text  # noqa: PLC0415
 
-    table = Table(*head, box=None, pad_edge=False)
-    for row in shown:
-        table.add_row(*(Text(cell) for cell in row))  # Text: brackets in a SKU are no markup
-    Console().print(table if rows else empty)
+    console = Console()
+    widths = column_widths((head, *rows), console.width)
+    if widths is None:
+        for row in rows:
+            _print_paragraph(head, row)
+        return
+    table = Table(box=None, pad_edge=False)
+    for name, width in zip(head, widths, strict=True):
+        table.add_column(Text(name), width=width, overflow="fold")  # Text: brackets in a SKU are no markup
+    for row in rows:
+        table.add_row(*map(Text, row))
+    console.print(table)
+
+
+def column_widths(rows: Sequence[tuple[str, ...]], room: int) -> list[int] | None:
+    """How wide each column is in so much room, two characters apart: as wide as its widest cell where that fits, else
+    those with sentences share what the others leave. None where not every word has room.
+    """
+    from rich.cells import cell_len  # noqa: PLC0415
+
+    columns = list(zip(*rows, strict=True))
+    widest = [max(map(cell_len, column)) for column in columns]
+    narrowest = [
+        max(min(_READABLE, most), *(cell_len(word) for cell in column for word in cell.split() or [""]))
+        if most > _WHOLE_MAX
+        else most
+        for column, most in zip(columns, widest, strict=True)
+    ]
+    left = room - 2 * (len(columns) - 1) - sum(narrowest)
+    if left < 0:
+        return None
+    wants = {place: widest[place] - narrowest[place] for place in range(len(columns))}
+    for served, place in enumerate(sorted(wants, key=lambda place: wants[place])):
+        more = min(wants[place], left // (len(columns) - served))
+        narrowest[place] += more
+        left -= more
+    return narrowest
+
+
+def _print_paragraph(head: tuple[str, ...], row: tuple[str, ...]) -> None:
+    """One row with the name of each cell before it; its last line is empty."""
+    margin = max(map(len, head)) + 2
+    for name, cell in zip(head, row, strict=True):
+        lines = wrapped(cell, max(_READABLE, shutil.get_terminal_size().columns - margin)) if cell else []
+        for before, line in zip([name, *[""] * len(lines)], lines, strict=False):
+            sys.stdout.write(f"{before:{margin}}{line}\n")
+    sys.stdout.write("\n")
 
 
 def print_fields(fields: Iterable[tuple[str, object]]) -> None:
@@ -94,7 +177,7 @@ def _cell(cell: object) -> str:
 def tell_cut(rows: list[Any], limit: int) -> None:
     """On stderr that a list without pages is cut, when `rows` has more than the `limit` that is shown."""
     if len(rows) > limit:
-        sys.stderr.write(f"more: only the first {limit} are shown; --limit shows up to 10000\n")
+        say(f"more: only the first {limit} are shown; --limit shows up to 10000", to=sys.stderr)
 
 
 def tell_more(
@@ -113,4 +196,4 @@ def tell_more(
     if len(rows) > limit:
         words = [str(word) for pair in options.items() if pair[1] for word in pair]
         words += [begins, str(getattr(rows[limit - 1], place)), *(["--json"] if json else [])]
-        sys.stderr.write(f"more: {command} {shlex.join(words)}\n")
+        say(f"more: {command} {shlex.join(words)}", to=sys.stderr)

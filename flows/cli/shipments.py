@@ -10,7 +10,7 @@ from cyclopts import App, Parameter
 from cyclopts.validators import Number
 
 from flows.cli.parts import CONFIG, AsJson, ConfigPath, PlaceInList, Rows, explain_none, loaded, read_store, story_of
-from flows.cli.screen import money, print_json, print_table, short, tell_more
+from flows.cli.screen import money, print_json, print_table, say, short, tell_more
 from runtime.clock import SystemClock, to_datetime
 
 ShipmentState = Literal["known", "held", "partial", "waiting", "sent", "told", "refused", "withdrawing", "withdrawn"]
@@ -153,7 +153,7 @@ def coverage(
         empty=f"nothing was shipped in the last {days} days",
     )  # fmt: skip
     for each in report:
-        print(f"{each['sales_channel']}: {each['mapped']} of {each['shipments']} shipments map ({each['share']:.1%})")
+        say(f"{each['sales_channel']}: {each['mapped']} of {each['shipments']} shipments map ({each['share']:.1%})")
 
 
 def _short(moment: datetime | None) -> str:

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from cyclopts import App, Parameter
 
 from flows.cli.parts import CONFIG, AsJson, ConfigPath, DryRun, Reason, Who, control, print_audit, read_store, who
-from flows.cli.screen import harmless, print_json, print_table, short
+from flows.cli.screen import print_json, print_table, say, short
 
 alias = App(name="alias", help="What sales channels call a product that Fulfil calls otherwise.")
 sku = App(name="sku", help="What is known of a SKU.")
@@ -29,7 +29,7 @@ def explain_sku(text: SkuText, *, config: ConfigPath = CONFIG, json: AsJson = Fa
     if json:
         print_json({"sku": text, "candidates": found, "alias": [] if alias is None else [alias]})
     else:
-        print("\n".join(map(harmless, explained(text, found, alias, meant))))
+        say(*explained(text, found, alias, meant))
 
 
 @alias.command(name="list")

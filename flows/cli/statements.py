@@ -24,7 +24,7 @@ from flows.cli.parts import (
     read_store,
     write_csv,
 )
-from flows.cli.screen import harmless, print_json, print_table, short, tell_cut
+from flows.cli.screen import harmless, print_json, print_table, say, short, tell_cut
 from runtime.clock import SystemClock, to_datetime
 
 statements = App(name="statements", help="Whether every order of a sales channel's business day is accounted for.")
@@ -122,11 +122,11 @@ def show_statement(
     if csv is not None:
         write_csv(csv, head, lines)
         return
-    print(harmless(f"{sentence_of(row)}. Verdict: {row.verdict}."))
+    say(f"{sentence_of(row)}. Verdict: {row.verdict}.")
     print_table(head, [(what, "nobody says" if count is None else count) for what, count in lines])
     for source in row.evidence.manifests:
-        print(harmless(f"by {source}"))
-    print(f"version {row.version} of {len(rows)}, taken {short(row.taken_at)}, digest {row.digest}")
+        say(f"by {source}")
+    say(f"version {row.version} of {len(rows)}, taken {short(row.taken_at)}, digest {row.digest}")
 
 
 def _not_stated(config: Path, sales_channel: str, day: str, versions: list[int]) -> NotFound:

@@ -8,7 +8,7 @@ import anyio
 import msgspec
 
 from flows.cli.parts import CONFIG, AsJson, ConfigPath, loaded_ops_address, read_store
-from flows.cli.screen import harmless, print_json
+from flows.cli.screen import print_json, say
 from runtime.errors import SeamlineError
 
 
@@ -38,7 +38,7 @@ def status(*, config: ConfigPath = CONFIG, json: AsJson = False) -> int:
     if json:
         print_json({**said, "paused": msgspec.to_builtins(pauses)})
     else:
-        print("\n".join(harmless(line) for line in (*lines, *paused)))
+        say(*lines, *paused)
     return 0 if said["process"] else 1
 
 

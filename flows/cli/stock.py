@@ -19,7 +19,7 @@ from flows.cli.parts import (
     loaded,
     read_store,
 )
-from flows.cli.screen import harmless, print_json, print_table, short, tell_cut, tell_more
+from flows.cli.screen import print_json, print_table, say, short, tell_cut, tell_more
 
 stock = App(name="stock", help="What sales channels are told that they may sell, and what they show.")
 
@@ -49,9 +49,9 @@ def show(sku: SkuText, *, config: ConfigPath = CONFIG, json: AsJson = False) -> 
         print_json({"sku": sku, "undecided_orders": undecided, "sales_channels": stories})
         return
     for number, each in enumerate(stories):
-        print("\n".join(map(harmless, ["", *_told(each)] if number else _told(each))))
+        say(*([""] if number else []), *_told(each))
     if undecided:
-        print(f"\n{undecided} orders are not decided on yet; what they need is subtracted, too, and is not shown here")
+        say("", f"{undecided} orders are not decided on yet; what they need is subtracted, too, and is not shown here")
 
 
 def _told(each: Any) -> list[str]:

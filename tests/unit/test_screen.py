@@ -1,0 +1,70 @@
+"""What a terminal shows: nothing cut, nothing taken as markup, lines that end between words."""
+
+from __future__ import annotations
+
+import os
+import pty
+
+import pytest
+
+from flows.cli import screen
+from flows.cli.screen import column_widths, wrapped
+
+KEY = "payout/marketplace/shopify_payments/2026-11-12-USD"
+
+
+def shown_by(monkeypatch: pytest.MonkeyPatch, columns: int, head: tuple[str, ...], *rows: tuple[object, ...]) -> str:
+    """What a table looks like on a terminal of so many columns."""
+    master, slave = pty.openpty()
+    monkeypatch.setenv("COLUMNS", str(columns))
+    monkeypatch.setenv("TERM", "dumb")
+    with os.fdopen(slave, "w") as terminal:
+        monkeypatch.setattr("sys.stdout", terminal)
+        screen.print_table(head, list(rows), empty="none is followed, since [reconciliation.closing] is not set")
+        terminal.flush()
+        shown = os.read(master, 65_536).decode()
+    os.close(master)
+    return shown
+
+
+def test_brackets_are_no_markup_wherever_they_stand(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In what an empty table says, in heads and in cells."""
+    assert "since [reconciliation.closing] is not set" in shown_by(monkeypatch, 120, ("order",))
+    shown = shown_by(monkeypatch, 120, ("[red]", "why"), ("[b]x", "no [on_demand] flow"))
+    assert "[red]" in shown
+    assert "[b]x" in shown
+    assert "no [on_demand] flow" in shown
+
+
+@pytest.mark.parametrize("columns", [60, 80, 100, 120, 200])
+def test_keys_and_amounts_are_whole_on_any_terminal(monkeypatch: pytest.MonkeyPatch, columns: int) -> None:
+    """They are to be typed, and to be believed."""
+    why = "lines are 172.24 USD, and reported paid is 86.12 USD: the difference is 86.12 USD, nobody knows why"
+    row = ("2026-11-26 16:09:59Z", "payout.untied", KEY, "123,456.78 USD", why)
+    shown = shown_by(monkeypatch, columns, ("deadline", "kind", "subject", "at stake", "why"), row)
+    assert KEY in shown
+    assert "123,456.78 USD" in shown
+    assert "\u2026" not in shown
+    assert all(word in shown.split() for word in why.split())
+
+
+def test_columns_of_sentences_give_way_to_keys_and_amounts() -> None:
+    """What is left is shared by those that want more than they need."""
+    rows = [(KEY, "12.00 USD", "a sentence of many words " * 4, "a short sentence of few words")]
+    assert column_widths(rows, 200) == [len(KEY), 9, 100, 29]
+    narrow = column_widths(rows, 120)
+    assert narrow == [len(KEY), 9, 28, 27]
+    assert sum(narrow) + 6 == 120
+    assert column_widths(rows, 100) is None
+
+
+def test_lines_end_between_words_and_never_inside_a_command() -> None:
+    """What goes on stands below where its line began; a longer word, or command, has a line of its own."""
+    line = "  2026-11-26  its sale differs; `seamline orders explain web/5101 --config seamline.toml` tells more"
+    assert wrapped(line, 40) == [
+        "  2026-11-26  its sale differs;",
+        "  `seamline orders explain web/5101 --config seamline.toml`",
+        "  tells more",
+    ]
+    assert wrapped(line, 200) == [line]
+    assert wrapped("", 40) == [""]
