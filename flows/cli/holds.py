@@ -7,6 +7,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+import anyio
 from cyclopts import App, Parameter
 
 from flows.cli.parts import (
@@ -20,6 +21,7 @@ from flows.cli.parts import (
     Rows,
     Who,
     control,
+    loaded,
     read_store,
     story_of,
     who,
@@ -88,6 +90,7 @@ def release(
 
     If its cause is still there, an order stays held. For an order that is in Fulfil it says that a person has dealt
     with its sale: its cases (order.edited, order.cancelled, sale.mismatch) are closed. Who released it is on record.
+    What came of it is told where that is known within two seconds.
 
     Parameters
     ----------
@@ -97,8 +100,10 @@ def release(
         The cause itself, exactly as it is listed there. The oldest purchase is decided on first.
     """
     if order is not None and not kind and not cause and not dry_run:
-        key = story_of(config, order, "holds release", missing=_no_case).key
-        control(config, "release", key=key, by=who(by), reason=reason)
+        story = story_of(config, order, "holds release", missing=_no_case)
+        control(config, "release", key=story.key, by=who(by), reason=reason)
+        if not story.pauses:
+            say(_came_of(config, story))
         return
     if order is not None or not kind or not cause:
         raise SeamlineError("name one order, or give --kind and --cause; --dry-run is for the latter")
@@ -107,6 +112,12 @@ def release(
         say(_preview(config, kind, cause))
     else:
         control(config, "release_cause", kind=kind, cause=cause, by=who(by), reason=reason)
+
+
+def _came_of(config: Path, story: Any) -> str:
+    from flows.release_outcome import came_of  # noqa: PLC0415
+
+    return anyio.run(came_of, Path(loaded(config, "store").store.path), story)
 
 
 def _no_case(name: str) -> str:
