@@ -297,7 +297,10 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
         found: dict[tuple[str, ...], str]
         found = {(*place, code): f"no sales channel has a gateway {code}" for code in declared if code not in codes}
         lacking = ", ".join(f"{code} (of {name})" for code, name in codes.items() if code not in declared)
-        return {**found, place: f"nothing says what closes orders paid by {lacking}"} if lacking else found
+        if lacking:
+            tables = ", ".join(f"[reconciliation.closing.{code}]" for code in codes if code not in declared)
+            found[place] = f"nothing says what closes orders paid by {lacking}; write {tables}"
+        return found
 
     def _payout_formats_clash(self) -> dict[tuple[str, ...], str]:
         return {

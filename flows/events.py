@@ -111,25 +111,27 @@ class PostingCalls(Event, frozen=True):
 
 
 class CaseOpened(Event, frozen=True):
-    """An exception began, and waits for its owner."""
+    """Exceptions of one kind began, and wait for their owner: one for each cause."""
 
     event = "case.opened"
     level = "info"
-    metrics = (Counter("seamline_cases_opened_total", "Exceptions that began.", ("kind", "owner")),)
+    metrics = (Counter("seamline_cases_opened_total", "Exceptions that began.", ("kind", "owner"), amount="cases"),)
     kind: str
     owner: str
     key: Key
+    cases: int = 1
 
 
 class CaseClosed(Event, frozen=True):
-    """An exception ended."""
+    """Exceptions of one kind ended."""
 
     event = "case.closed"
     level = "info"
-    metrics = (Counter("seamline_cases_closed_total", "Exceptions that ended.", ("kind", "owner")),)
+    metrics = (Counter("seamline_cases_closed_total", "Exceptions that ended.", ("kind", "owner"), amount="cases"),)
     kind: str
     owner: str
     key: Key
+    cases: int = 1
 
 
 class CatalogueSynced(Event, frozen=True):

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -14,6 +14,7 @@ import msgspec
 
 from flows.exceptions.kinds import KINDS, NEVER, Lever
 from flows.model.candidates import Candidate
+from flows.model.closing import now_awaited
 from flows.model.money import Money
 from flows.model.proof import figure_of, off_in
 from flows.reading.proof import EquationTold
@@ -92,7 +93,7 @@ def explain(story: Story, now: datetime, equations: Sequence[EquationTold] = ())
         failing_first = sorted(equations, key=lambda each: each.holds)
         parts.append("\n".join(["Its figures:", *(f"  {_equation(each)}" for each in failing_first)]))
     if found.closing is not None:
-        parts.append(_closing(found.closing))
+        parts.append(_closing(found.closing, {case.kind for case in found.cases}))
     if found.patch is not None:
         parts.insert(1, _patched(found.patch, found.key))
     parts.append("\n".join(["What happened:", *(f"  {_time(each.at)}  {each.text}" for each in found.timeline)]))
@@ -134,14 +135,15 @@ def _equation(told: EquationTold) -> str:
     return f"{parts} = {told.left:f}, but {right}: {off}"
 
 
-def _closing(closing: ClosingRow) -> str:
-    """What it still waits for until it is settled, or since when it is, and by what."""
+def _closing(closing: ClosingRow, opened: Collection[str]) -> str:
+    """What it still waits for until it is settled, or since when it is, and by what; of cases, what is open now."""
     by = f", by {'; '.join(closing.evidence)}" if closing.evidence else ""
     if closing.settled_at is not None:
         return f"It is settled since {_time(closing.settled_at)}{by}."
     if not closing.waits:
         return "Whether it is settled has not been looked at yet."
-    return f"Until it is settled it waits {', and '.join(closing.waits)}."
+    waits = [now_awaited(wait, opened) for wait in closing.waits]
+    return f"Until it is settled it waits {', and '.join(dict.fromkeys(waits))}."
 
 
 def _patched(patch: PatchRow, key: str) -> str:

@@ -130,14 +130,15 @@ class Forecast:
             calls_per_s=budget.rate_per_s,
             calls_per_s_allowed=budget.limit_per_s,
             calls_paused_s=budget.paused_s,
-            sentences=self.notes(),
+            sentences=sentences(msgspec.structs.replace(drain, paused=()), to_datetime(self._journal.clock.now())),
         )
 
 
 class StatusReport(msgspec.Struct, frozen=True, kw_only=True):
     """What waits, how fast it goes in, and when it will be done; calls are those to Fulfil.
 
-    `how` is observed, allowed or unknown (see `Drain`); None is what cannot be said.
+    `how` is observed, allowed or unknown (see `Drain`); None is what cannot be said. What waits for a pause is not
+    in it: whoever asks reads that from the store, as `seamline pause` does, so that both say the same.
     """
 
     waiting: int

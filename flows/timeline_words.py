@@ -32,13 +32,21 @@ def timeline_of(story: Story) -> tuple[Happened, ...]:
             by=_who(fact, story.decisions) if fact.kind in _DECIDED else fact.actor,
             kind=fact.kind,
             values=fact.values,
-            text=_fact(fact, story.decisions),
+            text=_fact(_numbered_sale(fact, story), story.decisions),
         )
         for fact in story.timeline
     ]
     if told:
         told += _pauses_met(story.decisions, told[0].at, told[-1].at)
     return tuple(sorted(told, key=lambda each: each.at))
+
+
+def _numbered_sale(fact: FactRow, story: Story) -> FactRow:
+    """The fact with the sale's number in the place of Fulfil's id of it, where that is known: people search for it."""
+    order = story.order
+    if order is None or not order.sale_number or str(fact.values.get("sale")) != str(order.sale):
+        return fact
+    return msgspec.structs.replace(fact, values={**fact.values, "sale": order.sale_number})
 
 
 def _pauses_met(decisions: Sequence[AuditEntry], first: datetime, last: datetime) -> list[Happened]:
@@ -65,6 +73,8 @@ def _by_person(entry: AuditEntry, text: str) -> Happened:
 _TOLD = {
     "received": "received and stored",
     "decided": "decided: goes to Fulfil with {lines} lines",
+    "exploded": "bundles were taken apart: {bundles}",
+    "aliased": "SKUs of it are aliases: {skus}",
     "held": "held: {causes}",
     "waits": "waits {for}",
     "excluded": "excluded by the rule {rule!r}",
@@ -160,7 +170,7 @@ def _fact(fact: FactRow, decisions: Sequence[AuditEntry]) -> str:
 
 def _numbered(told: str, values: Mapping[str, Any]) -> str:
     """The sentence with its nouns in the singular where there is one of them."""
-    for noun in ("line", "shipment"):
+    for noun in ("line", "shipment", "unit", "parcel"):
         if str(values.get(f"{noun}s")) == "1":
             told = told.replace(f"{{{noun}s}} {noun}s", f"{{{noun}s}} {noun}")
     return told

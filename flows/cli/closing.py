@@ -56,7 +56,7 @@ def unsettled(
     rows = rows[:limit]
     cells = [
         ("" if row.placed_at is None else short(row.placed_at), row.key, row.reference, row.amount, row.currency,
-         row.sale, row.cause, "; ".join(row.waits))
+         row.sale_number or row.sale, row.cause, "; ".join(row.waits))
         for row in rows
     ]  # fmt: skip
     empty = "" if rows else _none_unsettled(config, sales_channel or waits_for or "")

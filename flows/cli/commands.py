@@ -41,7 +41,7 @@ from flows.cli.payouts import payouts
 from flows.cli.people import audit, link, patch
 from flows.cli.postings import postings
 from flows.cli.reports import reports
-from flows.cli.screen import money, pairs, print_fields, print_json, print_table, say, short, tell_more
+from flows.cli.screen import money, pairs, print_fields, print_json, print_table, say, several, short, tell_more
 from flows.cli.shipments import carriers, shipments
 from flows.cli.skus import alias, sku
 from flows.cli.statements import statements
@@ -134,7 +134,7 @@ def check(*, config: ConfigPath = CONFIG, json: AsJson = False) -> int:
     else:
         for problem in problems:
             say(problem)
-        say(f"{config}: {len(problems) or 'no'} problem{'' if len(problems) == 1 else 's'}")
+        say(f"{config}: {several(len(problems), 'problem') if problems else 'no problems'}")
     return ConfigInvalid.exit_status if problems else 0
 
 

@@ -15,7 +15,7 @@ import msgspec
 from cyclopts import Parameter
 from cyclopts.validators import Number
 
-from flows.cli.screen import csv_rows, harmless, pairs, print_json, print_table, say, short
+from flows.cli.screen import csv_rows, harmless, pairs, print_json, print_table, say, several, short
 from flows.reading.pages import Place, place_in
 from runtime.clock import to_datetime
 from runtime.errors import SeamlineError, Stop
@@ -210,7 +210,7 @@ def write_csv(path: Path, head: tuple[str, ...], rows: list[tuple[Any, ...]]) ->
             csv_rows(file, head, rows)
     except OSError as error:
         raise SeamlineError(f"{path} cannot be written ({error.strerror})") from None
-    say(f"{path}: {len(rows)} rows", to=sys.stderr)
+    say(f"{path}: {several(len(rows), 'row')}", to=sys.stderr)
 
 
 def print_list(

@@ -24,7 +24,7 @@ from flows.cli.parts import (
     read_store,
     write_csv,
 )
-from flows.cli.screen import print_json, print_table, say, tell_cut
+from flows.cli.screen import print_json, print_table, say, several, tell_cut
 from runtime.clock import SystemClock, to_datetime
 from runtime.errors import SeamlineError
 
@@ -155,7 +155,12 @@ def _print_preview(found: Any) -> None:
         _NOT_HEAD,
         [
             (
-                *(row.day or "", row.sales_channel, row.gateway, row.payout or f"{row.payouts} payouts"),
+                *(
+                    row.day or "",
+                    row.sales_channel,
+                    row.gateway,
+                    row.payout or several(row.payouts, "payout"),
+                ),
                 *(row.event, f"{row.amount:f} {row.currency}", row.why),
             )
             for row in found.not_posted
@@ -179,7 +184,7 @@ def _csv_line(line: Any) -> tuple[Any, ...]:
 
 
 def _csv_not(row: Any) -> tuple[Any, ...]:
-    payout = row.payout or f"{row.payouts} payouts"
+    payout = row.payout or several(row.payouts, "payout")
     where = ("no", row.day, row.sales_channel, row.currency, *([None] * 5))
     return (*where, row.gateway, payout, row.event, row.amount, row.why)
 

@@ -21,6 +21,7 @@ def status(*, config: ConfigPath = CONFIG, json: AsJson = False) -> int:
     from flows.model.drain import waits_for_pause  # noqa: PLC0415
 
     pauses = read_store(config, lambda read: read.pauses())
+    of_pauses = [waits_for_pause(row.name, row.waiting) for row in pauses if row.waiting and row.scope != "actor"]
     paused = [f"{row.name} is paused since {row.since:%Y-%m-%d %H:%MZ} by {row.by}; `{row.resume}`" for row in pauses]
     ops = loaded_ops_address(config)
     try:
@@ -28,18 +29,22 @@ def status(*, config: ConfigPath = CONFIG, json: AsJson = False) -> int:
     except SeamlineError as error:
         waiting = read_store(config, lambda read: read.in_queue())
         said = {"waiting": waiting, "draining_per_s": None, "drain_s": None, "process": None}
-        of_pauses = [waits_for_pause(row.name, row.waiting) for row in pauses if row.waiting and row.scope != "actor"]
         on_disk = [f"{waiting:,} orders wait on disk"] if waiting else [] if of_pauses else ["no order waits on disk"]
         lines = [f"{error}", *on_disk, *of_pauses]
     else:
         said = {**said, "process": "running"}
-        lines = said.pop("sentences") or ["no order waits for Fulfil"]
-        lines.append(_calls(said))
+        waits = said.pop("sentences") or ([] if of_pauses else [f"no order waits for Fulfil{_counted(said)}"])
+        lines = [*waits, *of_pauses, _calls(said)]
     if json:
         print_json({**said, "paused": msgspec.to_builtins(pauses)})
     else:
         say(*lines, *paused)
     return 0 if said["process"] else 1
+
+
+def _counted(said: dict[str, Any]) -> str:
+    """How old the figure is, where an order may have come since."""
+    return f" (counted {said['counted_s_ago']:.0f} s ago)" if said["counted_s_ago"] >= 1 else ""
 
 
 def _calls(said: dict[str, Any]) -> str:

@@ -196,12 +196,13 @@ KINDS: dict[str, Kind] = {
         ),
         Kind(
             name="refund.uncredited",
-            title="Money went back of which Fulfil knows nothing",
+            title="Money went back, and Fulfil has no credit note for it",
             owner=Owner.FINANCE,
             deadline=timedelta(hours=24),
-            blocks="nothing: the customer has the money, and Fulfil's books show it as kept",
+            blocks="nothing: the customer has the money, and by its invoices Fulfil has sold as much as before",
             ends=NEVER,
-            remedy="credit it in Fulfil with the reason that the case names, then release the order",
+            remedy="make a credit note in Fulfil for what the case says it was for (where it names nothing, ask "
+            "whoever refunded it), then release the order",
             levers=(Lever.DETECTED,),
         ),
         Kind(

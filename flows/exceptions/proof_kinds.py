@@ -15,8 +15,9 @@ PROOF_KINDS = (
         deadline=timedelta(hours=24),
         blocks="the settling of the order",
         ends="when a later read of the sale agrees with the order",
-        remedy="correct the sale in Fulfil, on shipment hold while it is unshipped; or release the order with a "
-        "reason, which accepts the difference",
+        remedy="correct in Fulfil what the case names: units and prices on the sale, on shipment hold while it is "
+        "unshipped; a payment or refund made by hand where it was made; or release the order with a reason, which "
+        "accepts the difference",
     ),
     Kind(
         name="proof.refused",

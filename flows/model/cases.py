@@ -4,6 +4,7 @@ are counted.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from decimal import Decimal
@@ -64,12 +65,11 @@ def case_rows(
 def announce_cases(
     key: str, before: Sequence[ExceptionCase], after: Sequence[ExceptionCase], emit: Callable[[Any], None]
 ) -> None:
-    """Emit an event for each case of a subject that began or ended."""
+    """Emit an event for each kind of which cases of a subject began or ended, with how many."""
     if before is after:
         return
     old = {(case.kind, case.cause) for case in before}
     new = {(case.kind, case.cause) for case in after}
-    for kind, _ in sorted(new - old):
-        emit(CaseOpened(kind=kind, owner=KINDS[kind].owner.value, key=key))
-    for kind, _ in sorted(old - new):
-        emit(CaseClosed(kind=kind, owner=KINDS[kind].owner.value, key=key))
+    for event, changed in ((CaseOpened, new - old), (CaseClosed, old - new)):
+        for kind, cases in sorted(Counter(kind for kind, _ in changed).items()):
+            emit(event(kind=kind, owner=KINDS[kind].owner.value, key=key, cases=cases))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 from decimal import Decimal
 from typing import Annotated, Literal
@@ -19,6 +20,9 @@ from runtime.rule import RuleBroken
 
 FIRST_LOOK = "a first look"
 """What an order waits for that nobody has looked at yet."""
+
+OPEN_CASES = "for its open cases to end"
+"""What it waits for while there are some, followed by their kinds."""
 
 EvidenceKind = Literal["payout_line", "receivable", "bank_receipt", "settlement", "none", "excluded"]
 """`payout_line`: every charge and refund is in a payout that has arrived. `bank_receipt`: the same, and each of these
@@ -42,6 +46,14 @@ class ClosingSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
             raise RuleBroken({("rule",): "what is excluded has to be excluded by a rule with a name"})
         if self.evidence != "excluded" and self.rule:
             raise RuleBroken({("rule",): f"only `excluded` has a rule; {self.evidence} excludes nothing"})
+
+
+def now_awaited(wait: str, opened: Collection[str]) -> str:
+    """A thing that an order waited for at the last look, as it is now: of its cases only kinds that are still open."""
+    if not wait.startswith(OPEN_CASES):
+        return wait
+    left = [kind for kind in wait.removeprefix(OPEN_CASES).strip(" ()").split(", ") if kind in opened]
+    return f"{OPEN_CASES} ({', '.join(left)})" if left else "to be looked at again, since its cases have ended"
 
 
 class Moved(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

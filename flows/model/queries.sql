@@ -1704,7 +1704,7 @@ UPDATE order_closing SET look_at = ?1 WHERE key = ?2 AND look_at > ?1;
 -- name: orders_unsettled
 -- Orders with a sale that are not settled, by purchase: (sales channel or '', what they wait for first or NULL for
 -- all, limit).
-SELECT c.key, o.reference, o.amount, o.currency, o.placed_at, e.sale, c.cause, c.waits
+SELECT c.key, o.reference, o.amount, o.currency, o.placed_at, e.sale, o.sale_number, c.cause, c.waits
 FROM order_closing c JOIN expected_sale e ON e.key = c.key JOIN order_view o ON o.key = c.key
 WHERE c.settled_at IS NULL AND (?1 = '' OR c.sales_channel = ?1) AND (?2 IS NULL OR c.cause = ?2)
 ORDER BY o.placed_at, c.key LIMIT ?3;

@@ -94,5 +94,5 @@ def _uncredited(state: OrderState, order: Order, refund: Refund, now: datetime) 
         sentence = f"refund {refund.id} kept {abs(money)} of what its goods were worth"
     else:
         sentence = f"refund {refund.id} gave {money} back for {what}"
-    sentence += ", and Fulfil has no document that says so"
+    sentence += ", and Fulfil has no credit note for it; that the payment is recorded there is not enough"
     return [case_of(UNCREDITED, refund.id, sentence, state, now, amount=money)]

@@ -210,7 +210,7 @@ def _create(
     return Decision(
         state=creating,
         effects=(effect,),
-        facts=(decided, *_exploded(message.bundles), *_aliased(message.aliases), *_suspended(in_suspense)),
+        facts=(*_exploded(message.bundles), *_aliased(message.aliases), *_suspended(in_suspense), decided),
         writes=_suspense_rows(in_suspense, message, settings, now),
         keeps=kept(creating),
     )

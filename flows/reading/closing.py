@@ -23,6 +23,7 @@ class UnsettledRow(msgspec.Struct, frozen=True, kw_only=True):
     currency: str | None
     placed_at: datetime | None
     sale: int
+    sale_number: str | None
     cause: str
     waits: tuple[str, ...]
 
@@ -45,14 +46,14 @@ async def unsettled(read: Reading, *, sales_channel: str = "", cause: str = "", 
     """The orders that are not settled, those that were placed first first."""
     found = []
     wanted = "" if cause == FIRST_LOOK else cause or None
-    for key, reference, amount, currency, placed, sale, first, waits in await read.query(
+    for key, reference, amount, currency, placed, sale, number, first, waits in await read.query(
         "orders_unsettled", sales_channel, wanted, limit
     ):
         instant = None if placed is None else to_datetime(Instant(placed))
         found.append(
             UnsettledRow(
                 key=key, reference=reference, amount=Decimal(amount) if currency else None, currency=currency or None,
-                placed_at=instant, sale=sale, cause=first or FIRST_LOOK,
+                placed_at=instant, sale=sale, sale_number=number, cause=first or FIRST_LOOK,
                 waits=msgspec.json.decode(waits, type=tuple[str, ...]),
             )
         )  # fmt: skip

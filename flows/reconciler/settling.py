@@ -8,7 +8,7 @@ from typing import Final, Literal
 
 import msgspec
 
-from flows.model.closing import ClosingSettings, Moved
+from flows.model.closing import OPEN_CASES, ClosingSettings, Moved
 from flows.model.money import ZERO, exactly
 
 UNDECLARED: Final = ClosingSettings(evidence="payout_line")
@@ -98,7 +98,7 @@ def _goods(order: Standing) -> list[Wait]:
 def _people(order: Standing) -> list[Wait]:
     waits = []
     if order.cases:
-        waits.append(Wait("cases", f"for its open cases to end ({', '.join(order.cases)})"))
+        waits.append(Wait("cases", f"{OPEN_CASES} ({', '.join(order.cases)})"))
     if order.payments_open:
         waits.append(Wait("recording", "for its payments to be recorded in Fulfil"))
     if order.unposted:

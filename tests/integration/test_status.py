@@ -59,3 +59,20 @@ async def test_what_waits_is_told_while_the_process_runs_and_when_it_is_gone(
     assert first.startswith("no process answers at 127.0.0.1:")
     assert second == "3 orders wait on disk"
     assert third.startswith("order_importer is paused since")
+
+
+async def test_status_counts_what_waits_for_a_pause_as_pause_does(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Right after an order was accepted, though the running process has not counted since."""
+    (made,) = generate(41, 1)
+    async with running(tmp_path, skus=SKUS) as at:
+        monkeypatch.setenv("SEAMLINE__OPS__PORT", at.app.ops_url.rpartition(":")[2])
+        await at.app.engine.pause("partition", "web", "somebody")
+        await at.app.forecast.look()
+        await at.post(made.body)
+        status, said = await typed(capfd, tmp_path)
+        assert (status, said.splitlines()[0]) == (0, "1 order waits for web, which is paused")
+        assert "no order waits" not in said
+        await at.app.forecast.look()
+        assert (await typed(capfd, tmp_path))[1].count("which is paused") == 1

@@ -233,9 +233,9 @@ def test_a_sale_is_made_of_components_and_the_timeline_says_so() -> None:
     (_, sent) = msgspec.json.decode(effect.body)
     assert [(each["sku"], each["quantity"]) for each in sent["sale_lines"]] == [("MUG", 2), ("TEA-GREEN", 1)]
     assert [(fact.kind, fact.values) for fact in decision.facts] == [
-        ("decided", {"lines": 2}),
         ("exploded", {"bundles": "'SET' as 2 'MUG' and 1 'TEA'"}),
         ("aliased", {"skus": "'TEA' as 'TEA-GREEN'"}),
+        ("decided", {"lines": 2}),
     ]
     assert decision.state.content == content_of(made)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import msgspec
 import pytest
 
 from flows.desk import Desk, DeskState
@@ -53,6 +54,14 @@ def test_a_signal_that_rises_again_later_is_a_new_beginning() -> None:
     """Another outage, another deadline."""
     (case,) = after(RAISED, CLEARED, RAISED).cases
     assert case.opened_at == NOW + timedelta(minutes=2)
+
+
+def test_cases_of_one_kind_that_begin_together_are_one_event_with_their_number() -> None:
+    """The log has no line twice, and all of them are counted."""
+    at, events = desk()
+    second = msgspec.structs.replace(RAISED, cause="another")
+    at.announce("system/fulfil", DeskState(), after(RAISED, second))
+    assert [(type(event), event.cases) for event in events] == [(CaseOpened, 2)]
 
 
 @pytest.mark.parametrize("kind", ["api.unavailable", "api.credentials", "step.parked"])

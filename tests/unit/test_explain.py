@@ -15,7 +15,7 @@ from flows.explain import explain, explained
 from flows.model.audit import AuditEntry, ChainEnd, entry_after
 from flows.model.order_state import Status
 from flows.reading.proof import EquationTold
-from flows.reading.rows import CaseRow, FactRow, OrderRow, PauseRow, Story
+from flows.reading.rows import CaseRow, ClosingRow, FactRow, OrderRow, PauseRow, Story
 from runtime.clock import Instant, to_instant
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -63,6 +63,32 @@ def fact(kind: str, **values: Any) -> FactRow:
 
 def told(order: OrderRow | None, *cases: CaseRow, facts: tuple[FactRow, ...] = (), now: datetime = NOW) -> str:
     return explain(Story(order=order, key="web/1001", cases=cases, timeline=facts), now)
+
+
+def test_the_number_of_a_sale_stands_in_the_place_of_its_id() -> None:
+    """People search for SO90005; an id of another sale stays."""
+    facts = (fact("created", sale=90005, attempts=1), fact("second_sale", sale=7))
+    lines = told(row("imported", sale=90005, sale_number="SO90005"), facts=facts).splitlines()
+    assert lines[-2].endswith("created in Fulfil as sale SO90005, attempt 1")
+    assert lines[-1].endswith("a second sale of it was found in Fulfil, 7")
+
+
+@pytest.mark.parametrize(
+    ("opened", "wait"),
+    [
+        (["sale.differs", "refund.failed"], "for its open cases to end (refund.failed, sale.differs)"),
+        (["refund.failed"], "for its open cases to end (refund.failed)"),
+        ([], "to be looked at again, since its cases have ended"),
+    ],
+)
+def test_what_an_order_waits_for_until_it_is_settled_names_no_case_that_has_ended(opened: list[str], wait: str) -> None:
+    """The look before has found them; the next one comes some minutes later."""
+    waits = ("for its goods to leave", "for its open cases to end (refund.failed, sale.differs)")
+    story = Story(
+        order=row("imported", sale=9), key="web/1001", cases=tuple(case(each) for each in opened), timeline=(),
+        closing=ClosingRow(waits=waits, settled_at=None, evidence=()),
+    )  # fmt: skip
+    assert f"Until it is settled it waits for its goods to leave, and {wait}." in explain(story, NOW)
 
 
 def test_cases_of_one_kind_are_one_paragraph() -> None:
@@ -239,6 +265,10 @@ def test_an_order_that_nobody_has_delivered_is_not_made_up() -> None:
     [
         (fact("received"), "received and stored"),
         (fact("decided", lines=3), "decided: goes to Fulfil with 3 lines"),
+        (
+            fact("shipped", shipment="CS1", units=1, parcels=1, carrier="dhl"),
+            "shipment CS1 left with 1 unit in 1 parcel by dhl",
+        ),
         (fact("held", causes="sku.unknown"), "held: sku.unknown"),
         (fact("created", sale=9, attempts=1, found_by_look=False), "created in Fulfil as sale 9, attempt 1"),
         (

@@ -272,6 +272,7 @@ def test_currencies_of_refunds_are_never_mixed() -> None:
     assert fact.values["amount"] == "4400 ISK"
     strange = msgspec.structs.replace(back, parts=(RefundPart(kind=SHIPPING, amount=Amount(money("4400", "ISK"))),))
     (case,) = [case for case in later(imported(), strange).state.cases if case.kind == "refund.uncredited"]
+    assert "Fulfil has no credit note for it" in case.sentence
     assert (case.amount, case.currency) == (Decimal(4400), "ISK")
 
 

@@ -136,7 +136,8 @@ def test_every_gateway_is_declared_or_none_and_nothing_else() -> None:
         config({"card": by, "paypall": by})
     assert broken.value.found == {
         ("reconciliation", "closing", "paypall"): "no sales channel has a gateway paypall",
-        ("reconciliation", "closing"): "nothing says what closes orders paid by gift_card (of web)",
+        ("reconciliation", "closing"): "nothing says what closes orders paid by gift_card (of web); "
+        "write [reconciliation.closing.gift_card]",
     }
 
 
