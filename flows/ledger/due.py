@@ -21,13 +21,11 @@ from typing import Final
 import msgspec
 
 from flows.ledger.converting import Conversion
-from flows.model.money import ONE, ZERO, digits_of, exactly, rounded
+from flows.ledger.holding import UNREPORTED, held_by_cases
+from flows.model.money import ONE, ZERO, digits_of, exactly, quotient, rounded
 from flows.model.payout import LineClass, PayoutStatus
 from flows.model.posting_matrix import TAKEN, DateRule, LedgerEvent, PostingRow, PostingSettings, row_for
 
-HOLD_ALL: Final = ("payout.untied", "payout.contradiction", "payout.incomplete")
-"""Open cases with which nothing of a payout is posted: its lines may not be those that were paid."""
-HOLD_UNEXPLAINED: Final = "payout.unexplained"
 NOT_DATED: Final = ""
 BY_FULFIL: Final = "Fulfil posts it"
 NOBODY: Final = "[postings] has no row for it: nobody posts it"
@@ -74,6 +72,13 @@ class PayoutStands(msgspec.Struct, frozen=True, kw_only=True):
     def booked_in(self) -> str:
         """The currency of its postings."""
         return self.currency if self.conversion is None else self.conversion.currency
+
+    @property
+    def reported(self) -> bool:
+        """Whether a report says what was paid, so that its lines can be compared with that. Of a statement of account
+        its own lines do.
+        """
+        return self.is_statement or self.paid is not None or self.bank is not None
 
 
 class Due(msgspec.Struct, frozen=True):
@@ -168,10 +173,11 @@ def _with_difference(wanted: Wanted, payout: PayoutStands, difference: Decimal) 
 
 
 def _decided(payout: PayoutStands, settings: PostingSettings) -> set[LedgerEvent]:
-    """Events that Seamline posts of it, as far as nothing stands against all of it."""
-    if _barred(payout) or _not_converted(payout, settings):
+    """Events that Seamline posts of it, as far as nothing stands against them."""
+    if _not_converted(payout, settings):
         return set()
-    return {event for event in LedgerEvent if row_for(settings, event, payout.gateway, payout.booked_in) is not None}
+    rows = {event: row_for(settings, event, payout.gateway, payout.booked_in) for event in LedgerEvent}
+    return {event for event, row in rows.items() if row is not None and not _barred(payout, event)}
 
 
 def _by_event(payout: PayoutStands, sums: Sums) -> dict[LedgerEvent, dict[str, Decimal]]:
@@ -204,22 +210,13 @@ def _rounding(payout: PayoutStands, sums: Sums) -> Decimal:
     return target - sum((rounded(amount, digits) for amount in totals.values()), ZERO)
 
 
-def _barred(payout: PayoutStands) -> str:
-    """Why nothing of it can be decided now."""
+def _barred(payout: PayoutStands, event: LedgerEvent) -> str:
+    """Why nothing of an event of it can be decided now."""
     if payout.status is PayoutStatus.PENDING:
         return "the payout is pending; its lines may still change"
-    holding = [kind for kind in HOLD_ALL if kind in payout.holds]
-    if holding:
-        return f"{' and '.join(holding)}: post nothing until it ties, or a person lets it stand (`seamline holds`)"
-    return ""
-
-
-def _holds(payout: PayoutStands, event: LedgerEvent) -> str:
-    if barred := _barred(payout):
-        return barred
-    if event is LedgerEvent.UNEXPLAINED and HOLD_UNEXPLAINED in payout.holds:
-        return f"{HOLD_UNEXPLAINED}: no class fits, and nobody has let it stand yet (`seamline holds`)"
-    return ""
+    if held := held_by_cases(payout.holds, event):
+        return held
+    return "" if payout.reported else UNREPORTED
 
 
 def _why_not(payout: PayoutStands, event: LedgerEvent, row: PostingRow | None, settings: PostingSettings) -> str:
@@ -228,8 +225,8 @@ def _why_not(payout: PayoutStands, event: LedgerEvent, row: PostingRow | None, s
         return BY_FULFIL
     if row is None:
         return NOBODY
-    if held := _holds(payout, event):
-        return held
+    if barred := _barred(payout, event):
+        return barred
     if unknown := _not_converted(payout, settings):
         return unknown
     if event is LedgerEvent.PAYOUT and not payout.received and not payout.is_statement:
@@ -304,3 +301,34 @@ def due_now(wanted: Wanted, before: Mapping[str, Decimal]) -> tuple[Due, ...]:
         if amount and LedgerEvent(event) in wanted.decided:
             found.append(Due(LedgerEvent(event), date.fromisoformat(day), amount))
     return tuple(found)
+
+
+@exactly
+def rest_of(left: Iterable[Left], made: Mapping[str, Decimal], payout: PayoutStands, ledger: str) -> tuple[Left, ...]:
+    """What is left beyond what was made due of the same event, which is in the ledger or waits for it.
+
+    `ledger` is the ledger's currency. Of a payout in another one whose rate is not known any more that cannot be told:
+    all of it is left.
+    """
+    if ledger not in ("", payout.booked_in):
+        return tuple(left)
+    found = []
+    for each in left:
+        so_far = sum((amount for name, amount in made.items() if name.partition(" ")[0] == each.event.value), ZERO)
+        if not so_far:
+            found.append(each)
+        elif so_far != _booked(each.amount, payout):
+            found.append(msgspec.structs.replace(each, amount=each.amount - _told(so_far, payout)))
+    return tuple(found)
+
+
+def _booked(amount: Decimal, payout: PayoutStands) -> Decimal:
+    """An amount of the payout in whole units of the currency that it is booked in."""
+    rate = payout.conversion
+    return rounded(amount, digits_of(payout.currency)) if rate is None else rate.of(amount)
+
+
+def _told(booked: Decimal, payout: PayoutStands) -> Decimal:
+    """What was booked in the payout's own currency."""
+    rate = payout.conversion
+    return booked if rate is None else quotient(booked, rate.rate, digits_of(payout.currency))

@@ -17,7 +17,7 @@ from msgspec.structs import replace
 
 from flows.events import PostingsDue
 from flows.ledger.converting import Shown, conversion_of, shown_with
-from flows.ledger.due import Left, PayoutStands, Wanted, bucket, due_now, wanted_of
+from flows.ledger.due import Left, PayoutStands, Wanted, bucket, due_now, rest_of, wanted_of
 from flows.model.money import ZERO, exactly
 from flows.model.payout import LineClass, PayoutStatus, fee_class
 from flows.model.posting_matrix import DateRule, LedgerEvent, PostingSettings, row_for
@@ -132,7 +132,7 @@ def _made(
         zone=state.zone or (settings.time_zone if writes else ""),
         paid_on=payout.paid_on if dated else None,
         payout=payout,
-        left=wanted.left,
+        left=rest_of(wanted.left, made, payout, settings.currency),
     )
     return Decision(state=state, writes=tuple(writes))
 

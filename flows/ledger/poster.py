@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from flows.events import PostingBatchPosted, PostingCalls
+from flows.ledger.holding import HOLDS_ASKED
 from flows.ledger.parts import Posting
 from flows.ledger.posting import PAYOUTS_PER_STEP, POSTINGS_PER_RUN, decide
 from flows.ledger.state import LedgerState, LookAgain, PayoutsFound, Plan, Planned, Rules
@@ -55,10 +56,11 @@ class Ledger:
                 return other
 
     async def _planned(self, sales_channel: str) -> Planned:
-        """Of days that are over in the company's zone."""
+        """Of days that are over in the company's zone, but for what something keeps back."""
         settings = self._rules.settings
         today = to_datetime(self._journal.clock.now()).astimezone(settings.zone).date()
-        rows = await self._journal.query("postings_due", sales_channel, today.isoformat(), POSTINGS_PER_RUN)
+        due = (sales_channel, today.isoformat(), POSTINGS_PER_RUN, HOLDS_ASKED)
+        rows = await self._journal.query("postings_due", *due)
         postings = tuple(posting_of(row) for row in rows)
         days = [each.day for each in postings if each.event is LedgerEvent.ROUNDING]
         if not days:

@@ -1353,9 +1353,16 @@ SELECT line, kind, at, amount, fee, tax, gap, net, presentment FROM payout_line 
 SELECT key FROM payout WHERE sales_channel = ?1 AND key > ?2 ORDER BY key LIMIT ?3;
 
 -- name: postings_due
--- What is in no batch yet, of days before this one: (sales channel, day, limit).
-SELECT payout, number, sales_channel, gateway, payout_id, event, currency, amount, day, correction, exchanged FROM posting
-WHERE batch IS NULL AND sales_channel = ?1 AND day < ?2 ORDER BY day, payout, number LIMIT ?3;
+-- What is in no batch yet, of days before this one, and nothing keeps back: (sales channel, day, limit, kinds of cases and
+-- the event that each keeps back or '', JSON).
+SELECT g.payout, g.number, g.sales_channel, g.gateway, g.payout_id, g.event, g.currency, g.amount, g.day, g.correction,
+  g.exchanged
+FROM posting g JOIN payout p ON p.key = g.payout
+WHERE g.batch IS NULL AND g.sales_channel = ?1 AND g.day < ?2
+  AND p.judged AND (p.is_statement OR p.paid IS NOT NULL OR p.bank IS NOT NULL)
+  AND NOT EXISTS (SELECT 1 FROM exception_case c JOIN json_each(?4) h ON h.key = c.kind
+    WHERE c.subject = g.payout AND c.closed_at IS NULL AND h.value IN ('', g.event))
+ORDER BY g.day, g.payout, g.number LIMIT ?3;
 
 -- name: postings_rounded
 -- What was posted as rounding, by the day on which it is booked: (sales channel, currency, from this day on).
@@ -1372,10 +1379,15 @@ SELECT sales_channel, currency, count(*), total(abs(CAST(amount AS REAL))), min(
 ) GROUP BY sales_channel, currency;
 
 -- name: postings_waiting
--- The same, each, with its batch where it is on its way: (sales channel or '', from day or '', to day or '', limit).
-SELECT payout, number, sales_channel, gateway, payout_id, event, currency, amount, day, correction, exchanged FROM posting
-WHERE batch IS NULL AND (?1 = '' OR sales_channel = ?1) AND (?2 = '' OR day >= ?2) AND (?3 = '' OR day <= ?3)
-ORDER BY sales_channel, day, payout, number LIMIT ?4;
+-- All that is in no batch yet, with what may keep it back: the kinds of open cases, whether the payout's import is whole,
+-- and whether a report says what was paid: (sales channel or '', from day or '', to day or '', limit).
+SELECT g.payout, g.number, g.sales_channel, g.gateway, g.payout_id, g.event, g.currency, g.amount, g.day, g.correction,
+  g.exchanged,
+  (SELECT group_concat(c.kind) FROM exception_case c WHERE c.subject = g.payout AND c.closed_at IS NULL),
+  p.judged, p.is_statement OR p.paid IS NOT NULL OR p.bank IS NOT NULL
+FROM posting g JOIN payout p ON p.key = g.payout
+WHERE g.batch IS NULL AND (?1 = '' OR g.sales_channel = ?1) AND (?2 = '' OR g.day >= ?2) AND (?3 = '' OR g.day <= ?3)
+ORDER BY g.sales_channel, g.day, g.payout, g.number LIMIT ?4;
 
 -- name: postings_left
 -- What of payouts is not posted: (sales channel or '', from day or '', to day or '', limit).

@@ -11,7 +11,8 @@ import msgspec
 
 from flows.ledger.batching import Chart, batches_of
 from flows.ledger.due import BY_FULFIL
-from flows.ledger.parts import LedgerPeriod, Posting, Waiting
+from flows.ledger.holding import NOT_WHOLE, UNREPORTED, held_by_cases
+from flows.ledger.parts import LedgerPeriod, Posting
 from flows.ledger.poster import posting_of, rounded_by_day
 from flows.model.money import ZERO, exactly
 from flows.model.posting_matrix import PostingMode, PostingSettings
@@ -119,15 +120,16 @@ async def preview_of(
 ) -> Preview:
     """What would be posted of days from `begin` to `end`, as the ledger would post it, were all of them over."""
     asked = (sales_channel, begin, end, ROWS_MAX)
-    waiting = [posting_of(row) for row in await read.query("postings_waiting", *asked)]
+    waiting = await read.query("postings_waiting", *asked)
+    due, held = _told_apart(waiting)
     left = await read.query("postings_left", *asked)
     partial = await read.query("payouts_not_whole", *asked)
     periods = tuple(_period(row) for row in await read.query("ledger_periods")) or None
     chart = Chart(periods=periods, accounts=seen.accounts, journals=seen.journals)
     lines: list[JournalLine] = []
-    not_posted: list[NotPosted] = []
-    for name in sorted({each.sales_channel for each in waiting}):
-        own = [each for each in waiting if each.sales_channel == name]
+    not_posted = held
+    for name in sorted({each.sales_channel for each in due}):
+        own = [each for each in due if each.sales_channel == name]
         since = min(each.day for each in own).isoformat()
         rounded = rounded_by_day(await read.query("postings_rounded", name, settings.currency, since))
         made = batches_of(own, settings, chart, today, rounded=rounded)
@@ -139,7 +141,7 @@ async def preview_of(
                 )
                 for line in batch.lines
             ]  # fmt: skip
-        not_posted += [_waits(each) for each in made.waiting]
+        not_posted += [_waits(each.posting, each.sentence) for each in made.waiting]
     return Preview(
         mode=settings.mode,
         periods_known=periods is not None,
@@ -163,11 +165,25 @@ def _period(row: Sequence[Any]) -> LedgerPeriod:
     )
 
 
-def _waits(waiting: Waiting) -> NotPosted:
-    posting: Posting = waiting.posting
+def _told_apart(rows: Iterable[Sequence[Any]]) -> tuple[list[Posting], list[NotPosted]]:
+    """What is due, and what of that waits for a person or a report, whatever its day is."""
+    due: list[Posting] = []
+    held: list[NotPosted] = []
+    for *figures, kinds, judged, reported in rows:
+        posting = posting_of(figures)
+        why = held_by_cases((kinds or "").split(","), posting.event)
+        why = why or ("" if judged else NOT_WHOLE) or ("" if reported else UNREPORTED)
+        if why:
+            held.append(_waits(posting, why))
+        else:
+            due.append(posting)
+    return due, held
+
+
+def _waits(posting: Posting, why: str) -> NotPosted:
     return NotPosted(
         day=posting.day, sales_channel=posting.sales_channel, gateway=posting.gateway, payout=posting.payout_id,
-        event=posting.event.value, currency=posting.currency, amount=posting.amount, why=waiting.sentence,
+        event=posting.event.value, currency=posting.currency, amount=posting.amount, why=why,
     )  # fmt: skip
 
 
@@ -176,7 +192,7 @@ def _not_whole(row: Sequence[Any], settings: PostingSettings) -> NotPosted:
     return NotPosted(
         day=None if day is None else date.fromisoformat(day), sales_channel=sales_channel,
         gateway=settings.gateway_of(sales_channel, provider), payout=payout, event="", currency=currency,
-        amount=Decimal(net), why="its import is not whole yet: import the file again, if it stays so",
+        amount=Decimal(net), why=NOT_WHOLE,
     )  # fmt: skip
 
 

@@ -84,6 +84,28 @@ def test_a_preview_prints_every_journal_and_why_what_is_left_is_not_posted(seaml
     assert seamline("postings", "preview", "--config", config, "--from", "yesterday").status == 2
 
 
+def test_what_waits_for_a_case_is_not_among_what_will_be_posted(seamline: Type, tmp_path: Path) -> None:
+    """It was due, and no longer ties: each amount stands there once, with the case, and so does the rest of it."""
+    sold = [files.shopify_line(each, "charge", "100.00", "3.20", "96.80", **OF) for each in (1, 2)]
+    paid = {**files.SHOPIFY_PAYOUT, "amount": "96.80", "date": "2025-12-22"}
+
+    async def main() -> None:
+        async with posting(tmp_path / "s.db", LedgerBooks(), mode="preview") as world:
+            await world.bring(*pages(files.shopify(sold[:1], paid)))
+            await world.bring(*pages(files.shopify(sold[1:], paid), "two"))
+
+    story(main)
+    config = tmp_path / "seamline.toml"
+    config.write_text(_CONFIG.format(store=tmp_path / "s.db", mode="live"))
+    found = seamline("postings", "preview", "--config", str(config), "--json").data
+    assert found["lines"] == []
+    waits = [row for row in found["not_posted"] if row["event"] != "receipt"]
+    assert [(row["event"], row["day"], row["amount"]) for row in waits] == [
+        ("fee", "2025-12-20", "3.20"), ("payout", "2025-12-22", "96.80"), ("fee", "2025-12-22", "3.20"),
+    ]  # fmt: skip
+    assert all(row["why"].startswith("payout.untied: post nothing until it ties") for row in waits)
+
+
 @pytest.fixture(scope="module")
 def erp() -> Iterator[str]:
     """The address of an ERP whose chart has 1000, 1200 and 6100, and a journal GEN."""

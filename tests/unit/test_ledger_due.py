@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
-from flows.ledger.due import Due, Left, PayoutStands, due_now, wanted_of
+from flows.ledger.converting import Conversion
+from flows.ledger.due import Due, Left, PayoutStands, due_now, rest_of, wanted_of
+from flows.ledger.holding import UNREPORTED
 from flows.model.payout import LineClass, PayoutStatus
 from flows.model.posting_matrix import LedgerEvent, PostingRow, PostingSettings
 
@@ -71,6 +73,39 @@ def test_what_does_not_tie_is_posted_when_a_person_lets_it_stand(kind: str) -> N
     let_stand = wanted_of(stands(paid=Decimal("90.00")), lines, SETTINGS)
     assert Due(LedgerEvent.PAYOUT, DAY, Decimal("90.00")) in let_stand.due
     assert not [each for each in let_stand.due if each.event is LedgerEvent.ROUNDING], "a difference is no rounding"
+
+
+@pytest.mark.parametrize("bank", [None, Decimal("97.00")])
+def test_a_payout_of_which_no_report_says_what_was_paid_waits(bank: Decimal | None) -> None:
+    """Its lines may be half of it, and nothing proves them. What the bank has says it, too."""
+    wanted = wanted_of(stands(paid=None, bank=bank), sums(sale="100.00", fee="-3.00"), SETTINGS)
+    if bank is None:
+        assert (wanted.due, wanted.decided) == ((), frozenset())
+        assert {each.event for each in wanted.left if each.why == UNREPORTED} == {LedgerEvent.FEE, LedgerEvent.PAYOUT}
+    else:
+        assert {each.event for each in wanted.due} == {LedgerEvent.FEE, LedgerEvent.PAYOUT}
+
+
+def test_what_is_left_is_the_rest_that_was_not_made_due() -> None:
+    """A payout that no longer ties is not listed with what is in the ledger already."""
+    lines = sums(sale="100.00", fee="-3.50", dispute="-5.00")
+    payout = stands("91.50", paid=Decimal("97.00"), holds=("payout.untied",))
+    made = {"fee 2026-11-18": Decimal("3.00"), "payout 2026-11-20": Decimal("97.00")}
+    rest = rest_of(wanted_of(payout, lines, SETTINGS).left, made, payout, "USD")
+    assert {each.event: each.amount for each in rest} == {
+        LedgerEvent.RECEIPT: Decimal("100.00"), LedgerEvent.FEE: Decimal("0.50"), LedgerEvent.DISPUTE: Decimal("5.00"),
+    }  # fmt: skip
+    assert rest_of([Left(LedgerEvent.FEE, Decimal("3.004"), "")], made, payout, "USD") == (), "a part of a cent is none"
+
+
+def test_what_is_left_of_a_payout_in_another_currency_is_told_in_its_own() -> None:
+    """What was made due is in the ledger's; without a rate the two are not compared."""
+    left = (Left(LedgerEvent.FEE, Decimal("3.00"), "why"), Left(LedgerEvent.DISPUTE, Decimal("5.00"), "why"))
+    made = {"fee 2026-11-18": Decimal("1.50"), "dispute 2026-11-18": Decimal("2.00")}
+    half = Conversion(currency="USD", rate=Decimal("0.5"), amounts={})
+    payout = stands(currency="EUR", conversion=half)
+    assert rest_of(left, made, payout, "USD") == (Left(LedgerEvent.DISPUTE, Decimal("1.00"), "why"),)
+    assert rest_of(left, made, stands(currency="EUR"), "USD") == left
 
 
 def test_unexplained_lines_wait_alone() -> None:
