@@ -1739,12 +1739,15 @@ FROM exception_case c LEFT JOIN order_view o ON o.key = c.subject LEFT JOIN payo
 WHERE c.closed_at IS NULL AND (c.owner = 'finance' OR c.kind = 'order.returned') ORDER BY c.fingerprint;
 
 -- name: close_payouts
--- Payouts that do not tie, have something unexplained, are a part, or have not arrived; with their open cases.
-SELECT p.key, p.currency, p.status, p.is_statement, p.received, p.paid, p.net, p.unexplained, p.verdict, p.difference,
+-- Payouts that do not tie, have something unexplained, are a part, have not arrived, or of which no report says what was
+-- paid; with their open cases.
+SELECT p.key, p.currency, p.status, p.is_statement, p.received, p.paid,
+  p.is_statement OR p.paid IS NOT NULL OR p.bank IS NOT NULL, p.net, p.unexplained, p.verdict, p.difference,
   p.judged, p.paid_on, p.expected_on, p.told_at,
   (SELECT group_concat(c.kind) FROM exception_case c WHERE c.subject = p.key AND c.closed_at IS NULL)
 FROM payout p
 WHERE p.received = 0 OR p.judged = 0 OR p.verdict = 'contradicted' OR CAST(p.unexplained AS REAL) <> 0
+  OR NOT (p.is_statement OR p.paid IS NOT NULL OR p.bank IS NOT NULL)
   OR EXISTS (SELECT 1 FROM exception_case c WHERE c.subject = p.key AND c.closed_at IS NULL)
 ORDER BY p.key;
 

@@ -26,6 +26,7 @@ class Check(enum.StrEnum):
     UNEXPLAINED = "unexplained"
     NOT_TIED = "not_tied"
     NOT_WHOLE = "not_whole"
+    NOT_REPORTED = "not_reported"
     OVERDUE = "overdue"
     IN_TRANSIT = "in_transit"
     UNPOSTED = "unposted"
@@ -87,6 +88,9 @@ CHECKS: dict[Check, CheckText] = {
     Check.UNEXPLAINED: CheckText(what="payouts with unexplained amounts", next="seamline payouts show {key} --lines"),
     Check.NOT_TIED: CheckText(what="payouts whose sums do not tie", next="seamline payouts show {key}"),
     Check.NOT_WHOLE: CheckText(what="payouts of which a part was imported", next="seamline payouts show {key}"),
+    Check.NOT_REPORTED: CheckText(
+        what="payouts of which no report says what was paid", next="seamline payouts show {key}"
+    ),
     Check.OVERDUE: CheckText(what="payouts not arrived, past their day", next="seamline payouts show {key}"),
     Check.IN_TRANSIT: CheckText(
         what="payouts on their way, not due yet", next="seamline payouts show {key}", stands=False

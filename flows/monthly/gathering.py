@@ -75,6 +75,8 @@ class PayoutAt(msgspec.Struct, frozen=True, kw_only=True):
     is_statement: bool
     received: bool
     paid: str | None
+    reported: bool
+    """Whether anybody says what was paid, or its own lines do, as of a statement of account."""
     net: str
     unexplained: str
     verdict: str
@@ -140,7 +142,7 @@ def _day_of_case(row: CaseAt, zone: ZoneInfo) -> date:
 
 
 def of_payouts(rows: Iterable[PayoutAt], zone: ZoneInfo, today: date) -> Iterator[Item]:
-    """Payouts that do not tie, have something unexplained, are a part, or have not arrived."""
+    """Payouts that do not tie, have something unexplained, are a part, have not arrived, or are reported by nobody."""
     for row in rows:
         day = _day_of_payout(row, zone)
 
@@ -158,6 +160,8 @@ def of_payouts(rows: Iterable[PayoutAt], zone: ZoneInfo, today: date) -> Iterato
                 yield item(Check.ACCEPTED, amount, by)
         if not row.judged:
             yield item(Check.NOT_WHOLE, row.net)
+        if row.received and not row.reported:
+            yield item(Check.NOT_REPORTED, row.net)
         if not row.received and not row.is_statement and row.status not in _OVER:
             due = date.fromisoformat(row.expected_on or row.paid_on or str(day))
             late = due < today or "payout.overdue" in row.kinds

@@ -148,6 +148,7 @@ def standing() -> list[Row]:
         payout("104", "2025-10-31", received=0, status="in_transit", expected_on="2025-11-03"),
         payout("105", "2025-10-31", received=0, status="in_transit", expected_on="2999-11-03", paid="12.00"),
         payout("106", "2025-10-16", judged=0, net="1.00"),
+        payout("107", "2025-10-17", verdict="unproven", paid=None, net="9.00"),
         posted("102", 1, "fee", "1.10", "2025-10-14"),
         posted("102", 2, "fee", "-0.10", "2025-10-15"),
         posted("102", 3, "fee", "9.00", "2025-11-01"),

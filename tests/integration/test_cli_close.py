@@ -30,6 +30,7 @@ EXPECTED = [
     ("stands", "payouts with unexplained amounts", "1", "0.03", "EUR", "2025-10-13"),
     ("stands", "payouts whose sums do not tie", "1", "10.00", "EUR", "2025-10-14"),
     ("stands", "payouts of which a part was imported", "1", "1.00", "EUR", "2025-10-16"),
+    ("stands", "payouts of which no report says what was paid", "1", "9.00", "EUR", "2025-10-17"),
     ("stands", "payouts not arrived, past their day", "1", "96.80", "EUR", "2025-10-31"),
     ("listed", "payouts on their way, not due yet", "1", "12.00", "EUR", "2025-10-31"),
     ("stands", "postings that are in no ledger yet", "2", "1.20", "EUR", "2025-10-14"),

@@ -194,7 +194,7 @@ def test_a_case_is_of_the_day_of_what_it_is_about() -> None:
 
 PAYOUT = gathering.PayoutAt(
     key="payout/web/stripe/1", currency="EUR", status="paid", is_statement=False, received=True, paid="90.00",
-    net="91.00", unexplained="0", verdict="proven", difference="0", judged=True, paid_on="2026-10-30",
+    reported=True, net="91.00", unexplained="0", verdict="proven", difference="0", judged=True, paid_on="2026-10-30",
     expected_on="2026-11-02", told=at("2026-11-01T08:00:00"), kinds=frozenset(),
 )  # fmt: skip
 
@@ -217,6 +217,7 @@ _LET = (("payout.unexplained", "Ann"),)
         ({"unexplained": "0", "kinds": frozenset({"payout.unexplained"})}, [("unexplained", "", "0")]),
         ({"verdict": "contradicted", "difference": "1.00"}, [("not_tied", "", "1.00")]),
         ({"judged": False}, [("not_whole", "", "91.00")]),
+        ({"paid": None, "reported": False, "verdict": "unproven"}, [("not_reported", "", "91.00")]),
         ({"received": False, "status": "in_transit"}, [("overdue", "", "90.00")]),
         ({"received": False, "status": "in_transit", "expected_on": "2026-11-03"}, [("in_transit", "", "90.00")]),
         ({"received": False, "status": "unknown", "expected_on": None, "paid": None}, [("overdue", "", "91.00")]),
