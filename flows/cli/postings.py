@@ -78,8 +78,9 @@ def preview(
 ) -> None:
     """Every journal that will be written, to which accounts, on which day; and what will not, and why.
 
-    Fulfil is asked, with two reads, whether it has the accounts and journals that [postings] names; when it cannot be
-    asked, that is said, and all of them are taken to be there.
+    Fulfil is asked, with three reads, whether it has the accounts and journals that [postings] names, and which periods
+    are open; when it cannot be asked, that is said, all of them are taken to be there, and the periods as they were
+    read last.
 
     Parameters
     ----------
@@ -112,7 +113,7 @@ def preview(
 
 
 def _chart(config: Path, settings: Any) -> Any:
-    """What Fulfil has of the accounts and journals of the matrix, or why that is not known."""
+    """What Fulfil has of the accounts and journals of the matrix, and its periods, or why that is not known."""
     from flows.chart_of_accounts import chart_seen  # noqa: PLC0415
     from flows.reading.postings import ChartSeen  # noqa: PLC0415
 
@@ -126,7 +127,8 @@ def _chart(config: Path, settings: Any) -> Any:
 def _told_chart(found: Any) -> list[str]:
     """What is to be made in Fulfil before anything can be posted to it, or that nobody knows."""
     if found.chart_unknown:
-        return [f"whether Fulfil has the accounts and journals of [postings] could not be asked: {found.chart_unknown}"]
+        asked = "whether Fulfil has the accounts and journals of [postings], and which periods are open"
+        return [f"{asked}, could not be asked: {found.chart_unknown}"]
     return [
         f"Fulfil has no {what} {code}, which [postings] names: nothing is posted to it"
         for what, codes in (("account", found.missing_accounts), ("journal", found.missing_journals))

@@ -131,12 +131,7 @@ def _done(state: LedgerState, kind: str, result: Any, now: datetime, rules: Rule
 
 
 def _periods_read(state: LedgerState, page: Page[Any], now: datetime, rules: Rules) -> Decision:
-    read = [
-        LedgerPeriod(id=row.id, name=row.name or "", begins=row.start_date, ends=row.end_date, state=row.state or "")
-        for row in page.rows
-        if row.start_date is not None and row.end_date is not None
-    ]
-    state = replace(state, periods=(*state.periods, *read))
+    state = replace(state, periods=(*state.periods, *periods_in(page)))
     if not page.complete:
         return _ask(state, PERIODS.changed(Changes(after_id=page.last_id)))
     rows = [(each.id, each.name, f"{each.begins}", f"{each.ends}", each.state) for each in state.periods]
@@ -144,6 +139,15 @@ def _periods_read(state: LedgerState, page: Page[Any], now: datetime, rules: Rul
     if not rules.writes or not rules.settings.rows:
         return replace(_rested(state, now, rules), writes=writes)
     return replace(_ask(state, ACCOUNTS.find(Find(by="code", values=rules.settings.accounts))), writes=writes)
+
+
+def periods_in(page: Page[Any]) -> tuple[LedgerPeriod, ...]:
+    """The periods of a page that have their days."""
+    return tuple(
+        LedgerPeriod(id=row.id, name=row.name or "", begins=row.start_date, ends=row.end_date, state=row.state or "")
+        for row in page.rows
+        if row.start_date is not None and row.end_date is not None
+    )
 
 
 def _ask(state: LedgerState, ask: Ask[Any]) -> Decision:

@@ -51,17 +51,19 @@ class NotPosted(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ChartSeen(msgspec.Struct, frozen=True, kw_only=True):
-    """The codes that Fulfil has of those that the posting matrix names. None: it was not asked, and `why_not` says why,
-    unless there was nothing to ask.
+    """The codes that Fulfil has of those that the posting matrix names, and its periods. None: it was not asked, and
+    `why_not` says why, unless there was nothing to ask.
     """
 
     accounts: frozenset[str] | None = None
     journals: frozenset[str] | None = None
+    periods: tuple[LedgerPeriod, ...] | None = None
     why_not: str = ""
 
 
 class Preview(msgspec.Struct, frozen=True, kw_only=True):
-    """All that would be posted now. `periods_known`: closed periods are taken into account; `more`: not all is here.
+    """All that would be posted now. `periods_known`: closed periods are taken into account, as Fulfil tells them now
+    or, when it was not asked, as they were read last; `more`: not all is here.
 
     `missing_accounts` and `missing_journals` are named by the posting matrix, and Fulfil does not have them; both are
     None when it was not asked, `chart_unknown` says why.
@@ -124,7 +126,7 @@ async def preview_of(
     due, held = _told_apart(waiting)
     left = await read.query("postings_left", *asked)
     partial = await read.query("payouts_not_whole", *asked)
-    periods = tuple(_period(row) for row in await read.query("ledger_periods")) or None
+    periods = seen.periods or tuple(_period(row) for row in await read.query("ledger_periods")) or None
     chart = Chart(periods=periods, accounts=seen.accounts, journals=seen.journals)
     lines: list[JournalLine] = []
     not_posted = held

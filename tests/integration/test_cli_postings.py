@@ -11,7 +11,7 @@ import anyio.from_thread
 import pytest
 from msgspec.structs import replace
 
-from connectors.fulfil.sandbox import SandboxConfig, open_sandbox
+from connectors.fulfil.sandbox import RunningSandbox, SandboxConfig, open_sandbox
 from tests.actors.payout_world import pages
 from tests.actors.posting_world import LedgerBooks, posting
 from tests.actors.world import story
@@ -107,13 +107,43 @@ def test_what_waits_for_a_case_is_not_among_what_will_be_posted(seamline: Type, 
 
 
 @pytest.fixture(scope="module")
-def erp() -> Iterator[str]:
-    """The address of an ERP whose chart has 1000, 1200 and 6100, and a journal GEN."""
+def running() -> Iterator[RunningSandbox]:
+    """An ERP whose chart has 1000, 1200 and 6100, and a journal GEN; its periods are last month and this one."""
     with (
         anyio.from_thread.start_blocking_portal() as portal,
-        portal.wrap_async_context_manager(open_sandbox(SandboxConfig(port=0))) as running,
+        portal.wrap_async_context_manager(open_sandbox(SandboxConfig(port=0))) as it,
     ):
-        yield running.url
+        yield it
+
+
+@pytest.fixture
+def erp(running: RunningSandbox) -> str:
+    """Its address."""
+    return running.url
+
+
+def test_a_period_that_was_closed_since_is_closed_in_the_preview(
+    seamline: Type, tmp_path: Path, running: RunningSandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Fulfil is asked now: what is kept of its periods is of the last run."""
+    config = Path(left(tmp_path, "preview"))
+    monkeypatch.setenv("FULFIL_TOKEN", SandboxConfig().token)
+    config.write_text(
+        f'{config.read_text()}[fulfil]\ntoken = "env:FULFIL_TOKEN"\n[fulfil.api]\nbase_url = "{running.url}"\n'
+    )
+
+    def booked_on() -> set[str]:
+        found = seamline("postings", "preview", "--config", str(config), "--json").data
+        return {row["booked_on"] for row in found["lines"]}
+
+    ledger = running.sandbox.books.ledger
+    last, this = sorted(ledger.periods, key=lambda each: each.start_date)
+    assert booked_on() == {last.start_date.isoformat()}
+    ledger.close(last.start_date)
+    try:
+        assert booked_on() == {this.start_date.isoformat()}
+    finally:
+        last.state = "open"
 
 
 def test_an_account_that_fulfil_does_not_have_is_named_before_anything_is_posted(
