@@ -107,6 +107,7 @@ _TOLD = {
     "told": "the sales channel says that it knows of shipment {shipment}",
     "shipment_cancelled": "shipment {shipment} was cancelled in Fulfil",
     "settled": "it is settled, by {by}",
+    "reopened": "it is open again, and waits {waits}",
     "changed_by_hand": "somebody changed its {field} in Fulfil, from {was} to {is}",
     "sale_differs": "its sale differs in Fulfil ({what}): {found}, and by the order {expected}",
     "sale_agrees": "its sale agrees again ({what})",

@@ -1619,6 +1619,10 @@ LIMIT ?2;
 -- An order is settled: its sale is read again only when something tells that it has changed: (order).
 UPDATE sale_seen SET watched = 0 WHERE key = ?1;
 
+-- name: begin_sale_watch
+-- An order is open again: its sale is read back as those of others are: (order).
+UPDATE sale_seen SET watched = 1 WHERE key = ?1;
+
 -- name: payments_recorded
 -- What was recorded in Fulfil of payments of these orders beside their creates, and whether more is on its way:
 -- (:keys). Amounts are those of the sale's currency.
@@ -1680,7 +1684,8 @@ WHERE c.look_at <= ?1 ORDER BY c.look_at LIMIT ?2;
 
 -- name: lines_closing
 -- What payouts have of these orders: (:keys).
-SELECT l."order", l.kind, l.currency, l.amount, l.payment, l.payment_alias, l.refund, p.received, p.bank IS NOT NULL, p.payout
+SELECT l."order", l.kind, l.currency, l.amount, l.payment, l.payment_alias, l.refund, p.received, p.bank IS NOT NULL, p.payout,
+  p.status
 FROM payout_line l JOIN payout p ON p.key = l.payout WHERE l."order" IN (:keys);
 
 -- name: closing_of_order
@@ -1698,11 +1703,12 @@ UPDATE order_closing SET look_at = ?1 WHERE look_at > ?1 AND key IN (
   SELECT l."order" FROM payout p CROSS JOIN payout_line l ON l.payout = p.key  -- the few payouts first
   WHERE p.told_at >= ?2 AND l."order" IS NOT NULL);
 
--- name: nudge_refunded
--- Orders that are settled, and of which a payout has told a refund since, the same: (now, since).
+-- name: nudge_settled
+-- Orders that are settled, the same, where a payout has told a refund since, or has become otherwise since they were
+-- settled: (now, since, how much later than what they were settled by that was written, in microseconds).
 UPDATE order_closing SET look_at = ?1 WHERE look_at IS NULL AND key IN (
-  SELECT l."order" FROM payout p CROSS JOIN payout_line l ON l.payout = p.key
-  WHERE p.told_at >= ?2 AND l.kind = 'refund' AND l."order" IS NOT NULL);
+  SELECT l."order" FROM payout p CROSS JOIN payout_line l ON l.payout = p.key JOIN order_closing c ON c.key = l."order"
+  WHERE p.told_at >= ?2 AND (l.kind = 'refund' OR p.told_at >= c.settled_at - ?3));
 
 -- name: nudge_posted
 -- Orders whose money is in a batch that is posted now are looked at again with the next look: (now, batch).

@@ -1,10 +1,12 @@
 """The actor that settles orders: each one is looked at until it waits for nothing, and then its story ends.
 
 In: `CloseOrders` (at start, then by timer). Out: what each order waits for; to the `sale_checks` of an order
-`RefundsCompared` where its refunds are not those of payouts, and `OrderClosed` when it waits for nothing, which ends
-its trace. Key: `orders/closing`. No effects: it looks at what payouts, shipments, reads of sales and cases have left on
-disk. A crash looks at the same orders again; that one is settled, and the message that says so, are durable together.
-An order that is settled is looked at again when its sales channel tells of more money, or a payout of a refund.
+`RefundsCompared` where its refunds are not those of payouts, `OrderClosed` when it waits for nothing, which ends its
+trace, and `OrderReopened` when it was settled and waits again. Key: `orders/closing`. No effects: it looks at what
+payouts, shipments, reads of sales and cases have left on disk. A crash looks at the same orders again; that one is
+settled, and the message that says so, are durable together. An order that is settled is looked at again when its sales
+channel tells of more money, or a payout of a refund, and when a payout that has its money becomes otherwise (it fails,
+say, or a person has accepted other lines).
 """
 
 from __future__ import annotations
@@ -23,8 +25,8 @@ from flows.reconciler.comparing import Difference, Snapshot
 from flows.reconciler.refunds import KINDS as REFUND_KINDS
 from flows.reconciler.refunds import Finding, refunds_compared, without
 from flows.reconciler.sale_checks import NAME as SALE_CHECKS
-from flows.reconciler.sale_checks import OrderClosed, RefundsCompared
-from flows.reconciler.settling import Line, Standing, Wait, settled
+from flows.reconciler.sale_checks import OrderClosed, OrderReopened, RefundsCompared
+from flows.reconciler.settling import FAILED, Line, Standing, Wait, cause_of, settled
 from runtime.actor import Item
 from runtime.clock import to_instant
 from runtime.decision import Decision, Emit, Message, Timer, Write
@@ -36,6 +38,8 @@ KEY = "orders/closing"
 _ORDERS_PER_STEP_MAX: Final = 200
 _TIES_WITHIN: Final = timedelta(hours=1)
 """How long it may take until the lines of a payout have found their orders."""
+_SEEN_WITHIN_US: Final = 60_000_000
+"""What a payout tells so shortly before an order is settled may have come after the order was looked at."""
 
 
 class ClosePolicy(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,7 +54,11 @@ class ClosePolicy(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CloseOrders(Message, frozen=True):
-    """Look at the orders that are due."""
+    """Look at the orders that are due, and at those of which payouts have told since the last time."""
+
+
+class LookFurther(Message, frozen=True):
+    """Look at the next of the orders that are due."""
 
 
 class _Order(msgspec.Struct, frozen=True, kw_only=True):
@@ -79,13 +87,31 @@ class ClosingState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     closed: dict[str, int] = {}
     looks: int = 0
     looked_at: datetime | None = None
-    """When the last look was over."""
+    """When the last look began."""
 
 
 def decide(state: ClosingState, message: Any, now: datetime, policy: ClosePolicy) -> Decision:
-    """Keep what they wait for, and end the stories of those that wait for nothing. Pure."""
-    if not isinstance(message, _Looked):
-        raise TypeError(f"the closing of orders has no use for a {type(message).__name__}")
+    """Find the orders that payouts have told of; then keep what orders wait for, and end the stories of those that wait
+    for nothing. Pure.
+    """
+    match message:
+        case CloseOrders():
+            return _begun(state, now)
+        case _Looked():
+            return _looked(state, message, now, policy)
+        case _:
+            raise TypeError(f"the closing of orders has no use for a {type(message).__name__}")
+
+
+def _begun(state: ClosingState, now: datetime) -> Decision:
+    at = to_instant(now)
+    since = to_instant((state.looked_at or now) - _TIES_WITHIN)  # a line finds its order after its payout was told
+    writes = (Write("nudge_paid_out", (at, since)), Write("nudge_settled", (at, since, _SEEN_WITHIN_US)))
+    look = Emit(channel=NAME, message=LookFurther(), key=KEY)
+    return Decision(state=replace(state, looked_at=now), writes=writes, emits=(look,))
+
+
+def _looked(state: ClosingState, message: _Looked, now: datetime, policy: ClosePolicy) -> Decision:
     later, at = to_instant(now + policy.again_after), to_instant(now)
     writes, emits, closed = [], [], dict[str, int]()
     for each in message.orders:
@@ -95,7 +121,11 @@ def decide(state: ClosingState, message: Any, now: datetime, policy: ClosePolicy
         if each.refunds is not None:
             emits.append(Emit(channel=SALE_CHECKS, key=key, message=RefundsCompared(differences=each.refunds)))
         if waits:
-            writes.append(Write("note_closing", (later, told, waits[0].cause, None, by, key)))
+            writes.append(Write("note_closing", (later, told, cause_of(waits), None, by, key)))
+            if each.settled_at is not None:
+                writes.append(Write("begin_sale_watch", (key,)))
+                sentences = tuple(wait.sentence for wait in waits)
+                emits.append(Emit(channel=SALE_CHECKS, key=key, message=OrderReopened(waits=sentences)))
             continue
         writes.append(Write("note_closing", (None, told, "", each.settled_at or at, by, key)))
         if each.settled_at is None:
@@ -104,11 +134,8 @@ def decide(state: ClosingState, message: Any, now: datetime, policy: ClosePolicy
             closed[partition_of(key)] = closed.get(partition_of(key), 0) + 1
     state = replace(state, closed=closed, looks=state.looks + 1)
     if message.more:
-        emits.append(Emit(channel=NAME, message=CloseOrders(), key=KEY))
+        emits.append(Emit(channel=NAME, message=LookFurther(), key=KEY))
         return Decision(state=state, writes=tuple(writes), emits=tuple(emits))
-    since = to_instant((state.looked_at or now) - _TIES_WITHIN)  # a line finds its order after its payout was told
-    writes += [Write("nudge_paid_out", (at, since)), Write("nudge_refunded", (at, since))]
-    state = replace(state, looked_at=now)
     again = Timer(name="look", due=now + policy.every, message=CloseOrders())
     return Decision(state=state, writes=tuple(writes), emits=tuple(emits), timers=(again,))
 
@@ -117,7 +144,7 @@ class Closing:
     """The actor. See the module."""
 
     name = NAME
-    message_type = CloseOrders
+    message_type = CloseOrders | LookFurther
     state_type = ClosingState
 
     def __init__(self, policy: ClosePolicy, journal: Journal, emit: Callable[[Any], None]) -> None:
@@ -132,7 +159,7 @@ class Closing:
 
     async def resolve(self, items: Sequence[Item]) -> Sequence[Message | Exception]:
         """What is known of the orders that are due."""
-        return [await self._looked() for _ in items]
+        return [await self._looked() if isinstance(item.message, LookFurther) else item.message for item in items]
 
     async def _looked(self) -> Message:
         rows = await self._journal.query("closings_due", self._journal.clock.now(), _ORDERS_PER_STEP_MAX)
@@ -194,9 +221,9 @@ def _standing(row: Sequence[Any], lines: tuple[Line, ...], policy: ClosePolicy) 
 
 
 def _line(row: Sequence[Any]) -> Line:
-    _, kind, currency, amount, payment, alias, refund, received, bank, payout = row
+    _, kind, currency, amount, payment, alias, refund, received, bank, payout, status = row
     ids = frozenset(each for each in (payment, alias, refund) if each)
     return Line(
         kind=kind, currency=currency, amount=Decimal(amount), ids=ids, received=bool(received), bank=bool(bank),
-        payout=payout,
+        payout=payout, failed=status in FAILED,
     )  # fmt: skip

@@ -1,9 +1,10 @@
 """What is found of the sale of one order: its differences as cases, its changes by hand as facts.
 
-In: `SaleCompared` of the reconciler, `RefundsCompared` and `OrderClosed` of the closing, `AcceptDifferences` of a
-person. Out: a case for each cause; the acceptance, on record; the last fact of the order, which ends its trace. Key:
-the order's. No effects. A case ends by itself when a later look agrees. What a person accepts stays accepted while
-Fulfil, or the payout, has that very figure. A refund that no payout has is a case only after some days.
+In: `SaleCompared` of the reconciler, `RefundsCompared`, `OrderClosed` and `OrderReopened` of the closing,
+`AcceptDifferences` of a person. Out: a case for each cause; the acceptance, on record; the last fact of the order,
+which ends its trace. Key: the order's. No effects. A case ends by itself when a later look agrees. What a person
+accepts stays accepted while Fulfil, or the payout, has that very figure. A refund that no payout has is a case only
+after some days.
 """
 
 from __future__ import annotations
@@ -48,6 +49,12 @@ class OrderClosed(Message, frozen=True, kw_only=True):
     evidence: tuple[str, ...]
 
 
+class OrderReopened(Message, frozen=True, kw_only=True):
+    """The order was settled, and is not any more: what it waits for now."""
+
+    waits: tuple[str, ...]
+
+
 class Accepted(msgspec.Struct, frozen=True, kw_only=True):
     """A difference that a person has accepted: what was expected, and what was found."""
 
@@ -85,6 +92,8 @@ def decide(
         case OrderClosed(evidence=evidence):
             by = "; ".join(evidence) or "nothing has to come"
             return Decision(state=state, facts=(Fact(kind="settled", values={"by": by}),), closes=True)
+        case OrderReopened(waits=waits):
+            return Decision(state=state, facts=(Fact(kind="reopened", values={"waits": ", and ".join(waits)}),))
         case _:
             raise TypeError(f"the check of a sale has no use for a {type(message).__name__}")
 
@@ -197,7 +206,7 @@ class SaleChecks:
     """The actor. See the module."""
 
     name = NAME
-    message_type = SaleCompared | RefundsCompared | AcceptDifferences | OrderClosed
+    message_type = SaleCompared | RefundsCompared | AcceptDifferences | OrderClosed | OrderReopened
     state_type = SaleCheck
 
     def __init__(self, emit: Callable[[Any], None], unpaid_after: timedelta = timedelta(days=REFUND_DAYS)) -> None:

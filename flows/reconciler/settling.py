@@ -15,6 +15,11 @@ UNDECLARED: Final = ClosingSettings(evidence="payout_line")
 """Of money of which nobody says by which gateway it moved, in an order that has no other."""
 BY_LINES: Final = ("payout_line", "bank_receipt", "settlement")
 """Evidence that lines of payouts are."""
+FAILED: Final = ("failed", "cancelled")
+"""How payouts end that never arrive."""
+WRONG: Final = ("unexpected", "refund")
+"""What no waiting ends by itself: two sides say different amounts of the same money."""
+_NAMED_MAX: Final = 3
 
 
 class Line(msgspec.Struct, frozen=True, kw_only=True):
@@ -28,6 +33,8 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
     received: bool
     bank: bool
     payout: str
+    failed: bool = False
+    """The payout never arrives: it has failed, or was cancelled."""
 
 
 class Standing(msgspec.Struct, frozen=True, kw_only=True):
@@ -63,6 +70,12 @@ class Wait(msgspec.Struct, frozen=True):
 
     cause: WaitCause
     sentence: str
+
+
+def cause_of(waits: Sequence[Wait]) -> str:
+    """By what an order that waits is counted: what is wrong of it, else what it waits for first."""
+    wrong = (wait.cause for wait in waits if wait.cause in WRONG)
+    return next(wrong, waits[0].cause)
 
 
 @exactly
@@ -144,26 +157,70 @@ def _settlement(order: Standing, name: str, moved: Sequence[Moved]) -> tuple[Wai
     missing = sorted({wanted[each.way] for each in moved} - kinds)
     if missing:
         return Wait("settlement", f"for a settlement that has its {' and '.join(missing)} ({name})"), ""
-    return None, f"{name}: settlement {_payouts(order.lines)}"
+    return None, f"{name}: settlement {_payouts([line for line in order.lines if line.received])}"
 
 
 def _payout(order: Standing, name: str, moved: Sequence[Moved], *, bank: bool) -> tuple[Wait | None, str]:
     """Each charge and refund has its line, by the provider's id, or all of them come to the same sum."""
-    lines = [line for line in order.lines if line.received and line.kind in ("sale", "refund")]
-    arrived = [line for line in lines if line.bank or not bank]
+    lines = [line for line in order.lines if line.kind in ("sale", "refund")]
+    arrived = [line for line in lines if line.received and (line.bank or not bank)]
     lacking = [each for each in moved if not any(_is_of(line, each) for line in arrived)]
     if _is_same_sum(arrived, moved):
         return None, f"{name}: payout {_payouts(arrived)}"
+    strange = [line for line in arrived if not any(_is_of(line, each) for each in order.tenders)]
+    wrong = _other_amount(name, lacking, strange)
+    if wrong is not None:
+        return wrong, ""
     if not lacking:
-        strange = [line for line in arrived if not any(_is_of(line, each) for each in moved)]
-        if strange:
-            told = ", ".join(f"{line.kind} of {line.amount} {line.currency} in {line.payout}" for line in strange[:3])
-            return Wait("unexpected", f"for the sales channel to tell of the {told} ({name})"), ""
         return None, f"{name}: payout {_payouts(arrived)}"
-    what = ", ".join(f"{each.way} of {each.amount} {each.currency}" for each in lacking[:3])
-    if bank and not [each for each in moved if not any(_is_of(line, each) for line in lines)]:
-        return Wait("bank", f"for the bank's line of payout {_payouts(lines)} ({name})"), ""
-    return Wait("payout", f"for a payout that has its {what} ({name})"), ""
+    return _until_paid_out(name, lacking, lines, bank=bank), ""
+
+
+def _other_amount(name: str, lacking: Sequence[Moved], strange: Sequence[Line]) -> Wait | None:
+    """What payouts have of the order beside, or instead of, what the sales channel tells; None: nothing."""
+    told, left = list(lacking), list[Line]()
+    for line in strange:
+        same = [each for each in told if (_signed(each), each.currency) == (line.amount, line.currency)]
+        told = [each for each in told if not same or each is not same[0]]
+        left += [] if same else [line]
+    if not left:
+        return None
+    named = ", ".join(
+        f"{line.kind} of {abs(line.amount)} {line.currency} in {line.payout}" for line in left[:_NAMED_MAX]
+    )
+    named += f" and {len(left) - _NAMED_MAX} more" if len(left) > _NAMED_MAX else ""
+    several = len({*(each.currency for each in told), *(line.currency for line in left)}) > 1
+    if not told and (several or len(left) == 1):
+        return Wait("unexpected", f"for the sales channel to tell of the {named} ({name})")
+    if several:
+        return None
+    off = sum((line.amount for line in left), ZERO) - sum(map(_signed, told), ZERO)
+    by = f"{abs(off)} {left[0].currency}"
+    if off > ZERO:
+        return Wait(
+            "unexpected", f"for the sales channel to tell of {by} more that payouts have of it: {named} ({name})"
+        )
+    return Wait("payout", f"for a payout that has {by} more of it than payouts have: {named} ({name})")
+
+
+def _until_paid_out(name: str, lacking: Sequence[Moved], lines: Sequence[Line], *, bank: bool) -> Wait:
+    """What has to come for money of which no payout that has arrived tells."""
+    what = ", ".join(f"{each.way} of {each.amount} {each.currency}" for each in lacking[:_NAMED_MAX])
+    there = [line for line in lines if any(_is_of(line, each) for each in lacking)]
+    if not all(any(_is_of(line, each) for line in there) for each in lacking):
+        return Wait("payout", f"for a payout that has its {what} ({name})")
+    arrived, failed = [line for line in there if line.received], [line for line in there if line.failed]
+    if bank and len(arrived) == len(there):
+        return Wait("bank", f"for the bank's line of payout {_payouts(arrived)} ({name})")
+    if failed:
+        ended = f"payout {_payouts(failed)} had it, and has failed or was cancelled"
+        return Wait("payout", f"for a payout that has its {what}: {ended} ({name})")
+    away = [line for line in there if not line.received]
+    return Wait("payout", f"for payout {_payouts(away)}, which has its {what}, to arrive ({name})")
+
+
+def _signed(moved: Moved) -> Decimal:
+    return moved.amount if moved.way == "charge" else -moved.amount
 
 
 def _is_of(line: Line, moved: Moved) -> bool:
@@ -176,9 +233,8 @@ def _is_same_sum(lines: Sequence[Line], moved: Sequence[Moved]) -> bool:
     currencies = {each.currency for each in lines} | {each.currency for each in moved}
     if not lines or len(currencies) != 1:
         return False
-    wanted = sum((each.amount if each.way == "charge" else -each.amount for each in moved), ZERO)
-    return sum((each.amount for each in lines), ZERO) == wanted
+    return sum((each.amount for each in lines), ZERO) == sum(map(_signed, moved), ZERO)
 
 
 def _payouts(lines: Sequence[Line]) -> str:
-    return ", ".join(sorted({line.payout for line in lines if line.received}))
+    return ", ".join(sorted({line.payout for line in lines}))

@@ -40,11 +40,18 @@ async def look(world: ProofWorld) -> tuple[list[str], bool]:
     return msgspec.json.decode(waits), settled_at is not None
 
 
-async def arrived(world: ProofWorld, payout: str, kind: str, amount: str, payment: str, refund: str = "") -> None:
-    """A payout that has arrived, with one line of the order."""
+async def told(world: ProofWorld, payout: str, amount: str, status: str = "paid") -> str:
+    """What is told of a payout itself."""
     key, now = f"payout/web/shopify_payments/{payout}", world.clock.now()
     sums = (amount, None, amount, "0", "0", "0", "{}", 1, 0, "proven", "0", "2026-01-07", None, now, "one", 1)
-    await world.write("put_payout", key, "web", "shopify_payments", payout, "USD", "paid", 0, 1, *sums)
+    received = int(status == "paid")
+    await world.write("put_payout", key, "web", "shopify_payments", payout, "USD", status, 0, received, *sums)
+    return key
+
+
+async def arrived(world: ProofWorld, payout: str, kind: str, amount: str, payment: str, refund: str = "") -> None:
+    """A payout that has arrived, with one line of the order."""
+    key = await told(world, payout, amount)
     names = ("1001", "#1", payment, "", refund, "", "", "", "mark")
     money = ("USD", amount, "0", "0", "0", amount)
     await world.write("put_payout_line", key, "1", kind, *money, "charge", "2026-01-05T00:00:00Z", *names)
@@ -115,16 +122,15 @@ def test_an_order_is_settled_once_whatever_comes_last_and_whenever_the_process_d
 
 async def moved(world: ProofWorld, *tenders: Moved) -> None:
     """The sales channel tells how the order was paid."""
-    told = msgspec.json.encode(tenders).decode()
-    await world.write("put_order_closing", KEY, "web", "USD", "0", told, world.clock.now())
+    said = msgspec.json.encode(tenders).decode()
+    await world.write("put_order_closing", KEY, "web", "USD", "0", said, world.clock.now())
 
 
 async def look_at_all(world: ProofWorld) -> bool:
-    """Look at every order that is due, and then at those that a payout has told of; whether ours is settled."""
-    for _ in range(2):
-        await anyio.sleep(60)
-        await world.engine.post(CLOSING, CLOSING_KEY, CloseOrders())
-        await world.until_idle()
+    """Look at every order that is due, those that a payout has told of among them; whether ours is settled."""
+    await anyio.sleep(60)
+    await world.engine.post(CLOSING, CLOSING_KEY, CloseOrders())
+    await world.until_idle()
     ((_, settled_at, _),) = await world.journal.query("closing_of_order", KEY)
     return settled_at is not None
 
@@ -162,5 +168,33 @@ def test_a_refund_that_one_side_alone_has_is_found_whichever_side_and_whenever(t
             await world.engine.post(SALE_CHECKS, KEY, said)
             await anyio.sleep(1_800)
             assert (await look_at_all(world), await world.cases()) == (True, [])
+
+    story(main)
+
+
+def test_an_order_whose_payout_fails_after_it_was_settled_is_open_again(tmp_path: Path) -> None:
+    """With the next look, also after a restart; its timeline says so, and it is settled once more when it is paid."""
+
+    async def main() -> None:
+        async with process(tmp_path / "s.db", actors) as world:
+            now = world.clock.now()
+            await world.order("1", world.now, amount="36.00")
+            await world.write("put_expected_sale", KEY, 7, "imported", "36.00", "USD", None, None, None, 0, now)
+            await world.write("put_sale_seen", KEY, 7, msgspec.json.encode(Snapshot(state="done")), 0, now)
+            await moved(world, CHARGE)
+            await arrived(world, "77", "sale", "36.00", "ch_1")
+            assert await look_at_all(world) is True
+            assert await look_at_all(world) is True, "nothing is news"
+            await anyio.sleep(86_400)
+            await told(world, "77", "36.00", "failed")
+        async with process(tmp_path / "s.db", actors) as world:
+            assert await look_at_all(world) is False
+            ((waits, _, _),) = await world.journal.query("closing_of_order", KEY)
+            assert "payout 77 had it, and has failed" in waits
+            assert await world.sql("SELECT watched FROM sale_seen") == [(1,)]
+            await arrived(world, "78", "sale", "36.00", "ch_1")
+            assert await look_at_all(world) is True
+            facts = [kind for (kind,) in await world.sql("SELECT kind FROM fact ORDER BY id") if kind != "sale_agrees"]
+            assert facts == ["settled", "reopened", "settled"]
 
     story(main)

@@ -20,7 +20,7 @@ from flows.model.reconciliation import ReconciliationSettings
 from flows.model.sale import SaleSettings
 from flows.reading.rows import ClosingRow, OrderRow, Story
 from flows.reconciler.sale_checks import OrderClosed, SaleCheck, decide
-from flows.reconciler.settling import Line, Standing, settled
+from flows.reconciler.settling import Line, Standing, cause_of, settled
 from runtime.config import Secret
 from runtime.rule import RuleBroken
 
@@ -95,6 +95,56 @@ def test_an_order_waits_for_whatever_is_left_to_ship_tell_collect_or_receive(
 def test_each_tender_declares_what_closes_it(evidence: EvidenceKind, changes: dict[str, Any], told: list[str]) -> None:
     """By the provider's id, or where ids do not meet by the sum; marketplaces by settlement; terms by invoices."""
     assert waits(replace(SHIPPED, **changes), evidence) == told
+
+
+def sold(*payouts: tuple[str, str]) -> tuple[Line, ...]:
+    """Lines whose ids nobody knows, each of an amount in a payout."""
+    return tuple(replace(SOLD, ids=frozenset(), amount=D(amount), payout=name) for amount, name in payouts)
+
+
+MORE = "for the sales channel to tell of 20.00 USD more that payouts have of it"
+
+
+@pytest.mark.parametrize(
+    ("lines", "cause", "told"),
+    [
+        ((replace(SOLD, received=False),), "payout", "for payout P1, which has its charge of 100.00 USD, to arrive"),
+        (
+            (replace(SOLD, received=False, failed=True),), "payout",
+            "for a payout that has its charge of 100.00 USD: payout P1 had it, and has failed or was cancelled",
+        ),
+        (
+            sold(("100.00", "P1"), ("10.00", "P2"), ("10.00", "P3")), "unexpected",
+            f"{MORE}: sale of 10.00 USD in P2, sale of 10.00 USD in P3",
+        ),
+        (sold(("120.00", "P1")), "unexpected", f"{MORE}: sale of 120.00 USD in P1"),
+        (
+            sold(("80.00", "P1")), "payout",
+            "for a payout that has 20.00 USD more of it than payouts have: sale of 80.00 USD in P1",
+        ),
+    ],
+)  # fmt: skip
+def test_what_keeps_money_from_being_closed_is_said_with_the_payouts(
+    lines: tuple[Line, ...], cause: str, told: str
+) -> None:
+    """One that is on its way, one that has failed, and those that have more, or less, than the sales channel tells."""
+    (wait,), _ = settled(replace(SHIPPED, lines=lines), {"card": ClosingSettings(evidence="payout_line")})
+    assert (wait.cause, wait.sentence) == (cause, f"{told} (card)")
+
+
+def test_what_is_wrong_of_an_order_counts_before_what_it_only_waits_for() -> None:
+    """Its goods are still to leave, and payouts have another amount: that is what it is listed by."""
+    order = replace(SHIPPED, shipping="", lines=(replace(SOLD, ids=frozenset(), amount=D("120.00")),))
+    found, _ = settled(order, {"card": ClosingSettings(evidence="payout_line")})
+    assert ([each.cause for each in found], cause_of(found)) == (["shipping", "unexpected"], "unexpected")
+
+
+def test_payouts_of_one_gateway_are_no_difference_for_another() -> None:
+    """An order that was paid by two of them has lines of both."""
+    other = replace(CHARGE, gateway="wallet", id="w_1", amount=D("5.00"))
+    lines = (SOLD, replace(SOLD, ids=frozenset({"w_1"}), amount=D("5.00"), payout="P9"))
+    closing = {code: ClosingSettings(evidence="payout_line") for code in ("card", "wallet")}
+    assert settled(replace(SHIPPED, tenders=(CHARGE, other), lines=lines), closing)[0] == ()
 
 
 def test_a_gateway_that_cannot_be_read_is_excluded_by_a_rule_that_everybody_sees() -> None:
