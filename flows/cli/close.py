@@ -13,10 +13,12 @@ from flows.cli.parts import (
     AsJson,
     ConfigPath,
     CsvFile,
+    Mistyped,
     NotFound,
     loaded,
     month_named,
     one_form,
+    print_list,
     read_store,
     write_csv,
 )
@@ -25,12 +27,14 @@ from runtime.clock import SystemClock, to_datetime
 
 MonthName = Annotated[str, Parameter(help="The month, as 2026-10.")]
 _HEAD = ("", "what", "how many", "amount", "currency", "oldest", "whose", "see")
+_ITEMS_HEAD = ("day", "what", "of", "amount", "currency", "see")
 _CSV_HEAD = ("month", "stands", "check", *_HEAD[1:])
 
 
 def close(
     month: MonthName,
     *,
+    items: str = "",
     csv: CsvFile = None,
     config: ConfigPath = CONFIG,
     json: AsJson = False,
@@ -41,11 +45,20 @@ def close(
     only listed carries over, or was accepted. Exit status 0 only when the month is over and nothing stands; 1 when
     something does, when the month is still running, and when it has not begun or nothing is known of it; 2 for what is
     no month.
+
+    Parameters
+    ----------
+    items
+        Instead of the board everything that one of its rows counts, each with its day and amount: the row's check as
+        --csv and --json have it, such as accepted, not_complete, in_transit or earlier.
     """
     from flows.reading.close import close_board  # noqa: PLC0415
 
     one_form(csv, json=json)
+    check = _check_named(items) if items else None
     wanted, policy, today = asked_month(config, month)
+    if check is not None:
+        return _items(wanted, policy, today, check, csv=csv, config=config, json=json)
 
     async def ask(read: Any) -> Any:
         await require_known(read, wanted, policy)
@@ -67,6 +80,29 @@ def close(
     else:
         print_table(_HEAD, rows, empty="nothing stands, and nothing is carried over")
         say(board.sentence)
+    return 0 if board.clean else 1
+
+
+def _check_named(text: str) -> Any:
+    """A check of the board. Raises Mistyped for what is none."""
+    from flows.monthly.checks import Check  # noqa: PLC0415
+
+    if text not in tuple(Check):
+        raise Mistyped(f"{text!r} is no row of the board; there are {', '.join(Check)}")
+    return Check(text)
+
+
+def _items(month: Any, policy: Any, today: Any, check: Any, *, csv: Path | None, config: Path, json: bool) -> int:
+    """Everything that the rows of one check count."""
+    from flows.reading.close import close_items  # noqa: PLC0415
+
+    async def ask(read: Any) -> Any:
+        await require_known(read, month, policy)
+        return await close_items(read, month, today, policy, check)
+
+    board, found = read_store(config, ask, one_state=True)
+    cells = [(each.day, each.what, each.key, each.amount, each.currency, _command(each.next, config)) for each in found]
+    print_list(found, _ITEMS_HEAD, cells, csv=csv, json=json, empty=f"{month} has nothing of {check.value}")
     return 0 if board.clean else 1
 
 
@@ -96,7 +132,7 @@ def asked_month(config: Path, text: str) -> tuple[Any, Any, Any]:
         time_zone=zone,
         sales_channels=tuple(settings.sales_channels),
         reconciles=settings.reconciliation is not None,
-        settles=settings.reconciliation is not None and bool(settings.reconciliation.closing),
+        closing={} if settings.reconciliation is None else settings.reconciliation.closing,
     )
     today = to_datetime(SystemClock().now()).astimezone(policy.zone).date()
     if month.stage(today) == "ahead":

@@ -1745,15 +1745,15 @@ FROM exception_case c LEFT JOIN order_view o ON o.key = c.subject LEFT JOIN payo
 WHERE c.closed_at IS NULL AND (c.owner = 'finance' OR c.kind = 'order.returned') ORDER BY c.fingerprint;
 
 -- name: close_payouts
--- Payouts that do not tie, have something unexplained, are a part, have not arrived, or of which no report says what was
--- paid; with their open cases.
-SELECT p.key, p.currency, p.status, p.is_statement, p.received, p.paid,
-  p.is_statement OR p.paid IS NOT NULL OR p.bank IS NOT NULL, p.net, p.unexplained, p.verdict, p.difference,
+-- Payouts that do not tie, have something unexplained, are a part, have other lines than what was paid, have not arrived, or
+-- of which no report says what was paid; with their open cases.
+SELECT p.key, p.currency, p.status, p.is_statement, p.received, p.paid, p.bank, p.net, p.unexplained, p.verdict, p.difference,
   p.judged, p.paid_on, p.expected_on, p.told_at,
   (SELECT group_concat(c.kind) FROM exception_case c WHERE c.subject = p.key AND c.closed_at IS NULL)
 FROM payout p
 WHERE p.received = 0 OR p.judged = 0 OR p.verdict = 'contradicted' OR CAST(p.unexplained AS REAL) <> 0
   OR NOT (p.is_statement OR p.paid IS NOT NULL OR p.bank IS NOT NULL)
+  OR CAST(p.net AS REAL) <> CAST(coalesce(p.bank, p.paid, p.net) AS REAL)
   OR EXISTS (SELECT 1 FROM exception_case c WHERE c.subject = p.key AND c.closed_at IS NULL)
 ORDER BY p.key;
 
@@ -1784,6 +1784,15 @@ FROM posting_left l JOIN payout p ON p.key = l.payout ORDER BY l.payout;
 SELECT o.key, o.amount, o.currency, coalesce(o.placed_at, o.changed_at), c.cause
 FROM order_closing c JOIN expected_sale e ON e.key = c.key JOIN order_view o ON o.key = c.key
 WHERE c.settled_at IS NULL AND coalesce(o.placed_at, o.changed_at) < ?1 ORDER BY o.key;
+
+-- name: close_paid_otherwise
+-- Orders with a sale, placed before an instant, of which payouts have another amount than their sales channels tell: how
+-- they were paid, and what payouts that have arrived have of them: (before).
+SELECT c.key, c.tenders, (SELECT json_group_array(json_array(l.currency, l.amount))
+  FROM payout_line l JOIN payout p ON p.key = l.payout
+  WHERE l."order" = c.key AND l.kind IN ('sale', 'refund') AND p.received = 1)
+FROM order_closing c JOIN expected_sale e ON e.key = c.key JOIN order_view o ON o.key = c.key
+WHERE c.settled_at IS NULL AND c.cause = 'unexpected' AND coalesce(o.placed_at, o.changed_at) < ?1 ORDER BY c.key;
 
 -- name: close_unfollowed
 -- Orders in Fulfil, placed before an instant, whose money nobody follows: (before).

@@ -19,7 +19,7 @@ from msgspec.structs import replace
 from flows.exceptions.kinds import KINDS
 from flows.model.money import ZERO, exactly
 from flows.model.month import Month, Stage, month_of
-from flows.monthly.checks import CHECKS, Check
+from flows.monthly.checks import CHECKS, Check, names_one
 
 
 class Item(msgspec.Struct, frozen=True, kw_only=True):
@@ -77,6 +77,18 @@ class Board(msgspec.Struct, frozen=True, kw_only=True):
         return f"{self.month} is not clean: {_rows(self.standing)}"
 
 
+class BoardItem(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing that stands in a row. `check`: the question that has found it, also where it is of an earlier month."""
+
+    check: Check
+    day: date
+    what: str
+    key: str
+    amount: Decimal | None
+    currency: str
+    next: str
+
+
 def _rows(count: int) -> str:
     return f"{count} rows stand" if count > 1 else "1 row stands"
 
@@ -97,6 +109,24 @@ def board_of(items: Iterable[Item], month: Month, today: date, time_zone: str) -
     stage = month.stage(today)
     clean = stage == "over" and not any(row.stands for row in rows)
     return Board(month=str(month), stage=stage, time_zone=time_zone, clean=clean, rows=rows)
+
+
+@exactly
+def items_of(items: Iterable[Item], month: Month, check: Check) -> tuple[BoardItem, ...]:
+    """Everything that stands in the rows of one check, the oldest first; of `earlier` all that is older."""
+    if check is Check.EARLIER:
+        found = [item for item in items if item.day < month.first and CHECKS[item.check].stands]
+    else:
+        found = [item for item in items if item.check is check and month.first <= item.day <= month.last]
+    found.sort(key=lambda item: (item.day, item.check, item.of, item.key, item.currency))
+    rows = [(item, _row(item.check, item.of, [item], month_of(item.day))) for item in found]
+    return tuple(
+        BoardItem(
+            check=item.check, day=item.day, what=row.what, key=item.key, amount=item.amount, currency=item.currency,
+            next=row.next,
+        )
+        for item, row in rows
+    )  # fmt: skip
 
 
 def _once(found: dict[tuple[int, str, str], list[Item]], place: int) -> None:
@@ -128,10 +158,14 @@ def _row(check: Check, of: str, group: list[Item], month: Month) -> BoardRow:
         "of": of,
         "title": of if kind is None else kind.title,
         "key": oldest.key,
+        "day": str(oldest.day),
         "from_": str(month.first),
         "to": str(month.last),
         "month": str(month_of(oldest.day)),
     }
+    shown = text.next
+    if len(group) > 1 and names_one(check):
+        shown = f"seamline close {month} --items {check.value}"
     return BoardRow(
         check=check,
         stands=text.stands,
@@ -141,5 +175,5 @@ def _row(check: Check, of: str, group: list[Item], month: Month) -> BoardRow:
         currency=oldest.currency,
         oldest=oldest.day,
         owner=(text.owner if kind is None else kind.owner).value,
-        next=text.next.format(**{name: shlex.quote(value) for name, value in named.items()}),
+        next=shown.format(**{name: shlex.quote(value) for name, value in named.items()}),
     )

@@ -25,6 +25,7 @@ class Check(enum.StrEnum):
     DIFFERS = "differs"
     UNEXPLAINED = "unexplained"
     NOT_TIED = "not_tied"
+    LINES_LACK = "lines_lack"
     NOT_WHOLE = "not_whole"
     NOT_REPORTED = "not_reported"
     OVERDUE = "overdue"
@@ -34,6 +35,7 @@ class Check(enum.StrEnum):
     POSTED_BY_NOBODY = "posted_by_nobody"
     OTHER_CURRENCY = "other_currency"
     UNCREDITED = "uncredited"
+    PAID_OTHERWISE = "paid_otherwise"
     UNSETTLED = "unsettled"
     CARRIED_OVER = "carried_over"
     UNFOLLOWED = "unfollowed"
@@ -44,12 +46,13 @@ class Check(enum.StrEnum):
 
 class CheckText(msgspec.Struct, frozen=True, kw_only=True):
     """What is said of a check. In `what` and `next`, `{of}` is what tells its rows apart (a sales channel, a kind of
-    exception, what is waited for), `{title}` what that kind is called, `{key}` the oldest thing, `{from_}` and `{to}`
-    the days of the month, `{month}` the month of the oldest thing.
+    exception, what is waited for), `{title}` what that kind is called, `{key}` the oldest thing and `{day}` its day,
+    `{from_}` and `{to}` the days of the month, `{month}` the month of the oldest thing.
     """
 
     what: str
     next: str
+    """The command that shows more. Where it names one thing, a row of several has the command that lists them all."""
     stands: bool = True
     """Whether the month is not clean while there is any of it."""
     owner: Owner = Owner.FINANCE
@@ -60,12 +63,12 @@ CHECKS: dict[Check, CheckText] = {
     Check.EARLIER: CheckText(what="stands since earlier months", next="seamline close {month}"),
     Check.NOT_COMPLETE: CheckText(
         what="days of {of} not stated to be complete",
-        next="seamline statements list --sales-channel {of}",
+        next="seamline statements show {of} {day}",
         owner=Owner.OPERATIONS,
     ),
     Check.NOT_STATED: CheckText(
         what="days of {of} before its first order or statement",
-        next="seamline statements list --sales-channel {of}",
+        next="seamline statements show {of} {day}",
         stands=False,
         owner=Owner.OPERATIONS,
     ),
@@ -87,6 +90,9 @@ CHECKS: dict[Check, CheckText] = {
     Check.DIFFERS: CheckText(what="sales that are not what the order says", next="seamline holds --kind {of}"),
     Check.UNEXPLAINED: CheckText(what="payouts with unexplained amounts", next="seamline payouts show {key} --lines"),
     Check.NOT_TIED: CheckText(what="payouts whose sums do not tie", next="seamline payouts show {key}"),
+    Check.LINES_LACK: CheckText(
+        what="payouts whose lines are not what was paid, or are not here", next="seamline payouts show {key}"
+    ),
     Check.NOT_WHOLE: CheckText(what="payouts of which a part was imported", next="seamline payouts show {key}"),
     Check.NOT_REPORTED: CheckText(
         what="payouts of which no report says what was paid", next="seamline payouts show {key}"
@@ -110,6 +116,10 @@ CHECKS: dict[Check, CheckText] = {
         stands=False,
     ),
     Check.UNCREDITED: CheckText(what="refunds without credit note: {title}", next="seamline holds --kind {of}"),
+    Check.PAID_OTHERWISE: CheckText(
+        what="orders of which payouts have another amount than the sales channel tells",
+        next="seamline orders explain {key}",
+    ),
     Check.UNSETTLED: CheckText(
         what="orders not settled, waiting for {of}", next="seamline orders unsettled --waits-for {of}"
     ),
@@ -124,6 +134,11 @@ CHECKS: dict[Check, CheckText] = {
     ),
     Check.SUSPENSE: CheckText(what="in suspense: {of}", next="seamline payments list --suspense"),
     Check.EXCEPTION: CheckText(what="open: {title} ({of})", next="seamline holds --kind {of}"),
-    Check.ACCEPTED: CheckText(what="differences accepted by {of}", next="seamline audit", stands=False),
+    Check.ACCEPTED: CheckText(what="differences accepted by {of}", next="seamline audit --subject {key}", stands=False),
 }
 """Every check has its text. `deploy/runbook/closing.md` has a section for each."""
+
+
+def names_one(check: Check) -> bool:
+    """Whether the command of a check shows one thing alone."""
+    return any(name in CHECKS[check].next for name in ("{key}", "{day}"))

@@ -17,6 +17,7 @@ import msgspec
 
 from flows.ledger.due import BY_FULFIL, DIFFERENCE_HAS_NO_ROW, FOREIGN, NO_DAY, NOBODY
 from flows.model.closing import FIRST_LOOK, Moved
+from flows.model.money import ZERO, digits_of, exactly
 from flows.model.month import Month
 from flows.monthly.board import Item
 from flows.monthly.checks import Check
@@ -26,6 +27,8 @@ CARRIED_OVER: Final = ("shipping", "telling", "receivable", "payment")
 """What an order may wait for over the end of a month without anything being wrong: its goods, and money under terms."""
 _ELSEWHERE: Final = ("proof",)
 """What orders wait for that has a row of its own."""
+PAID_OTHERWISE: Final = "unexpected"
+"""What an order waits for of which payouts have another amount than its sales channel tells."""
 _ON_THE_WAY: Final = ("new", "creating", "unknown")
 _KINDS: Final = {
     "sale.differs": Check.DIFFERS,
@@ -75,8 +78,7 @@ class PayoutAt(msgspec.Struct, frozen=True, kw_only=True):
     is_statement: bool
     received: bool
     paid: str | None
-    reported: bool
-    """Whether anybody says what was paid, or its own lines do, as of a statement of account."""
+    bank: str | None
     net: str
     unexplained: str
     verdict: str
@@ -87,6 +89,11 @@ class PayoutAt(msgspec.Struct, frozen=True, kw_only=True):
     told: Instant
     kinds: frozenset[str]
     let_stand: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def reported(self) -> bool:
+        """Whether anybody says what was paid, or its own lines do, as of a statement of account."""
+        return self.is_statement or self.paid is not None or self.bank is not None
 
 
 def day_of(at: Instant, zone: ZoneInfo) -> date:
@@ -160,12 +167,24 @@ def of_payouts(rows: Iterable[PayoutAt], zone: ZoneInfo, today: date) -> Iterato
                 yield item(Check.ACCEPTED, amount, by)
         if not row.judged:
             yield item(Check.NOT_WHOLE, row.net)
-        if row.received and not row.reported:
+        elif row.received and not row.reported:
             yield item(Check.NOT_REPORTED, row.net)
+        elif row.verdict != "contradicted" and (lack := _lack(row)):
+            yield item(Check.LINES_LACK, str(lack))
         if not row.received and not row.is_statement and row.status not in _OVER:
             due = date.fromisoformat(row.expected_on or row.paid_on or str(day))
             late = due < today or "payout.overdue" in row.kinds
             yield item(Check.OVERDUE if late else Check.IN_TRANSIT, row.net if row.paid is None else row.paid)
+
+
+@exactly
+def _lack(row: PayoutAt) -> Decimal:
+    """By how much the lines of a payout that has arrived are not what was paid, down to the smallest unit."""
+    paid = row.paid if row.bank is None else row.bank
+    if not row.received or row.is_statement or paid is None:
+        return ZERO
+    lack = Decimal(row.net) - Decimal(paid)
+    return lack if abs(lack) >= Decimal(1).scaleb(-digits_of(row.currency)) else ZERO
 
 
 def _day_of_payout(row: PayoutAt, zone: ZoneInfo) -> date:
@@ -203,10 +222,20 @@ def of_left(rows: Iterable[tuple[str, str, str | None, Instant, str]], zone: Zon
             )  # fmt: skip
 
 
-def of_unsettled(rows: Iterable[tuple[str, str, str, Instant, str]], zone: ZoneInfo) -> Iterator[Item]:
-    """Orders that are not settled: (key, amount, currency, placed, what it waits for first; '' nobody has looked)."""
+def of_unsettled(
+    rows: Iterable[tuple[str, str, str, Instant, str]],
+    zone: ZoneInfo,
+    off: Mapping[str, Mapping[str, Decimal]],
+) -> Iterator[Item]:
+    """Orders that are not settled: (key, amount, currency, placed, what it waits for first; '' nobody has looked).
+    `off`: by how much payouts have another amount of an order, in each currency.
+    """
     for key, amount, currency, at, cause in rows:
         if cause in _ELSEWHERE:
+            continue
+        if cause == PAID_OTHERWISE and off.get(key):
+            for code, by in off[key].items():
+                yield Item(check=Check.PAID_OTHERWISE, day=day_of(at, zone), key=key, currency=code, amount=abs(by))
             continue
         yield Item(
             check=Check.CARRIED_OVER if cause in CARRIED_OVER else Check.UNSETTLED, of=cause or FIRST_LOOK,
@@ -224,16 +253,19 @@ def of_unfollowed(rows: Iterable[tuple[str, str, str, Instant]], zone: ZoneInfo)
 def of_statements(
     verdicts: Mapping[tuple[str, date], str], first: Mapping[str, date], names: Iterable[str], month: Month, today: date
 ) -> Iterator[Item]:
-    """Days of the month that are over and not stated to be complete. `verdicts`: the newest statement of each day;
+    """Days up to the end of the month that are over and not stated to be complete, from the first one of which anything
+    is known on; and those of the month before that. `verdicts`: the newest statement of each day;
     `first`: the first day of which there is an order or a statement of a sales channel; `names`: those that are
     configured.
     """
     for name in sorted(names):
-        day = month.first
+        day = min(month.first, first.get(name, month.first))
         while day <= min(month.last, today - timedelta(days=1)):
             before = name not in first or day < first[name]
             if verdicts.get((name, day)) != "complete":
-                yield Item(check=Check.NOT_STATED if before else Check.NOT_COMPLETE, of=name, day=day, key=name)
+                yield Item(
+                    check=Check.NOT_STATED if before else Check.NOT_COMPLETE, of=name, day=day, key=f"{name} {day}"
+                )
             day += timedelta(days=1)
 
 

@@ -223,6 +223,23 @@ def _signed(moved: Moved) -> Decimal:
     return moved.amount if moved.way == "charge" else -moved.amount
 
 
+@exactly
+def paid_off(
+    tenders: Sequence[Moved], lines: Sequence[tuple[str, Decimal]], closing: Mapping[str, ClosingSettings]
+) -> dict[str, Decimal]:
+    """By how much payouts have more of an order than its sales channel tells, in each currency in which that is not
+    nothing. `lines`: currency and amount of each charge and refund in payouts.
+    """
+    off: dict[str, Decimal] = {}
+    for code, moved in by_gateway(tenders).items():
+        if closing.get(code, UNDECLARED).evidence in BY_LINES:
+            for each in moved:
+                off[each.currency] = off.get(each.currency, ZERO) - _signed(each)
+    for currency, amount in lines:
+        off[currency] = off.get(currency, ZERO) + amount
+    return {currency: amount for currency, amount in off.items() if amount}
+
+
 def _is_of(line: Line, moved: Moved) -> bool:
     wanted = "sale" if moved.way == "charge" else "refund"
     return bool(moved.id) and line.kind == wanted and moved.id in line.ids

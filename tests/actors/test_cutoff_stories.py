@@ -59,7 +59,7 @@ from tests.world_of_payments import Erp
 POLICY = ReconcilePolicy(reads=frozenset({"sales", "invoices"}))
 ZONE = "America/New_York"
 """Where stories begin five hours before the end of December."""
-CLOSE = ClosePolicy(time_zone=ZONE, sales_channels=("web",), reconciles=True, settles=False)
+CLOSE = ClosePolicy(time_zone=ZONE, sales_channels=("web",), reconciles=True)
 DECEMBER, JANUARY = month_of(date(2025, 12, 31)), month_of(date(2026, 1, 1))
 HOUR_S = 3_600
 MUG, GIFT = "MUG-BLUE", "GIFT"

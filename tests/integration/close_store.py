@@ -27,6 +27,7 @@ channel_id = 3
 gateways = {{ card = "card" }}
 """
 Row = tuple[str, tuple[Any, ...]]
+CHARGED = '[{"gateway":"card","way":"charge","amount":"89.00","currency":"EUR","id":"ch_13"}]'
 
 
 def at(text: str) -> int:
@@ -148,7 +149,20 @@ def standing() -> list[Row]:
         payout("104", "2025-10-31", received=0, status="in_transit", expected_on="2025-11-03"),
         payout("105", "2025-10-31", received=0, status="in_transit", expected_on="2999-11-03", paid="12.00"),
         payout("106", "2025-10-16", judged=0, net="1.00"),
-        payout("107", "2025-10-17", verdict="unproven", paid=None, net="9.00"),
+        payout("109", "2025-10-17", verdict="unproven", paid=None, net="9.00"),
+        payout("107", "2025-10-17", net="0", lines=0, verdict="unproven", paid="66.12"),
+        *order("web/13", "2025-10-23T10:00:00", amount="89.00"),
+        ("put_order_closing", ("web/13", "web", "EUR", "0", CHARGED, 1)),
+        ("note_closing", (1, '["for its goods", "for 20.00 EUR more"]', "unexpected", None, "[]", "web/13")),
+        payout("108", "2025-10-18", net="109.00", paid="109.00"),
+        (
+            "put_payout_line",
+            (
+                "payout/web/stripe/108", "1", "sale", "EUR", "109.00", "0", "0", "0", "109.00", "charge", "",
+                *[""] * 8, "mark",
+            ),
+        ),
+        ("link_payout_line", ("web/13", "payout/web/stripe/108", "1")),
         posted("102", 1, "fee", "1.10", "2025-10-14"),
         posted("102", 2, "fee", "-0.10", "2025-10-15"),
         posted("102", 3, "fee", "9.00", "2025-11-01"),

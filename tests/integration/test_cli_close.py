@@ -21,6 +21,7 @@ from tests.integration.terminal import Type
 from tests.integration.test_cli_pages import fill
 
 EXPECTED = [
+    ("stands", "stands since earlier months", "28", "", "", "2025-09-03"),
     ("stands", "stands since earlier months", "1", "50.00", "EUR", "2025-09-03"),
     ("stands", "orders not in Fulfil: held", "1", "20.00", "EUR", "2025-10-30"),
     ("listed", "orders that wait for their payment", "1", "50.00", "EUR", "2025-10-30"),
@@ -29,6 +30,7 @@ EXPECTED = [
     ("stands", "sales that are not what the order says", "1", "2.00", "EUR", "2025-10-20"),
     ("stands", "payouts with unexplained amounts", "1", "0.03", "EUR", "2025-10-13"),
     ("stands", "payouts whose sums do not tie", "1", "10.00", "EUR", "2025-10-14"),
+    ("stands", "payouts whose lines are not what was paid, or are not here", "1", "66.12", "EUR", "2025-10-17"),
     ("stands", "payouts of which a part was imported", "1", "1.00", "EUR", "2025-10-16"),
     ("stands", "payouts of which no report says what was paid", "1", "9.00", "EUR", "2025-10-17"),
     ("stands", "payouts not arrived, past their day", "1", "96.80", "EUR", "2025-10-31"),
@@ -38,6 +40,10 @@ EXPECTED = [
     ("stands", "of payouts, posted by nobody: adjustment", "1", "6.00", "EUR", "2025-10-14"),
     ("stands", f"refunds without credit note: {KINDS['order.returned'].title}", "1", "", "", "2025-10-25"),
     ("stands", f"refunds without credit note: {KINDS['refund.uncredited'].title}", "1", "7.00", "EUR", "2025-10-25"),
+    (
+        *("stands", "orders of which payouts have another amount than the sales channel tells"),
+        *("1", "20.00", "EUR", "2025-10-23"),
+    ),
     ("stands", "orders not settled, waiting for a first look", "1", "12.00", "EUR", "2025-10-22"),
     ("stands", "orders not settled, waiting for payout", "1", "75.00", "EUR", "2025-10-20"),
     ("listed", "orders carried over, waiting for shipping", "1", "50.00", "EUR", "2025-10-20"),
@@ -86,6 +92,21 @@ def test_everything_that_stands_has_a_row_with_its_amount_its_owner_and_what_to_
     assert [(row["stands"], row["how many"], row["amount"]) for row in table] == [
         ("yes" if row[0] == "stands" else "no", row[2], row[3]) for row in EXPECTED
     ]
+
+
+def test_everything_that_a_row_counts_is_listed_with_its_amount(seamline: Type, tmp_path: Path) -> None:
+    """Differences of orders and of payouts that were accepted, in one list; what is no row is a mistake."""
+    fill(tmp_path / "store.db", *clean_month(), *standing())
+    config = config_in(tmp_path)
+    said = seamline("close", "2025-10", "--items", "accepted", "--config", config)
+    assert [tuple(row[:5]) for row in said.rows] == [
+        ("2025-10-10", "differences accepted by =Bob", "web/1", "1.25", "EUR"),
+        ("2025-10-15", "differences accepted by Ann", "payout/web/stripe/103", "4.00", "EUR"),
+    ]
+    assert said.rows[1][5] == f"seamline audit --subject payout/web/stripe/103 --config {config}"
+    assert seamline("close", "2025-10", "--items", "earlier", "--config", config, "--json").data[1]["key"] == "web/10"
+    wrong = seamline("close", "2025-10", "--items", "acepted", "--config", config)
+    assert (wrong.status, "'acepted' is no row of the board; there are unconfigured" in wrong.err) == (2, True)
 
 
 def test_a_running_month_may_be_looked_at_and_is_never_clean(seamline: Type, tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from flows.exceptions.kinds import KINDS
 from flows.ledger.due import DIFFERENCE_HAS_NO_ROW
 from flows.model.month import Month, month_in, month_of
 from flows.monthly import gathering
-from flows.monthly.board import Item, board_of
+from flows.monthly.board import Item, board_of, items_of
 from flows.monthly.checks import CHECKS, Check
 from runtime.clock import to_instant
 
@@ -72,7 +72,7 @@ def test_a_month_is_clean_when_it_is_over_and_nothing_stands() -> None:
 
 
 def test_amounts_are_added_exactly_and_by_currency() -> None:
-    """Cents, none, and thousandths; a row for each currency, the oldest thing named in its command."""
+    """Cents, none, and thousandths; a row for each currency, a thing that is alone named in its command."""
     items = [
         Item(check=Check.NOT_TIED, day=date(2026, 10, day), key=f"payout/web/x y/{day}", currency=code, amount=amount)
         for day, code, amount in (
@@ -83,10 +83,29 @@ def test_amounts_are_added_exactly_and_by_currency() -> None:
     rows = board_of(items, OCTOBER, AFTER, "UTC").rows
     found = [(row.currency, row.count, row.amount, row.oldest.day, row.next) for row in rows]
     assert found == [
-        ("EUR", 2, Decimal("0.3"), 7, "seamline payouts show 'payout/web/x y/7'"),
+        ("EUR", 2, Decimal("0.3"), 7, "seamline close 2026-10 --items not_tied"),
         ("JPY", 1, Decimal(500), 8, "seamline payouts show 'payout/web/x y/8'"),
-        ("KWD", 2, Decimal("10000000000000000.000"), 8, "seamline payouts show 'payout/web/x y/8'"),
+        ("KWD", 2, Decimal("10000000000000000.000"), 8, "seamline close 2026-10 --items not_tied"),
     ]
+
+
+def test_a_row_of_several_names_the_command_that_lists_them_all() -> None:
+    """Each with its day, its amount and its own command; those of an earlier month by what they are there."""
+    items = [
+        Item(check=Check.ACCEPTED, of=who, day=date(2026, 10, day), key=key, currency="EUR", amount=Decimal(amount))
+        for who, day, key, amount in (("Ann", 9, "web/1", "4.00"), ("Ann", 7, "payout/web/x y/7", "0.58"))
+    ]
+    items.append(Item(check=Check.NOT_TIED, day=date(2026, 9, 3), key="payout/1", currency="EUR", amount=Decimal(1)))
+    listed = board_of(items, OCTOBER, AFTER, "UTC").rows[-1]
+    assert (listed.amount, listed.next) == (Decimal("4.58"), "seamline close 2026-10 --items accepted")
+    assert [(each.key, each.amount, each.next) for each in items_of(items, OCTOBER, Check.ACCEPTED)] == [
+        ("payout/web/x y/7", Decimal("0.58"), "seamline audit --subject 'payout/web/x y/7'"),
+        ("web/1", Decimal("4.00"), "seamline audit --subject web/1"),
+    ]
+    (older,) = items_of(items, OCTOBER, Check.EARLIER)
+    assert (older.check, older.what, older.next) == (
+        Check.NOT_TIED, "payouts whose sums do not tie", "seamline payouts show payout/1",
+    )  # fmt: skip
 
 
 def test_what_is_older_stands_in_one_row_and_what_is_later_is_left_out() -> None:
@@ -194,7 +213,7 @@ def test_a_case_is_of_the_day_of_what_it_is_about() -> None:
 
 PAYOUT = gathering.PayoutAt(
     key="payout/web/stripe/1", currency="EUR", status="paid", is_statement=False, received=True, paid="90.00",
-    reported=True, net="91.00", unexplained="0", verdict="proven", difference="0", judged=True, paid_on="2026-10-30",
+    bank=None, net="90.00", unexplained="0", verdict="proven", difference="0", judged=True, paid_on="2026-10-30",
     expected_on="2026-11-02", told=at("2026-11-01T08:00:00"), kinds=frozenset(),
 )  # fmt: skip
 
@@ -216,11 +235,16 @@ _LET = (("payout.unexplained", "Ann"),)
         ),
         ({"unexplained": "0", "kinds": frozenset({"payout.unexplained"})}, [("unexplained", "", "0")]),
         ({"verdict": "contradicted", "difference": "1.00"}, [("not_tied", "", "1.00")]),
-        ({"judged": False}, [("not_whole", "", "91.00")]),
-        ({"paid": None, "reported": False, "verdict": "unproven"}, [("not_reported", "", "91.00")]),
+        ({"paid": None, "verdict": "unproven", "net": "91.00"}, [("not_reported", "", "91.00")]),
+        ({"judged": False, "net": "91.00"}, [("not_whole", "", "91.00")]),
+        ({"verdict": "unproven", "net": "0"}, [("lines_lack", "", "90.00")]),
+        ({"net": "80.00"}, [("lines_lack", "", "10.00")]),
+        ({"net": "90.004"}, []),
+        ({"bank": "85.00"}, [("lines_lack", "", "5.00")]),
+        ({"is_statement": True, "net": "0"}, []),
         ({"received": False, "status": "in_transit"}, [("overdue", "", "90.00")]),
         ({"received": False, "status": "in_transit", "expected_on": "2026-11-03"}, [("in_transit", "", "90.00")]),
-        ({"received": False, "status": "unknown", "expected_on": None, "paid": None}, [("overdue", "", "91.00")]),
+        ({"received": False, "status": "unknown", "expected_on": None, "paid": None}, [("overdue", "", "90.00")]),
         ({"received": False, "status": "failed"}, []),
         ({"received": False, "is_statement": True, "status": "unknown"}, []),
     ],
@@ -254,6 +278,11 @@ def test_days_are_stated_complete_or_they_stand() -> None:
         ("not_stated", "web", "2026-10-01"), ("not_stated", "web", "2026-10-02"), ("not_complete", "web", "2026-10-09"),
         ("not_complete", "web", "2026-10-31"),
     ]  # fmt: skip
+    earlier = {**first, "web": date(2026, 9, 29)}
+    rows = board_of(gathering.of_statements(verdicts, earlier, ["web"], OCTOBER, AFTER), OCTOBER, AFTER, "UTC").rows
+    assert [(row.check.value, row.count, row.next) for row in rows] == [
+        ("earlier", 2, "seamline close 2026-09"), ("not_complete", 4, "seamline close 2026-10 --items not_complete"),
+    ]  # fmt: skip
     new = list(gathering.of_statements({}, {}, ["shop"], OCTOBER, date(2026, 10, 3)))
     assert checks(new) == [("not_stated", "shop", "2026-10-01"), ("not_stated", "shop", "2026-10-02")]
 
@@ -279,9 +308,12 @@ def test_an_order_that_waits_for_its_goods_or_under_terms_is_carried_over() -> N
     """What waits for money stands; what waits for its proof has a row of its own."""
     rows = [
         (f"web/{cause}", "5", "EUR", at("2026-10-05T10:00:00"), cause)
-        for cause in ("shipping", "payment", "payout", "cases", "proof", "")
+        for cause in ("shipping", "payment", "payout", "cases", "proof", "", "unexpected")
     ]
-    assert [(item.check.value, item.of) for item in gathering.of_unsettled(rows, BERLIN)] == [
+    off = {"web/unexpected": {"EUR": Decimal("-2.00")}}
+    found = list(gathering.of_unsettled(rows, BERLIN, off))
+    assert [(item.check.value, item.of) for item in found] == [
         ("carried_over", "shipping"), ("carried_over", "payment"), ("unsettled", "payout"), ("unsettled", "cases"),
-        ("unsettled", "a first look"),
+        ("unsettled", "a first look"), ("paid_otherwise", ""),
     ]  # fmt: skip
+    assert found[-1].amount == Decimal("2.00"), "by how much it differs, and not all of the order"
