@@ -136,7 +136,10 @@ def engine_of(
 
     items = Items(partial(identify, config), items_max=config.intake.items_max)
     replies = Replies(items, accept, journal.clock)
-    actors += [Manifests(journal, emit), MissingOrders(config.on_demand, replies, journal, emit)]
+    actors += [
+        Manifests(journal, emit, states=config.reconciliation is not None),
+        MissingOrders(config.on_demand, replies, journal, emit),
+    ]
     bundles = {name: settings.bundles for name, settings in config.sales_channels.items()}
     actors.append(Listings(config.listings, catalogue.index, journal, emit, bundles))
     if config.on_demand:

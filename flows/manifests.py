@@ -2,7 +2,8 @@
 
 In: `PageReceived` (durable before the sender gets its 2xx), `Compare` to itself and by timer. Out: `FindOrder` for each
 order that is listed and was never received, or only in an older version; `manifest.unlisted` for orders that are here
-and are not listed; the statement that `seamline manifests` prints. Key: `manifest/<sales channel>/<from>/<to>`: one
+and are not listed; the statement that `seamline manifests` prints; `StateWindow` to the statements of its days, where
+days are stated, whenever other orders of it are open than before. Key: `manifest/<sales channel>/<from>/<to>`: one
 statement per window. No effects. A page twice changes nothing; a crash leaves the page in the queue, or its rows.
 """
 
@@ -22,6 +23,7 @@ from flows.exceptions.kinds import ExceptionCase
 from flows.formats.parts import version_of
 from flows.model.cases import announce_cases, case_rows
 from flows.model.messages import MISSING_ORDERS, FindOrder, Recheck
+from flows.model.reconciliation import STATEMENTS, StateWindow, statements_key
 from runtime.actor import Item
 from runtime.channel import BULK
 from runtime.clock import to_instant
@@ -100,15 +102,16 @@ class ManifestState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
 # -- the decision ------------------------------------------------------------------------------------------------------
 
 
-def decide(state: ManifestState, message: Any, now: datetime) -> Decision:
-    """What follows for one manifest. Pure."""
+def decide(state: ManifestState, message: Any, now: datetime, *, states: bool = False) -> Decision:
+    """What follows for one manifest. `states`: days are stated. Pure."""
     match message:
         case PageReceived(page=page):
             return _received(state, page, now)
         case _Compared() if state.received is None or len(state.have) < state.pages:
             return Decision(state=state)  # another manifest of the window has begun to come
         case _Compared():
-            return _compared(state, message, now)
+            decision = _compared(state, message, now)
+            return _with_days(state, decision) if states and message.complete else decision
         case Recheck():
             return Decision(state=replace(state, cases=()))
         case _:
@@ -172,6 +175,20 @@ def _compared(state: ManifestState, found: _Compared, now: datetime) -> Decision
     return Decision(state=state, emits=tuple(emits), timers=(later,))
 
 
+def _with_days(before: ManifestState, decision: Decision) -> Decision:
+    """The decision, and with it that the days of the manifest are stated, when it says something new of them."""
+    after: ManifestState = decision.state
+    news = before.checked is None or before.open != after.open
+    if not news or after.began is None or after.ended is None:
+        return decision
+    told = Emit(
+        channel=STATEMENTS,
+        key=statements_key(after.sales_channel),
+        message=StateWindow(began=after.began, ended=after.ended),
+    )
+    return replace(decision, emits=(*decision.emits, told))
+
+
 def _cases(state: ManifestState, found: _Compared, now: datetime) -> tuple[ExceptionCase, ...]:
     if not found.unlisted:
         return ()
@@ -192,8 +209,9 @@ class Manifests:
     message_type = PageReceived | Compare | Recheck
     state_type = ManifestState
 
-    def __init__(self, journal: Journal, emit: Callable[[Any], None]) -> None:
-        self._journal, self._emit = journal, emit
+    def __init__(self, journal: Journal, emit: Callable[[Any], None], *, states: bool = False) -> None:
+        """`states`: days are stated, and hear of what manifests say of them."""
+        self._journal, self._emit, self._states = journal, emit, states
 
     def begin(self, key: str) -> ManifestState:
         """A window about which nothing was said."""
@@ -242,7 +260,7 @@ class Manifests:
 
     def decide(self, state: ManifestState, message: Any, now: datetime) -> Decision:
         """See `decide` above."""
-        return decide(state, message, now)
+        return decide(state, message, now, states=self._states)
 
     def project(self, key: str, before: ManifestState, after: ManifestState, now: datetime) -> Sequence[Write]:
         """The statement, and its case."""

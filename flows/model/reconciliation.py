@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Annotated, Final, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -20,6 +20,22 @@ RESTATED: Final = timedelta(days=35)
 
 SALE_CHECKS: Final = "sale_checks"
 """The actor that keeps what is found of the sale of an order; its keys are orders."""
+
+
+STATEMENTS: Final = "statements"
+"""The actor that states closed days; its keys are those of `statements_key`."""
+
+
+def statements_key(sales_channel: str) -> str:
+    """The key of a sales channel's statements."""
+    return f"statements/{sales_channel}"
+
+
+class StateWindow(Message, frozen=True, kw_only=True):
+    """To the statements of a sales channel: something new says how many orders there were, from `began` to `ended`."""
+
+    began: datetime
+    ended: datetime
 
 
 class AcceptDifferences(Message, frozen=True, kw_only=True):

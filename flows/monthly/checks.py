@@ -117,8 +117,7 @@ CHECKS: dict[Check, CheckText] = {
     ),
     Check.UNCREDITED: CheckText(what="refunds without credit note: {title}", next="seamline holds --kind {of}"),
     Check.PAID_OTHERWISE: CheckText(
-        what="orders of which payouts have another amount than the sales channel tells",
-        next="seamline orders explain {key}",
+        what="orders of which payouts have another amount", next="seamline orders explain {key}"
     ),
     Check.UNSETTLED: CheckText(
         what="orders not settled, waiting for {of}", next="seamline orders unsettled --waits-for {of}"

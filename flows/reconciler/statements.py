@@ -1,8 +1,9 @@
 """The actor that states, for each closed business day and sales channel, whether every order is accounted for.
 
-In: `StateDays` (at start, then every hour). Out: a version of a statement wherever the figures are others than in the
-one before. Key: `statements/<sales channel>`. No effects: it reads what manifests, polls and the importer have left on
-disk. A crash states the day that was under way again, with the same digest.
+In: `StateDays` (at start, then every hour), and `StateWindow` when a manifest was compared, of whatever days it is.
+Out: a version of a statement wherever the figures are others than in the one before. Key: `statements/<sales
+channel>`. No effects: it reads what manifests, polls and the importer have left on disk. A crash states the day that
+was under way again, with the same digest.
 """
 
 from __future__ import annotations
@@ -10,12 +11,13 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any, Final
+from zoneinfo import ZoneInfo
 
 import msgspec
 from msgspec.structs import replace
 
 from flows.events import DayStated
-from flows.model.reconciliation import RESTATED
+from flows.model.reconciliation import RESTATED, STATEMENTS, StateWindow, statements_key
 from flows.reconciler.statement import (
     Evidence,
     Listed,
@@ -33,7 +35,9 @@ from runtime.decision import Decision, Emit, Message, Timer, Write
 from runtime.journal.journal import Journal
 from runtime.key import parts_of
 
-NAME = "statements"
+__all__ = ["NAME", "StateDays", "StatePolicy", "Statements", "StatementsState", "decide", "statements_key"]
+
+NAME = STATEMENTS
 _EVERY: Final = timedelta(hours=1)
 _DAYS_PER_STEP_MAX: Final = 7
 _ORDERS_PER_READ: Final = 5_000
@@ -41,13 +45,9 @@ _READ_WITHIN_US: Final = 600_000_000
 """A change that is so much older than a statement may have come after its orders were counted."""
 _LATE: Final = timedelta(days=1)
 """An order that nobody can read is counted with the days that ended at most so long before it came."""
+_INSTANT: Final = timedelta(microseconds=1)
 _DECIDED_WITHIN: Final = timedelta(hours=1)
 """What has just come is on its way to be read, and stands in the next version."""
-
-
-def statements_key(sales_channel: str) -> str:
-    """The key of a sales channel's statements."""
-    return f"statements/{sales_channel}"
 
 
 class StatePolicy(msgspec.Struct, frozen=True, kw_only=True):
@@ -69,6 +69,9 @@ class _Stated(Message, frozen=True, kw_only=True):
     statements: tuple[tuple[int, Statement], ...]
     looked_to: date | None
     more: bool
+    rest: StateWindow | None = None
+    """What is left of a window that was asked for; None: none was, or nothing."""
+    of_window: bool = False
 
 
 class StatementsState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -86,12 +89,16 @@ def decide(state: StatementsState, message: Any, now: datetime) -> Decision:
         raise TypeError(f"statements have no use for a {type(message).__name__}")
     writes = tuple(statement.row(version, now) for version, statement in message.statements)
     days = [statement.day for _, statement in message.statements]
+    looked_to = None if message.of_window else message.looked_to
     state = replace(
         state,
         first=min((each for each in (state.first, *days) if each is not None), default=None),
-        to=max((each for each in (state.to, message.looked_to) if each is not None), default=None),
+        to=max((each for each in (state.to, looked_to) if each is not None), default=None),
         verdicts=tuple((each.verdict, each.missing) for _, each in message.statements),
     )
+    if message.of_window:
+        further = () if message.rest is None else (Emit(channel=NAME, message=message.rest),)
+        return Decision(state=state, writes=writes, emits=further)
     if message.more:
         return Decision(
             state=state, writes=writes, emits=(Emit(channel=NAME, message=StateDays(after=message.looked_to)),)
@@ -103,7 +110,7 @@ class Statements:
     """The actor: counts on disk before it decides."""
 
     name = NAME
-    message_type = StateDays
+    message_type = StateDays | StateWindow
     state_type = StatementsState
 
     def __init__(self, policy: StatePolicy, journal: Journal, emit: Callable[[Any], None]) -> None:
@@ -118,27 +125,57 @@ class Statements:
 
     async def resolve(self, items: Sequence[Item]) -> Sequence[Message | Exception]:
         """Count what is to be stated."""
-        return [await self._stated(parts_of(item.key)[1], item.state, item.message) for item in items]
+        found = list[Message | Exception]()
+        for item in items:
+            sales_channel = parts_of(item.key)[1]
+            match item.message:
+                case StateWindow() as window:
+                    found.append(await self._window_stated(sales_channel, window))
+                case StateDays() as days:
+                    found.append(await self._stated(sales_channel, item.state, days))
+                case other:
+                    found.append(other)
+        return found
 
-    async def _stated(self, sales_channel: str, state: StatementsState, message: Any) -> Message:
-        now = to_datetime(self._journal.clock.now())
-        last = last_closed(now, self._policy.time_zone, self._policy.after)
-        first = max(state.first or await self._first_day(sales_channel, last), last - RESTATED)
+    async def _window_stated(self, sales_channel: str, asked: StateWindow) -> Message:
+        """The days of a window that are closed, however long ago that was."""
+        zone = ZoneInfo(self._policy.time_zone)
+        day, end = asked.began.astimezone(zone).date(), (asked.ended - _INSTANT).astimezone(zone).date()
+        last = min(end, self._last_closed())
+        found, looked = await self._days(sales_channel, day, last)
+        rest = None
+        if looked is not None and looked < last:
+            rest = StateWindow(began=window_of(looked, self._policy.time_zone).ended, ended=asked.ended)
+        return _Stated(statements=found, looked_to=looked, more=rest is not None, rest=rest, of_window=True)
+
+    def _last_closed(self) -> date:
+        return last_closed(to_datetime(self._journal.clock.now()), self._policy.time_zone, self._policy.after)
+
+    async def _stated(self, sales_channel: str, state: StatementsState, message: StateDays) -> Message:
+        last = self._last_closed()
+        known = await self._first_day(sales_channel, last)
+        first = max(min(state.first or known, known), last - RESTATED)
         if state.to is not None and state.to + timedelta(days=1) < first:
             first = state.to + timedelta(days=1)  # it was away for longer than that: no day is left out
-        waited = to_instant(now - _DECIDED_WITHIN)
-        undecided = [row[0] for row in await self._journal.query("deliveries_undecided", sales_channel, waited)]
         day = first if message.after is None else message.after + timedelta(days=1)
+        found, looked = await self._days(sales_channel, day, last)
+        looked = looked or message.after
+        return _Stated(statements=found, looked_to=looked, more=looked is not None and day <= last and looked < last)
+
+    async def _days(
+        self, sales_channel: str, day: date, last: date
+    ) -> tuple[tuple[tuple[int, Statement], ...], date | None]:
+        """What is to be said of the next days, a bounded number of statements, and up to which day that is."""
+        waited = to_instant(to_datetime(self._journal.clock.now()) - _DECIDED_WITHIN)
+        undecided = [row[0] for row in await self._journal.query("deliveries_undecided", sales_channel, waited)]
         found: list[tuple[int, Statement]] = []
-        looked = message.after
-        steps = 0
-        while day <= last and steps < _DAYS_PER_STEP_MAX:
+        looked: date | None = None
+        while day <= last and len(found) < _DAYS_PER_STEP_MAX:
             statement = await self._restated(sales_channel, window_of(day, self._policy.time_zone), undecided)
             if statement is not None:
                 found.append(statement)
-                steps += 1
             looked, day = day, day + timedelta(days=1)
-        return _Stated(statements=tuple(found), looked_to=looked, more=day <= last)
+        return tuple(found), looked
 
     async def _first_day(self, sales_channel: str, last: date) -> date:
         """The day of the first order that anybody tells of; the last closed one where nobody does."""

@@ -8,7 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import anyio
+import msgspec
 
+from connectors.patchworks.manifests import read_page
+from flows.manifests import NAME as MANIFESTS
+from flows.manifests import Manifests, PageReceived, key_of
 from flows.reconciler import STATEMENTS, StateDays, Statements, StatePolicy, statements_key
 from runtime.actor import Actor
 from runtime.clock import to_instant
@@ -135,5 +139,44 @@ def test_polls_that_came_through_are_evidence(tmp_path: Path) -> None:
             await world.write("put_poll_mark", "web", to_instant(began), to_instant(began + timedelta(hours=24)))
             await anyio.sleep(3_700)
             assert [row[1:4] for row in await of_day(world, day)] == [("unproven", None, 1), ("complete", 1, 1)]
+
+    story(main)
+
+
+def test_a_manifest_of_a_day_long_past_has_that_day_stated_when_it_has_come(tmp_path: Path) -> None:
+    """Before the first day that was ever stated, and before the days that are looked at again; without a restart."""
+
+    def with_manifests(journal: Journal, emit: Callable[[Any], None]) -> Sequence[Actor]:
+        return [*actors(journal, emit), Manifests(journal, emit, states=True)]
+
+    async def main() -> None:
+        async with process(tmp_path / "s.db", with_manifests) as world:
+            await state(world)
+            day = yesterday(world) - timedelta(days=90)
+            await world.write("put_delivery", "web/1", "1", b"d", 99)
+            await world.order("1", day)
+            span = {"from": day.replace(hour=0), "to": day.replace(hour=0) + timedelta(days=10)}
+            page = read_page("web", msgspec.json.encode({**span, "orders": ["1"]}), {}, world.now)
+            await world.engine.post(MANIFESTS, key_of(page), PageReceived(page=page))
+            await world.until_idle()
+            said = await world.sql(
+                "SELECT day, verdict, received FROM statement WHERE verdict = 'complete' ORDER BY day"
+            )
+            days = [str((day + timedelta(days=number)).date()) for number in range(10)]
+            assert said == [(each, "complete", int(each == days[0])) for each in days]
+
+    story(main)
+
+
+def test_days_since_the_first_order_are_stated_when_it_is_brought_later(tmp_path: Path) -> None:
+    """By a back-fill, say: the days between it and the first one that was stated are not left out."""
+
+    async def main() -> None:
+        async with process(tmp_path / "s.db", actors) as world:
+            await state(world)
+            await world.order("1", yesterday(world) - timedelta(days=12))
+            await anyio.sleep(3_700)
+            ((days,),) = await world.sql("SELECT count(DISTINCT day) FROM statement")
+            assert days >= 12
 
     story(main)
