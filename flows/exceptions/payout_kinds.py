@@ -88,6 +88,17 @@ PAYOUT_KINDS = (
         remedy="look whether the provider paid twice what stands there twice, then release the payout",
     ),
     Kind(
+        name="payout.twice",
+        title="A payout, or lines of it, are here under two ids",
+        owner=Owner.FINANCE,
+        levers=(Lever.DETECTED,),
+        deadline=timedelta(hours=48),
+        blocks="the posting of the payout",
+        ends="when the other one is taken back, and the payout is looked at again",
+        remedy="compare both at the provider; take back the wrong one with `seamline payouts drop`; or release the "
+        "payout when both were paid",
+    ),
+    Kind(
         name="payout.contradiction",
         title="What is told of a payout contradicts itself",
         owner=Owner.FINANCE,

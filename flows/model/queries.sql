@@ -1303,6 +1303,25 @@ SELECT l.line, o.payout, l.net FROM payout_line l JOIN payout_line o ON o.line =
 JOIN payout p ON p.key = o.payout
 WHERE l.payout = ?1 AND p.sales_channel = ?2 AND p.provider = ?3 ORDER BY l.line, o.payout LIMIT ?4;
 
+-- name: payouts_of_day
+-- Payouts of one provider and day that were not turned back, and what they come to: (sales channel, provider, currency, day,
+-- limit).
+SELECT key, payout, coalesce(paid, net) FROM payout
+WHERE sales_channel = ?1 AND provider = ?2 AND currency = ?3 AND (paid_on = ?4 OR (paid_on IS NULL AND expected_on = ?4))
+  AND is_statement = 0 AND status NOT IN ('failed', 'cancelled')
+ORDER BY key LIMIT ?5;
+
+-- name: payout_lines_twice
+-- Lines of one kind and instant of which some have an id of their provider and some have none: (payout's key, limit).
+SELECT l.line, l.kind, l.at, l.amount, l.net, l."order" FROM payout_line l
+WHERE l.payout = ?1 AND l.at <> ''
+  AND EXISTS (SELECT 1 FROM payout_line m WHERE m.payout = ?1 AND m.line >= 'row-' AND m.line < 'row.')
+  AND EXISTS (SELECT 1 FROM payout_line n WHERE n.payout = ?1 AND (n.line < 'row-' OR n.line >= 'row.'))
+  AND (l.kind, l.at) IN (
+    SELECT kind, at FROM payout_line WHERE payout = ?1
+    GROUP BY kind, at HAVING count(DISTINCT line >= 'row-' AND line < 'row.') = 2)
+ORDER BY l.kind, l.at, l.line LIMIT ?2;
+
 -- name: put_posting
 -- What is due of a payout; a posting is added once and stays.
 INSERT INTO posting

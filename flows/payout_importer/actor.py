@@ -25,11 +25,15 @@ from flows.payout_importer.messages import (
     ChangesRead,
     Judge,
     KnownLine,
+    LineSeen,
+    LineTwice,
     Linked,
     PageMet,
     PageReceived,
+    PayoutLike,
     PayoutState,
 )
+from flows.payout_importer.twice import day_of, lines_twice, twins_of
 from runtime.actor import Item
 from runtime.channel import BULK
 from runtime.clock import to_instant
@@ -119,7 +123,26 @@ class PayoutImporter:
             last=rows[-1][0] if rows else asked.after,
             complete=complete,
             elsewhere=await self._elsewhere(state) if complete else (),
+            twins=await self._twins(state) if complete else (),
+            twice=await self._lines_twice(state.key) if complete else (),
         )
+
+    async def _twins(self, state: PayoutState) -> tuple[PayoutLike, ...]:
+        header = state.header
+        if header is None or not (day := day_of(header)):
+            return ()
+        rows = await self._journal.query(
+            "payouts_of_day", state.sales_channel, state.provider, header.currency, day, _ELSEWHERE_MAX
+        )
+        return twins_of(header, state.sums, [PayoutLike(key, id_, Decimal(amount)) for key, id_, amount in rows])
+
+    async def _lines_twice(self, key: str) -> tuple[LineTwice, ...]:
+        rows = await self._journal.query("payout_lines_twice", key, _ELSEWHERE_MAX)
+        seen = [
+            LineSeen(line, kind, at, Decimal(amount), Decimal(net), order)
+            for line, kind, at, amount, net, order in rows
+        ]
+        return lines_twice(seen)
 
     async def _elsewhere(self, state: PayoutState) -> tuple[tuple[str, str, Decimal], ...]:
         rows = await self._journal.query(

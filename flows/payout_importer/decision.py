@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -26,6 +26,7 @@ from flows.payout_importer.messages import (
     PayoutPage,
     PayoutState,
 )
+from flows.payout_importer.twice import told_twice
 from flows.payouts.examining import merged
 from runtime.channel import BULK
 from runtime.decision import Decision, Emit, Timer, Write
@@ -242,15 +243,17 @@ def _linked(state: PayoutState, found: Linked, now: datetime) -> Decision:
         unlinked_amount=found.amount,
         conflicts=found.conflicts,
         elsewhere=elsewhere,
-        elsewhere_amount=_nets(found.elsewhere),
+        elsewhere_amount=_nets(net for *_, net in found.elsewhere),
+        twice=told_twice(found.twins, found.twice, state.header),
+        twice_amount=_nets([*(each.amount for each in found.twins), *(each.net for each in found.twice)]),
     )
     state = replace(state, cases=cases_of(state, now))
     return Decision(state=state, writes=writes, timers=_looks(state, now))
 
 
 @exactly
-def _nets(elsewhere: Sequence[tuple[str, str, Decimal]]) -> Decimal:
-    return sum((net for *_, net in elsewhere), ZERO)
+def _nets(nets: Iterable[Decimal]) -> Decimal:
+    return sum(nets, ZERO)
 
 
 def _looks(state: PayoutState, now: datetime) -> tuple[Timer, ...]:

@@ -126,6 +126,9 @@ def _against_files(state: PayoutState, header: PayoutHeader) -> Iterator[tuple[s
         kept = [each for each in state.found.values() if each.kind == kind]
         if kept:
             yield name, _some([each.sentence for each in kept]), _amounts(kept)
+    if state.twice:
+        what = "; take back one of two (`seamline payouts drop`), or release it when both were paid"
+        yield "payout.twice", _some(list(state.twice)) + what, state.twice_amount
     kept = [each for each in state.found.values() if each.kind == "contradiction"]
     sentences = [each.sentence for each in kept]
     sentences += [f"line {each}" for each in (*state.conflicts, *state.elsewhere)]

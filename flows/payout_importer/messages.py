@@ -78,6 +78,33 @@ class PageMet(Message, frozen=True, kw_only=True):
     known: dict[str, KnownLine]
 
 
+class PayoutLike(msgspec.Struct, frozen=True):
+    """Another payout that may be the same one: its key, the provider's id of it, and what it comes to."""
+
+    key: str
+    payout: str
+    amount: Decimal
+
+
+class LineSeen(msgspec.Struct, frozen=True):
+    """A line as far as it can be told that another one is the same transaction. `order` is the key of its order."""
+
+    line: str
+    kind: str
+    at: str
+    amount: Decimal
+    net: Decimal
+    order: str | None
+
+
+class LineTwice(msgspec.Struct, frozen=True):
+    """A line by its provider's id that is there under another id, too."""
+
+    line: str
+    other: str
+    net: Decimal
+
+
 class Linked(Message, frozen=True, kw_only=True):
     """Which orders some lines are of, and what else was looked up."""
 
@@ -91,6 +118,9 @@ class Linked(Message, frozen=True, kw_only=True):
     complete: bool
     elsewhere: tuple[tuple[str, str, Decimal], ...] = ()
     """Line, the key of the other payout that has it, and its net."""
+    twins: tuple[PayoutLike, ...] = ()
+    """Payouts that are likely this one under another id."""
+    twice: tuple[LineTwice, ...] = ()
 
 
 class ChangesRead(Message, frozen=True, kw_only=True):
@@ -140,6 +170,9 @@ class PayoutState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     elsewhere: tuple[str, ...] = ()
     """Lines that another payout has, too, named."""
     elsewhere_amount: Decimal = ZERO
+    twice: tuple[str, ...] = ()
+    """What is here under two ids: this payout, or lines of it, named."""
+    twice_amount: Decimal = ZERO
     fees_off: int = 0
     """Sales whose fee is not the agreed one."""
     fees_off_amount: Decimal = ZERO

@@ -258,3 +258,51 @@ def test_the_state_says_what_its_rows_say(tmp_path: Path) -> None:
             assert dict(await world.cases())["payout.untied"] == "0.50"
 
     story(main)
+
+
+_EXPORT = (
+    b"Transaction Date,Type,Order,Payout Status,Payout Date,Amount,Fee,Net,Checkout,Currency\n"
+    b"2026-01-30 10:00:00 +0000,charge,#1001,paid,2026-01-31,100.00,3.20,96.80,c,USD\n"
+)
+
+
+def test_a_payout_by_an_export_and_by_the_api_is_a_case_until_a_person_lets_both_stand(tmp_path: Path) -> None:
+    """Its id is another one in each; the same day and amount give it away. Another amount is another payout."""
+    whole = files.shopify([sold(1)], {**paid("96.80"), "date": "2026-01-31"})
+    other = files.shopify([], {**paid("96.81"), "date": "2026-01-31", "id": 78})
+
+    async def main() -> None:
+        async with process(tmp_path / "s.db") as world:
+            await world.order("1001", number="#1001")
+            await world.bring(*pages(_EXPORT, format_="shopify-csv"))
+            await world.bring(*pages(other, "two"))
+            assert await world.cases() == []
+            await world.bring(*pages(whole, "three"))
+            assert await world.cases() == [("payout.twice", "96.80")]
+            ((sentence,),) = await world.sql("SELECT sentence FROM exception_case WHERE closed_at IS NULL")
+            assert "2026-01-31-USD has come to 96.80 USD on the same day, too; take back one of two" in sentence
+            await world.release(KEY)
+            await world.bring(*pages(whole, "four"))
+            assert await world.cases() == []
+
+    story(main)
+
+
+def test_a_charge_under_two_ids_in_one_payout_is_a_case(tmp_path: Path) -> None:
+    """Named by what stands in it, and by its provider: the same kind, instant, amount and order."""
+    (export,) = pages(_EXPORT, format_="shopify-csv")
+    (told,) = pages(files.shopify([sold(1), {**sold(2), "amount": "7.00", "fee": "0.00", "net": "7.00"}]), run="two")
+    at = export.lines[0].at
+    lines = tuple(msgspec.structs.replace(line, payout=export.header.id, at=at) for line in told.lines)
+    mixed = msgspec.structs.replace(told, header=export.header, lines=lines)
+
+    async def main() -> None:
+        async with process(tmp_path / "s.db") as world:
+            await world.order("1001", number="#1001")
+            await world.order("1002")
+            await world.bring(export)
+            assert await world.cases() == []
+            await world.bring(mixed)
+            assert await world.cases() == [("payout.twice", "96.80")]
+
+    story(main)
