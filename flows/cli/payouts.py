@@ -62,11 +62,15 @@ def import_payouts(
     encoding: str = "utf-8",
     reason: str = "",
     by: Who = "",
+    yes: Flag = False,
     dry_run: Flag = False,
     config: ConfigPath = CONFIG,
     json: AsJson = False,
 ) -> int:
     """Import a file of payouts: whole, or not at all. The same file again, or one that overlaps, changes nothing.
+
+    Refused is a payout that is known of another sales channel, or that is likely known under another id (the same day
+    and amount), and another amount in the bank than was said before, unless you say --yes.
 
     Exit status 0 when every payout in it ties, or has nothing to be compared with; 1 when one does not tie or has
     something unexplained; 65 when the file is refused, with the place in it, or is of no known format; 66 when it
@@ -88,11 +92,15 @@ def import_payouts(
         Of its text, as latin-1.
     reason
         Why, where that is not plain, for whoever looks at it in a year. It stays on record.
+    yes
+        Import it although something that is known speaks against it, which goes on record with your reason.
     dry_run
-        Read and prove it, and keep nothing.
+        Read and prove it, say what is new beside what the store has, where there is one, and keep nothing.
     """
     from flows import payout_import as importing  # noqa: PLC0415
     from flows.payout_files import formats_of, opened  # noqa: PLC0415
+    from flows.payout_meeting import Meeting  # noqa: PLC0415
+    from flows.payout_summary import summary_of, told_of  # noqa: PLC0415
     from flows.payouts import PayoutUnreadable  # noqa: PLC0415
 
     channels = loaded(config, "sales_channels").sales_channels
@@ -100,6 +108,8 @@ def import_payouts(
         raise no_sales_channel(sales_channel, channels)
     if not file.is_file():
         raise FileMissing(f"{file} is no file that can be read")
+    if yes and not reason:
+        raise Mistyped("--yes goes with --reason: why it is right all the same, for the record")
     bank, zone = _amount(bank_amount), _zone(time_zone)
     _known_encoding(encoding)
     shows = not json and sys.stderr.isatty()
@@ -109,26 +119,39 @@ def import_payouts(
             examined = importing.examined_with_bar(read, shows=shows)
             if bank is not None and len(examined.headers) != 1:
                 raise SeamlineError(f"--bank-amount is of one payout, and the file has {len(examined.headers)}")
-            known: dict[str, Any] = {}
-            kept = None
+            store = Path(loaded(config, "store").store.path)
+            asked = (store, read, examined, sales_channel, bank)
+            meeting = anyio.run(importing.compared, *asked) if store.exists() else Meeting()
+            _refuse(file.name, () if yes else meeting.against)
+            kept = rehearsal = None
             if not dry_run:
-                ops, store = loaded(config, "ops"), Path(loaded(config, "store").store.path)
                 send = partial(
-                    importing.imported, ops, store, read, examined, sales_channel, bank,
-                    by=who(by), reason=reason, shows=shows,
+                    importing.imported, loaded(config, "ops"), *asked,
+                    meeting=meeting, by=who(by), reason=reason, shows=shows,
                 )  # fmt: skip
-                known, kept = anyio.run(send)
-            summary = importing.summary_of(file, read, examined, sales_channel, bank, kept, known)
+                kept = anyio.run(send)
+            elif store.exists():
+                rehearsal = anyio.run(importing.rehearsal, *asked)
+            summary = summary_of(
+                file, read, examined, sales_channel, bank, kept=kept, known=meeting.known, rehearsal=rehearsal
+            )
     except PayoutUnreadable as refused:
         raise FileRefused(f"{file.name}: {harmless(refused)}; nothing of it was imported") from None
     if json:
         print_json(summary)
-    for line in [] if json else importing.told_of(summary):
+    for line in [] if json else told_of(summary):
         if sys.stdout.isatty():
             say(line.replace("\t", "  "))
         else:
             print(harmless_tabs(line))
     return 0 if summary.proven else 1
+
+
+def _refuse(name: str, against: tuple[str, ...]) -> None:
+    """Raises FileRefused with the first of what speaks against a file."""
+    if against:
+        more = f" (and {len(against) - 1} more like that)" if len(against) > 1 else ""
+        raise FileRefused(f"{name}: {harmless(against[0])}{more}; nothing of it was imported")
 
 
 def harmless_tabs(line: str) -> str:

@@ -1461,6 +1461,10 @@ ORDER BY paid_on DESC, key LIMIT ?3;
 -- Payouts by their key, or by the provider's id: (text).
 SELECT * FROM payout WHERE key = ?1 OR payout = ?1 ORDER BY key LIMIT 20;
 
+-- name: payouts_of_ids
+-- Payouts of a provider by its ids of them: (provider, :keys).
+SELECT * FROM payout WHERE provider = ? AND payout IN (:keys) ORDER BY key;
+
 -- name: payouts_of_run
 -- How many payouts an import has judged: (run).
 SELECT count(*) FROM payout WHERE run = ?1 AND judged = 1;

@@ -15,16 +15,16 @@ from flows.model.cases import announce_cases, case_rows
 from flows.model.messages import Recheck
 from flows.model.money import summed
 from flows.model.payout import LineClass, PayoutLine
-from flows.model.payout_links import Known, Named, numbers_of, orders_of
+from flows.model.payout_links import Named, orders_of
 from flows.model.payout_proof import is_received, prove_payout
 from flows.model.postings import POSTING_MAPPER, PayoutTold
 from flows.model.tariff import TariffSettings
 from flows.payout_importer.decision import decide
+from flows.payout_importer.looking import lines_known, orders_known
 from flows.payout_importer.messages import (
     NAME,
     ChangesRead,
     Judge,
-    KnownLine,
     LineSeen,
     LineTwice,
     Linked,
@@ -83,9 +83,7 @@ class PayoutImporter:
     async def _resolved(self, item: Item) -> Message:
         match item.message:
             case PageReceived(page=page):
-                ids = [line.id for line in page.lines]
-                rows = await self._journal.query_list("payout_lines_known", ids, item.key) if ids else []
-                known = {line: KnownLine(mark, Decimal(net), tuple(names)) for line, mark, net, *names in rows}
+                known = await lines_known(self._journal.query_list, item.key, page.lines)
                 return PageMet(page=page, known=known)
             case Judge() as asked:
                 return await self._linked(item.state, asked)
@@ -102,7 +100,7 @@ class PayoutImporter:
         """Find the orders of the next lines that have none."""
         rows = await self._journal.query("payout_lines_unlinked", state.key, asked.after, LINES_PER_STEP)
         named = {row[0]: Named(row[3], row[4], tuple(filter(None, row[5:8]))) for row in rows}
-        known = await self._known(state.sales_channel, list(named.values()))
+        known = await orders_known(self._journal.query_list, state.sales_channel, list(named.values()))
         links, conflicts, unlinked, amounts = [], list(asked.conflicts), asked.unlinked, [asked.amount]
         for line, _, net, *_ in rows:
             orders = orders_of(state.sales_channel, named[line], known)
@@ -149,18 +147,6 @@ class PayoutImporter:
             "payout_lines_elsewhere", state.key, state.sales_channel, state.provider, _ELSEWHERE_MAX
         )
         return tuple((line, other, Decimal(net)) for line, other, net in rows)
-
-    async def _known(self, sales_channel: str, named: Sequence[Named]) -> Known:
-        """What is known of the orders that these may be: three queries, however many there are."""
-        ask = self._journal.query_list
-        keys = sorted({f"{sales_channel}/{each.order}" for each in named if each.order})
-        ids = sorted({id_ for each in named for id_ in each.transactions})
-        numbers = sorted({number for each in named for number in numbers_of(each)})
-        return Known(
-            orders={key for (key,) in await ask("orders_here", keys)} if keys else (),
-            tenders=_grouped(await ask("order_tenders", ids, sales_channel)) if ids else {},
-            numbers=_grouped(await ask("orders_numbered", numbers, sales_channel)) if numbers else {},
-        )
 
     def decide(self, state: PayoutState, message: Any, now: datetime) -> Decision:
         """See `decide` of the package."""
@@ -238,10 +224,3 @@ def _text(amount: Decimal | None) -> str | None:
 
 def _day(day: Any) -> str | None:
     return None if day is None else day.isoformat()
-
-
-def _grouped(rows: Sequence[tuple[str, str]]) -> dict[str, list[str]]:
-    found: dict[str, list[str]] = {}
-    for name, key in rows:
-        found.setdefault(name, []).append(key)
-    return found

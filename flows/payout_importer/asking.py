@@ -15,6 +15,8 @@ from runtime.errors import SeamlineError
 _page = msgspec.json.Decoder(PayoutPage).decode
 _TOLD = ("format", "sha256", "payouts", "lines")
 """What is told of the file with its first page, and goes on record."""
+_TOLD_AGAINST = ("bank_was", "although")
+"""What is told with it where it was imported on purpose: the bank's amount of before, and what spoke against it."""
 
 
 async def take_payout_page(
@@ -45,9 +47,10 @@ async def take_payout_page(
 
 
 def _on_record(page: PayoutPage, parameters: Mapping[str, str], now: Instant) -> Emit:
-    """That a person has a file of payouts imported: which, and what they say that the bank has."""
+    """That a person has a file of payouts imported: which, what they say that the bank has, what spoke against it."""
     by, reason = who_and_why(parameters)
     told = {name: parameters.get(name, "")[:TEXT_MAX] for name in _TOLD}
     bank = {} if page.bank is None else {"bank": f"{page.bank} {page.header.currency}"}
-    values = {"run": page.run, **told, **bank}
+    against = {name: parameters[name][:TEXT_MAX] for name in _TOLD_AGAINST if parameters.get(name)}
+    values = {"run": page.run, **told, **bank, **against}
     return recorded(now, by=by, action="payout.import", subject=page.sales_channel, values=values, reason=reason)

@@ -99,6 +99,11 @@ async def payouts_named(read: Reading, text: str) -> list[PayoutRow]:
     return await _payouts(read, await read.query("payouts_named", text))
 
 
+async def payouts_of_ids(read: Reading, provider: str, ids: Sequence[str]) -> list[PayoutRow]:
+    """Those of a provider that it knows by these ids, of whichever sales channel."""
+    return await _payouts(read, await read.query_list("payouts_of_ids", ids, provider))
+
+
 async def equations_of(read: Reading, key: str) -> tuple[str, ...]:
     """The equations of a payout that can be stated, in words, with their figures."""
     for row in await read.query_list("states", [key], _PROVES):

@@ -136,6 +136,120 @@ def test_the_amount_in_the_bank_is_an_equation_of_its_own(seamline: Type, app: A
     assert "contradicted, let stand by mona\t0.02" in seamline(*beside("payouts", "list")).out
 
 
+def _charged(id_: str, payout: str, cents: int) -> bytes:
+    """A file of one charge and its payout."""
+    return files.stripe(
+        [
+            files.stripe_line(id_, "charge", cents, source="ch_9"),
+            files.stripe_line(f"{id_}_out", "payout", -cents, source=payout),
+        ]
+    )
+
+
+def test_a_payout_that_is_known_of_another_sales_channel_is_refused_unless_it_is_said_on_purpose(
+    seamline: Type, app: App, tmp_path: Path
+) -> None:
+    """Also in a dry run; the sentence names that sales channel, and the record says who imported it all the same."""
+    path = tmp_path / "po_20.json"
+    path.write_bytes(_charged("e_1", "po_20", 7_001))
+    web = ("payouts", "import", str(path), "--sales-channel", "web")
+    assert seamline(*beside("payouts", "import", str(path), *TO)).status == 0
+    for more in ((), ("--dry-run",)):
+        said = seamline(*beside(*web, *more))
+        assert said.status == 65
+        assert "payout po_20 of stripe is known of the sales channel marketplace already. Import it with" in said.err
+    assert [row["sales_channel"] for row in _listed(seamline) if row["payout"] == "po_20"] == ["marketplace"]
+    said = seamline(*beside(*web, "--yes"))
+    assert (said.status, "--yes goes with --reason" in said.err) == (2, True)
+    purpose = ("--yes", "--reason", "a batch of the other account", "--by", "ida")
+    assert seamline(*beside(*web, *purpose)).status == 0
+    until(lambda: any(each["by"] == "ida" for each in seamline(*beside("audit", "--json")).data))
+    (entry,) = [each for each in seamline(*beside("audit", "--json")).data if each["by"] == "ida"]
+    assert entry["values"]["although"].startswith("payout po_20 of stripe is known of the sales channel marketplace")
+    assert seamline(*beside(*web)).status == 0, "it is known there now"
+
+
+def test_a_payout_that_is_likely_known_under_another_id_is_refused(seamline: Type, app: App, tmp_path: Path) -> None:
+    """Shopify's export names it by day and currency, its API by an id; day and amount give it away."""
+    export, api = tmp_path / "export.csv", tmp_path / "api.json"
+    export.write_text(
+        "Payout Date,Status,Charges,Refunds,Adjustments,Fees,Total,Currency\n2026-11-12,paid,70,0,0,3.88,66.12,USD\n",
+        encoding="utf-8",
+    )
+    payout = {**files.SHOPIFY_PAYOUT, "id": 703, "amount": "66.12", "date": "2026-11-12"}
+    api.write_bytes(files.json({"payouts": [payout]}))
+    assert seamline(*beside("payouts", "import", str(export), *TO)).status == 0
+    said = seamline(*beside("payouts", "import", str(api), *TO))
+    assert said.status == 65
+    assert "payout 703 comes to 66.12 USD on 2026-11-12, as does 2026-11-12-USD, which is known" in said.err
+    assert "703" not in {row["payout"] for row in _listed(seamline)}
+    both = ("--yes", "--reason", "paid twice on that day")
+    assert seamline(*beside("payouts", "import", str(api), *TO, *both)).status == 0
+    shown = seamline(*beside("payouts", "show", "703", "--json"))
+    assert [case["kind"] for case in shown.data["cases"]] == ["payout.twice"]
+
+
+def test_another_amount_in_the_bank_is_taken_when_it_is_confirmed(seamline: Type, app: App, tmp_path: Path) -> None:
+    """Not before; the record and the answer say what it was."""
+    path = tmp_path / "po_21.json"
+    path.write_bytes(_charged("f_1", "po_21", 8_612))
+    known = ("payouts", "import", str(path), *TO, "--bank-amount")
+    assert seamline(*beside(*known, "86.12")).status == 0
+    said = seamline(*beside(*known, "66.12"))
+    assert said.status == 65
+    assert "the bank's amount of payout po_21 was said to be 86.12 EUR, and --bank-amount says 66.12 EUR" in said.err
+    said = seamline(*beside(*known, "66.12", "--yes", "--reason", "a typing error", "--by", "eva"))
+    assert "bank 66.12 EUR (was 86.12)" in said.out
+
+    def audited() -> list[Any]:
+        return [each["values"] for each in seamline(*beside("audit", "--json")).data if each["by"] == "eva"]
+
+    until(lambda: audited() != [])
+    assert [(each["bank"], each["bank_was"]) for each in audited()] == [("66.12 EUR", "86.12")]
+
+
+def test_a_dry_run_says_what_would_be_new_beside_what_is_known(seamline: Type, app: App, tmp_path: Path) -> None:
+    """A payout proven by another file stays proven; lines of unknown orders are named, and so is a changed figure."""
+    paid = tmp_path / "po_22.json"
+    paid.write_bytes(_charged("g_1", "po_22", 9_100))
+    assert seamline(*beside("payouts", "import", str(paid), *TO)).status == 0
+    more = tmp_path / "more.json"
+    lines = [
+        files.stripe_line("g_1", "charge", 9_100, 5, source="ch_9"),
+        files.stripe_line("g_2", "charge", 50, source="ch_unknown"),
+        files.stripe_line("g_3", "payout", -9_100, source="po_22"),
+    ]
+    more.write_bytes(files.stripe(lines))
+    said = seamline(*beside("payouts", "import", str(more), *TO, "--dry-run"))
+    assert "2 lines in 1 payout, read, and nothing is kept of it; 1 of the lines and none of the payouts" in said.out
+    assert "po_22\t1 of its new lines is of no order that is known here: g_2 (ch_unknown)" in said.out
+    assert "a later file tells 1 of its lines otherwise: g_1 by -0.05" in said.out
+    assert "contradicted by 0.50 EUR" in said.out
+    again = seamline(*beside("payouts", "import", str(paid), *TO, "--dry-run"))
+    assert "read, and nothing is kept of it; all of it is known" in again.out
+    assert (_named(seamline, "po_22")["lines"], _named(seamline, "po_22")["verdict"]) == (1, "proven")
+
+
+def test_lines_and_payouts_that_were_known_are_counted_apart(seamline: Type, app: App, tmp_path: Path) -> None:
+    """Five lines in three payouts, of which one payout with two lines was known."""
+    known, whole = tmp_path / "one.json", tmp_path / "three.json"
+    pages = [
+        files.shopify(
+            [
+                files.shopify_line(payout * 10 + number, "reserve", "1.00", "0.00", "1.00", payout_id=payout)
+                for number in range(count)
+            ],
+            {**files.SHOPIFY_PAYOUT, "id": payout, "amount": f"{count}.00", "date": f"2026-05-0{payout % 10}"},
+        )
+        for payout, count in ((801, 2), (802, 2), (803, 1))
+    ]
+    known.write_bytes(pages[0])
+    whole.write_bytes(b"\n".join(pages))
+    assert "2 lines in 1 payout, imported\n" in seamline(*beside("payouts", "import", str(known), *TO)).out
+    said = seamline(*beside("payouts", "import", str(whole), *TO)).out
+    assert "5 lines in 3 payouts, imported; 3 of the lines and 2 of the payouts are new\n" in said
+
+
 def test_an_import_of_many_payouts_is_one_entry_of_the_audit_log(seamline: Type, app: App, tmp_path: Path) -> None:
     """It came in a page or more for each payout, and one person decided once."""
     payouts = [{**files.SHOPIFY_PAYOUT, "id": 900 + number, "amount": "5.00"} for number in range(5)]

@@ -1,0 +1,39 @@
+"""What is looked up for the lines of a payout: what is kept of them, and the orders that they may be of."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from decimal import Decimal
+from typing import Any
+
+from flows.model.payout import PayoutLine
+from flows.model.payout_links import Known, Named, numbers_of
+from flows.payout_importer.messages import KnownLine
+
+Ask = Callable[..., Awaitable[Sequence[Any]]]
+"""A named query over a list of items: (name, items, what is bound ahead of it)."""
+
+
+async def lines_known(ask: Ask, key: str, lines: Sequence[PayoutLine]) -> dict[str, KnownLine]:
+    """What is kept of those of these lines that the payout has already, by their ids."""
+    rows = await ask("payout_lines_known", [line.id for line in lines], key) if lines else ()
+    return {line: KnownLine(mark, Decimal(net), tuple(names)) for line, mark, net, *names in rows}
+
+
+async def orders_known(ask: Ask, sales_channel: str, named: Sequence[Named]) -> Known:
+    """What is known of the orders that these may be: three queries, however many there are."""
+    keys = sorted({f"{sales_channel}/{each.order}" for each in named if each.order})
+    ids = sorted({id_ for each in named for id_ in each.transactions})
+    numbers = sorted({number for each in named for number in numbers_of(each)})
+    return Known(
+        orders={key for (key,) in await ask("orders_here", keys)} if keys else (),
+        tenders=_grouped(await ask("order_tenders", ids, sales_channel)) if ids else {},
+        numbers=_grouped(await ask("orders_numbered", numbers, sales_channel)) if numbers else {},
+    )
+
+
+def _grouped(rows: Sequence[tuple[str, str]]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for name, key in rows:
+        found.setdefault(name, []).append(key)
+    return found

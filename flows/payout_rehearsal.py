@@ -1,0 +1,103 @@
+"""What an import would do: the importer's own decisions over what the store has, of which nothing is kept."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from decimal import Decimal
+
+import msgspec
+
+from flows.model.payout import LineClass, PayoutLine
+from flows.model.payout_links import Named, orders_of
+from flows.payout_files import PayoutFile, pages_of
+from flows.payout_importer import NAME, payout_key
+from flows.payout_importer.decision import decide
+from flows.payout_importer.judging import cases_of
+from flows.payout_importer.looking import lines_known, orders_known
+from flows.payout_importer.messages import PageMet, PayoutState
+from flows.payouts.examining import Examined
+from flows.reading import Reading
+
+NAMED_MAX = 5
+_OF_ORDERS = (LineClass.SALE, LineClass.REFUND, LineClass.DISPUTE, LineClass.DISPUTE_REVERSAL)
+_AT_NO_TIME = datetime.min.replace(tzinfo=UTC)
+"""Nothing is late then."""
+_state = msgspec.json.Decoder(PayoutState).decode
+
+
+class Rehearsed(msgspec.Struct, kw_only=True):
+    """One payout as it stands, and as it would after the import. `unlinked`: its new lines that are of no known order,
+    `named` the first of them.
+    """
+
+    before: PayoutState
+    after: PayoutState
+    unlinked: int = 0
+    named: tuple[str, ...] = ()
+
+    @property
+    def is_known(self) -> bool:
+        """Whether anything was told of it before."""
+        return self.before.header is not None
+
+    @property
+    def new_lines(self) -> int:
+        """How many of its lines are not kept yet."""
+        return self.after.sums.lines - self.before.sums.lines
+
+    @property
+    def news(self) -> bool:
+        """Whether anything of it would be otherwise."""
+        return _told(self.before) != _told(self.after)
+
+    @property
+    def opens(self) -> tuple[str, ...]:
+        """The cases that there would be and are not, each with its kind."""
+        open_ = {(case.kind, case.amount) for case in self.before.cases}
+        found = cases_of(self.after, _AT_NO_TIME)
+        return tuple(f"{case.kind}: {case.sentence}" for case in found if (case.kind, case.amount) not in open_)
+
+
+def _told(state: PayoutState) -> tuple[object, ...]:
+    return state.header, state.sums, state.bank, state.otherwise, state.changed, state.found
+
+
+async def rehearsed(
+    read: Reading, file: PayoutFile, examined: Examined, sales_channel: str, bank: Decimal | None
+) -> dict[str, Rehearsed]:
+    """The payouts of a file that was examined, by key."""
+    found: dict[str, Rehearsed] = {}
+    for page in pages_of(file, examined, sales_channel=sales_channel, run="", bank=bank):
+        key = payout_key(sales_channel, file.format.provider, page.header.id)
+        if key not in found:
+            state = await _standing(read, key)
+            found[key] = Rehearsed(before=state, after=state)
+        each = found[key]
+        known = await lines_known(read.query_list, key, page.lines)
+        each.after = decide(each.after, PageMet(page=page, known=known), _AT_NO_TIME).state
+        unlinked = await _unlinked(read, sales_channel, [line for line in page.lines if line.id not in known])
+        each.unlinked += len(unlinked)
+        each.named = (*each.named, *map(_name_of, unlinked[:NAMED_MAX]))[:NAMED_MAX]
+    return found
+
+
+async def _standing(read: Reading, key: str) -> PayoutState:
+    for row in await read.query_list("states", [key], NAME):
+        return _state(row[1])
+    return PayoutState(key=key)
+
+
+async def _unlinked(read: Reading, sales_channel: str, lines: list[PayoutLine]) -> list[PayoutLine]:
+    """Those of these lines that should have an order, and lead to none or to several."""
+    named = {
+        line: Named(line.order, line.reference, tuple(filter(None, line.transactions)))
+        for line in lines
+        if line.kind in _OF_ORDERS
+    }
+    known = await orders_known(read.query_list, sales_channel, list(named.values()))
+    return [line for line, says in named.items() if len(orders_of(sales_channel, says, known)) != 1]
+
+
+def _name_of(line: PayoutLine) -> str:
+    said = line.reference or line.order or line.payment
+    return f"{line.id} ({said})" if said else line.id

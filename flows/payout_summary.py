@@ -1,0 +1,253 @@
+"""What came of a file of payouts, or would come of it, and how that is told."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from flows.model.money import Money
+from flows.model.payout import PayoutHeader, PayoutSums
+from flows.model.payout_proof import prove_payout
+from flows.payout_files import PayoutFile
+from flows.payout_importer import payout_key
+from flows.payout_rehearsal import Rehearsed
+from flows.payouts.examining import Examined
+from flows.reading.payouts import PayoutRow
+
+_FINDINGS_TOLD_MAX = 20
+_AT_NO_TIME = datetime.min.replace(tzinfo=UTC)
+
+
+class ImportedPayout(msgspec.Struct, frozen=True, kw_only=True):
+    """One payout of a file. What only a store can tell is None where there is none: `unlinked`, `news`, `was_known`,
+    `new_lines`.
+    """
+
+    id: str
+    key: str
+    currency: str
+    status: str
+    lines: int
+    net: Decimal
+    paid: Decimal | None
+    bank: Decimal | None
+    verdict: str
+    difference: Decimal
+    equations: tuple[str, ...]
+    classes: dict[str, Decimal]
+    unlinked: int | None = None
+    news: bool | None = None
+    """Whether the import changes how it stands; False for what an earlier file had told."""
+    was_known: bool | None = None
+    new_lines: int | None = None
+    """How many of its lines were not known before."""
+    bank_was: Decimal | None = None
+    """The amount in the bank that somebody had said before, where it is another one now."""
+    opens: tuple[str, ...] = ()
+    """Of a dry run: the cases that there would be."""
+    named: tuple[str, ...] = ()
+    """Of a dry run: the first of its new lines that are of no order that is known."""
+
+
+class ImportSummary(msgspec.Struct, frozen=True, kw_only=True):
+    """What came of a file. `pending`: by currency, what is in no payout yet and is not kept."""
+
+    file: str
+    format: str
+    digest: str
+    dry_run: bool
+    lines: int
+    payouts: tuple[ImportedPayout, ...]
+    findings: dict[str, int]
+    named: tuple[str, ...]
+    """The first of them, with their places."""
+    pending: dict[str, Decimal]
+    left_out: int
+    """How many lines that are."""
+
+    @property
+    def proven(self) -> bool:
+        """Whether no payout contradicts what was paid, and nothing is unexplained."""
+        return all(each.verdict != "contradicted" and not each.classes.get("unexplained") for each in self.payouts)
+
+
+def summary_of(
+    path: Path,
+    file: PayoutFile,
+    examined: Examined,
+    sales_channel: str,
+    bank: Decimal | None,
+    *,
+    kept: Mapping[str, PayoutRow] | None = None,
+    known: Mapping[str, PayoutRow] | None = None,
+    rehearsal: Mapping[str, Rehearsed] | None = None,
+) -> ImportSummary:
+    """What came of a file. `kept`: how its payouts stand after the import, None when nothing was imported; `known`: how
+    they stood before. `rehearsal`: what an import would do, where that was tried.
+    """
+    found = []
+    for id_, header in examined.headers.items():
+        key = payout_key(sales_channel, file.format.provider, id_)
+        if kept is not None and key in kept:
+            found.append(_as_kept(kept[key], (known or {}).get(key), header, examined.sums(id_), bank))
+        elif rehearsal is not None:
+            found.append(_as_rehearsed(rehearsal[key]))
+        else:
+            found.append(_as_read(key, header, examined.sums(id_), bank))
+    named = tuple(f"{each.place}: {each.sentence}".removeprefix(": ") for each in examined.findings)
+    return ImportSummary(
+        file=path.name,
+        format=file.format.name,
+        digest=file.digest,
+        dry_run=kept is None,
+        lines=examined.count,
+        payouts=tuple(found),
+        findings=dict(examined.counts),
+        named=named[:_FINDINGS_TOLD_MAX],
+        pending=examined.pending,
+        left_out=examined.left_out,
+    )
+
+
+def _as_read(key: str, header: PayoutHeader, sums: PayoutSums, bank: Decimal | None, **more: Any) -> ImportedPayout:
+    """A payout by these figures alone."""
+    proof = prove_payout(header, sums, bank)
+    return ImportedPayout(
+        id=header.id,
+        key=key,
+        currency=header.currency,
+        status=header.status.value,
+        lines=sums.lines,
+        net=sums.net,
+        paid=header.paid,
+        bank=bank,
+        verdict=proof.verdict,
+        difference=proof.difference,
+        equations=tuple(each.sentence for each in proof.equations),
+        classes={kind.value: amount for kind, amount in sums.classes.items()},
+        **more,
+    )
+
+
+def _as_rehearsed(each: Rehearsed) -> ImportedPayout:
+    """As it would stand."""
+    after, was = each.after, each.before.bank
+    assert after.header is not None  # noqa: S101 - a page was met
+    return _as_read(
+        after.key, after.header, after.sums, after.bank,
+        unlinked=each.unlinked, named=each.named, news=each.news, was_known=each.is_known, new_lines=each.new_lines,
+        bank_was=was if was != after.bank else None, opens=each.opens,
+    )  # fmt: skip
+
+
+def _as_kept(
+    row: PayoutRow, known: PayoutRow | None, header: PayoutHeader, sums: PayoutSums, bank: Decimal | None
+) -> ImportedPayout:
+    """As it stands."""
+    was = None if known is None else known.bank
+    return msgspec.structs.replace(
+        _as_read(row.key, header, sums, bank),
+        status=row.status,
+        lines=row.lines,
+        net=row.net,
+        paid=row.paid,
+        bank=row.bank,
+        verdict=row.verdict,
+        difference=row.difference,
+        classes=row.classes,
+        unlinked=row.unlinked,
+        news=_without_import(known) != _without_import(row),
+        was_known=known is not None,
+        new_lines=row.lines - (0 if known is None else known.lines),
+        bank_was=was if was != row.bank else None,
+    )
+
+
+def _without_import(row: PayoutRow | None) -> PayoutRow | None:
+    """A payout without what every import sets anew, and without what orders that came meanwhile have changed."""
+    return None if row is None else msgspec.structs.replace(row, run="", told_at=_AT_NO_TIME, unlinked=0)
+
+
+def _how(summary: ImportSummary) -> str:
+    """What the import has done, as the end of a sentence."""
+    done = "read, and nothing is kept of it" if summary.dry_run else "imported"
+    told = [each for each in summary.payouts if each.news is not None]
+    if not summary.payouts:
+        return done if summary.dry_run else "nothing of it is in a payout"
+    if len(told) < len(summary.payouts):
+        return done
+    if not any(each.news for each in told):
+        return f"{done}; all of it is known" if summary.dry_run else "nothing new: all of it was known"
+    return done if _is_all_new(summary) else f"{done}; {_news(summary)}"
+
+
+def _is_all_new(summary: ImportSummary) -> bool:
+    new = sum(each.new_lines or 0 for each in summary.payouts)
+    return not summary.dry_run and new == summary.lines and not any(each.was_known for each in summary.payouts)
+
+
+def _news(summary: ImportSummary) -> str:
+    """How much of it is new: lines and payouts, each counted."""
+    lines = sum(each.new_lines or 0 for each in summary.payouts)
+    payouts = sum(not each.was_known for each in summary.payouts)
+    otherwise = sum(bool(each.was_known and each.news) for each in summary.payouts)
+    are, were = ("would be", "would be told") if summary.dry_run else ("are", "are told")
+    said = f"{lines or 'none'} of the lines and {payouts or 'none'} of the payouts {are} new"
+    return f"{said}, {otherwise} of the payouts that were known {were} further" if otherwise else said
+
+
+def _not_proven(payout: ImportedPayout, *, kept: bool) -> Iterator[str]:
+    """Why the exit status is not 0, and the command that shows more of it once it is `kept`."""
+    shows = f"; see `seamline payouts show {shlex.quote(payout.key)}" if kept else ""
+    if payout.verdict == "contradicted":
+        off = Money(payout.difference, payout.currency)
+        yield f"its sums do not tie, by {off}{f'{shows}`' if kept else ''}"
+    if unexplained := payout.classes.get("unexplained"):
+        amount = Money(unexplained, payout.currency)
+        yield f"{amount} of it is unexplained: no class fits{f'{shows} --lines`' if kept else ''}"
+
+
+def told_of(summary: ImportSummary) -> list[str]:
+    """What came of it, in lines."""
+    how, several = _how(summary), "" if len(summary.payouts) == 1 else "s"
+    payouts = f"{len(summary.payouts)} payout{several}"
+    lines = [f"{summary.file}: {summary.format}, {_lines(summary.lines)} in {payouts}, {how}"]
+    for each in summary.payouts:
+        lines += _told_of_payout(each, kept=not summary.dry_run)
+    for currency, amount in summary.pending.items():
+        are, them, they = ("is", "it", "it is") if summary.left_out == 1 else ("are", "them", "they are")
+        what = f"{_lines(summary.left_out)}, {Money(amount, currency)}"
+        lines.append(f"left out\t{what}, {are} in no payout yet; import {them} again when {they}")
+    more = sum(summary.findings.values()) - len(summary.named)
+    lines += [f"found\t{each}" for each in summary.named]
+    return [*lines, f"found\tand {more} more"] if more > 0 else lines
+
+
+def _told_of_payout(each: ImportedPayout, *, kept: bool) -> Iterator[str]:
+    paid = "" if each.paid is None else f", reported paid {Money(each.paid, each.currency)}"
+    bank = "" if each.bank is None else f", bank {Money(each.bank, each.currency)}"
+    was = "" if each.bank_was is None else f" (was {each.bank_was})"
+    off = f" by {Money(each.difference, each.currency)}" if each.difference else ""
+    yield (
+        f"{each.id}\t{each.status.replace('_', ' ')}\t{_lines(each.lines)} "
+        f"{'comes' if each.lines == 1 else 'come'} to {Money(each.net, each.currency)}{paid}{bank}{was}"
+        f"\t{each.verdict}{off}"
+    )
+    yield from (f"{each.id}\t{why}" for why in _not_proven(each, kept=kept))
+    if each.unlinked:
+        are = "is" if each.unlinked == 1 else "are"
+        more = each.unlinked - len(each.named)
+        named = f": {', '.join(each.named)}{f' and {more} more' if more else ''}" if each.named else ""
+        what = "of its lines" if kept else "of its new lines"
+        yield f"{each.id}\t{each.unlinked} {what} {are} of no order that is known here{named}"
+    yield from (f"{each.id}\twould be a case\t{case}" for case in each.opens)
+
+
+def _lines(count: int) -> str:
+    return f"{count} line{'' if count == 1 else 's'}"
