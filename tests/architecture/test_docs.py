@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from connectors.fulfil.sandbox.__main__ import read_config
+from connectors.fulfil.sandbox.ledger import CHART, JOURNALS
 from flows import events
 from flows.cli import commands
 from flows.cli.holds import Owner as NamedOwner
@@ -171,6 +172,18 @@ def test_what_the_example_says_of_the_sandboxes_fits_them() -> None:
     (channel,) = [each for each in sandbox.channels if each.code == "web"]
     assert set(web["fulfilments"]["carriers"]) == {service.partition("_")[0] for service in channel.carriers}
     assert set(web["stock"]["locations"]) <= {warehouse.id for warehouse in sandbox.warehouses}
+
+
+def test_the_postings_of_the_example_can_be_posted_in_the_sandbox_as_they_are() -> None:
+    """Their accounts and journals are of its chart, and its own example lists all of that."""
+    rows = tomllib.loads("\n".join(re.findall(r"^# (\[\[postings.rows\]\]|(?:event|debit|credit|journal) = .*)$",
+                                            text_of(EXAMPLE), re.MULTILINE)))["postings"]["rows"]  # fmt: skip
+    accounts = {code for code, *_ in CHART}
+    assert [row["event"] for row in rows] == ["fee", "payout"]
+    assert all({row["debit"], row["credit"]} <= accounts and row.get("journal", "MISC") in JOURNALS for row in rows)
+    listed = text_of(DEPLOY / "sandbox.example.toml")
+    assert all(f"{code} {name}" in listed for code, name, _ in CHART)
+    assert f"journals: {', '.join(JOURNALS)}." in listed
 
 
 def test_the_example_order_proves() -> None:

@@ -42,7 +42,7 @@ CHART: Final = (
     ("7900", "Exchange differences", "other"),
 )
 """Code, name and kind of every account of the sandbox."""
-JOURNALS: Final = ("REV", "CASH", "STO", "GEN")
+JOURNALS: Final = ("REV", "CASH", "STO", "GEN", "MISC")
 CENT: Final = Decimal("0.01")
 ZERO: Final = Decimal(0)
 
