@@ -28,7 +28,15 @@ from connectors.patchworks.listings import ListingPage
 from connectors.patchworks.manifests import ManifestPage
 from connectors.patchworks.stock_manifests import StockPage
 from flows import events as business_events
-from flows.actors import company_zone, engine_of, flow_targets, places_of, stock_settings, told_channels
+from flows.actors import (
+    company_zone,
+    engine_of,
+    flow_targets,
+    places_of,
+    posting_rules,
+    stock_settings,
+    told_channels,
+)
 from flows.backfill import NAME as BACKFILL
 from flows.backfill import ask as ask_for_backfill
 from flows.catalogue import KEY as CATALOGUE_KEY
@@ -52,6 +60,7 @@ from flows.fulfilment_watcher import (
 )
 from flows.gauges import register_gauges
 from flows.hints import Hints
+from flows.ledger.asking import post_now
 from flows.listings import NAME as LISTINGS
 from flows.listings import PageReceived as ListingPageReceived
 from flows.listings import key_of as listings_key_of
@@ -136,7 +145,19 @@ _RELEASING = (
     *(LEDGER, LEDGER_CHECKS, SALE_CHECKS),
 )
 """Actors with something that a person can have decided on again, the one that comes first for a key."""
-_COMMANDS = ("pause", "resume", "release", "release_cause", "alias", "patch", "link", "backfill", "payout", "suspense")
+_COMMANDS = (
+    "pause",
+    "resume",
+    "release",
+    "release_cause",
+    "alias",
+    "patch",
+    "link",
+    "backfill",
+    "payout",
+    "suspense",
+    "postings",
+)
 
 
 class App:
@@ -228,6 +249,11 @@ class App:
             zone = ZoneInfo(company_zone(self.config))
             post = partial(self.engine.post, SUSPENSE_CLEARING, SUSPENSE_KEY)
             return await clear_suspense(parameters, zone, self.config.sales_channels, self.journal, post)
+        if command == "postings":
+            postings = self.config.postings
+            rules = None if postings is None else posting_rules(self.config.fulfil, postings)
+            now, there = self.journal.clock.now(), self.config.sales_channels
+            return await post_now(self.engine.post_all, parameters, there, rules, now)
         if command == "payout":
             now, there = self.journal.clock.now(), self.config.sales_channels
             return await take_payout_page(self.engine.post_all, parameters, there, now)

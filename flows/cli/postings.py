@@ -15,13 +15,17 @@ from flows.cli.parts import (
     ConfigPath,
     CsvFile,
     NotFound,
+    Reason,
     Rows,
+    Who,
+    control,
     day_in,
     explain_none,
     loaded,
     one_form,
     print_list,
     read_store,
+    who,
     write_csv,
 )
 from flows.cli.screen import print_json, print_table, say, several, tell_cut
@@ -191,6 +195,22 @@ def _csv_not(row: Any) -> tuple[Any, ...]:
     return (*where, row.gateway, payout, row.event, row.amount, row.why)
 
 
+@postings.command
+def post(
+    *, sales_channel: str = "", reason: Reason = "", by: Who = "", config: ConfigPath = CONFIG, json: AsJson = False
+) -> None:
+    """Have the running process post what is due now, and not at the configured hour. Who asked for it is on record.
+
+    Of days that are over, as always, and with `mode = "live"` only; `seamline postings preview` shows what that is.
+
+    Parameters
+    ----------
+    sales_channel
+        Only what is due of one sales channel.
+    """
+    control(config, "postings", json=json, sales_channel=sales_channel, by=who(by), reason=reason)
+
+
 @postings.command(name="list")
 def list_batches(
     *,
@@ -221,14 +241,21 @@ def list_batches(
     explain_none(rows, config, sales_channel)
     tell_cut(rows, limit)
     rows = rows[:limit]
-    head = ("booked on", "sales channel", "currency", "journal", "status", "total", "move", "digest", "batch")
+    head = ("booked on", "sales channel", "currency", "journal", "status", "total", "what", "move", "digest", "batch")
     cells = [
-        (row.booked_on, row.sales_channel, row.currency, row.journal, row.status, row.total, row.move or "",
+        (row.booked_on, row.sales_channel, row.currency, row.journal, row.status, row.total, _what(row), row.move or "",
          row.digest[:12], row.reference)
         for row in rows
     ]  # fmt: skip
     empty = "" if rows else _none_posted(config, sales_channel or begin or end)
     print_list(rows, head, cells, csv=csv, json=json, empty=empty)
+
+
+def _what(row: Any) -> str:
+    """Whether it corrects what was posted: its total alone looks like that of what it takes back."""
+    if not row.corrections:
+        return ""
+    return "correction" if row.corrections == row.postings else f"{row.corrections} of {row.postings} are corrections"
 
 
 def _none_posted(config: Path, asked: str) -> str:

@@ -1429,14 +1429,16 @@ WHERE batch = ?1 ORDER BY day, payout, number;
 
 -- name: posting_batches_listed
 -- Batches, the latest day first: (sales channel or '', from day or '', to day or '', limit).
-SELECT reference, sales_channel, currency, booked_on, journal, status, total, lines, digest, postings, move, made_at,
+SELECT reference, sales_channel, currency, booked_on, journal, status, total, lines, digest, postings,
+  (SELECT count(*) FROM posting p WHERE p.batch = reference AND p.correction), move, made_at,
   posted_at, why FROM posting_batch
 WHERE (?1 = '' OR sales_channel = ?1) AND (?2 = '' OR booked_on >= ?2) AND (?3 = '' OR booked_on <= ?3)
 ORDER BY booked_on DESC, reference DESC LIMIT ?4;
 
 -- name: posting_batches_named
 -- Batches by their reference, the beginning of their digest, or Fulfil's id of the move: (text).
-SELECT reference, sales_channel, currency, booked_on, journal, status, total, lines, digest, postings, move, made_at,
+SELECT reference, sales_channel, currency, booked_on, journal, status, total, lines, digest, postings,
+  (SELECT count(*) FROM posting p WHERE p.batch = reference AND p.correction), move, made_at,
   posted_at, why FROM posting_batch
 WHERE reference = ?1 OR (length(?1) >= 6 AND substr(digest, 1, length(?1)) = ?1) OR CAST(move AS TEXT) = ?1
 ORDER BY reference LIMIT 20;

@@ -92,6 +92,8 @@ class BatchRow(msgspec.Struct, frozen=True, kw_only=True):
     lines: tuple[JournalLine, ...]
     digest: str
     postings: int
+    corrections: int
+    """How many of what is in it correct what was due before."""
     move: int | None
     made_at: datetime
     posted_at: datetime | None

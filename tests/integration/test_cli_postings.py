@@ -106,6 +106,35 @@ def test_what_waits_for_a_case_is_not_among_what_will_be_posted(seamline: Type, 
     assert all(row["why"].startswith("payout.untied: post nothing until it ties") for row in waits)
 
 
+def test_a_batch_that_takes_something_back_says_so_in_the_list(seamline: Type, tmp_path: Path) -> None:
+    """Its total is that of the one before: what was paid has failed."""
+    sold = files.shopify_line(1, "charge", "100.00", "3.20", "96.80", **OF)
+    paid = {**files.SHOPIFY_PAYOUT, "amount": "96.80", "date": "2025-12-22"}
+    other = files.shopify_line(2, "charge", "9.00", "0.00", "9.00", payout_id=78, **OF)
+    third = files.shopify_line(3, "charge", "5.00", "0.00", "5.00", payout_id=79, **OF)
+    of_other, of_third = {**paid, "id": 78, "amount": "9.00"}, {**paid, "id": 79, "amount": "5.00"}
+    told = (
+        (([sold], paid), ([other], of_other)),
+        (([], {**paid, "status": "failed"}),),
+        (([], {**of_other, "status": "failed"}), ([third], of_third)),
+    )
+
+    async def main() -> None:
+        async with posting(tmp_path / "s.db", LedgerBooks()) as world:
+            for run, each in enumerate(told):
+                for number, (lines, payout) in enumerate(each):
+                    await world.bring(*pages(files.shopify(lines, payout), f"{run} {number}"))
+                await world.runs()
+
+    story(main)
+    config = tmp_path / "seamline.toml"
+    config.write_text(_CONFIG.format(store=tmp_path / "s.db", mode="live"))
+    listed = seamline("postings", "list", "--config", str(config), "--from", "2025-12-21")
+    assert sorted((row[5], row[6]) for row in listed.rows) == [
+        ("105.80", ""), ("14.00", "1 of 2 are corrections"), ("96.80", "correction"),
+    ]  # fmt: skip
+
+
 @pytest.fixture(scope="module")
 def running() -> Iterator[RunningSandbox]:
     """An ERP whose chart has 1000, 1200 and 6100, and a journal GEN; its periods are last month and this one."""
