@@ -2,7 +2,8 @@
 
 In: `ClearSuspense` (a person, by the control listener). Out: what is cleared, order by order, with the amounts of that
 moment; in the same transaction a `Record` to the audit log. One key. No effects: the move itself is made in Fulfil. A
-crash leaves the message queued, or all of it. What goes to suspense later, or becomes another amount, is not cleared.
+crash leaves the message queued, or all of it. What is paid later, or becomes another amount, is not cleared. What went
+there is of the business day on which it was paid, else of that of its order.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ _KINDS: Final = ("tax", "gateway")
 
 
 class ClearSuspense(Message, frozen=True, kw_only=True):
-    """A person says that everything of this name that went to suspense before `before` is where it belongs."""
+    """A person says that everything of this name that was paid before `before` is where it belongs."""
 
     sales_channel: str
     kind: str
@@ -66,12 +67,12 @@ class SuspenseClearing:
     def decide(self, state: ClearingState, message: Any, now: datetime) -> Decision:
         """Clear it, and have it written down who said so."""
         at, who = to_instant(now), (message.by, message.reason)
-        of = (message.sales_channel, message.name, message.before)
+        of, last = (message.sales_channel, message.name, message.before), str(month_in(message.month).last)
         writes = [
             Write("clear_suspended", (message.sales_channel, message.kind, message.name, message.before, at, *who))
         ]
         if message.kind == "gateway":
-            writes.append(Write("clear_suspended_payments", (*of, at, *who)))
+            writes.append(Write("clear_suspended_payments", (*of, at, *who, last)))
         record = recorded(
             at, by=message.by, action="suspense.clear", subject=f"{message.kind} {message.name}",
             values={"sales_channel": message.sales_channel, "to": message.month}, reason=message.reason,
@@ -111,7 +112,7 @@ async def clear_suspense(
     except ValueError as error:
         raise SeamlineError(str(error)) from None
     name, before = parameters.get("name", ""), to_instant(month.ended(zone))
-    rows = await journal.query("suspense_open", sales_channel, kind, name, before)
+    rows = await journal.query("suspense_open", sales_channel, kind, name, before, str(month.last))
     what = f"the {kind} {name!r} of {sales_channel}, up to the end of {month}"
     if not rows:
         raise SeamlineError(f"nothing is in suspense of {what}; `seamline payments list --suspense` shows what is")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo
 
 from cyclopts import App, Parameter
 
@@ -52,7 +53,8 @@ def list_payments(
     state
         Only those in this state: due, recorded, blocked, refused, ...; deploy/runbook/payments.md says what each means.
     suspense
-        What is not mapped and went where finance has approved, instead: taxes and gateways, with the amounts.
+        What is not mapped and went where finance has approved, instead: taxes and gateways, with the amounts and the
+        business day on which each was paid, else ordered, by which a month has it.
     after
         Only those behind this one in the list: INSTANT@PAYMENT, as the last line of a page names it.
     """
@@ -60,7 +62,8 @@ def list_payments(
     from flows.reading.payments import payments as asked  # noqa: PLC0415
 
     if suspense:
-        suspended = read_store(config, lambda read: in_suspense(read, limit=limit + 1))
+        zone = _zone_of_company(config)
+        suspended = read_store(config, lambda read: in_suspense(read, zone, limit=limit + 1))
         tell_cut(suspended, limit)
         _print_suspense(suspended[:limit], json=json)
         return
@@ -86,6 +89,14 @@ def list_payments(
         return
     options = {"--state": state, "--limit": limit, "--config": config}
     tell_more("seamline payments list", options, "--after", rows, limit, json=json)
+
+
+def _zone_of_company(config: Path) -> ZoneInfo:
+    """In which the days of finance begin and end."""
+    from flows.model.reconciliation import zone_of_company  # noqa: PLC0415
+
+    settings = loaded(config, "payments", "postings", "reconciliation")
+    return ZoneInfo(zone_of_company(settings.reconciliation, settings.payments, settings.postings))
 
 
 def _none(config: Path, asked: str | None) -> str:
@@ -119,7 +130,7 @@ def clear_suspense(
     sales_channel
         The sales channel, as configured.
     month
-        Everything of it up to the end of this month, as 2026-10.
+        Everything of it that was paid, else ordered, up to the end of this month, as 2026-10.
     """
     asked = {"kind": kind, "name": name, "sales_channel": sales_channel, "month": str(month_named(month))}
     dry = {"dry_run": "1"} if dry_run else {}
@@ -131,10 +142,10 @@ def _print_suspense(rows: Sequence[Any], *, json: bool) -> None:
         print_json(rows)
         return
     print_table(
-        ("at", "order", "what", "name", "went to", "amount", "approved by", "cleared by"),
+        ("day", "order", "what", "name", "went to", "amount", "approved by", "cleared by"),
         [
             (
-                short(row.at),
+                row.day,
                 row.order,
                 row.kind,
                 row.name,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterable
 from decimal import Decimal
 from functools import partial
 from pathlib import Path
@@ -139,11 +140,8 @@ def import_payouts(
         raise FileRefused(f"{file.name}: {harmless(refused)}; nothing of it was imported") from None
     if json:
         print_json(summary)
-    for line in [] if json else told_of(summary):
-        if sys.stdout.isatty():
-            say(line.replace("\t", "  "))
-        else:
-            print(harmless_tabs(line))
+    else:
+        _say_tabs(told_of(summary))
     return 0 if summary.proven else 1
 
 
@@ -152,6 +150,15 @@ def _refuse(name: str, against: tuple[str, ...]) -> None:
     if against:
         more = f" (and {len(against) - 1} more like that)" if len(against) > 1 else ""
         raise FileRefused(f"{name}: {harmless(against[0])}{more}; nothing of it was imported")
+
+
+def _say_tabs(lines: Iterable[str]) -> None:
+    """Lines of cells: wrapped for a terminal, apart by tabs in a pipe."""
+    for line in lines:
+        if sys.stdout.isatty():
+            say(line.replace("\t", "  "))
+        else:
+            print(harmless_tabs(line))
 
 
 def harmless_tabs(line: str) -> str:

@@ -146,6 +146,6 @@ def _not_stated(config: Path, sales_channel: str, day: str, versions: list[int])
     if day >= today:
         return NotFound(f"{day} is not over: in {zone} it is {today}, and a day is stated when it is over")
     return NotFound(
-        f"there is no statement {about}: days are stated from the first order on, as far as 35 days back; a manifest of "
-        "an earlier day has it stated as soon as it has come. `seamline statements list` shows those that there are"
+        f"there is no statement {about}: days are stated from the first order on, as far as 35 days back; a manifest "
+        "of an earlier day has it stated as soon as it has come. `seamline statements list` shows those that there are"
     )

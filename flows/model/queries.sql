@@ -1262,10 +1262,10 @@ WHERE suspense = 1 ORDER BY seen_at DESC LIMIT ?1;
 INSERT INTO suspended (key, kind, name, sales_channel, order_reference, target, amount, currency, approved_by, at)
 VALUES :rows(10)
 ON CONFLICT (key, kind, name) DO UPDATE SET target = excluded.target, amount = excluded.amount,
-  currency = excluded.currency, approved_by = excluded.approved_by;
+  currency = excluded.currency, approved_by = excluded.approved_by, at = excluded.at;
 
 -- name: suspended_listed
--- What went to suspense in the create of a sale, the latest first: (before, limit).
+-- What went to suspense in the create of a sale, what was paid last first: (before, limit).
 SELECT at, key, sales_channel, order_reference, kind, name, target, amount, currency, approved_by FROM suspended
 WHERE at < ?1 ORDER BY at DESC, key, kind, name LIMIT ?2;
 
@@ -1837,20 +1837,22 @@ SELECT sales_channel, min(day), NULL FROM statement GROUP BY sales_channel
 UNION ALL SELECT sales_channel, NULL, min(coalesce(placed_at, changed_at)) FROM order_view GROUP BY sales_channel;
 
 -- name: close_suspense
--- What went to suspense before an instant and is not cleared, in creates of sales and as payments that came later: (before).
-SELECT s.key, s.kind, s.name, s.amount, s.currency, s.at FROM suspended s
+-- What was paid before an instant, or on a business day up to one, went to suspense and is not cleared, in creates of
+-- sales and as payments that came later: (before, day).
+SELECT s.key, s.kind, s.name, s.amount, s.currency, s.at, NULL FROM suspended s
 LEFT JOIN suspense_cleared c ON c.key = s.key AND c.kind = s.kind AND c.name = s.name AND c.record = ''
 WHERE s.at < ?1 AND c.amount IS NOT s.amount
 UNION ALL
 SELECT p.key, 'gateway', coalesce(p.gateway, ''), coalesce(p.amount, p.paid),
-  CASE WHEN p.amount IS NULL THEN p.paid_currency ELSE p.currency END, p.seen_at
+  CASE WHEN p.amount IS NULL THEN p.paid_currency ELSE p.currency END, p.seen_at, p.day
 FROM payment p LEFT JOIN suspense_cleared c
   ON c.key = p.key AND c.kind = 'gateway' AND c.name = coalesce(p.gateway, '') AND c.record = p.record
-WHERE p.suspense = 1 AND p.seen_at < ?1 AND c.amount IS NOT coalesce(p.amount, p.paid)
+WHERE p.suspense = 1 AND coalesce(p.day <= ?2, p.seen_at < ?1) AND c.amount IS NOT coalesce(p.amount, p.paid)
 ORDER BY 1, 2, 3;
 
 -- name: suspense_open
--- What of one name went to suspense before an instant and is not cleared: (sales channel, kind, name, before).
+-- What of one name was paid before an instant, or on a business day up to one, went to suspense and is not cleared:
+-- (sales channel, kind, name, before, day).
 SELECT s.amount, s.currency FROM suspended s
 LEFT JOIN suspense_cleared c ON c.key = s.key AND c.kind = s.kind AND c.name = s.name AND c.record = ''
 WHERE s.sales_channel = ?1 AND s.kind = ?2 AND s.name = ?3 AND s.at < ?4 AND c.amount IS NOT s.amount
@@ -1858,7 +1860,8 @@ UNION ALL
 SELECT coalesce(p.amount, p.paid), CASE WHEN p.amount IS NULL THEN p.paid_currency ELSE p.currency END
 FROM payment p LEFT JOIN suspense_cleared c
   ON c.key = p.key AND c.kind = 'gateway' AND c.name = coalesce(p.gateway, '') AND c.record = p.record
-WHERE ?2 = 'gateway' AND p.suspense = 1 AND p.sales_channel = ?1 AND coalesce(p.gateway, '') = ?3 AND p.seen_at < ?4
+WHERE ?2 = 'gateway' AND p.suspense = 1 AND p.sales_channel = ?1 AND coalesce(p.gateway, '') = ?3
+  AND coalesce(p.day <= ?5, p.seen_at < ?4)
   AND c.amount IS NOT coalesce(p.amount, p.paid);
 
 -- name: clear_suspended
@@ -1871,11 +1874,11 @@ ON CONFLICT (key, kind, name, record) DO UPDATE SET
   WHERE suspense_cleared.amount <> excluded.amount;
 
 -- name: clear_suspended_payments
--- The same of payments that came later: (sales channel, gateway, before, at, by, reason).
+-- The same of payments that came later: (sales channel, gateway, before, at, by, reason, day).
 INSERT INTO suspense_cleared (key, kind, name, record, amount, currency, at, by, reason)
 SELECT key, 'gateway', coalesce(gateway, ''), record, coalesce(amount, paid),
   CASE WHEN amount IS NULL THEN paid_currency ELSE currency END, ?4, ?5, ?6
-FROM payment WHERE suspense = 1 AND sales_channel = ?1 AND coalesce(gateway, '') = ?2 AND seen_at < ?3
+FROM payment WHERE suspense = 1 AND sales_channel = ?1 AND coalesce(gateway, '') = ?2 AND coalesce(day <= ?7, seen_at < ?3)
 ON CONFLICT (key, kind, name, record) DO UPDATE SET
   amount = excluded.amount, currency = excluded.currency, at = excluded.at, by = excluded.by, reason = excluded.reason
   WHERE suspense_cleared.amount <> excluded.amount;

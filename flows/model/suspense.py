@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 from decimal import Decimal
 from typing import Literal
 
@@ -22,6 +23,8 @@ class Suspended(msgspec.Struct, frozen=True, kw_only=True):
     target: str
     amount: Decimal
     currency: str
+    at: datetime
+    """When it was paid, of a gateway; else when the order was placed."""
 
 
 def suspended(order: Order, settings: SaleSettings) -> tuple[Suspended, ...]:
@@ -39,7 +42,9 @@ def _taxes(order: Order, settings: SaleSettings, suspense: Suspense, currency: s
     if suspense.tax is None:
         return
     for name, amount in _unmapped(_all_taxes(order), settings, currency).items():
-        yield Suspended(kind="tax", name=name, target=suspense.tax, amount=amount, currency=currency)
+        yield Suspended(
+            kind="tax", name=name, target=suspense.tax, amount=amount, currency=currency, at=order.placed_at
+        )
 
 
 def _all_taxes(order: Order) -> list[TaxLine]:
@@ -66,17 +71,23 @@ def _unmapped(taxes: Sequence[TaxLine], settings: SaleSettings, currency: str) -
 def _gateways(order: Order, settings: SaleSettings, suspense: Suspense, currency: str) -> Iterator[Suspended]:
     if suspense.gateway is None:
         return
-    for name, amount in _through(order, settings, currency).items():
-        yield Suspended(kind="gateway", name=name, target=suspense.gateway, amount=amount, currency=currency)
+    for name, (amount, at) in _through(order, settings, currency).items():
+        yield Suspended(
+            kind="gateway", name=name, target=suspense.gateway, amount=amount, currency=currency,
+            at=at or order.placed_at,
+        )  # fmt: skip
 
 
 @exactly
-def _through(order: Order, settings: SaleSettings, currency: str) -> dict[str, Decimal]:
-    found: dict[str, Decimal] = {}
+def _through(order: Order, settings: SaleSettings, currency: str) -> dict[str, tuple[Decimal, datetime | None]]:
+    """How much was paid by each gateway that is not mapped, and when that was first."""
+    found: dict[str, tuple[Decimal, datetime | None]] = {}
     for payment in order.payments:
         name = payment.gateway
         taken = payment.kind in TAKES and payment.status is PaymentStatus.SUCCESS
         if taken and name is not None and name not in settings.gateways:
             amount, _ = converted(payment.amount, order.totals.total, currency)
-            found[name] = found.get(name, ZERO) + (amount or ZERO)
+            so_far, first = found.get(name, (ZERO, None))
+            moments = [each for each in (first, payment.at) if each is not None]
+            found[name] = so_far + (amount or ZERO), min(moments, default=None)
     return found

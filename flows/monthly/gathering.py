@@ -269,11 +269,16 @@ def of_statements(
             day += timedelta(days=1)
 
 
-def of_suspense(rows: Iterable[tuple[str, str, str, str | None, str, Instant]], zone: ZoneInfo) -> Iterator[Item]:
-    """What went to suspense and is not cleared: (order's key, tax or gateway, its name, amount, currency, when)."""
-    for key, kind, name, amount, currency, at in rows:
+def of_suspense(
+    rows: Iterable[tuple[str, str, str, str | None, str, Instant, str | None]], zone: ZoneInfo
+) -> Iterator[Item]:
+    """What went to suspense and is not cleared: (order's key, tax or gateway, its name, amount, currency, when it was
+    paid, else ordered or seen, its business day where that is known).
+    """
+    for key, kind, name, amount, currency, at, said in rows:
+        day = day_of(at, zone) if said is None else date.fromisoformat(said)
         yield Item(
-            check=Check.SUSPENSE, of=f"{kind} {name}", day=day_of(at, zone), key=key, currency=currency,
+            check=Check.SUSPENSE, of=f"{kind} {name}", day=day, key=key, currency=currency,
             amount=None if amount is None else _amount(amount),
         )  # fmt: skip
 

@@ -138,7 +138,7 @@ def _weigh(
             case Unmappable() as unmappable:
                 cases.append(case_of(unmappable.kind, "mapping", unmappable.reason, state, now))
             case sale:
-                return _create(state, settings, sale, message, verdict, now)
+                return _create(state, settings, sale, message, verdict)
     held = msgspec.structs.replace(state, status=Status.HELD, cases=tuple(cases))
     return decision_of(
         held, Fact(kind="held", values={"causes": ", ".join(dict.fromkeys(case.kind for case in cases))}), trace=True
@@ -180,7 +180,6 @@ def _create(
     sale: CreateOrder,
     message: OrderPresented,
     verdict: Verdict,
-    now: datetime,
 ) -> Decision:
     if verdict.then == "import_completed":  # of the past: nothing of it is shipped, invoiced or booked
         sale = msgspec.structs.replace(sale, status="completed", fulfillment_status="shipped", payments=())
@@ -211,7 +210,7 @@ def _create(
         state=creating,
         effects=(effect,),
         facts=(*_exploded(message.bundles), *_aliased(message.aliases), *_suspended(in_suspense), decided),
-        writes=_suspense_rows(in_suspense, message, settings, now),
+        writes=_suspense_rows(in_suspense, message, settings),
         keeps=kept(creating),
     )
 
@@ -222,9 +221,7 @@ def _suspended(found: Sequence[Suspended]) -> Iterator[Fact]:
         yield Fact(kind="suspended", values={**values, "currency": each.currency})
 
 
-def _suspense_rows(
-    found: Sequence[Suspended], message: OrderPresented, settings: SaleSettings, now: datetime
-) -> tuple[Write, ...]:
+def _suspense_rows(found: Sequence[Suspended], message: OrderPresented, settings: SaleSettings) -> tuple[Write, ...]:
     """So that finance sees what went there."""
     order, by = message.order, settings.suspense.approved_by if settings.suspense is not None else ""
     key = f"{order.sales_channel}/{order.order_id}"
@@ -233,7 +230,7 @@ def _suspense_rows(
             "put_suspended",
             (
                 key, each.kind, each.name, order.sales_channel, order.reference, each.target, str(each.amount),
-                each.currency, by, to_instant(now),
+                each.currency, by, to_instant(each.at),
             ),
         )
         for each in found

@@ -69,7 +69,7 @@ async def _gathered(read: Reading, month: Month, today: date, policy: ClosePolic
         off = await _paid_otherwise(read, before, policy)
         found += gathering.of_unsettled(await read.query("close_unsettled", before), zone, off)
         found += gathering.of_unfollowed(await read.query("close_unfollowed", before), zone)
-    found += gathering.of_suspense(await read.query("close_suspense", before), zone)
+    found += gathering.of_suspense(await read.query("close_suspense", before, str(month.last)), zone)
     found += gathering.of_accepted(await read.query("close_accepted", before), zone)
     return found
 

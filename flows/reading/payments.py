@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import msgspec
 
@@ -69,6 +70,8 @@ class SuspendedRow(msgspec.Struct, frozen=True, kw_only=True):
     amount: str
     currency: str
     approved_by: str
+    day: date | None = None
+    """The business day on which it was paid, else ordered; by it a month has it."""
     cleared_by: str = ""
     """Who has said that it was moved to where it belongs; empty: nobody, or it was another amount."""
 
@@ -84,29 +87,33 @@ async def payments(
     return [_payment(row) for row in await read.query("payments_listed", status, at, limit, name)]
 
 
-async def in_suspense(read: Reading, *, limit: int = 50) -> list[SuspendedRow]:
-    """What went to suspense, the latest first: in creates of sales, and payments that came later."""
+async def in_suspense(read: Reading, zone: ZoneInfo, *, limit: int = 50) -> list[SuspendedRow]:
+    """What went to suspense, what was paid last first: in creates of sales, and payments that came later."""
     found = await read.query("suspended_listed", _FOREVER, limit)
     later = [_payment(row) for row in await read.query("payments_suspended", limit)]
     keys = sorted({row[1] for row in found} | {each.order for each in later})
     cleared = {tuple(row[:5]): row[5] for row in await read.query_list("suspense_cleared", keys)}
-    rows = [SuspendedRow(**_with_moments(SuspendedRow, (*row, ""))) for row in found]
+    rows = [SuspendedRow(**_with_moments(SuspendedRow, (*row, None, ""))) for row in found]
     rows = [
-        msgspec.structs.replace(row, cleared_by=cleared.get((row.order, row.kind, row.name, "", row.amount), ""))
+        msgspec.structs.replace(
+            row, day=row.at.astimezone(zone).date(),
+            cleared_by=cleared.get((row.order, row.kind, row.name, "", row.amount), ""),
+        )
         for row in rows
-    ]
+    ]  # fmt: skip
     rows += [
         SuspendedRow(
             at=each.seen_at, order=each.order, sales_channel=each.sales_channel,
             order_reference=each.order_reference, kind="gateway", name=each.gateway or "", target=each.method,
             amount=each.amount or "", currency=each.currency, approved_by="",
+            day=each.seen_at.astimezone(zone).date() if each.day is None else date.fromisoformat(each.day),
             cleared_by=cleared.get(
                 (each.order, "gateway", each.gateway or "", each.record, each.amount or each.paid), ""
             ),
         )
         for each in later
     ]  # fmt: skip
-    return sorted(rows, key=lambda row: row.at, reverse=True)[:limit]
+    return sorted(rows, key=lambda row: (row.day or date.min, row.at), reverse=True)[:limit]
 
 
 def _payment(row: Sequence[Any]) -> PaymentRow:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from datetime import date
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from tests.actors.world import story
 
 ASKED = {"kind": "tax", "name": "VAT", "sales_channel": "web", "month": "2026-01", "by": "Ann", "reason": "moved, J 77"}
 BEFORE = 1 << 62
+UTC = ZoneInfo("UTC")
 
 
 def actors(journal: Journal, emit: Callable[[Any], None]) -> Sequence[Actor]:
@@ -30,14 +32,14 @@ def actors(journal: Journal, emit: Callable[[Any], None]) -> Sequence[Actor]:
 
 
 async def suspended(world: ProofWorld, order: str, amount: str, name: str = "VAT", kind: str = "tax") -> None:
-    """Something of an order that went there now."""
+    """Something of an order that was placed now."""
     at = to_instant(world.now)
     await world.write("put_suspended", order, kind, name, "web", "#1", "SUSPENSE", amount, "USD", "Finance", at)
 
 
-async def paid(world: ProofWorld, order: str, amount: str) -> None:
-    """A later payment that went there."""
-    money = (amount, "USD", amount, "USD", None, None, None, "2026-01-01", 0, "", "{}")
+async def paid(world: ProofWorld, order: str, amount: str, day: str = "2026-01-01") -> None:
+    """A later payment that went there, of a business day."""
+    money = (amount, "USD", amount, "USD", None, None, None, day, 0, "", "{}")
     row = (order, "+C1", "web", "#1", 9, "charge", "capture", "C1", "shop-pay", "SUSPENSE", None, "money", *money)
     await world.write("put_payment", *row, "recorded", 1, "", "completed", to_instant(world.now))
 
@@ -45,14 +47,14 @@ async def paid(world: ProofWorld, order: str, amount: str) -> None:
 async def clears(world: ProofWorld, **changes: str) -> str:
     """A person says so; what they are told."""
     post = partial(world.engine.post, NAME, KEY)
-    said = await clear_suspense({**ASKED, **changes}, ZoneInfo("UTC"), ["web"], world.journal, post)
+    said = await clear_suspense({**ASKED, **changes}, UTC, ["web"], world.journal, post)
     await world.until_idle()
     return said
 
 
 async def left(world: ProofWorld) -> list[tuple[str, str, str]]:
     """What still stands against months."""
-    return [(row[0], row[2], row[3]) for row in await world.journal.query("close_suspense", BEFORE)]
+    return [(row[0], row[2], row[3]) for row in await world.journal.query("close_suspense", BEFORE, "9999")]
 
 
 def test_what_is_cleared_stands_no_more_until_it_is_another_amount(tmp_path: Path) -> None:
@@ -70,7 +72,7 @@ def test_what_is_cleared_stands_no_more_until_it_is_another_amount(tmp_path: Pat
             await suspended(world, "web/2", "0.30")
             await suspended(world, "web/4", "1.00")
             assert await left(world) == [("web/2", "VAT", "0.30"), ("web/3", "GST", "5.00"), ("web/4", "VAT", "1.00")]
-            shown = {row.order: row.cleared_by for row in await in_suspense(reading(world))}
+            shown = {row.order: row.cleared_by for row in await in_suspense(reading(world), UTC)}
             assert shown == {"web/1": "Ann", "web/2": "", "web/3": "", "web/4": ""}
             audited = await world.sql('SELECT by, action, subject, reason, "values" FROM audit')
             assert audited == [
@@ -89,9 +91,25 @@ def test_a_gateway_is_cleared_with_the_payments_that_came_later(tmp_path: Path) 
             await paid(world, "web/1", "3.00")
             assert "2 times in suspense, 10.00 USD" in await clears(world, kind="gateway", name="shop-pay")
             assert await left(world) == []
-            assert {row.cleared_by for row in await in_suspense(reading(world))} == {"Ann"}
+            assert {row.cleared_by for row in await in_suspense(reading(world), UTC)} == {"Ann"}
             with pytest.raises(SeamlineError, match="nothing is in suspense of the gateway 'shop-pay' of web"):
                 await clears(world, kind="gateway", name="shop-pay")
+
+    story(main)
+
+
+def test_what_was_paid_in_a_month_is_of_that_month_however_late_it_went_there(tmp_path: Path) -> None:
+    """By the day of the payment, and not by that on which it was seen; the list shows the day."""
+
+    async def main() -> None:
+        async with process(tmp_path / "s.db", actors) as world:
+            await paid(world, "web/1", "3.00", "2025-12-30")
+            assert [row.day for row in await in_suspense(reading(world), UTC)] == [date(2025, 12, 30)]
+            december = {"kind": "gateway", "name": "shop-pay", "month": "2025-12"}
+            with pytest.raises(SeamlineError, match="nothing is in suspense"):
+                await clears(world, **{**december, "month": "2025-11"})
+            assert "1 times in suspense, 3.00 USD" in await clears(world, **december)
+            assert await left(world) == []
 
     story(main)
 
