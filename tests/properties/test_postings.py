@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from flows.ledger.batching import Chart, batches_of
 from flows.ledger.due import PayoutStands, bucket, due_now, wanted_of
 from flows.ledger.parts import LedgerPeriod, Posting
+from flows.model.money import rounded
 from flows.model.payout import LineClass, PayoutStatus
 from flows.model.posting_matrix import OF_FULFIL, LedgerEvent, PostingRow, PostingSettings
 
@@ -37,7 +38,9 @@ LINES = st.lists(
 Line = tuple[LineClass, str, int]
 
 
-def stands(net: Decimal, paid: Decimal | None, currency: str) -> PayoutStands:
+def stands(net: Decimal, currency: str) -> PayoutStands:
+    """Paid, as its provider reports in whole units, what its lines come to."""
+    paid = rounded(net, DIGITS[currency])
     return PayoutStands(
         key="payout/web/stripe/po", sales_channel="web", gateway="stripe", payout="po", currency=currency,
         status=PayoutStatus.PAID, is_statement=False, received=True, paid=paid, bank=None, net=net, paid_on=PAID_ON,
@@ -119,7 +122,7 @@ def test_whatever_is_told_in_parts_ends_with_the_oracles_accounts(
         for kind, day, tenths in told[:end]:
             sums[kind, day] = sums.get((kind, day), Decimal(0)) + amount(tenths, digits)
         net = sum(sums.values(), Decimal(0))
-        due = due_now(wanted_of(stands(net, None, currency), sums, rules), made)
+        due = due_now(wanted_of(stands(net, currency), sums, rules), made)
         for each in due:
             name = bucket(each.event, each.day)
             made[name] = made.get(name, Decimal(0)) + each.amount
@@ -152,7 +155,7 @@ def test_clearing_goes_to_zero_for_a_payout_that_ties(told: list[Line], currency
     net = sum(sums.values(), Decimal(0))
     incoming = tuple(msgspec.structs.replace(row, debit=CLEARING, credit=row.debit) for row in ROWS if _comes(row))
     right = msgspec.structs.replace(rules, rows=(*(row for row in ROWS if not _comes(row)), *incoming))
-    due = wanted_of(stands(net, None, currency), sums, right).due
+    due = wanted_of(stands(net, currency), sums, right).due
     postings = [_posting(each.event, each.amount, each.day, place, currency) for place, each in enumerate(due, 1)]
     whole = sum((half_even(total, digits) for total in by_fulfil.values()), Fraction(0))
     assert whole + posted(postings, right, digits).get(CLEARING, Fraction(0)) == 0
