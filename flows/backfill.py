@@ -26,6 +26,7 @@ from flows.model.audit import recorded, who_and_why
 from flows.model.history import Consequences, consequences
 from flows.model.on_demand import OnDemandSettings, changed, moment_of
 from flows.model.paging import Paging, Row, Unpageable, next_page
+from flows.model.several import several
 from runtime.actor import Item
 from runtime.clock import to_datetime, to_instant
 from runtime.decision import Decision, EffectDone, EffectExhausted, EffectRefused, EffectUnknown, Emit, Message, Write
@@ -172,7 +173,7 @@ def _read(state: BackfillState, page: _PageRead, settings: OnDemandSettings) -> 
         return Decision(state=state, writes=writes, effects=(effect,))
     if counting:
         return Decision(state=state, writes=writes, emits=(Emit(channel=NAME, message=Count()),))
-    return Decision(state=replace(state, status="done", sentence=f"{state.taken} orders were taken"))
+    return Decision(state=replace(state, status="done", sentence=f"{several(state.taken, 'order')} taken"))
 
 
 def _counted(state: BackfillState, counted: _Counted, settings: OnDemandSettings) -> Decision:
@@ -197,7 +198,7 @@ def _counted(state: BackfillState, counted: _Counted, settings: OnDemandSettings
 
 
 def _stopped(state: BackfillState, why: str) -> Decision:
-    sentence = f"it stopped after {state.taken} orders were taken: {why}".rstrip(".")
+    sentence = f"it stopped after {several(state.taken, 'order')}: {why}".rstrip(".")
     stopped = replace(state, status="stopped", sentence=sentence, paging=None)
     return Decision(state=stopped, writes=(Write("drop_backfill_orders", (state.key,)),))
 

@@ -24,6 +24,7 @@ from flows.formats.parts import version_of
 from flows.model.cases import announce_cases, case_rows
 from flows.model.messages import MISSING_ORDERS, FindOrder, Recheck
 from flows.model.reconciliation import STATEMENTS, StateWindow, statements_key
+from flows.model.several import several
 from runtime.actor import Item
 from runtime.channel import BULK
 from runtime.clock import to_instant
@@ -194,7 +195,8 @@ def _cases(state: ManifestState, found: _Compared, now: datetime) -> tuple[Excep
         return ()
     more = found.unlisted - len(found.unlisted_named)
     named = ", ".join(found.unlisted_named) + (f" and {more} more" if more else "")
-    sentence = f"{state.sales_channel} does not list {found.unlisted} orders of the window that are here: {named}"
+    orders = several(found.unlisted, "order")
+    sentence = f"{state.sales_channel} does not list {orders} of the window that Seamline has: {named}"
     opened_at = state.cases[0].opened_at if state.cases else now
     return (ExceptionCase(kind="manifest.unlisted", cause="unlisted", sentence=sentence, opened_at=opened_at),)
 

@@ -41,12 +41,13 @@ from flows.cli.payouts import payouts
 from flows.cli.people import audit, link, patch
 from flows.cli.postings import postings
 from flows.cli.reports import reports
-from flows.cli.screen import money, pairs, print_fields, print_json, print_table, say, several, short, tell_more
+from flows.cli.screen import money, pairs, print_fields, print_json, print_table, say, short, tell_more
 from flows.cli.shipments import carriers, shipments
 from flows.cli.skus import alias, sku
 from flows.cli.statements import statements
 from flows.cli.status import status
 from flows.cli.stock import stock
+from flows.model.several import several
 from runtime.clock import SystemClock, to_datetime
 from runtime.errors import ConfigInvalid, SeamlineError, Stop
 

@@ -15,7 +15,8 @@ import msgspec
 from cyclopts import Parameter
 from cyclopts.validators import Number
 
-from flows.cli.screen import csv_rows, harmless, pairs, print_json, print_table, say, several, short
+from flows.cli.screen import csv_rows, harmless, pairs, print_json, print_table, say, short
+from flows.model.several import several
 from flows.reading.pages import Place, place_in
 from runtime.clock import to_datetime
 from runtime.errors import SeamlineError, Stop

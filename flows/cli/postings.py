@@ -28,7 +28,8 @@ from flows.cli.parts import (
     who,
     write_csv,
 )
-from flows.cli.screen import print_json, print_table, say, several, tell_cut
+from flows.cli.screen import print_json, print_table, say, tell_cut
+from flows.model.several import several
 from runtime.clock import SystemClock, to_datetime
 from runtime.errors import SeamlineError
 

@@ -50,11 +50,6 @@ def money(amount: object, currency: str | None) -> str:
     return "" if amount is None or not currency else f"{amount} {currency}"
 
 
-def several(count: int, noun: str) -> str:
-    """So many of a noun, which is in the singular where there is one."""
-    return f"{count} {noun}{'' if count == 1 else 's'}"
-
-
 def print_json(value: Any) -> None:
     """One line of JSON."""
     sys.stdout.write(msgspec.json.encode(value).decode() + "\n")

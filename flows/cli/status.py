@@ -29,7 +29,13 @@ def status(*, config: ConfigPath = CONFIG, json: AsJson = False) -> int:
     except SeamlineError as error:
         waiting = read_store(config, lambda read: read.in_queue())
         said = {"waiting": waiting, "draining_per_s": None, "drain_s": None, "process": None}
-        on_disk = [f"{waiting:,} orders wait on disk"] if waiting else [] if of_pauses else ["no order waits on disk"]
+        on_disk = (
+            [f"{waiting:,} order{' waits' if waiting == 1 else 's wait'} on disk"]
+            if waiting
+            else []
+            if of_pauses
+            else ["no order waits on disk"]
+        )
         lines = [f"{error}", *on_disk, *of_pauses]
     else:
         said = {**said, "process": "running"}

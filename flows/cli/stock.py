@@ -20,6 +20,7 @@ from flows.cli.parts import (
     read_store,
 )
 from flows.cli.screen import print_json, print_table, say, short, tell_cut, tell_more
+from flows.model.several import several
 
 stock = App(name="stock", help="What sales channels are told that they may sell, and what they show.")
 
@@ -51,7 +52,8 @@ def show(sku: SkuText, *, config: ConfigPath = CONFIG, json: AsJson = False) -> 
     for number, each in enumerate(stories):
         say(*([""] if number else []), *_told(each))
     if undecided:
-        say("", f"{undecided} orders are not decided on yet; what they need is subtracted, too, and is not shown here")
+        orders = several(undecided, "order")
+        say("", f"{orders} not decided on yet: what they need is subtracted, too, and is not shown here")
 
 
 def _told(each: Any) -> list[str]:
@@ -71,7 +73,7 @@ def _told(each: Any) -> list[str]:
         lines.append(f"  - {each.in_flight} in flight: ordered, and not in that figure for certain")
         lines += [f"      {one.units} for {one.order}, {_seen(one)}" for one in each.orders]
         if each.orders_more:
-            lines.append(f"      and {each.orders_more} orders more")
+            lines.append(f"      and {several(each.orders_more, 'order')} more")
         lines.append(f"  - {each.buffer} kept back, then a share of {each.allocation}: in truth {each.truth}")
         if each.own_units:
             lines.append(
