@@ -26,6 +26,7 @@ _PIECE = re.compile(r"( *)(\S*`[^`]*`\S*|\S+)")
 """What stands on one line if it fits there at all: a word, and a command between backticks."""
 _WHOLE_MAX = 20
 """Up to so many characters a cell is never wrapped: an instant, an amount with its currency, a short name."""
+_UNBROKEN = re.compile(r"\S*\d [A-Z]{3}(?!\S)|\S+")
 _READABLE = 24
 """No column of sentences is narrower."""
 
@@ -80,9 +81,9 @@ def wrapped(line: str, width: int) -> list[str]:
 
 
 def print_table(head: tuple[str, ...], rows: list[tuple[Any, ...]], *, empty: str = "nothing") -> None:
-    """A table for people: as wide as the terminal, and nothing in it cut; where its narrowest form is too wide, each
-    row is a paragraph. In a pipe its cells stand between tabs. A cell of None is empty. What an empty table means goes
-    there in its place, and beside a pipe on stderr.
+    """A table for people: as wide as the terminal, and nothing in it cut; where it is too wide, empty columns are left
+    out, then short cells are wrapped, too, then each row is a paragraph. In a pipe its cells stand between tabs. A cell
+    of None is empty. What an empty table means goes there in its place, and beside a pipe on stderr.
     """
     shown = [tuple("" if cell is None else harmless(cell) for cell in row) for row in rows]
     if not sys.stdout.isatty():
@@ -101,33 +102,44 @@ def _print_for_people(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) ->
     from rich.table import Table  # noqa: PLC0415
     from rich.text import Text  # noqa: PLC0415
 
-    console = Console()
-    widths = column_widths((head, *rows), console.width)
-    if widths is None:
-        for row in rows:
-            _print_paragraph(head, row)
+    columns_max, lines = shutil.get_terminal_size()
+    console = Console(width=columns_max, height=lines)
+    columns = list(zip(head, *rows, strict=True))
+    for shown, is_tight in ((columns, False), (filled := _filled(columns), False), (filled, True)):
+        widths = column_widths(shown, columns_max, is_tight=is_tight)
+        if widths is None:
+            continue
+        table = Table(box=None, pad_edge=False)
+        for column, width in zip(shown, widths, strict=True):
+            table.add_column(Text(column[0]), width=width, overflow="fold")  # Text: brackets in a SKU are no markup
+        for cells in list(zip(*shown, strict=True))[1:]:
+            table.add_row(*map(Text, cells))
+        console.print(table)
         return
-    table = Table(box=None, pad_edge=False)
-    for name, width in zip(head, widths, strict=True):
-        table.add_column(Text(name), width=width, overflow="fold")  # Text: brackets in a SKU are no markup
     for row in rows:
-        table.add_row(*map(Text, row))
-    console.print(table)
+        _print_paragraph(head, row)
 
 
-def column_widths(rows: Sequence[tuple[str, ...]], room: int) -> list[int] | None:
+def _filled(columns: Sequence[tuple[str, ...]]) -> list[tuple[str, ...]]:
+    """Those in which anything stands below the head."""
+    return [column for column in columns if any(column[1:])]
+
+
+def column_widths(columns: Sequence[tuple[str, ...]], room: int, *, is_tight: bool = False) -> list[int] | None:
     """How wide each column is in so much room, two characters apart: as wide as its widest cell where that fits, else
-    those with sentences share what the others leave. None where not every word has room.
+    those with sentences share what the others leave. `is_tight`: short cells are wrapped, too, between their words.
+    None where not every word, and every amount with its currency, has room.
     """
     from rich.cells import cell_len  # noqa: PLC0415
 
-    columns = list(zip(*rows, strict=True))
     widest = [max(map(cell_len, column)) for column in columns]
     narrowest = [
-        max(min(_READABLE, most), *(cell_len(word) for cell in column for word in cell.split() or [""]))
-        if most > _WHOLE_MAX
-        else most
+        most if most <= _WHOLE_MAX and not is_tight else max(map(cell_len, _unbroken(column)), default=0)
         for column, most in zip(columns, widest, strict=True)
+    ]
+    narrowest = [
+        max(least, min(_READABLE, most)) if most > _WHOLE_MAX else least
+        for least, most in zip(narrowest, widest, strict=True)
     ]
     left = room - 2 * (len(columns) - 1) - sum(narrowest)
     if left < 0:
@@ -138,6 +150,11 @@ def column_widths(rows: Sequence[tuple[str, ...]], room: int) -> list[int] | Non
         narrowest[place] += more
         left -= more
     return narrowest
+
+
+def _unbroken(column: Sequence[str]) -> list[str]:
+    """What of the cells is never wrapped: words, and amounts with their currency."""
+    return [piece for cell in column for piece in _UNBROKEN.findall(cell)]
 
 
 def _print_paragraph(head: tuple[str, ...], row: tuple[str, ...]) -> None:

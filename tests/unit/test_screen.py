@@ -50,12 +50,29 @@ def test_keys_and_amounts_are_whole_on_any_terminal(monkeypatch: pytest.MonkeyPa
 
 def test_columns_of_sentences_give_way_to_keys_and_amounts() -> None:
     """What is left is shared by those that want more than they need."""
-    rows = [(KEY, "12.00 USD", "a sentence of many words " * 4, "a short sentence of few words")]
-    assert column_widths(rows, 200) == [len(KEY), 9, 100, 29]
-    narrow = column_widths(rows, 120)
+    columns = [(KEY,), ("12.00 USD",), ("a sentence of many words " * 4,), ("a short sentence of few words",)]
+    assert column_widths(columns, 200) == [len(KEY), 9, 100, 29]
+    narrow = column_widths(columns, 120)
     assert narrow == [len(KEY), 9, 28, 27]
     assert sum(narrow) + 6 == 120
-    assert column_widths(rows, 100) is None
+    assert column_widths(columns, 100) is None
+
+
+def test_empty_columns_and_instants_give_way_before_a_table_becomes_paragraphs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A list of orders is a table on a narrow terminal, too; an amount has its currency on the same line."""
+    head = ("changed", "order", "amount", "shipping")
+    row = ("2026-11-26 16:32:30Z", "marketplace/A-1003", "64.00 USD", None)
+    assert "shipping" in shown_by(monkeypatch, 61, head, row)
+    without = shown_by(monkeypatch, 60, head, row)
+    assert "shipping" not in without
+    assert "2026-11-26 16:32:30Z" in without
+    tight = shown_by(monkeypatch, 41, head, row).splitlines()
+    assert [line.split() for line in tight] == [
+        ["changed", "order", "amount"],
+        ["2026-11-26", "marketplace/A-1003", "64.00", "USD"],
+        ["16:32:30Z"],
+    ]
+    assert "changed  2026-11-26 16:32:30Z" in shown_by(monkeypatch, 40, head, row)
 
 
 def test_lines_end_between_words_and_never_inside_a_command() -> None:
