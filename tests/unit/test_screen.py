@@ -72,7 +72,7 @@ def test_empty_columns_and_instants_give_way_before_a_table_becomes_paragraphs(m
         ["2026-11-26", "marketplace/A-1003", "64.00", "USD"],
         ["16:32:30Z"],
     ]
-    assert "changed  2026-11-26 16:32:30Z" in shown_by(monkeypatch, 40, head, row)
+    assert "changed   2026-11-26 16:32:30Z" in shown_by(monkeypatch, 40, head, row)
 
 
 def test_lines_end_between_words_and_never_inside_a_command() -> None:
