@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import msgspec
 
-from flows.model.closing import FIRST_LOOK
+from flows.model.closing import FIRST_LOOK, OPEN_CASES, now_awaited
 from flows.reading import Reading
 from runtime.clock import Instant, to_datetime
 
@@ -50,14 +50,23 @@ async def unsettled(read: Reading, *, sales_channel: str = "", cause: str = "", 
         "orders_unsettled", sales_channel, wanted, limit
     ):
         instant = None if placed is None else to_datetime(Instant(placed))
+        looked_at = msgspec.json.decode(waits, type=tuple[str, ...])
         found.append(
             UnsettledRow(
                 key=key, reference=reference, amount=Decimal(amount) if currency else None, currency=currency or None,
                 placed_at=instant, sale=sale, sale_number=number, cause=first or FIRST_LOOK,
-                waits=msgspec.json.decode(waits, type=tuple[str, ...]),
+                waits=await _now(read, key, looked_at),
             )
         )  # fmt: skip
     return found
+
+
+async def _now(read: Reading, key: str, waits: tuple[str, ...]) -> tuple[str, ...]:
+    """What was awaited at the last look, without cases that have ended since."""
+    if not any(wait.startswith(OPEN_CASES) for wait in waits):
+        return waits
+    opened = {kind for _, kind, *_, closed_at, _ in await read.query("cases_of", key) if closed_at is None}
+    return tuple(now_awaited(wait, opened) for wait in waits)
 
 
 async def accepted(read: Reading, *, limit: int = 50) -> list[AcceptedRow]:

@@ -83,6 +83,24 @@ def test_the_command_that_is_printed_shows_the_next_page(
     assert shown == whole
 
 
+def test_what_is_not_settled_waits_for_no_case_that_has_ended(seamline: Type, store: Path) -> None:
+    """Though the last look, some minutes ago, found two of them."""
+    view = ("web/x", "web", "x", "x", "imported", "proven", "9.00", "USD", None, 7, "SO7", AT + 99)
+    waits = '["for its goods to leave", "for its open cases to end (sale.differs, refund.untold)"]'
+    case = ("f", "refund.untold", "web/x", "c", "s", "finance", None, None, AT, AT)
+    fill(
+        store,
+        ("put_order_view", view),
+        ("put_expected_sale", ("web/x", 7, "imported", "9.00", "USD", None, None, "{}", 0, 1)),
+        ("put_order_closing", ("web/x", "web", "USD", "9.00", "[]", 1)),
+        ("note_closing", (1, waits, "shipping", None, "[]", "web/x")),
+        ("open_case", case),
+    )
+    (row,) = seamline(*beside("orders", "unsettled", "--json")).data
+    assert row["waits"] == ["for its goods to leave", "for its open cases to end (refund.untold)"]
+    assert row["sale_number"] == "SO7"
+
+
 def test_an_amount_that_nobody_knows_is_empty_and_never_nought(seamline: Type, store: Path) -> None:
     """Of an order that cannot be read and is linked to a sale all the same, in every list of orders."""
     unread = ("web/x", "web", "x", "x", "imported", "unproven", "0", "", None, 7, "SO7", AT + 99)
