@@ -354,7 +354,7 @@ def posting_rules(settings: FulfilSettings, postings: PostingSettings) -> Postin
     """What the ledger goes by, as far as it is known of the tenant."""
     unable = "" if fulfil_capabilities(settings).ledger == "readable" else _LEDGER_UNKNOWN
     matrix = digest(msgspec.json.encode(postings)).hex()
-    return PostingRules(settings=postings, unable=unable, matrix=matrix)
+    return PostingRules(settings=postings, unable=unable, matrix=matrix, tells_months=True)
 
 
 _LEDGER_UNKNOWN = "what this tenant does with its ledger is not known (`seamline probe fulfil`)"

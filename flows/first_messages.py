@@ -17,7 +17,7 @@ from flows.customers import NAME as CUSTOMERS
 from flows.customers import ReadBack
 from flows.fulfilment_watcher import NAME as FULFILMENT_WATCHER
 from flows.fulfilment_watcher import LookAtHeld, Watch, held_key, watch_key, watched_models
-from flows.ledger import CheckBatches, ReadMonths
+from flows.ledger import CheckBatches
 from flows.listings import NAME as LISTINGS
 from flows.listings import Expect
 from flows.listings import key_of as listings_key_of
@@ -28,6 +28,7 @@ from flows.model.postings import (
     LEDGER_MONTHS,
     LEDGER_MONTHS_KEY,
     PostDue,
+    ReadMonths,
     check_key,
     ledger_key,
 )

@@ -78,7 +78,7 @@ def close(
             ],
         )
     else:
-        print_table(_HEAD, rows, empty="nothing stands, and nothing is carried over")
+        print_table(_HEAD, rows, empty="nothing stands, and nothing is carried over", typed=True)
         say(board.sentence)
     return 0 if board.clean else 1
 
@@ -102,7 +102,7 @@ def _items(month: Any, policy: Any, today: Any, check: Any, *, csv: Path | None,
 
     board, found = read_store(config, ask, one_state=True)
     cells = [(each.day, each.what, each.key, each.amount, each.currency, _command(each.next, config)) for each in found]
-    print_list(found, _ITEMS_HEAD, cells, csv=csv, json=json, empty=f"{month} has nothing of {check.value}")
+    print_list(found, _ITEMS_HEAD, cells, csv=csv, json=json, empty=f"{month} has nothing of {check.value}", typed=True)
     return 0 if board.clean else 1
 
 

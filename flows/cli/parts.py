@@ -222,14 +222,17 @@ def print_list(
     csv: Path | None,
     json: bool,
     empty: str,
+    typed: bool = False,
 ) -> None:
-    """A list in the form that was asked for: into a file for a spreadsheet, as JSON of its `rows`, or as a table."""
+    """A list in the form that was asked for: into a file for a spreadsheet, as JSON of its `rows`, or as a table.
+    `typed`: the last column is to be typed.
+    """
     if csv is not None:
         write_csv(csv, head, cells)
     elif json:
         print_json(rows)
     else:
-        print_table(head, cells, empty=empty)
+        print_table(head, cells, empty=empty, typed=typed)
 
 
 def print_audit(config: Path, *, subject: str = "", json: bool) -> None:

@@ -138,6 +138,7 @@ def _print(
 ) -> None:
     """The report, in the forms that are asked for; as tables when none is."""
     from flows.monthly.page import page_of  # noqa: PLC0415
+    from flows.monthly.report import so_far  # noqa: PLC0415
     from flows.monthly.table import table_of  # noqa: PLC0415
 
     wanted, policy, today = asked_month(config, month)
@@ -148,6 +149,7 @@ def _print(
 
     report = read_store(config, asked, one_state=True)
     if wanted.stage(today) == "running":
+        report = so_far(report)
         say(f"{month} is not over in {policy.time_zone}: this is what there is of it so far", to=sys.stderr)
     if csv is not None:
         write_csv(csv, *table_of(report))

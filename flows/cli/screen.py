@@ -80,10 +80,13 @@ def wrapped(line: str, width: int) -> list[str]:
     return parts
 
 
-def print_table(head: tuple[str, ...], rows: list[tuple[Any, ...]], *, empty: str = "nothing") -> None:
+def print_table(
+    head: tuple[str, ...], rows: list[tuple[Any, ...]], *, empty: str = "nothing", typed: bool = False
+) -> None:
     """A table for people: as wide as the terminal, and nothing in it cut; where it is too wide, empty columns are left
     out, then short cells are wrapped, too, then each row is a paragraph. In a pipe its cells stand between tabs. A cell
-    of None is empty. What an empty table means goes there in its place, and beside a pipe on stderr.
+    of None is empty. What an empty table means goes there in its place, and beside a pipe on stderr. `typed`: the last
+    column is to be typed; on a terminal it stands below the table, each in a line of its own by the number of its row.
     """
     shown = [tuple("" if cell is None else harmless(cell) for cell in row) for row in rows]
     if not sys.stdout.isatty():
@@ -93,6 +96,9 @@ def print_table(head: tuple[str, ...], rows: list[tuple[Any, ...]], *, empty: st
             say(empty, to=sys.stderr)
     elif not rows:
         say(empty)
+    elif typed:
+        _print_for_people(("", *head[:-1]), [(str(number), *row[:-1]) for number, row in enumerate(shown, 1)])
+        sys.stdout.writelines(f"{number}: {row[-1]}\n" for number, row in enumerate(shown, 1))
     else:
         _print_for_people(head, shown)
 

@@ -22,8 +22,8 @@ batch under way, which is looked for. Held is what a person has to see to: `post
 
 from flows.ledger.checks import CheckBatches, LedgerChecks
 from flows.ledger.mapper import PostingMapper
-from flows.ledger.months import ClearingMonths, ReadMonths
+from flows.ledger.months import ClearingMonths
 from flows.ledger.poster import Ledger
 from flows.ledger.state import Rules
 
-__all__ = ("CheckBatches", "ClearingMonths", "Ledger", "LedgerChecks", "PostingMapper", "ReadMonths", "Rules")
+__all__ = ("CheckBatches", "ClearingMonths", "Ledger", "LedgerChecks", "PostingMapper", "Rules")

@@ -1,6 +1,7 @@
 """The actor that reads what a month has moved on the clearing accounts in Fulfil, for the report of clearing (rule 24).
 
-In: `ReadMonths` when the process starts and once a day, two hours after what was due is posted. Out: a row for each
+In: `ReadMonths` when the process starts, once a day, two hours after what was due is posted, and after each run of
+postings that has posted something in a month that is over. Out: a row for each
 account and month; nothing in Fulfil is touched. Key: `ledger-months/clearing`. The two months before the running one
 are read, each again and again until its period was closed in Fulfil before the read began: nothing can come to it any
 more, and what was read then stays. Lines are read hundreds a call, at the lowest share of the budget, and added up as
@@ -27,10 +28,10 @@ from flows.ledger.posting import next_run
 from flows.model.money import ZERO, exactly
 from flows.model.month import Month, month_in, month_of
 from flows.model.posting_matrix import PostingSettings, clearing_accounts
-from flows.model.postings import LEDGER_MONTHS
+from flows.model.postings import LEDGER_MONTHS, LEDGER_MONTHS_KEY, ReadMonths
 from runtime.actor import Item
 from runtime.clock import to_instant
-from runtime.decision import Decision, EffectDone, EffectExhausted, EffectRefused, Message, Timer, Write
+from runtime.decision import Decision, EffectDone, EffectExhausted, EffectRefused, Emit, Message, Timer, Write
 
 _AFTER_POSTING: Final = timedelta(hours=2)
 _AFTER_REFUSAL: Final = timedelta(hours=1)
@@ -38,10 +39,6 @@ _MONTHS_BACK: Final = 2
 """How long after its end a month may still be open in the ledger."""
 _OPEN: Final = "open"
 Part = Literal["periods", "accounts", "lines"]
-
-
-class ReadMonths(Message, frozen=True):
-    """Read what the months that are over have moved."""
 
 
 class Sum(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -67,6 +64,8 @@ class LedgerMonths(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     """By the code of the account, of the month under way."""
     final: tuple[str, ...] = ()
     """`month account`, each of which was read after its period was closed."""
+    again: bool = False
+    """Somebody has asked during the read."""
     calls: int = 0
 
 
@@ -79,7 +78,9 @@ def decide(state: LedgerMonths, message: Any, now: datetime, settings: PostingSe
             return _read(state, state.part, page, now, settings)
         case EffectRefused() | EffectExhausted():
             return _rested(state, now + _AFTER_REFUSAL)
-        case _:  # a read is under way and goes on by itself
+        case ReadMonths():
+            return Decision(state=replace(state, again=True))
+        case _:
             return Decision(state=state)
 
 
@@ -89,7 +90,11 @@ def _rested(state: LedgerMonths, again: datetime) -> Decision:
 
 
 def _until_tomorrow(state: LedgerMonths, now: datetime, settings: PostingSettings) -> Decision:
-    return _rested(state, next_run(now, settings) + _AFTER_POSTING)
+    """The read is over; what was asked for meanwhile begins at once."""
+    decision = _rested(state, next_run(now, settings) + _AFTER_POSTING)
+    if not state.again:
+        return decision
+    return replace(decision, emits=(Emit(channel=LEDGER_MONTHS, key=LEDGER_MONTHS_KEY, message=ReadMonths()),))
 
 
 def _begun(state: LedgerMonths, now: datetime, settings: PostingSettings) -> Decision:

@@ -34,8 +34,17 @@ from flows.ledger.batching import Batches, Chart, batches_of
 from flows.ledger.parts import Batch, LedgerPeriod
 from flows.ledger.state import LedgerState, LookAgain, PayoutsFound, Plan, Planned, Rules, case_of, cases_of
 from flows.model.messages import Recheck
+from flows.model.month import month_of
 from flows.model.posting_matrix import PostingSettings
-from flows.model.postings import LEDGER, POSTING_MAPPER, PayoutTold, PostDue
+from flows.model.postings import (
+    LEDGER,
+    LEDGER_MONTHS,
+    LEDGER_MONTHS_KEY,
+    POSTING_MAPPER,
+    PayoutTold,
+    PostDue,
+    ReadMonths,
+)
 from runtime.channel import BULK
 from runtime.clock import to_instant
 from runtime.decision import (
@@ -266,7 +275,8 @@ def _posted(state: LedgerState, now: datetime, rules: Rules) -> Decision:
     batch = state.doing
     if batch is None:
         return Decision(state=state)
-    decision = _next(replace(state, posted=state.posted + 1), now, rules)
+    behind = state.behind or month_of(batch.booked_on) < month_of(now.astimezone(rules.settings.zone).date())
+    decision = _next(replace(state, posted=state.posted + 1, behind=behind), now, rules)
     settles = Write("nudge_posted", (to_instant(now), batch.reference))
     return replace(decision, writes=(_batch_row(batch, "posted", now), settles, *decision.writes))
 
@@ -316,14 +326,16 @@ def _put_off(state: LedgerState, now: datetime, rules: Rules, until: datetime) -
 
 
 def _rested(state: LedgerState, now: datetime, rules: Rules) -> Decision:
-    goes_on = state.again or state.more
+    goes_on, told = state.again or state.more, rules.tells_months and state.behind
     state = replace(
         state, running=False, again=False, planned=False, more=False, doing=None, accounts={}, journals={},
-        cases=_cases_after(state, rules), found=(),
+        cases=_cases_after(state, rules), found=(), behind=False,
     )  # fmt: skip
     timer = Timer(name="post", due=next_run(now, rules.settings), message=PostDue())
-    emits = (Emit(channel=LEDGER, message=PostDue()),) if goes_on else ()
-    return Decision(state=state, timers=(timer,), emits=emits)
+    emits = [Emit(channel=LEDGER, message=PostDue())] if goes_on else []
+    if told:
+        emits.append(Emit(channel=LEDGER_MONTHS, key=LEDGER_MONTHS_KEY, message=ReadMonths(), priority=BULK))
+    return Decision(state=state, timers=(timer,), emits=tuple(emits))
 
 
 def _cases_after(state: LedgerState, rules: Rules) -> tuple[ExceptionCase, ...]:

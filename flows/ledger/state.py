@@ -63,6 +63,8 @@ class LedgerState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     """Batches that were made, ever."""
     posted: int = 0
     calls: int = 0
+    behind: bool = False
+    """The run has posted something in a month that is over."""
     more: bool = False
     """More was due than one run takes."""
     allowed: tuple[str, ...] = ()
@@ -80,6 +82,8 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     settings: PostingSettings
     unable: str = ""
     matrix: str = ""
+    tells_months: bool = False
+    """Whether the reader of months hears of what is posted in months that are over."""
 
     @property
     def writes(self) -> bool:

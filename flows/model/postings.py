@@ -31,6 +31,10 @@ def ledger_key(sales_channel: str) -> str:
     return f"ledger/{sales_channel}"
 
 
+class ReadMonths(Message, frozen=True):
+    """To the reader of months: read what the months that are over have moved."""
+
+
 class PayoutTold(Message, frozen=True):
     """To the posting mapper: what is known of the payout (the key), or what stands against it, has changed."""
 

@@ -8,13 +8,14 @@ all months together differ by does not have it.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
 from decimal import Decimal
 
 import msgspec
 
 from flows.model.money import ZERO, exactly
 from flows.model.month import Month
-from flows.monthly.report import Cell, Section, written
+from flows.monthly.report import DIFFERS, Cell, Section, written
 
 Book = tuple[str, str]
 """Gateway (Fulfil's code) and currency."""
@@ -28,6 +29,8 @@ class AccountMonth(msgspec.Struct, frozen=True, kw_only=True):
     moved: Decimal
     is_final: bool
     """Its period was closed before it was read."""
+    read_at: datetime
+    """When it was first read as it stands."""
 
 
 class FulfilAccounts(msgspec.Struct, frozen=True, kw_only=True):
@@ -49,8 +52,8 @@ def compared(month: Month, fulfil: FulfilAccounts, moved: Mapping[tuple[Book, Mo
             of_account.setdefault(account, set()).add(book)
     return Section(
         title="Against Fulfil's accounts",
-        head=("account", "gateways", "currency", "moved in Fulfil", "moved here", "difference", "since", "differs by",
-              "its period"),
+        head=("account", "gateways", "currency", "moved in Fulfil", "moved here", "difference", "since", DIFFERS,
+              "its period", "read"),
         rows=tuple(
             _row(each, sorted(of_account.get(each.account, ())), fulfil, moved)
             for each in fulfil.months
@@ -58,7 +61,8 @@ def compared(month: Month, fulfil: FulfilAccounts, moved: Mapping[tuple[Book, Mo
         ),
         note="Debits less credits of posted entries that are dated in the month, beside what came to the gateways less "
         'what went out. What is charged on the last day may be posted on the next one: "differs by" is of all months '
-        "since the first that was read and had money here. Only books in the ledger's currency are compared.",
+        "since the first that was read and had money here. Only books in the ledger's currency are compared. "
+        "`read` is when a figure was first read in Fulfil as it stands; later reads have found the same.",
         empty="what the month has moved in Fulfil was not read: it is read once the month is over, of accounts that "
         "the matrix credits with payouts",
     )  # fmt: skip
@@ -71,17 +75,17 @@ def _row(
     currency = fulfil.currency
     gateways = ", ".join(dict.fromkeys(gateway for gateway, _ in books))
     period = "closed" if now.is_final else "open when it was read"
-    in_fulfil = written(now.moved, currency)
+    in_fulfil, read = written(now.moved, currency), f"{now.read_at:%Y-%m-%d %H:%M}Z"
     if not currency or any(each != currency for _, each in books):
-        return (now.account, gateways, currency or None, in_fulfil, None, None, None, None, period)
+        return (now.account, gateways, currency or None, in_fulfil, None, None, None, None, period, read)
     here = _sum(moved.get((book, now.month), ZERO) for book in books)
     first = min((month for book, month in moved if book in books), default=now.month)
-    read = [each for each in fulfil.months if each.account == now.account and first <= each.month <= now.month]
-    off = _sum(each.moved - _sum(moved.get((book, each.month), ZERO) for book in books) for each in read)
-    since = min((each.month for each in read), default=now.month)
+    known = [each for each in fulfil.months if each.account == now.account and first <= each.month <= now.month]
+    off = _sum(each.moved - _sum(moved.get((book, each.month), ZERO) for book in books) for each in known)
+    since = min((each.month for each in known), default=now.month)
     return (
         now.account, gateways, currency, in_fulfil, written(here, currency), written(now.moved - here, currency),
-        str(since), written(off, currency), period,
+        str(since), written(off, currency), period, read,
     )  # fmt: skip
 
 

@@ -24,7 +24,7 @@ from flows.model.month import Month, month_of
 from flows.model.payout import fee_class
 from flows.model.posting_matrix import TAKEN, LedgerEvent
 from flows.monthly.accounts import Book, FulfilAccounts, compared
-from flows.monthly.report import Bar, Cell, Chart, Report, Section, written
+from flows.monthly.report import DIFFERENCE, Bar, Cell, Chart, Report, Section, written
 
 CHARGES, REFUNDS, CONVERTED, PAID_OUT = "charges", "refunds", "converted", "paid out"
 _GROUPS: Final[dict[str, str]] = {
@@ -39,11 +39,11 @@ _COLUMNS: Final = (CHARGES, REFUNDS, "fees", "taxes on fees", "disputes", "reser
 NO_PAYOUT: Final = "charges and refunds in no payout yet"
 NOT_ARRIVED: Final = "in payouts that had not arrived"
 STATEMENTS: Final = "balance by statements of account"
-NOT_TOLD: Final = "difference: in payouts, and the sales channel tells of no such money"
+NOT_TOLD: Final = DIFFERENCE + "in payouts, and the sales channel tells of no such money"
 NOT_FOLLOWED: Final = "in payouts, of orders whose money nobody follows"
-OTHER_AMOUNT: Final = "difference: in payouts with another amount"
-NO_ORDER: Final = "difference: lines of payouts of no known order"
-NOT_TIED: Final = "difference: payouts whose lines are not what was paid"
+OTHER_AMOUNT: Final = DIFFERENCE + "in payouts with another amount"
+NO_ORDER: Final = DIFFERENCE + "lines of payouts of no known order"
+NOT_TIED: Final = DIFFERENCE + "payouts whose lines are not what was paid"
 _PARTS: Final = (NO_PAYOUT, NOT_ARRIVED, STATEMENTS, NOT_FOLLOWED, NOT_TOLD, OTHER_AMOUNT, NO_ORDER, NOT_TIED)
 _UNNAMED: Final = (NO_PAYOUT, STATEMENTS)
 """What is there in every month, with a row of its own and not one for each order."""

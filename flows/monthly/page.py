@@ -5,14 +5,14 @@ Bars are as long as their share of the longest one, in whole thousandths: no bin
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from datetime import datetime
+from collections.abc import Iterator, Sequence
+from datetime import date, datetime
 from decimal import Decimal
 from html import escape
 from typing import Final
 
 from flows.model.money import EXACT, ZERO, quotient
-from flows.monthly.report import Cell, Chart, Report, Section, text_of
+from flows.monthly.report import DIFFERENCE, DIFFERS, Cell, Chart, Report, Section, text_of
 
 _BAR, _GAP, _LABELS, _WIDTH, _FIGURES = 18, 8, 190, 420, 150
 _LABEL_MAX: Final = 22
@@ -26,6 +26,7 @@ table { border-collapse: collapse; width: 100%; margin-top: .5rem; font-size: 14
 th, td { padding: .3rem .6rem; border-bottom: 1px solid var(--line); text-align: left; vertical-align: top; }
 th { font-weight: 600; border-bottom: 2px solid var(--line); white-space: nowrap; }
 .n { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
+.d { white-space: nowrap; } tr.off td { font-weight: 600; background: #fbeee7; }
 .charts { display: flex; flex-wrap: wrap; gap: 1rem 2rem; } figure { margin: .8rem 0 0; }
 figcaption { font-weight: 600; } svg { max-width: 100%; height: auto; } svg text { font: 13px system-ui, sans-serif; fill: var(--ink); }
 .in { fill: var(--in); } .out { fill: var(--out); } .axis { stroke: var(--line); }
@@ -82,7 +83,8 @@ def _section(section: Section) -> Iterator[str]:
     yield "</tr></thead><tbody>"
     for row in section.rows:
         cells = (_cell("td", cell, number=number) for cell, number in zip(row, numbers, strict=True))
-        yield f"<tr>{''.join(cells)}</tr>"
+        off = ' class="off"' if _stands_out(section, row) else ""
+        yield f"<tr{off}>{''.join(cells)}</tr>"
     yield "</tbody></table></div>"
 
 
@@ -90,9 +92,15 @@ def _is_number(cell: Cell) -> bool:
     return isinstance(cell, Decimal | int)
 
 
+def _stands_out(section: Section, row: Sequence[Cell]) -> bool:
+    """Whether it is a difference that somebody has to look into."""
+    named = any(isinstance(cell, str) and cell.startswith(DIFFERENCE) for cell in row)
+    return named or any(name == DIFFERS and cell for name, cell in zip(section.head, row, strict=True))
+
+
 def _cell(tag: str, cell: Cell, *, number: bool) -> str:
-    right = ' class="n"' if number else ""
-    return f"<{tag}{right}>{escape(text_of(cell))}</{tag}>"
+    kind = ' class="n"' if number else ' class="d"' if isinstance(cell, date) else ""
+    return f"<{tag}{kind}>{escape(text_of(cell))}</{tag}>"
 
 
 def _chart(chart: Chart) -> Iterator[str]:

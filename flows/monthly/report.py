@@ -9,12 +9,17 @@ from __future__ import annotations
 import hashlib
 from datetime import date, datetime
 from decimal import Decimal
+from typing import Final
 
 import msgspec
 
 from flows.model.money import EXACT, digits_of, rounded
 
 Cell = str | int | Decimal | date | None
+DIFFERENCE: Final = "difference: "
+"""How the name begins of what two sides tell otherwise; such a row stands out."""
+DIFFERS: Final = "differs by"
+"""The head of a column of amounts that are to be nothing; a row with another one stands out, too."""
 
 
 class Section(msgspec.Struct, frozen=True, kw_only=True):
@@ -60,6 +65,12 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     def digest(self) -> str:
         """Over everything that it says: two prints with one digest say the same."""
         return hashlib.blake2b(msgspec.json.encode(self, order="deterministic"), digest_size=16).hexdigest()
+
+
+def so_far(report: Report) -> Report:
+    """The report of a month that is still running, which says so before anything else."""
+    said = f"{report.month} is not over in {report.time_zone}: this is what there is of it so far, and it will change."
+    return msgspec.structs.replace(report, remarks=(said, *report.remarks))
 
 
 def written(amount: Decimal, currency: str) -> Decimal:

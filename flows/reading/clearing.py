@@ -26,12 +26,18 @@ _ROWS: Final = 5_000
 _LAST: Final = "\U0010ffff"
 """Behind every key."""
 _READ: Final = ("payout_line", "bank_receipt", "settlement")
+_LEFT_OUT: Final[dict[str, str]] = {
+    "none": "no payout of it has to come, as of gift cards and store credit (evidence = none)",
+    "receivable": "its orders are paid by invoice, which Fulfil's receivables follow (evidence = receivable)",
+    "excluded": "nobody can read its payouts, by the rule {rule!r} (evidence = excluded)",
+}
+"""What is said of a gateway of which no payouts are read, by its evidence."""
 
 
 def left_out(closing: Mapping[str, ClosingSettings]) -> dict[str, str]:
-    """Gateways of which no payouts are read, and by which rule."""
+    """Gateways of which no payouts are read, and why that is as it should be."""
     return {
-        code: f"excluded by the rule {each.rule!r}" if each.rule else f"its evidence is {each.evidence}"
+        code: _LEFT_OUT[each.evidence].format(rule=each.rule)
         for code, each in closing.items()
         if each.evidence not in _READ
     }
@@ -77,9 +83,15 @@ def _account_of(book: Book, settings: PostingSettings) -> str | None:
 
 
 def _account_month(row: Sequence[Any]) -> AccountMonth:
-    month, account, debit, credit, is_final, _ = row
+    month, account, debit, credit, is_final, read_at = row
     moved = EXACT.subtract(Decimal(debit), Decimal(credit))
-    return AccountMonth(month=month_in(month), account=account, moved=moved, is_final=bool(is_final))
+    return AccountMonth(
+        month=month_in(month),
+        account=account,
+        moved=moved,
+        is_final=bool(is_final),
+        read_at=to_datetime(Instant(read_at)),
+    )
 
 
 async def _pages(

@@ -121,6 +121,8 @@ class LedgerBooks:
 class PostingWorld(PayoutWorld):
     """One process, with postings."""
 
+    tells_months = False
+
     def __init__(
         self, journal: Journal, clock: VirtualClock, *, books: LedgerBooks, settings: PostingSettings, unable: str = ""
     ) -> None:
@@ -130,7 +132,9 @@ class PostingWorld(PayoutWorld):
 
     def actors(self) -> list[Actor]:
         """Importer, mapper, ledger."""
-        rules = Rules(settings=self.settings, unable=self.unable, matrix=repr(self.settings))
+        rules = Rules(
+            settings=self.settings, unable=self.unable, matrix=repr(self.settings), tells_months=self.tells_months
+        )
         emit = self.events.append
         return [
             PayoutImporter(self.journal, emit, tells_postings=True),

@@ -13,12 +13,13 @@ import anyio
 from msgspec.structs import replace
 
 from connectors.fulfil.sandbox.ledger import Ledger as Books
-from flows.ledger import ClearingMonths, ReadMonths
+from flows.ledger import ClearingMonths
 from flows.model.posting_matrix import PostingSettings
-from flows.model.postings import LEDGER_MONTHS, LEDGER_MONTHS_KEY
+from flows.model.postings import LEDGER_MONTHS, LEDGER_MONTHS_KEY, ReadMonths
 from runtime.actor import Actor
-from tests.actors.payout_world import living
+from tests.actors.payout_world import living, pages
 from tests.actors.posting_world import MATRIX, LedgerBooks, PostingWorld
+from tests.actors.test_posting_stories import two_sales
 from tests.actors.world import story
 
 DECEMBER, NOVEMBER = date(2025, 12, 31), date(2025, 11, 30)
@@ -26,6 +27,8 @@ DECEMBER, NOVEMBER = date(2025, 12, 31), date(2025, 11, 30)
 
 class MonthsWorld(PostingWorld):
     """One process, which reads the months."""
+
+    tells_months = True
 
     def actors(self) -> list[Actor]:
         """The reader beside the others."""
@@ -147,3 +150,24 @@ def test_a_refused_read_is_made_again_and_an_unknown_account_is_no_sum(tmp_path:
 
     story(main)
     story(elsewhere)
+
+
+def test_a_month_is_read_again_as_soon_as_something_was_posted_in_it(tmp_path: Path) -> None:
+    """Not only in the night; and once, however many batches a run has posted."""
+    books = LedgerBooks()
+
+    async def main() -> None:
+        async with world(tmp_path / "s.db", books) as it:
+            await it.reads()
+            calls = books.calls["posted_ledger_lines"]
+            assert [row[2:4] for row in await it.rows()] == [("0", "0"), ("0", "0")]
+            await it.bring(*pages(two_sales()))
+            await it.runs()
+            assert len(books.moves()) == 2
+            (row,) = [row for row in await it.rows() if row[0] == "2025-12"]
+            assert Decimal(row[2]) - Decimal(row[3]) == books.balances()["1200"] != 0
+            assert books.calls["posted_ledger_lines"] == calls + 2
+            await it.runs()
+            assert books.calls["posted_ledger_lines"] == calls + 2, "nothing was posted"
+
+    story(main)

@@ -16,8 +16,8 @@ from flows.model.closing import FIRST_LOOK
 from flows.monthly.checks import Check
 from flows.reconciler.settling import WaitCause
 from runtime.clock import SystemClock, to_datetime
-from tests.integration.close_store import clean_month, config_in, order, standing
-from tests.integration.terminal import Type
+from tests.integration.close_store import clean_month, config_in, order, payout, standing
+from tests.integration.terminal import Type, on_a_terminal
 from tests.integration.test_cli_pages import fill
 
 EXPECTED = [
@@ -104,6 +104,21 @@ def test_everything_that_a_row_counts_is_listed_with_its_amount(seamline: Type, 
     assert seamline("close", "2025-10", "--items", "earlier", "--config", config, "--json").data[1]["key"] == "web/10"
     wrong = seamline("close", "2025-10", "--items", "acepted", "--config", config)
     assert (wrong.status, "'acepted' is no row of the board; there are unconfigured" in wrong.err) == (2, True)
+
+
+def test_on_a_terminal_what_is_to_be_typed_is_never_cut(seamline: Type, tmp_path: Path) -> None:
+    """However narrow it is: each command stands whole in a line of its own, by the number of its row; so do keys."""
+    long = "7" * 60
+    rows = [payout(long, "2025-10-14", verdict="contradicted", difference="-10.00")]
+    fill(tmp_path / "store.db", *clean_month(), *rows)
+    config = config_in(tmp_path)
+    shown = on_a_terminal("close", "2025-10", "--config", config, COLUMNS="120")
+    (row,) = seamline("close", "2025-10", "--config", config).rows[:-1]
+    assert f"1: {row[-1]}\r\n" in shown
+    assert "…" not in shown
+    listed = on_a_terminal("close", "2025-10", "--items", "not_tied", "--config", config, COLUMNS="80")
+    assert f"1: seamline payouts show payout/web/stripe/{long} " in listed
+    assert "…" not in listed + on_a_terminal("payouts", "list", "--config", config, COLUMNS="80")
 
 
 def test_a_running_month_may_be_looked_at_and_is_never_clean(seamline: Type, tmp_path: Path) -> None:

@@ -120,13 +120,24 @@ def test_what_the_clearing_account_moved_in_fulfil_stands_beside_the_books(seaml
     )
     first = seamline(*asked).out
     assert sections(seamline, "clearing", shop)["Against Fulfil's accounts"][1:] == [
-        ["1200", "card", "EUR", "-61.50", "-61.50", "0.00", "2025-09", "0.00", "open when it was read"],
+        [
+            "1200",
+            "card",
+            "EUR",
+            "-61.50",
+            "-61.50",
+            "0.00",
+            "2025-09",
+            "0.00",
+            "open when it was read",
+            "2025-11-01 04:00Z",
+        ],
     ]
     fill(store, ("put_month_account", ("2025-10", "1200", "100.00", "161.50", 4, 0, at("2025-11-02T04:00:00"))))
     assert seamline(*asked).out == first
     fill(store, ("put_month_account", ("2025-10", "1200", "101.00", "161.50", 5, 1, at("2025-11-03T04:00:00"))))
     assert sections(seamline, "clearing", shop)["Against Fulfil's accounts"][1:] == [
-        ["1200", "card", "EUR", "-60.50", "-61.50", "1.00", "2025-09", "1.00", "closed"],
+        ["1200", "card", "EUR", "-60.50", "-61.50", "1.00", "2025-09", "1.00", "closed", "2025-11-03 04:00Z"],
     ]
 
 
@@ -378,7 +389,11 @@ def test_a_report_is_for_machines_too_and_says_what_it_cannot_say(seamline: Type
     assert f"<code>{found['digest']}</code>" in (tmp_path / "page.html").read_text()
     assert found["sections"][0]["rows"][0][2] == "100.00"
     month = f"{to_datetime(SystemClock().now()):%Y-%m}"
-    assert "so far" in seamline("reports", "clearing", month, "--config", shop).err
+    for form in ("--html", "--csv"):
+        running = seamline("reports", "clearing", month, "--config", shop, form, "-")
+        assert "so far" in running.err
+        assert "gateway gift is left out: no payout of it has to come" in running.out
+        assert f"{month} is not over in Europe/Berlin: this is what there is of it so far" in running.out
     text = seamline("reports", "cutoff", "2025-10", "--config", shop).out
     assert "web: nobody watches its shipments, so its orders are left out, 4 of them" in text
     assert seamline("reports", "cutoff", "2024-10", "--config", shop).status == 1

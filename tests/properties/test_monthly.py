@@ -26,7 +26,8 @@ from flows.monthly.board import Item, board_of
 from flows.monthly.checks import CHECKS, Check
 from flows.monthly.clearing import Booked, ClearingBooks, Line, Movement, Payout
 from flows.monthly.cutoff import EARLIER, INVOICED, LATER, PAID, SOLD, UNINVOICED, UNPAID, Cutoff, Sold
-from flows.monthly.report import Report
+from flows.monthly.page import page_of
+from flows.monthly.report import Report, Section, so_far
 from flows.monthly.stock_value import Stocked, stock_value
 from flows.reconciler.costing import Costing, Left, found_of, learned
 from runtime.clock import Instant
@@ -37,6 +38,7 @@ START = date(2026, 9, 20)
 DAYS = st.integers(0, 60).map(lambda days: START + timedelta(days=days))
 UNITS = st.integers(-(10**15), 10**15).filter(bool)
 OCTOBER = month_of(date(2026, 10, 1))
+READ_AT = datetime(2026, 11, 2, 4, tzinfo=UTC)
 
 
 def money(units: int, currency: str) -> Decimal:
@@ -207,14 +209,14 @@ def test_what_fulfil_has_moved_is_held_against_the_books_month_by_month(
 ) -> None:
     """Each gateway has an account of its own; only what is in the ledger's currency is compared, and since then."""
     months = [
-        AccountMonth(month=month, account=f"12-{gateway}", moved=money(amount, "EUR"), is_final=False)
+        AccountMonth(month=month, account=f"12-{gateway}", moved=money(amount, "EUR"), is_final=False, read_at=READ_AT)
         for (gateway, month), amount in read.items()
     ]
     fulfil = FulfilAccounts(currency="EUR", months=months, account_of=lambda book: f"12-{book[0]}")
     section = report_of(OCTOBER, told, lines, payouts, fulfil).sections[2]
     ledger = [entry for entry in entries(told, lines, payouts) if entry[-1] and entry[3] <= OCTOBER.last]
     assert {row[0] for row in section.rows} == {f"12-{gateway}" for gateway, month in read if month == OCTOBER}
-    for account, gateways, _, in_fulfil, here, difference, since, off, _ in section.rows:
+    for account, gateways, _, in_fulfil, here, difference, since, off, _, _ in section.rows:
         gateway = str(account)[3:]
         own = [entry for entry in ledger if entry[0] == gateway]
         assert gateways == (gateway if own else "")
@@ -239,11 +241,11 @@ def accounts_of_no_book(_: Book) -> None:
 
 def test_an_account_that_no_gateway_pays_out_of_is_shown_alone() -> None:
     """It has no books: all that it has moved is a difference. Without the ledger's currency nothing is compared."""
-    read = [AccountMonth(month=OCTOBER, account="1200", moved=Decimal("-5.5"), is_final=True)]
+    read = [AccountMonth(month=OCTOBER, account="1200", moved=Decimal("-5.5"), is_final=True, read_at=READ_AT)]
     told = [Told(0, "card", "EUR", 100, date(2026, 10, 3))]
     for currency, row in (
-        ("EUR", ("1200", "", "EUR", "-5.50", "0.00", "-5.50", "2026-10", "-5.50", "closed")),
-        ("", ("1200", "", "", "-5.50", "", "", "", "", "closed")),
+        ("EUR", ("1200", "", "EUR", "-5.50", "0.00", "-5.50", "2026-10", "-5.50", "closed", "2026-11-02 04:00Z")),
+        ("", ("1200", "", "", "-5.50", "", "", "", "", "closed", "2026-11-02 04:00Z")),
     ):
         fulfil = FulfilAccounts(currency=currency, months=read, account_of=accounts_of_no_book)
         section = report_of(OCTOBER, told, [], [], fulfil).sections[2]
@@ -506,3 +508,24 @@ def test_the_value_of_stock_is_units_times_cost_and_nothing_is_made_up(currency:
     assert len(without.rows) + len(skus.rows) == len(rows)
     assert stock_value(OCTOBER, found[::-1], currency=currency, **kept).digest == report.digest  # type: ignore[arg-type]
     assert any("has not told what" in remark for remark in report.remarks) == bool(without.rows)
+
+
+def test_what_differs_stands_out_on_a_page_and_a_day_is_never_wrapped() -> None:
+    """A row that names a difference, and one with an amount in a column that is to have none; no other."""
+    report = Report(
+        name="x", title="X", month="2026-10", time_zone="UTC", as_of=None,
+        sections=(
+            Section(
+                title="T", head=("what", "day", "differs by"),
+                rows=(
+                    ("difference: lost", date(2026, 10, 3), None), ("on its way", date(2026, 10, 4), Decimal(0)),
+                    ("account", date(2026, 10, 5), Decimal("0.01")),
+                ),
+            ),
+        ),
+    )  # fmt: skip
+    rows = [line for line in page_of(report).splitlines() if line.startswith("<tr") and "<td" in line]
+    assert [line.startswith('<tr class="off">') for line in rows] == [True, False, True]
+    assert '<td class="d">2026-10-03</td>' in rows[0]
+    assert "2026-10 is not over in UTC" in page_of(so_far(report))
+    assert so_far(report).digest != report.digest
