@@ -1812,10 +1812,10 @@ WHERE c.settled_at IS NULL AND coalesce(o.placed_at, o.changed_at) < ?1 ORDER BY
 
 -- name: close_paid_otherwise
 -- Orders with a sale, placed before an instant, of which payouts have another amount than their sales channels tell: how
--- they were paid, and what payouts that have arrived have of them: (before).
+-- they were paid, and what payouts have of them that have arrived or will: (before).
 SELECT c.key, c.tenders, (SELECT json_group_array(json_array(l.currency, l.amount))
   FROM payout_line l JOIN payout p ON p.key = l.payout
-  WHERE l."order" = c.key AND l.kind IN ('sale', 'refund') AND p.received = 1)
+  WHERE l."order" = c.key AND l.kind IN ('sale', 'refund') AND p.status NOT IN ('failed', 'cancelled'))
 FROM order_closing c JOIN expected_sale e ON e.key = c.key JOIN order_view o ON o.key = c.key
 WHERE c.settled_at IS NULL AND c.cause = 'unexpected' AND coalesce(o.placed_at, o.changed_at) < ?1 ORDER BY c.key;
 

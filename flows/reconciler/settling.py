@@ -85,9 +85,8 @@ def settled(order: Standing, closing: Mapping[str, ClosingSettings]) -> tuple[tu
     evidence: list[str] = []
     for code, moved in by_gateway(order.tenders).items():
         rule = closing.get(code, UNDECLARED)
-        wait, told = _money(order, code, moved, rule)
-        if wait is not None:
-            waits.append(wait)
+        open_, told = _money(order, code, moved, rule)
+        waits += open_
         if told:
             evidence.append(told)
     if order.due > ZERO and not order.is_cancelled:
@@ -133,56 +132,73 @@ def by_gateway(tenders: Sequence[Moved]) -> dict[str, list[Moved]]:
     return found
 
 
-def _money(order: Standing, code: str, moved: Sequence[Moved], rule: ClosingSettings) -> tuple[Wait | None, str]:
+def _money(order: Standing, code: str, moved: Sequence[Moved], rule: ClosingSettings) -> tuple[tuple[Wait, ...], str]:
     name = code or "a gateway that nobody names"
     match rule.evidence:
         case "none":
-            return None, ""
+            return (), ""
         case "excluded":
-            return None, f"{name}: excluded by the rule {rule.rule!r}"
+            return (), f"{name}: excluded by the rule {rule.rule!r}"
         case "receivable":
             if order.invoices_paid:
-                return None, f"{name}: its invoices are paid in Fulfil"
-            return Wait("receivable", f"for its invoices to be paid in Fulfil ({name})"), ""
+                return (), f"{name}: its invoices are paid in Fulfil"
+            return (Wait("receivable", f"for its invoices to be paid in Fulfil ({name})"),), ""
         case "settlement":
             return _settlement(order, name, moved)
         case _:
             return _payout(order, name, moved, bank=rule.evidence == "bank_receipt")
 
 
-def _settlement(order: Standing, name: str, moved: Sequence[Moved]) -> tuple[Wait | None, str]:
+def _settlement(order: Standing, name: str, moved: Sequence[Moved]) -> tuple[tuple[Wait, ...], str]:
     """Marketplaces name no transactions: that they tell of the sale, and of a refund where there is one, has to do."""
     wanted = {"charge": "sale", "refund": "refund"}
     kinds = {line.kind for line in order.lines if line.received}
     missing = sorted({wanted[each.way] for each in moved} - kinds)
     if missing:
-        return Wait("settlement", f"for a settlement that has its {' and '.join(missing)} ({name})"), ""
-    return None, f"{name}: settlement {_payouts([line for line in order.lines if line.received])}"
+        return (Wait("settlement", f"for a settlement that has its {' and '.join(missing)} ({name})"),), ""
+    return (), f"{name}: settlement {_payouts([line for line in order.lines if line.received])}"
 
 
-def _payout(order: Standing, name: str, moved: Sequence[Moved], *, bank: bool) -> tuple[Wait | None, str]:
-    """Each charge and refund has its line, by the provider's id, or all of them come to the same sum."""
+def _payout(order: Standing, name: str, moved: Sequence[Moved], *, bank: bool) -> tuple[tuple[Wait, ...], str]:
+    """Each charge and refund has its line, by the provider's id, else by its amount, or all come to the same sum."""
     lines = [line for line in order.lines if line.kind in ("sale", "refund")]
-    arrived = [line for line in lines if line.received and (line.bank or not bank)]
-    lacking = [each for each in moved if not any(_is_of(line, each) for line in arrived)]
+    alive = [line for line in lines if not line.failed]
+    arrived = [line for line in alive if line.received and (line.bank or not bank)]
+    evidence = f"{name}: payout {_payouts(arrived)}"
     if _is_same_sum(arrived, moved):
-        return None, f"{name}: payout {_payouts(arrived)}"
-    strange = [line for line in arrived if not any(_is_of(line, each) for each in order.tenders)]
+        return (), evidence
+    matched, strange = _matched(order.tenders, alive)
+    mine = [(each, of) for each, of in matched if any(each is one for one in moved)]
+    lacking = [each for each, of in mine if not of]
+    waits = []
     wrong = _other_amount(name, lacking, strange)
     if wrong is not None:
-        return wrong, ""
-    if not lacking:
-        return None, f"{name}: payout {_payouts(arrived)}"
-    return _until_paid_out(name, lacking, lines, bank=bank), ""
+        waits.append(wrong)
+    elif lacking:
+        waits.append(_in_no_payout(name, lacking, [line for line in lines if line.failed]))
+    for received in (False, True):
+        away = [(each, of) for each, of in mine if of and not any(line in arrived for line in of)]
+        away = [(each, of) for each, of in away if any(line.received for line in of) is received]
+        if away:
+            waits.append(_on_its_way(name, away, received=received))
+    return tuple(waits), "" if waits else evidence
 
 
-def _other_amount(name: str, lacking: Sequence[Moved], strange: Sequence[Line]) -> Wait | None:
+def _matched(tenders: Sequence[Moved], lines: Sequence[Line]) -> tuple[list[tuple[Moved, list[Line]]], list[Line]]:
+    """Which lines each charge and refund has, by the provider's id, else by its amount; and the lines of none."""
+    found = [(each, [line for line in lines if _is_of(line, each)]) for each in tenders if each.way != "dispute"]
+    left = [line for line in lines if not any(_is_of(line, each) for each in tenders)]
+    for each, of in found:
+        same = [
+            place for place, line in enumerate(left) if (line.amount, line.currency) == (_signed(each), each.currency)
+        ]
+        if same and not of:
+            of.append(left.pop(same[0]))
+    return found, left
+
+
+def _other_amount(name: str, told: Sequence[Moved], left: Sequence[Line]) -> Wait | None:
     """What payouts have of the order beside, or instead of, what the sales channel tells; None: nothing."""
-    told, left = list(lacking), list[Line]()
-    for line in strange:
-        same = [each for each in told if (_signed(each), each.currency) == (line.amount, line.currency)]
-        told = [each for each in told if not same or each is not same[0]]
-        left += [] if same else [line]
     if not left:
         return None
     named = ", ".join(
@@ -200,23 +216,27 @@ def _other_amount(name: str, lacking: Sequence[Moved], strange: Sequence[Line]) 
         return Wait(
             "unexpected", f"for the sales channel to tell of {by} more that payouts have of it: {named} ({name})"
         )
-    return Wait("payout", f"for a payout that has {by} more of it than payouts have: {named} ({name})")
+    return Wait("unexpected", f"for payouts to have {by} more of it, as the sales channel tells: {named} ({name})")
 
 
-def _until_paid_out(name: str, lacking: Sequence[Moved], lines: Sequence[Line], *, bank: bool) -> Wait:
-    """What has to come for money of which no payout that has arrived tells."""
-    what = ", ".join(f"{each.way} of {each.amount} {each.currency}" for each in lacking[:_NAMED_MAX])
-    there = [line for line in lines if any(_is_of(line, each) for each in lacking)]
-    if not all(any(_is_of(line, each) for line in there) for each in lacking):
-        return Wait("payout", f"for a payout that has its {what} ({name})")
-    arrived, failed = [line for line in there if line.received], [line for line in there if line.failed]
-    if bank and len(arrived) == len(there):
-        return Wait("bank", f"for the bank's line of payout {_payouts(arrived)} ({name})")
-    if failed:
-        ended = f"payout {_payouts(failed)} had it, and has failed or was cancelled"
-        return Wait("payout", f"for a payout that has its {what}: {ended} ({name})")
-    away = [line for line in there if not line.received]
-    return Wait("payout", f"for payout {_payouts(away)}, which has its {what}, to arrive ({name})")
+def _in_no_payout(name: str, lacking: Sequence[Moved], failed: Sequence[Line]) -> Wait:
+    ended = [line for line in failed if any(_is_of(line, each) for each in lacking)]
+    why = f": payout {_payouts(ended)} had it, and has failed or was cancelled" if ended else ""
+    return Wait("payout", f"for a payout that has its {_named(lacking)}{why} ({name})")
+
+
+def _on_its_way(name: str, away: Sequence[tuple[Moved, Sequence[Line]]], *, received: bool) -> Wait:
+    """Its payout is known, and has not arrived; or it has, and the bank has not said so."""
+    payouts = _payouts([line for _, of in away for line in of])
+    if received:
+        return Wait("bank", f"for the bank's line of payout {payouts} ({name})")
+    return Wait(
+        "payout", f"for payout {payouts}, which has its {_named([each for each, _ in away])}, to arrive ({name})"
+    )
+
+
+def _named(moved: Sequence[Moved]) -> str:
+    return ", ".join(f"{each.way} of {each.amount} {each.currency}" for each in moved[:_NAMED_MAX])
 
 
 def _signed(moved: Moved) -> Decimal:

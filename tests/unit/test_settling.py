@@ -88,7 +88,7 @@ def test_an_order_waits_for_whatever_is_left_to_ship_tell_collect_or_receive(
         ("payout_line", {"lines": (SOLD, BACK)}, ["unexpected"]),
         ("payout_line", {"lines": (replace(SOLD, amount=D("99.00")),)}, []),
         ("payout_line", {"lines": (replace(SOLD, ids=frozenset()),)}, []),
-        ("payout_line", {"lines": (replace(SOLD, ids=frozenset(), amount=D("99.99")),)}, ["payout"]),
+        ("payout_line", {"lines": (replace(SOLD, ids=frozenset(), amount=D("99.99")),)}, ["unexpected"]),
         ("payout_line", {"lines": (replace(SOLD, ids=frozenset(), currency="EUR"),)}, ["payout"]),
     ],
 )
@@ -119,8 +119,12 @@ MORE = "for the sales channel to tell of 20.00 USD more that payouts have of it"
         ),
         (sold(("120.00", "P1")), "unexpected", f"{MORE}: sale of 120.00 USD in P1"),
         (
-            sold(("80.00", "P1")), "payout",
-            "for a payout that has 20.00 USD more of it than payouts have: sale of 80.00 USD in P1",
+            (replace(SOLD, ids=frozenset(), received=False),), "payout",
+            "for payout P1, which has its charge of 100.00 USD, to arrive",
+        ),
+        (
+            sold(("80.00", "P1")), "unexpected",
+            "for payouts to have 20.00 USD more of it, as the sales channel tells: sale of 80.00 USD in P1",
         ),
     ],
 )  # fmt: skip
@@ -139,12 +143,25 @@ def test_what_is_wrong_of_an_order_counts_before_what_it_only_waits_for() -> Non
     assert ([each.cause for each in found], cause_of(found)) == (["shipping", "unexpected"], "unexpected")
 
 
+def test_too_much_in_payouts_is_said_while_the_charge_itself_is_on_its_way() -> None:
+    """Both: what is wrong, and for which payout it waits."""
+    lines = (replace(SOLD, received=False), *sold(("10.00", "P2"), ("10.00", "P3")))
+    found, _ = settled(replace(SHIPPED, lines=lines), {"card": ClosingSettings(evidence="payout_line")})
+    assert [(each.cause, each.sentence) for each in found] == [
+        ("unexpected", f"{MORE}: sale of 10.00 USD in P2, sale of 10.00 USD in P3 (card)"),
+        ("payout", "for payout P1, which has its charge of 100.00 USD, to arrive (card)"),
+    ]
+
+
 def test_payouts_of_one_gateway_are_no_difference_for_another() -> None:
-    """An order that was paid by two of them has lines of both."""
+    """An order that was paid by two of them has lines of both, with ids and without."""
     other = replace(CHARGE, gateway="wallet", id="w_1", amount=D("5.00"))
     lines = (SOLD, replace(SOLD, ids=frozenset({"w_1"}), amount=D("5.00"), payout="P9"))
     closing = {code: ClosingSettings(evidence="payout_line") for code in ("card", "wallet")}
     assert settled(replace(SHIPPED, tenders=(CHARGE, other), lines=lines), closing)[0] == ()
+    same = replace(CHARGE, gateway="wallet", id="w_1")
+    alike = replace(SHIPPED, tenders=(CHARGE, same), lines=sold(("100.00", "P1"), ("100.00", "P9")))
+    assert settled(alike, closing)[0] == ()
 
 
 def test_a_gateway_that_cannot_be_read_is_excluded_by_a_rule_that_everybody_sees() -> None:
