@@ -65,6 +65,8 @@ RESENDS_MAX: Final = 6
 """How often one call is lost and proven not applied before a person has to look."""
 _AFTER_TROUBLE: Final = timedelta(minutes=5)
 _AFTER_REFUSAL: Final = timedelta(hours=1)
+_DELETED: Final = "its draft was deleted in Fulfil; what was in it is due again"
+_GATHERED_BEFORE: Final = "it was not made in the run that gathered it; what was in it is due again"
 
 
 def decide(state: LedgerState, message: Any, now: datetime, rules: Rules) -> Decision:
@@ -225,7 +227,10 @@ def _next(state: LedgerState, now: datetime, rules: Rules) -> Decision:
 
 
 def _looked(state: LedgerState, page: Page[LedgerMove], now: datetime, rules: Rules) -> Decision:
-    """Whether it is there: from before a crash, from a life before a restore, or as a draft that was refused."""
+    """Whether it is there: from before a crash, from a life before a restore, or as a draft that was refused.
+
+    One of an earlier run that is not there is gathered anew: what was in it may have to wait by now.
+    """
     batch = state.doing
     if batch is None:
         return Decision(state=state)
@@ -234,11 +239,11 @@ def _looked(state: LedgerState, page: Page[LedgerMove], now: datetime, rules: Ru
         return _posted(replace(state, doing=replace(batch, move=row.id)), now, rules)
     if row is not None:
         return _drafted(state, row.id)
-    if batch.move is not None:
-        decision = _next(state, now, rules)
-        gone = _let_go(batch, "withdrawn", "its draft was deleted in Fulfil; what was in it is due again", now)
-        return replace(decision, writes=(*gone, *decision.writes))
-    return _make(state, batch, now, rules)
+    if batch.move is None and state.planned:
+        return _make(state, batch, now, rules)
+    decision = _next(state, now, rules)
+    gone = _let_go(batch, "withdrawn", _GATHERED_BEFORE if batch.move is None else _DELETED, now)
+    return replace(decision, writes=(*gone, *decision.writes))
 
 
 def _make(state: LedgerState, batch: Batch, now: datetime, rules: Rules) -> Decision:

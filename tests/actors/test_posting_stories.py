@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from connectors.fulfil.ledger import LEDGER_MOVES
 from flows.model.posting_matrix import LedgerEvent, PostingRow
 from flows.payout_importer import payout_key
 from runtime.clock import to_datetime
@@ -166,6 +167,29 @@ def test_what_is_due_goes_when_a_person_lets_it_stand(tmp_path: Path) -> None:
             await world.release(KEY)
             await world.runs()
             assert books.balances()["1000"] == BANK + Decimal("10.00")
+
+    story(main)
+
+
+def test_a_batch_that_could_not_be_made_is_gathered_anew(tmp_path: Path) -> None:
+    """While Fulfil did not tell, a case has opened: of the batch that was to be made what waits is left out."""
+    books = LedgerBooks()
+    other = files.shopify_line(9, "charge", "10.00", "0.00", "10.00", payout_id=78, **DAY)
+
+    async def main() -> None:
+        async with posting(tmp_path / "s.db", books) as world:
+            books.refuses = {LEDGER_MOVES.find.kind}
+            await world.bring(*pages(two_sales()), *pages(files.shopify([other], {**paid("10.00"), "id": 78})))
+            await world.runs()
+            assert await world.sql("SELECT count(*) FROM posting_batch WHERE status = 'making'") == [(2,)]
+            await world.bring(*pages(files.shopify([sold(3)], paid("193.60")), "two"))
+            books.refuses = set()
+            await world.runs()
+            assert books.balances() == {"1000": Decimal("10.00"), "1200": Decimal("-10.00")}
+            await world.release(KEY)
+            await world.runs()
+            assert books.balances()["1000"] == BANK + Decimal("10.00")
+            assert await world.open_cases() == []
 
     story(main)
 
