@@ -118,7 +118,7 @@ class PayoutLine(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     reference: str = ""
     """The number of the order that people say."""
     payment: str = ""
-    """Of the charge, as the sales channel or the provider knows it."""
+    """Of the charge, as the sales channel or the provider knows it; of a `transfer` in a statement the payout's id."""
     payment_alias: str = ""
     """Another id of the same payment, where there are two."""
     refund: str = ""

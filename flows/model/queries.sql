@@ -1322,6 +1322,19 @@ WHERE l.payout = ?1 AND l.at <> ''
     GROUP BY kind, at HAVING count(DISTINCT line >= 'row-' AND line < 'row.') = 2)
 ORDER BY l.kind, l.at, l.line LIMIT ?2;
 
+-- name: payouts_in_statements
+-- Lines of statements of account that are payouts which are here with lines of their own, as far as this one is either:
+-- line, statement, payout, net: (payout's key, sales channel, provider, limit).
+SELECT l.line, s.payout, p.payout, l.net
+FROM payout s JOIN payout_line l ON l.payout = s.key JOIN payout p ON p.key = 'payout/' || ?2 || '/' || ?3 || '/' || l.payment
+WHERE s.key = ?1 AND s.is_statement AND l.kind = 'transfer' AND l.payment <> '' AND p.lines > 0
+UNION ALL
+SELECT l.line, s.payout, p.payout, l.net
+FROM payout p JOIN payout_line l ON l.payment = p.payout JOIN payout s ON s.key = l.payout
+WHERE p.key = ?1 AND p.lines > 0 AND l.kind = 'transfer' AND l.payment <> '' AND s.is_statement AND s.sales_channel = ?2
+  AND s.provider = ?3
+ORDER BY 1, 2 LIMIT ?4;
+
 -- name: put_posting
 -- What is due of a payout; a posting is added once and stays.
 INSERT INTO posting

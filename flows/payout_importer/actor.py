@@ -30,6 +30,7 @@ from flows.payout_importer.messages import (
     Linked,
     PageMet,
     PageReceived,
+    PayoutInStatement,
     PayoutLike,
     PayoutState,
 )
@@ -123,6 +124,7 @@ class PayoutImporter:
             elsewhere=await self._elsewhere(state) if complete else (),
             twins=await self._twins(state) if complete else (),
             twice=await self._lines_twice(state.key) if complete else (),
+            in_statements=await self._in_statements(state) if complete else (),
         )
 
     async def _twins(self, state: PayoutState) -> tuple[PayoutLike, ...]:
@@ -133,6 +135,11 @@ class PayoutImporter:
             "payouts_of_day", state.sales_channel, state.provider, header.currency, day, _ELSEWHERE_MAX
         )
         return twins_of(header, state.sums, [PayoutLike(key, id_, Decimal(amount)) for key, id_, amount in rows])
+
+    async def _in_statements(self, state: PayoutState) -> tuple[PayoutInStatement, ...]:
+        asked = (state.key, state.sales_channel, state.provider, _ELSEWHERE_MAX)
+        rows = await self._journal.query("payouts_in_statements", *asked)
+        return tuple(PayoutInStatement(line, statement, payout, Decimal(net)) for line, statement, payout, net in rows)
 
     async def _lines_twice(self, key: str) -> tuple[LineTwice, ...]:
         rows = await self._journal.query("payout_lines_twice", key, _ELSEWHERE_MAX)

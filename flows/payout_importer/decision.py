@@ -244,8 +244,14 @@ def _linked(state: PayoutState, found: Linked, now: datetime) -> Decision:
         conflicts=found.conflicts,
         elsewhere=elsewhere,
         elsewhere_amount=_nets(net for *_, net in found.elsewhere),
-        twice=told_twice(found.twins, found.twice, state.header),
-        twice_amount=_nets([*(each.amount for each in found.twins), *(each.net for each in found.twice)]),
+        twice=told_twice(found.twins, found.twice, found.in_statements, state.header),
+        twice_amount=_nets(
+            [
+                *(each.amount for each in found.twins),
+                *(each.net for each in found.twice),
+                *(abs(each.net) for each in found.in_statements),
+            ]
+        ),
     )
     state = replace(state, cases=cases_of(state, now))
     return Decision(state=state, writes=writes, timers=_looks(state, now))

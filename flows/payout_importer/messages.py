@@ -105,6 +105,15 @@ class LineTwice(msgspec.Struct, frozen=True):
     net: Decimal
 
 
+class PayoutInStatement(msgspec.Struct, frozen=True):
+    """A line of a statement of account that is a payout which is here with lines of its own, by their ids."""
+
+    line: str
+    statement: str
+    payout: str
+    net: Decimal
+
+
 class Linked(Message, frozen=True, kw_only=True):
     """Which orders some lines are of, and what else was looked up."""
 
@@ -121,6 +130,8 @@ class Linked(Message, frozen=True, kw_only=True):
     twins: tuple[PayoutLike, ...] = ()
     """Payouts that are likely this one under another id."""
     twice: tuple[LineTwice, ...] = ()
+    in_statements: tuple[PayoutInStatement, ...] = ()
+    """This payout, or, of a statement, the payouts that are lines of it."""
 
 
 class ChangesRead(Message, frozen=True, kw_only=True):

@@ -1,4 +1,5 @@
-"""What is told twice under two ids: a payout beside another one, or a transaction beside another line. Pure.
+"""What is told twice under two ids: a payout beside another one, or as a line of a statement of account, too; or a
+transaction beside another line. Pure.
 
 It comes of files of two kinds about the same money: one names it by the provider's id, the other by what stands in it.
 """
@@ -10,7 +11,7 @@ from decimal import Decimal
 
 from flows.model.money import Money
 from flows.model.payout import PayoutHeader, PayoutStatus, PayoutSums
-from flows.payout_importer.messages import LineSeen, LineTwice, PayoutLike
+from flows.payout_importer.messages import LineSeen, LineTwice, PayoutInStatement, PayoutLike
 
 _CAME_TO_NOTHING = (PayoutStatus.FAILED, PayoutStatus.CANCELLED)
 _ANY_MADE = "row-"
@@ -55,9 +56,18 @@ def _same(one: LineSeen, other: LineSeen) -> bool:
     return figures and (None in (one.order, other.order) or one.order == other.order)
 
 
-def told_twice(twins: Sequence[PayoutLike], lines: Sequence[LineTwice], header: PayoutHeader | None) -> tuple[str, ...]:
+def told_twice(
+    twins: Sequence[PayoutLike],
+    lines: Sequence[LineTwice],
+    in_statements: Sequence[PayoutInStatement],
+    header: PayoutHeader | None,
+) -> tuple[str, ...]:
     """What is said of all that."""
     if header is None:
         return ()
     paid = [f"{each.payout} has come to {Money(each.amount, header.currency)} on the same day, too" for each in twins]
-    return (*paid, *(f"line {each.line} is here as {each.other}, too" for each in lines))
+    of_statements = [
+        f"line {each.line} of the statement {each.statement} is payout {each.payout}, which has lines of its own here"
+        for each in in_statements
+    ]
+    return (*paid, *(f"line {each.line} is here as {each.other}, too" for each in lines), *of_statements)

@@ -117,6 +117,7 @@ _SOURCES = {
     **dict.fromkeys(("ch_", "py_"), "charge"),
     **dict.fromkeys(("re_", "pyr_"), "refund"),
     **dict.fromkeys(("dp_", "du_"), "dispute"),
+    "po_": "payout",
 }
 """What a source is, by what its id begins with."""
 
@@ -133,6 +134,10 @@ def class_of(type_: str, category: str, amount: Decimal, source: str = "") -> Li
         if word in _BY_SIGN:
             return signed_class(amount, LineClass.RESERVE_RELEASE, LineClass.RESERVE)
     return LineClass.UNEXPLAINED
+
+
+_PAYMENTS = frozenset(("charge", "payout"))
+"""What the payment of a line may be: that of a customer, or of a statement's line the payout that it is."""
 
 
 def _kind_of(source: str) -> str:
@@ -372,7 +377,7 @@ def _line(item: _TransactionIn, payout: str, currency: str, at: str, place: str,
         type=category or item.type,
         at=at,
         order=_order_of(source.metadata) if source.metadata else "",
-        payment=id_ if what == "charge" else _text(source.charge),
+        payment=id_ if what in _PAYMENTS else _text(source.charge),
         payment_alias=_text(source.payment_intent),
         refund=id_ if what == "refund" else "",
         dispute=id_ if what == "dispute" else "",

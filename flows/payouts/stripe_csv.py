@@ -182,7 +182,7 @@ def _lines(rows: Block, seen: set[str], zone: tzinfo, *, by_day: bool) -> list[P
         found.append(
             PayoutLine(
                 id_, payout, kind, currency, amount, net, fee, ZERO, gap, category, at, order,
-                payment=charge or (source if source.startswith(("ch_", "py_")) else ""),
+                payment=charge or (source if source.startswith(("ch_", "py_", "po_")) else ""),
                 payment_alias=intent,
                 refund=source if kind is LineClass.REFUND else refund,
                 dispute=source if kind in _DISPUTES else "",

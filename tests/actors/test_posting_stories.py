@@ -194,6 +194,48 @@ def test_a_batch_that_could_not_be_made_is_gathered_anew(tmp_path: Path) -> None
     story(main)
 
 
+@pytest.mark.parametrize("statement_first", [True, False])
+def test_a_payout_that_is_a_line_of_a_statement_too_is_posted_once(tmp_path: Path, *, statement_first: bool) -> None:
+    """Which of both is imported second is held until a person has taken one back; no line is in both."""
+    columns = b"balance_transaction_id,created_utc,currency,gross,fee,net,reporting_category,source_id\n"
+    head = b"automatic_payout_id,automatic_payout_effective_at_utc," + columns
+    sale = b"po_1,2025-12-22 00:00:00,txn_1,2025-12-19 10:00:00,usd,100.00,3.20,96.80,charge,ch_1\n"
+    listed = b"id,Amount,Currency,Arrival Date (UTC),Status,Balance Transaction\npo_1,96.80,usd,2025-12-22,paid,txn_2\n"
+    statement = columns + b"txn_2,2025-12-20 10:00:00,usd,-96.80,0.00,-96.80,payout,po_1\n"
+    of_payout, of_statement = (head + sale, listed), (statement,)
+    order = (of_statement, of_payout) if statement_first else (of_payout, of_statement)
+    books = LedgerBooks()
+
+    async def main() -> None:
+        async with posting(tmp_path / "s.db", books) as world:
+            for contents in order:
+                for content in contents:
+                    await world.bring(*pages(content, content[:9].hex(), "stripe-csv"))
+                await world.runs()
+            assert ("payout.twice", "96.80") in await world.cases()
+            assert books.balances()["1000"] == Decimal("96.80")
+
+    story(main)
+
+
+@pytest.mark.parametrize("statement_first", [True, False])
+def test_a_list_of_payouts_beside_statements_is_no_case(tmp_path: Path, *, statement_first: bool) -> None:
+    """A payout without lines of its own posts nothing, and is in the statement alone."""
+    books = LedgerBooks()
+    statement = b"balance_transaction_id,created_utc,currency,gross,fee,net,reporting_category,source_id\n"
+    statement += b"txn_2,2025-12-20 10:00:00,usd,-96.80,0.00,-96.80,payout,po_1\n"
+    listed = b"id,Amount,Currency,Arrival Date (UTC),Status,Balance Transaction\npo_1,96.80,usd,2025-12-22,paid,txn_2\n"
+
+    async def main() -> None:
+        async with posting(tmp_path / "s.db", books) as world:
+            for content in (statement, listed) if statement_first else (listed, statement):
+                await world.bring(*pages(content, content[:9].hex(), "stripe-csv"))
+            await world.runs()
+            assert (await world.cases(), books.balances()["1000"]) == ([], Decimal("96.80"))
+
+    story(main)
+
+
 def test_unexplained_lines_that_are_due_wait_for_a_person_alone(tmp_path: Path) -> None:
     """Let stand once, and then there are more of them: what was due is not posted with the rest of its payout."""
     row = PostingRow(event=LedgerEvent.UNEXPLAINED, debit="1200", credit="1000", journal="GEN")

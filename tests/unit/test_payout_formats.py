@@ -86,6 +86,7 @@ def test_stripe_lines_among_several_payouts_are_statements_of_account() -> None:
     assert read.examined.sums(header.id).amounts[LineClass.TRANSFER] == Decimal("-7.55")
     assert read.proof(header.id).verdict == "unproven"
     assert read.proof(header.id, bank=Decimal("7.55")).verdict == "proven"
+    assert read.line("txn_7").payment == "po_8", "so that it is known when the payout comes with lines of its own, too"
 
 
 def test_stripe_lines_are_the_same_whatever_is_among_them() -> None:
