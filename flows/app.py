@@ -84,7 +84,7 @@ from flows.outside import outsides_of
 from flows.payment_mapper import NAME as PAYMENT_MAPPER
 from flows.payment_mapper import RECORDER as PAYMENT_RECORDER
 from flows.payout_importer import NAME as PAYOUT_IMPORTER
-from flows.payout_importer.asking import take_payout_page
+from flows.payout_importer.asking import drop_payout, take_payout_page
 from flows.pulling import fulfilments_read_by
 from flows.pulse import Pulse
 from flows.reconciler import CLOSING, COSTS, RECONCILER, STATEMENTS
@@ -146,17 +146,8 @@ _RELEASING = (
 )
 """Actors with something that a person can have decided on again, the one that comes first for a key."""
 _COMMANDS = (
-    "pause",
-    "resume",
-    "release",
-    "release_cause",
-    "alias",
-    "patch",
-    "link",
-    "backfill",
-    "payout",
-    "suspense",
-    "postings",
+    *("pause", "resume", "release", "release_cause", "alias", "patch", "link", "backfill", "suspense"),
+    *("payout", "payout_drop", "postings"),
 )
 
 
@@ -257,6 +248,8 @@ class App:
         if command == "payout":
             now, there = self.journal.clock.now(), self.config.sales_channels
             return await take_payout_page(self.engine.post_all, parameters, there, now)
+        if command == "payout_drop":
+            return await drop_payout(self.engine.post_all, parameters, self.journal)
         known = self.engine.channels if scope == "actor" else self.config.sales_channels
         if name not in known:
             called = "actor" if scope == "actor" else "sales channel"

@@ -322,10 +322,7 @@ def show(
         return found, wanted, list((await read.story(found[0].key)).cases), await equations_of(read, found[0].key)
 
     found, wanted, cases, equations = read_store(config, ask)
-    if not found:
-        raise NotFound(f"no payout is known as {payout!r}; `seamline payouts list` shows those that are")
-    if len(found) > 1:
-        raise NotFound(f"{payout!r} may be {', '.join(harmless(row.key) for row in found)}; say which")
+    _the_only(payout, found)
     if csv is not None:
         write_csv(csv, _LINE_HEAD, [_line_cells(found[0].payout, row) for row in wanted])
     elif json:
@@ -336,6 +333,43 @@ def show(
         if lines:
             print()
             print_table(_LINE_HEAD, [_line_cells(found[0].payout, row) for row in wanted])
+
+
+@payouts.command
+def drop(
+    payout: str,
+    *,
+    reason: str,
+    by: Who = "",
+    config: ConfigPath = CONFIG,
+) -> None:
+    """Take back a payout that was imported by mistake, while nothing of it is posted.
+
+    Its lines, its cases and what was due of it go; its orders, and payouts that it stood against, are looked at again.
+    The right file can then be imported. Refused when something of it is in the ledger, or on its way there.
+
+    Parameters
+    ----------
+    payout
+        The provider's id of it, or its key as `seamline payouts list` shows it.
+    reason
+        Why, for whoever looks at it in a year. It stays on record.
+    """
+    from flows.control import send_control  # noqa: PLC0415
+    from flows.reading.payouts import payouts_named  # noqa: PLC0415
+
+    row = _the_only(payout, read_store(config, lambda read: payouts_named(read, payout)))
+    told = {"key": row.key, "by": who(by), "reason": reason}
+    print(harmless(anyio.run(partial(send_control, loaded(config, "ops"), "payout_drop", told))))
+
+
+def _the_only(payout: str, found: list[Any]) -> Any:
+    """The payout that a text means. Raises NotFound when there is none, or several."""
+    if not found:
+        raise NotFound(f"no payout is known as {payout!r}; `seamline payouts list` shows those that are")
+    if len(found) > 1:
+        raise NotFound(f"{payout!r} may be {', '.join(harmless(row.key) for row in found)}; say which")
+    return found[0]
 
 
 def _print_payout(row: Any, equations: tuple[str, ...], cases: list[Any]) -> None:

@@ -21,7 +21,7 @@ from flows.ledger.due import Left, PayoutStands, Wanted, bucket, due_now, rest_o
 from flows.model.money import ZERO, exactly
 from flows.model.payout import LineClass, PayoutStatus, fee_class
 from flows.model.posting_matrix import DateRule, LedgerEvent, PostingSettings, row_for
-from flows.model.postings import POSTING_MAPPER, PayoutTold
+from flows.model.postings import LEDGER, POSTING_MAPPER, PayoutTakenBack, PayoutTold, ledger_key
 from runtime.actor import Item
 from runtime.channel import BULK
 from runtime.clock import to_instant
@@ -53,6 +53,8 @@ class LinesSummed(Message, frozen=True, kw_only=True):
     complete: bool
     counted: int
     """How many lines the payout has."""
+    is_gone: bool = False
+    """The payout was taken back."""
     shown: Shown = Shown()
     """What its lines of orders come to in the ledger's currency, where that is another one."""
 
@@ -73,6 +75,8 @@ class PayoutPostings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
 def decide(state: PayoutPostings, summed: LinesSummed, now: datetime, settings: PostingSettings) -> Decision:
     """What is due of a payout now. Pure."""
     payout = summed.payout
+    if summed.is_gone and state.payout is not None:
+        return _taken_back(state, state.payout, now)
     if payout is None:
         return Decision(state=state)
     if not summed.complete:
@@ -137,6 +141,26 @@ def _made(
     return Decision(state=state, writes=tuple(writes))
 
 
+@exactly
+def _taken_back(state: PayoutPostings, payout: PayoutStands, now: datetime) -> Decision:
+    """Of what was made due the opposite; numbers are never used again. The ledger, which knows what is on its way,
+    takes both away where nothing of it is in a batch.
+    """
+    writes, count = [Write("drop_posting_left", (payout.key,))], state.count
+    for name, amount in sorted(state.made.items()):
+        if amount:
+            count += 1
+            event, _, day = name.partition(" ")
+            posting = (
+                payout.key, count, payout.sales_channel, payout.gateway, payout.payout, event, payout.booked_in,
+                f"{-amount:f}", day, 1, to_instant(now), _exchanged(payout),
+            )  # fmt: skip
+            writes.append(Write("put_posting", posting))
+    told = PayoutTakenBack(payout=payout.key, number=count)
+    emits = (Emit(channel=LEDGER, key=ledger_key(payout.sales_channel), message=told, priority=BULK),) if count else ()
+    return Decision(state=PayoutPostings(count=count), writes=tuple(writes), emits=emits)
+
+
 def _exchanged(payout: PayoutStands) -> str:
     """By which rate, and of which day; empty: it is in the ledger's currency."""
     if payout.conversion is None:
@@ -186,6 +210,7 @@ class PostingMapper:
             lines=so_far.lines + len(lines),
             last=lines[-1][0] if lines else so_far.after,
             complete=len(lines) < LINES_PER_STEP,
+            is_gone=not rows,
             counted=counted,
             shown=shown,
         )

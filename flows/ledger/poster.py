@@ -16,7 +16,7 @@ from flows.model.cases import announce_cases, case_rows
 from flows.model.messages import Recheck
 from flows.model.money import ZERO, exactly
 from flows.model.posting_matrix import LedgerEvent
-from flows.model.postings import LEDGER, PostDue
+from flows.model.postings import LEDGER, PayoutTakenBack, PostDue
 from runtime.actor import Item
 from runtime.clock import to_datetime
 from runtime.decision import Decision, Message, Write
@@ -27,7 +27,7 @@ class Ledger:
     """See the package."""
 
     name = LEDGER
-    message_type = PostDue | Plan | LookAgain | Recheck
+    message_type = PostDue | Plan | LookAgain | Recheck | PayoutTakenBack
     state_type = LedgerState
 
     def __init__(self, rules: Rules, journal: Journal, emit: Callable[[Any], None]) -> None:
@@ -69,7 +69,9 @@ class Ledger:
         return Planned(postings=postings, rounded=rounded_by_day(await self._journal.query("postings_rounded", *asked)))
 
     def decide(self, state: LedgerState, message: Any, now: datetime) -> Decision:
-        """See `posting`."""
+        """See `posting`. What is taken back goes between two runs or within one, never while a batch is made of it."""
+        if isinstance(message, PayoutTakenBack):
+            return Decision(state=state, writes=(Write("drop_postings", (message.payout, message.number)),))
         return decide(state, message, now, self._rules)
 
     def project(self, key: str, before: LedgerState, after: LedgerState, now: datetime) -> Sequence[Write]:

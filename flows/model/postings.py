@@ -39,5 +39,12 @@ class PayoutTold(Message, frozen=True):
     """To the posting mapper: what is known of the payout (the key), or what stands against it, has changed."""
 
 
+class PayoutTakenBack(Message, frozen=True, kw_only=True):
+    """To the ledger: what was due of a payout is due no more. Its postings up to this number cancel each other out."""
+
+    payout: str
+    number: int
+
+
 class PostDue(Message, frozen=True, kw_only=True):
     """To the ledger: post what is due."""

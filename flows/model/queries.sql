@@ -1335,6 +1335,38 @@ WHERE p.key = ?1 AND p.lines > 0 AND l.kind = 'transfer' AND l.payment <> '' AND
   AND s.provider = ?3
 ORDER BY 1, 2 LIMIT ?4;
 
+-- name: nudge_taken_back
+-- Orders of a payout that is taken back are looked at again with the next look: (now, payout's key).
+UPDATE order_closing SET look_at = ?1 WHERE (look_at IS NULL OR look_at > ?1) AND key IN (
+  SELECT "order" FROM payout_line WHERE payout = ?2 AND "order" IS NOT NULL);
+
+-- name: drop_payout_lines
+-- A payout is taken back: its lines go: (payout's key).
+DELETE FROM payout_line WHERE payout = ?1;
+
+-- name: drop_payout_changes
+-- And what was told of them otherwise: (payout's key).
+DELETE FROM payout_line_changed WHERE payout = ?1;
+
+-- name: drop_payout
+-- And the payout itself: (payout's key).
+DELETE FROM payout WHERE key = ?1;
+
+-- name: drop_posting_left
+-- Nothing of a payout that was taken back waits: (payout's key).
+DELETE FROM posting_left WHERE payout = ?1;
+
+-- name: drop_postings
+-- What was due of a payout that was taken back, and what took that back, as long as nothing of it was ever in a batch that
+-- stands: (payout's key, up to number).
+DELETE FROM posting WHERE payout = ?1 AND number <= ?2
+  AND NOT EXISTS (SELECT 1 FROM posting t WHERE t.payout = ?1 AND t.batch IS NOT NULL);
+
+-- name: postings_taken
+-- The batches in which something of a payout is, but for those that came to nothing: (payout's key).
+SELECT DISTINCT p.batch FROM posting p JOIN posting_batch b ON b.reference = p.batch
+WHERE p.payout = ?1 AND b.status <> 'empty' ORDER BY p.batch LIMIT 20;
+
 -- name: put_posting
 -- What is due of a payout; a posting is added once and stays.
 INSERT INTO posting

@@ -24,6 +24,8 @@ from flows.payout_importer.looking import lines_known, orders_known
 from flows.payout_importer.messages import (
     NAME,
     ChangesRead,
+    DropPayout,
+    Dropped,
     Judge,
     LineSeen,
     LineTwice,
@@ -53,7 +55,7 @@ class PayoutImporter:
     """The actor: reads what is known of lines, of the transactions that paid orders, and of orders."""
 
     name = NAME
-    message_type = PageReceived | Judge | Recheck
+    message_type = PageReceived | Judge | Recheck | DropPayout
     state_type = PayoutState
 
     def __init__(
@@ -90,8 +92,14 @@ class PayoutImporter:
                 return await self._linked(item.state, asked)
             case Recheck():
                 return await self._changes(item.key)
+            case DropPayout():
+                return Dropped(beside=await self._beside(item.state))
             case other:
                 return other
+
+    async def _beside(self, state: PayoutState) -> tuple[str, ...]:
+        keys = {each.key for each in await self._twins(state)} | {other for _, other, _ in await self._elsewhere(state)}
+        return tuple(sorted(keys))
 
     async def _changes(self, key: str) -> ChangesRead:
         rows = await self._journal.query("payout_lines_changed", key)
@@ -163,7 +171,8 @@ class PayoutImporter:
 
     def project(self, key: str, before: PayoutState, after: PayoutState, now: datetime) -> Sequence[Write]:
         """The payout as it is listed, and its cases."""
-        rows = case_rows(key, before.cases, after.cases, now, how="the payout ties, or a person has looked")
+        how = "the payout ties, or a person has looked" if after.header is not None else "the payout was taken back"
+        rows = case_rows(key, before.cases, after.cases, now, how=how)
         if after == before or after.header is None or after.told_at is None:
             return rows
         return [*rows, Write("put_payout", payout_row(after))]
@@ -186,7 +195,8 @@ class PayoutImporter:
 def told_to_postings(before: PayoutState, decision: Decision) -> Decision:
     """The decision, and with it a message to the posting mapper when another posting may follow from the payout now."""
     after: PayoutState = decision.state
-    if not after.judged or (before.judged and _postable(before) == _postable(after)):
+    is_gone = before.header is not None and after.header is None
+    if not is_gone and (not after.judged or (before.judged and _postable(before) == _postable(after))):
         return decision
     told = Emit(channel=POSTING_MAPPER, message=PayoutTold(), priority=BULK)
     return replace(decision, emits=(*decision.emits, told))

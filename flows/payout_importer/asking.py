@@ -1,4 +1,4 @@
-"""A page of a payout, as the control listener takes it: durable before the command is answered."""
+"""What people have the importer do: take a page of a payout, or take a payout back; durable before it is answered."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 import msgspec
 
 from flows.model.audit import TEXT_MAX, recorded, who_and_why
-from flows.payout_importer.messages import NAME, PageReceived, PayoutPage, payout_key
+from flows.payout_importer.messages import NAME, DropPayout, PageReceived, PayoutPage, payout_key
 from runtime.clock import Instant
 from runtime.decision import Emit
 from runtime.errors import SeamlineError
+from runtime.journal.journal import Journal
 
 _page = msgspec.json.Decoder(PayoutPage).decode
 _TOLD = ("format", "sha256", "payouts", "lines")
@@ -44,6 +45,32 @@ async def take_payout_page(
     taken = Emit(channel=NAME, key=key, message=PageReceived(page=page))
     await post_all((taken, _on_record(page, parameters, now)) if "by" in parameters else (taken,))
     return "taken"
+
+
+async def drop_payout(
+    post_all: Callable[[Sequence[Emit]], Awaitable[object]], parameters: Mapping[str, str], journal: Journal
+) -> str:
+    """Take the payout `key` back, on record with who says so and why. Raises SeamlineError when there is none, or when
+    something of it is posted or on its way: the ledger is corrected by whoever keeps it, never by taking rows away.
+    """
+    key = parameters.get("key", "")
+    by, reason = who_and_why(parameters)
+    found = [row for row in await journal.query("payouts_named", key) if row[0] == key]
+    if not found:
+        raise SeamlineError(f"no payout is known as {key!r}; `seamline payouts list` shows those that are")
+    if not reason:
+        raise SeamlineError(f"say why {key} is taken back (--reason)")
+    if taken := [str(batch) for (batch,) in await journal.query("postings_taken", key)]:
+        raise SeamlineError(
+            f"something of {key} is posted, or on its way into the ledger ({', '.join(taken)}): it stays. "
+            "See `seamline postings show BATCH`, and have finance correct the ledger in Fulfil"
+        )
+    _, _, provider, payout, currency, status, _, _, paid, _, net, *_ = found[0]
+    told = {"provider": provider, "payout": payout, "status": status, "net": f"{net} {currency}"}
+    told |= {} if paid is None else {"paid": f"{paid} {currency}"}
+    record = recorded(journal.clock.now(), by=by, action="payout.drop", subject=key, values=told, reason=reason)
+    await post_all((Emit(channel=NAME, key=key, message=DropPayout()), record))
+    return f"{key} is taken back: its lines, cases and what was due of it go"
 
 
 def _on_record(page: PayoutPage, parameters: Mapping[str, str], now: Instant) -> Emit:

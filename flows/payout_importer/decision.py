@@ -18,6 +18,7 @@ from flows.payout_importer.judging import NAMED_MAX, accepted_as, cases_of, due_
 from flows.payout_importer.messages import (
     NAME,
     ChangesRead,
+    Dropped,
     Judge,
     Kept,
     KnownLine,
@@ -29,6 +30,7 @@ from flows.payout_importer.messages import (
 from flows.payout_importer.twice import told_twice
 from flows.payouts.examining import merged
 from runtime.channel import BULK
+from runtime.clock import to_instant
 from runtime.decision import Decision, Emit, Timer, Write
 
 JUDGED_AFTER = timedelta(minutes=10)
@@ -55,6 +57,8 @@ def decide(state: PayoutState, message: Any, now: datetime, tariff: TariffSettin
             return _linked(state, message, now)
         case ChangesRead(before=before, after=after):
             return _accepted(state, before, after, now, tariff)
+        case Dropped(beside=beside):
+            return _dropped(state, beside, now)
         case _:
             raise TypeError(f"a payout has no use for a {type(message).__name__}")
 
@@ -303,3 +307,17 @@ def _accepted(
     state = _with_fees(_without_fees(state, before, tariff), after, tariff)
     judge = Emit(channel=NAME, message=Judge(anyway=True), priority=BULK)
     return Decision(state=replace(state, cases=cases_of(state, now)), writes=tuple(writes), emits=(judge,))
+
+
+def _dropped(state: PayoutState, beside: Sequence[str], now: datetime) -> Decision:
+    """Nothing of it is kept: its orders, and payouts that it stood against, are looked at again without it."""
+    if state.header is None:
+        return Decision(state=state)
+    writes = (
+        Write("nudge_taken_back", (to_instant(now), state.key)),
+        Write("drop_payout_lines", (state.key,)),
+        Write("drop_payout_changes", (state.key,)),
+        Write("drop_payout", (state.key,)),
+    )
+    judge = [Emit(channel=NAME, key=key, message=Judge(anyway=True), priority=BULK) for key in beside]
+    return Decision(state=PayoutState(key=state.key), writes=writes, emits=tuple(judge), cancels=("judge",))

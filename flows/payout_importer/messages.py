@@ -63,6 +63,16 @@ class Judge(Message, frozen=True, kw_only=True):
     """Also while pages of an import are missing: they may never come."""
 
 
+class DropPayout(Message, frozen=True):
+    """A person takes the payout back: it was imported by mistake."""
+
+
+class Dropped(Message, frozen=True, kw_only=True):
+    """The same, and the keys of payouts that this one stands against."""
+
+    beside: tuple[str, ...]
+
+
 class KnownLine(msgspec.Struct, frozen=True):
     """What is kept of a line: the digest of its figures, its net, and what it names (`PayoutLine.names`)."""
 

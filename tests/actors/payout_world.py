@@ -18,6 +18,7 @@ from flows.model.messages import Recheck
 from flows.model.schema import ORDERS
 from flows.payout_files import PayoutFile, examine, pages_of
 from flows.payout_importer import NAME, PageReceived, PayoutImporter, PayoutPage, payout_key
+from flows.payout_importer.messages import DropPayout
 from flows.payouts import PAYOUT_FORMATS, Source
 from runtime.actor import Actor
 from runtime.engine import Engine, EngineConfig, Outside
@@ -81,6 +82,11 @@ class PayoutWorld:
     async def release(self, key: str) -> None:
         """A person has looked."""
         await self.engine.post(NAME, key, Recheck(because="person"))
+        await self.until_idle()
+
+    async def drop(self, key: str) -> None:
+        """A person takes a payout back."""
+        await self.engine.post(NAME, key, DropPayout())
         await self.until_idle()
 
     async def order(self, order_id: str, *, number: str = "", transaction: str = "") -> str:

@@ -306,3 +306,33 @@ def test_a_charge_under_two_ids_in_one_payout_is_a_case(tmp_path: Path) -> None:
             assert await world.cases() == [("payout.twice", "96.80")]
 
     story(main)
+
+
+def test_a_payout_that_is_taken_back_leaves_nothing_and_may_come_again(tmp_path: Path) -> None:
+    """Its lines, changes and cases go; what stood against another payout ends there, too."""
+    whole = files.shopify([sold(1)], {**paid("96.80"), "date": "2026-01-31"})
+    other = files.shopify([{**sold(1), "fee": "4.20", "net": "95.80"}], {**paid("96.80"), "date": "2026-01-31"})
+    export = payout_key("web", "shopify_payments", "2026-01-31-USD")
+
+    async def main() -> None:
+        async with process(tmp_path / "s.db") as world:
+            await world.order("1001", number="#1001")
+            await world.bring(*pages(whole))
+            kept = await world.books()
+            await world.bring(*pages(_EXPORT, "two", format_="shopify-csv"), *pages(other, "three"))
+            assert dict(await world.cases()).keys() == {"payout.twice", "payout.changed"}
+            await world.drop(export)
+            assert [kind for kind, _ in await world.cases()] == ["payout.changed"]
+            await world.drop(KEY)
+            assert {table: rows for table, rows in (await world.books()).items() if table != "exception_case"} == {
+                "payout_line": [],
+                "payout_line_changed": [],
+                "payout": [],
+            }
+            assert await world.cases() == []
+            await world.drop(KEY)  # twice is once
+            await world.bring(*pages(whole, "four"))
+            again = await world.books()
+            assert (again["payout_line"], len(again["payout"])) == (kept["payout_line"], 1)
+
+    story(main)

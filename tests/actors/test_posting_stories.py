@@ -15,7 +15,9 @@ from msgspec.structs import replace
 from connectors.fulfil.ledger import LEDGER_MOVES
 from flows.model.posting_matrix import LedgerEvent, PostingRow
 from flows.payout_importer import payout_key
+from flows.payout_importer.asking import drop_payout
 from runtime.clock import to_datetime
+from runtime.errors import SeamlineError
 from tests.actors.payout_world import pages
 from tests.actors.posting_world import MATRIX, LedgerBooks, posting
 from tests.actors.world import story
@@ -495,5 +497,43 @@ def test_a_payout_in_another_currency_is_posted_at_its_own_rate_and_clearing_goe
         async with posting(tmp_path / "s.db", books, rows) as world:
             await world.runs()
             assert (books.balances()["1200"], await world.open_cases()) == (Decimal("-130.00"), [])
+
+    story(main)
+
+
+def test_a_payout_that_is_taken_back_is_due_no_more_and_posted_once_when_it_comes_again(tmp_path: Path) -> None:
+    """Nothing of it was posted: the rows go, and imported again it is as if it had never been there."""
+    books = LedgerBooks()
+
+    async def main() -> None:
+        async with posting(tmp_path / "s.db", books, mode="preview") as world:
+            await world.bring(*pages(two_sales()))
+            await world.drop(KEY)
+            assert await world.sql("SELECT * FROM posting LIMIT 1") == []
+            await world.bring(*pages(two_sales(), "two"))
+        async with posting(tmp_path / "s.db", books) as world:
+            await world.runs()
+            assert books.balances() == TWO_SALES
+
+    story(main)
+
+
+def test_what_was_posted_of_a_payout_that_is_taken_back_meanwhile_is_posted_the_other_way(tmp_path: Path) -> None:
+    """A run may have begun before: then the opposite is due, and the books come to nothing; once, however often."""
+    books = LedgerBooks()
+
+    async def main() -> None:
+        async with posting(tmp_path / "s.db", books) as world:
+            await world.bring(*pages(two_sales()))
+            await world.runs()
+            with pytest.raises(SeamlineError, match="posted, or on its way into the ledger"):
+                await drop_payout(world.engine.post_all, {"key": KEY, "by": "ida", "reason": "wrong"}, world.journal)
+            await world.drop(KEY)  # as if nobody had looked
+            await world.runs()
+            await world.runs()
+            assert books.balances() == {}
+            await world.bring(*pages(two_sales(), "two"))
+            await world.runs()
+            assert books.balances() == TWO_SALES
 
     story(main)

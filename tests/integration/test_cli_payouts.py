@@ -230,6 +230,24 @@ def test_a_dry_run_says_what_would_be_new_beside_what_is_known(seamline: Type, a
     assert (_named(seamline, "po_22")["lines"], _named(seamline, "po_22")["verdict"]) == (1, "proven")
 
 
+def test_a_payout_of_the_wrong_sales_channel_is_taken_back_on_record(seamline: Type, app: App, tmp_path: Path) -> None:
+    """Then the same file is taken for the right one; who took it back and why stays."""
+    path = tmp_path / "po_23.json"
+    path.write_bytes(_charged("i_1", "po_23", 6_500))
+    assert seamline(*beside("payouts", "import", str(path), "--sales-channel", "web")).status == 0
+    assert seamline(*beside("payouts", "import", str(path), *TO)).status == 65
+    assert "--reason" in seamline(*beside("payouts", "drop", "po_23")).err
+    key = "payout/web/stripe/po_23"
+    said = seamline(*beside("payouts", "drop", "po_23", "--reason", "wrong sales channel", "--by", "ina"))
+    assert (said.status, f"{key} is taken back" in said.out) == (0, True)
+    until(lambda: "po_23" not in {row["payout"] for row in _listed(seamline)})
+    assert seamline(*beside("payouts", "import", str(path), *TO)).status == 0
+    (entry,) = seamline(*beside("audit", "--subject", key, "--json")).data
+    assert (entry["action"], entry["by"], entry["reason"]) == ("payout.drop", "ina", "wrong sales channel")
+    assert entry["values"]["net"] == "65.00 EUR"
+    assert "no payout is known as 'po_404'" in seamline(*beside("payouts", "drop", "po_404", "--reason", "why")).err
+
+
 def test_lines_and_payouts_that_were_known_are_counted_apart(seamline: Type, app: App, tmp_path: Path) -> None:
     """Five lines in three payouts, of which one payout with two lines was known."""
     known, whole = tmp_path / "one.json", tmp_path / "three.json"
