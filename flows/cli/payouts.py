@@ -287,7 +287,7 @@ def _payout_cells(row: Any) -> tuple[Any, ...]:
 def _line_cells(payout: str, row: Any) -> tuple[Any, ...]:
     return (
         *(payout, row.line, row.kind, row.currency, row.amount, row.fee, row.tax, row.gap, row.net, row.type, row.at),
-        *(row.order or row.source_order, row.number or row.reference, row.sale_number or row.sale, row.payment),
+        *(row.order or row.source_order, row.number or row.reference, row.sale_number or row.sale or "", row.payment),
         *(row.refund, row.dispute, row.presentment, row.rate),
     )
 

@@ -78,6 +78,8 @@ class PayoutHeader(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     id: str
     currency: str
     status: PayoutStatus = PayoutStatus.UNKNOWN
+    odd_status: str = ""
+    """The word for it in the file, where it is none that the provider is known to have."""
     paid: Decimal | None = None
     paid_on: date | None = None
     """The day that the provider gives the payout."""

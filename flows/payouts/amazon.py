@@ -21,7 +21,7 @@ import msgspec
 
 from flows.model.money import exactly
 from flows.model.payout import Finding, LineClass, PayoutHeader, PayoutLine
-from flows.payouts.parts import Part, PayoutFormat, PayoutUnreadable, Source, day_in, signed_class
+from flows.payouts.parts import Part, PayoutFormat, PayoutUnreadable, Source, day_in, signed_class, year_first
 from flows.payouts.table import Ordinals, Row, has_columns, rows_of
 
 PROVIDER = "amazon"
@@ -205,9 +205,9 @@ def _header(row: Row, settlement: _Settlement) -> PayoutHeader:
 
 def _deposited(row: Row) -> date | None:
     """The day of the deposit as it stands there: a bank's day, whatever the zone of the clock beside it."""
-    if row.day("deposit-date") is None:
+    if row.day("deposit-date", dotted=True) is None:
         return None
-    return day_in(row.text("deposit-date")[: len("31.12.2026")], UTC)
+    return day_in(year_first(row.text("deposit-date")[: len("31.12.2026")]), UTC)
 
 
 def _lines_v1(row: Row, settlement: _Settlement, amounts: _Amounts, ordinals: Ordinals) -> Iterator[Part]:
@@ -239,7 +239,7 @@ def _line(
         amount=amount,
         net=amount,
         type="/".join(filter(None, (transaction, type_, description)))[:200],
-        at=row.instant("posted-date-time") or row.instant("posted-date"),
+        at=row.instant("posted-date-time", dotted=True) or row.instant("posted-date", dotted=True),
         order=order,
         refund=row.id("adjustment-id") if kind is LineClass.REFUND else "",
         place=row.place(),

@@ -115,6 +115,9 @@ class Examined:
         return f"the line is in {line.currency}, and its payout {line.payout} in {currency}: they cannot be added up"
 
     def _header(self, header: PayoutHeader) -> None:
+        if header.odd_status:
+            self._odd_status(header)
+            header = msgspec.structs.replace(header, odd_status="")
         known = self.headers.get(header.id)
         if known is None:
             self.headers[header.id] = header
@@ -131,6 +134,12 @@ class Examined:
                     amount=EXACT.subtract(header.paid, known.paid), currency=known.currency,
                 )
             )  # fmt: skip
+
+    def _odd_status(self, header: PayoutHeader) -> None:
+        said = (
+            f"payout {header.id} has the status {header.odd_status[:40]!r}, which is not known: it counts as not said"
+        )
+        self._found(Finding(kind="note", sentence=said, place=header.place, payout=header.id))
 
     def _repeated(self, line: PayoutLine, *, same: bool) -> None:
         first = self._seen[line.id]

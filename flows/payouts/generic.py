@@ -18,7 +18,7 @@ from msgspec import Meta
 
 from flows.model.money import ZERO, exactly
 from flows.model.payout import Finding, LineClass, PayoutHeader, PayoutLine, PayoutStatus
-from flows.payouts.parts import Part, PayoutFormat, Source, currency_in, day_in, instant_in, zone_of
+from flows.payouts.parts import Part, PayoutFormat, Source, currency_in, day_in, instant_in, year_first, zone_of
 from flows.payouts.table import Ordinals, Row, rows_of
 from runtime.rule import RuleBroken
 
@@ -163,7 +163,7 @@ def _in_order(text: str, settings: GenericPayoutSettings) -> str:
     """A date as ISO 8601 has it, where the map says in which order it stands; anything else as it is."""
     found = None if settings.dates == "iso" else _slashed(text)
     if found is None:
-        return text
+        return year_first(text)
     one, other, year, rest = found.groups()
     day, month = (one, other) if settings.dates == "day_first" else (other, one)
     return f"{year}-{int(month):02}-{int(day):02}{rest}"
@@ -192,6 +192,7 @@ def _header(
         id=payout,
         currency=currency,
         status=settings.statuses.get(word, unsaid),
+        odd_status=word if word not in settings.statuses else "",
         paid=paid,
         paid_on=paid_on,
         expected_on=_day(row, "expected_on", columns, settings) if "expected_on" in columns else paid_on,

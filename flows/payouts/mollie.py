@@ -32,6 +32,7 @@ from flows.payouts.parts import (
     json_amount,
     signed_class,
     statement_of,
+    with_status,
 )
 
 PROVIDER = "mollie"
@@ -202,10 +203,9 @@ def _settlement(item: _Item, place: str, source: Source) -> Iterator[Part]:
         revenue, lines = _of_periods(item, currency, place)
     except (InvalidAmount, ValueError) as error:
         raise refused(place, field, error) from None
-    yield PayoutHeader(
+    header = PayoutHeader(
         id=item.id,
         currency=currency,
-        status=STATUSES.get(item.status, PayoutStatus.UNKNOWN),
         paid=paid,
         paid_on=day,
         expected_on=day,
@@ -213,6 +213,7 @@ def _settlement(item: _Item, place: str, source: Source) -> Iterator[Part]:
         sums_stand_in=bool(revenue or lines),
         place=place,
     )
+    yield with_status(header, STATUSES, item.status)
     yield from lines
 
 

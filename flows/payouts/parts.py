@@ -18,7 +18,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import msgspec
 
 from flows.model.money import EXACT, ZERO, InvalidAmount, amount_of, currency_of, digits_of
-from flows.model.payout import Finding, LineClass, PayoutHeader, PayoutLine, utc_text
+from flows.model.payout import Finding, LineClass, PayoutHeader, PayoutLine, PayoutStatus, utc_text
 
 T = TypeVar("T")
 Part = PayoutHeader | PayoutLine | Finding
@@ -206,6 +206,16 @@ def _unit(digits: int) -> Decimal:
     return Decimal(1).scaleb(-digits)
 
 
+# -- statuses ----------------------------------------------------------------------------------------------------------
+
+
+def with_status(header: PayoutHeader, words: Mapping[str, PayoutStatus], word: str) -> PayoutHeader:
+    """The header with its status; a word that the provider is not known to have says none, and is kept to be named."""
+    status = words.get(word, PayoutStatus.UNKNOWN)
+    odd = word if word and word not in words else ""
+    return msgspec.structs.replace(header, status=status, odd_status=odd)
+
+
 # -- days and instants -------------------------------------------------------------------------------------------------
 
 _ISO_MIN = len("2026-01-31T09:30:00")
@@ -227,14 +237,15 @@ _OFFSETS = {
 _moment = re.compile(
     r"(\d{4})[-/](\d\d)[-/](\d\d)(?:[T ](\d\d):(\d\d)(?::(\d\d)(?:\.\d+)?)?\s*([A-Z]{1,4}|[+-]\d\d:?\d\d)?)?"
 ).fullmatch
-_continental = re.compile(r"(\d\d)[./](\d\d)[./](\d{4})(.*)").fullmatch
+_dotted = re.compile(r"\s*(\d\d)\.(\d\d)\.(\d{4})(.*)", re.DOTALL).fullmatch
 
 
 def instant_in(text: str, zone: tzinfo) -> str:
     """The instant of a cell as UTC text; empty for an empty one. Without an offset it is local to `zone`; a day alone
     is its first moment there.
 
-    Read are ISO 8601 and its like (`2026-01-03 10:00:00 UTC`), and days as `31.12.2026`. Raises ValueError.
+    Read are ISO 8601 and its like (`2026-01-03 10:00:00 UTC`); for `31.12.2026`, where a provider writes that, there is
+    `year_first`. Raises ValueError.
     """
     hour, _, rest = text.partition(":")
     minutes, offset = _minutes_in(rest)
@@ -277,8 +288,6 @@ def _instant_in(text: str, zone: tzinfo) -> str:
     text = text.strip()
     if not text:
         return ""
-    if (turned := _continental(text)) is not None and "." in text[:6]:
-        text = f"{turned[3]}-{turned[2]}-{turned[1]}{turned[4]}"
     found = _moment(text)
     if found is None:
         raise ValueError("it is no date such as 2026-01-31 or 2026-01-31T09:30:00Z")
@@ -294,6 +303,12 @@ def _instant_in(text: str, zone: tzinfo) -> str:
     except ValueError:
         raise ValueError("there is no such day or time") from None
     return utc_text(moment.astimezone(UTC))
+
+
+def year_first(text: str) -> str:
+    """A day such as `31.12.2026`, and what stands behind it, as `2026-12-31`; anything else as it is."""
+    turned = _dotted(text)
+    return text if turned is None else f"{turned[3]}-{turned[2]}-{turned[1]}{turned[4]}"
 
 
 def unix_instant(seconds: int) -> str:

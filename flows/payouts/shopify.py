@@ -45,6 +45,7 @@ from flows.payouts.parts import (
     json_amount,
     json_amounts,
     signed_class,
+    with_status,
 )
 
 PROVIDER = "shopify_payments"
@@ -243,16 +244,10 @@ def header_of(payout: PayoutIn, place: str, zone: tzinfo) -> PayoutHeader:
         totals = _totals(payout.summary)
     except (InvalidAmount, ValueError) as error:
         raise refused(place, field, error) from None
-    return PayoutHeader(
-        id=id_,
-        currency=currency,
-        status=STATUSES.get(payout.status, PayoutStatus.UNKNOWN),
-        paid=paid,
-        paid_on=day,
-        expected_on=day,
-        totals=totals,
-        place=place,
+    header = PayoutHeader(
+        id=id_, currency=currency, paid=paid, paid_on=day, expected_on=day, totals=totals, place=place
     )
+    return with_status(header, STATUSES, payout.status)
 
 
 def _totals(summary: SummaryIn | None) -> dict[LineClass, Decimal]:

@@ -16,7 +16,7 @@ import msgspec
 
 from flows.model.money import ZERO, exactly
 from flows.model.payout import Finding, LineClass, PayoutHeader, PayoutLine, PayoutStatus
-from flows.payouts.parts import Part, PayoutFormat, Source
+from flows.payouts.parts import Part, PayoutFormat, Source, with_status
 from flows.payouts.shopify import PROVIDER, STATUSES, class_of
 from flows.payouts.table import Ordinals, Row, has_columns, rows_of
 
@@ -36,14 +36,14 @@ def _read(source: Source) -> Iterator[Part]:
         payout = _payout_of(row)
         if payout and payout not in seen:
             seen.add(payout)
-            yield PayoutHeader(
+            header = PayoutHeader(
                 id=payout,
                 currency=row.currency("currency"),
-                status=_status(row.text("payout status")),
                 paid_on=row.day("payout date"),
                 expected_on=row.day("payout date"),
                 place=row.place(),
             )
+            yield with_status(header, STATUSES, _word(row.text("payout status")))
         yield from _line(row, payout, ordinals)
 
 
@@ -57,16 +57,16 @@ def _headers(source: Source) -> Iterator[Part]:
 
 
 def _header(row: Row) -> PayoutHeader:
-    return PayoutHeader(
+    header = PayoutHeader(
         id=_payout_of(row),
         currency=row.currency("currency"),
-        status=_status(row.text("status")),
         paid=row.amount("total"),
         paid_on=row.day("payout date"),
         expected_on=row.day("payout date"),
         totals={LineClass.SALE: row.amount("charges"), LineClass.REFUND: row.amount("refunds")},
         place=row.place(),
     )
+    return with_status(header, STATUSES, _word(row.text("status")))
 
 
 @exactly
@@ -77,13 +77,13 @@ def _together(one: PayoutHeader, other: PayoutHeader) -> PayoutHeader:
     return msgspec.structs.replace(one, paid=paid, totals=totals)
 
 
-def _status(word: str) -> PayoutStatus:
-    return STATUSES.get(word.strip().casefold().replace(" ", "_"), PayoutStatus.UNKNOWN)
+def _word(status: str) -> str:
+    return status.strip().casefold().replace(" ", "_")
 
 
 def _payout_of(row: Row) -> str:
     """Its day and currency; empty while it is in none."""
-    is_promised = _status(row.text("payout status")) is PayoutStatus.PENDING
+    is_promised = STATUSES.get(_word(row.text("payout status"))) is PayoutStatus.PENDING
     if is_promised and row.has("payout id") and not row.id("payout id"):
         return ""
     day = row.day("payout date")

@@ -36,6 +36,7 @@ from flows.payouts.parts import (
     statement_of,
     unix_instant,
     unix_instants,
+    with_status,
 )
 
 PROVIDER = "stripe"
@@ -266,15 +267,8 @@ def _header(payout: _PayoutIn, place: str, source: Source) -> PayoutHeader:
         paid = from_minor(payout.amount, digits_at_stripe(currency))
     except (ValueError, ArithmeticError) as error:
         raise refused(place, field, error) from None
-    return PayoutHeader(
-        id=payout.id,
-        currency=currency,
-        status=STATUSES.get(payout.status, PayoutStatus.UNKNOWN),
-        paid=paid,
-        paid_on=arrival,
-        expected_on=arrival,
-        place=place,
-    )
+    header = PayoutHeader(id=payout.id, currency=currency, paid=paid, paid_on=arrival, expected_on=arrival, place=place)
+    return with_status(header, STATUSES, payout.status)
 
 
 def _parts(

@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from decimal import Decimal
 
 from flows.model.money import exactly
-from flows.model.payout import Finding, PayoutHeader, PayoutStatus
-from flows.payouts.parts import Part, Source
+from flows.model.payout import Finding, PayoutHeader
+from flows.payouts.parts import Part, Source, with_status
 from flows.payouts.stripe import STATUSES
 from flows.payouts.table import Row, has_columns, rows_of
 
@@ -44,15 +44,15 @@ def _reported(row: Row) -> Iterator[Part]:
     payout, currency = row.id("payout id"), row.currency("currency")
     leaves, paid, fee = row.text("reporting category") == _PAYOUT, row.amount("gross"), row.amount_or("fee")
     day = row.day("payout expected arrival date") or row.day("effective at utc") or row.day("effective at")
-    yield PayoutHeader(
+    header = PayoutHeader(
         id=payout,
         currency=currency,
-        status=STATUSES.get(row.text("payout status"), PayoutStatus.UNKNOWN),
         paid=paid if leaves else None,
         paid_on=day,
         expected_on=day,
         place=row.place(),
     )
+    yield with_status(header, STATUSES, row.text("payout status"))
     if leaves and fee:
         said = f"the payout itself cost {fee}: that is a line of its balance transactions, and none of this list"
         yield Finding(
@@ -62,12 +62,12 @@ def _reported(row: Row) -> Iterator[Part]:
 
 def _exported(row: Row) -> PayoutHeader:
     day = row.day("arrival date (utc)")
-    return PayoutHeader(
+    header = PayoutHeader(
         id=row.id("id"),
         currency=row.currency("currency"),
-        status=STATUSES.get(row.text("status").casefold().replace(" ", "_"), PayoutStatus.UNKNOWN),
         paid=row.amount("amount"),
         paid_on=day,
         expected_on=day,
         place=row.place(),
     )
+    return with_status(header, STATUSES, row.text("status").casefold().replace(" ", "_"))

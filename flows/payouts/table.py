@@ -18,7 +18,17 @@ from io import BytesIO, StringIO
 from types import MappingProxyType
 
 from flows.model.money import ZERO, InvalidAmount
-from flows.payouts.parts import PayoutUnreadable, Source, amount_in, batches, currency_in, day_in, id_in, instant_in
+from flows.payouts.parts import (
+    PayoutUnreadable,
+    Source,
+    amount_in,
+    batches,
+    currency_in,
+    day_in,
+    id_in,
+    instant_in,
+    year_first,
+)
 
 _BOM = b"\xef\xbb\xbf"
 _WIDE = (b"\xff\xfe", b"\xfe\xff")
@@ -106,17 +116,21 @@ class Row:
         except InvalidAmount as error:
             raise self.refused(column, error) from None
 
-    def instant(self, column: str, zone: tzinfo | None = None) -> str:
-        """An instant in UTC, or empty; one without an offset is local to `zone`, or else to the file's."""
+    def instant(self, column: str, zone: tzinfo | None = None, *, dotted: bool = False) -> str:
+        """An instant in UTC, or empty; one without an offset is local to `zone`, or else to the file's. `dotted`: its
+        day may be written as 31.12.2026.
+        """
+        text = self.text(column)
         try:
-            return instant_in(self.text(column), zone or self.source.zone)
+            return instant_in(year_first(text) if dotted else text, zone or self.source.zone)
         except ValueError as error:
             raise self.refused(column, error) from None
 
-    def day(self, column: str) -> date | None:
-        """A day, or None."""
+    def day(self, column: str, *, dotted: bool = False) -> date | None:
+        """A day, or None. `dotted`: it may be written as 31.12.2026."""
+        text = self.text(column)
         try:
-            return day_in(self.text(column), self.source.zone)
+            return day_in(year_first(text) if dotted else text, self.source.zone)
         except ValueError as error:
             raise self.refused(column, error) from None
 

@@ -225,6 +225,7 @@ def test_a_dry_run_says_what_would_be_new_beside_what_is_known(seamline: Type, a
     assert "po_22\t1 of its new lines is of no order that is known here: g_2 (ch_unknown)" in said.out
     assert "a later file tells 1 of its lines otherwise: g_1 by -0.05" in said.out
     assert "contradicted by 0.50 EUR" in said.out
+    assert "None" not in seamline(*beside("payouts", "show", "po_22", "--lines")).out, "it has no order, and no sale"
     again = seamline(*beside("payouts", "import", str(paid), *TO, "--dry-run"))
     assert "read, and nothing is kept of it; all of it is known" in again.out
     assert (_named(seamline, "po_22")["lines"], _named(seamline, "po_22")["verdict"]) == (1, "proven")

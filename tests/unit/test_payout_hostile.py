@@ -43,6 +43,8 @@ def csv_with(amount: str) -> str:
         (csv_with('"100,00"'), "stripe-csv", "line 2, column gross", "a comma: '100,00' must stand as 100.00"),
         (CSV.replace(",eur,100", ",euro,100"), "stripe-csv", "line 2, column currency", "a currency is not a code"),
         (CSV.replace("2026-01-05 10", "05/01/26 10", 1), "stripe-csv", "line 2, column created_utc", "it is no date"),
+        (files.SHOPIFY_CSV.replace("2026-01-06", "03.11.2026"), "shopify-csv", "column Transaction Date", "no date"),
+        (CSV.replace("2026-01-05 10", "05.01.2026 10", 1), "stripe-csv", "line 2, column created_utc", "it is no date"),
         (CSV.replace(",", ";"), "stripe-csv", "line 1", "its columns are separated by semicolons, not by commas"),
         (CSV.encode("utf-16"), "stripe-csv", "line 1", "it is UTF-16"),
         (CSV.replace(",x,", ",caf\xe9,").encode("latin-1"), "stripe-csv", "line 2", "is no utf-8; say with --encoding"),
@@ -137,6 +139,24 @@ def test_separators_of_thousands_are_read_where_the_map_names_them(more: dict[st
         Read(rows, files.generic(**settings, **{**more, "thousands": ""}))
     with pytest.raises(RuleBroken):
         files.generic(thousands=more.get("decimal", ","), decimal=more.get("decimal", ","))
+
+
+@pytest.mark.parametrize(
+    ("content", "format_"),
+    [
+        (files.shopify([], {**files.SHOPIFY_PAYOUT, "status": "payed"}), "shopify"),
+        (files.SHOPIFY_CSV.replace("paid", "payed"), "shopify-csv"),
+        (files.SHOPIFY_PAYOUTS_CSV.replace("paid", "payed"), "shopify-csv"),
+        (files.json({"object": "payout", "id": "po", "currency": "eur", "amount": 1, "status": "payed"}), "stripe"),
+        (files.mollie({**files.MOLLIE_SETTLEMENT, "status": "payed"}), "mollie"),
+    ],
+)
+def test_a_status_that_no_provider_has_is_named(content: bytes | str, format_: str) -> None:
+    """It says nothing of how far the payout is, and somebody has written it."""
+    read = Read(content, format_)
+    (found,) = [each for each in read.findings if "has the status 'payed', which is not known" in each.sentence]
+    assert (found.kind, found.place != "", found.payout in read.examined.headers) == ("note", True, True)
+    assert {header.status.value for header in read.examined.headers.values()} == {"unknown"}
 
 
 def test_two_currencies_never_meet_in_one_payout() -> None:
