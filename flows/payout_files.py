@@ -30,7 +30,7 @@ from flows.payouts import (
 )
 from flows.payouts.examining import Examined
 from flows.payouts.parts import HEAD_BYTES
-from flows.payouts.unread import unread
+from flows.payouts.unread import is_empty, unread
 from runtime.errors import SeamlineError
 
 _TOLD_EVERY = 1_000
@@ -70,11 +70,14 @@ def opened(
     if format_ and format_ not in formats:
         raise SeamlineError(f"there is no format {format_!r}; there are {', '.join(sorted(formats))}")
     with _content(path) as content:
+        head = bytes(content[:HEAD_BYTES])
+        if is_empty(head) and len(content) <= HEAD_BYTES:
+            raise PayoutUnreadable("", "it is empty")
         found = formats[format_] if format_ else recognised(content)
         if found is None:
             named = ", ".join(sorted(formats))
             said = f"it is not recognised as any format; say with --format which it is: {named}"
-            raise PayoutUnreadable("", unread(bytes(content[:HEAD_BYTES])) or said)
+            raise PayoutUnreadable("", unread(head, formats.values()) or said)
         digest = hashlib.sha256(content).hexdigest()
         yield PayoutFile(source=Source(content=content, zone=zone, encoding=encoding), format=found, digest=digest)
 

@@ -252,4 +252,5 @@ READER = PayoutFormat(
     about="Amazon: settlement reports, flat file (V2 and the older one), tab-separated",
     recognises=lambda head: has_columns(head, _V2, "\t") or has_columns(head, _V1, "\t"),
     read=_read,
+    tables=(_V2, _V1),
 )

@@ -68,6 +68,8 @@ class PayoutFormat(msgspec.Struct, frozen=True, kw_only=True):
     """Whether a file is its own, by the first bytes of it (up to `HEAD_BYTES`)."""
     read: Callable[[Source], Iterator[Part]]
     """All parts of a file. Raises PayoutUnreadable, with its place."""
+    tables: tuple[tuple[str, ...], ...] = ()
+    """Where it reads tables: the columns that each kind of them has to have."""
 
 
 HEAD_BYTES = 65_536

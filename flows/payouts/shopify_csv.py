@@ -145,4 +145,5 @@ READER = PayoutFormat(
     about="Shopify Payments: the exports of transactions and of payouts, CSV",
     recognises=lambda head: has_columns(head, _LINES) or has_columns(head, _PAYOUTS),
     read=_read,
+    tables=(_LINES, _PAYOUTS),
 )

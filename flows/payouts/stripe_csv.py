@@ -31,7 +31,7 @@ from flows.payouts.parts import (
     statement_of,
 )
 from flows.payouts.stripe import ADJUSTED, CLASSES, PROVIDER, class_of
-from flows.payouts.stripe_payouts import is_list, payouts_of
+from flows.payouts.stripe_payouts import EXPORTED, REPORTED, is_list, payouts_of
 from flows.payouts.table import NO_NAMES, Block, Row, blocks_of, has_columns
 
 _OF_PAYOUT = "automatic payout id"
@@ -214,4 +214,5 @@ READER = PayoutFormat(
     "transactions and payouts, CSV",
     recognises=lambda head: has_columns(head, _COLUMNS) or has_columns(head, _EXPORT) or is_list(head),
     read=_read,
+    tables=(_COLUMNS, _EXPORT, REPORTED, EXPORTED),
 )

@@ -59,6 +59,12 @@ def has_columns(head: bytes, names: Iterable[str], delimiter: str = ",") -> bool
     return any(wanted <= head_of(head, each) for each in {delimiter, *_SEPARATORS})
 
 
+def missing_of(head: bytes, names: Sequence[str]) -> tuple[str, ...]:
+    """Which of these columns a file does not begin with, in whichever way its columns are separated."""
+    there = [head_of(head, each) for each in _SEPARATORS]
+    return min((tuple(name for name in names if _folded(name) not in each) for each in there), key=len)
+
+
 class Row:
     """One row: cells by the folded name of their column. One that has no one meaning raises PayoutUnreadable."""
 

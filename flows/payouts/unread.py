@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
-from flows.payouts.table import has_columns
+from flows.payouts.parts import PayoutFormat
+from flows.payouts.table import has_columns, missing_of
 
 _WIDE = "it is UTF-16, as spreadsheets write it; import it as it was downloaded"
 _STL = "it is a settlement report of PayPal (STL); import what its Transaction Search API answers, as JSON"
@@ -31,9 +32,6 @@ _TABLES: Mapping[str, str] = {
         "it is an export of Stripe's payments; import the one of its balance transactions (all activity), or a report"
     ),
     "reporting category, count, gross": ("it is a summary of Stripe's, without its lines; import the itemized report"),
-    "transaction date, type, order, amount, fee, net": (
-        "it is an export of Shopify's with columns taken out; import it as it was downloaded"
-    ),
     "settlement-id, amount-type, amount-description": (
         "it is a settlement of Amazon's without its total; import the flat file as it was downloaded"
     ),
@@ -43,10 +41,37 @@ _BY_DATES = "it is a report of Amazon by dates; import the settlement report, fl
 _ERRORS = (b'"errors"', b'"error"', b'"debug_id"')
 
 
-def unread(head: bytes) -> str:
+_NEARLY = 2, 3
+"""Of how many columns how many make a file nearly one of a format."""
+
+
+def is_empty(head: bytes) -> bool:
+    """Whether a file that begins so has nothing in it."""
+    return not head.removeprefix(b"\xef\xbb\xbf").strip()
+
+
+def unread(head: bytes, formats: Iterable[PayoutFormat] = ()) -> str:
     """The sentence about a file by its beginning; empty when nothing is known of it."""
     begun = head.removeprefix(b"\xef\xbb\xbf").lstrip()
-    return next(_said_of(head, begun), "") if begun else "the file is empty"
+    return next(_said_of(head, begun), "") or nearly(head, formats)
+
+
+def nearly(head: bytes, formats: Iterable[PayoutFormat]) -> str:
+    """Which columns are missing of the table that it is most nearly, as one with columns taken out; empty: of none."""
+    some, of = _NEARLY
+    found = [
+        (len(missing) / len(columns), each.name, missing)
+        for each in formats
+        for columns in each.tables
+        if len(missing := missing_of(head, columns)) * of <= len(columns) * (of - some)
+    ]
+    if not found:
+        return ""
+    _, name, missing = min(found)
+    return (
+        f"it is nearly a file of {name}, with columns taken out: there is no {', '.join(missing)}; "
+        "import it as it was downloaded"
+    )
 
 
 def _said_of(head: bytes, begun: bytes) -> Iterator[str]:

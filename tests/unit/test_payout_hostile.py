@@ -95,7 +95,8 @@ def test_a_file_is_refused_with_its_place(
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (b"\xef\xbb\xbf\n", "the file is empty"),
+        (b"\xef\xbb\xbf\n", "it is empty"),
+        (b"", "it is empty"),
         (CSV.encode("utf-16"), "it is UTF-16"),
         (b"PK\x03\x04\x14", "a spreadsheet or an archive"),
         (b"\x1f\x8b\x08", "it is compressed"),
@@ -106,7 +107,12 @@ def test_a_file_is_refused_with_its_place(
         (b"Date;ID;Settlement amount;Settlement reference\n", "an export of Mollie's"),
         (b"reporting_category,currency,count,gross,fee,net\n", "a summary of Stripe's"),
         (b"id,Description,Amount,Amount Refunded,Currency,Fee,Status\n", "an export of Stripe's payments"),
-        (b"Transaction Date,Type,Order,Amount,Fee,Net\n", "columns taken out"),
+        (
+            b"Transaction Date,Type,Order,Amount,Fee,Net\n",
+            "of shopify-csv, .*: there is no payout date, currency;",
+        ),
+        (b"Payout Date;Status;Charges;Refunds;Fees;Currency\n", "nearly a file of shopify-csv, .* there is no total;"),
+        (b"balance_transaction_id,gross,fee,net,reporting_category\n", "nearly a file of stripe-csv.* no currency;"),
         (b"settlement-id\tamount-type\tamount-description\tamount\n", "without its total"),
         (b'"All amounts in USD"\n"date/time","settlement id","type"\n', "a report of Amazon by dates"),
         (b'{"name": "INVALID_REQUEST", "debug_id": "x"}', "tells of an error"),
@@ -118,6 +124,22 @@ def test_a_file_that_no_reader_knows_is_told_what_it_is(tmp_path: Path, content:
     (tmp_path / "file").write_bytes(content)
     with pytest.raises(PayoutUnreadable, match=said), opened(tmp_path / "file", formats_of({})):
         pass
+
+
+def test_an_empty_file_is_empty_in_each_format(tmp_path: Path) -> None:
+    """It is no JSON that is cut off."""
+    (tmp_path / "file").write_bytes(b"")
+    for name, format_ in formats_of({}).items():
+        with pytest.raises(PayoutUnreadable, match="it is empty"), opened(tmp_path / "file", {name: format_}, name):
+            pass
+
+
+def test_the_runbook_says_which_columns_each_table_has_to_have() -> None:
+    """In a sentence each, so that nobody has to try."""
+    said = (Path(__file__).parents[2] / "deploy" / "runbook" / "payouts.md").read_text(encoding="utf-8")
+    tables = [table for each in formats_of({}).values() for table in each.tables]
+    assert len(tables) == 8
+    assert [table for table in tables if ", ".join(f"`{name}`" for name in table) not in said] == []
 
 
 @pytest.mark.parametrize(
