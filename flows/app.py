@@ -145,10 +145,8 @@ _RELEASING = (
     *(LEDGER, LEDGER_CHECKS, SALE_CHECKS),
 )
 """Actors with something that a person can have decided on again, the one that comes first for a key."""
-_COMMANDS = (
-    *("pause", "resume", "release", "release_cause", "alias", "patch", "link", "backfill", "suspense"),
-    *("payout", "payout_drop", "postings"),
-)
+_OF_MONEY = ("suspense", "payout", "payout_drop", "postings")
+_COMMANDS = ("pause", "resume", "release", "release_cause", "alias", "patch", "link", "backfill", *_OF_MONEY)
 
 
 class App:
@@ -236,20 +234,8 @@ class App:
         if command == "backfill":
             to_backfill = partial(self.engine.post, BACKFILL)
             return await ask_for_backfill(to_backfill, self.journal, self.config.on_demand, parameters)
-        if command == "suspense":
-            zone = ZoneInfo(company_zone(self.config))
-            post = partial(self.engine.post, SUSPENSE_CLEARING, SUSPENSE_KEY)
-            return await clear_suspense(parameters, zone, self.config.sales_channels, self.journal, post)
-        if command == "postings":
-            postings = self.config.postings
-            rules = None if postings is None else posting_rules(self.config.fulfil, postings)
-            now, there = self.journal.clock.now(), self.config.sales_channels
-            return await post_now(self.engine.post_all, parameters, there, rules, now)
-        if command == "payout":
-            now, there = self.journal.clock.now(), self.config.sales_channels
-            return await take_payout_page(self.engine.post_all, parameters, there, now)
-        if command == "payout_drop":
-            return await drop_payout(self.engine.post_all, parameters, self.journal)
+        if command in _OF_MONEY:
+            return await self._ask_of_money(command, parameters)
         known = self.engine.channels if scope == "actor" else self.config.sales_channels
         if name not in known:
             called = "actor" if scope == "actor" else "sales channel"
@@ -261,6 +247,21 @@ class App:
         await self.standing.look()
         await self.forecast.look()
         return f"{name} is {'paused' if command == 'pause' else 'going on'}"
+
+    async def _ask_of_money(self, command: str, parameters: Mapping[str, str]) -> str:
+        """What finance asks."""
+        now, there = self.journal.clock.now(), self.config.sales_channels
+        if command == "suspense":
+            zone = ZoneInfo(company_zone(self.config))
+            post = partial(self.engine.post, SUSPENSE_CLEARING, SUSPENSE_KEY)
+            return await clear_suspense(parameters, zone, there, self.journal, post)
+        if command == "postings":
+            postings = self.config.postings
+            rules = None if postings is None else posting_rules(self.config.fulfil, postings)
+            return await post_now(self.engine.post_all, parameters, there, rules, now)
+        if command == "payout_drop":
+            return await drop_payout(self.engine.post_all, parameters, self.journal)
+        return await take_payout_page(self.engine.post_all, parameters, there, now)
 
     async def _ask_of_order(self, command: str, parameters: Mapping[str, str]) -> str:
         """What a person asks of one order; while it is paused, it waits like everything else of that order."""

@@ -1335,6 +1335,16 @@ WHERE p.key = ?1 AND p.lines > 0 AND l.kind = 'transfer' AND l.payment <> '' AND
   AND s.provider = ?3
 ORDER BY 1, 2 LIMIT ?4;
 
+-- name: payout_lines_of_twins
+-- Lines of a payout, and of others of one provider, of one order, kind and instant, of which one has an id of the provider
+-- and the other has none: (payout's key, sales channel, provider, limit).
+SELECT l.line, o.line, p.key, p.payout, l.amount, o.amount, l.net, o.net FROM payout_line l
+JOIN payout_line o ON o."order" = l."order" AND o.payout <> l.payout AND o.kind = l.kind AND o.at = l.at
+JOIN payout p ON p.key = o.payout
+WHERE l.payout = ?1 AND l."order" IS NOT NULL AND l.at <> '' AND p.sales_channel = ?2 AND p.provider = ?3
+  AND (l.line >= 'row-' AND l.line < 'row.') <> (o.line >= 'row-' AND o.line < 'row.')
+ORDER BY l.line, o.payout, o.line LIMIT ?4;
+
 -- name: nudge_taken_back
 -- Orders of a payout that is taken back are looked at again with the next look: (now, payout's key).
 UPDATE order_closing SET look_at = ?1 WHERE (look_at IS NULL OR look_at > ?1) AND key IN (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -98,7 +98,11 @@ class PayoutImporter:
                 return other
 
     async def _beside(self, state: PayoutState) -> tuple[str, ...]:
-        keys = {each.key for each in await self._twins(state)} | {other for _, other, _ in await self._elsewhere(state)}
+        """Payouts that it stands against, or that have lines of it, too."""
+        asked = (state.key, state.sales_channel, state.provider, _ELSEWHERE_MAX)
+        rows = await self._journal.query("payout_lines_of_twins", *asked)
+        twins, elsewhere = await self._twins(state), await self._elsewhere(state)
+        keys = {each.key for each in twins} | {other for _, other, _ in elsewhere} | {row[2] for row in rows}
         return tuple(sorted(keys))
 
     async def _changes(self, key: str) -> ChangesRead:
@@ -121,6 +125,8 @@ class PayoutImporter:
             if orders and len(conflicts) < _CONFLICTS_NAMED_MAX:
                 conflicts.append(f"{line} leads to several orders: {', '.join(orders)}")
         complete = len(rows) < LINES_PER_STEP
+        found_all = complete and not links  # else the next step sees these links, too
+        twins = await self._twins(state) if found_all else ()
         return Linked(
             asked=asked,
             links=tuple(links),
@@ -129,10 +135,10 @@ class PayoutImporter:
             conflicts=tuple(conflicts),
             last=rows[-1][0] if rows else asked.after,
             complete=complete,
-            elsewhere=await self._elsewhere(state) if complete else (),
-            twins=await self._twins(state) if complete else (),
-            twice=await self._lines_twice(state.key) if complete else (),
-            in_statements=await self._in_statements(state) if complete else (),
+            elsewhere=await self._elsewhere(state) if found_all else (),
+            twins=twins,
+            twice=await self._lines_twice(state, {each.key for each in twins}) if found_all else (),
+            in_statements=await self._in_statements(state) if found_all else (),
         )
 
     async def _twins(self, state: PayoutState) -> tuple[PayoutLike, ...]:
@@ -149,13 +155,22 @@ class PayoutImporter:
         rows = await self._journal.query("payouts_in_statements", *asked)
         return tuple(PayoutInStatement(line, statement, payout, Decimal(net)) for line, statement, payout, net in rows)
 
-    async def _lines_twice(self, key: str) -> tuple[LineTwice, ...]:
-        rows = await self._journal.query("payout_lines_twice", key, _ELSEWHERE_MAX)
+    async def _lines_twice(self, state: PayoutState, twins: Collection[str]) -> tuple[LineTwice, ...]:
+        """Within the payout, and beside others that are not its twins as a whole."""
+        beside = await self._journal.query(
+            "payout_lines_of_twins", state.key, state.sales_channel, state.provider, _ELSEWHERE_MAX
+        )
+        rows = await self._journal.query("payout_lines_twice", state.key, _ELSEWHERE_MAX)
         seen = [
             LineSeen(line, kind, at, Decimal(amount), Decimal(net), order)
             for line, kind, at, amount, net, order in rows
         ]
-        return lines_twice(seen)
+        others = [
+            LineTwice(line, f"{other} of {payout}", Decimal(net))
+            for line, other, key, payout, amount, its, net, its_net in beside
+            if key not in twins and (Decimal(amount), Decimal(net)) == (Decimal(its), Decimal(its_net))
+        ]
+        return (*lines_twice(seen), *others)
 
     async def _elsewhere(self, state: PayoutState) -> tuple[tuple[str, str, Decimal], ...]:
         rows = await self._journal.query(

@@ -230,7 +230,7 @@ def _linked(state: PayoutState, found: Linked, now: datetime) -> Decision:
     writes = tuple(Write("link_payout_line", (order, state.key, line)) for line, order in found.links)
     if not state.whole and not found.asked.anyway:
         return Decision(state=state, writes=writes)  # another import has begun; its last page has it judged
-    if not found.complete:
+    if not found.complete or found.links:  # what is looked up last needs all links
         further = Judge(
             after=found.last,
             unlinked=found.unlinked,

@@ -288,6 +288,27 @@ def test_a_payout_by_an_export_and_by_the_api_is_a_case_until_a_person_lets_both
     story(main)
 
 
+def test_a_charge_under_two_ids_in_two_payouts_is_a_case_also_without_a_list_of_payouts(tmp_path: Path) -> None:
+    """The transactions of the API alone have no day of their payout: the charge itself gives it away."""
+    lines = [{**sold(1), "processed_at": "2026-01-30T10:00:00+00:00"}, sold(2)]
+    alone = files.json({"transactions": lines})
+
+    async def main() -> None:
+        async with process(tmp_path / "s.db") as world:
+            for number in ("1001", "1002"):
+                await world.order(number, number=f"#{number}")
+            await world.bring(*pages(_EXPORT, format_="shopify-csv"))
+            await world.bring(*pages(alone, "two"))
+            assert await world.cases() == [("payout.twice", "96.80")]
+            ((sentence,),) = await world.sql("SELECT sentence FROM exception_case WHERE closed_at IS NULL")
+            assert "line 1 is here as row-" in sentence
+            assert " of 2026-01-31-USD, too" in sentence
+            await world.bring(*pages(alone, "three"))  # nothing of it is without its order any more
+            assert await world.cases() == [("payout.twice", "96.80")]
+
+    story(main)
+
+
 def test_a_charge_under_two_ids_in_one_payout_is_a_case(tmp_path: Path) -> None:
     """Named by what stands in it, and by its provider: the same kind, instant, amount and order."""
     (export,) = pages(_EXPORT, format_="shopify-csv")
