@@ -1427,13 +1427,13 @@ SELECT line, kind, at, amount, fee, tax, gap, net, presentment FROM payout_line 
 SELECT key FROM payout WHERE sales_channel = ?1 AND key > ?2 ORDER BY key LIMIT ?3;
 
 -- name: postings_due
--- What is in no batch yet, of days before this one, and nothing keeps back: (sales channel, day, limit, kinds of cases and
--- the event that each keeps back or '', JSON).
+-- What is in no batch yet, of days before this one, and nothing keeps back; of a payout that was taken back, what takes
+-- back what was posted of it: (sales channel, day, limit, kinds of cases and the event that each keeps back or '', JSON).
 SELECT g.payout, g.number, g.sales_channel, g.gateway, g.payout_id, g.event, g.currency, g.amount, g.day, g.correction,
   g.exchanged
-FROM posting g JOIN payout p ON p.key = g.payout
+FROM posting g LEFT JOIN payout p ON p.key = g.payout
 WHERE g.batch IS NULL AND g.sales_channel = ?1 AND g.day < ?2
-  AND p.judged AND (p.is_statement OR p.paid IS NOT NULL OR p.bank IS NOT NULL)
+  AND (p.key IS NULL OR (p.judged AND (p.is_statement OR p.paid IS NOT NULL OR p.bank IS NOT NULL)))
   AND NOT EXISTS (SELECT 1 FROM exception_case c JOIN json_each(?4) h ON h.key = c.kind
     WHERE c.subject = g.payout AND c.closed_at IS NULL AND h.value IN ('', g.event))
 ORDER BY g.day, g.payout, g.number LIMIT ?3;
