@@ -1458,8 +1458,8 @@ SELECT sales_channel, currency, count(*), total(abs(CAST(amount AS REAL))), min(
 SELECT g.payout, g.number, g.sales_channel, g.gateway, g.payout_id, g.event, g.currency, g.amount, g.day, g.correction,
   g.exchanged,
   (SELECT group_concat(c.kind) FROM exception_case c WHERE c.subject = g.payout AND c.closed_at IS NULL),
-  p.judged, p.is_statement OR p.paid IS NOT NULL OR p.bank IS NOT NULL
-FROM posting g JOIN payout p ON p.key = g.payout
+  coalesce(p.judged, 1), p.key IS NULL OR p.is_statement OR p.paid IS NOT NULL OR p.bank IS NOT NULL
+FROM posting g LEFT JOIN payout p ON p.key = g.payout
 WHERE g.batch IS NULL AND (?1 = '' OR g.sales_channel = ?1) AND (?2 = '' OR g.day >= ?2) AND (?3 = '' OR g.day <= ?3)
 ORDER BY g.sales_channel, g.day, g.payout, g.number LIMIT ?4;
 
