@@ -1427,8 +1427,9 @@ SELECT line, kind, at, amount, fee, tax, gap, net, presentment FROM payout_line 
 SELECT key FROM payout WHERE sales_channel = ?1 AND key > ?2 ORDER BY key LIMIT ?3;
 
 -- name: postings_due
--- What is in no batch yet, of days before this one, and nothing keeps back; of a payout that was taken back, what takes
--- back what was posted of it: (sales channel, day, limit, kinds of cases and the event that each keeps back or '', JSON).
+-- What is in no batch yet, of days before this one, and nothing keeps back; a payout that is gone was taken back, and what
+-- is due of it is the opposite of what was posted: (sales channel, day, limit, kinds of cases and the event that each
+-- keeps back or '', JSON).
 SELECT g.payout, g.number, g.sales_channel, g.gateway, g.payout_id, g.event, g.currency, g.amount, g.day, g.correction,
   g.exchanged
 FROM posting g LEFT JOIN payout p ON p.key = g.payout
@@ -1454,11 +1455,12 @@ SELECT sales_channel, currency, count(*), total(abs(CAST(amount AS REAL))), min(
 
 -- name: postings_waiting
 -- All that is in no batch yet, with what may keep it back: the kinds of open cases, whether the payout's import is whole,
--- and whether a report says what was paid: (sales channel or '', from day or '', to day or '', limit).
+-- and whether a report says what was paid; of one that was taken back nothing does: (sales channel or '', from day or '',
+-- to day or '', limit).
 SELECT g.payout, g.number, g.sales_channel, g.gateway, g.payout_id, g.event, g.currency, g.amount, g.day, g.correction,
   g.exchanged,
   (SELECT group_concat(c.kind) FROM exception_case c WHERE c.subject = g.payout AND c.closed_at IS NULL),
-  coalesce(p.judged, 1), p.key IS NULL OR p.is_statement OR p.paid IS NOT NULL OR p.bank IS NOT NULL
+  p.key IS NULL OR p.judged, p.key IS NULL OR p.is_statement OR p.paid IS NOT NULL OR p.bank IS NOT NULL
 FROM posting g LEFT JOIN payout p ON p.key = g.payout
 WHERE g.batch IS NULL AND (?1 = '' OR g.sales_channel = ?1) AND (?2 = '' OR g.day >= ?2) AND (?3 = '' OR g.day <= ?3)
 ORDER BY g.sales_channel, g.day, g.payout, g.number LIMIT ?4;

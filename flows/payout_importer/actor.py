@@ -35,6 +35,7 @@ from flows.payout_importer.messages import (
     PayoutInStatement,
     PayoutLike,
     PayoutState,
+    payout_key,
 )
 from flows.payout_importer.twice import day_of, lines_twice, twins_of
 from runtime.actor import Item
@@ -103,7 +104,9 @@ class PayoutImporter:
         rows = await self._journal.query("payout_lines_of_twins", *asked)
         twins, elsewhere = await self._twins(state), await self._elsewhere(state)
         keys = {each.key for each in twins} | {other for _, other, _ in elsewhere} | {row[2] for row in rows}
-        return tuple(sorted(keys))
+        for each in await self._in_statements(state):
+            keys |= {payout_key(state.sales_channel, state.provider, id_) for id_ in (each.statement, each.payout)}
+        return tuple(sorted(keys - {state.key}))
 
     async def _changes(self, key: str) -> ChangesRead:
         rows = await self._journal.query("payout_lines_changed", key)

@@ -357,3 +357,23 @@ def test_a_payout_that_is_taken_back_leaves_nothing_and_may_come_again(tmp_path:
             assert (again["payout_line"], len(again["payout"])) == (kept["payout_line"], 1)
 
     story(main)
+
+
+def test_a_payout_that_is_in_a_statement_too_stands_alone_when_that_is_taken_back(tmp_path: Path) -> None:
+    """The case was that of the payout, which was imported second; and the other way round."""
+    columns = b"balance_transaction_id,created_utc,currency,gross,fee,net,reporting_category,source_id\n"
+    statement = columns + b"txn_2,2025-12-20 10:00:00,usd,-96.80,0.00,-96.80,payout,po_1\n"
+    lines = b"po_1,2025-12-22 00:00:00,txn_1,2025-12-19 10:00:00,usd,96.80,0.00,96.80,topup,\n"
+    payout = b"automatic_payout_id,automatic_payout_effective_at_utc," + columns + lines
+
+    async def main() -> None:
+        for number, (first, second) in enumerate(((statement, payout), (payout, statement))):
+            async with process(tmp_path / f"{number}.db") as world:
+                await world.bring(*pages(first, format_="stripe-csv"))
+                ((key,),) = await world.sql("SELECT key FROM payout")
+                await world.bring(*pages(second, "two", format_="stripe-csv"))
+                assert await world.cases() == [("payout.twice", "96.80")]
+                await world.drop(key)
+                assert await world.cases() == []
+
+    story(main)

@@ -529,6 +529,8 @@ def test_what_was_posted_of_a_payout_that_is_taken_back_meanwhile_is_posted_the_
             with pytest.raises(SeamlineError, match="posted, or on its way into the ledger"):
                 await drop_payout(world.engine.post_all, {"key": KEY, "by": "ida", "reason": "wrong"}, world.journal)
             await world.drop(KEY)  # as if nobody had looked
+            waiting = await world.journal.query("postings_waiting", "", "", "", 10)
+            assert [(row[7], *row[11:]) for row in waiting] == [("-6.40", None, 1, 1), ("-193.60", None, 1, 1)]
             await world.runs()
             await world.runs()
             assert books.balances() == {}
