@@ -40,12 +40,16 @@ __all__ = ["NAME", "StateDays", "StatePolicy", "Statements", "StatementsState", 
 NAME = STATEMENTS
 _EVERY: Final = timedelta(hours=1)
 _DAYS_PER_STEP_MAX: Final = 7
+_LOOKED_AT_MAX: Final = timedelta(days=50)
+"""How many days one step looks at, however few of them are news."""
 _ORDERS_PER_READ: Final = 5_000
 _READ_WITHIN_US: Final = 600_000_000
 """A change that is so much older than a statement may have come after its orders were counted."""
 _LATE: Final = timedelta(days=1)
 """An order that nobody can read is counted with the days that ended at most so long before it came."""
 _INSTANT: Final = timedelta(microseconds=1)
+_WINDOW_MAX: Final = timedelta(days=400)
+"""How far back from the last closed day a manifest has days stated: one of ten years does not state ten years."""
 _DECIDED_WITHIN: Final = timedelta(hours=1)
 """What has just come is on its way to be read, and stands in the next version."""
 
@@ -138,11 +142,14 @@ class Statements:
         return found
 
     async def _window_stated(self, sales_channel: str, asked: StateWindow) -> Message:
-        """The days of a window that are closed, however long ago that was."""
-        zone = ZoneInfo(self._policy.time_zone)
-        day, end = asked.began.astimezone(zone).date(), (asked.ended - _INSTANT).astimezone(zone).date()
-        last = min(end, self._last_closed())
-        found, looked = await self._days(sales_channel, day, last)
+        """The days of a window that are closed. Of those that are looked at no more by themselves only what is not
+        complete: manifests of a long stretch that come each day are no news of each of its days.
+        """
+        now, zone = to_datetime(self._journal.clock.now()), ZoneInfo(self._policy.time_zone)
+        closed = self._last_closed()
+        day = max(asked.began, now - _WINDOW_MAX).astimezone(zone).date()
+        last = min((min(asked.ended, now) - _INSTANT).astimezone(zone).date(), closed)
+        found, looked = await self._days(sales_channel, day, last, kept=closed - RESTATED)
         rest = None
         if looked is not None and looked < last:
             rest = StateWindow(began=window_of(looked, self._policy.time_zone).ended, ended=asked.ended)
@@ -163,15 +170,19 @@ class Statements:
         return _Stated(statements=found, looked_to=looked, more=looked is not None and day <= last and looked < last)
 
     async def _days(
-        self, sales_channel: str, day: date, last: date
+        self, sales_channel: str, day: date, last: date, *, kept: date = date.min
     ) -> tuple[tuple[tuple[int, Statement], ...], date | None]:
-        """What is to be said of the next days, a bounded number of statements, and up to which day that is."""
+        """What is to be said of the next days, a bounded number, and up to which day that is. `kept`: days before
+        this one that are complete, with nothing open, stay as they are.
+        """
         waited = to_instant(to_datetime(self._journal.clock.now()) - _DECIDED_WITHIN)
         undecided = [row[0] for row in await self._journal.query("deliveries_undecided", sales_channel, waited)]
         found: list[tuple[int, Statement]] = []
         looked: date | None = None
+        last = min(last, day + _LOOKED_AT_MAX)
         while day <= last and len(found) < _DAYS_PER_STEP_MAX:
-            statement = await self._restated(sales_channel, window_of(day, self._policy.time_zone), undecided)
+            window = window_of(day, self._policy.time_zone)
+            statement = await self._restated(sales_channel, window, undecided, stays=day < kept)
             if statement is not None:
                 found.append(statement)
             looked, day = day, day + timedelta(days=1)
@@ -185,9 +196,9 @@ class Statements:
         return last_closed(to_datetime(Instant(placed)), self._policy.time_zone, timedelta()) + timedelta(days=1)
 
     async def _restated(
-        self, sales_channel: str, window: Window, undecided: Sequence[int]
+        self, sales_channel: str, window: Window, undecided: Sequence[int], *, stays: bool
     ) -> tuple[int, Statement] | None:
-        """The statement about a day, if it is another one than before."""
+        """The statement about a day, if it is another one than before; `stays`: if it is not complete already."""
         ask, day = self._journal.query, window.day.isoformat()
         instants = to_instant(window.began), to_instant(window.ended)
         marks = await ask("poll_mark", sales_channel)
@@ -204,6 +215,8 @@ class Statements:
             return 1, statement_of(sales_channel, window, tally, evidence, missing, undated=undated, gone=gone)
         version, digest, taken, missed, *counts, names, said = before[0]
         told = msgspec.json.decode(said, type=Evidence)
+        if stays and told.kind != "none" and not (missed or any(counts) or evidence.open):
+            return None
         if not missed and evidence == told and counts == [undated, gone]:
             ((changed,),) = await ask("window_changed", sales_channel, *instants, taken - _READ_WITHIN_US)
             if not changed:

@@ -164,6 +164,15 @@ def test_a_manifest_of_a_day_long_past_has_that_day_stated_when_it_has_come(tmp_
             )
             days = [str((day + timedelta(days=number)).date()) for number in range(10)]
             assert said == [(each, "complete", int(each == days[0])) for each in days]
+            await world.order("2", day)
+            wide = {"from": day - timedelta(days=3_650), "to": day.replace(hour=0) + timedelta(days=10)}
+            page = read_page("web", msgspec.json.encode({**wide, "orders": ["1"]}), {}, world.now)
+            await world.engine.post(MANIFESTS, key_of(page), PageReceived(page=page))
+            await world.until_idle()
+            ((count, versions),) = await world.sql(
+                "SELECT count(*), max(version) FROM statement WHERE verdict = 'complete'"
+            )
+            assert (310 < count < 330, versions) == (True, 1), "400 days back, and what is complete is not stated anew"
 
     story(main)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from flows.reading import reading
 from flows.reading.clearing import clearing
 from flows.reconciler import CLOSING, CLOSING_KEY, COSTS, RECONCILER, RECONCILER_KEY, CloseOrders, Reconcile
 from runtime.clock import to_datetime
+from tests.integration.running import INTAKE_KEY
 from tests.integration.test_after_the_sale import SHOP, UPSERT, Shop, body, shop
 from tests.unit import payout_files as files
 
@@ -107,6 +109,20 @@ class Proven(Shop):
 async def proven(directory: Path, settings: str = PROVES) -> AsyncIterator[Proven]:
     async with shop(directory, KNOWS, settings) as at:
         yield Proven(at.at)
+
+
+async def test_a_manifest_of_a_day_that_is_over_has_it_stated_without_a_restart(tmp_path: Path) -> None:
+    """By the process as it is put together: the route, the comparison, the statement."""
+    async with proven(tmp_path) as at:
+        today = to_datetime(at.at.app.journal.clock.now()).replace(hour=0, minute=0, second=0, microsecond=0)
+        span = [f"{today - timedelta(days=days):%Y-%m-%dT%H:%M:%SZ}" for days in (60, 59)]
+        url, listed = f"{at.at.app.intake_url}/v1/manifests/orders/shop", {"from": span[0], "to": span[1], "orders": []}
+        async with at.at.session.post(url, json=listed, headers={"X-API-Key": INTAKE_KEY}) as answer:
+            assert answer.status == 200, await answer.text()
+        day = span[0][:10]
+        with anyio.fail_after(10):
+            while not await at.at.app.journal.query("statement_last", "shop", day):
+                await anyio.sleep(0.02)
 
 
 async def test_what_we_have_done_ourselves_is_no_difference(tmp_path: Path) -> None:
