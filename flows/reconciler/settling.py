@@ -20,6 +20,7 @@ FAILED: Final = ("failed", "cancelled")
 WRONG: Final = ("unexpected", "refund")
 """What no waiting ends by itself: two sides say different amounts of the same money."""
 _NAMED_MAX: Final = 3
+_NO_SUCH_PAYMENT: Final = "it tells of no such payment"
 
 
 class Line(msgspec.Struct, frozen=True, kw_only=True):
@@ -89,6 +90,7 @@ def settled(order: Standing, closing: Mapping[str, ClosingSettings]) -> tuple[tu
         waits += open_
         if told:
             evidence.append(told)
+    waits += _paid_unasked(order, closing)
     if order.due > ZERO and not order.is_cancelled:
         if order.invoices_paid:
             evidence.append(f"{order.due} {order.currency} by invoices that are paid in Fulfil")
@@ -182,6 +184,16 @@ def _payout(order: Standing, name: str, moved: Sequence[Moved], *, bank: bool) -
         if away:
             waits.append(_on_its_way(name, away, received=received))
     return tuple(waits), "" if waits else evidence
+
+
+def _paid_unasked(order: Standing, closing: Mapping[str, ClosingSettings]) -> tuple[Wait, ...]:
+    """Sales in payouts of an order of which no money has to come in any."""
+    if any(closing.get(code, UNDECLARED).evidence != "none" for code in by_gateway(order.tenders)):
+        return ()
+    wrong = _other_amount(
+        _NO_SUCH_PAYMENT, (), [line for line in order.lines if line.kind == "sale" and not line.failed]
+    )
+    return () if wrong is None else (wrong,)
 
 
 def _matched(tenders: Sequence[Moved], lines: Sequence[Line]) -> tuple[list[tuple[Moved, list[Line]]], list[Line]]:

@@ -61,7 +61,8 @@ def waits(order: Standing, evidence: EvidenceKind = "payout_line") -> list[str]:
         ({"lines": ()}, ["payout"]),
         ({"lines": (replace(SOLD, received=False),)}, ["payout"]),
         ({"tenders": (CHARGE, replace(CHARGE, way="dispute", id="dp"))}, ["dispute"]),
-        ({"tenders": ()}, []),
+        ({"tenders": (), "lines": ()}, []),
+        ({"tenders": ()}, ["unexpected"]),
     ],
 )
 def test_an_order_waits_for_whatever_is_left_to_ship_tell_collect_or_receive(
@@ -75,6 +76,7 @@ def test_an_order_waits_for_whatever_is_left_to_ship_tell_collect_or_receive(
     ("evidence", "changes", "told"),
     [
         ("none", {"lines": ()}, []),
+        ("none", {}, ["unexpected"]),
         ("excluded", {"lines": ()}, []),
         ("receivable", {"lines": (SOLD,)}, ["receivable"]),
         ("receivable", {"lines": (), "invoices_paid": True}, []),
