@@ -173,7 +173,7 @@ def test_a_refund_that_one_side_alone_has_is_found_whichever_side_and_whenever(t
 
 
 def test_an_order_whose_payout_fails_after_it_was_settled_is_open_again(tmp_path: Path) -> None:
-    """With the next look, also after a restart; its timeline says so, and it is settled once more when it is paid."""
+    """With the next look, also after a restart; its timeline says so, and that it is settled, and open, once more."""
 
     async def main() -> None:
         async with process(tmp_path / "s.db", actors) as world:
@@ -196,5 +196,10 @@ def test_an_order_whose_payout_fails_after_it_was_settled_is_open_again(tmp_path
             assert await look_at_all(world) is True
             facts = [kind for (kind,) in await world.sql("SELECT kind FROM fact ORDER BY id") if kind != "sale_agrees"]
             assert facts == ["settled", "reopened", "settled"]
+            key = "payout/web/shopify_payments/78"
+            await world.write("nudge_taken_back", world.clock.now(), key)
+            await world.write("drop_payout_lines", key)
+            await world.write("drop_payout", key)
+            assert await look_at_all(world) is False, "and when it is taken back"
 
     story(main)
