@@ -30,8 +30,8 @@ from flows.payouts.parts import (
     instant_in,
     statement_of,
 )
-from flows.payouts.stripe import ADJUSTED, CLASSES, PROVIDER, class_of
 from flows.payouts.stripe_payouts import EXPORTED, REPORTED, is_list, payouts_of
+from flows.payouts.stripe_words import ADJUSTED, CLASSES, PROVIDER, class_of
 from flows.payouts.table import NO_NAMES, Block, Row, blocks_of, has_columns
 
 _OF_PAYOUT = "automatic payout id"

@@ -14,7 +14,7 @@ from decimal import Decimal
 from flows.model.money import exactly
 from flows.model.payout import Finding, PayoutHeader
 from flows.payouts.parts import Part, Source, with_status
-from flows.payouts.stripe import STATUSES
+from flows.payouts.stripe_words import STATUSES
 from flows.payouts.table import Row, has_columns, rows_of
 
 REPORTED = ("payout id", "balance transaction id", "currency", "gross", "net", "reporting category")
