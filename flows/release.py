@@ -25,7 +25,7 @@ from runtime.key import partition_of
 BESIDE = {
     "order_fulfilments": ("fulfilment.", "carrier."),
     "payment_mapper": ("payment.unrecorded", "payment.charged"),
-    SALE_CHECKS: ("sale.differs", "refund.unpaid", "refund.untold", "refund.differs"),
+    SALE_CHECKS: ("sale.differs", "refund.unpaid", "refund.untold", "refund.differs", "dispute.untold"),
 }
 """Actors of an order whose cases may be open beside those of the order itself, and what their kinds begin with."""
 RUN_RECOVERY = "run_recovery"

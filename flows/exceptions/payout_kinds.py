@@ -151,5 +151,16 @@ PAYOUT_KINDS = (
         remedy="see at the provider which one the customer got; correct the refund in the sales channel, or claim the "
         "rest; or release the order with a reason, which accepts the difference",
     ),
+    Kind(
+        name="dispute.untold",
+        title="A payout has a dispute of which the sales channel does not tell",
+        owner=Owner.FINANCE,
+        levers=(Lever.DETECTED,),
+        deadline=timedelta(hours=24),
+        blocks="the settling of the order",
+        ends="when a payout has a reversal of that amount, or the sales channel tells of the chargeback",
+        remedy="see at the provider until when it takes evidence, and send it; hold in Fulfil what has not left, and "
+        "credit nothing; when it is lost, book it as lost and release the order with a reason, which accepts it",
+    ),
 )
 """Part of `flows.exceptions.kinds.KINDS`."""

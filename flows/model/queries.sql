@@ -1786,11 +1786,11 @@ UPDATE order_closing SET look_at = ?1 WHERE look_at > ?1 AND key IN (
   WHERE p.told_at >= ?2 AND l."order" IS NOT NULL);
 
 -- name: nudge_settled
--- Orders that are settled, the same, where a payout has told a refund since, or has become otherwise since they were
--- settled: (now, since, how much later than what they were settled by that was written, in microseconds).
+-- Orders that are settled, the same, where a payout has told a refund or a dispute since, or has become otherwise since
+-- they were settled: (now, since, how much later than what they were settled by that was written, in microseconds).
 UPDATE order_closing SET look_at = ?1 WHERE look_at IS NULL AND key IN (
   SELECT l."order" FROM payout p CROSS JOIN payout_line l ON l.payout = p.key JOIN order_closing c ON c.key = l."order"
-  WHERE p.told_at >= ?2 AND (l.kind = 'refund' OR p.told_at >= c.settled_at - ?3));
+  WHERE p.told_at >= ?2 AND (l.kind IN ('refund', 'dispute') OR p.told_at >= c.settled_at - ?3));
 
 -- name: nudge_posted
 -- Orders whose money is in a batch that is posted now are looked at again with the next look: (now, batch).

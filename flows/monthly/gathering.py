@@ -38,7 +38,7 @@ _KINDS: Final = {
 }
 _OF_PAYOUTS: Final = ("payout.unexplained", "payout.untied", "payout.overdue")
 """Kinds that the rows of payouts show."""
-_HAPPENS_LATER: Final = ("refund.", "payment.", "order.returned")
+_HAPPENS_LATER: Final = ("refund.", "payment.", "dispute.", "order.returned")
 _OVER: Final = ("failed", "cancelled")
 
 

@@ -1,12 +1,12 @@
 """The actor that settles orders: each one is looked at until it waits for nothing, and then its story ends.
 
 In: `CloseOrders` (at start, then by timer). Out: what each order waits for; to the `sale_checks` of an order
-`RefundsCompared` where its refunds are not those of payouts, `OrderClosed` when it waits for nothing, which ends its
-trace, and `OrderReopened` when it was settled and waits again. Key: `orders/closing`. No effects: it looks at what
-payouts, shipments, reads of sales and cases have left on disk. A crash looks at the same orders again; that one is
-settled, and the message that says so, are durable together. An order that is settled is looked at again when its sales
-channel tells of more money, or a payout of a refund, and when a payout that has its money becomes otherwise (it fails,
-say, or a person has accepted other lines).
+`RefundsCompared` where its refunds and disputes are not those of payouts, `OrderClosed` when it waits for nothing,
+which ends its trace, and `OrderReopened` when it was settled and waits again. Key: `orders/closing`. No effects: it
+looks at what payouts, shipments, reads of sales and cases have left on disk. A crash looks at the same orders again;
+that one is settled, and the message that says so, are durable together. An order that is settled is looked at again
+when its sales channel tells of more money, or a payout of a refund or a dispute, and when a payout that has its money
+becomes otherwise (it fails, say, or a person has accepted other lines).
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ from msgspec.structs import replace
 from flows.events import OrdersClosed
 from flows.model.closing import ClosingSettings, Moved
 from flows.reconciler.comparing import Difference, Snapshot
+from flows.reconciler.disputes import UNTOLD as DISPUTE_UNTOLD
+from flows.reconciler.disputes import disputes_compared
 from flows.reconciler.refunds import KINDS as REFUND_KINDS
 from flows.reconciler.refunds import Finding, refunds_compared, without
 from flows.reconciler.sale_checks import NAME as SALE_CHECKS
@@ -64,7 +66,7 @@ class LookFurther(Message, frozen=True):
 class _Order(msgspec.Struct, frozen=True, kw_only=True):
     """What an order waits for, and its evidence. `settled_at`: since when it is settled already.
 
-    `refunds`: how they are not those of payouts; None: that is as it should be, and always was.
+    `refunds`: how they, and its disputes, are not those of payouts; None: that is as it should be, and always was.
     """
 
     key: str
@@ -185,9 +187,11 @@ class Closing:
 
 
 def _order(row: Sequence[Any], lines: tuple[Line, ...], policy: ClosePolicy) -> _Order:
-    """What is known of an order, looked at: what a person has accepted of its refunds, it does not wait for."""
+    """What is known of an order, looked at: what a person has accepted of its refunds and disputes, it does not
+    wait for.
+    """
     standing = _standing(row, lines, policy)
-    found = refunds_compared(standing, policy.closing)
+    found = (*refunds_compared(standing, policy.closing), *disputes_compared(standing))
     accepted = {tuple(each) for each in msgspec.json.decode(row[13])}
     left, right = list[Finding](), list[Finding]()
     for each in found:
@@ -204,7 +208,7 @@ def _order(row: Sequence[Any], lines: tuple[Line, ...], policy: ClosePolicy) -> 
 
 
 def _has_case(order: Standing) -> bool:
-    return any(kind in REFUND_KINDS for kind in order.cases)
+    return any(kind in (*REFUND_KINDS, DISPUTE_UNTOLD) for kind in order.cases)
 
 
 def _standing(row: Sequence[Any], lines: tuple[Line, ...], policy: ClosePolicy) -> Standing:

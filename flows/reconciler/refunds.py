@@ -52,7 +52,7 @@ def refunds_compared(order: Standing, closing: Mapping[str, ClosingSettings]) ->
     else:
         pairs, refunds, lines = _paired(refunds, lines)
     found = [*_differing(pairs), *(_unpaid(each) for each in refunds if each not in unread), *map(_untold, lines)]
-    return _apart(found)
+    return apart(found)
 
 
 def without(order: Standing, found: Sequence[Finding]) -> Standing:
@@ -157,7 +157,7 @@ def _difference(kind: str, name: str, sentence: str, money: Money, sides: tuple[
     )  # fmt: skip
 
 
-def _apart(found: Sequence[Finding]) -> tuple[Finding, ...]:
+def apart(found: Sequence[Finding]) -> tuple[Finding, ...]:
     """Findings alike to the last character, each under a cause of its own."""
     met: dict[str, int] = {}
     named = []

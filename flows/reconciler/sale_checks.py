@@ -38,7 +38,7 @@ class SaleCompared(Message, frozen=True, kw_only=True):
 
 
 class RefundsCompared(Message, frozen=True, kw_only=True):
-    """Each refund of an order that is not the same in payouts, as it stands now."""
+    """Each refund of an order that is not the same in payouts, and each dispute that they alone have: as it stands."""
 
     differences: tuple[Difference, ...]
 
@@ -71,7 +71,7 @@ class SaleCheck(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     told: dict[str, str] = {}
     """By cause: how it came to be, as far as Fulfil told when it was seen."""
     refunds: tuple[Difference, ...] = ()
-    """Those of its refunds, and of payouts that have them otherwise, or not in time."""
+    """Those of its refunds, of payouts that have them otherwise or not in time, and disputes that these alone have."""
     refunds_accepted: dict[str, Accepted] = {}
     unpaid_since: dict[str, datetime] = {}
     """By cause: when a refund was seen first that no payout has, or not all of."""

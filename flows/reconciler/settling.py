@@ -17,8 +17,8 @@ BY_LINES: Final = ("payout_line", "bank_receipt", "settlement")
 """Evidence that lines of payouts are."""
 FAILED: Final = ("failed", "cancelled")
 """How payouts end that never arrive."""
-WRONG: Final = ("unexpected", "refund")
-"""What no waiting ends by itself: two sides say different amounts of the same money."""
+WRONG: Final = ("unexpected", "refund", "dispute")
+"""What no waiting ends by itself: two sides say different amounts of the same money, or a bank has taken it back."""
 _NAMED_MAX: Final = 3
 _NO_SUCH_PAYMENT: Final = "it tells of no such payment"
 

@@ -172,6 +172,47 @@ def test_a_refund_that_one_side_alone_has_is_found_whichever_side_and_whenever(t
     story(main)
 
 
+def test_a_dispute_that_only_a_payout_tells_of_opens_its_order_until_it_is_decided(tmp_path: Path) -> None:
+    """By a reversal; by a person; or the sales channel tells of it, and then it is the case of its payments."""
+
+    async def main() -> None:
+        async with process(tmp_path / "s.db", actors) as world:
+            now = world.clock.now()
+            await world.order("1", world.now, amount="36.00")
+            await world.write("put_expected_sale", KEY, 7, "imported", "36.00", "USD", None, None, None, 0, now)
+            await world.write("put_sale_seen", KEY, 7, msgspec.json.encode(Snapshot(state="done")), 0, now)
+            await moved(world, CHARGE)
+            await arrived(world, "77", "sale", "36.00", "ch_1")
+            assert await look_at_all(world) is True
+            await anyio.sleep(86_400)
+            await arrived(world, "78", "dispute", "-36.00", "ch_1")
+            assert await look_at_all(world) is False
+            open_ = [("dispute.untold", KEY, "dispute in 78 of 36.00 USD", "36.00")]
+            assert await world.cases() == open_
+            waits, _ = await look(world)
+            assert waits[-1] == "for the dispute of 36.00 USD in 78 to be decided"
+            assert await world.sql("SELECT cause FROM order_closing") == [("dispute",)]
+            await arrived(world, "79", "dispute_reversal", "36.00", "ch_1")
+            await look_at_all(world)
+            assert ((await look(world))[1], await world.cases()) == (True, [])
+
+            await anyio.sleep(86_400)
+            await arrived(world, "80", "dispute", "-9.00", "ch_1")
+            assert (await look_at_all(world), len(await world.cases())) == (False, 1)
+            said = AcceptDifferences(subject=KEY, by="ada", reason="lost")
+            await world.engine.post(SALE_CHECKS, KEY, said)
+            assert ((await look(world))[1], await world.cases()) == (True, [])
+
+            await arrived(world, "81", "dispute", "-5.00", "ch_1")
+            assert (await look_at_all(world), len(await world.cases())) == (False, 1)
+            told_of = Moved(gateway="card", way="dispute", amount=Decimal("5.00"), currency="USD", id="dp_3")
+            await moved(world, CHARGE, told_of)
+            await look_at_all(world)
+            assert ((await look(world))[1], await world.cases()) == (True, [])
+
+    story(main)
+
+
 def test_an_order_whose_payout_fails_after_it_was_settled_is_open_again(tmp_path: Path) -> None:
     """With the next look, also after a restart; its timeline says so, and that it is settled, and open, once more."""
 

@@ -56,14 +56,16 @@ class Proven(Shop):
         await self.at.app.engine.post(CLOSING, CLOSING_KEY, CloseOrders())
         await self.idle()
 
-    async def paid_out(self, order: int, amount: str, *, refunded: str = "0") -> None:
-        """A payout that has arrived, with the order's charge, and with so much of it given back."""
+    async def paid_out(self, order: int, amount: str, *, refunded: str = "0", disputed: str = "0") -> None:
+        """A payout that has arrived, with the order's charge, and with so much of it given back, or taken back."""
         of = {"source_order_id": order, "source_order_transaction_id": f"pay-{order}"}
         lines = [files.shopify_line(1, "charge", amount, "0.00", amount, **of)]
         if Decimal(refunded):
             back = {"source_order_id": order, "source_order_transaction_id": 4711}
             lines.append(files.shopify_line(2, "refund", f"-{refunded}", "0.00", f"-{refunded}", **back))
-        net = f"{Decimal(amount) - Decimal(refunded):.2f}"
+        if Decimal(disputed):
+            lines.append(files.shopify_line(3, "dispute", f"-{disputed}", "0.00", f"-{disputed}", **of))
+        net = f"{Decimal(amount) - Decimal(refunded) - Decimal(disputed):.2f}"
         source = files.shopify(lines, {**files.SHOPIFY_PAYOUT, "amount": net})
         file = PayoutFile(source=Source(content=source), format=PAYOUT_FORMATS["shopify"], digest="")
         for page in pages_of(file, examine(file), sales_channel="shop", run="one", bank=None):
@@ -350,6 +352,26 @@ async def test_refunds_of_one_side_alone_are_cases_that_end_by_themselves_or_are
         told = await story_of(tmp_path, at, "shop/1")
         assert "a person accepted that the sales channel and payouts differ (refund R2, 2.00 USD)" in told
         assert "a payout that has its refund" not in told
+
+
+async def test_a_dispute_that_only_a_payout_tells_of_is_explained_until_a_person_accepts_it(tmp_path: Path) -> None:
+    """The order is not settled; a person has to say why it may be."""
+    async with proven(tmp_path, SETTLES) as at:
+        await at.sends(body(1, ("MUG", "3", "10.00")))
+        await at.plays("ship", order="1")
+        await at.looks()
+        await at.paid_out(1, "36.00", disputed="36.00")
+        await at.closes()
+        told = await story_of(tmp_path, at, "shop/1")
+        assert "payout 77 has a dispute of 36.00 USD, which the customer's bank has taken back" in told
+        assert "for the dispute of 36.00 USD in 77 to be decided" in told
+        status, _ = await at.at.control("release", key="shop/1", by="Ann")
+        assert status != 200
+        status, _ = await at.at.control("release", key="shop/1", by="Ann", reason="lost")
+        assert status == 200
+        await at.closes()
+        await at.closes()
+        assert "It is settled since" in await story_of(tmp_path, at, "shop/1")
 
 
 async def story_of(directory: Path, at: Proven, key: str) -> str:

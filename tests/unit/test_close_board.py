@@ -201,14 +201,15 @@ def test_a_case_is_of_the_day_of_what_it_is_about() -> None:
         replace(case, kind="posting.closed", placed=None, amount=None, currency=None),
         replace(case, kind="sale.differs"),
         replace(case, kind="payout.untied"),
+        replace(case, kind="dispute.untold"),
     ]
     found = list(gathering.of_cases(rows, BERLIN))
     assert checks(found) == [
         ("exception", "tax.unmapped", "2026-10-31"), ("uncredited", "refund.uncredited", "2026-11-02"),
         ("exception", "payout.fee", "2026-10-15"), ("exception", "posting.closed", "2026-11-02"),
-        ("differs", "sale.differs", "2026-10-31"),
+        ("differs", "sale.differs", "2026-10-31"), ("exception", "dispute.untold", "2026-11-02"),
     ]  # fmt: skip
-    assert [item.amount for item in found] == [Decimal("1.5")] * 3 + [None, Decimal("1.5")]
+    assert [item.amount for item in found] == [Decimal("1.5")] * 3 + [None] + [Decimal("1.5")] * 2
 
 
 PAYOUT = gathering.PayoutAt(
