@@ -31,7 +31,7 @@ from flows.cli.parts import (
     who,
     write_csv,
 )
-from flows.cli.screen import harmless, print_fields, print_json, print_table, say, tell_cut
+from flows.cli.screen import harmless, print_fields, print_json, print_table, say, short, tell_cut
 from runtime.errors import SeamlineError, Stop
 
 payouts = App(name="payouts", help="What payment providers have paid out, proven, and tied to orders.")
@@ -374,9 +374,14 @@ def _the_only(payout: str, found: list[Any]) -> Any:
 
 def _print_payout(row: Any, equations: tuple[str, ...], cases: list[Any]) -> None:
     told = {"status": "not said by the report" if row.status == "unknown" else row.status.replace("_", " ")}
-    fields = [(name, told.get(name, value)) for name, value in msgspec.structs.asdict(row).items() if name != "classes"]
+    named = {} if row.received else {"paid_on": "day at the provider"}  # nobody says that it was paid
+    fields = [
+        (named.get(name, name), told.get(name, value))
+        for name, value in msgspec.structs.asdict(row).items()
+        if name != "classes"
+    ]
     classes = [(kind.replace("_", " "), f"{amount} {row.currency}") for kind, amount in sorted(row.classes.items())]
     print_fields([*fields, *classes, *(("equation", each) for each in equations)])
     for case in cases:
-        until = "open" if case.closed_at is None else f"closed, {case.closed_how}"
+        until = "open" if case.closed_at is None else f"closed {short(case.closed_at)}, {case.closed_how}; it said"
         say(f"{case.kind} ({case.owner}, {until}): {case.sentence}")

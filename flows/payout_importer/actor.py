@@ -189,7 +189,7 @@ class PayoutImporter:
 
     def project(self, key: str, before: PayoutState, after: PayoutState, now: datetime) -> Sequence[Write]:
         """The payout as it is listed, and its cases."""
-        how = "the payout ties, or a person has looked" if after.header is not None else "the payout was taken back"
+        how = "it is no longer so, or a person has looked" if after.header is not None else "the payout was taken back"
         rows = case_rows(key, before.cases, after.cases, now, how=how)
         if after == before or after.header is None or after.told_at is None:
             return rows

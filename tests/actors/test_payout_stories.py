@@ -198,6 +198,8 @@ def test_what_is_on_its_way_is_late_after_its_day_and_what_failed_was_never_rece
             assert await world.cases() == [("payout.overdue", "43.12")]
             await world.bring(*pages(files.shopify([], {**payout, "status": "failed"}), "two"))
             assert await world.cases() == [("payout.failed", "43.12")]
+            how = "it is no longer so, or a person has looked"
+            assert await world.sql("SELECT closed_how FROM exception_case WHERE closed_how > ''") == [(how,)]
             await world.bring(*pages(files.shopify([], payout), "three"))  # the older list once more
             assert await world.sql("SELECT status, received FROM payout") == [("failed", 0)]
 

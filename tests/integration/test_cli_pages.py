@@ -101,6 +101,22 @@ def test_what_is_not_settled_waits_for_no_case_that_has_ended(seamline: Type, st
     assert row["sale_number"] == "SO7"
 
 
+def test_a_payout_that_never_arrived_is_not_shown_as_paid_on_a_day(seamline: Type, store: Path) -> None:
+    """The day is what the provider gives; a case that has ended says how, and that its sentence was of then."""
+
+    def payout(name: str, status: str, received: int) -> tuple[str, tuple[Any, ...]]:
+        sums = ("9.00", None, "9.00", "0", "0", "0", "{}", 1, 0, "proven", "0", "2026-01-07", None, AT, "one", 1)
+        return "put_payout", (f"payout/web/p/{name}", "web", "p", name, "USD", status, 0, received, *sums)
+
+    case = ("p1", "payout.overdue", "payout/web/p/po_1", "p", "it is in transit", "finance", None, None, AT, AT)
+    closed = (AT, "it is no longer so", "p1")
+    fill(store, payout("po_1", "failed", 0), payout("po_2", "paid", 1), ("open_case", case), ("close_case", closed))
+    failed, paid = (seamline(*beside("payouts", "show", name)).out for name in ("po_1", "po_2"))
+    assert ("paid_on" in failed, "day at the provider\t2026-01-07" in failed) == (False, True), failed
+    assert re.search(r"\(finance, closed .+, it is no longer so; it said\): it is in transit", failed)
+    assert "paid_on\t2026-01-07" in paid
+
+
 def test_an_amount_that_nobody_knows_is_empty_and_never_nought(seamline: Type, store: Path) -> None:
     """Of an order that cannot be read and is linked to a sale all the same, in every list of orders."""
     unread = ("web/x", "web", "x", "x", "imported", "unproven", "0", "", None, 7, "SO7", AT + 99)
