@@ -577,6 +577,8 @@ class ExceptionCase(msgspec.Struct, frozen=True, kw_only=True):
     opened_at: datetime
     amount: Decimal | None = None
     currency: str | None = None
+    happened_at: datetime | None = None
+    """When what it is about happened, where somebody says so and it may be long before."""
 
     @property
     def deadline_at(self) -> datetime:

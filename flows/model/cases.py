@@ -59,6 +59,8 @@ def case_rows(
                     ),
                 )
             )  # fmt: skip
+            if case.happened_at is not None:
+                rows.append(Write("date_case", (to_instant(case.happened_at), fingerprint)))
     return rows
 
 

@@ -21,6 +21,10 @@ ON CONFLICT (fingerprint) DO UPDATE SET
   deadline_at = CASE WHEN closed_at IS NULL THEN deadline_at ELSE excluded.deadline_at END,
   closed_at = NULL, closed_how = NULL;
 
+-- name: date_case
+-- What an exception is about happened before: (instant, fingerprint).
+UPDATE exception_case SET happened_at = ?1 WHERE fingerprint = ?2;
+
 -- name: close_case
 -- An exception ends: (closed at, how, fingerprint).
 UPDATE exception_case SET closed_at = ?1, closed_how = ?2 WHERE fingerprint = ?3 AND closed_at IS NULL;
@@ -1821,8 +1825,8 @@ WHERE coalesce(o.placed_at, o.changed_at) < ?1 AND o.state NOT IN ('cancelled', 
 ORDER BY o.key;
 
 -- name: close_cases
--- Open cases of finance, and returns that Fulfil has not: with the day of their order or payout.
-SELECT c.kind, c.subject, c.amount, c.currency, c.opened_at, o.placed_at, p.paid_on, p.expected_on
+-- Open cases of finance, and returns that Fulfil has not: with the day of their order or payout, or when it happened.
+SELECT c.kind, c.subject, c.amount, c.currency, c.opened_at, o.placed_at, p.paid_on, p.expected_on, c.happened_at
 FROM exception_case c LEFT JOIN order_view o ON o.key = c.subject LEFT JOIN payout p ON p.key = c.subject
 WHERE c.closed_at IS NULL AND (c.owner = 'finance' OR c.kind = 'order.returned') ORDER BY c.fingerprint;
 

@@ -2,7 +2,8 @@
 
 Which business day a thing has: an order the day it was placed; a payout the day its provider gives it, else when it is
 expected or, while it is on its way, when it was told of; a posting its own; a case the day of its order or payout, but
-for what happens to an order later (refunds, returns, chargebacks, payments), which is of the day on which it was met.
+for what happens to an order later (refunds, returns, chargebacks, payments), which is of the day on which it was met,
+or on which it happened, where the case says so.
 """
 
 from __future__ import annotations
@@ -55,7 +56,7 @@ class OrderAt(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CaseAt(msgspec.Struct, frozen=True, kw_only=True):
-    """An open case. `placed`: of its order; `paid_on`, `expected_on`: of its payout."""
+    """An open case. `placed`: of its order; `paid_on`, `expected_on`: of its payout. `happened`: where that is told."""
 
     kind: str
     subject: str
@@ -65,6 +66,7 @@ class CaseAt(msgspec.Struct, frozen=True, kw_only=True):
     placed: Instant | None
     paid_on: str | None
     expected_on: str | None
+    happened: Instant | None = None
 
 
 class PayoutAt(msgspec.Struct, frozen=True, kw_only=True):
@@ -144,6 +146,8 @@ def _day_of_case(row: CaseAt, zone: ZoneInfo) -> date:
     of_payout = row.paid_on or row.expected_on
     if of_payout is not None:
         return date.fromisoformat(of_payout)
+    if row.happened is not None:
+        return day_of(row.happened, zone)
     later = row.placed is None or row.kind.startswith(_HAPPENS_LATER)
     return day_of(row.opened if later or row.placed is None else row.placed, zone)
 

@@ -95,4 +95,5 @@ def _uncredited(state: OrderState, order: Order, refund: Refund, now: datetime) 
     else:
         sentence = f"refund {refund.id} gave {money} back for {what}"
     sentence += ", and Fulfil has no credit note for it; that the payment is recorded there is not enough"
-    return [case_of(UNCREDITED, refund.id, sentence, state, now, amount=money)]
+    case = case_of(UNCREDITED, refund.id, sentence, state, now, amount=money)
+    return [msgspec.structs.replace(case, happened_at=refund.at)]

@@ -138,7 +138,8 @@ def standing() -> list[Row]:
         ("note_closing", (1, '["for its goods"]', "shipping", None, "[]", "web/9")),
         case("sale.differs", "web/8", "-2.00", "2025-11-05T10:00:00"),
         case("tax.unmapped", "web/3", "20.00", "2025-11-05T10:00:00"),
-        case("refund.uncredited", "web/1", "7.00", "2025-10-25T10:00:00"),
+        case("refund.uncredited", "web/1", "7.00", "2025-11-02T10:00:00"),
+        ("date_case", (at("2025-10-25T10:00:00"), "refund.uncredited web/1")),  # told a week later
         case("order.returned", "web/1", None, "2025-10-25T10:00:00", "operations"),
         case("sku.unknown", "web/3", "20.00", "2025-10-30T10:00:00", "ecommerce"),
         payout("101", "2025-10-13", unexplained="-0.03"),

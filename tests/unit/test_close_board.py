@@ -202,14 +202,17 @@ def test_a_case_is_of_the_day_of_what_it_is_about() -> None:
         replace(case, kind="sale.differs"),
         replace(case, kind="payout.untied"),
         replace(case, kind="dispute.untold"),
+        replace(case, kind="refund.uncredited", placed=at("2026-10-20T10:00:00"), happened=at("2026-10-31T22:30:00")),
+        replace(case, kind="refund.uncredited", happened=at("2026-10-31T23:30:00")),
     ]
     found = list(gathering.of_cases(rows, BERLIN))
     assert checks(found) == [
         ("exception", "tax.unmapped", "2026-10-31"), ("uncredited", "refund.uncredited", "2026-11-02"),
         ("exception", "payout.fee", "2026-10-15"), ("exception", "posting.closed", "2026-11-02"),
         ("differs", "sale.differs", "2026-10-31"), ("exception", "dispute.untold", "2026-11-02"),
+        ("uncredited", "refund.uncredited", "2026-10-31"), ("uncredited", "refund.uncredited", "2026-11-01"),
     ]  # fmt: skip
-    assert [item.amount for item in found] == [Decimal("1.5")] * 3 + [None] + [Decimal("1.5")] * 2
+    assert [item.amount for item in found] == [Decimal("1.5")] * 3 + [None] + [Decimal("1.5")] * 4
 
 
 PAYOUT = gathering.PayoutAt(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -9,6 +10,7 @@ import msgspec
 import pytest
 
 from flows.explain import explain
+from flows.model.cases import case_rows
 from flows.model.messages import Recheck
 from flows.model.money import Money
 from flows.model.order import (
@@ -27,7 +29,8 @@ from flows.model.proof import prove
 from flows.model.refunds import told_with, untold
 from flows.order_importer import decide
 from flows.reading.rows import FactRow, Story
-from runtime.decision import Decision, Fact
+from runtime.clock import to_instant
+from runtime.decision import Decision, Fact, Write
 from tests.unit.made_orders import line, order, shipping, usd
 from tests.unit.order_messages import NOW, V1, V2, V3, done, imported, kinds, lost, shown, weighed
 
@@ -161,6 +164,19 @@ def test_money_for_nothing_that_moves_is_finances_case(back: Refund, at_stake: s
     cases = [case for case in later(imported(), back).state.cases if case.kind == "refund.uncredited"]
     assert [case.amount for case in cases] == [Decimal(at_stake)]
     assert sentence in cases[0].sentence
+
+
+def test_the_case_of_a_refund_has_the_day_on_which_it_went_back_where_that_is_told() -> None:
+    """It may be told in the month after; the row of the case gets the day, and one without it has none."""
+    went = NOW - timedelta(days=30)
+    dated, undated = (later(imported(), refund("3.00", part(AMOUNT, "3.00"), at=each)).state for each in (went, None))
+    assert [state.cases[0].happened_at for state in (dated, undated)] == [went, None]
+    assert [state.cases[0].opened_at for state in (dated, undated)] == [NOW, NOW]
+    opened, days = case_rows("web/1", (), dated.cases, NOW, how="")
+    assert (opened.statement, days) == (
+        "open_case", Write("date_case", (to_instant(went), dated.cases[0].fingerprint("web/1")))
+    )  # fmt: skip
+    assert [row.statement for row in case_rows("web/1", (), undated.cases, NOW, how="")] == ["open_case"]
 
 
 @pytest.mark.parametrize(
