@@ -5,7 +5,7 @@ until it is judged.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
 
@@ -19,10 +19,11 @@ from flows.control import send_control
 from flows.payout_files import PayoutFile, examine, pages_of
 from flows.payout_importer import payout_key
 from flows.payout_meeting import Meeting, met
+from flows.payout_outcome import Kept, standing
 from flows.payout_rehearsal import Rehearsed, rehearsed
 from flows.payouts.examining import Examined
 from flows.reading import reading
-from flows.reading.payouts import PayoutRow, payouts_judged, payouts_named
+from flows.reading.payouts import payouts_judged, payouts_named
 from runtime.errors import SeamlineError
 
 _LOOK_EVERY_S = 0.1
@@ -50,15 +51,20 @@ async def imported(
     by: str,
     reason: str,
     shows: bool,
-) -> dict[str, PayoutRow]:
-    """Send a file that was examined, wait until it is judged, and answer how its payouts stand now, by key. Who imports
+) -> dict[str, Kept]:
+    """Send a file that was examined, wait until it is judged, and answer what came of its payouts, by key. Who imports
     it and why goes on record, and what spoke against it (`meeting`).
     """
-    keys = [payout_key(sales_channel, file.format.provider, payout) for payout in examined.headers]
+    headers = {payout_key(sales_channel, file.format.provider, id_): header for id_, header in examined.headers.items()}
     told = {"by": by, "reason": reason, **_told_of_file(file, examined), **_told_against(meeting, bank)}
     run = await _sent(config, file, examined, sales_channel, bank, told, shows=shows)
     await _judged(store, run, len(examined.headers), shows=shows)
-    return await _standing(store, keys)
+    async with reading(store) as read:
+        return {
+            key: Kept(told=header, before=meeting.state(key), after=await standing(read, key), row=row)
+            for key, header in headers.items()
+            for row in await payouts_named(read, key)
+        }
 
 
 async def compared(
@@ -75,12 +81,6 @@ async def rehearsal(
     """What an import would do, by key."""
     async with reading(store) as read:
         return await rehearsed(read, file, examined, sales_channel, bank)
-
-
-async def _standing(store: Path, keys: Sequence[str]) -> dict[str, PayoutRow]:
-    """How these payouts stand; those that are known."""
-    async with reading(store) as read:
-        return {row.key: row for key in keys for row in await payouts_named(read, key)}
 
 
 def _told_of_file(file: PayoutFile, examined: Examined) -> dict[str, str]:

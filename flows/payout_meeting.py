@@ -14,8 +14,9 @@ import msgspec
 
 from flows.model.money import Money
 from flows.model.payout import PayoutHeader, PayoutSums
-from flows.payout_importer.messages import PayoutLike
+from flows.payout_importer.messages import PayoutLike, PayoutState
 from flows.payout_importer.twice import day_of, money_of, twins_of
+from flows.payout_outcome import standing
 from flows.payouts.examining import Examined
 from flows.reading import Reading
 from flows.reading.payouts import PayoutRow, payouts_of_ids
@@ -25,10 +26,17 @@ _ON_PURPOSE = "say --yes with a --reason"
 
 
 class Meeting(msgspec.Struct, frozen=True, kw_only=True):
-    """The payouts of a file that are known of its sales channel, by key, and what speaks against importing it."""
+    """The payouts of a file that are known of its sales channel, by key, each as it is listed and in full, and what
+    speaks against importing it.
+    """
 
     known: Mapping[str, PayoutRow] = {}
+    states: Mapping[str, PayoutState] = {}
     against: tuple[str, ...] = ()
+
+    def state(self, key: str) -> PayoutState:
+        """A payout as it is known before the import."""
+        return self.states.get(key) or PayoutState(key=key)
 
 
 async def met(
@@ -49,7 +57,8 @@ async def met(
         against += known_elsewhere(header, sums, rows)
         same_day = await _same_day(read, header, sales_channel, provider)
         against += known_otherwise(header, twins_of(header, sums, same_day))
-    return Meeting(known=known, against=tuple(against))
+    states = {key: await standing(read, key) for key in known}
+    return Meeting(known=known, states=states, against=tuple(against))
 
 
 async def _same_day(read: Reading, header: PayoutHeader, sales_channel: str, provider: str) -> list[PayoutLike]:

@@ -5,16 +5,16 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from decimal import Decimal
 
-import msgspec
-
+from flows.exceptions.kinds import ExceptionCase
 from flows.model.payout import LineClass, PayoutLine
 from flows.model.payout_links import Named, orders_of
 from flows.payout_files import PayoutFile, pages_of
-from flows.payout_importer import NAME, payout_key
+from flows.payout_importer import payout_key
 from flows.payout_importer.decision import decide
 from flows.payout_importer.judging import cases_of
 from flows.payout_importer.looking import lines_known, orders_known
-from flows.payout_importer.messages import PageMet, PayoutState
+from flows.payout_importer.messages import PageMet
+from flows.payout_outcome import Outcome, standing
 from flows.payouts.examining import Examined
 from flows.reading import Reading
 
@@ -22,44 +22,20 @@ NAMED_MAX = 5
 _OF_ORDERS = (LineClass.SALE, LineClass.REFUND, LineClass.DISPUTE, LineClass.DISPUTE_REVERSAL)
 _AT_NO_TIME = datetime.min.replace(tzinfo=UTC)
 """Nothing is late then."""
-_state = msgspec.json.Decoder(PayoutState).decode
 
 
-class Rehearsed(msgspec.Struct, kw_only=True):
+class Rehearsed(Outcome, kw_only=True):
     """One payout as it stands, and as it would after the import. `unlinked`: its new lines that are of no known order,
     `named` the first of them.
     """
 
-    before: PayoutState
-    after: PayoutState
     unlinked: int = 0
     named: tuple[str, ...] = ()
 
     @property
-    def is_known(self) -> bool:
-        """Whether anything was told of it before."""
-        return self.before.header is not None
-
-    @property
-    def new_lines(self) -> int:
-        """How many of its lines are not kept yet."""
-        return self.after.sums.lines - self.before.sums.lines
-
-    @property
-    def news(self) -> bool:
-        """Whether anything of it would be otherwise."""
-        return _told(self.before) != _told(self.after)
-
-    @property
-    def opens(self) -> tuple[str, ...]:
-        """The cases that there would be and are not, each with its kind."""
-        open_ = {(case.kind, case.amount) for case in self.before.cases}
-        found = cases_of(self.after, _AT_NO_TIME)
-        return tuple(f"{case.kind}: {case.sentence}" for case in found if (case.kind, case.amount) not in open_)
-
-
-def _told(state: PayoutState) -> tuple[object, ...]:
-    return state.header, state.sums, state.bank, state.otherwise, state.changed, state.found
+    def cases(self) -> tuple[ExceptionCase, ...]:
+        """What there would be, but for what only time brings."""
+        return cases_of(self.after, _AT_NO_TIME)
 
 
 async def rehearsed(
@@ -70,8 +46,8 @@ async def rehearsed(
     for page in pages_of(file, examined, sales_channel=sales_channel, run="", bank=bank):
         key = payout_key(sales_channel, file.format.provider, page.header.id)
         if key not in found:
-            state = await _standing(read, key)
-            found[key] = Rehearsed(before=state, after=state)
+            state = await standing(read, key)
+            found[key] = Rehearsed(told=page.header, before=state, after=state)
         each = found[key]
         known = await lines_known(read.query_list, key, page.lines)
         each.after = decide(each.after, PageMet(page=page, known=known), _AT_NO_TIME).state
@@ -79,12 +55,6 @@ async def rehearsed(
         each.unlinked += len(unlinked)
         each.named = (*each.named, *map(_name_of, unlinked[:NAMED_MAX]))[:NAMED_MAX]
     return found
-
-
-async def _standing(read: Reading, key: str) -> PayoutState:
-    for row in await read.query_list("states", [key], NAME):
-        return _state(row[1])
-    return PayoutState(key=key)
 
 
 async def _unlinked(read: Reading, sales_channel: str, lines: list[PayoutLine]) -> list[PayoutLine]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -16,12 +15,11 @@ from flows.model.payout import PayoutHeader, PayoutSums
 from flows.model.payout_proof import prove_payout
 from flows.payout_files import PayoutFile
 from flows.payout_importer import payout_key
+from flows.payout_outcome import Kept, Outcome
 from flows.payout_rehearsal import Rehearsed
 from flows.payouts.examining import Examined
-from flows.reading.payouts import PayoutRow
 
 _FINDINGS_TOLD_MAX = 20
-_AT_NO_TIME = datetime.min.replace(tzinfo=UTC)
 
 
 class ImportedPayout(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,7 +48,11 @@ class ImportedPayout(msgspec.Struct, frozen=True, kw_only=True):
     bank_was: Decimal | None = None
     """The amount in the bank that somebody had said before, where it is another one now."""
     opens: tuple[str, ...] = ()
-    """Of a dry run: the cases that there would be."""
+    """The cases that the import opens, or of a dry run would open."""
+    stands: tuple[str, ...] = ()
+    """What contradicts it and did so before, and what the file says against how it ended."""
+    contradicts: bool = False
+    """Whether a person has to look before what the file says, or what is known, can be relied upon."""
     named: tuple[str, ...] = ()
     """Of a dry run: the first of its new lines that are of no order that is known."""
 
@@ -73,8 +75,11 @@ class ImportSummary(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def proven(self) -> bool:
-        """Whether no payout contradicts what was paid, and nothing is unexplained."""
-        return all(each.verdict != "contradicted" and not each.classes.get("unexplained") for each in self.payouts)
+        """Whether no payout contradicts what was paid or what is known, and nothing is unexplained."""
+        return not any(
+            each.verdict == "contradicted" or each.contradicts or each.classes.get("unexplained")
+            for each in self.payouts
+        )
 
 
 def summary_of(
@@ -84,18 +89,17 @@ def summary_of(
     sales_channel: str,
     bank: Decimal | None,
     *,
-    kept: Mapping[str, PayoutRow] | None = None,
-    known: Mapping[str, PayoutRow] | None = None,
+    kept: Mapping[str, Kept] | None = None,
     rehearsal: Mapping[str, Rehearsed] | None = None,
 ) -> ImportSummary:
-    """What came of a file. `kept`: how its payouts stand after the import, None when nothing was imported; `known`: how
-    they stood before. `rehearsal`: what an import would do, where that was tried.
+    """What came of a file. `kept`: what the import made of its payouts, None when nothing was imported. `rehearsal`:
+    what an import would do, where that was tried.
     """
     found = []
     for id_, header in examined.headers.items():
         key = payout_key(sales_channel, file.format.provider, id_)
         if kept is not None and key in kept:
-            found.append(_as_kept(kept[key], (known or {}).get(key), header, examined.sums(id_), bank))
+            found.append(_as_kept(kept[key], examined.sums(id_), bank))
         elif rehearsal is not None:
             found.append(_as_rehearsed(rehearsal[key]))
         else:
@@ -137,22 +141,32 @@ def _as_read(key: str, header: PayoutHeader, sums: PayoutSums, bank: Decimal | N
 
 def _as_rehearsed(each: Rehearsed) -> ImportedPayout:
     """As it would stand."""
-    after, was = each.after, each.before.bank
+    after = each.after
     assert after.header is not None  # noqa: S101 - a page was met
     return _as_read(
         after.key, after.header, after.sums, after.bank,
-        unlinked=each.unlinked, named=each.named, news=each.news, was_known=each.is_known, new_lines=each.new_lines,
-        bank_was=was if was != after.bank else None, opens=each.opens,
+        unlinked=each.unlinked, named=each.named, **_outcome(each),
     )  # fmt: skip
 
 
-def _as_kept(
-    row: PayoutRow, known: PayoutRow | None, header: PayoutHeader, sums: PayoutSums, bank: Decimal | None
-) -> ImportedPayout:
+def _outcome(each: Outcome) -> dict[str, Any]:
+    was = each.before.bank
+    return {
+        "news": each.news,
+        "was_known": each.is_known,
+        "new_lines": each.new_lines,
+        "bank_was": was if was != each.after.bank else None,
+        "opens": each.opens,
+        "stands": each.stands,
+        "contradicts": each.contradicts,
+    }
+
+
+def _as_kept(each: Kept, sums: PayoutSums, bank: Decimal | None) -> ImportedPayout:
     """As it stands."""
-    was = None if known is None else known.bank
+    row = each.row
     return msgspec.structs.replace(
-        _as_read(row.key, header, sums, bank),
+        _as_read(row.key, each.told, sums, bank),
         status=row.status,
         lines=row.lines,
         net=row.net,
@@ -162,16 +176,8 @@ def _as_kept(
         difference=row.difference,
         classes=row.classes,
         unlinked=row.unlinked,
-        news=_without_import(known) != _without_import(row),
-        was_known=known is not None,
-        new_lines=row.lines - (0 if known is None else known.lines),
-        bank_was=was if was != row.bank else None,
+        **_outcome(each),
     )
-
-
-def _without_import(row: PayoutRow | None) -> PayoutRow | None:
-    """A payout without what every import sets anew, and without what orders that came meanwhile have changed."""
-    return None if row is None else msgspec.structs.replace(row, run="", told_at=_AT_NO_TIME, unlinked=0)
 
 
 def _how(summary: ImportSummary) -> str:
@@ -183,6 +189,8 @@ def _how(summary: ImportSummary) -> str:
     if len(told) < len(summary.payouts):
         return done
     if not any(each.news for each in told):
+        if any(each.contradicts for each in told):
+            return f"{done}; nothing of it is new, and what stands against it waits for a person"
         return f"{done}; all of it is known" if summary.dry_run else "nothing new: all of it was known"
     return done if _is_all_new(summary) else f"{done}; {_news(summary)}"
 
@@ -246,7 +254,8 @@ def _told_of_payout(each: ImportedPayout, *, kept: bool) -> Iterator[str]:
         named = f": {', '.join(each.named)}{f' and {more} more' if more else ''}" if each.named else ""
         what = "of its lines" if kept else "of its new lines"
         yield f"{each.id}\t{each.unlinked} {what} {are} of no order that is known here{named}"
-    yield from (f"{each.id}\twould be a case\t{case}" for case in each.opens)
+    yield from (f"{each.id}\t{'is a case now' if kept else 'would be a case'}\t{case}" for case in each.opens)
+    yield from (f"{each.id}\tstands against it\t{said}" for said in each.stands)
 
 
 def _lines(count: int) -> str:

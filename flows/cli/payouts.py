@@ -73,9 +73,9 @@ def import_payouts(
     Refused is a payout that is known of another sales channel, or that is likely known under another id (the same day
     and amount), and another amount in the bank than was said before, unless you say --yes.
 
-    Exit status 0 when every payout in it ties, or has nothing to be compared with; 1 when one does not tie or has
-    something unexplained; 65 when the file is refused, with the place in it, or is of no known format; 66 when it
-    cannot be read.
+    Exit status 0 when every payout in it ties, or has nothing to be compared with; 1 when one does not tie, has
+    something unexplained, was not received, or is known otherwise or twice, until a person has looked; 65 when the file
+    is refused, with the place in it, or is of no known format; 66 when it cannot be read.
 
     Parameters
     ----------
@@ -133,9 +133,7 @@ def import_payouts(
                 kept = anyio.run(send)
             elif store.exists():
                 rehearsal = anyio.run(importing.rehearsal, *asked)
-            summary = summary_of(
-                file, read, examined, sales_channel, bank, kept=kept, known=meeting.known, rehearsal=rehearsal
-            )
+            summary = summary_of(file, read, examined, sales_channel, bank, kept=kept, rehearsal=rehearsal)
     except PayoutUnreadable as refused:
         raise FileRefused(f"{file.name}: {harmless(refused)}; nothing of it was imported") from None
     if json:

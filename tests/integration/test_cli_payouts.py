@@ -184,7 +184,8 @@ def test_a_payout_that_is_likely_known_under_another_id_is_refused(seamline: Typ
     assert "payout 703 comes to 66.12 USD on 2026-11-12, as does 2026-11-12-USD, which is known" in said.err
     assert "703" not in {row["payout"] for row in _listed(seamline)}
     both = ("--yes", "--reason", "paid twice on that day")
-    assert seamline(*beside("payouts", "import", str(api), *TO, *both)).status == 0
+    taken = seamline(*beside("payouts", "import", str(api), *TO, *both))
+    assert (taken.status, "703\tis a case now\tpayout.twice: " in taken.out) == (1, True)
     shown = seamline(*beside("payouts", "show", "703", "--json"))
     assert [case["kind"] for case in shown.data["cases"]] == ["payout.twice"]
 
@@ -229,6 +230,43 @@ def test_a_dry_run_says_what_would_be_new_beside_what_is_known(seamline: Type, a
     again = seamline(*beside("payouts", "import", str(paid), *TO, "--dry-run"))
     assert "read, and nothing is kept of it; all of it is known" in again.out
     assert (_named(seamline, "po_22")["lines"], _named(seamline, "po_22")["verdict"]) == (1, "proven")
+
+
+def test_a_file_that_contradicts_what_is_known_says_so_until_the_right_one_comes_again(
+    seamline: Type, app: App, tmp_path: Path
+) -> None:
+    """Import and dry run name the case alike, when it opens and while it is open; neither says that all is known."""
+    right, wrong = tmp_path / "right.json", tmp_path / "wrong.json"
+    right.write_bytes(_charged("k_1", "po_24", 17_400))
+    wrong.write_bytes(_charged("k_1", "po_24", 17_300))
+    into = ("payouts", "import", *TO)
+    assert seamline(*beside(*into, str(right))).status == 0
+    case = "payout.changed: payout po_24 of stripe: it was 174.00 EUR before, and a later file says 173.00 EUR"
+    dry = seamline(*beside(*into, str(wrong), "--dry-run"))
+    assert (dry.status, f"po_24\twould be a case\t{case}" in dry.out) == (1, True)
+    real = seamline(*beside(*into, str(wrong)))
+    assert (real.status, f"po_24\tis a case now\t{case}" in real.out, "nothing new" in real.out) == (1, True, False)
+    for more in (("--dry-run",), ()):
+        again = seamline(*beside(*into, str(wrong), *more))
+        assert (again.status, f"po_24\tstands against it\t{case}" in again.out) == (1, True)
+        assert "all of it" not in again.out
+    over = seamline(*beside(*into, str(right)))
+    assert (over.status, "payout.changed" in over.out) == (0, False)
+
+
+def test_a_payout_that_failed_stays_so_whatever_a_list_says(seamline: Type, app: App, tmp_path: Path) -> None:
+    """The import names the case, and a list that calls it paid is named, too."""
+    failed, paid = tmp_path / "failed.csv", tmp_path / "paid.csv"
+    row = "2026-03-09,{},100.00,0.00,0.00,0.00,-3.00,0.00,97.00,USD"
+    head = files.SHOPIFY_PAYOUTS_CSV.splitlines()[0]
+    failed.write_text(f"{head}\n{row.format('failed')}\n")
+    paid.write_text(f"{head}\n{row.format('paid')}\n")
+    into = ("payouts", "import", *TO)
+    first = seamline(*beside(*into, str(failed)))
+    assert (first.status, "is a case now\tpayout.failed: " in first.out) == (1, True)
+    for more in (("--dry-run",), ()):
+        said = seamline(*beside(*into, str(paid), *more))
+        assert (said.status, "the file says that it is paid, and it is known as failed" in said.out) == (1, True)
 
 
 def test_a_payout_of_the_wrong_sales_channel_is_taken_back_on_record(seamline: Type, app: App, tmp_path: Path) -> None:
