@@ -12,8 +12,7 @@ from flows.payout_files import PayoutFile, pages_of
 from flows.payout_importer import payout_key
 from flows.payout_importer.decision import decide
 from flows.payout_importer.judging import cases_of
-from flows.payout_importer.looking import lines_known, orders_known
-from flows.payout_importer.messages import PageMet
+from flows.payout_importer.looking import orders_known, page_met
 from flows.payout_outcome import Outcome, standing
 from flows.payouts.examining import Examined
 from flows.reading import Reading
@@ -49,9 +48,9 @@ async def rehearsed(
             state = await standing(read, key)
             found[key] = Rehearsed(told=page.header, before=state, after=state)
         each = found[key]
-        known = await lines_known(read.query_list, key, page.lines)
-        each.after = decide(each.after, PageMet(page=page, known=known), _AT_NO_TIME).state
-        unlinked = await _unlinked(read, sales_channel, [line for line in page.lines if line.id not in known])
+        met = await page_met(read.query_list, key, page)
+        each.after = decide(each.after, met, _AT_NO_TIME).state
+        unlinked = await _unlinked(read, sales_channel, [line for line in met.page.lines if line.id not in met.known])
         each.unlinked += len(unlinked)
         each.named = (*each.named, *map(_name_of, unlinked[:NAMED_MAX]))[:NAMED_MAX]
     return found

@@ -129,6 +129,10 @@ class PayoutLine(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """What the customer paid, where that was another currency: `12.00 GBP`."""
     rate: str = ""
     """Units of `currency` for one of that."""
+    beside: tuple[str, ...] | None = None
+    """Of a row whose id is made of its figures: the ids of the others that the file has of the same word, instant and
+    order, so that one told otherwise is known again. None: it is known by its id only. It is not kept.
+    """
     place: str = ""
 
     @property

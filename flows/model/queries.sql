@@ -1290,6 +1290,11 @@ SELECT transaction_id, key FROM order_tender WHERE sales_channel = ? AND transac
 SELECT line, mark, net, source_order, reference, payment, payment_alias, refund, dispute FROM payout_line
 WHERE payout = ? AND line IN (:keys);
 
+-- name: payout_rows_at
+-- Lines of a payout that no provider has named, of some instants, with where they stand: (payout's key, :keys).
+SELECT line, type, at, reference FROM payout_line
+WHERE payout = ? AND line >= 'row-' AND line < 'row.' AND at IN (:keys);
+
 -- name: payout_lines_changed
 -- The lines of a payout that were told otherwise, both ways: (payout's key).
 SELECT c.body, l.* FROM payout_line_changed c JOIN payout_line l ON l.payout = c.payout AND l.line = c.line

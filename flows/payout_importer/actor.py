@@ -20,7 +20,7 @@ from flows.model.payout_proof import is_received, prove_payout
 from flows.model.postings import POSTING_MAPPER, PayoutTold
 from flows.model.tariff import TariffSettings
 from flows.payout_importer.decision import decide
-from flows.payout_importer.looking import lines_known, orders_known
+from flows.payout_importer.looking import orders_known, page_met
 from flows.payout_importer.messages import (
     NAME,
     ChangesRead,
@@ -30,7 +30,6 @@ from flows.payout_importer.messages import (
     LineSeen,
     LineTwice,
     Linked,
-    PageMet,
     PageReceived,
     PayoutInStatement,
     PayoutLike,
@@ -87,8 +86,7 @@ class PayoutImporter:
     async def _resolved(self, item: Item) -> Message:
         match item.message:
             case PageReceived(page=page):
-                known = await lines_known(self._journal.query_list, item.key, page.lines)
-                return PageMet(page=page, known=known)
+                return await page_met(self._journal.query_list, item.key, page)
             case Judge() as asked:
                 return await self._linked(item.state, asked)
             case Recheck():

@@ -164,7 +164,7 @@ def _with_lines(
                 writes.append(Write("fill_payout_line", (*line.names, state.key, line.id)))
         elif line.id in changed or len(changed) < CHANGES_KEPT_MAX:
             changed = {**changed, line.id: _minus(line.net, have.net)}
-            body = _encode(replace(line, place="")).decode()
+            body = _encode(replace(line, beside=None, place="")).decode()
             writes.append(Write("put_payout_change", (state.key, line.id, mark, body)))
     state = replace(state, changed=changed)
     return _with_fees(replace(state, sums=added(state.sums, new)), new, tariff) if new else state

@@ -6,12 +6,30 @@ from collections.abc import Awaitable, Callable, Sequence
 from decimal import Decimal
 from typing import Any
 
+from msgspec.structs import replace
+
 from flows.model.payout import PayoutLine
 from flows.model.payout_links import Known, Named, numbers_of
-from flows.payout_importer.messages import KnownLine
+from flows.payout_importer.messages import KnownLine, PageMet, PayoutPage
+from flows.payout_importer.rows import Place, as_kept, rows_not_known
 
 Ask = Callable[..., Awaitable[Sequence[Any]]]
 """A named query over a list of items: (name, items, what is bound ahead of it)."""
+
+
+async def page_met(ask: Ask, key: str, page: PayoutPage) -> PageMet:
+    """A page and what is known of its lines, each under the id that it is kept under."""
+    known = await lines_known(ask, key, page.lines)
+    if rows := rows_not_known(page.lines, known):
+        kept = await ask("payout_rows_at", sorted({row.at for row in rows}), key)
+        ids: dict[Place, list[str]] = {}
+        for line, *place in kept:
+            ids.setdefault((place[0], place[1], place[2]), []).append(line)
+        found = {row.id: as_kept(row, ids) for row in rows}
+        lines = tuple(found.get(line.id, line) for line in page.lines)
+        known |= await lines_known(ask, key, [line for line in found.values() if line.id not in found])
+        page = replace(page, lines=lines)
+    return PageMet(page=page, known=known)
 
 
 async def lines_known(ask: Ask, key: str, lines: Sequence[PayoutLine]) -> dict[str, KnownLine]:

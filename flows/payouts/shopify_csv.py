@@ -2,14 +2,15 @@
 
 Neither names its lines, and the export of payouts names none of them: a payout is known by its day and currency
 (`2026-01-31-USD`) in both, also where the export of transactions has an id of it, since they would not tie otherwise,
-and be two payouts. Several of one day and currency are one. Where the export has ids of payouts, a pending line without
-one is in none yet: its day is a promise, and may be another one later. Import either the exports or what the API
-answers, not both. Source of columns: Shopify help center, "Exporting your payouts" (transactions and payouts).
+and be two payouts. Several of one day and currency are one. The id of a row is made of its figures; one that is told
+with others is known again by where it stands (`PayoutLine.beside`). Where the export has ids of payouts, a pending line
+without one is in none yet: its day is a promise, and may be another one later. Import either the exports or what the
+API answers, not both. Source of columns: Shopify help center, "Exporting your payouts" (transactions and payouts).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
 
 import msgspec
@@ -23,12 +24,17 @@ from flows.payouts.table import Ordinals, Row, has_columns, rows_of
 _LINES = ("transaction date", "type", "order", "payout date", "amount", "fee", "net", "currency")
 _PAYOUTS = ("payout date", "status", "charges", "refunds", "fees", "total", "currency")
 _NO_LINE = ("payout",)
+_ID = ("transaction date", "type", "order", "amount", "fee", "net", "checkout")
+_PLACE = ("transaction date", "type", "order", "payout date", "currency")
+_BESIDE_MAX = 20
+"""Rows of one place beyond which they are known by their figures only."""
 
 
 def _read(source: Source) -> Iterator[Part]:
     if has_columns(bytes(source.content[:4096]), _PAYOUTS):
         yield from _headers(source)
         return
+    places = _places(source)
     ordinals, seen = Ordinals(), set[str]()
     for row in rows_of(source, _LINES):
         if row.text("type") in _NO_LINE:
@@ -44,7 +50,36 @@ def _read(source: Source) -> Iterator[Part]:
                 place=row.place(),
             )
             yield with_status(header, STATUSES, _word(row.text("payout status")))
-        yield from _line(row, payout, ordinals)
+        yield from _line(row, payout, ordinals, places)
+
+
+def _places(source: Source) -> dict[int, list[str]]:
+    """The ids of rows that stand at one place, where there are several, by the hash of it: the file is read once for
+    that, since no more of it than ids is in memory.
+    """
+    ordinals, first, several = Ordinals(), dict[int, str](), dict[int, list[str]]()
+    for row in rows_of(source, _LINES):
+        if row.text("type") in _NO_LINE:
+            continue
+        (id_, _), place = _id_of(row, _payout_of(row), ordinals), _place_of(row)
+        if place in first:
+            several.setdefault(place, [first[place]]).append(id_)
+        else:
+            first[place] = id_
+    return several
+
+
+def _place_of(row: Row) -> int:
+    return hash(tuple(map(row.text, _PLACE)))
+
+
+def _id_of(row: Row, payout: str, ordinals: Ordinals) -> tuple[str, bool]:
+    return ordinals.id_of(payout, *map(row.text, _ID))
+
+
+def _beside(row: Row, id_: str, places: Mapping[int, list[str]]) -> tuple[str, ...] | None:
+    ids = places.get(_place_of(row), ())
+    return None if len(ids) > _BESIDE_MAX else tuple(each for each in ids if each != id_)
 
 
 def _headers(source: Source) -> Iterator[Part]:
@@ -102,10 +137,9 @@ def _parts(row: Row) -> tuple[Decimal, Decimal, Decimal, Decimal, Decimal]:
     return amount, fee, tax, net, net - amount - fee - tax
 
 
-def _line(row: Row, payout: str, ordinals: Ordinals) -> Iterator[Part]:
+def _line(row: Row, payout: str, ordinals: Ordinals, places: Mapping[int, list[str]]) -> Iterator[Part]:
     amount, fee, tax, net, gap = _parts(row)
-    cells = ("transaction date", "type", "order", "amount", "fee", "net", "checkout")
-    id_, alike = ordinals.id_of(payout, *map(row.text, cells))
+    id_, alike = _id_of(row, payout, ordinals)
     currency, type_ = row.currency("currency"), "_".join(row.text("type").casefold().split())
     if alike:
         said = "it stands there before, to the last character; both are counted, since neither has an id"
@@ -135,6 +169,7 @@ def _line(row: Row, payout: str, ordinals: Ordinals) -> Iterator[Part]:
         presentment=f"{row.amount('presentment amount')} {presentment}"
         if presentment not in ("", currency) and row.text("presentment amount")
         else "",
+        beside=_beside(row, id_, places),
         place=row.place(),
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -266,6 +267,57 @@ _EXPORT = (
     b"Transaction Date,Type,Order,Payout Status,Payout Date,Amount,Fee,Net,Checkout,Currency\n"
     b"2026-01-30 10:00:00 +0000,charge,#1001,paid,2026-01-31,100.00,3.20,96.80,c,USD\n"
 )
+
+
+def test_a_row_of_an_export_with_another_fee_is_the_same_line_told_otherwise(tmp_path: Path) -> None:
+    """It has no id: where it stands says which it is. The right file ends it; a person who lets it count has it so."""
+    wrong = _EXPORT.replace(b"3.20,96.80", b"3.30,96.70")
+
+    async def main() -> None:
+        async with process(tmp_path / "s.db") as world:
+            await world.order("1001", number="#1001")
+            await world.bring(*pages(_EXPORT, format_="shopify-csv"))
+            for told, case in ((wrong, [("payout.changed", "0.10")]), (_EXPORT, [])) * 2:
+                await world.bring(*pages(told, secrets.token_hex(4), "shopify-csv"))
+                assert await world.cases() == case
+                assert await world.sql("SELECT net FROM payout_line") == [("96.80",)]
+            await world.bring(*pages(wrong, "five", "shopify-csv"))
+            await world.release("payout/web/shopify_payments/2026-01-31-USD")
+            await world.bring(*pages(wrong, "six", "shopify-csv"))
+            assert await world.cases() == []
+            assert await world.sql("SELECT net FROM payout_line") == [("96.70",)]
+
+    story(main)
+
+
+def test_rows_that_stand_at_one_place_of_an_export_stay_as_many_as_they_are(tmp_path: Path) -> None:
+    """Two equal refunds of one second and one of another amount; then one of the two with another amount."""
+    head = _EXPORT.splitlines(keepends=True)[0]
+    row = b"2026-01-30 11:00:00 +0000,refund,#1001,paid,2026-01-31,%s,0.00,%s,c,USD\n"
+    first, both, all_, other = (
+        head + b"".join(row % (amount, amount) for amount in amounts)
+        for amounts in (
+            (b"-5.00",),
+            (b"-5.00", b"-5.00"),
+            (b"-2.00", b"-5.00", b"-5.00"),
+            (b"-5.00", b"-6.00", b"-2.00"),
+        )
+    )
+
+    async def main() -> None:
+        async with process(tmp_path / "s.db") as world:
+            await world.order("1001", number="#1001")
+            for number, told in enumerate((first, both, all_, first), start=1):
+                await world.bring(*pages(told, f"run {number}", "shopify-csv"))
+                assert await world.cases() == []
+            assert await world.sql("SELECT count(*) FROM payout_line") == [(3,)]
+            await world.bring(*pages(other, "other", "shopify-csv"))
+            assert await world.cases() == [("payout.changed", "1.00")]
+            await world.bring(*pages(all_, "again", "shopify-csv"))
+            assert await world.cases() == []
+            assert await world.sql("SELECT count(*) FROM payout_line") == [(3,)]
+
+    story(main)
 
 
 def test_a_payout_by_an_export_and_by_the_api_is_a_case_until_a_person_lets_both_stand(tmp_path: Path) -> None:

@@ -254,6 +254,22 @@ def test_a_file_that_contradicts_what_is_known_says_so_until_the_right_one_comes
     assert (over.status, "payout.changed" in over.out) == (0, False)
 
 
+def test_a_row_of_an_export_with_another_fee_is_no_new_line(seamline: Type, app: App, tmp_path: Path) -> None:
+    """The dry run knows it again, as the import does."""
+    right, wrong = tmp_path / "right.csv", tmp_path / "wrong.csv"
+    export = files.SHOPIFY_CSV.replace("2026-01-07", "2026-04-07")
+    right.write_text(export)
+    wrong.write_text(export.replace("3.20,96.80", "3.30,96.70"))
+    into = ("payouts", "import", *TO)
+    assert seamline(*beside(*into, str(right))).status == 0
+    for more, word in ((("--dry-run",), "would be a case"), ((), "is a case now")):
+        said = seamline(*beside(*into, str(wrong), *more))
+        assert (said.status, f"{word}\tpayout.changed: " in said.out, "by -0.10" in said.out) == (1, True, True)
+        assert "none of the lines and none of the payouts" in said.out
+    over = seamline(*beside(*into, str(right)))
+    assert (over.status, "payout.changed" in over.out) == (0, False)
+
+
 def test_a_payout_that_failed_stays_so_whatever_a_list_says(seamline: Type, app: App, tmp_path: Path) -> None:
     """The import names the case, and a list that calls it paid is named, too."""
     failed, paid = tmp_path / "failed.csv", tmp_path / "paid.csv"
