@@ -258,7 +258,7 @@ class App:
         if command == "postings":
             postings = self.config.postings
             rules = None if postings is None else posting_rules(self.config.fulfil, postings)
-            return await post_now(self.engine.post_all, parameters, there, rules, now)
+            return await post_now(self.engine.post_all, parameters, there, rules, self.journal.query, now)
         if command == "payout_drop":
             return await drop_payout(self.engine.post_all, parameters, self.journal)
         return await take_payout_page(self.engine.post_all, parameters, there, now)

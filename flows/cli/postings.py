@@ -156,7 +156,7 @@ def _print_preview(found: Any) -> None:
         say("the periods of Fulfil's ledger are not known yet: days may be of closed ones")
     for line in _told_chart(found):
         say(line)
-    print_table(_LINE_HEAD, [_line_cells(line) for line in found.lines], empty="nothing is due")
+    print_table(_LINE_HEAD, [_line_cells(line) for line in found.lines], empty=_none_due(found))
     print()
     print_table(
         _NOT_HEAD,
@@ -176,6 +176,13 @@ def _print_preview(found: Any) -> None:
     )
     for line in _told_more(found):
         say(line)
+
+
+def _none_due(found: Any) -> str:
+    """Why there is no journal."""
+    if found.not_posted:
+        return "no journal will be written: what is not posted, and why, is in the table below"
+    return "nothing is due"
 
 
 def _line_cells(line: Any) -> tuple[Any, ...]:

@@ -1448,6 +1448,18 @@ WHERE g.batch IS NULL AND g.sales_channel = ?1 AND g.day < ?2
     WHERE c.subject = g.payout AND c.closed_at IS NULL AND h.value IN ('', g.event))
 ORDER BY g.day, g.payout, g.number LIMIT ?3;
 
+-- name: postings_counted
+-- How many are in no batch yet: of days before this one those that nothing keeps back, and those that something does, as
+-- in `postings_due`; and those of later days: (sales channel, day, kinds of cases and events, JSON).
+SELECT count(*) FILTER (WHERE over AND free), count(*) FILTER (WHERE over AND NOT free), count(*) FILTER (WHERE NOT over)
+FROM (
+  SELECT g.day < ?2 AS over,
+    (p.key IS NULL OR (p.judged AND (p.is_statement OR p.paid IS NOT NULL OR p.bank IS NOT NULL)))
+    AND NOT EXISTS (SELECT 1 FROM exception_case c JOIN json_each(?3) h ON h.key = c.kind
+      WHERE c.subject = g.payout AND c.closed_at IS NULL AND h.value IN ('', g.event)) AS free
+  FROM posting g LEFT JOIN payout p ON p.key = g.payout WHERE g.batch IS NULL AND g.sales_channel = ?1
+);
+
 -- name: postings_rounded
 -- What was posted as rounding, by the day on which it is booked: (sales channel, currency, from this day on).
 SELECT booked_on, amount FROM posting

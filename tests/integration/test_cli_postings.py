@@ -7,11 +7,14 @@ import io
 from collections.abc import Iterator
 from pathlib import Path
 
+import anyio
 import anyio.from_thread
 import pytest
 from msgspec.structs import replace
 
 from connectors.fulfil.sandbox import RunningSandbox, SandboxConfig, open_sandbox
+from flows.ledger.holding import HOLDS_ASKED
+from flows.reading import reading
 from tests.actors.payout_world import pages
 from tests.actors.posting_world import LedgerBooks, posting
 from tests.actors.world import story
@@ -60,6 +63,16 @@ def left(tmp_path: Path, mode: str) -> str:
     return str(config)
 
 
+def counted(store: Path) -> list[tuple[int, ...]]:
+    """Of the postings of web that are in no batch: how many are due, kept back, and of later days."""
+
+    async def main() -> list[tuple[int, ...]]:
+        async with reading(store) as read:
+            return [tuple(row) for row in await read.query("postings_counted", "web", "2026-01-01", HOLDS_ASKED)]
+
+    return anyio.run(main)
+
+
 def test_a_preview_prints_every_journal_and_why_what_is_left_is_not_posted(seamline: Type, tmp_path: Path) -> None:
     """Before anything is written: accounts, days, amounts; and a table that a spreadsheet opens and never obeys."""
     config = left(tmp_path, "preview")
@@ -104,6 +117,9 @@ def test_what_waits_for_a_case_is_not_among_what_will_be_posted(seamline: Type, 
         ("fee", "2025-12-20", "3.20"), ("payout", "2025-12-22", "96.80"), ("fee", "2025-12-22", "3.20"),
     ]  # fmt: skip
     assert all(row["why"].startswith("payout.untied: post nothing until it ties") for row in waits)
+    said = seamline("postings", "preview", "--config", str(config))
+    assert ("nothing is due" in said.err, "no journal will be written" in said.err) == (False, True)
+    assert counted(tmp_path / "s.db") == [(0, 2, 0)], "the third follows once it ties"
 
 
 def test_a_batch_that_takes_something_back_says_so_in_the_list(seamline: Type, tmp_path: Path) -> None:

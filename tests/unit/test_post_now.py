@@ -19,17 +19,25 @@ from runtime.errors import SeamlineError
 
 LIVE = Rules(settings=PostingSettings(mode="live", currency="USD"))
 NOW = Instant(7)
+_POSTED = "shop, web, posted now as far as Fulfil takes"
+_LISTS = "`seamline postings list` shows it"
+_HELD = "2 amounts of days that are over are kept back"
+_LATER = "1 amount is of days that are not over"
+_WHY = "(`seamline postings preview` says why)"
 
 
-def asked(rules: Rules | None, **parameters: str) -> tuple[list[Emit], str]:
-    """What is asked of the actors, and what is answered."""
+def asked(rules: Rules | None, counts: tuple[int, int, int] = (1, 0, 0), **parameters: str) -> tuple[list[Emit], str]:
+    """What is asked of the actors, and what is answered. `counts`: what is due, kept back, and later of web."""
     taken: list[Emit] = []
 
     async def take(emits: Sequence[Emit]) -> None:
         taken.extend(emits)
 
+    async def ask(_query: str, sales_channel: str, _day: str, _holds: str) -> list[tuple[int, int, int]]:
+        return [counts if sales_channel == "web" else (0, 0, 0)]
+
     async def main() -> str:
-        return await post_now(take, parameters, {"web": None, "shop": None}, rules, NOW)
+        return await post_now(take, parameters, {"web": None, "shop": None}, rules, ask, NOW)
 
     return taken, anyio.run(main)
 
@@ -44,6 +52,20 @@ def test_each_sales_channel_is_asked_and_each_is_on_record() -> None:
     ]  # fmt: skip
     assert "shop, web" in said
     assert [each.key for each in asked(LIVE, sales_channel="web")[0] if each.channel == LEDGER] == ["ledger/web"]
+
+
+@pytest.mark.parametrize(
+    ("counts", "said"),
+    [
+        ((0, 0, 0), "nothing is due of shop, web that can be posted now"),
+        ((0, 2, 1), f"nothing is due of shop, web that can be posted now; {_HELD}, and {_LATER} {_WHY}"),
+        ((3, 0, 0), f"3 amounts of days that are over are due of {_POSTED} them; {_LISTS}"),
+        ((1, 2, 0), f"1 amount of days that are over is due of {_POSTED} it; {_LISTS}; {_HELD} {_WHY}"),
+    ],
+)
+def test_the_answer_says_how_much_is_posted_and_what_waits(counts: tuple[int, int, int], said: str) -> None:
+    """Also when nothing is due, or all of it is kept back."""
+    assert asked(LIVE, counts)[1] == said
 
 
 @pytest.mark.parametrize(
