@@ -41,7 +41,7 @@ _EVENTS: Final[dict[LineClass, LedgerEvent]] = {
     **{kind: LedgerEvent(kind.value) for kind in LineClass if kind is not LineClass.SALE},
     LineClass.SALE: LedgerEvent.RECEIPT,
 }
-_OVER: Final = (PayoutStatus.FAILED, PayoutStatus.CANCELLED)
+OVER: Final = (PayoutStatus.FAILED, PayoutStatus.CANCELLED)
 
 Sums = Mapping[tuple[LineClass, str], Decimal]
 """(class, day of the company as ISO 8601 or '') -> the exact sum, signed as the balance at the gateway feels it."""
@@ -105,9 +105,25 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     decided: frozenset[LedgerEvent] = frozenset()
 
 
+class Returned(msgspec.Struct, frozen=True, kw_only=True):
+    """What payouts that failed have to do with it: its money is taken back once, by its status or by a line."""
+
+    before: Mapping[str, Decimal] = {}
+    """Of its own lines that give payouts back, what is not booked as received of these: day or '' -> sum."""
+    by_line: bool = False
+    """It failed, and the line that gives it back is posted."""
+
+
+NOTHING_RETURNED: Final = Returned()
+
+
 @exactly
 def wanted_of(
-    payout: PayoutStands, sums: Sums, settings: PostingSettings, rules: Mapping[LedgerEvent, DateRule] | None = None
+    payout: PayoutStands,
+    sums: Sums,
+    settings: PostingSettings,
+    rules: Mapping[LedgerEvent, DateRule] | None = None,
+    returned: Returned = NOTHING_RETURNED,
 ) -> Wanted:
     """What the ledger is to have of a payout. `rules`: date rules by which something of it is dated already."""
     by_event = _by_event(payout, sums)
@@ -120,7 +136,7 @@ def wanted_of(
     left: list[Left] = []
     posted = _decided(payout, settings)
     decided = set(posted)
-    for event, days in by_event.items():
+    for event, days in _without(by_event, payout, settings, returned).items():
         total = sum(days.values(), ZERO)
         row = row_for(settings, event, payout.gateway, payout.booked_in)
         why = _why_not(payout, event, row, settings)
@@ -134,7 +150,8 @@ def wanted_of(
         decided.discard(event)
         if event is LedgerEvent.PAYOUT and not days:
             total = _paid_out(payout)
-            if payout.status in _OVER and event in posted and LedgerEvent.PAYOUT_RETURNED not in posted:
+            by_line = returned.by_line or LedgerEvent.PAYOUT_RETURNED in posted
+            if payout.status in OVER and event in posted and not by_line:
                 decided.add(event)  # what was booked as received before it failed is taken back, once: here, or there
         if total:
             left.append(Left(event, total, why))
@@ -142,6 +159,20 @@ def wanted_of(
     if payout.conversion is None or LedgerEvent.EXCHANGE_DIFFERENCE not in decided:
         return wanted
     return _with_difference(wanted, payout, _difference(payout, payout.conversion, by_event, settings))
+
+
+def _without(
+    by_event: Mapping[LedgerEvent, Mapping[str, Decimal]],
+    payout: PayoutStands,
+    settings: PostingSettings,
+    returned: Returned,
+) -> Mapping[LedgerEvent, Mapping[str, Decimal]]:
+    """Without what lines give back of payouts that are not booked as received, where it is here that they would be."""
+    event = LedgerEvent.PAYOUT_RETURNED
+    if not returned.before or row_for(settings, LedgerEvent.PAYOUT, payout.gateway, payout.booked_in) is None:
+        return by_event
+    days = {day: amount - returned.before.get(day, ZERO) for day, amount in by_event.get(event, {}).items()}
+    return {**by_event, event: {day: amount for day, amount in days.items() if amount}}
 
 
 def _difference(
@@ -243,7 +274,7 @@ def _not_converted(payout: PayoutStands, settings: PostingSettings) -> str:
         return f"{two}, and no rate is known here: its lines do not all say what was paid in {settings.currency}"
     if row_for(settings, LedgerEvent.EXCHANGE_DIFFERENCE, payout.gateway, settings.currency) is None:
         return f"{two}{DIFFERENCE_HAS_NO_ROW}"
-    if not payout.received and payout.status not in _OVER:
+    if not payout.received and payout.status not in OVER:
         return _status(payout)  # the day on which it is paid is the date of its rate
     return ""
 
@@ -259,7 +290,7 @@ def _dated(
     payout: PayoutStands, event: LedgerEvent, days: Mapping[str, Decimal], dated: DateRule
 ) -> Iterator[tuple[date, Decimal]]:
     """Each amount with its day, where it has one."""
-    of_payout = payout.paid_on if payout.received or payout.is_statement or payout.status in _OVER else None
+    of_payout = payout.paid_on if payout.received or payout.is_statement or payout.status in OVER else None
     for text, amount in sorted(days.items()):
         if dated == "event" and text and event is not LedgerEvent.ROUNDING:
             yield date.fromisoformat(text), amount

@@ -6,7 +6,7 @@ at as often as anybody likes. A crash leaves a message in the queue, or the rows
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, Final
@@ -17,11 +17,23 @@ from msgspec.structs import replace
 
 from flows.events import PostingsDue
 from flows.ledger.converting import Shown, conversion_of, shown_with
-from flows.ledger.due import Left, PayoutStands, Wanted, bucket, due_now, rest_of, wanted_of
-from flows.model.money import ZERO, exactly
+from flows.ledger.due import (
+    NOTHING_RETURNED,
+    OVER,
+    Left,
+    PayoutStands,
+    Returned,
+    Wanted,
+    bucket,
+    due_now,
+    rest_of,
+    wanted_of,
+)
+from flows.model.money import EXACT, ZERO, exactly
 from flows.model.payout import LineClass, PayoutStatus, fee_class
 from flows.model.posting_matrix import DateRule, LedgerEvent, PostingSettings, row_for
 from flows.model.postings import LEDGER, POSTING_MAPPER, PayoutTakenBack, PayoutTold, ledger_key
+from flows.model.returned import failed_payout, returned_payouts, returning_line
 from runtime.actor import Item
 from runtime.channel import BULK
 from runtime.clock import to_instant
@@ -30,6 +42,9 @@ from runtime.journal.journal import Journal
 
 LINES_PER_STEP: Final = 500
 """Lines that are summed in one step: a few milliseconds, in which nothing else is done."""
+
+
+_RETURNED: Final = f"{LineClass.PAYOUT_RETURNED.value} "
 
 
 class SumLines(Message, frozen=True, kw_only=True):
@@ -57,6 +72,9 @@ class LinesSummed(Message, frozen=True, kw_only=True):
     """The payout was taken back."""
     shown: Shown = Shown()
     """What its lines of orders come to in the ledger's currency, where that is another one."""
+    returned: Returned = NOTHING_RETURNED
+    returned_by: tuple[str, ...] = ()
+    """Of a payout that failed, the payouts with a line that can be what gives it back."""
 
 
 class PayoutPostings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -88,8 +106,16 @@ def decide(state: PayoutPostings, summed: LinesSummed, now: datetime, settings: 
     payout = replace(payout, paid_on=state.paid_on or payout.paid_on)
     if settings.currency not in ("", payout.currency):
         payout = replace(payout, conversion=conversion_of(summed.shown, _by_class(sums), settings.currency))
-    wanted = wanted_of(payout, sums, settings, state.rules)
-    return _made(state, payout, wanted, now, settings)
+    wanted = wanted_of(payout, sums, settings, state.rules, summed.returned)
+    return _with_those_told(_made(state, payout, wanted, now, settings), state, summed.returned_by)
+
+
+def _with_those_told(decision: Decision, before: PayoutPostings, payouts: Sequence[str]) -> Decision:
+    """The decision; when it changes what is known of a payout that failed, those that can give it back are told."""
+    if decision.state == before:
+        return decision
+    told = tuple(Emit(channel=POSTING_MAPPER, key=key, message=PayoutTold(), priority=BULK) for key in payouts)
+    return replace(decision, emits=(*decision.emits, *told))
 
 
 def _sums(sums: Mapping[str, Decimal]) -> dict[tuple[LineClass, str], Decimal]:
@@ -203,17 +229,49 @@ class PostingMapper:
         if payout is not None and ledger not in ("", payout.currency):
             for row in lines:
                 shown = shown_with(shown, row[1], Decimal(row[3]), row[8], ledger)
+        complete = len(lines) < LINES_PER_STEP
+        returned, returned_by = NOTHING_RETURNED, tuple[str, ...]()
+        if payout is not None and complete:
+            returned, returned_by = await self._returned(payout, sums, zone)
         return LinesSummed(
             payout=payout,
             sums=sums,
             net=net,
             lines=so_far.lines + len(lines),
             last=lines[-1][0] if lines else so_far.after,
-            complete=len(lines) < LINES_PER_STEP,
+            complete=complete,
             is_gone=not rows,
             counted=counted,
             shown=shown,
+            returned=returned,
+            returned_by=returned_by,
         )
+
+    async def _returned(
+        self, payout: PayoutStands, sums: Mapping[str, Decimal], zone: ZoneInfo
+    ) -> tuple[Returned, tuple[str, ...]]:
+        """What of its lines gives back payouts that are not booked as received; of one that failed, what of others."""
+        if payout.status not in OVER and not any(name.startswith(_RETURNED) for name in sums):
+            return NOTHING_RETURNED, ()
+        failed = [failed_payout(row) for row in await self._journal.query("payouts_failed")]
+        lines = [returning_line(row) for row in await self._journal.query("lines_returning")]
+        found = returned_payouts(failed, lines)
+        before: dict[str, Decimal] = {}
+        by_line = False
+        for line in lines:
+            of = found.get(line.at)
+            if of == payout.key:
+                by_line = bool(await self._made_of(line.at[0], LedgerEvent.PAYOUT_RETURNED))
+            elif of is not None and line.at[0] == payout.key and not await self._made_of(of, LedgerEvent.PAYOUT):
+                day = line.day_in(zone)
+                before[day] = EXACT.add(before.get(day, ZERO), line.amount)
+        own = [each for each in failed if each.key == payout.key]
+        told = sorted({line.at[0] for line in lines if any(line.may_return(each) for each in own)})
+        return Returned(before=before, by_line=by_line), tuple(told)
+
+    async def _made_of(self, payout: str, event: LedgerEvent) -> Decimal:
+        rows = await self._journal.query("postings_of_event", payout, event.value)
+        return _added(Decimal(amount) for (amount,) in rows)
 
     def _stands(self, key: str, row: Sequence[Any]) -> tuple[PayoutStands | None, int]:
         (sales_channel, provider, payout, currency, status, is_statement, received, paid, bank, net, lines, paid_on,
@@ -257,6 +315,12 @@ class PostingMapper:
         if after.count > before.count and after.payout is not None:
             due = PostingsDue(sales_channel=after.payout.sales_channel, postings=after.count - before.count, key=key)
             self._emit(due)
+
+
+@exactly
+def _added(amounts: Iterable[Decimal]) -> Decimal:
+    """Their sum."""
+    return sum(amounts, ZERO)
 
 
 @exactly

@@ -1431,6 +1431,21 @@ FROM payout p WHERE p.key = ?1;
 -- The figures of the lines of a payout, in order: (payout's key, after line, limit).
 SELECT line, kind, at, amount, fee, tax, gap, net, presentment FROM payout_line WHERE payout = ?1 AND line > ?2 ORDER BY line LIMIT ?3;
 
+-- name: payouts_failed
+-- Payouts that never arrive, with the day on which they were to.
+SELECT key, sales_channel, provider, currency, payout, paid, net, coalesce(paid_on, expected_on, '')
+FROM payout WHERE status IN ('failed', 'cancelled') AND NOT is_statement;
+
+-- name: lines_returning
+-- Lines of payouts that give a payout back which never arrived.
+SELECT l.payout, l.line, p.sales_channel, p.provider, l.currency, l.amount, l.at, coalesce(p.paid_on, p.expected_on, ''),
+  p.payout, p.received, p.bank IS NOT NULL, l.source_order, l.reference, l.payment, l.payment_alias
+FROM payout_line l JOIN payout p ON p.key = l.payout WHERE l.kind = 'payout_returned' AND NOT p.is_statement;
+
+-- name: postings_of_event
+-- What was made due of an event of a payout: (payout's key, event).
+SELECT amount FROM posting WHERE payout = ?1 AND event = ?2;
+
 -- name: payouts_to_look_at
 -- Payouts of a sales channel, in order: (sales channel, after key, limit).
 SELECT key FROM payout WHERE sales_channel = ?1 AND key > ?2 ORDER BY key LIMIT ?3;

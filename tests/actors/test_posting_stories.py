@@ -345,6 +345,57 @@ def test_a_payout_that_fails_after_all_is_taken_back_and_nothing_is_edited(tmp_p
     story(main)
 
 
+RETURNED = PostingRow(event=LedgerEvent.PAYOUT_RETURNED, debit="1200", credit="1000", journal="GEN")
+WITH_RETURNED = (*MATRIX.rows, RETURNED)
+
+
+def paid_again(part: str = "three") -> list[Any]:
+    """The next payout, in which there is what the one that failed was."""
+    back = files.shopify_line(
+        9, "payout_failure", "193.60", "0.00", "193.60", **DAY, source_order_id=None, payout_id=78
+    )
+    later = {**paid("290.40", day="2025-12-24"), "id": 78}
+    return pages(
+        files.shopify([{**sold(8), "payout_id": 78}, {**back, "processed_at": "2025-12-23T10:00:00Z"}], later), part
+    )
+
+
+@pytest.mark.parametrize("order", ["failed, line", "line, failed", "together"])
+@pytest.mark.parametrize("row", ["never", "first", "between", "last"])
+def test_a_payout_that_failed_and_came_back_is_taken_back_once(tmp_path: Path, order: str, row: str) -> None:
+    """Whichever comes first, and whenever finance adds the row: the bank has what it was paid once, and nobody is said
+    to have to post the line once the status of its payout has.
+    """
+    books = LedgerBooks()
+    steps = [paid_again(), pages(two_sales("failed"), "two")]
+    steps = steps[::-1] if order == "failed, line" else [[*steps[0], *steps[1]]] if order == "together" else steps
+    has = {"never": 9, "first": 0, "between": 1, "last": len(steps)}[row]
+
+    async def main() -> None:
+        async with posting(tmp_path / "s.db", books, rows=WITH_RETURNED if has == 0 else MATRIX.rows) as world:
+            await world.bring(*pages(two_sales()))
+            await world.runs()
+        for place, step in enumerate(steps, 1):
+            async with posting(tmp_path / "s.db", books, rows=WITH_RETURNED if has < place else MATRIX.rows) as world:
+                await world.bring(*step)
+                await world.runs()
+        rows = WITH_RETURNED if has <= len(steps) else MATRIX.rows
+        async with posting(tmp_path / "s.db", books, rows=rows) as world:
+            await world.runs()
+            assert books.balances() == {
+                "6100": FEES + Decimal("3.20"),
+                "1000": Decimal("290.40"),
+                "1200": Decimal("-300.00"),
+            }
+            left = await world.sql("SELECT body FROM posting_left")
+            assert not any("payout_returned" in body for (body,) in left)
+            count = len(books.moves())
+            await world.runs()
+            assert len(books.moves()) == count
+
+    story(main)
+
+
 def test_a_chargeback_after_the_close_is_in_the_open_month_with_its_day_and_its_order(tmp_path: Path) -> None:
     """Failure case 33: December is closed when its dispute is told; it is posted on the first of January, named with
     its day and payout, and its line has the order.

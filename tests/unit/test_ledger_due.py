@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from flows.ledger.converting import Conversion
-from flows.ledger.due import Due, Left, PayoutStands, due_now, rest_of, wanted_of
+from flows.ledger.due import Due, Left, PayoutStands, Returned, due_now, rest_of, wanted_of
 from flows.ledger.holding import UNREPORTED
 from flows.model.payout import LineClass, PayoutStatus
 from flows.model.posting_matrix import LedgerEvent, PostingRow, PostingSettings
@@ -167,6 +167,11 @@ def test_a_payout_that_came_back_is_taken_back_once() -> None:
     made = {"fee 2026-11-18": Decimal("3.00"), "payout 2026-11-20": Decimal("97.00")}
     failed = wanted_of(stands(status=PayoutStatus.FAILED, received=False), sums(sale="100.00", fee="-3.00"), rules)
     assert due_now(failed, made) == ()
+    without_row = wanted_of(
+        stands(status=PayoutStatus.FAILED, received=False), sums(sale="100.00", fee="-3.00"), SETTINGS,
+        returned=Returned(by_line=True),
+    )  # fmt: skip
+    assert due_now(without_row, made) == (), "the row is gone, and what it posted stays"
     later = wanted_of(stands(), sums(payout_returned="97.00"), rules)
     assert Due(LedgerEvent.PAYOUT_RETURNED, DAY, Decimal("97.00")) in later.due
 

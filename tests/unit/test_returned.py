@@ -1,0 +1,48 @@
+"""Which payout that failed a line gives back: the one that it names, else one of the same amount; each once."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from flows.model.returned import FailedPayout, ReturningLine, returned_payouts
+
+BOOK = ("web", "shopify_payments", "USD")
+
+
+def failed(payout: str, amount: str = "10.00", day: str = "2026-01-05") -> FailedPayout:
+    return FailedPayout(key=payout, book=BOOK, payout=payout, amount=Decimal(amount), day=day)
+
+
+def line(number: str, amount: str = "10.00", day: str = "2026-01-07", **more: Any) -> ReturningLine:
+    fields: dict[str, Any] = {"at": ("later", number), "book": BOOK, "amount": Decimal(amount), "day": day, **more}
+    return ReturningLine(**fields)
+
+
+def test_each_payout_comes_back_once() -> None:
+    """The first of those of the amount; the third line gives back none of them."""
+    found = returned_payouts([failed("b"), failed("a")], [line("3"), line("2"), line("1")])
+    assert found == {("later", "1"): "a", ("later", "2"): "b"}
+
+
+def test_a_payout_that_is_named_is_that_one_whatever_its_amount() -> None:
+    """Also when another line has the amount and comes first."""
+    found = returned_payouts([failed("a")], [line("1"), line("2", "9.00", names=frozenset({"a"}))])
+    assert found == {("later", "2"): "a"}
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        line("1", "10.01"),
+        line("1", day="2026-01-04"),
+        line("1", at=("a", "1")),
+        line("1", book=("shop", "shopify_payments", "USD")),
+        line("1", book=("web", "shopify_payments", "EUR")),
+    ],
+)
+def test_what_is_of_another_amount_day_or_book_gives_nothing_back(other: ReturningLine) -> None:
+    """Nor does a payout give itself back."""
+    assert returned_payouts([failed("a")], [other]) == {}
