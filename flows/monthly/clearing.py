@@ -65,7 +65,9 @@ class Payout(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Line(msgspec.Struct, frozen=True, kw_only=True):
-    """A line of a payout. `order`: its key, None where none was found. `presentment`: `12.00 GBP`, or nothing."""
+    """A line of a payout. `order`: its key, None where none was found. `presentment`: `12.00 GBP`, or nothing.
+    `returns`: the key of the payout that it gives back because that never arrived, or nothing.
+    """
 
     payout: str
     kind: str
@@ -76,6 +78,7 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
     gap: Decimal = ZERO
     order: str | None = None
     presentment: str = ""
+    returns: str = ""
 
 
 class Booked(msgspec.Struct, frozen=True):
@@ -116,7 +119,7 @@ class ClearingBooks:
         self._parts: dict[tuple[Book, str], tuple[int, Decimal]] = {}
         self._named: list[tuple[Book, str, str, date, Decimal]] = []
         self._nets: dict[str, tuple[Decimal, date]] = {}
-        """Of each payout what its lines come to, and the day of the last of them."""
+        """Of each payout what its lines come to, less what later lines give back of it, and the day of the last."""
         self._pay()
 
     @exactly
@@ -177,6 +180,9 @@ class ClearingBooks:
                     self._lost(line, book, day)
             elif line.kind == "transfer" and payout.is_statement:
                 self._move(book, PAID_OUT, day, line.amount)
+            elif line.returns:  # it never left the balance, and what is open of the one payout is so of the other
+                failed, latest = self._nets.get(line.returns, (ZERO, day))
+                self._nets[line.returns] = failed - line.amount, max(latest, day)
             else:
                 self._move(book, line.kind, day, line.amount)
 
@@ -324,7 +330,8 @@ class ClearingBooks:
             head=("gateway", "currency", "movement", "moved so far", "posted by Seamline", "difference"),
             rows=tuple(rows),
             note="Of all days up to the end; charges and refunds are posted by Fulfil. A difference is not posted, is "
-            "dated in a later month, is a part of a cent, or is posted converted into the ledger's currency.",
+            "dated in a later month, is a part of a cent, is posted converted into the ledger's currency, or is a "
+            "payout that failed and is posted both as paid out and as returned.",
             empty="there is nothing that Seamline could post",
         )
 

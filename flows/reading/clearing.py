@@ -14,6 +14,7 @@ from flows.model.closing import ClosingSettings, Moved
 from flows.model.money import EXACT
 from flows.model.month import Month, month_in
 from flows.model.posting_matrix import LedgerEvent, PostingSettings, row_for
+from flows.model.returned import LineAt, failed_payout, returned_payouts, returning_line
 from flows.monthly.accounts import AccountMonth, Book, FulfilAccounts
 from flows.monthly.clearing import Booked, ClearingBooks, Line, Movement, Payout
 from flows.monthly.gathering import day_moved, day_of
@@ -56,8 +57,10 @@ async def clearing(
     before = to_instant(month.ended(zone))
     moments = [told for key, told in news.items() if payouts[key].day <= month.last]
     books = ClearingBooks(month, payouts.values(), left_out=left_out(closing))
+    failed = [failed_payout(row) for row in await read.query("payouts_failed")]
+    returned = returned_payouts(failed, [returning_line(row) for row in await read.query("lines_returning")])
     async for rows in _pages(read, "report_lines", 2):
-        books.add_lines([_line(row, zone) for row in rows])
+        books.add_lines([_line(row, zone, returned) for row in rows])
     async for rows in _pages(read, "report_booked", 2, ("", 0)):
         books.add_booked([_booked(row) for row in rows])
     after = ""
@@ -153,11 +156,11 @@ def _booked(row: Sequence[Any]) -> Booked:
     return Booked(gateway, currency, LedgerEvent(event), Decimal(amount), day, bool(exchanged))
 
 
-def _line(row: Sequence[Any], zone: ZoneInfo) -> Line:
-    payout, _, kind, at, amount, fee, tax, gap, order, presentment = row
+def _line(row: Sequence[Any], zone: ZoneInfo, returned: Mapping[LineAt, str]) -> Line:
+    payout, line, kind, at, amount, fee, tax, gap, order, presentment = row
     return Line(
         payout=payout, kind=kind, day=_day(at, zone), amount=Decimal(amount), fee=Decimal(fee), tax=Decimal(tax),
-        gap=Decimal(gap), order=order, presentment=presentment,
+        gap=Decimal(gap), order=order, presentment=presentment, returns=returned.get((payout, line), ""),
     )  # fmt: skip
 
 

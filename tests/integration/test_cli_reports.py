@@ -58,15 +58,20 @@ def october() -> list[Row]:
     ]
 
 
+def with_card(directory: Path) -> str:
+    """A configuration in which the payouts of the store are those of the gateway of its orders."""
+    config = Path(config_in(directory))
+    text = config.read_text()
+    config.write_text(text.replace('currency = "EUR"', 'currency = "EUR"\nproviders = { stripe = "card" }'))
+    return str(config)
+
+
 @pytest.fixture
 def shop(tmp_path: Path) -> str:
     """The configuration of such a store."""
     fill(tmp_path / "store.db", *clean_month()[:31], *october())
-    config = Path(config_in(tmp_path))
+    config = Path(with_card(tmp_path))
     config.write_text(config.read_text() + '[reconciliation.closing.gift]\nevidence = "none"\n')
-    config.write_text(
-        config.read_text().replace('currency = "EUR"', 'currency = "EUR"\nproviders = { stripe = "card" }')
-    )
     return str(config)
 
 
@@ -425,3 +430,23 @@ def test_the_value_of_stock_is_what_was_kept_when_the_month_ended(seamline: Type
     assert "2 s after the end of the month" in first
     fill(tmp_path / "store.db", ("put_stock_level", ("4", "MUG", 1, "9", "9", moment)))
     assert seamline("reports", "stock-value", "2025-10", "--config", shop, "--csv", "-").out == first
+
+
+def test_the_money_of_a_payout_that_failed_and_came_back_is_counted_once(tmp_path: Path, seamline: Type) -> None:
+    """Both orders are paid out by the second payout, and nothing is left."""
+    rows = [
+        *order("web/1", "2025-10-01T10:00:00", amount="129.00"),
+        charged("web/1", "129.00", "c1"),
+        *order("web/2", "2025-10-02T10:00:00"),
+        charged("web/2", "50.00", "c2"),
+        payout("1", "2025-10-03", paid="125.63", net="125.63", received=0, status="failed"),
+        *line("1", "c1", "sale", "129.00", "-3.37", "web/1", "2025-10-01T10:00:00"),
+        payout("2", "2025-10-07", paid="174.63", net="174.63"),
+        *line("2", "c2", "sale", "50.00", "-1.00", "web/2", "2025-10-02T10:00:00"),
+        *line("2", "back", "payout_returned", "125.63", "0", None, "2025-10-06T10:00:00"),
+    ]
+    fill(tmp_path / "store.db", *rows)
+    found = sections(seamline, "clearing", with_card(tmp_path))
+    assert found["Balances"][1] == [
+        *("card", "EUR", "0.00", "179.00", "0.00", "-4.37", "0.00", "0.00", "0.00", "0.00", "-174.63", "0.00"),
+    ]

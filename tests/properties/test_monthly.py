@@ -83,7 +83,7 @@ LINES = st.builds(
     fee=PARTS,
     tax=PARTS,
     gap=PARTS,
-    kind=st.sampled_from(["sale", "sale", "refund", "dispute", "reserve", "adjustment", "transfer"]),
+    kind=st.sampled_from(["sale", "sale", "refund", "dispute", "reserve", "adjustment", "transfer", "payout_returned"]),
 )
 
 
@@ -113,6 +113,13 @@ PAYOUTS = st.lists(
 )
 
 
+def returned_by(line: Told, payouts: list[Paid]) -> int | None:
+    """The payout that the line gives back: one of its book that never arrived, where there is one."""
+    own = payouts[line.payout][:2]
+    never = [place for place, of in enumerate(payouts) if of[:2] == own and not (of.received or of.is_statement)]
+    return never[0] if line.kind == "payout_returned" and never else None
+
+
 NOTHING_READ = FulfilAccounts(currency="", months=(), account_of=lambda _: None)
 
 
@@ -130,9 +137,10 @@ def report_of(
     for each in lines:
         code = payouts[each.payout].currency
         of_order = f"o{each.order}" if each.order >= 0 and each.kind in ("sale", "refund") else None
+        returns = returned_by(each, payouts)
         line = Line(payout=f"p{each.payout}", kind=each.kind, day=each.day, amount=money(each.units, code),
                     fee=money(each.fee, code), tax=money(each.tax, code), gap=money(each.gap, code),
-                    order=of_order)  # fmt: skip
+                    order=of_order, returns="" if returns is None else f"p{returns}")  # fmt: skip
         books.add_lines([line])
         if of_order is not None:
             of_orders.setdefault(of_order, []).append(line)
@@ -158,7 +166,7 @@ def entries(told: list[Told], lines: list[Told], payouts: list[Paid]) -> list[tu
         parts = [(fees, each.fee), ("taxes on fees", each.tax), ("other", each.gap)]
         if each.kind == "transfer" and of.is_statement:
             parts.append(("paid out", each.units))
-        elif each.kind not in ("sale", "refund"):
+        elif each.kind not in ("sale", "refund") and returned_by(each, payouts) is None:
             parts.append((columns.get(each.kind, "other"), each.units))
         found += [(of.gateway, of.currency, column, each.day, amount) for column, amount in parts]
     found += [
@@ -237,6 +245,25 @@ def test_what_fulfil_has_moved_is_held_against_the_books_month_by_month(
 
 def accounts_of_no_book(_: Book) -> None:
     """A matrix that posts no payouts."""
+
+
+def test_the_money_of_a_payout_that_came_back_is_counted_once() -> None:
+    """Charged once, paid out once, with the next: nothing is left, and nothing is called other."""
+    shared = {"gateway": "card", "currency": "USD", "is_statement": False}
+    failed = Payout(key="p1", received=False, paid=Decimal("125.63"), day=date(2026, 10, 5), **shared)
+    later = Payout(key="p2", received=True, paid=Decimal("174.63"), day=date(2026, 10, 9), **shared)
+    day, lines = date(2026, 10, 4), dict[str, Line]()
+    for order, payout, amount, fee in (("o1", "p1", "129.00", "-3.37"), ("o2", "p2", "50.00", "-1.00")):
+        lines[order] = Line(payout=payout, kind="sale", day=day, amount=Decimal(amount), fee=Decimal(fee), order=order)
+    back = Line(payout="p2", kind="payout_returned", day=date(2026, 10, 8), amount=Decimal("125.63"), returns="p1")
+    books = ClearingBooks(OCTOBER, [failed, later])
+    books.add_lines([*lines.values(), back])
+    for order, line in lines.items():
+        books.add_order(order, [Movement("card", "USD", line.amount, day)], [line])
+    balances, made_of, *_ = books.report("UTC", None, NOTHING_READ).sections
+    figures = dict(zip(balances.head, balances.rows[0], strict=True))
+    assert (figures["paid out"], figures["other"], figures["closing"]) == (Decimal("-174.63"), 0, 0)
+    assert [row[2:] for row in made_of.rows] == [("closing balance", None, Decimal("0.00"))]
 
 
 def test_an_account_that_no_gateway_pays_out_of_is_shown_alone() -> None:
