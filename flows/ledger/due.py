@@ -25,6 +25,7 @@ from flows.ledger.holding import UNREPORTED, held_by_cases
 from flows.model.money import ONE, ZERO, digits_of, exactly, quotient, rounded
 from flows.model.payout import LineClass, PayoutStatus
 from flows.model.posting_matrix import TAKEN, DateRule, LedgerEvent, PostingRow, PostingSettings, row_for
+from flows.model.returned import FAILED
 
 NOT_DATED: Final = ""
 BY_FULFIL: Final = "Fulfil posts it"
@@ -41,7 +42,6 @@ _EVENTS: Final[dict[LineClass, LedgerEvent]] = {
     **{kind: LedgerEvent(kind.value) for kind in LineClass if kind is not LineClass.SALE},
     LineClass.SALE: LedgerEvent.RECEIPT,
 }
-OVER: Final = (PayoutStatus.FAILED, PayoutStatus.CANCELLED)
 
 Sums = Mapping[tuple[LineClass, str], Decimal]
 """(class, day of the company as ISO 8601 or '') -> the exact sum, signed as the balance at the gateway feels it."""
@@ -151,7 +151,7 @@ def wanted_of(
         if event is LedgerEvent.PAYOUT and not days:
             total = _paid_out(payout)
             by_line = returned.by_line or LedgerEvent.PAYOUT_RETURNED in posted
-            if payout.status in OVER and event in posted and not by_line:
+            if payout.status in FAILED and event in posted and not by_line:
                 decided.add(event)  # what was booked as received before it failed is taken back, once: here, or there
         if total:
             left.append(Left(event, total, why))
@@ -274,7 +274,7 @@ def _not_converted(payout: PayoutStands, settings: PostingSettings) -> str:
         return f"{two}, and no rate is known here: its lines do not all say what was paid in {settings.currency}"
     if row_for(settings, LedgerEvent.EXCHANGE_DIFFERENCE, payout.gateway, settings.currency) is None:
         return f"{two}{DIFFERENCE_HAS_NO_ROW}"
-    if not payout.received and payout.status not in OVER:
+    if not payout.received and payout.status not in FAILED:
         return _status(payout)  # the day on which it is paid is the date of its rate
     return ""
 
@@ -290,7 +290,7 @@ def _dated(
     payout: PayoutStands, event: LedgerEvent, days: Mapping[str, Decimal], dated: DateRule
 ) -> Iterator[tuple[date, Decimal]]:
     """Each amount with its day, where it has one."""
-    of_payout = payout.paid_on if payout.received or payout.is_statement or payout.status in OVER else None
+    of_payout = payout.paid_on if payout.received or payout.is_statement or payout.status in FAILED else None
     for text, amount in sorted(days.items()):
         if dated == "event" and text and event is not LedgerEvent.ROUNDING:
             yield date.fromisoformat(text), amount

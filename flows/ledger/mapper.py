@@ -19,7 +19,6 @@ from flows.events import PostingsDue
 from flows.ledger.converting import Shown, conversion_of, shown_with
 from flows.ledger.due import (
     NOTHING_RETURNED,
-    OVER,
     Left,
     PayoutStands,
     Returned,
@@ -33,7 +32,7 @@ from flows.model.money import EXACT, ZERO, exactly
 from flows.model.payout import LineClass, PayoutStatus, fee_class
 from flows.model.posting_matrix import DateRule, LedgerEvent, PostingSettings, row_for
 from flows.model.postings import LEDGER, POSTING_MAPPER, PayoutTakenBack, PayoutTold, ledger_key
-from flows.model.returned import failed_payout, returned_payouts, returning_line
+from flows.model.returned import FAILED, failed_payout, returned_payouts, returning_line
 from runtime.actor import Item
 from runtime.channel import BULK
 from runtime.clock import to_instant
@@ -251,7 +250,7 @@ class PostingMapper:
         self, payout: PayoutStands, sums: Mapping[str, Decimal], zone: ZoneInfo
     ) -> tuple[Returned, tuple[str, ...]]:
         """What of its lines gives back payouts that are not booked as received; of one that failed, what of others."""
-        if payout.status not in OVER and not any(name.startswith(_RETURNED) for name in sums):
+        if payout.status not in FAILED and not any(name.startswith(_RETURNED) for name in sums):
             return NOTHING_RETURNED, ()
         failed = [failed_payout(row) for row in await self._journal.query("payouts_failed")]
         lines = [returning_line(row) for row in await self._journal.query("lines_returning")]

@@ -1439,7 +1439,7 @@ FROM payout WHERE status IN ('failed', 'cancelled') AND NOT is_statement;
 -- name: lines_returning
 -- Lines of payouts that give a payout back which never arrived.
 SELECT l.payout, l.line, p.sales_channel, p.provider, l.currency, l.amount, l.at, coalesce(p.paid_on, p.expected_on, ''),
-  p.payout, p.received, p.bank IS NOT NULL, l.source_order, l.reference, l.payment, l.payment_alias
+  p.payout, p.status, p.received, p.bank IS NOT NULL, l.source_order, l.reference, l.payment, l.payment_alias
 FROM payout_line l JOIN payout p ON p.key = l.payout WHERE l.kind = 'payout_returned' AND NOT p.is_statement;
 
 -- name: postings_of_event
@@ -1803,7 +1803,7 @@ WHERE c.look_at <= ?1 ORDER BY c.look_at LIMIT ?2;
 -- name: lines_closing
 -- What payouts have of these orders: (:keys).
 SELECT l."order", l.kind, l.currency, l.amount, l.payment, l.payment_alias, l.refund, p.received, p.bank IS NOT NULL, p.payout,
-  p.status
+  p.status, p.key
 FROM payout_line l JOIN payout p ON p.key = l.payout WHERE l."order" IN (:keys);
 
 -- name: closing_of_order
@@ -1816,17 +1816,27 @@ SELECT c.sales_channel, c.cause, count(*) FROM order_closing c JOIN expected_sal
 WHERE c.settled_at IS NULL GROUP BY 1, 2;
 
 -- name: nudge_paid_out
--- Orders of which a payout has told since are looked at again with the next look: (now, since).
+-- Orders of which a payout has told since are looked at again with the next look, also where it gives the one back that
+-- had their money: (now, since).
 UPDATE order_closing SET look_at = ?1 WHERE look_at > ?1 AND key IN (
   SELECT l."order" FROM payout p CROSS JOIN payout_line l ON l.payout = p.key  -- the few payouts first
-  WHERE p.told_at >= ?2 AND l."order" IS NOT NULL);
+  WHERE p.told_at >= ?2 AND l."order" IS NOT NULL
+  UNION SELECT l."order" FROM payout_line r CROSS JOIN payout p ON p.key = r.payout
+    CROSS JOIN payout f ON f.sales_channel = p.sales_channel AND f.provider = p.provider
+    CROSS JOIN payout_line l ON l.payout = f.key
+  WHERE r.kind = 'payout_returned' AND p.told_at >= ?2 AND f.status IN ('failed', 'cancelled') AND l."order" IS NOT NULL);
 
 -- name: nudge_settled
--- Orders that are settled, the same, where a payout has told a refund or a dispute since, or has become otherwise since
--- they were settled: (now, since, how much later than what they were settled by that was written, in microseconds).
+-- Orders that are settled, the same, where a payout has told a refund or a dispute since, or has become otherwise since they were
+-- settled, or one that gives theirs back has: (now, since, how much later than what they were settled by that was written, in microseconds).
 UPDATE order_closing SET look_at = ?1 WHERE look_at IS NULL AND key IN (
   SELECT l."order" FROM payout p CROSS JOIN payout_line l ON l.payout = p.key JOIN order_closing c ON c.key = l."order"
-  WHERE p.told_at >= ?2 AND (l.kind IN ('refund', 'dispute') OR p.told_at >= c.settled_at - ?3));
+  WHERE p.told_at >= ?2 AND (l.kind IN ('refund', 'dispute') OR p.told_at >= c.settled_at - ?3)
+  UNION SELECT l."order" FROM payout_line r CROSS JOIN payout p ON p.key = r.payout
+    CROSS JOIN payout f ON f.sales_channel = p.sales_channel AND f.provider = p.provider
+    CROSS JOIN payout_line l ON l.payout = f.key JOIN order_closing c ON c.key = l."order"
+  WHERE r.kind = 'payout_returned' AND p.told_at >= ?2 AND f.status IN ('failed', 'cancelled')
+    AND p.told_at >= c.settled_at - ?3);
 
 -- name: nudge_posted
 -- Orders whose money is in a batch that is posted now are looked at again with the next look: (now, batch).

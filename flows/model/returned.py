@@ -6,7 +6,7 @@ the payout that it is a line of. Few providers name the payout; else it is found
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final
@@ -15,7 +15,10 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from flows.model.money import digits_of, rounded
+from flows.model.payout import PayoutStatus
 
+FAILED: Final = (PayoutStatus.FAILED, PayoutStatus.CANCELLED)
+"""How payouts end that never arrive."""
 _UTC: Final = ZoneInfo("UTC")
 
 LineAt = tuple[str, str]
@@ -45,6 +48,7 @@ class ReturningLine(msgspec.Struct, frozen=True, kw_only=True):
     names: frozenset[str] = frozenset()
     """What the provider names in it."""
     payout: str = ""
+    failed: bool = False
     received: bool = False
     bank: bool = False
 
@@ -75,6 +79,21 @@ def returned_payouts(failed: Iterable[FailedPayout], lines: Iterable[ReturningLi
     return found
 
 
+def paid_again(failed: Iterable[FailedPayout], lines: Collection[ReturningLine]) -> dict[str, ReturningLine]:
+    """The line with which the money of each payout that came back was paid out last: a payout that has such a line may
+    fail, too.
+    """
+    returned = returned_payouts(failed, lines)
+    back = {returned[line.at]: line for line in lines if line.at in returned}
+    found: dict[str, ReturningLine] = {}
+    for key in back:
+        left, last = dict(back), key
+        while last in left:
+            found[key] = left.pop(last)
+            last = found[key].at[0]
+    return found
+
+
 def failed_payout(row: Sequence[Any]) -> FailedPayout:
     """A row of `payouts_failed`."""
     key, sales_channel, provider, currency, payout, paid, net, day = row
@@ -84,9 +103,10 @@ def failed_payout(row: Sequence[Any]) -> FailedPayout:
 
 def returning_line(row: Sequence[Any]) -> ReturningLine:
     """A row of `lines_returning`."""
-    key, line, sales_channel, provider, currency, amount, moment, day, payout, received, bank, *names = row
+    key, line, sales_channel, provider, currency, amount, moment, day, payout, status, received, bank, *names = row
     found = ReturningLine(
         at=(key, line), book=(sales_channel, provider, currency), amount=Decimal(amount), day=day, moment=moment,
-        names=frozenset(filter(None, names)), payout=payout, received=bool(received), bank=bool(bank),
+        names=frozenset(filter(None, names)), payout=payout, failed=status in FAILED, received=bool(received),
+        bank=bool(bank),
     )  # fmt: skip
     return msgspec.structs.replace(found, day=found.day_in(_UTC) or day)

@@ -21,6 +21,7 @@ from msgspec.structs import replace
 
 from flows.events import OrdersClosed
 from flows.model.closing import ClosingSettings, Moved
+from flows.model.returned import FAILED, ReturningLine, failed_payout, paid_again, returning_line
 from flows.reconciler.comparing import Difference, Snapshot
 from flows.reconciler.disputes import UNTOLD as DISPUTE_UNTOLD
 from flows.reconciler.disputes import disputes_compared
@@ -28,7 +29,7 @@ from flows.reconciler.refunds import KINDS as REFUND_KINDS
 from flows.reconciler.refunds import Finding, refunds_compared, without
 from flows.reconciler.sale_checks import NAME as SALE_CHECKS
 from flows.reconciler.sale_checks import OrderClosed, OrderReopened, RefundsCompared
-from flows.reconciler.settling import FAILED, Line, Standing, Wait, cause_of, settled
+from flows.reconciler.settling import Line, Standing, Wait, cause_of, settled
 from runtime.actor import Item
 from runtime.clock import to_instant
 from runtime.decision import Decision, Emit, Message, Timer, Write
@@ -165,11 +166,17 @@ class Closing:
 
     async def _looked(self) -> Message:
         rows = await self._journal.query("closings_due", self._journal.clock.now(), _ORDERS_PER_STEP_MAX)
+        told = await self._journal.query_list("lines_closing", [row[0] for row in rows])
+        again = await self._paid_again() if any(row[10] in FAILED for row in told) else {}
         lines: dict[str, list[Line]] = {}
-        for row in await self._journal.query_list("lines_closing", [row[0] for row in rows]):
-            lines.setdefault(row[0], []).append(_line(row))
+        for row in told:
+            lines.setdefault(row[0], []).append(_line(row, again))
         found = tuple(_order(row, tuple(lines.get(row[0], ())), self._policy) for row in rows)
         return _Looked(orders=found, more=len(rows) == _ORDERS_PER_STEP_MAX)
+
+    async def _paid_again(self) -> dict[str, ReturningLine]:
+        failed = [failed_payout(row) for row in await self._journal.query("payouts_failed")]
+        return paid_again(failed, [returning_line(row) for row in await self._journal.query("lines_returning")])
 
     def decide(self, state: ClosingState, message: Any, now: datetime) -> Decision:
         """See `decide` above."""
@@ -224,10 +231,15 @@ def _standing(row: Sequence[Any], lines: tuple[Line, ...], policy: ClosePolicy) 
     )  # fmt: skip
 
 
-def _line(row: Sequence[Any]) -> Line:
-    _, kind, currency, amount, payment, alias, refund, received, bank, payout, status = row
+def _line(row: Sequence[Any], again: Mapping[str, ReturningLine]) -> Line:
+    """A line of the order; what a payout had that failed and came back is as the payout is that paid it again."""
+    _, kind, currency, amount, payment, alias, refund, received, bank, payout, status, key = row
     ids = frozenset(each for each in (payment, alias, refund) if each)
-    return Line(
+    line = Line(
         kind=kind, currency=currency, amount=Decimal(amount), ids=ids, received=bool(received), bank=bool(bank),
         payout=payout, failed=status in FAILED,
     )  # fmt: skip
+    by = again.get(key)
+    if by is None or by.failed:
+        return line
+    return replace(line, received=by.received, bank=by.bank, again=by.payout, failed=False)

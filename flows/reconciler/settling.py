@@ -15,8 +15,6 @@ UNDECLARED: Final = ClosingSettings(evidence="payout_line")
 """Of money of which nobody says by which gateway it moved, in an order that has no other."""
 BY_LINES: Final = ("payout_line", "bank_receipt", "settlement")
 """Evidence that lines of payouts are."""
-FAILED: Final = ("failed", "cancelled")
-"""How payouts end that never arrive."""
 WRONG: Final = ("unexpected", "refund", "dispute")
 """What no waiting ends by itself: two sides say different amounts of the same money, or a bank has taken it back."""
 _NAMED_MAX: Final = 3
@@ -36,6 +34,13 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
     payout: str
     failed: bool = False
     """The payout never arrives: it has failed, or was cancelled."""
+    again: str = ""
+    """The payout that paid again what this one had, because it failed; whether that one has arrived counts."""
+
+    @property
+    def named(self) -> str:
+        """The payout, or both."""
+        return f"{self.payout} (failed, paid again by {self.again})" if self.again else self.payout
 
 
 class Standing(msgspec.Struct, frozen=True, kw_only=True):
@@ -286,4 +291,4 @@ def _is_same_sum(lines: Sequence[Line], moved: Sequence[Moved]) -> bool:
 
 
 def _payouts(lines: Sequence[Line]) -> str:
-    return ", ".join(sorted({line.payout for line in lines}))
+    return ", ".join(sorted({line.named for line in lines}))

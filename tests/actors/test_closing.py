@@ -244,3 +244,64 @@ def test_an_order_whose_payout_fails_after_it_was_settled_is_open_again(tmp_path
             assert await look_at_all(world) is False, "and when it is taken back"
 
     story(main)
+
+
+def test_an_order_whose_payout_failed_is_settled_by_the_one_that_paid_it_again(tmp_path: Path) -> None:
+    """Once that has arrived, and as long as it has: both are named, and a third may pay again what it did not."""
+
+    async def main() -> None:
+        async with process(tmp_path / "s.db", actors) as world:
+            now = world.clock.now()
+            await world.order("1", world.now, amount="36.00")
+            await world.write("put_expected_sale", KEY, 7, "imported", "36.00", "USD", None, None, None, 0, now)
+            moved = [Moved(gateway="card", way="charge", amount="36.00", currency="USD", id="ch_1")]  # type: ignore[arg-type]
+            await world.write("put_order_closing", KEY, "web", "USD", "0", msgspec.json.encode(moved).decode(), now)
+            await world.write("put_sale_seen", KEY, 7, msgspec.json.encode(Snapshot(state="done")), 0, now)
+            await arrived(world, "77", "sale", "36.00", "ch_1")
+            await told(world, "77", "36.00", "failed")
+            why = "payout 77 had it, and has failed or was cancelled"
+            lost = f"for a payout that has its charge of 36.00 USD: {why} (card)"
+            assert await look(world) == ([lost], False)
+            await gives_back(world, "78", "36.00", "in_transit")
+            again = "77 (failed, paid again by 78)"
+            assert await look(world) == (
+                [f"for payout {again}, which has its charge of 36.00 USD, to arrive (card)"],
+                False,
+            )
+            await told(world, "78", "36.00")
+            assert await look(world) == ([], True)
+            ((_, _, evidence),) = await world.journal.query("closing_of_order", KEY)
+            assert msgspec.json.decode(evidence) == [f"card: payout {again}"]
+            await told(world, "78", "36.00", "failed")
+            await begun(world)
+            ((waits, settled_at, _),) = await world.journal.query("closing_of_order", KEY)
+            assert (msgspec.json.decode(waits), settled_at) == ([lost], None), "it is open again"
+            await gives_back(world, "79", "36.00", "paid")
+            await begun(world)
+            ((waits, _, evidence),) = await world.journal.query("closing_of_order", KEY)
+            assert (waits, msgspec.json.decode(evidence)) == ("[]", ["card: payout 77 (failed, paid again by 79)"])
+
+    story(main)
+
+
+async def gives_back(world: ProofWorld, payout: str, amount: str, status: str) -> None:
+    """A payout with a line that gives another one back."""
+    key = await told(world, payout, amount, status)
+    money = ("USD", amount, "0", "0", "0", amount)
+    await world.write(
+        "put_payout_line",
+        key,
+        "9",
+        "payout_returned",
+        *money,
+        "payout_failure",
+        f"2026-01-0{payout[-1]}T00:00:00Z",
+        *[""] * 8,
+        "m",
+    )
+
+
+async def begun(world: ProofWorld) -> None:
+    """A look at what payouts have told of, and at nothing else."""
+    await world.engine.post(CLOSING, CLOSING_KEY, CloseOrders())
+    await world.until_idle()

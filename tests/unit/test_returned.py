@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from flows.model.returned import FailedPayout, ReturningLine, returned_payouts
+from flows.model.returned import FailedPayout, ReturningLine, paid_again, returned_payouts
 
 BOOK = ("web", "shopify_payments", "USD")
 
@@ -46,3 +46,11 @@ def test_a_payout_that_is_named_is_that_one_whatever_its_amount() -> None:
 def test_what_is_of_another_amount_day_or_book_gives_nothing_back(other: ReturningLine) -> None:
     """Nor does a payout give itself back."""
     assert returned_payouts([failed("a")], [other]) == {}
+
+
+def test_a_payout_that_came_back_more_than_once_is_paid_by_the_last() -> None:
+    """Also where lines go round in a circle, which no provider means, it ends."""
+    first, second = line("1", at=("b", "1")), line("1", at=("c", "1"), day="2026-01-09")
+    assert paid_again([failed("a"), failed("b", day="2026-01-08")], [first, second]) == {"a": second, "b": second}
+    circle = [line("1", at=("b", "1"), names=frozenset({"a"})), line("1", at=("a", "1"), names=frozenset({"b"}))]
+    assert paid_again([failed("a"), failed("b")], circle).keys() == {"a", "b"}
