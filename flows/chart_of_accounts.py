@@ -4,19 +4,15 @@ Reads only.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from typing import Any
-
 from connectors.fulfil.changes import Changes
 from connectors.fulfil.ledger import ACCOUNTS, JOURNALS, PERIODS
 from connectors.fulfil.models import Find
-from flows.asking_fulfil import asking
+from flows.asking_fulfil import Answer, asking
 from flows.config import FulfilSettings
 from flows.ledger.parts import LedgerPeriod
 from flows.ledger.posting import periods_in
 from flows.model.posting_matrix import PostingSettings
 from flows.reading.postings import ChartSeen
-from runtime.decision import Effect
 
 _SHARE = "rest"
 
@@ -38,7 +34,7 @@ async def chart_seen(fulfil: FulfilSettings, settings: PostingSettings) -> Chart
     )
 
 
-async def _periods(answer: Callable[[Effect], Awaitable[Any]]) -> tuple[LedgerPeriod, ...]:
+async def _periods(answer: Answer) -> tuple[LedgerPeriod, ...]:
     found: tuple[LedgerPeriod, ...] = ()
     after = Changes()
     while True:

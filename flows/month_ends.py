@@ -59,7 +59,7 @@ def decide(state: MonthEndsState, message: Any, now: datetime, zone: ZoneInfo) -
     this = month_of(now.astimezone(zone).date())
     again = Timer(name="month", due=this.ended(zone), message=KeepStock())
     if message.begins:  # what is being kept already goes on with the message that is in the queue
-        ended = month_of(this.first - timedelta(days=1))
+        ended = this.before
         if state.began is not None or str(ended) <= state.month or now - ended.ended(zone) >= _WITHIN:
             return Decision(state=state, timers=(again,))
         state = MonthEndsState(month=str(ended), began=now)

@@ -23,6 +23,7 @@ from flows.cli.parts import (
     NotFound,
     Rows,
     Who,
+    control,
     explain_none,
     loaded,
     no_sales_channel,
@@ -353,12 +354,10 @@ def drop(
     reason
         Why, for whoever looks at it in a year. It stays on record.
     """
-    from flows.control import send_control  # noqa: PLC0415
     from flows.reading.payouts import payouts_named  # noqa: PLC0415
 
     row = _the_only(payout, read_store(config, lambda read: payouts_named(read, payout)))
-    told = {"key": row.key, "by": who(by), "reason": reason}
-    print(harmless(anyio.run(partial(send_control, loaded(config, "ops"), "payout_drop", told))))
+    control(config, "payout_drop", key=row.key, by=who(by), reason=reason)
 
 
 def _the_only(payout: str, found: list[Any]) -> Any:

@@ -6,7 +6,7 @@ at as often as anybody likes. A crash leaves a message in the queue, or the rows
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, Final
@@ -28,7 +28,7 @@ from flows.ledger.due import (
     rest_of,
     wanted_of,
 )
-from flows.model.money import EXACT, ZERO, exactly
+from flows.model.money import EXACT, ZERO, exactly, summed
 from flows.model.payout import LineClass, PayoutStatus, fee_class
 from flows.model.posting_matrix import DateRule, LedgerEvent, PostingSettings, row_for
 from flows.model.postings import LEDGER, POSTING_MAPPER, PayoutTakenBack, PayoutTold, ledger_key
@@ -270,7 +270,7 @@ class PostingMapper:
 
     async def _made_of(self, payout: str, event: LedgerEvent) -> Decimal:
         rows = await self._journal.query("postings_of_event", payout, event.value)
-        return _added(Decimal(amount) for (amount,) in rows)
+        return summed(Decimal(amount) for (amount,) in rows)
 
     def _stands(self, key: str, row: Sequence[Any]) -> tuple[PayoutStands | None, int]:
         (sales_channel, provider, payout, currency, status, is_statement, received, paid, bank, net, lines, paid_on,
@@ -314,12 +314,6 @@ class PostingMapper:
         if after.count > before.count and after.payout is not None:
             due = PostingsDue(sales_channel=after.payout.sales_channel, postings=after.count - before.count, key=key)
             self._emit(due)
-
-
-@exactly
-def _added(amounts: Iterable[Decimal]) -> Decimal:
-    """Their sum."""
-    return sum(amounts, ZERO)
 
 
 @exactly

@@ -108,7 +108,7 @@ def _over(now: datetime, settings: PostingSettings) -> tuple[str, ...]:
     """The months that are over and may still be open in the ledger, the earliest first."""
     month, found = month_of(now.astimezone(settings.zone).date()), list[str]()
     for _ in range(_MONTHS_BACK):
-        month = month_of(month.first - timedelta(days=1))
+        month = month.before
         found.insert(0, str(month))
     return tuple(found)
 

@@ -35,6 +35,11 @@ class Month(msgspec.Struct, frozen=True, order=True):
         """The next one. Raises OverflowError behind the year 9999."""
         return month_of(self.first + timedelta(days=31))
 
+    @property
+    def before(self) -> Month:
+        """The previous one. Raises OverflowError before the year 1."""
+        return month_of(self.first - timedelta(days=1))
+
     def began(self, zone: ZoneInfo) -> datetime:
         """Its first instant."""
         return datetime.combine(self.first, time(), zone)

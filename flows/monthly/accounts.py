@@ -7,13 +7,13 @@ all months together differ by does not have it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 
 import msgspec
 
-from flows.model.money import ZERO, exactly
+from flows.model.money import ZERO, exactly, summed
 from flows.model.month import Month
 from flows.monthly.report import DIFFERS, Cell, Section, written
 
@@ -78,16 +78,12 @@ def _row(
     in_fulfil, read = written(now.moved, currency), f"{now.read_at:%Y-%m-%d %H:%M}Z"
     if not currency or any(each != currency for _, each in books):
         return (now.account, gateways, currency or None, in_fulfil, None, None, None, None, period, read)
-    here = _sum(moved.get((book, now.month), ZERO) for book in books)
+    here = summed(moved.get((book, now.month), ZERO) for book in books)
     first = min((month for book, month in moved if book in books), default=now.month)
     known = [each for each in fulfil.months if each.account == now.account and first <= each.month <= now.month]
-    off = _sum(each.moved - _sum(moved.get((book, each.month), ZERO) for book in books) for each in known)
+    off = summed(each.moved - summed(moved.get((book, each.month), ZERO) for book in books) for each in known)
     since = min((each.month for each in known), default=now.month)
     return (
         now.account, gateways, currency, in_fulfil, written(here, currency), written(now.moved - here, currency),
         str(since), written(off, currency), period, read,
     )  # fmt: skip
-
-
-def _sum(amounts: Iterable[Decimal]) -> Decimal:
-    return sum(amounts, ZERO)

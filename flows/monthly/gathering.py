@@ -20,6 +20,7 @@ from flows.ledger.due import BY_FULFIL, DIFFERENCE_HAS_NO_ROW, FOREIGN, NO_DAY, 
 from flows.model.closing import FIRST_LOOK, Moved
 from flows.model.money import ZERO, digits_of, exactly
 from flows.model.month import Month
+from flows.model.returned import FAILED
 from flows.monthly.board import Item
 from flows.monthly.checks import Check
 from runtime.clock import Instant, to_datetime
@@ -40,7 +41,6 @@ _KINDS: Final = {
 _OF_PAYOUTS: Final = ("payout.unexplained", "payout.untied", "payout.overdue")
 """Kinds that the rows of payouts show."""
 _HAPPENS_LATER: Final = ("refund.", "payment.", "dispute.", "order.returned")
-_OVER: Final = ("failed", "cancelled")
 
 
 class OrderAt(msgspec.Struct, frozen=True, kw_only=True):
@@ -175,7 +175,7 @@ def of_payouts(rows: Iterable[PayoutAt], zone: ZoneInfo, today: date) -> Iterato
             yield item(Check.NOT_REPORTED, row.net)
         elif row.verdict != "contradicted" and (lack := _lack(row)):
             yield item(Check.LINES_LACK, str(lack))
-        if not row.received and not row.is_statement and row.status not in _OVER:
+        if not row.received and not row.is_statement and row.status not in FAILED:
             due = date.fromisoformat(row.expected_on or row.paid_on or str(day))
             late = due < today or "payout.overdue" in row.kinds
             yield item(Check.OVERDUE if late else Check.IN_TRANSIT, row.net if row.paid is None else row.paid)

@@ -14,6 +14,7 @@ from flows.model.cases import case_in
 from flows.model.money import ZERO, Money, exactly, summed
 from flows.model.payout import LineClass, PayoutHeader, PayoutStatus
 from flows.model.payout_proof import prove_payout
+from flows.model.returned import FAILED
 from flows.payout_importer.messages import Kept, PayoutState
 
 ARRIVES_WITHIN = timedelta(days=3)
@@ -62,7 +63,7 @@ def _against(state: PayoutState, header: PayoutHeader, now: datetime) -> Iterato
     yield from _against_links(state, header)
     yield from _against_files(state, header)
     paid = header.paid if header.paid is not None else state.sums.net
-    if header.status in (PayoutStatus.FAILED, PayoutStatus.CANCELLED):
+    if header.status in FAILED:
         yield "payout.failed", f"it is {header.status.value}; its money was never received", paid
     due = due_at(header)
     if due is not None and now >= due:

@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from decimal import Decimal
 
 from flows.model.money import Money
-from flows.model.payout import PayoutHeader, PayoutStatus, PayoutSums
+from flows.model.payout import PayoutHeader, PayoutSums
+from flows.model.returned import FAILED
 from flows.payout_importer.messages import LineSeen, LineTwice, PayoutInStatement, PayoutLike
 
-_CAME_TO_NOTHING = (PayoutStatus.FAILED, PayoutStatus.CANCELLED)
 _ANY_MADE = "row-"
 """How the id of a line begins that its provider has not named (`flows.payouts.table.Ordinals`)."""
 
@@ -28,7 +28,7 @@ def day_of(header: PayoutHeader) -> str:
     of account, and of payouts whose money came back, which is paid out again.
     """
     day = header.paid_on or header.expected_on
-    return "" if day is None or header.is_statement or header.status in _CAME_TO_NOTHING else day.isoformat()
+    return "" if day is None or header.is_statement or header.status in FAILED else day.isoformat()
 
 
 def twins_of(header: PayoutHeader, sums: PayoutSums, same_day: Sequence[PayoutLike]) -> tuple[PayoutLike, ...]:
