@@ -40,6 +40,19 @@ async def look(world: ProofWorld) -> tuple[list[str], bool]:
     return msgspec.json.decode(waits), settled_at is not None
 
 
+async def imported(world: ProofWorld) -> None:
+    """The order, as it is to be in Fulfil."""
+    await world.order("1", world.now, amount="36.00")
+    now = world.clock.now()
+    await world.write("put_expected_sale", KEY, 7, "imported", "36.00", "USD", None, None, None, 0, now)
+
+
+async def compared(world: ProofWorld) -> None:
+    """Its sale, read back from Fulfil as it is to be."""
+    done = msgspec.json.encode(Snapshot(state="done"))
+    await world.write("put_sale_seen", KEY, 7, done, 0, world.clock.now())
+
+
 async def told(world: ProofWorld, payout: str, amount: str, status: str = "paid") -> str:
     """What is told of a payout itself."""
     key, now = f"payout/web/shopify_payments/{payout}", world.clock.now()
@@ -72,8 +85,7 @@ def test_an_order_is_looked_at_again_once_its_postings_are_made(tmp_path: Path) 
     async def main() -> None:
         async with process(tmp_path / "s.db", actors) as world:
             now = world.clock.now()
-            await world.order("1", world.now, amount="36.00")
-            await world.write("put_expected_sale", KEY, 7, "imported", "36.00", "USD", None, None, None, 0, now)
+            await imported(world)
             await world.write("put_order_closing", KEY, "web", "USD", "0", "[]", now)
             await paid_out(world)
             await world.write("take_posting", "B1", "2026-01-07", PAYOUT, 1)
@@ -92,14 +104,13 @@ def test_an_order_is_settled_once_whatever_comes_last_and_whenever_the_process_d
     async def main() -> None:
         async with process(tmp_path / "s.db", actors) as world:
             now = world.clock.now()
-            await world.order("1", world.now, amount="36.00")
-            await world.write("put_expected_sale", KEY, 7, "imported", "36.00", "USD", None, None, None, 0, now)
+            await imported(world)
             moved = [Moved(gateway="card", way="charge", amount="36.00", currency="USD", id="ch_1")]  # type: ignore[arg-type]
             tenders = msgspec.json.encode(moved).decode()
             await world.write("put_order_closing", KEY, "web", "USD", "0", tenders, now)
             waits, settled = await look(world)
             assert (len(waits), settled) == (2, False)
-            await world.write("put_sale_seen", KEY, 7, msgspec.json.encode(Snapshot(state="done")), 0, now)
+            await compared(world)
             assert await look(world) == (["for a payout that has its charge of 36.00 USD (card)"], False)
             await paid_out(world)
             assert await look(world) == (["for the postings of its payouts to be in the ledger"], False)
@@ -144,10 +155,8 @@ def test_a_refund_that_one_side_alone_has_is_found_whichever_side_and_whenever(t
 
     async def main() -> None:
         async with process(tmp_path / "s.db", actors) as world:
-            now = world.clock.now()
-            await world.order("1", world.now, amount="36.00")
-            await world.write("put_expected_sale", KEY, 7, "imported", "36.00", "USD", None, None, None, 0, now)
-            await world.write("put_sale_seen", KEY, 7, msgspec.json.encode(Snapshot(state="done")), 0, now)
+            await imported(world)
+            await compared(world)
             await moved(world, CHARGE)
             await arrived(world, "77", "sale", "36.00", "ch_1")
             assert await look_at_all(world) is True
@@ -177,10 +186,8 @@ def test_a_dispute_that_only_a_payout_tells_of_opens_its_order_until_it_is_decid
 
     async def main() -> None:
         async with process(tmp_path / "s.db", actors) as world:
-            now = world.clock.now()
-            await world.order("1", world.now, amount="36.00")
-            await world.write("put_expected_sale", KEY, 7, "imported", "36.00", "USD", None, None, None, 0, now)
-            await world.write("put_sale_seen", KEY, 7, msgspec.json.encode(Snapshot(state="done")), 0, now)
+            await imported(world)
+            await compared(world)
             await moved(world, CHARGE)
             await arrived(world, "77", "sale", "36.00", "ch_1")
             assert await look_at_all(world) is True
@@ -218,10 +225,8 @@ def test_an_order_whose_payout_fails_after_it_was_settled_is_open_again(tmp_path
 
     async def main() -> None:
         async with process(tmp_path / "s.db", actors) as world:
-            now = world.clock.now()
-            await world.order("1", world.now, amount="36.00")
-            await world.write("put_expected_sale", KEY, 7, "imported", "36.00", "USD", None, None, None, 0, now)
-            await world.write("put_sale_seen", KEY, 7, msgspec.json.encode(Snapshot(state="done")), 0, now)
+            await imported(world)
+            await compared(world)
             await moved(world, CHARGE)
             await arrived(world, "77", "sale", "36.00", "ch_1")
             assert await look_at_all(world) is True
@@ -252,11 +257,10 @@ def test_an_order_whose_payout_failed_is_settled_by_the_one_that_paid_it_again(t
     async def main() -> None:
         async with process(tmp_path / "s.db", actors) as world:
             now = world.clock.now()
-            await world.order("1", world.now, amount="36.00")
-            await world.write("put_expected_sale", KEY, 7, "imported", "36.00", "USD", None, None, None, 0, now)
+            await imported(world)
             moved = [Moved(gateway="card", way="charge", amount="36.00", currency="USD", id="ch_1")]  # type: ignore[arg-type]
             await world.write("put_order_closing", KEY, "web", "USD", "0", msgspec.json.encode(moved).decode(), now)
-            await world.write("put_sale_seen", KEY, 7, msgspec.json.encode(Snapshot(state="done")), 0, now)
+            await compared(world)
             await arrived(world, "77", "sale", "36.00", "ch_1")
             await told(world, "77", "36.00", "failed")
             why = "payout 77 had it, and has failed or was cancelled"
