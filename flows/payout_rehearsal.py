@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 
 from flows.exceptions.kinds import ExceptionCase
-from flows.model.payout import LineClass, PayoutLine
+from flows.model.payout import OF_ORDERS, PayoutLine
 from flows.model.payout_links import Named, orders_of
 from flows.payout_files import PayoutFile, pages_of
 from flows.payout_importer import payout_key
@@ -18,7 +18,6 @@ from flows.payouts.examining import Examined
 from flows.reading import Reading
 
 NAMED_MAX = 5
-_OF_ORDERS = (LineClass.SALE, LineClass.REFUND, LineClass.DISPUTE, LineClass.DISPUTE_REVERSAL)
 _AT_NO_TIME = datetime.min.replace(tzinfo=UTC)
 """Nothing is late then."""
 
@@ -61,7 +60,7 @@ async def _unlinked(read: Reading, sales_channel: str, lines: list[PayoutLine]) 
     named = {
         line: Named(line.order, line.reference, tuple(filter(None, line.transactions)))
         for line in lines
-        if line.kind in _OF_ORDERS
+        if line.kind in OF_ORDERS
     }
     known = await orders_known(read.query_list, sales_channel, list(named.values()))
     return [line for line, says in named.items() if len(orders_of(sales_channel, says, known)) != 1]

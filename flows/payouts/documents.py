@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from flows.model.money import JsonNumber
+from flows.model.payout import Finding
 from flows.payouts.parts import BATCH, PayoutUnreadable
 
 T = TypeVar("T")
@@ -113,6 +114,12 @@ def read_as(kind: msgspec.json.Decoder[T], raw: msgspec.Raw, place: str) -> T:
         raise PayoutUnreadable(f"{place}{where.strip('`').removeprefix('$')}" or "the document", what) from None
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
         raise PayoutUnreadable(place, _sentence(str(error))) from None
+
+
+def goes_on(field: str, place: str) -> Finding:
+    """That a page of a list says by this field that more of the list follows."""
+    said = f"{field}: the list goes on, and the rest of it is not in this file"
+    return Finding(kind="incomplete", sentence=said, place=place)
 
 
 def items_as(

@@ -20,8 +20,9 @@ import msgspec
 
 from flows.model.money import ZERO, InvalidAmount, exactly
 from flows.model.payout import Finding, LineClass, PayoutHeader, PayoutLine, PayoutStatus, day_of
-from flows.payouts.documents import NOTHING, Value, decoder, documents, read_as, refused
+from flows.payouts.documents import NOTHING, Value, decoder, documents, goes_on, read_as, refused
 from flows.payouts.parts import (
+    TEXT_MAX,
     Part,
     PayoutFormat,
     Source,
@@ -163,8 +164,7 @@ def _of_document(item: _Item, where: str, source: Source, days: set[str], settle
             place = f"{where}{'.' if where else ''}_embedded.{name}[{number}]"
             yield from _of_document(read_as(_item, each, place), place, source, days, _settlement_listed(links))
     if links.next is not None:
-        said = "_links.next: the list goes on, and the rest of it is not in this file"
-        yield Finding(kind="incomplete", sentence=said, place=where or "the list")
+        yield goes_on("_links.next", where or "the list")
 
 
 def _links_of(item: _Item, where: str) -> _Links:
@@ -251,7 +251,7 @@ def _cost(item: _Item, cost: _CostIn, currency: str, name: str, place: str) -> l
     net = gross - tax if cost.amount_net is None else -_in(currency, cost.amount_net)
     gap, id_ = gross - net - tax, f"{item.id}-{name}"
     line = PayoutLine(
-        id_, item.id, LineClass.FEE, currency, net, gross, ZERO, tax, gap, cost.description[:200],
+        id_, item.id, LineClass.FEE, currency, net, gross, ZERO, tax, gap, cost.description[:TEXT_MAX],
         "" if item.settled_at is None else instant_in(item.settled_at, UTC), place=place,
     )  # fmt: skip
     if not gap:

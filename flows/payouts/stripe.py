@@ -22,7 +22,7 @@ import msgspec
 
 from flows.model.money import ZERO, JsonNumber, exactly
 from flows.model.payout import Finding, LineClass, PayoutHeader, PayoutLine, day_of
-from flows.payouts.documents import NOTHING, Value, decoder, documents, places_in, raws_as, read_as, refused
+from flows.payouts.documents import NOTHING, Value, decoder, documents, goes_on, places_in, raws_as, read_as, refused
 from flows.payouts.parts import (
     Part,
     PayoutFormat,
@@ -124,8 +124,7 @@ def _batches(source: Source) -> Iterator[Iterable[Part]]:
             places += places_in(at, found)
             raws += found
             if page.has_more:
-                said = "has_more: the list goes on, and the rest of it is not in this file"
-                yield [Finding(kind="incomplete", sentence=said, place=where or "the list")]
+                yield [goes_on("has_more", where or "the list")]
         else:
             places.append(where or "the document")
             raws.append(raw)
