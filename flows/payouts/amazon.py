@@ -21,7 +21,7 @@ import msgspec
 
 from flows.model.money import exactly
 from flows.model.payout import Finding, LineClass, PayoutHeader, PayoutLine
-from flows.payouts.parts import Part, PayoutFormat, PayoutUnreadable, Source, day_in, signed_class, year_first
+from flows.payouts.parts import TEXT_MAX, Part, PayoutFormat, PayoutUnreadable, Source, day_in, signed_class, year_first
 from flows.payouts.table import Ordinals, Row, has_columns, rows_of
 
 PROVIDER = "amazon"
@@ -238,7 +238,7 @@ def _line(
         currency=settlement.currency,
         amount=amount,
         net=amount,
-        type="/".join(filter(None, (transaction, type_, description)))[:200],
+        type="/".join(filter(None, (transaction, type_, description)))[:TEXT_MAX],
         at=row.instant("posted-date-time", dotted=True) or row.instant("posted-date", dotted=True),
         order=order,
         refund=row.id("adjustment-id") if kind is LineClass.REFUND else "",

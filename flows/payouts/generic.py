@@ -18,7 +18,17 @@ from msgspec import Meta
 
 from flows.model.money import ZERO, exactly
 from flows.model.payout import Finding, LineClass, PayoutHeader, PayoutLine, PayoutStatus
-from flows.payouts.parts import Part, PayoutFormat, Source, currency_in, day_in, instant_in, year_first, zone_of
+from flows.payouts.parts import (
+    TEXT_MAX,
+    Part,
+    PayoutFormat,
+    Source,
+    currency_in,
+    day_in,
+    instant_in,
+    year_first,
+    zone_of,
+)
 from flows.payouts.table import Ordinals, Row, rows_of
 from runtime.rule import RuleBroken
 
@@ -264,7 +274,7 @@ def _line(
         fee=fee,
         tax=tax,
         gap=gap,
-        type=type_[:200],
+        type=type_[:TEXT_MAX],
         at=_instant(row, columns, settings),
         order=named("order"),
         reference=named("reference"),
