@@ -66,6 +66,8 @@ class Patchworks:
         """Calls that are never answered."""
         self.together: dict[str, int] = {}
         """How many of a call have to have come before the first of them is answered."""
+        self.revoked: set[str] = set()
+        """Credentials that are refused, whoever asks in whichever order; calls refused so use no scripted answer."""
 
     def will_answer(self, what: str, content: Any = None, *, status: int = 200, **headers: str) -> None:
         """The answer of `"GET /path"`. Content that is not bytes goes as JSON; headers are named with underscores."""
@@ -90,6 +92,8 @@ class Patchworks:
             assert request.transport is not None
             request.transport.abort()
             return web.Response()
+        if headers.get("authorization") in self.revoked:
+            return web.json_response({"message": "Unauthenticated."}, status=401)
         answers = self.answers.get(what)
         if not answers:
             return web.json_response({"message": "Not found."}, status=404)

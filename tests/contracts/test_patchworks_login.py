@@ -134,13 +134,13 @@ async def test_calls_that_were_refused_together_share_one_renewal() -> None:
     async with logging_in() as at:
         gives(at, "jwt-1", "jwt-2")
         at.patchworks.together[RUNS] = 4
-        for _ in range(4):
-            at.patchworks.will_answer(RUNS, b"", status=401)
+        at.patchworks.revoked.add("Bearer jwt-1")
         at.patchworks.will_answer(RUNS, listed())
         async with anyio.create_task_group() as calls:
             for _ in range(4):
                 calls.start_soon(at.perform, "list_runs")
     assert at.patchworks.calls().count(LOGIN) == 2
+    assert sorted(presented(at)) == ["Bearer jwt-1"] * 4 + ["Bearer jwt-2"] * 4
 
 
 @pytest.mark.parametrize(
