@@ -23,7 +23,7 @@ import msgspec
 from flows.ledger.converting import Conversion
 from flows.ledger.holding import UNREPORTED, held_by_cases
 from flows.model.money import ONE, ZERO, digits_of, exactly, quotient, rounded
-from flows.model.payout import LineClass, PayoutStatus
+from flows.model.payout import LineClass, PayoutStatus, is_reported
 from flows.model.posting_matrix import TAKEN, DateRule, LedgerEvent, PostingRow, PostingSettings, row_for
 from flows.model.returned import FAILED
 
@@ -75,10 +75,8 @@ class PayoutStands(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def reported(self) -> bool:
-        """Whether a report says what was paid, so that its lines can be compared with that. Of a statement of account
-        its own lines do.
-        """
-        return self.is_statement or self.paid is not None or self.bank is not None
+        """Whether a report says what was paid."""
+        return is_reported(self.is_statement, self.paid, self.bank)
 
 
 class Due(msgspec.Struct, frozen=True):

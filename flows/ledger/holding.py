@@ -11,7 +11,7 @@ import msgspec
 
 from flows.model.posting_matrix import LedgerEvent
 
-HOLD_ALL: Final = ("payout.untied", "payout.contradiction", "payout.incomplete", "payout.twice")
+HOLD_ALL: Final = ("payout.untied", "payout.changed", "payout.contradiction", "payout.incomplete", "payout.twice")
 """Open cases with which nothing of a payout is posted: its lines may not be those that were paid."""
 HOLD_UNEXPLAINED: Final = "payout.unexplained"
 HOLDS: Final = {**dict.fromkeys(HOLD_ALL, ""), HOLD_UNEXPLAINED: LedgerEvent.UNEXPLAINED.value}

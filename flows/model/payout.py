@@ -55,6 +55,14 @@ def fee_class(kind: LineClass | str) -> LineClass:
     return _OF_DISPUTE if kind in (_DISPUTE, _WON) else _FEE
 
 
+def is_reported(is_statement: bool, paid: Decimal | str | None, bank: Decimal | str | None) -> bool:
+    """Whether anybody says what was paid, so that its lines can be compared with that. Of a statement its lines say it.
+
+    The column `reported` of `payout` is the same.
+    """
+    return is_statement or paid is not None or bank is not None
+
+
 class PayoutStatus(enum.StrEnum):
     """How far a payout is. Only `PAID` is money that has left the provider; nothing else is ever booked as received."""
 

@@ -1458,7 +1458,7 @@ SELECT g.payout, g.number, g.sales_channel, g.gateway, g.payout_id, g.event, g.c
   g.exchanged
 FROM posting g LEFT JOIN payout p ON p.key = g.payout
 WHERE g.batch IS NULL AND g.sales_channel = ?1 AND g.day < ?2
-  AND (p.key IS NULL OR (p.judged AND (p.is_statement OR p.paid IS NOT NULL OR p.bank IS NOT NULL)))
+  AND (p.key IS NULL OR (p.judged AND p.reported))
   AND NOT EXISTS (SELECT 1 FROM exception_case c JOIN json_each(?4) h ON h.key = c.kind
     WHERE c.subject = g.payout AND c.closed_at IS NULL AND h.value IN ('', g.event))
 ORDER BY g.day, g.payout, g.number LIMIT ?3;
@@ -1469,7 +1469,7 @@ ORDER BY g.day, g.payout, g.number LIMIT ?3;
 SELECT count(*) FILTER (WHERE over AND free), count(*) FILTER (WHERE over AND NOT free), count(*) FILTER (WHERE NOT over)
 FROM (
   SELECT g.day < ?2 AS over,
-    (p.key IS NULL OR (p.judged AND (p.is_statement OR p.paid IS NOT NULL OR p.bank IS NOT NULL)))
+    (p.key IS NULL OR (p.judged AND p.reported))
     AND NOT EXISTS (SELECT 1 FROM exception_case c JOIN json_each(?3) h ON h.key = c.kind
       WHERE c.subject = g.payout AND c.closed_at IS NULL AND h.value IN ('', g.event)) AS free
   FROM posting g LEFT JOIN payout p ON p.key = g.payout WHERE g.batch IS NULL AND g.sales_channel = ?1
@@ -1496,7 +1496,7 @@ SELECT sales_channel, currency, count(*), total(abs(CAST(amount AS REAL))), min(
 SELECT g.payout, g.number, g.sales_channel, g.gateway, g.payout_id, g.event, g.currency, g.amount, g.day, g.correction,
   g.exchanged,
   (SELECT group_concat(c.kind) FROM exception_case c WHERE c.subject = g.payout AND c.closed_at IS NULL),
-  p.key IS NULL OR p.judged, p.key IS NULL OR p.is_statement OR p.paid IS NOT NULL OR p.bank IS NOT NULL
+  p.key IS NULL OR p.judged, p.key IS NULL OR p.reported
 FROM posting g LEFT JOIN payout p ON p.key = g.payout
 WHERE g.batch IS NULL AND (?1 = '' OR g.sales_channel = ?1) AND (?2 = '' OR g.day >= ?2) AND (?3 = '' OR g.day <= ?3)
 ORDER BY g.sales_channel, g.day, g.payout, g.number LIMIT ?4;
@@ -1880,7 +1880,7 @@ SELECT p.key, p.currency, p.status, p.is_statement, p.received, p.paid, p.bank, 
   (SELECT group_concat(c.kind) FROM exception_case c WHERE c.subject = p.key AND c.closed_at IS NULL)
 FROM payout p
 WHERE p.received = 0 OR p.judged = 0 OR p.verdict = 'contradicted' OR CAST(p.unexplained AS REAL) <> 0
-  OR NOT (p.is_statement OR p.paid IS NOT NULL OR p.bank IS NOT NULL)
+  OR NOT p.reported
   OR CAST(p.net AS REAL) <> CAST(coalesce(p.bank, p.paid, p.net) AS REAL)
   OR EXISTS (SELECT 1 FROM exception_case c WHERE c.subject = p.key AND c.closed_at IS NULL)
 ORDER BY p.key;

@@ -20,6 +20,7 @@ from flows.ledger.due import BY_FULFIL, DIFFERENCE_HAS_NO_ROW, FOREIGN, NO_DAY, 
 from flows.model.closing import FIRST_LOOK, Moved
 from flows.model.money import ZERO, digits_of, exactly
 from flows.model.month import Month
+from flows.model.payout import is_reported
 from flows.model.returned import FAILED
 from flows.monthly.board import Item
 from flows.monthly.checks import Check
@@ -94,8 +95,8 @@ class PayoutAt(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def reported(self) -> bool:
-        """Whether anybody says what was paid, or its own lines do, as of a statement of account."""
-        return self.is_statement or self.paid is not None or self.bank is not None
+        """Whether a report says what was paid."""
+        return is_reported(self.is_statement, self.paid, self.bank)
 
 
 def day_of(at: Instant, zone: ZoneInfo) -> date:

@@ -10,7 +10,7 @@ import pytest
 
 from flows.ledger.converting import Conversion
 from flows.ledger.due import Due, Left, PayoutStands, Returned, due_now, rest_of, wanted_of
-from flows.ledger.holding import UNREPORTED
+from flows.ledger.holding import HOLD_ALL, UNREPORTED
 from flows.model.payout import LineClass, PayoutStatus
 from flows.model.posting_matrix import LedgerEvent, PostingRow, PostingSettings
 
@@ -62,7 +62,7 @@ def test_what_has_not_arrived_is_never_booked_as_received(status: PayoutStatus) 
     assert "expected on 2026-11-23" in {each.event: each.why for each in wanted.left}[LedgerEvent.PAYOUT]
 
 
-@pytest.mark.parametrize("kind", ["payout.untied", "payout.contradiction", "payout.incomplete", "payout.twice"])
+@pytest.mark.parametrize("kind", HOLD_ALL)
 def test_what_does_not_tie_is_posted_when_a_person_lets_it_stand(kind: str) -> None:
     """Until then nothing of it, also no correction; the reason names the case."""
     lines = sums(sale="100.00", fee="-3.00")
