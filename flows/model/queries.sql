@@ -300,6 +300,10 @@ FROM order_view WHERE key = ?1;
 -- Orders by the number that people say, or by the order id alone: (text).
 SELECT key FROM order_view WHERE reference = ?1 OR order_id = ?1 ORDER BY key LIMIT 20;
 
+-- name: orders_by_sale_number
+-- Orders by the number that Fulfil gave their sale: (text).
+SELECT key FROM order_view WHERE sale_number = ?1 ORDER BY key LIMIT 20;
+
 -- name: orders_received
 -- Orders by the order id alone, at whatever sales channel they were received, decided on or not: (order id). The sales
 -- channels that have delivered are jumped over one by one: '0' is what comes after '/'.

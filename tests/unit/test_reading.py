@@ -146,6 +146,16 @@ def test_what_is_no_instant_is_answered_with_one(text: str) -> None:
         place_in(text)
 
 
+async def test_an_order_is_found_by_the_number_of_its_sale_unless_another_has_that_number_itself(
+    tmp_path: Path,
+) -> None:
+    """What a person reads in Fulfil leads to the order."""
+    async with both(tmp_path) as (journal, read):
+        await journal.write([view("web/1", sale_number="SO90001"), view("web/2", sale_number="#3"), view("web/3")])
+        assert await read.find("SO90001") == ["web/1"]
+        assert await read.find("#3") == ["web/3"]
+
+
 async def test_an_order_is_found_by_key_id_or_the_number_that_people_say(tmp_path: Path) -> None:
     """Several are all told; a received order is found before it is decided on; what nobody sent is not found."""
     async with both(tmp_path) as (journal, read):
