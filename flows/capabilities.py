@@ -18,6 +18,7 @@ from connectors.patchworks.capabilities import PatchworksCapabilities
 from flows.config import Config, FulfilSettings, PatchworksSettings
 from flows.model.posting_matrix import LedgerEvent
 from flows.model.sale import SaleSettings
+from flows.model.several import are
 from runtime.config import Problem
 from runtime.errors import ConfigInvalid
 
@@ -193,9 +194,8 @@ def _unproven(config: Config) -> list[str]:
     there = [f"[{name}]" for name, settings in sections if settings is not None]
     if not there or config.reconciliation is not None:
         return []
-    are = "are" if len(there) > 1 else "is"
     then = "nothing of it is proven, no day is stated, and no month can be clean"
-    return [f"{' and '.join(there)} {are} set, and [reconciliation] is not: {then}"]
+    return [f"{' and '.join(there)} {are(len(there))} set, and [reconciliation] is not: {then}"]
 
 
 def _costs(config: Config) -> list[str]:

@@ -13,6 +13,7 @@ import msgspec
 from flows.model.money import Money
 from flows.model.payout import PayoutHeader, PayoutSums
 from flows.model.payout_proof import prove_payout
+from flows.model.several import are, several
 from flows.payout_files import PayoutFile
 from flows.payout_importer import payout_key
 from flows.payout_outcome import Kept, Outcome
@@ -223,15 +224,14 @@ def _not_proven(payout: ImportedPayout, *, kept: bool) -> Iterator[str]:
 
 def told_of(summary: ImportSummary) -> list[str]:
     """What came of it, in lines."""
-    how, several = _how(summary), "" if len(summary.payouts) == 1 else "s"
-    payouts = f"{len(summary.payouts)} payout{several}"
-    lines = [f"{summary.file}: {summary.format}, {_lines(summary.lines)} in {payouts}, {how}"]
+    lines_, payouts = several(summary.lines, "line"), several(len(summary.payouts), "payout")
+    lines = [f"{summary.file}: {summary.format}, {lines_} in {payouts}, {_how(summary)}"]
     for each in summary.payouts:
         lines += _told_of_payout(each, kept=not summary.dry_run)
     for currency, amount in summary.pending.items():
-        are, them, they = ("is", "it", "it is") if summary.left_out == 1 else ("are", "them", "they are")
-        what = f"{_lines(summary.left_out)}, {Money(amount, currency)}"
-        lines.append(f"left out\t{what}, {are} in no payout yet; import {them} again when {they}")
+        them, they = ("it", "it is") if summary.left_out == 1 else ("them", "they are")
+        what = f"{several(summary.left_out, 'line')}, {Money(amount, currency)}"
+        lines.append(f"left out\t{what}, {are(summary.left_out)} in no payout yet; import {them} again when {they}")
     more = sum(summary.findings.values()) - len(summary.named)
     lines += [f"found\t{each}" for each in summary.named]
     return [*lines, f"found\tand {more} more"] if more > 0 else lines
@@ -243,20 +243,15 @@ def _told_of_payout(each: ImportedPayout, *, kept: bool) -> Iterator[str]:
     was = "" if each.bank_was is None else f" (was {each.bank_was})"
     off = f" by {Money(each.difference, each.currency)}" if each.difference else ""
     yield (
-        f"{each.id}\t{each.status.replace('_', ' ')}\t{_lines(each.lines)} "
+        f"{each.id}\t{each.status.replace('_', ' ')}\t{several(each.lines, 'line')} "
         f"{'comes' if each.lines == 1 else 'come'} to {Money(each.net, each.currency)}{paid}{bank}{was}"
         f"\t{each.verdict}{off}"
     )
     yield from (f"{each.id}\t{why}" for why in _not_proven(each, kept=kept))
     if each.unlinked:
-        are = "is" if each.unlinked == 1 else "are"
         more = each.unlinked - len(each.named)
         named = f": {', '.join(each.named)}{f' and {more} more' if more else ''}" if each.named else ""
         what = "of its lines" if kept else "of its new lines"
-        yield f"{each.id}\t{each.unlinked} {what} {are} of no order that is known here{named}"
+        yield f"{each.id}\t{each.unlinked:,} {what} {are(each.unlinked)} of no order that is known here{named}"
     yield from (f"{each.id}\t{'is a case now' if kept else 'would be a case'}\t{case}" for case in each.opens)
     yield from (f"{each.id}\tstands against it\t{said}" for said in each.stands)
-
-
-def _lines(count: int) -> str:
-    return f"{count} line{'' if count == 1 else 's'}"
