@@ -26,6 +26,15 @@ UNREPORTED: Final = (
 )
 
 
+def why_kept(kinds: str | None, event: LedgerEvent, *, judged: bool, reported: bool) -> str:
+    """Why what is due of an event of a payout waits; empty: nothing keeps it. `kinds`: its open cases, with commas."""
+    return (
+        held_by_cases((kinds or "").split(","), event)
+        or ("" if judged else NOT_WHOLE)
+        or ("" if reported else UNREPORTED)
+    )
+
+
 def held_by_cases(kinds: Collection[str], event: LedgerEvent) -> str:
     """Why something of an event waits for a person; empty: nothing that is open keeps it."""
     holding = [kind for kind in HOLD_ALL if kind in kinds]

@@ -1505,6 +1505,13 @@ FROM posting g LEFT JOIN payout p ON p.key = g.payout
 WHERE g.batch IS NULL AND (?1 = '' OR g.sales_channel = ?1) AND (?2 = '' OR g.day >= ?2) AND (?3 = '' OR g.day <= ?3)
 ORDER BY g.sales_channel, g.day, g.payout, g.number LIMIT ?4;
 
+-- name: postings_drafted
+-- What is in a batch, with what may keep it back, as in `postings_waiting`: (reference).
+SELECT g.payout_id, g.event,
+  (SELECT group_concat(c.kind) FROM exception_case c WHERE c.subject = g.payout AND c.closed_at IS NULL),
+  p.key IS NULL OR p.judged, p.key IS NULL OR p.reported
+FROM posting g LEFT JOIN payout p ON p.key = g.payout WHERE g.batch = ?1 ORDER BY g.payout, g.number;
+
 -- name: postings_left
 -- What of payouts is not posted: (sales channel or '', from day or '', to day or '', limit).
 SELECT payout, sales_channel, gateway, payout_id, currency, day, body FROM posting_left

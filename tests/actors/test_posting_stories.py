@@ -238,6 +238,32 @@ def test_a_draft_that_cannot_be_posted_is_a_case_and_is_posted_once_it_can(tmp_p
     story(main)
 
 
+def test_a_draft_waits_while_what_is_in_it_is_in_doubt(tmp_path: Path) -> None:
+    """It could not be posted; then its payout is told otherwise. It is posted when a person has said which is right."""
+    other_fee = files.shopify_line(2, "charge", "100.00", "3.30", "96.70", **DAY)
+    books = LedgerBooks()
+
+    async def main() -> None:
+        async with posting(tmp_path / "s.db", books) as world:
+            await world.bring(*pages(two_sales()))
+            erp = books.of(world.clock)
+            erp.refuses = lambda kind, _body: kind == "post_ledger_move"
+            await world.runs()
+            erp.refuses = lambda _kind, _body: False
+            await world.bring(*pages(files.shopify([sold(1), other_fee], paid("193.50")), "two"))
+            await world.releases()
+            assert [state for _, state in books.moves()] == ["draft", "draft"]
+            assert "posting.refused" in {kind for kind, _ in await world.open_cases()}
+            said = await world.sql("SELECT sentence FROM exception_case WHERE kind = 'posting.refused'")
+            assert all("payout.changed" in sentence for (sentence,) in said)
+            await world.release(KEY)
+            await world.runs()
+            assert books.balances() == {"6100": Decimal("6.50"), "1000": Decimal("193.50"), "1200": Decimal(-200)}
+            assert "posting.refused" not in {kind for kind, _ in await world.open_cases()}
+
+    story(main)
+
+
 def test_a_draft_that_a_person_deleted_is_due_again(tmp_path: Path) -> None:
     """In the period that is open now."""
     books = LedgerBooks()
