@@ -47,7 +47,7 @@ from flows.cli.skus import alias, sku
 from flows.cli.statements import statements
 from flows.cli.status import status
 from flows.cli.stock import stock
-from flows.model.several import several
+from flows.model.several import are, several
 from runtime.clock import SystemClock, to_datetime
 from runtime.errors import ConfigInvalid, SeamlineError, Stop
 
@@ -361,8 +361,7 @@ def list_orders(
     tell_more("seamline orders list", options, "--before", rows, limit, json=json)
     if undecided:
         command = f"seamline orders list --state new --config {shlex.quote(str(config))}"
-        more = "1 more is" if undecided == 1 else f"{undecided:,} more are"
-        say(f"{more} received, and not decided on yet: {command}", to=sys.stderr)
+        say(f"{undecided:,} more {are(undecided)} received, and not decided on yet: {command}", to=sys.stderr)
 
 
 @orders.command
