@@ -40,6 +40,8 @@ class ImportedPayout(msgspec.Struct, frozen=True, kw_only=True):
     difference: Decimal
     equations: tuple[str, ...]
     classes: dict[str, Decimal]
+    unexplained: Decimal
+    """Without signs: none of it makes up for another."""
     unlinked: int | None = None
     news: bool | None = None
     """Whether the import changes how it stands; False for what an earlier file had told."""
@@ -77,10 +79,7 @@ class ImportSummary(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def proven(self) -> bool:
         """Whether no payout contradicts what was paid or what is known, and nothing is unexplained."""
-        return not any(
-            each.verdict == "contradicted" or each.contradicts or each.classes.get("unexplained")
-            for each in self.payouts
-        )
+        return not any(each.verdict == "contradicted" or each.contradicts or each.unexplained for each in self.payouts)
 
 
 def summary_of(
@@ -136,6 +135,7 @@ def _as_read(key: str, header: PayoutHeader, sums: PayoutSums, bank: Decimal | N
         difference=proof.difference,
         equations=tuple(each.sentence for each in proof.equations),
         classes={kind.value: amount for kind, amount in sums.classes.items()},
+        unexplained=sums.unexplained,
         **more,
     )
 
@@ -176,6 +176,7 @@ def _as_kept(each: Kept, sums: PayoutSums, bank: Decimal | None) -> ImportedPayo
         verdict=row.verdict,
         difference=row.difference,
         classes=row.classes,
+        unexplained=row.unexplained,
         unlinked=row.unlinked,
         **_outcome(each),
     )
@@ -217,8 +218,8 @@ def _not_proven(payout: ImportedPayout, *, kept: bool) -> Iterator[str]:
     if payout.verdict == "contradicted":
         off = Money(payout.difference, payout.currency)
         yield f"its sums do not tie, by {off}{f'{shows}`' if kept else ''}"
-    if unexplained := payout.classes.get("unexplained"):
-        amount = Money(unexplained, payout.currency)
+    if payout.unexplained:
+        amount = Money(payout.unexplained, payout.currency)
         yield f"{amount} of it is unexplained: no class fits{f'{shows} --lines`' if kept else ''}"
 
 

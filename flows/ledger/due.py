@@ -144,7 +144,7 @@ def wanted_of(
             if len(found) == len(days):
                 due += _whole(event, found, payout)
                 continue
-            why = NO_DAY if payout.received or payout.is_statement else _status(payout)
+            why = NO_DAY if payout.received else _status(payout)
         decided.discard(event)
         if event is LedgerEvent.PAYOUT and not days:
             total = _paid_out(payout)
@@ -258,7 +258,7 @@ def _why_not(payout: PayoutStands, event: LedgerEvent, row: PostingRow | None, s
         return barred
     if unknown := _not_converted(payout, settings):
         return unknown
-    if event is LedgerEvent.PAYOUT and not payout.received and not payout.is_statement:
+    if event is LedgerEvent.PAYOUT and not payout.received:
         return _status(payout)
     return ""
 
@@ -288,7 +288,7 @@ def _dated(
     payout: PayoutStands, event: LedgerEvent, days: Mapping[str, Decimal], dated: DateRule
 ) -> Iterator[tuple[date, Decimal]]:
     """Each amount with its day, where it has one."""
-    of_payout = payout.paid_on if payout.received or payout.is_statement or payout.status in FAILED else None
+    of_payout = payout.paid_on if payout.received or payout.status in FAILED else None
     for text, amount in sorted(days.items()):
         if dated == "event" and text and event is not LedgerEvent.ROUNDING:
             yield date.fromisoformat(text), amount

@@ -176,7 +176,7 @@ def of_payouts(rows: Iterable[PayoutAt], zone: ZoneInfo, today: date) -> Iterato
             yield item(Check.NOT_REPORTED, row.net)
         elif row.verdict != "contradicted" and (lack := _lack(row)):
             yield item(Check.LINES_LACK, str(lack))
-        if not row.received and not row.is_statement and row.status not in FAILED:
+        if not row.received and row.status not in FAILED:
             due = date.fromisoformat(row.expected_on or row.paid_on or str(day))
             late = due < today or "payout.overdue" in row.kinds
             yield item(Check.OVERDUE if late else Check.IN_TRANSIT, row.net if row.paid is None else row.paid)

@@ -233,7 +233,7 @@ def payout_row(state: PayoutState) -> tuple[Any, ...]:
         state.key, state.sales_channel, state.provider, header.id, header.currency, header.status.value,
         int(header.is_statement), int(is_received(header, state.bank)), _text(header.paid), _text(state.bank),
         str(sums.net), str(sums.of(LineClass.FEE)), str(sums.of(LineClass.TAX_ON_FEE)),
-        str(sums.of(LineClass.UNEXPLAINED)), classes, sums.lines, state.unlinked, proof.verdict,
+        str(sums.unexplained), classes, sums.lines, state.unlinked, proof.verdict,
         str(proof.difference), _day(header.paid_on), _day(header.expected_on), to_instant(state.told_at), state.run,
         int(state.judged),
     )  # fmt: skip

@@ -57,6 +57,22 @@ def test_a_file_twice_and_files_that_overlap_change_nothing(tmp_path: Path) -> N
     story(main)
 
 
+def test_unexplained_lines_that_cancel_each_other_out_are_a_case(tmp_path: Path) -> None:
+    """The payout ties, and nobody knows what two of its lines are."""
+    odd = [
+        files.shopify_line(id_, kind, amount, "0.00", amount, source_order_id=None)
+        for id_, kind, amount in ((8, "foo", "5.00"), (9, "bar", "-5.00"))
+    ]
+
+    async def main() -> None:
+        async with process(tmp_path / "s.db") as world:
+            await world.bring(*pages(files.shopify([*reserves(1), *odd], paid("1.00"))))
+            assert await world.cases() == [("payout.unexplained", "10.00")]
+            assert await world.sql("SELECT verdict, unexplained FROM payout") == [("proven", "10.00")]
+
+    story(main)
+
+
 def test_what_was_planted_is_found_one_by_one(tmp_path: Path) -> None:
     """A wrong fee, a missing refund, a line twice, a line of nothing: each is a case with its amount."""
     odd = files.shopify_line(3, "what", "0.37", "0.00", "0.37", source_order_id=None)

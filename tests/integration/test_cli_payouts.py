@@ -70,9 +70,9 @@ def test_a_file_is_read_without_a_trace_and_then_imported(seamline: Type, app: A
     )
     told = seamline(*beside("payouts", "import", str(file), *TO)).out
     key = "payout/marketplace/stripe/po_1"
-    assert f"-4.00 EUR of it is unexplained: no class fits; see `seamline payouts show {key} --lines`" in told
+    assert f"4.00 EUR of it is unexplained: no class fits; see `seamline payouts show {key} --lines`" in told
     (listed,) = [row for row in _listed(seamline) if row["payout"] == "po_1"]
-    assert (listed["verdict"], listed["fees"], listed["unexplained"]) == ("proven", "-3.42", "-4.00")
+    assert (listed["verdict"], listed["fees"], listed["unexplained"]) == ("proven", "-3.42", "4.00")
 
     shown = seamline(*beside("payouts", "show", "po_1", "--json", "--lines"))
     by_id = {each["line"]: each for each in shown.data["lines_listed"]}

@@ -250,7 +250,7 @@ _LET = (("payout.unexplained", "Ann"),)
         ({"received": False, "status": "in_transit", "expected_on": "2026-11-03"}, [("in_transit", "", "90.00")]),
         ({"received": False, "status": "unknown", "expected_on": None, "paid": None}, [("overdue", "", "90.00")]),
         ({"received": False, "status": "failed"}, []),
-        ({"received": False, "is_statement": True, "status": "unknown"}, []),
+        ({"is_statement": True, "status": "unknown", "paid": None}, []),
     ],
 )  # fmt: skip
 def test_a_payout_stands_until_it_ties_and_has_arrived_or_a_person_has_let_it_stand(

@@ -141,7 +141,7 @@ def test_a_bank_line_is_what_the_bank_account_gets() -> None:
 
 def test_the_payouts_of_a_statement_of_account_are_its_transfers() -> None:
     """PayPal does not say which lines are in which payout."""
-    payout = stands("-3.00", is_statement=True, status=PayoutStatus.UNKNOWN, received=False, paid=None)
+    payout = stands("-3.00", is_statement=True, status=PayoutStatus.UNKNOWN, paid=None)
     wanted = wanted_of(payout, sums(sale="100.00", fee="-3.00", transfer="-100.00"), SETTINGS)
     assert Due(LedgerEvent.PAYOUT, DAY, Decimal(100)) in wanted.due
 
