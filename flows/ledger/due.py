@@ -33,6 +33,9 @@ NOBODY: Final = "[postings] has no row for it: nobody posts it"
 NO_DAY: Final = "nobody says on which day it happened"
 FOREIGN: Final = "it is in "
 """What the sentence about an amount in another currency than the ledger's begins with."""
+CONVERSION: Final = (
+    "it is one half of a conversion between two currencies of the account, and no difference: book both halves by hand"
+)
 DIFFERENCE_HAS_NO_ROW: Final = (
     ": [postings] needs a row for exchange_difference, to which goes what its own rate leaves"
 )
@@ -252,6 +255,8 @@ def _why_not(payout: PayoutStands, event: LedgerEvent, row: PostingRow | None, s
     """Why an event of it is not posted, whatever its day is; empty: it is."""
     if event in settings.of_fulfil:
         return BY_FULFIL
+    if event is LedgerEvent.EXCHANGE_DIFFERENCE and payout.is_statement:
+        return CONVERSION
     if row is None:
         return NOBODY
     if barred := _barred(payout, event):

@@ -1289,6 +1289,11 @@ SELECT reference, key FROM order_view WHERE sales_channel = ? AND reference IN (
 -- Orders of a sales channel by the transactions that paid them: (sales channel, :keys).
 SELECT transaction_id, key FROM order_tender WHERE sales_channel = ? AND transaction_id IN (:keys);
 
+-- name: payments_linked
+-- The orders that lines of payments are of, in payouts of a sales channel: (sales channel, :keys).
+SELECT DISTINCT l.payment, l."order" FROM payout_line l JOIN payout p ON p.key = l.payout
+WHERE p.sales_channel = ? AND l."order" IS NOT NULL AND l.payment <> '' AND l.payment IN (:keys);
+
 -- name: payout_lines_known
 -- Of some lines of a payout what is kept: (payout's key, :keys).
 SELECT line, mark, net, source_order, reference, payment, payment_alias, refund, dispute FROM payout_line

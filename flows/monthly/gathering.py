@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from flows.ledger.due import BY_FULFIL, DIFFERENCE_HAS_NO_ROW, FOREIGN, NO_DAY, NOBODY
+from flows.ledger.due import BY_FULFIL, CONVERSION, DIFFERENCE_HAS_NO_ROW, FOREIGN, NO_DAY, NOBODY
 from flows.model.closing import FIRST_LOOK, Moved
 from flows.model.money import ZERO, digits_of, exactly
 from flows.model.month import Month
@@ -218,7 +218,7 @@ def of_left(rows: Iterable[tuple[str, str, str | None, Instant, str]], zone: Zon
     for key, currency, day, told, body in rows:
         for event, amount, why in msgspec.json.decode(body, type=list[tuple[str, str, str]]):
             nobody = why in (NOBODY, NO_DAY) or why.endswith(DIFFERENCE_HAS_NO_ROW)
-            if why == BY_FULFIL or not (nobody or why.startswith(FOREIGN)):
+            if why == BY_FULFIL or not (nobody or why.startswith((FOREIGN, CONVERSION))):
                 continue
             yield Item(
                 check=Check.POSTED_BY_NOBODY if nobody else Check.OTHER_CURRENCY,

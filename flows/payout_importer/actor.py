@@ -126,7 +126,7 @@ class PayoutImporter:
             if orders and len(conflicts) < _CONFLICTS_NAMED_MAX:
                 conflicts.append(f"{line} leads to several orders: {', '.join(orders)}")
         complete = len(rows) < LINES_PER_STEP
-        found_all = complete and not links  # else the next step sees these links, too
+        found_all = complete and not links and not asked.linked  # else what is looked up here needs them, too
         twins = await self._twins(state) if found_all else ()
         return Linked(
             asked=asked,

@@ -10,6 +10,7 @@ from typing import Any
 
 import anyio
 import msgspec
+import pytest
 
 from flows.payout_importer import NAME, payout_key
 from flows.payout_importer.messages import PayoutState
@@ -186,6 +187,32 @@ def test_lines_find_their_orders_by_transactions_and_by_numbers(tmp_path: Path) 
                 if row[1] == "payout.contradiction"
             ]
             assert f"t4 leads to several orders: {first}, {second}" in sentence
+
+    story(main)
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+def test_a_refund_and_a_chargeback_are_of_the_order_that_the_line_of_their_payment_is_of(
+    tmp_path: Path, at_once: bool
+) -> None:
+    """They name nothing but the payment, whether they stand before its line, behind it, or in a later statement."""
+    of_sale = {"paypal_reference_id": "S9", "paypal_reference_id_type": "TXN"}
+    refund = files.paypal_line("A1", "T1107", "-65.00", "0.00", **of_sale)
+    sale = files.paypal_line("S9", "T0006", "465.00", "-13.79", invoice_id="1001")
+    taken = files.paypal_line("Z3", "T1201", "-400.00", "0.00", **of_sale)
+    later = {**taken, "transaction_info": taken["transaction_info"] | {
+        "transaction_initiation_date": "2026-01-06T10:00:00+0000"
+    }}  # fmt: skip
+    contents = [[refund, sale, taken]] if at_once else [[refund, sale], [later]]
+
+    async def main() -> None:
+        async with process(tmp_path / "s.db") as world:
+            key = await world.order("5", number="#1001")
+            for run, lines in enumerate(contents):
+                await world.bring(*pages(files.paypal(lines), str(run), "paypal"))
+            found = await world.sql('SELECT line, "order" FROM payout_line ORDER BY line')
+            assert found == [("A1", key), ("S9", key), ("Z3", key)]
+            assert "payout.unlinked" not in dict(await world.cases())
 
     story(main)
 

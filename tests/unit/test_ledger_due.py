@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from flows.ledger.converting import Conversion
-from flows.ledger.due import Due, Left, PayoutStands, Returned, due_now, rest_of, wanted_of
+from flows.ledger.due import CONVERSION, Due, Left, PayoutStands, Returned, due_now, rest_of, wanted_of
 from flows.ledger.holding import HOLD_ALL, UNREPORTED
 from flows.model.payout import LineClass, PayoutStatus
 from flows.model.posting_matrix import LedgerEvent, PostingRow, PostingSettings
@@ -144,6 +144,16 @@ def test_the_payouts_of_a_statement_of_account_are_its_transfers() -> None:
     payout = stands("-3.00", is_statement=True, status=PayoutStatus.UNKNOWN, paid=None)
     wanted = wanted_of(payout, sums(sale="100.00", fee="-3.00", transfer="-100.00"), SETTINGS)
     assert Due(LedgerEvent.PAYOUT, DAY, Decimal(100)) in wanted.due
+
+
+def test_half_of_a_conversion_between_two_currencies_of_an_account_is_no_difference() -> None:
+    """The other half is in a statement that cannot be posted: posted alone, all of it would be a profit."""
+    row = PostingRow(event=LedgerEvent.EXCHANGE_DIFFERENCE, debit="1200", credit="7900", journal="GEN")
+    rules = PostingSettings(currency="USD", rows=(*SETTINGS.rows, row))
+    payout = stands("102.00", is_statement=True, status=PayoutStatus.UNKNOWN, paid=None)
+    wanted = wanted_of(payout, sums(exchange_difference="105.00", fee="-3.00"), rules)
+    assert [each.event for each in wanted.due] == [LedgerEvent.FEE]
+    assert wanted.left == (Left(LedgerEvent.EXCHANGE_DIFFERENCE, Decimal("105.00"), CONVERSION),)
 
 
 def test_what_is_due_is_the_difference_to_what_was_due_before() -> None:
