@@ -13,10 +13,10 @@ is told later or otherwise is due as a correction; nothing that was posted is ev
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import date
 from decimal import Decimal
-from typing import Final
+from typing import Final, Literal
 
 import msgspec
 
@@ -35,6 +35,9 @@ FOREIGN: Final = "it is in "
 """What the sentence about an amount in another currency than the ledger's begins with."""
 CONVERSION: Final = (
     "it is one half of a conversion between two currencies of the account, and no difference: book both halves by hand"
+)
+COMES_BACK: Final = (
+    "it is booked as received, and has failed: the line of a later payout that gives it back will take it back"
 )
 DIFFERENCE_HAS_NO_ROW: Final = (
     ": [postings] needs a row for exchange_difference, to which goes what its own rate leaves"
@@ -151,15 +154,24 @@ def wanted_of(
         decided.discard(event)
         if event is LedgerEvent.PAYOUT and not days:
             total = _paid_out(payout)
-            by_line = returned.by_line or LedgerEvent.PAYOUT_RETURNED in posted
-            if payout.status in FAILED and event in posted and not by_line:
-                decided.add(event)  # what was booked as received before it failed is taken back, once: here, or there
+            back = _taken_back(payout, posted, returned)
+            why = COMES_BACK if back == "by a line" else why
+            decided |= {event} if back == "here" else set()
         if total:
             left.append(Left(event, total, why))
     wanted = Wanted(due=tuple(due), left=tuple(left), decided=frozenset(decided))
     if payout.conversion is None or LedgerEvent.EXCHANGE_DIFFERENCE not in decided:
         return wanted
     return _with_difference(wanted, payout, _difference(payout, payout.conversion, by_event, settings))
+
+
+def _taken_back(
+    payout: PayoutStands, posted: Collection[LedgerEvent], returned: Returned
+) -> Literal["", "here", "by a line"]:
+    """Where what was booked as received before it failed is to be taken back, once; empty: it is, or never was."""
+    if payout.status not in FAILED or LedgerEvent.PAYOUT not in posted or returned.by_line:
+        return ""
+    return "by a line" if LedgerEvent.PAYOUT_RETURNED in posted else "here"
 
 
 def _without(
@@ -350,7 +362,9 @@ def rest_of(left: Iterable[Left], made: Mapping[str, Decimal], payout: PayoutSta
     for each in left:
         so_far = sum((amount for name, amount in made.items() if name.partition(" ")[0] == each.event.value), ZERO)
         if not so_far:
-            found.append(each)
+            found.append(msgspec.structs.replace(each, why=_status(payout)) if each.why == COMES_BACK else each)
+        elif each.why == COMES_BACK:
+            found.append(msgspec.structs.replace(each, amount=-_told(so_far, payout)))
         elif so_far != _booked(each.amount, payout):
             found.append(msgspec.structs.replace(each, amount=each.amount - _told(so_far, payout)))
     return tuple(found)

@@ -20,6 +20,7 @@ HOLDS_ASKED: Final = msgspec.json.encode(HOLDS).decode()
 """The same for the query of what is due."""
 
 NOT_WHOLE: Final = "its import is not whole yet: import the file again, if it stays so"
+NO_LINES: Final = "none of its lines is here: import the file that has them"
 UNREPORTED: Final = (
     "no report says what was paid: import the provider's list of payouts, or its file again with what the bank has "
     "(`--bank-amount`)"

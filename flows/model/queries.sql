@@ -1525,9 +1525,11 @@ WHERE (?1 = '' OR sales_channel = ?1) AND (?2 = '' OR day IS NULL OR day >= ?2)
 ORDER BY day, payout LIMIT ?4;
 
 -- name: payouts_not_whole
--- Payouts of which an import is not whole, or not judged yet: (sales channel or '', from day or '', to day or '', limit).
-SELECT paid_on, sales_channel, provider, payout, currency, net FROM payout
-WHERE judged = 0 AND (?1 = '' OR sales_channel = ?1) AND (?2 = '' OR paid_on IS NULL OR paid_on >= ?2)
+-- Payouts of which an import is not whole, or not judged yet; and, judged, those without lines, here or in a statement:
+-- (sales channel or '', from day or '', to day or '', limit).
+SELECT paid_on, sales_channel, provider, payout, currency, iif(judged, coalesce(bank, paid, net), net), judged FROM payout p
+WHERE (judged = 0 OR (lines = 0 AND status NOT IN ('failed', 'cancelled') AND NOT EXISTS (SELECT 1 FROM payout_in_statement s WHERE s.key = p.key)))
+  AND (?1 = '' OR sales_channel = ?1) AND (?2 = '' OR paid_on IS NULL OR paid_on >= ?2)
   AND (?3 = '' OR paid_on IS NULL OR paid_on <= ?3)
 ORDER BY paid_on, key LIMIT ?4;
 
@@ -1892,7 +1894,7 @@ WHERE c.closed_at IS NULL AND (c.owner = 'finance' OR c.kind = 'order.returned')
 -- Payouts that do not tie, have something unexplained, are a part, have other lines than what was paid, have not arrived, or
 -- of which no report says what was paid; with their open cases.
 SELECT p.key, p.currency, p.status, p.is_statement, p.received, p.paid, p.bank, p.net, p.unexplained, p.verdict, p.difference,
-  p.judged, p.paid_on, p.expected_on, p.told_at,
+  p.judged, p.paid_on, p.expected_on, p.told_at, EXISTS (SELECT 1 FROM payout_in_statement s WHERE s.key = p.key),
   (SELECT group_concat(c.kind) FROM exception_case c WHERE c.subject = p.key AND c.closed_at IS NULL)
 FROM payout p
 WHERE p.received = 0 OR p.judged = 0 OR p.verdict = 'contradicted' OR CAST(p.unexplained AS REAL) <> 0
@@ -2018,9 +2020,10 @@ SELECT (SELECT min(coalesce(placed_at, changed_at)) FROM order_view), (SELECT mi
   (SELECT min(day) FROM statement);
 
 -- name: report_payouts
--- Every payout: (after key, limit).
+-- Every payout, but those that are in a statement: (after key, limit).
 SELECT key, sales_channel, provider, currency, is_statement, received, paid, bank, net, paid_on, expected_on, told_at
-FROM payout WHERE key > ?1 ORDER BY key LIMIT ?2;
+FROM payout p WHERE key > ?1 AND NOT EXISTS (SELECT 1 FROM payout_in_statement s WHERE s.key = p.key)
+ORDER BY key LIMIT ?2;
 
 -- name: report_lines
 -- Every line of a payout: (after payout's key, after line, limit).

@@ -90,6 +90,8 @@ class PayoutAt(msgspec.Struct, frozen=True, kw_only=True):
     paid_on: str | None
     expected_on: str | None
     told: Instant
+    in_statement: bool
+    """It has no lines of its own, and is a line of a statement of account."""
     kinds: frozenset[str]
     let_stand: tuple[tuple[str, str], ...] = ()
 
@@ -186,7 +188,7 @@ def of_payouts(rows: Iterable[PayoutAt], zone: ZoneInfo, today: date) -> Iterato
 def _lack(row: PayoutAt) -> Decimal:
     """By how much the lines of a payout that has arrived are not what was paid, down to the smallest unit."""
     paid = row.paid if row.bank is None else row.bank
-    if not row.received or row.is_statement or paid is None:
+    if not row.received or row.is_statement or row.in_statement or paid is None:
         return ZERO
     lack = Decimal(row.net) - Decimal(paid)
     return lack if abs(lack) >= Decimal(1).scaleb(-digits_of(row.currency)) else ZERO

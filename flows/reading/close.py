@@ -109,7 +109,7 @@ async def _payouts(read: Reading) -> list[PayoutAt]:
     for row in await read.query("close_payouts"):
         *figures, kinds = row
         fields = _named(PayoutAt, (*figures, frozenset((kinds or "").split(",")), tuple(let_stand.get(row[0], ()))))
-        flags = {name: bool(fields[name]) for name in ("is_statement", "received", "judged")}
+        flags = {name: bool(fields[name]) for name in ("is_statement", "received", "judged", "in_statement")}
         found.append(PayoutAt(**{**fields, **flags}))
     return found
 

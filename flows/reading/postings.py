@@ -11,7 +11,7 @@ import msgspec
 
 from flows.ledger.batching import Chart, batches_of
 from flows.ledger.due import BY_FULFIL
-from flows.ledger.holding import NOT_WHOLE, why_kept
+from flows.ledger.holding import NO_LINES, NOT_WHOLE, why_kept
 from flows.ledger.parts import LedgerPeriod, Posting
 from flows.ledger.poster import posting_of, rounded_by_day
 from flows.model.money import ZERO, exactly
@@ -190,11 +190,11 @@ def _waits(posting: Posting, why: str) -> NotPosted:
 
 
 def _not_whole(row: Sequence[Any], settings: PostingSettings) -> NotPosted:
-    day, sales_channel, provider, payout, currency, net = row
+    day, sales_channel, provider, payout, currency, amount, judged = row
     return NotPosted(
         day=None if day is None else date.fromisoformat(day), sales_channel=sales_channel,
         gateway=settings.gateway_of(sales_channel, provider), payout=payout, event="", currency=currency,
-        amount=Decimal(net), why=NOT_WHOLE,
+        amount=Decimal(amount), why=NO_LINES if judged else NOT_WHOLE,
     )  # fmt: skip
 
 

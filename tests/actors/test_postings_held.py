@@ -169,6 +169,9 @@ def test_a_list_of_payouts_beside_statements_is_no_case(tmp_path: Path, *, state
                 await world.bring(*pages(content, content[:9].hex(), "stripe-csv"))
             await world.runs()
             assert (await world.cases(), books.balances()["1000"]) == ([], Decimal("96.80"))
+            told = await world.journal.query("report_payouts", "", 9)
+            assert [is_statement for _, _, _, _, is_statement, *_ in told] == [1], "it is counted once"
+            assert await world.journal.query("payouts_not_whole", "", "", "", 9) == []
 
     story(main)
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from flows.ledger.converting import Conversion
-from flows.ledger.due import CONVERSION, Due, Left, PayoutStands, Returned, due_now, rest_of, wanted_of
+from flows.ledger.due import COMES_BACK, CONVERSION, Due, Left, PayoutStands, Returned, due_now, rest_of, wanted_of
 from flows.ledger.holding import HOLD_ALL, UNREPORTED
 from flows.model.payout import LineClass, PayoutStatus
 from flows.model.posting_matrix import LedgerEvent, PostingRow, PostingSettings
@@ -168,6 +168,20 @@ def test_what_is_due_is_the_difference_to_what_was_due_before() -> None:
     )  # fmt: skip
     failed = wanted_of(stands(status=PayoutStatus.FAILED, received=False), sums(sale="100.00", fee="-3.00"), SETTINGS)
     assert due_now(failed, made) == (Due(LedgerEvent.PAYOUT, DAY, Decimal("-97.00")),)
+
+
+def test_what_is_booked_as_received_and_failed_is_said_until_a_line_takes_it_back() -> None:
+    """With a row for the line; what was never booked is not received, and nothing else."""
+    row = PostingRow(event=LedgerEvent.PAYOUT_RETURNED, debit="1200", credit="1000", journal="GEN")
+    rules = PostingSettings(currency="USD", rows=(*SETTINGS.rows, row))
+    failed, lines = stands(status=PayoutStatus.FAILED, received=False), sums(sale="97.00")
+    wanted = wanted_of(failed, lines, rules)
+    booked = {"payout 2026-11-20": Decimal("97.00")}
+    for made, amount, why in ((booked, "-97.00", COMES_BACK), ({}, "97.00", "its payout is failed: not received")):
+        rest = {each.event: each for each in rest_of(wanted.left, made, failed, "USD")}
+        assert rest[LedgerEvent.PAYOUT] == Left(LedgerEvent.PAYOUT, Decimal(amount), why)
+    over = wanted_of(failed, lines, rules, returned=Returned(by_line=True))
+    assert LedgerEvent.PAYOUT not in {each.event for each in rest_of(over.left, booked, failed, "USD")}
 
 
 def test_a_payout_that_came_back_is_taken_back_once() -> None:
