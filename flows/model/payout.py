@@ -14,7 +14,7 @@ from typing import Literal
 
 import msgspec
 
-from flows.model.money import EXACT, ZERO, exactly
+from flows.model.money import EXACT, ZERO, InvalidAmount, Money, currency_of, exact_amount, exactly
 
 
 class LineClass(enum.StrEnum):
@@ -53,6 +53,20 @@ OF_ORDERS = frozenset((LineClass.SALE, LineClass.REFUND, LineClass.DISPUTE, Line
 def fee_class(kind: LineClass | str) -> LineClass:
     """What the fee that stands on a line of this class counts as: that of a dispute is a dispute fee."""
     return _OF_DISPUTE if kind in (_DISPUTE, _WON) else _FEE
+
+
+def presented(presentment: str, amount: Decimal) -> Money | None:
+    """What the customer paid or got, told as `12.00 GBP` of whatever sign, with the sign of the line's amount; None: it
+    is not told.
+    """
+    if not presentment:
+        return None
+    figure, _, currency = presentment.partition(" ")
+    try:
+        money = abs(Money(exact_amount(figure), currency_of(currency)))
+    except InvalidAmount:
+        return None
+    return -money if amount < ZERO else money
 
 
 def is_reported(is_statement: bool, paid: Decimal | str | None, bank: Decimal | str | None) -> bool:

@@ -1821,7 +1821,7 @@ WHERE c.look_at <= ?1 ORDER BY c.look_at LIMIT ?2;
 -- name: lines_closing
 -- What payouts have of these orders: (:keys).
 SELECT l."order", l.kind, l.currency, l.amount, l.payment, l.payment_alias, l.refund, p.received, p.bank IS NOT NULL, p.payout,
-  p.status, p.key
+  p.status, p.key, l.presentment
 FROM payout_line l JOIN payout p ON p.key = l.payout WHERE l."order" IN (:keys);
 
 -- name: closing_of_order
@@ -1934,7 +1934,8 @@ WHERE c.settled_at IS NULL AND coalesce(o.placed_at, o.changed_at) < ?1 ORDER BY
 -- name: close_paid_otherwise
 -- Orders with a sale, placed before an instant, of which payouts have another amount than their sales channels tell: how
 -- they were paid, and what payouts have of them that have arrived or will: (before).
-SELECT c.key, c.tenders, (SELECT json_group_array(json_array(l.currency, l.amount))
+SELECT c.key, c.tenders, (SELECT json_group_array(
+    json_array(l.currency, l.amount, l.presentment, l.payment, l.payment_alias, l.refund))
   FROM payout_line l JOIN payout p ON p.key = l.payout
   WHERE l."order" = c.key AND l.kind IN ('sale', 'refund') AND p.status NOT IN ('failed', 'cancelled'))
 FROM order_closing c JOIN expected_sale e ON e.key = c.key JOIN order_view o ON o.key = c.key
@@ -2027,7 +2028,7 @@ ORDER BY key LIMIT ?2;
 
 -- name: report_lines
 -- Every line of a payout: (after payout's key, after line, limit).
-SELECT payout, line, kind, at, amount, fee, tax, gap, "order", presentment FROM payout_line
+SELECT payout, line, kind, at, amount, fee, tax, gap, "order" FROM payout_line
 WHERE (payout, line) > (?1, ?2) ORDER BY payout, line LIMIT ?3;
 
 -- name: report_orders
@@ -2037,7 +2038,7 @@ WHERE c.key > ?1 ORDER BY c.key LIMIT ?2;
 
 -- name: report_lines_of_orders
 -- Charges and refunds in payouts, of the orders behind one key up to another: (after key, to key).
-SELECT "order", payout, kind, at, amount, presentment FROM payout_line
+SELECT "order", payout, kind, at, amount, presentment, payment, payment_alias, refund FROM payout_line
 WHERE "order" > ?1 AND "order" <= ?2 AND kind IN ('sale', 'refund') ORDER BY "order", payout, line;
 
 -- name: report_days
