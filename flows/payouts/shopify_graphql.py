@@ -2,8 +2,9 @@
 transactions.
 
 Ids are those of the REST API (the number at the end of `gid://shopify/...`), so both tell of the same payouts and
-lines, and may be mixed. A connection has its items under `edges` or `nodes`; one that goes on is named. Source: Shopify
-GraphQL Admin reference, ShopifyPaymentsAccount, ShopifyPaymentsPayout and ShopifyPaymentsBalanceTransaction.
+lines, and may be mixed. An answer may stand without its `data`, as libraries hand it on and as the reference prints it.
+A connection has its items under `edges` or `nodes`; one that goes on is named. Source: Shopify GraphQL Admin reference,
+ShopifyPaymentsAccount, ShopifyPaymentsPayout and ShopifyPaymentsBalanceTransaction.
 """
 
 from __future__ import annotations
@@ -27,14 +28,21 @@ class _Money(msgspec.Struct, gc=False, rename="camel"):
     currency_code: str
 
 
+class _InTheSame(msgspec.Struct, gc=False, rename="camel"):
+    """An amount whose currency was not asked for: that of the transaction."""
+
+    amount: Value
+    currency_code: str | None = None
+
+
 class _Named(msgspec.Struct, gc=False):
     id: str | None = None
     status: str = ""
 
 
 class _Summary(msgspec.Struct, gc=False, rename="camel"):
-    charges_gross: _Money | None = None
-    refunds_fee_gross: _Money | None = None
+    charges_gross: _InTheSame | None = None
+    refunds_fee_gross: _InTheSame | None = None
 
 
 class _Payout(msgspec.Struct, gc=False, rename="camel"):
@@ -49,8 +57,8 @@ class _Transaction(msgspec.Struct, gc=False, rename="camel"):
     id: str
     type: str
     amount: _Money
-    net: _Money
-    fee: _Money | None = None
+    net: _InTheSame
+    fee: _InTheSame | None = None
     test: bool = False
     transaction_date: str | None = None
     associated_payout: _Named | None = None
@@ -83,7 +91,7 @@ class _Root(msgspec.Struct, rename="camel"):
     shopify_payments_account: _Account | None = None
 
 
-class _Answer(msgspec.Struct):
+class _Answer(_Root, rename="camel"):
     data: _Root | None = None
 
 
@@ -93,12 +101,13 @@ _answer, _payout, _transaction = decoder(_Answer), decoder(_Payout), decoder(_Tr
 def _read(source: Source) -> Iterator[Part]:
     for where, raw in documents(source.content):
         answer = read_as(_answer, raw, where)
-        account = None if answer.data is None else answer.data.shopify_payments_account
+        root = answer if answer.data is None else answer.data
+        account = root.shopify_payments_account
         at = f"{where}." if where else ""
         if account is None or (account.payouts is None and account.balance_transactions is None):
             said = "it has neither payouts nor balanceTransactions of a shopifyPaymentsAccount"
             raise refused(where, "data", ValueError(said))
-        at += "data.shopifyPaymentsAccount."
+        at += f"{'data.' if root is answer.data else ''}shopifyPaymentsAccount."
         if account.payouts is not None:
             yield from _payouts(account.payouts, f"{at}payouts", source.zone)
         if account.balance_transactions is not None:
@@ -140,6 +149,11 @@ def _number(gid: str | None) -> str:
     return "" if gid is None else gid.rpartition("/")[2].partition("?")[0]
 
 
+def _number_of(id_: Value) -> Value:
+    """The same of an id that stands as a number, or as either."""
+    return _number(id_) if isinstance(id_, str) else id_
+
+
 def _as_payout(payout: _Payout) -> PayoutIn:
     summary = payout.summary
     return PayoutIn(
@@ -154,13 +168,13 @@ def _as_payout(payout: _Payout) -> PayoutIn:
     )
 
 
-def _amount(money: _Money | None) -> Value:
+def _amount(money: _InTheSame | None) -> Value:
     return None if money is None else money.amount
 
 
 def _as_transaction(item: _Transaction, place: str) -> TransactionIn:
     currency, type_ = item.amount.currency_code, item.type.casefold()
-    if any(each is not None and each.currency_code != currency for each in (item.net, item.fee)):
+    if any(each is not None and each.currency_code not in (None, currency) for each in (item.net, item.fee)):
         raise refused(place, "fee or net", ValueError("it is in another currency than the amount"))
     payout = item.associated_payout or _Named()
     return TransactionIn(
@@ -174,7 +188,7 @@ def _as_transaction(item: _Transaction, place: str) -> TransactionIn:
         payout_id=_number(payout.id),
         source_id=item.source_id,
         source_order_id=_number(None if item.associated_order is None else item.associated_order.id),
-        source_order_transaction_id=item.source_order_transaction_id,
+        source_order_transaction_id=_number_of(item.source_order_transaction_id),
         processed_at=item.transaction_date,
     )
 
