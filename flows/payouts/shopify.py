@@ -5,6 +5,9 @@ gather them from pages, a payout or a transaction itself. Source of names and ty
 2025-01, resources Payouts and (balance) Transactions; types beyond those from the GraphQL enum
 ShopifyPaymentsTransactionType.
 
+The transaction that takes a payout from the balance is the payout itself: it says what was paid, and how far it is, so
+that transactions alone can be proven, too.
+
 A charge says its fee as what is taken away (`amount - fee = net`). Published examples of adjustments have fees with the
 sign of the amount; both are facts here, and the rest is a gap.
 """
@@ -50,7 +53,7 @@ from flows.payouts.parts import (
 
 PROVIDER = "shopify_payments"
 _REFUND, _DISPUTES = LineClass.REFUND, (LineClass.DISPUTE, LineClass.DISPUTE_REVERSAL)
-_NEVER = "payout"
+_PAYOUT = "payout"
 """The type of the transaction that takes a payout from the balance: the payout itself, and none of its lines."""
 
 STATUSES = {
@@ -272,19 +275,23 @@ def parts_of(places: list[str], items: list[TransactionIn], zone: tzinfo) -> Ite
 
 @exactly
 def _lines(places: list[str], items: list[TransactionIn], zone: tzinfo) -> list[Part]:
-    """Each line, and before it what is odd about it. Some transactions are no lines."""
-    if _NEVER in [item.type for item in items]:
-        are_lines = [item.type != _NEVER for item in items]
+    """Each line, and before it what is odd about it; before all of them what was paid."""
+    payouts = list(map(intern, ids_in([item.payout_id for item in items])))  # many lines have few of them
+    found: list[Part] = []
+    if _PAYOUT in [item.type for item in items]:
+        are_lines = [item.type != _PAYOUT for item in items]
+        for place, item, payout in zip(places, items, payouts, strict=True):
+            if item.type == _PAYOUT and payout and not item.test:
+                found += _paid(place, item, payout, zone)
         places, items = list(compress(places, are_lines)), list(compress(items, are_lines))
+        payouts = list(compress(payouts, are_lines))
     amounts, nets = json_amounts([item.amount for item in items]), json_amounts([item.net for item in items])
     fees = json_amounts([item.fee for item in items])
     instants = [instant_in(item.processed_at or "", zone) for item in items]
     currencies = [currency_in(item.currency) for item in items]
     ids = ids_in([item.id for item in items])
-    payouts = list(map(intern, ids_in([item.payout_id for item in items])))  # many lines have few of them
     orders = ids_in([item.source_order_id for item in items])
     payments = ids_in([item.source_order_transaction_id for item in items])
-    found: list[Part] = []
     for place, item, id_, payout, currency, amount, net, taken, at, order, payment in zip(
         places, items, ids, payouts, currencies, amounts, nets, fees, instants, orders, payments, strict=True
     ):
@@ -309,6 +316,18 @@ def _lines(places: list[str], items: list[TransactionIn], zone: tzinfo) -> list[
             )
         )  # fmt: skip
     return found
+
+
+def _paid(place: str, item: TransactionIn, payout: str, zone: tzinfo) -> list[Part]:
+    """What the transaction that is the payout says was paid and how far it is, and a line of what that cost."""
+    currency, paid, taken = currency_in(item.currency), json_amount(item.amount), json_amount(item.fee)
+    header = PayoutHeader(id=payout, currency=currency, paid=-paid, place=place)
+    header = with_status(header, STATUSES, item.payout_status or "")
+    if not taken:
+        return [header]
+    at = instant_in(item.processed_at or "", zone)
+    cost = PayoutLine(id_in(item.id), payout, LineClass.FEE, currency, -taken, -taken, type=_PAYOUT, at=at, place=place)
+    return [header, cost]
 
 
 def _recognises(head: bytes) -> bool:

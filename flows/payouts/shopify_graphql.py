@@ -186,6 +186,7 @@ def _as_transaction(item: _Transaction, place: str) -> TransactionIn:
         fee="0" if item.fee is None else item.fee.amount,
         test=item.test,
         payout_id=_number(payout.id),
+        payout_status=payout.status.casefold(),
         source_id=item.source_id,
         source_order_id=_number(None if item.associated_order is None else item.associated_order.id),
         source_order_transaction_id=_number_of(item.source_order_transaction_id),

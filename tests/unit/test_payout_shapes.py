@@ -43,3 +43,40 @@ def test_amounts_of_graphql_whose_currency_was_not_asked_for_are_in_that_of_thei
     )
     assert read.lines == whole.lines
     assert (read.lines[0].payment, read.lines[0].fee) == ("2001", Decimal("-3.20"))
+
+
+PAYOUT_LINE = files.SHOPIFY_LINES[-1]
+
+
+@pytest.mark.parametrize("is_graphql", [False, True])
+def test_transactions_of_shopify_alone_say_what_was_paid_and_how_far_it_is(is_graphql: bool) -> None:
+    """The transaction that is the payout says so; it is none of its lines."""
+    nodes = {"nodes": [files.graphql_line(line) for line in files.SHOPIFY_LINES]}
+    content = files.graphql(transactions=nodes) if is_graphql else files.json({"transactions": files.SHOPIFY_LINES})
+    read = Read(content, "shopify-graphql" if is_graphql else "shopify")
+    header = read.examined.headers["77"]
+    assert (header.paid, header.status.value, header.paid_on) == (Decimal("116.50"), "paid", None)
+    assert read.proof("77").verdict == "proven"
+    assert len(read.lines) == len(files.SHOPIFY_LINES) - 1
+
+
+def test_what_a_payout_of_shopify_cost_is_a_line_of_it() -> None:
+    """So that its lines still come to what was paid."""
+    costs = {**PAYOUT_LINE, "amount": "-115.00", "fee": "1.50", "net": "-116.50"}
+    read = Read(files.json({"transactions": [*files.SHOPIFY_LINES[:-1], costs]}), "shopify")
+    assert read.proof("77").verdict == "proven"
+    cost = read.line("9")
+    assert (cost.kind.value, cost.net, cost.at) == ("fee", Decimal("-1.50"), "2026-01-06T00:52:08Z")
+
+
+@pytest.mark.parametrize("more", [{"payout_id": None}, {"test": True}])
+def test_a_payout_of_shopify_that_is_not_made_yet_or_never_says_nothing(more: dict[str, object]) -> None:
+    """It is of no payout."""
+    read = Read(files.json({"transactions": [{**PAYOUT_LINE, **more}]}), "shopify")
+    assert (read.lines, read.examined.headers) == ([], {})
+
+
+def test_a_payout_of_shopify_that_two_places_tell_otherwise_is_a_contradiction() -> None:
+    """The first counts, and by how much the other differs is said."""
+    read = Read(files.shopify([*files.SHOPIFY_LINES[:-1], {**PAYOUT_LINE, "amount": "-116.00"}]), "shopify")
+    assert [each.amount for each in read.findings] == [Decimal("-0.50")]
