@@ -22,7 +22,7 @@ from sys import intern
 
 import msgspec
 
-from flows.model.money import ZERO, InvalidAmount, exactly
+from flows.model.money import ZERO, InvalidAmount, exactly, summed
 from flows.model.payout import Finding, LineClass, PayoutHeader, PayoutLine, PayoutStatus
 from flows.payouts.documents import (
     NOTHING,
@@ -121,10 +121,20 @@ def class_of(type_: str, amount: Decimal) -> LineClass:
 
 
 class SummaryIn(msgspec.Struct, gc=False):
-    """Sums that a payout states of itself."""
+    """Sums that a payout states of itself: what came and went, and what was taken of that."""
 
     charges_gross_amount: Value = None
     refunds_gross_amount: Value = None
+    adjustments_gross_amount: Value = None
+    reserved_funds_gross_amount: Value = None
+    retried_payouts_gross_amount: Value = None
+    charges_fee_amount: Value = None
+    refunds_fee_amount: Value = None
+    adjustments_fee_amount: Value = None
+    reserved_funds_fee_amount: Value = None
+    retried_payouts_fee_amount: Value = None
+    advance_gross_amount: Value = "0"
+    advance_fee_amount: Value = "0"
 
 
 class PayoutIn(msgspec.Struct, gc=False):
@@ -207,18 +217,18 @@ def _of_bare(raw: msgspec.Raw, where: str, zone: tzinfo) -> Iterable[Part]:
     if bare.net is not None:
         return parts_of([where], [read_as(_transaction, raw, where)], zone)
     if bare.status is not None and bare.amount is not None:
-        return [header_of(read_as(_payout, raw, where), where, zone)]
+        return told_of(read_as(_payout, raw, where), where, zone)
     said = "it has neither payouts nor transactions, so it is not what Shopify's payments API answers"
     raise refused(where, "payouts", ValueError(said))
 
 
-def _headers(page: _Page, at: str, zone: tzinfo) -> Iterator[PayoutHeader]:
+def _headers(page: _Page, at: str, zone: tzinfo) -> Iterator[Part]:
     if _has(page.payouts):
         for places, payouts in items_as(_payouts, _payout, page.payouts, f"{at}payouts"):
             for place, payout in zip(places, payouts, strict=True):
-                yield header_of(payout, place, zone)
+                yield from told_of(payout, place, zone)
     if _has(page.payout):
-        yield header_of(read_as(_payout, page.payout, f"{at}payout"), f"{at}payout", zone)
+        yield from told_of(read_as(_payout, page.payout, f"{at}payout"), f"{at}payout", zone)
 
 
 def _has(raw: msgspec.Raw) -> bool:
@@ -232,7 +242,7 @@ def _of_page(page: _Page, at: str) -> Iterator[tuple[list[str], list[Transaction
         yield [f"{at}transaction"], [read_as(_transaction, page.transaction, f"{at}transaction")]
 
 
-def header_of(payout: PayoutIn, place: str, zone: tzinfo) -> PayoutHeader:
+def told_of(payout: PayoutIn, place: str, zone: tzinfo) -> list[Part]:
     """What a payout says of itself. Raises PayoutUnreadable."""
     field = "amount"
     try:
@@ -244,13 +254,14 @@ def header_of(payout: PayoutIn, place: str, zone: tzinfo) -> PayoutHeader:
         field = "id"
         id_ = id_in(payout.id)
         field = "summary"
-        totals = _totals(payout.summary)
+        totals, stated = _totals(payout.summary), _stated(payout.summary)
     except (InvalidAmount, ValueError) as error:
         raise refused(place, field, error) from None
     header = PayoutHeader(
         id=id_, currency=currency, paid=paid, paid_on=day, expected_on=day, totals=totals, place=place
     )
-    return with_status(header, STATUSES, payout.status)
+    header = with_status(header, STATUSES, payout.status)
+    return [header, *of_sums(header, *stated)] if stated is not None else [header]
 
 
 def _totals(summary: SummaryIn | None) -> dict[LineClass, Decimal]:
@@ -259,6 +270,32 @@ def _totals(summary: SummaryIn | None) -> dict[LineClass, Decimal]:
         return {}
     found = {LineClass.SALE: summary.charges_gross_amount, LineClass.REFUND: summary.refunds_gross_amount}
     return {kind: json_amount(value) for kind, value in found.items() if value is not None}
+
+
+def _stated(summary: SummaryIn | None) -> tuple[Decimal, Decimal] | None:
+    """What its sums come to before fees, and the fees; None where it does not say all of them."""
+    said = () if summary is None else msgspec.structs.astuple(summary)
+    if not said or None in said:
+        return None
+    amounts = dict(zip(SummaryIn.__struct_fields__, map(json_amount, said), strict=True))
+    gross = summed([amount for name, amount in amounts.items() if "gross" in name])
+    return gross, summed([amount for name, amount in amounts.items() if "fee" in name])
+
+
+@exactly
+def of_sums(header: PayoutHeader, gross: Decimal, fees: Decimal) -> list[Finding]:
+    """What a payout is more or less than its own sums come to, whichever sign its fees have. Nobody says that Shopify
+    sums everything that can be in a payout, so it is said and nothing is held for it: its lines prove it, or do not.
+    """
+    paid = header.paid
+    if paid is None:
+        return []
+    stated = min(gross - fees, gross + fees, key=lambda each: abs(paid - each))
+    if paid == stated:
+        return []
+    said = f"its own sums come to {stated}, and {paid} was paid: {paid - stated} is in none of them"
+    about = {"place": header.place, "payout": header.id, "currency": header.currency}
+    return [Finding(kind="note", sentence=said, amount=paid - stated, **about)]
 
 
 def parts_of(places: list[str], items: list[TransactionIn], zone: tzinfo) -> Iterable[Part]:

@@ -17,7 +17,7 @@ import msgspec
 from flows.model.payout import Finding
 from flows.payouts.documents import Value, decoder, documents, goes_on, read_as, refused
 from flows.payouts.parts import BATCH, Part, PayoutFormat, Source
-from flows.payouts.shopify import PROVIDER, PayoutIn, SummaryIn, TransactionIn, header_of, parts_of
+from flows.payouts.shopify import PROVIDER, PayoutIn, SummaryIn, TransactionIn, parts_of, told_of
 
 _SAME = {"transfer": "payout", "transfer_failure": "payout_failure", "transfer_cancel": "payout_cancellation"}
 """What the REST API calls these types: the payout itself, and what came of it."""
@@ -41,8 +41,20 @@ class _Named(msgspec.Struct, gc=False):
 
 
 class _Summary(msgspec.Struct, gc=False, rename="camel"):
+    """In the order of `SummaryIn`."""
+
     charges_gross: _InTheSame | None = None
     refunds_fee_gross: _InTheSame | None = None
+    adjustments_gross: _InTheSame | None = None
+    reserved_funds_gross: _InTheSame | None = None
+    retried_payouts_gross: _InTheSame | None = None
+    charges_fee: _InTheSame | None = None
+    refunds_fee: _InTheSame | None = None
+    adjustments_fee: _InTheSame | None = None
+    reserved_funds_fee: _InTheSame | None = None
+    retried_payouts_fee: _InTheSame | None = None
+    advance_gross: _InTheSame | None = None
+    advance_fees: _InTheSame | None = None
 
 
 class _Payout(msgspec.Struct, gc=False, rename="camel"):
@@ -116,7 +128,7 @@ def _read(source: Source) -> Iterator[Part]:
 
 def _payouts(connection: _Connection, at: str, zone: tzinfo) -> Iterator[Part]:
     for place, raw in _items(connection, at):
-        yield header_of(_as_payout(read_as(_payout, raw, place)), place, zone)
+        yield from told_of(_as_payout(read_as(_payout, raw, place)), place, zone)
     yield from _goes_on(connection, at)
 
 
@@ -162,9 +174,7 @@ def _as_payout(payout: _Payout) -> PayoutIn:
         amount=payout.net.amount,
         status=payout.status.casefold(),
         date=payout.issued_at,
-        summary=None
-        if summary is None
-        else SummaryIn(_amount(summary.charges_gross), _amount(summary.refunds_fee_gross)),
+        summary=None if summary is None else SummaryIn(*map(_amount, msgspec.structs.astuple(summary))),
     )
 
 

@@ -84,6 +84,11 @@ class Row:
         """What is wrong with one of its cells."""
         return PayoutUnreadable(self.place(column), str(why))
 
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The folded names of the file's columns, in its order."""
+        return tuple(self._at)
+
     def has(self, column: str) -> bool:
         """Whether the file has this column."""
         return column in self._at

@@ -80,3 +80,59 @@ def test_a_payout_of_shopify_that_two_places_tell_otherwise_is_a_contradiction()
     """The first counts, and by how much the other differs is said."""
     read = Read(files.shopify([*files.SHOPIFY_LINES[:-1], {**PAYOUT_LINE, "amount": "-116.00"}]), "shopify")
     assert [each.amount for each in read.findings] == [Decimal("-0.50")]
+
+
+SUMS = {
+    **{f"{name}_gross_amount": "0.00" for name in ("adjustments", "reserved_funds", "retried_payouts")},
+    **{f"{name}_fee_amount": "0.00" for name in ("adjustments", "reserved_funds", "retried_payouts")},
+    "charges_gross_amount": "150.00", "charges_fee_amount": "4.95", "refunds_gross_amount": "-20.00",
+    "refunds_fee_amount": "-0.05",
+}  # fmt: skip
+GRAPHQL_SUMS = {
+    "chargesGross": "150.00", "chargesFee": "4.95", "refundsFeeGross": "-20.00", "refundsFee": "-0.05",
+    "adjustmentsGross": "0.00", "adjustmentsFee": "0.00", "reservedFundsGross": "0.00", "reservedFundsFee": "0.00",
+    "retriedPayoutsGross": "0.00", "retriedPayoutsFee": "0.00", "advanceGross": "0.00", "advanceFees": "0.00",
+}  # fmt: skip
+
+
+def of_rest(paid: str, **more: str) -> bytes:
+    return files.json({"payout": {**files.SHOPIFY_PAYOUT, "amount": paid, "summary": {**SUMS, **more}}})
+
+
+def of_graphql(paid: str) -> bytes:
+    summary = {name: {"amount": amount} for name, amount in GRAPHQL_SUMS.items()}
+    return files.graphql({"nodes": [{**files.GRAPHQL_PAYOUT, "net": files.money(paid), "summary": summary}]})
+
+
+def of_export(paid: str, fees: str = "-4.90") -> str:
+    columns = (
+        "Payout Date,Status,Charges,Refunds,Adjustments,Advances,Reserved Funds,Fees,Retried Amount,Total,Currency"
+    )
+    return f"{columns}\n2026-01-07,paid,150.00,-20.00,0.00,0.00,0.00,{fees},0.00,{paid},USD\n"
+
+
+@pytest.mark.parametrize(
+    ("format_", "ties", "is_off"),
+    [
+        ("shopify", of_rest("125.10"), of_rest("116.50")),
+        ("shopify-graphql", of_graphql("125.10"), of_graphql("116.50")),
+        ("shopify-csv", of_export("125.10"), of_export("116.50")),
+        ("shopify-csv", of_export("125.10", fees="4.90"), of_export("116.50", fees="4.90")),
+    ],
+)
+def test_a_payout_of_shopify_that_is_not_what_its_own_sums_come_to_is_named(
+    format_: str, ties: bytes | str, is_off: bytes | str
+) -> None:
+    """By how much; fees stand with either sign. Its lines prove it or not, so that is no contradiction."""
+    assert Read(ties, format_).findings == []
+    (found,) = Read(is_off, format_).findings
+    assert found.kind == "note"
+    assert "its own sums come to 125.10, and 116.50 was paid: -8.60 is in none of them" in found.sentence
+
+
+def test_sums_of_which_some_were_not_asked_for_or_are_not_known_are_not_added_up() -> None:
+    """The rest may be there."""
+    some = {name: amount for name, amount in SUMS.items() if not name.startswith("adjustments")}
+    told = files.json({"payout": {**files.SHOPIFY_PAYOUT, "summary": some}})
+    assert Read(told, "shopify").findings == []
+    assert Read(of_export("116.50").replace("Advances", "Something New"), "shopify-csv").findings == []
