@@ -2,8 +2,8 @@
 
 The first row has the settlement's total, its currency and the day of the deposit; all others have amounts with a type
 and a description. Rows have no ids: rows that are alike are all counted, as Amazon counts them, and named. Amounts are
-in the format of the marketplace: the first that has a mark tells the decimal mark of the file. What Amazon withholds as
-tax is its own class, and never tax payable.
+in the format of the marketplace: the first that has a mark tells the decimal mark of the file. A row that says another
+currency than its settlement is refused. What Amazon withholds as tax is its own class, and never tax payable.
 
 Source: Selling Partner API, report types GET_V2_SETTLEMENT_REPORT_DATA_FLAT_FILE_V2 and
 GET_V2_SETTLEMENT_REPORT_DATA_FLAT_FILE (columns, local formats); Seller Central, "Settlement report" (transaction and
@@ -231,11 +231,12 @@ def _line(
     transaction = row.text("transaction-type")
     kind = class_of(transaction, type_, description, amount)
     order = row.id("order-id")
+    currency = row.currency("currency") if row.text("currency") else settlement.currency
     yield PayoutLine(
         id=id_,
         payout=settlement.id,
         kind=kind,
-        currency=settlement.currency,
+        currency=currency,
         amount=amount,
         net=amount,
         type="/".join(filter(None, (transaction, type_, description)))[:TEXT_MAX],

@@ -136,3 +136,17 @@ def test_sums_of_which_some_were_not_asked_for_or_are_not_known_are_not_added_up
     told = files.json({"payout": {**files.SHOPIFY_PAYOUT, "summary": some}})
     assert Read(told, "shopify").findings == []
     assert Read(of_export("116.50").replace("Advances", "Something New"), "shopify-csv").findings == []
+
+
+# -- Amazon ------------------------------------------------------------------------------------------------------------
+
+
+def test_a_row_of_amazon_in_another_currency_than_its_settlement_is_refused() -> None:
+    """Rows mostly say none; those that repeat that of the settlement are read."""
+    total = files.amazon_row(**files.AMAZON_TOTAL)
+    same, other = (
+        files.amazon_line("Order", "ItemPrice", "Principal", "10.10", currency=code) for code in ("USD", "CAD")
+    )
+    assert Read(files.amazon(total, same), "amazon").proof("555").verdict == "proven"
+    with pytest.raises(PayoutUnreadable, match="line 4: the line is in CAD, and its payout 555 in USD"):
+        Read(files.amazon(total, same, other), "amazon")
