@@ -50,7 +50,7 @@ _TYPES: Mapping[LineClass, str] = {
     LineClass.DISPUTE: "chargeback platform-payment-chargeback",
     LineClass.DISPUTE_REVERSAL: "chargeback-reversal reversed-platform-payment-chargeback",
     LineClass.TRANSFER: "outgoing-transfer outgoing-custom-amount-transfer split-payment split-transaction movement "
-    "failed-platform-split-payment failed-split-payment-compensation",
+    "failed-platform-split-payment failed-split-payment-compensation post-payment-split-payment",
     LineClass.PAYOUT_RETURNED: "canceled-outgoing-transfer canceled-transfer returned-transfer",
     LineClass.FEE: "application-fee invoice-compensation fee-prepayment",
     LineClass.TOP_UP: "balance-topup topup incoming-transfer",
@@ -59,7 +59,7 @@ _TYPES: Mapping[LineClass, str] = {
     LineClass.RESERVE: "cash-collateral-issuance balance-reserve pending-rolling-reserve held-rolling-reserve "
     "to-be-released-rolling-reserve rolling-reserve-hold",
     LineClass.RESERVE_RELEASE: "cash-collateral-release balance-reserve-return released-rolling-reserve "
-    "rolling-reserve-release capture-rolling-reserve-release",
+    "rolling-reserve-release capture-rolling-reserve-release api-payment-rolling-reserve-release",
     LineClass.ADVANCE: "repayment loan cash-advance-loan credit-repayment",
 }
 _CLASSES = {type_: kind for kind, types in _TYPES.items() for type_ in types.split()}
@@ -226,9 +226,10 @@ def _of_periods(item: _Item, currency: str, place: str) -> tuple[dict[LineClass,
         return totals, lines
     for year, months in read_as(_periods, item.periods, f"{place}.periods").items():
         for month, period in months.items():
-            for each in period.revenue:
+            for number, each in enumerate(period.revenue, start=1):
                 kind = _CLASSES.get(each.method or "", LineClass.SALE)
                 totals[kind] = totals.get(kind, ZERO) + _in(currency, each.amount_gross)
+                lines += _odd(item, each, currency, f"{place}.periods.{year}.{month}.revenue[{number}]")
             for number, each in enumerate(period.costs, start=1):
                 where = f"{place}.periods.{year}.{month}.costs[{number}]"
                 given_back = _GIVEN_BACK.get(each.method or "") if bytes(each.rate).strip() == b"null" else None
@@ -237,6 +238,24 @@ def _of_periods(item: _Item, currency: str, place: str) -> tuple[dict[LineClass,
                 else:
                     totals[given_back] = totals.get(given_back, ZERO) - _in(currency, each.amount_gross)
     return totals, lines
+
+
+def _odd(item: _Item, collected: _CostIn, currency: str, place: str) -> list[Part]:
+    """What a sum that was collected contradicts itself by."""
+    rest = _rest(collected, currency)
+    if not rest:
+        return []
+    said = f"amountGross is {rest} more than amountNet and amountVat; it counts as it is"
+    about = {"place": place, "payout": item.id, "currency": currency}
+    return [Finding(kind="contradiction", sentence=said, amount=rest, **about)]
+
+
+def _rest(sum_: _CostIn, currency: str) -> Decimal:
+    """What the gross amount is more than the net one and its tax, where these stand there."""
+    if sum_.amount_net is None:
+        return ZERO
+    tax = ZERO if sum_.amount_vat is None else _in(currency, sum_.amount_vat)
+    return _in(currency, sum_.amount_gross) - _in(currency, sum_.amount_net) - tax
 
 
 def _in(currency: str, money: _MoneyIn) -> Decimal:
@@ -249,7 +268,7 @@ def _cost(item: _Item, cost: _CostIn, currency: str, name: str, place: str) -> l
     """A line of what Mollie charges; its tax as the tax on a fee."""
     gross, tax = -_in(currency, cost.amount_gross), ZERO if cost.amount_vat is None else -_in(currency, cost.amount_vat)
     net = gross - tax if cost.amount_net is None else -_in(currency, cost.amount_net)
-    gap, id_ = gross - net - tax, f"{item.id}-{name}"
+    gap, id_ = -_rest(cost, currency) or ZERO, f"{item.id}-{name}"
     line = PayoutLine(
         id_, item.id, LineClass.FEE, currency, net, gross, ZERO, tax, gap, cost.description[:TEXT_MAX],
         "" if item.settled_at is None else instant_in(item.settled_at, UTC), place=place,

@@ -150,3 +150,19 @@ def test_a_row_of_amazon_in_another_currency_than_its_settlement_is_refused() ->
     assert Read(files.amazon(total, same), "amazon").proof("555").verdict == "proven"
     with pytest.raises(PayoutUnreadable, match="line 4: the line is in CAD, and its payout 555 in USD"):
         Read(files.amazon(total, same, other), "amazon")
+
+
+# -- Mollie ------------------------------------------------------------------------------------------------------------
+
+
+def test_a_sum_of_mollie_whose_gross_and_net_amounts_differ_is_a_contradiction_with_its_place() -> None:
+    """The reference itself prints a refund that is negative in one and positive in the other."""
+    settlement = msgspec.json.decode(files.json(files.MOLLIE_SETTLEMENT))
+    settlement["periods"]["2026"]["01"]["revenue"][1]["amountGross"] = files.eur("10.75")
+    read = Read(files.mollie(settlement), "mollie")
+    assert [each.sentence for each in read.proof("stl_1").failing] == [
+        "fees and reported sums are 60.2055 EUR, reported paid is 38.70 EUR: the difference is 21.5055 EUR"
+    ]
+    (found,) = read.findings
+    assert (found.kind, found.amount) == ("contradiction", Decimal("21.50"))
+    assert found.place == "the document.periods.2026.01.revenue[2]"
