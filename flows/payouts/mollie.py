@@ -12,15 +12,16 @@ captures; Balances, List balance transactions (`initialAmount`, `deductions`, `r
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import UTC
 from decimal import Decimal
 
 import msgspec
 
 from flows.model.money import ZERO, InvalidAmount, exactly
-from flows.model.payout import Finding, LineClass, PayoutHeader, PayoutLine, PayoutStatus, day_of
+from flows.model.payout import Finding, LineClass, PayoutHeader, PayoutLine, day_of
 from flows.payouts.documents import NOTHING, Value, decoder, documents, goes_on, read_as, refused
+from flows.payouts.mollie_words import CLASSES, PROVIDER, STATUSES, class_of
 from flows.payouts.parts import (
     TEXT_MAX,
     Part,
@@ -36,34 +37,6 @@ from flows.payouts.parts import (
     with_status,
 )
 
-PROVIDER = "mollie"
-STATUSES = {
-    "open": PayoutStatus.PENDING,
-    "pending": PayoutStatus.IN_TRANSIT,
-    "paidout": PayoutStatus.PAID,
-    "failed": PayoutStatus.FAILED,
-}
-_TYPES: Mapping[LineClass, str] = {
-    LineClass.SALE: "payment capture",
-    LineClass.REFUND: "unauthorized-direct-debit failed-payment refund returned-refund platform-payment-refund "
-    "returned-platform-payment-refund",
-    LineClass.DISPUTE: "chargeback platform-payment-chargeback",
-    LineClass.DISPUTE_REVERSAL: "chargeback-reversal reversed-platform-payment-chargeback",
-    LineClass.TRANSFER: "outgoing-transfer outgoing-custom-amount-transfer split-payment split-transaction movement "
-    "failed-platform-split-payment failed-split-payment-compensation post-payment-split-payment",
-    LineClass.PAYOUT_RETURNED: "canceled-outgoing-transfer canceled-transfer returned-transfer",
-    LineClass.FEE: "application-fee invoice-compensation fee-prepayment",
-    LineClass.TOP_UP: "balance-topup topup incoming-transfer",
-    LineClass.ADJUSTMENT: "balance-correction invoice-rounding-compensation refund-compensation "
-    "returned-refund-compensation chargeback-compensation reversed-chargeback-compensation",
-    LineClass.RESERVE: "cash-collateral-issuance balance-reserve pending-rolling-reserve held-rolling-reserve "
-    "to-be-released-rolling-reserve rolling-reserve-hold",
-    LineClass.RESERVE_RELEASE: "cash-collateral-release balance-reserve-return released-rolling-reserve "
-    "rolling-reserve-release capture-rolling-reserve-release api-payment-rolling-reserve-release",
-    LineClass.ADVANCE: "repayment loan cash-advance-loan credit-repayment",
-}
-_CLASSES = {type_: kind for kind, types in _TYPES.items() for type_ in types.split()}
-"""Types of balance transactions, and methods of a settlement's sums."""
 _ORDER_FIELDS = ("order_id", "orderId", "order")
 _GIVEN_BACK = {"refund": LineClass.REFUND, "chargeback": LineClass.DISPUTE}
 """Methods whose sums among the costs, without a rate, are money given back, which has lines of its own."""
@@ -72,11 +45,6 @@ _NO_FEES = {"reservations": LineClass.RESERVE, "repayments": LineClass.ADVANCE}
 _NOT_YET = ("open", "next")
 """Instead of an id: the settlements that Mollie is still gathering."""
 _in_settlement = re.compile(r"/settlements/([^/?]+)/").search
-
-
-def class_of(type_: str) -> LineClass:
-    """The class of a balance transaction, by its type: what ends with `-fee` or `-commission` is a fee."""
-    return LineClass.FEE if type_.endswith(("-fee", "-commission")) else _CLASSES.get(type_, LineClass.UNEXPLAINED)
 
 
 class _MoneyIn(msgspec.Struct, gc=False):
@@ -227,7 +195,7 @@ def _of_periods(item: _Item, currency: str, place: str) -> tuple[dict[LineClass,
     for year, months in read_as(_periods, item.periods, f"{place}.periods").items():
         for month, period in months.items():
             for number, each in enumerate(period.revenue, start=1):
-                kind = _CLASSES.get(each.method or "", LineClass.SALE)
+                kind = CLASSES.get(each.method or "", LineClass.SALE)
                 totals[kind] = totals.get(kind, ZERO) + _in(currency, each.amount_gross)
                 lines += _odd(item, each, currency, f"{place}.periods.{year}.{month}.revenue[{number}]")
             for number, each in enumerate(period.costs, start=1):

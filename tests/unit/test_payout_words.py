@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from flows.payouts import amazon, mollie, paypal, shopify, stripe
+from flows.payouts import amazon, mollie_words, paypal, shopify, stripe
 from tests.unit import payout_files as files
 from tests.unit.payout_files import Read
 
@@ -157,7 +157,7 @@ def test_a_text_that_a_shop_has_left_at_paypal_is_no_reason_to_refuse_the_file()
 @pytest.mark.parametrize(("kind", "type_"), [(kind, each) for kind, types in MOLLIE.items() for each in types])
 def test_types_of_balance_transactions_of_mollie(kind: str, type_: str) -> None:
     """By the list of its API reference; fees and commissions are known by how they end."""
-    assert mollie.class_of(type_).value == kind
+    assert mollie_words.class_of(type_).value == kind
 
 
 def test_what_mollie_keeps_back_of_a_payment_is_no_fee() -> None:
