@@ -52,6 +52,10 @@ _TYPES: Mapping[str, LineClass] = {
     "servicefee": LineClass.FEE,
     "fee": LineClass.FEE,
     "fba inventory reimbursement": LineClass.ADJUSTMENT,
+    "mcf inventory reimbursement": LineClass.ADJUSTMENT,
+    "seller rewards": LineClass.ADJUSTMENT,
+    "micro deposit": LineClass.TRANSFER,
+    "refund for advertiser": LineClass.FEE,
     "fba customer returns": LineClass.FEE,
     "amazon lending": LineClass.ADVANCE,
     "amazon capital services": LineClass.ADVANCE,
@@ -75,6 +79,10 @@ _DESCRIPTIONS: Mapping[str, LineClass] = {
     "cost of advertising": LineClass.FEE,
     "buyerrecharge": LineClass.SALE,
     "loanservicing": LineClass.ADVANCE,
+    "loan advance": LineClass.ADVANCE,
+    "loan payment": LineClass.ADVANCE,
+    "loan refund": LineClass.ADVANCE,
+    "amazon capital services": LineClass.ADVANCE,
     "reversal_reimbursement": LineClass.ADJUSTMENT,
     "warehouse_damage": LineClass.ADJUSTMENT,
     "warehouse_lost": LineClass.ADJUSTMENT,
@@ -86,15 +94,21 @@ _DESCRIPTIONS: Mapping[str, LineClass] = {
     "free_replacement_refund_items": LineClass.ADJUSTMENT,
     "goodwill": LineClass.ADJUSTMENT,
     "miscellaneous adjustment": LineClass.ADJUSTMENT,
+    "miscadjustment": LineClass.ADJUSTMENT,
+    "promotion adjustment": LineClass.ADJUSTMENT,
 }
 _BEGINNINGS: Mapping[str, LineClass] = {
     "transfer of funds unsuccessful": LineClass.PAYOUT_RETURNED,
     "tcs": LineClass.WITHHELD_TAX,
     "tds": LineClass.WITHHELD_TAX,
+    "income tax": LineClass.WITHHELD_TAX,
 }
 """Of descriptions that go on with a sentence, or with the name of a part."""
-_FEES = ("fee", "storage", "subscription", "label", "removal", "disposal", "inbound", "commission", "chargeback fee")
-_TAXES = re.compile(r"(?:tax|igst|cgst|sgst|gst|vat)$").search
+_FEES = (
+    *("fee", "storage", "subscription", "label", "removal", "disposal", "inbound", "commission", "chargeback fee"),
+    *("postage", "international freight"),
+)
+_TAXES = re.compile(r"(?:tax|igst|cgst|sgst|gst|vat)$|^tax ?on ?fees?$").search
 _DISPUTES = ("chargeback refund", "a-to-z guarantee refund", "a-to-z guarantee recovery")
 _REFUNDS = ("refund", "refund_retrocharge", "partial refund")
 _PRICES = ("itemprice", "promotion", "directpayment")

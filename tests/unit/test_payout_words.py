@@ -109,6 +109,7 @@ AMAZON = {
     "withheld_tax": [
         "Order/ItemWithheldTax/MarketplaceFacilitatorTax-Principal", "Order/ItemPrice/LowValueGoodsTax-Principal",
         "other-transaction/other-transaction/TDS (Section 194-O)", "Order/ItemTCS/TCS-CGST",
+        "other-transaction/other-transaction/Income Tax Charged",
     ],
     "fee": [
         "Order/ItemFees/Commission", "Refund/ItemFees/RefundCommission", "Order/ItemFees/ShippingChargeback",
@@ -116,11 +117,21 @@ AMAZON = {
         "CouponRedemptionFee/CouponRedemptionFee/Save 10%", "Liquidations/ItemFees/LiquidationsBrokerageFee",
         "other-transaction/other-transaction/ShippingServicesRefund",
         "FBAFees/FBA Inventory Storage Fee/Base fee", "AmazonFees/Vine Enrollment Fee/Base fee",
+        "FBAFees/FBA Amazon-Partnered Carrier Shipment Fee/Discount on Fee",
+        "ServiceFee/Refund for Advertiser/TransactionTotalAmount",
+        "other-transaction/other-transaction/PostageBilling_Postage",
+        "other-transaction/other-transaction/FBA International Freight Duties and Taxes Charge",
     ],
-    "tax_on_fee": ["Order/ItemFees/Commission IGST", "FBAFees/FBA Inventory Storage Fee/Tax"],
+    "tax_on_fee": [
+        "Order/ItemFees/Commission IGST", "FBAFees/FBA Inventory Storage Fee/Tax", "Order/ItemFees/TaxOnFees",
+        "AmazonFees/Vine Enrollment Fee/Tax on fee", "other-transaction/other-transaction/PostageBilling_VAT",
+    ],
     "adjustment": [
         "other-transaction/FBA Inventory Reimbursement/WAREHOUSE_LOST", "Liquidations/ItemPrice/Principal",
         "SAFE-T reimbursement/other-transaction/SAFE-T reimbursement", "other-transaction/other-transaction/Adjustment",
+        "other-transaction/other-transaction/MiscAdjustment", "Seller Rewards/Seller Rewards/Seller Rewards",
+        "other-transaction/MCF Inventory Reimbursement/MULTICHANNEL_ORDER_LOST",
+        "other-transaction/other-transaction/Promotion adjustment",
     ],
     "reserve": ["other-transaction/other-transaction/Current Reserve Amount"],
     "reserve_release": ["other-transaction/other-transaction/Previous Reserve Amount Balance"],
@@ -128,7 +139,10 @@ AMAZON = {
         "other-transaction/other-transaction/Transfer of funds unsuccessful: Amazon has cancelled your transfer."
     ],
     "top_up": ["other-transaction/other-transaction/Successful charge"],
-    "advance": ["other-transaction/Amazon Capital Services/Loan repayment"],
+    "transfer": ["Transfers/Micro Deposit/Micro Deposit"],
+    "advance": [
+        "other-transaction/Amazon Capital Services/Loan repayment", "other-transaction/other-transaction/Loan Payment",
+    ],
     "unexplained": ["other-transaction/other-transaction/Something new", "Something new/ItemPrice/Principal", "//"],
 }  # fmt: skip
 
