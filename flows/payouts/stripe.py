@@ -84,6 +84,7 @@ class _TransactionIn(msgspec.Struct, gc=False, tag_field="object", tag="balance_
     fee: int = 0
     fee_details: tuple[_Fee, ...] = ()
     reporting_category: str = ""
+    description: str | None = None
     source: str | _SourceIn | None = None
     exchange_rate: Value = None
 
@@ -258,7 +259,7 @@ def _line(item: _TransactionIn, payout: str, currency: str, at: str, place: str,
     id_ = source.id
     what = kind_of(id_)
     return PayoutLine(
-        item.id, payout, class_of(item.type, category, amount, id_), currency, amount, net,
+        item.id, payout, class_of(item.type, category, amount, id_, item.description or ""), currency, amount, net,
         fee=(taxed - taken) * unit if taxed != taken else ZERO,
         tax=-taxed * unit if taxed else ZERO,
         gap=gap,

@@ -56,6 +56,8 @@ _EXPORTED = {
 """What the dashboard's export calls these columns."""
 _EXPORT = (*(_EXPORTED.get(name, name) for name in _COLUMNS), "source", "created (utc)")
 _DISPUTES = (LineClass.DISPUTE, LineClass.DISPUTE_REVERSAL)
+_PAYMENTS = ("ch_", "py_", "po_")
+"""How a source begins that is a payment. Older exports name the charge of a refund and of a dispute, too."""
 _PAYOUT = "payout"
 _minus = EXACT.subtract
 
@@ -178,14 +180,15 @@ def _lines(rows: Block, seen: set[str], zone: tzinfo, *, by_day: bool) -> list[P
             about = {"place": place, "payout": payout, "line": id_, "currency": currency}
             found.append(Finding(kind="contradiction", sentence=said, amount=gap, **about))
         known = None if category == ADJUSTED else CLASSES.get(category)
-        kind = known or class_of("", category, amount, source)
+        kind = known or class_of("", category, amount, source, rows.row(number).text("description"))
+        is_payment = source.startswith(_PAYMENTS)
         found.append(
             PayoutLine(
                 id_, payout, kind, currency, amount, net, fee, ZERO, gap, category, at, order,
-                payment=charge or (source if source.startswith(("ch_", "py_", "po_")) else ""),
+                payment=charge or (source if is_payment else ""),
                 payment_alias=intent,
-                refund=source if kind is LineClass.REFUND else refund,
-                dispute=source if kind in _DISPUTES else "",
+                refund=source if kind is LineClass.REFUND and not is_payment else refund,
+                dispute=source if kind in _DISPUTES and not is_payment else "",
                 presentment=_presentment(rows.row(number)) if paid and other and other.upper() != currency else "",
                 place=place,
             )

@@ -138,6 +138,43 @@ def test_sums_of_which_some_were_not_asked_for_or_are_not_known_are_not_added_up
     assert Read(of_export("116.50").replace("Advances", "Something New"), "shopify-csv").findings == []
 
 
+# -- Stripe ------------------------------------------------------------------------------------------------------------
+
+
+def of_old_export(type_: str, amount: str, description: str) -> str:
+    """A row as the dashboard wrote it when payouts were transfers; its source is the charge, whatever it is."""
+    head = "id,Type,Source,Amount,Fee,Net,Currency,Created (UTC),Available On (UTC),Description,Transfer,Transfer Date (UTC)"
+    return (
+        f"{head}\ntxn_1,{type_},ch_1,{amount},0.00,{amount},usd,2016-07-13 19:29,2016-07-15 00:00,{description},tr_1,\n"
+    )
+
+
+def test_the_charge_that_is_the_source_of_a_refund_is_its_payment_and_no_refund() -> None:
+    """Else it would be taken for the id of one."""
+    (refund,) = Read(of_old_export("refund", "-249.00", "REFUND FOR CHARGE"), "stripe-csv").lines
+    assert (refund.kind.value, refund.payment, refund.refund) == ("refund", "ch_1", "")
+
+
+@pytest.mark.parametrize(
+    ("amount", "description", "kind"),
+    [
+        ("-849.00", "Chargeback withdrawal for ch_1", "dispute"),
+        ("849.00", "Chargeback reversal for ch_1", "dispute_reversal"),
+        ("1.00", "Something else", "adjustment"),
+    ],
+)
+def test_an_adjustment_of_stripe_that_says_it_is_a_chargeback_is_a_dispute(
+    amount: str, description: str, kind: str
+) -> None:
+    """Where neither a reporting category nor the source tells, as in exports of before 2019."""
+    (line,) = Read(of_old_export("adjustment", amount, description), "stripe-csv").lines
+    assert (line.kind.value, line.payment, line.dispute) == (kind, "ch_1", "")
+    told = files.stripe_line(
+        "txn_1", "adjustment", int(amount.replace(".", "")), description=description, source="ch_1"
+    )
+    assert Read(files.stripe([told]), "stripe").lines[0].kind.value == kind
+
+
 # -- Amazon ------------------------------------------------------------------------------------------------------------
 
 
