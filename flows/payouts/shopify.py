@@ -135,6 +135,7 @@ class SummaryIn(msgspec.Struct, gc=False):
     retried_payouts_fee_amount: Value = None
     advance_gross_amount: Value = "0"
     advance_fee_amount: Value = "0"
+    usdc_rebate_credit_amount: Value = "0"
 
 
 class PayoutIn(msgspec.Struct, gc=False):
@@ -242,11 +243,14 @@ def _of_page(page: _Page, at: str) -> Iterator[tuple[list[str], list[Transaction
         yield [f"{at}transaction"], [read_as(_transaction, page.transaction, f"{at}transaction")]
 
 
-def told_of(payout: PayoutIn, place: str, zone: tzinfo) -> list[Part]:
-    """What a payout says of itself. Raises PayoutUnreadable."""
+def told_of(payout: PayoutIn, place: str, zone: tzinfo, *, withdrawn: bool = False) -> list[Part]:
+    """What a payout says of itself; `withdrawn` from the bank is negative, whichever sign it has. Raises
+    PayoutUnreadable.
+    """
     field = "amount"
     try:
         paid = json_amount(payout.amount)
+        paid = paid.copy_negate() if withdrawn and paid > ZERO else paid
         field = "currency"
         currency = currency_in(payout.currency)
         field = "date"
@@ -278,8 +282,8 @@ def _stated(summary: SummaryIn | None) -> tuple[Decimal, Decimal] | None:
     if not said or None in said:
         return None
     amounts = dict(zip(SummaryIn.__struct_fields__, map(json_amount, said), strict=True))
-    gross = summed([amount for name, amount in amounts.items() if "gross" in name])
-    return gross, summed([amount for name, amount in amounts.items() if "fee" in name])
+    fees = summed([amount for name, amount in amounts.items() if "_fee_" in name])
+    return summed([amount for name, amount in amounts.items() if "_fee_" not in name]), fees
 
 
 @exactly

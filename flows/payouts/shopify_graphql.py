@@ -21,6 +21,8 @@ from flows.payouts.shopify import PROVIDER, PayoutIn, SummaryIn, TransactionIn, 
 
 _SAME = {"transfer": "payout", "transfer_failure": "payout_failure", "transfer_cancel": "payout_cancellation"}
 """What the REST API calls these types: the payout itself, and what came of it."""
+_WITHDRAWAL = "WITHDRAWAL"
+"""The direction of a payout that takes money from the bank."""
 
 
 class _Money(msgspec.Struct, gc=False, rename="camel"):
@@ -28,7 +30,7 @@ class _Money(msgspec.Struct, gc=False, rename="camel"):
     currency_code: str
 
 
-class _InTheSame(msgspec.Struct, gc=False, rename="camel"):
+class _InTheSame(msgspec.Struct, frozen=True, gc=False, rename="camel"):
     """An amount whose currency was not asked for: that of the transaction."""
 
     amount: Value
@@ -55,12 +57,14 @@ class _Summary(msgspec.Struct, gc=False, rename="camel"):
     retried_payouts_fee: _InTheSame | None = None
     advance_gross: _InTheSame | None = None
     advance_fees: _InTheSame | None = None
+    usdc_rebate_credit_amount: _InTheSame | None = _InTheSame("0")
 
 
 class _Payout(msgspec.Struct, gc=False, rename="camel"):
     id: str
     net: _Money
     status: str = ""
+    transaction_type: str = ""
     issued_at: str | None = None
     summary: _Summary | None = None
 
@@ -128,7 +132,8 @@ def _read(source: Source) -> Iterator[Part]:
 
 def _payouts(connection: _Connection, at: str, zone: tzinfo) -> Iterator[Part]:
     for place, raw in _items(connection, at):
-        yield from told_of(_as_payout(read_as(_payout, raw, place)), place, zone)
+        payout = read_as(_payout, raw, place)
+        yield from told_of(_as_payout(payout), place, zone, withdrawn=payout.transaction_type == _WITHDRAWAL)
     yield from _goes_on(connection, at)
 
 

@@ -45,6 +45,14 @@ def test_amounts_of_graphql_whose_currency_was_not_asked_for_are_in_that_of_thei
     assert (read.lines[0].payment, read.lines[0].fee) == ("2001", Decimal("-3.20"))
 
 
+def test_a_payout_of_graphql_that_is_a_withdrawal_is_negative() -> None:
+    """Its direction says so, whichever sign its amount has."""
+    for amount in ("12.00", "-12.00"):
+        payout = {**files.GRAPHQL_PAYOUT, "net": files.money(amount), "transactionType": "WITHDRAWAL"}
+        read = Read(files.graphql({"nodes": [payout]}), "shopify-graphql")
+        assert read.examined.headers["77"].paid == Decimal("-12.00")
+
+
 PAYOUT_LINE = files.SHOPIFY_LINES[-1]
 
 
@@ -143,10 +151,8 @@ def test_sums_of_which_some_were_not_asked_for_or_are_not_known_are_not_added_up
 
 def of_old_export(type_: str, amount: str, description: str) -> str:
     """A row as the dashboard wrote it when payouts were transfers; its source is the charge, whatever it is."""
-    head = "id,Type,Source,Amount,Fee,Net,Currency,Created (UTC),Available On (UTC),Description,Transfer,Transfer Date (UTC)"
-    return (
-        f"{head}\ntxn_1,{type_},ch_1,{amount},0.00,{amount},usd,2016-07-13 19:29,2016-07-15 00:00,{description},tr_1,\n"
-    )
+    head = "id,Type,Source,Amount,Fee,Net,Currency,Created (UTC),Description,Transfer"
+    return f"{head}\ntxn_1,{type_},ch_1,{amount},0.00,{amount},usd,2016-07-13 19:29,{description},tr_1\n"
 
 
 def test_the_charge_that_is_the_source_of_a_refund_is_its_payment_and_no_refund() -> None:
