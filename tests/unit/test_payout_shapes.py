@@ -209,3 +209,43 @@ def test_a_sum_of_mollie_whose_gross_and_net_amounts_differ_is_a_contradiction_w
     (found,) = read.findings
     assert (found.kind, found.amount) == ("contradiction", Decimal("21.50"))
     assert found.place == "the document.periods.2026.01.revenue[2]"
+
+
+# -- PayPal ------------------------------------------------------------------------------------------------------------
+
+FEBRUARY = {"start_date": "2026-02-05T00:00:00+0000", "end_date": "2026-02-06T00:00:00+0000"}
+LATER = [
+    files.paypal_line("B1", "T0006", "10.00", "0.00", "110.00", transaction_initiation_date="2026-02-05T10:00:00+0000")
+]
+
+
+def test_pages_of_paypal_are_counted_for_each_question_apart() -> None:
+    """A page that one answer lacks is not made up for by that of another; days of the whole one are proven."""
+    january = files.paypal(page=1, total_pages=2)
+    february = [
+        files.paypal([], page=1, total_pages=2, **FEBRUARY),
+        files.paypal(LATER, page=2, total_pages=2, **FEBRUARY),
+    ]
+    read = Read(b"\n".join([january, *february]), "paypal")
+    assert [each.sentence for each in read.findings if each.kind == "incomplete"] == [
+        "of 2 pages these are not in the file: 2, of those from 2026-01-05T00:00:00+0000"
+    ]
+    assert read.proof("ACC-USD-2026-01-05").verdict == "unproven"
+    assert read.proof("ACC-USD-2026-02-05").verdict == "proven"
+
+
+def test_answers_of_paypal_to_several_questions_are_proven_by_their_days() -> None:
+    """As the API answers for at most 31 days, a longer time is a file of several."""
+    read = Read(b"\n".join([files.paypal(total_items=4), files.paypal(LATER, total_items=1, **FEBRUARY)]), "paypal")
+    assert [each.kind for each in read.findings] == ["pending"]
+    assert {read.proof(payout).verdict for payout in read.examined.headers} == {"proven"}
+
+
+def test_a_page_of_paypal_that_stands_there_twice_is_counted_once() -> None:
+    """So its transactions are as many as it says."""
+    page = files.paypal(total_items=4)
+    assert "incomplete" not in Read(page + b"\n" + page, "paypal").examined.counts
+    less = Read(files.paypal(total_items=5), "paypal")
+    assert [each.sentence for each in less.findings if each.kind == "incomplete"] == [
+        "total_items says 5 transactions, and there are 4"
+    ]
