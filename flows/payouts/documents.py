@@ -116,10 +116,25 @@ def read_as(kind: msgspec.json.Decoder[T], raw: msgspec.Raw, place: str) -> T:
         raise PayoutUnreadable(place, _sentence(str(error))) from None
 
 
-def goes_on(field: str, place: str) -> Finding:
-    """That a page of a list says by this field that more of the list follows."""
-    said = f"{field}: the list goes on, and the rest of it is not in this file"
-    return Finding(kind="incomplete", sentence=said, place=place)
+class Pages:
+    """Pages of lists, by names that they have: one that says that more follows is complete once that begins, too."""
+
+    def __init__(self) -> None:
+        self._begun = set[str]()
+        self._going = list[tuple[tuple[str, ...], Finding]]()
+
+    def begins(self, *names: str) -> None:
+        """A page is here, under each of these names."""
+        self._begun.update(names)
+
+    def goes_on(self, field: str, place: str, *names: str) -> None:
+        """A page says by this field that more of the list follows, on a page that has one of these names."""
+        said = f"{field}: the list goes on, and the rest of it is not in this file"
+        self._going.append((names, Finding(kind="incomplete", sentence=said, place=place)))
+
+    def missing(self) -> Iterator[Finding]:
+        """What follows and is not here."""
+        yield from (finding for names, finding in self._going if self._begun.isdisjoint(names))
 
 
 def items_as(

@@ -20,7 +20,7 @@ import msgspec
 
 from flows.model.money import ZERO, InvalidAmount, exactly
 from flows.model.payout import Finding, LineClass, PayoutHeader, PayoutLine, day_of
-from flows.payouts.documents import NOTHING, Value, decoder, documents, goes_on, read_as, refused
+from flows.payouts.documents import NOTHING, Pages, Value, decoder, documents, read_as, refused
 from flows.payouts.mollie_words import CLASSES, PROVIDER, STATUSES, class_of
 from flows.payouts.parts import (
     TEXT_MAX,
@@ -45,6 +45,7 @@ _NO_FEES = {"reservations": LineClass.RESERVE, "repayments": LineClass.ADVANCE}
 _NOT_YET = ("open", "next")
 """Instead of an id: the settlements that Mollie is still gathering."""
 _in_settlement = re.compile(r"/settlements/([^/?]+)/").search
+_begins_with = re.compile(r"[?&]from=([^&]+)").search
 
 
 class _MoneyIn(msgspec.Struct, gc=False):
@@ -110,12 +111,16 @@ _CHILDREN = {"payment": LineClass.SALE, "capture": LineClass.SALE, "refund": Lin
 
 
 def _read(source: Source) -> Iterator[Part]:
+    pages = Pages()
     for where, raw in documents(source.content):
         item = read_as(_item, raw, where)
-        yield from _of_document(item, where, source, set())
+        yield from _of_document(item, where, source, set(), pages)
+    yield from pages.missing()
 
 
-def _of_document(item: _Item, where: str, source: Source, days: set[str], settlement: str = "") -> Iterator[Part]:
+def _of_document(
+    item: _Item, where: str, source: Source, days: set[str], pages: Pages, settlement: str = ""
+) -> Iterator[Part]:
     """All that is in a document, or in a list; `settlement`: the one that the list is of."""
     if item.resource == "settlement":
         yield from _settlement(item, where or "the document", source)
@@ -127,17 +132,22 @@ def _of_document(item: _Item, where: str, source: Source, days: set[str], settle
     if item.embedded is None:
         return
     links = _links_of(item, where)
+    listed = _settlement_listed(links)
     for name, items in item.embedded.items():
         for number, each in enumerate(_listed(items), start=1):
             place = f"{where}{'.' if where else ''}_embedded.{name}[{number}]"
-            yield from _of_document(read_as(_item, each, place), place, source, days, _settlement_listed(links))
+            found = read_as(_item, each, place)
+            if number == 1 and not item.resource:
+                pages.begins(found.id)
+            yield from _of_document(found, place, source, days, pages, listed)
     if links.next is not None:
-        yield goes_on("_links.next", where or "the list")
+        following = _begins_with(links.next.href)
+        pages.goes_on("_links.next", where or "the list", following[1] if following else "the next page")
 
 
 def _links_of(item: _Item, where: str) -> _Links:
-    is_there = bytes(item.links).lstrip().startswith(b"{")
-    return read_as(_links, item.links, f"{where}._links" if where else "_links") if is_there else _Links()
+    at = f"{where}._links" if where else "_links"
+    return read_as(_links, item.links, at) if bytes(item.links).lstrip().startswith(b"{") else _Links()
 
 
 def _settlement_listed(links: _Links) -> str:

@@ -9,13 +9,13 @@ ShopifyPaymentsAccount, ShopifyPaymentsPayout and ShopifyPaymentsBalanceTransact
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from datetime import tzinfo
 
 import msgspec
 
-from flows.model.payout import Finding
-from flows.payouts.documents import Value, decoder, documents, goes_on, read_as, refused
+from flows.payouts.documents import Pages, Value, decoder, documents, read_as, refused
 from flows.payouts.parts import BATCH, Part, PayoutFormat, Source
 from flows.payouts.shopify import PROVIDER, PayoutIn, SummaryIn, TransactionIn, parts_of, told_of
 
@@ -90,6 +90,7 @@ class _Edge(msgspec.Struct):
 
 class _Page(msgspec.Struct, rename="camel"):
     has_next_page: bool = False
+    has_previous_page: bool = False
 
 
 class _Connection(msgspec.Struct, rename="camel"):
@@ -115,6 +116,7 @@ _answer, _payout, _transaction = decoder(_Answer), decoder(_Payout), decoder(_Tr
 
 
 def _read(source: Source) -> Iterator[Part]:
+    pages = _Pages()
     for where, raw in documents(source.content):
         answer = read_as(_answer, raw, where)
         root = answer if answer.data is None else answer.data
@@ -126,15 +128,34 @@ def _read(source: Source) -> Iterator[Part]:
         at += f"{'data.' if root is answer.data else ''}shopifyPaymentsAccount."
         if account.payouts is not None:
             yield from _payouts(account.payouts, f"{at}payouts", source.zone)
+            pages.has(account.payouts, "payouts", at)
         if account.balance_transactions is not None:
             yield from _transactions(account.balance_transactions, f"{at}balanceTransactions", source.zone)
+            pages.has(account.balance_transactions, "balanceTransactions", at)
+    yield from pages.missing()
+
+
+class _Pages(Pages):
+    """Pages of connections: one that goes on is followed by the next of its connection that has one before it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._followed = Counter[str]()
+
+    def has(self, connection: _Connection, name: str, at: str) -> None:
+        """A page of the connection `name`."""
+        page = connection.page_info or _Page()
+        if page.has_previous_page:
+            self._followed[name] += 1
+            self.begins(f"{name} {self._followed[name]}")
+        if page.has_next_page:
+            self.goes_on("hasNextPage", f"{at}{name}", f"{name} {self._followed[name] + 1}")
 
 
 def _payouts(connection: _Connection, at: str, zone: tzinfo) -> Iterator[Part]:
     for place, raw in _items(connection, at):
         payout = read_as(_payout, raw, place)
         yield from told_of(_as_payout(payout), place, zone, withdrawn=payout.transaction_type == _WITHDRAWAL)
-    yield from _goes_on(connection, at)
 
 
 def _transactions(connection: _Connection, at: str, zone: tzinfo) -> Iterator[Part]:
@@ -145,7 +166,6 @@ def _transactions(connection: _Connection, at: str, zone: tzinfo) -> Iterator[Pa
             _as_transaction(read_as(_transaction, raw, place), place) for place, raw in zip(places, raws, strict=True)
         ]
         yield from parts_of(list(places), read, zone)
-    yield from _goes_on(connection, at)
 
 
 def _items(connection: _Connection, at: str) -> Iterator[tuple[str, msgspec.Raw]]:
@@ -154,11 +174,6 @@ def _items(connection: _Connection, at: str) -> Iterator[tuple[str, msgspec.Raw]
         yield from ((f"{at}.nodes[{number}]", raw) for number, raw in enumerate(connection.nodes, start=1))
     elif connection.edges is not None:
         yield from ((f"{at}.edges[{number}]", each.node) for number, each in enumerate(connection.edges, start=1))
-
-
-def _goes_on(connection: _Connection, at: str) -> Iterator[Finding]:
-    if connection.page_info is not None and connection.page_info.has_next_page:
-        yield goes_on("hasNextPage", at)
 
 
 def _number(gid: str | None) -> str:

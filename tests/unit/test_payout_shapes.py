@@ -249,3 +249,56 @@ def test_a_page_of_paypal_that_stands_there_twice_is_counted_once() -> None:
     assert [each.sentence for each in less.findings if each.kind == "incomplete"] == [
         "total_items says 5 transactions, and there are 4"
     ]
+
+
+# -- Pages of lists ----------------------------------------------------------------------------------------------------
+
+
+def stripe_page(ids: range, *, goes_on: bool, created: int = 1_767_225_600) -> bytes:
+    lines = [files.stripe_line(f"txn_{number}", "charge", 100, created=created - number) for number in ids]
+    return files.stripe(lines, has_more=goes_on, url="/v1/balance_transactions")
+
+
+def mollie_page(id_: str, following: str | None) -> bytes:
+    payment = {**files.MOLLIE_PAYMENTS["_embedded"]["payments"][0], "id": id_}
+    address = f"https://api.mollie.com/v2/settlements/stl_1/payments?from={following}&limit=1"
+    return files.json({"_embedded": {"payments": [payment]}, "_links": {"next": following and {"href": address}}})
+
+
+def graphql_page(id_: int, *, has_before: bool, goes_on: bool) -> bytes:
+    node = {
+        **files.graphql_line(files.SHOPIFY_LINES[0]),
+        "id": f"gid://shopify/ShopifyPaymentsBalanceTransaction/{id_}",
+    }
+    return files.graphql(
+        transactions={"nodes": [node], "pageInfo": {"hasNextPage": goes_on, "hasPreviousPage": has_before}}
+    )
+
+
+WHOLE = {
+    "stripe": [stripe_page(range(2), goes_on=True), stripe_page(range(2, 4), goes_on=False)],
+    "mollie": [mollie_page("tr_1", "tr_2"), mollie_page("tr_2", None)],
+    "shopify-graphql": [
+        graphql_page(1, has_before=False, goes_on=True), graphql_page(2, has_before=True, goes_on=False),
+    ],
+}  # fmt: skip
+OTHERS = {
+    "stripe": stripe_page(range(8, 9), goes_on=False, created=1_767_999_999),
+    "mollie": mollie_page("tr_9", None),
+    "shopify-graphql": graphql_page(9, has_before=False, goes_on=False),
+}
+
+
+@pytest.mark.parametrize("format_", WHOLE)
+def test_a_list_whose_next_page_is_in_the_file_is_not_incomplete(format_: str) -> None:
+    """One page to a line; a page that cannot be the next one is none."""
+    first, second = WHOLE[format_]
+    assert Read(first + b"\n" + second, format_).findings == []
+    for alone in (first, first + b"\n" + OTHERS[format_]):
+        assert [each.kind for each in Read(alone, format_).findings] == ["incomplete"]
+
+
+def test_a_page_in_the_middle_of_a_connection_does_not_follow_itself() -> None:
+    """It has one before it, and goes on."""
+    middle = graphql_page(5, has_before=True, goes_on=True)
+    assert [each.kind for each in Read(middle, "shopify-graphql").findings] == ["incomplete"]
