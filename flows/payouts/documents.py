@@ -17,10 +17,9 @@ import msgspec
 
 from flows.model.money import JsonNumber
 from flows.model.payout import Finding
-from flows.payouts.parts import BATCH, PayoutUnreadable
+from flows.payouts.parts import BATCH, BOM, PayoutUnreadable
 
 T = TypeVar("T")
-_BOM = b"\xef\xbb\xbf"
 _raw_list = msgspec.json.Decoder(list[msgspec.Raw])
 _raw = msgspec.json.Decoder(msgspec.Raw)
 _any = json.JSONDecoder()
@@ -37,7 +36,7 @@ def documents(content: bytes) -> Iterator[tuple[str, msgspec.Raw]]:
     when it is read (`read_as`).
     """
     view = memoryview(content)
-    if bytes(view[:3]) == _BOM:
+    if bytes(view[:3]) == BOM:
         view = view[3:]
     if bytes(view[:2]) in (b"\xff\xfe", b"\xfe\xff"):
         raise PayoutUnreadable("byte 1", "it is UTF-16; JSON is UTF-8: import it as it was downloaded")
@@ -73,7 +72,7 @@ def _ends_with_its_line(content: bytes) -> bool:
 def _stream(content: bytes) -> BytesIO:
     """Its lines to read, without the mark of UTF-8; what is mapped is not copied as a whole."""
     stream = BytesIO(content) if isinstance(content, bytes) else content
-    stream.seek(len(_BOM) if bytes(content[: len(_BOM)]) == _BOM else 0)
+    stream.seek(len(BOM) if bytes(content[: len(BOM)]) == BOM else 0)
     return stream
 
 

@@ -142,18 +142,14 @@ class Examined:
         self._found(Finding(kind="note", sentence=said, place=header.place, payout=header.id))
 
     def _repeated(self, line: PayoutLine, *, same: bool) -> None:
-        first = self._seen[line.id]
-        if same:
-            kind, said = "repeated", f"line {line.id} stands there again; it is counted once"
-        else:
-            kind = "contradiction"
-            where = f" of payout {first[0]}" if first[0] != line.payout else ""
-            said = f"line {line.id} stands there before with other figures{where}; the first counts"
+        first, *_ = self._seen[line.id]
+        where = f" of payout {first}" if first != line.payout else ""
+        again = f"line {line.id} stands there again; it is counted once"
+        otherwise = f"line {line.id} stands there before with other figures{where}; the first counts"
         self._found(
             Finding(
-                kind="repeated" if kind == "repeated" else "contradiction",
-                sentence=said, place=line.place, payout=line.payout, line=line.id,
-                amount=line.net, currency=line.currency,
+                kind="repeated" if same else "contradiction", sentence=again if same else otherwise, place=line.place,
+                payout=line.payout, line=line.id, amount=line.net, currency=line.currency,
             )
         )  # fmt: skip
 

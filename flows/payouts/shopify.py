@@ -37,6 +37,7 @@ from flows.payouts.documents import (
     refused,
 )
 from flows.payouts.parts import (
+    BOM,
     Part,
     PayoutFormat,
     Source,
@@ -372,7 +373,7 @@ def _paid(place: str, item: TransactionIn, payout: str, zone: tzinfo) -> list[Pa
 
 
 def _recognises(head: bytes) -> bool:
-    text = head.lstrip(b"\xef\xbb\xbf \t\r\n")
+    text = head.removeprefix(BOM).lstrip()
     if not text.startswith((b"{", b"[")):
         return False
     if b'"shopifyPaymentsAccount"' in text:

@@ -59,7 +59,6 @@ _DISPUTES = (LineClass.DISPUTE, LineClass.DISPUTE_REVERSAL)
 _PAYMENTS = ("ch_", "py_", "po_")
 """How a source begins that is a payment. Older exports name the charge of a refund and of a dispute, too."""
 _PAYOUT = "payout"
-_minus = EXACT.subtract
 
 
 def _read(source: Source) -> Iterator[Part]:
@@ -105,7 +104,7 @@ def _are_payouts(block: Block) -> Iterable[bool]:
 def _paid(row: Row) -> PayoutHeader:
     """The row that takes a payout from the balance."""
     amount = row.amount("gross")
-    return _header(row, row.text("source id") or row.text(_OF_PAYOUT), _minus(ZERO, amount))
+    return _header(row, row.text("source id") or row.text(_OF_PAYOUT), EXACT.minus(amount))
 
 
 def _header(row: Row, payout: str, paid: Decimal | None = None) -> PayoutHeader:

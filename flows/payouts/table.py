@@ -19,6 +19,7 @@ from types import MappingProxyType
 
 from flows.model.money import ZERO, InvalidAmount
 from flows.payouts.parts import (
+    BOM,
     PayoutUnreadable,
     Source,
     amount_in,
@@ -30,7 +31,6 @@ from flows.payouts.parts import (
     year_first,
 )
 
-_BOM = b"\xef\xbb\xbf"
 _WIDE = (b"\xff\xfe", b"\xfe\xff")
 _SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs"}
 CELL_CHARACTERS_MAX = 100_000
@@ -39,30 +39,31 @@ _BLOCK_BYTES = 65_536
 NO_NAMES: Mapping[str, str] = MappingProxyType({})
 
 
-def _folded(name: str) -> str:
+def folded(name: str) -> str:
+    """The name of a column: its case, spaces and underscores make no difference."""
     return " ".join(name.strip().casefold().replace("_", " ").split())
 
 
 def head_of(head: bytes, delimiter: str = ",") -> set[str]:
     """The names of columns that a file begins with, folded; empty when that is no text."""
-    line = head.removeprefix(_BOM).lstrip(b"\r\n").partition(b"\n")[0]
+    line = head.removeprefix(BOM).lstrip(b"\r\n").partition(b"\n")[0]
     try:
         cells = next(csv.reader([line.decode().rstrip("\r")], delimiter=delimiter), [])
     except (UnicodeDecodeError, csv.Error):
         return set()
-    return {_folded(cell) for cell in cells}
+    return {folded(cell) for cell in cells}
 
 
 def has_columns(head: bytes, names: Iterable[str], delimiter: str = ",") -> bool:
     """Whether a file begins with these columns, among others; also when a spreadsheet has changed the separators."""
-    wanted = {_folded(name) for name in names}
+    wanted = {folded(name) for name in names}
     return any(wanted <= head_of(head, each) for each in {delimiter, *_SEPARATORS})
 
 
 def missing_of(head: bytes, names: Sequence[str]) -> tuple[str, ...]:
     """Which of these columns a file does not begin with, in whichever way its columns are separated."""
     there = [head_of(head, each) for each in _SEPARATORS]
-    return min((tuple(name for name in names if _folded(name) not in each) for each in there), key=len)
+    return min((tuple(name for name in names if folded(name) not in each) for each in there), key=len)
 
 
 class Row:
@@ -254,9 +255,9 @@ def _full(
 def _columns(header: Sequence[str], required: Sequence[str], delimiter: str) -> dict[str, int]:
     at: dict[str, int] = {}
     for number, name in enumerate(header):
-        folded = _folded(name)
-        if folded and at.setdefault(folded, number) != number:
-            raise PayoutUnreadable("line 1", f"two columns have the same name (columns {at[folded] + 1}, {number + 1})")
+        column = folded(name)
+        if column and at.setdefault(column, number) != number:
+            raise PayoutUnreadable("line 1", f"two columns have the same name (columns {at[column] + 1}, {number + 1})")
     missing = [name for name in required if name not in at]
     if missing:
         wrong = next((each for each in _SEPARATORS if each != delimiter and len(header) == 1 and each in header[0]), "")
@@ -291,7 +292,7 @@ def _lines(source: Source) -> Iterator[str]:
     stream.seek(0)
     number = 1
     while block := stream.read(_BLOCK_BYTES) + stream.readline():
-        yield from _decoded(block.removeprefix(_BOM) if number == 1 else block, number, encoding)
+        yield from _decoded(block.removeprefix(BOM) if number == 1 else block, number, encoding)
         number += block.count(b"\n")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from flows.payouts.parts import PayoutFormat
+from flows.payouts.parts import BOM, PayoutFormat
 from flows.payouts.table import has_columns, missing_of
 
 _WIDE = "it is UTF-16, as spreadsheets write it; import it as it was downloaded"
@@ -47,12 +47,12 @@ _NEARLY = 2, 3
 
 def is_empty(head: bytes) -> bool:
     """Whether a file that begins so has nothing in it."""
-    return not head.removeprefix(b"\xef\xbb\xbf").strip()
+    return not head.removeprefix(BOM).strip()
 
 
 def unread(head: bytes, formats: Iterable[PayoutFormat] = ()) -> str:
     """The sentence about a file by its beginning; empty when nothing is known of it."""
-    begun = head.removeprefix(b"\xef\xbb\xbf").lstrip()
+    begun = head.removeprefix(BOM).lstrip()
     return next(_said_of(head, begun), "") or nearly(head, formats)
 
 
