@@ -2,8 +2,8 @@
 
 A header line is looked for where the file begins, below empty lines. Rows that are too short or too long, quotes that
 do not end, bytes that are no text, and a file that a spreadsheet has written anew with other separators are refused
-with their line. Only rows between tabs may leave out empty cells at their end, as long as the file itself ends with a
-line.
+with their line. Only rows between tabs may leave out empty cells at their end, and the last of them where the file ends
+with a line.
 """
 
 from __future__ import annotations
@@ -217,8 +217,9 @@ def blocks_of(
     at = _columns(header, [called.get(name, name) for name in required], delimiter)
     at.update({ours: at[theirs] for ours, theirs in called.items() if theirs in at})
     named = {**called, **{name: " ".join(header[place].split()) for name, place in at.items()}}
-    may_be_short = delimiter == "\t" and bytes(source.content[-1:]) == b"\n"
-    for batch in batches(_full(rows, len(header), delimiter, may_be_short=may_be_short)):
+    if delimiter == "\t":
+        rows = _padded(rows, len(header), last_is_whole=bytes(source.content[-1:]) == b"\n")
+    for batch in batches(_full(rows, len(header), delimiter)):
         if batch:
             yield Block(at, batch, source, named)
 
@@ -237,16 +238,27 @@ def _numbered(source: Source, delimiter: str) -> Iterator[tuple[int, list[str]]]
         raise PayoutUnreadable(f"line {max(1, reader.line_num)}", _csv_sentence(str(error))) from None
 
 
-def _full(
-    rows: Iterable[tuple[int, list[str]]], width: int, delimiter: str, *, may_be_short: bool
+def _padded(
+    rows: Iterable[tuple[int, list[str]]], width: int, *, last_is_whole: bool
 ) -> Iterator[tuple[int, list[str]]]:
+    """The rows with the empty cells that they leave out; the last only where it is whole, since it may be cut off."""
+    before: tuple[int, list[str]] | None = None
+    for row in rows:
+        if before is not None:
+            before[1].extend([""] * (width - len(before[1])))
+            yield before
+        before = row
+    if before is not None:
+        before[1].extend([""] * (width - len(before[1]) if last_is_whole else 0))
+        yield before
+
+
+def _full(rows: Iterable[tuple[int, list[str]]], width: int, delimiter: str) -> Iterator[tuple[int, list[str]]]:
     """The rows that have anything in them, each as wide as the header."""
     for row in rows:
         line, cells = row
         if not any(cells):
             continue
-        if may_be_short and len(cells) < width:
-            cells.extend([""] * (width - len(cells)))
         if len(cells) != width:
             raise PayoutUnreadable(f"line {line}", _width_sentence(len(cells), width, delimiter))
         yield row
