@@ -9,6 +9,7 @@ from flows.payouts.table import has_columns, missing_of
 
 _WIDE = "it is UTF-16, as spreadsheets write it; import it as it was downloaded"
 _STL = "it is a settlement report of PayPal (STL); import what its Transaction Search API answers, as JSON"
+_ACTIVITY = "it is the download of PayPal's activity; import what its Transaction Search API answers, as JSON"
 _MARKS: Mapping[bytes, str] = {
     b"\xff\xfe": _WIDE,
     b"\xfe\xff": _WIDE,
@@ -22,9 +23,10 @@ _MARKS: Mapping[bytes, str] = {
 }
 """By what a file begins with."""
 _TABLES: Mapping[str, str] = {
-    "date, time, gross, fee, net, transaction id": (
-        "it is the download of PayPal's activity; import what its Transaction Search API answers, as JSON"
-    ),
+    "date, time, gross, fee, net, transaction id": _ACTIVITY,
+    "datum, uhrzeit, brutto, netto, transaktionscode": _ACTIVITY,
+    "date, heure, avant commission, net, numéro de transaction": _ACTIVITY,
+    "data, netto, codice transazione": _ACTIVITY,
     "id, settlement amount, settlement reference": (
         "it is an export of Mollie's; import the settlement from its API, or map its columns under [payout_formats]"
     ),

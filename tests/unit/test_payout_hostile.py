@@ -104,6 +104,14 @@ def test_a_file_is_refused_with_its_place(
         (b"<?xml version='1.0'?>", "it is XML"),
         (b'"RH","2026/01/07"\n"FH","1"\n', "a settlement report of PayPal"),
         (b'"Date","Time","TimeZone","Gross","Fee","Net","Transaction ID"\n', "the download of PayPal's activity"),
+        (
+            '"Datum","Uhrzeit","Brutto","Gebühr","Netto","Transaktionscode"\n'.encode(),
+            "the download of PayPal's activity",
+        ),
+        (
+            '"Date","Heure","Avant commission","Net","Numéro de transaction"\n'.encode(),
+            "the download of PayPal's activity",
+        ),
         (b"Date;ID;Settlement amount;Settlement reference\n", "an export of Mollie's"),
         (b"reporting_category,currency,count,gross,fee,net\n", "a summary of Stripe's"),
         (b"id,Description,Amount,Amount Refunded,Currency,Fee,Status\n", "an export of Stripe's payments"),
@@ -116,7 +124,7 @@ def test_a_file_is_refused_with_its_place(
         (b"settlement-id\tamount-type\tamount-description\tamount\n", "without its total"),
         (b'"All amounts in USD"\n"date/time","settlement id","type"\n', "a report of Amazon by dates"),
         (b'{"name": "INVALID_REQUEST", "debug_id": "x"}', "tells of an error"),
-        (b"a,b\n1,2\n", "say with --format which it is"),
+        (b"a,b\n1,2\n", r"say with --format which it is: amazon.* by a map of its columns, \[payout_formats\]"),
     ],
 )
 def test_a_file_that_no_reader_knows_is_told_what_it_is(tmp_path: Path, content: bytes, said: str) -> None:
