@@ -115,6 +115,7 @@ class _PayoutIn(msgspec.Struct, gc=False, tag_field="object", tag="payout"):
 
 
 _Object = _TransactionIn | _PayoutIn
+_OBJECTS = ("balance_transaction", "payout")
 _list, _peek, _made, _raws = decoder(_List), decoder(_Peek), decoder(_Made), decoder(list[msgspec.Raw])
 _object: msgspec.json.Decoder[_Object] = msgspec.json.Decoder(_Object, float_hook=JsonNumber)
 _objects = decoder(list[_Object])
@@ -146,6 +147,9 @@ def _batches(source: Source) -> Iterator[Iterable[Part]]:
             places += places_in(at, found)
             raws += found
             before = page
+        elif page.object not in _OBJECTS:
+            said = "it is no list of Stripe's, no balance transaction and no payout, as an event is none"
+            raise refused(where, "object", ValueError(said))
         else:
             places.append(where or "the document")
             raws.append(raw)

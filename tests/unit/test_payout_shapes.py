@@ -155,6 +155,14 @@ def of_old_export(type_: str, amount: str, description: str) -> str:
     return f"{head}\ntxn_1,{type_},ch_1,{amount},0.00,{amount},usd,2016-07-13 19:29,{description},tr_1\n"
 
 
+def test_an_event_of_stripe_is_said_to_be_no_list() -> None:
+    """It has a payout in it, and is neither that nor a list of such."""
+    event = files.json({"object": "event", "data": {"object": {"object": "payout", "id": "po_1"}}})
+    assert recognised(event) is PAYOUT_FORMATS["stripe"]
+    with pytest.raises(PayoutUnreadable, match="object: it is no list of Stripe's"):
+        Read(event, "stripe")
+
+
 def test_the_charge_that_is_the_source_of_a_refund_is_its_payment_and_no_refund() -> None:
     """Else it would be taken for the id of one."""
     (refund,) = Read(of_old_export("refund", "-249.00", "REFUND FOR CHARGE"), "stripe-csv").lines
