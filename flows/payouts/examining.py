@@ -8,7 +8,7 @@ out. Whatever else readers find is gathered by payout.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
 from itertools import chain
 
@@ -48,7 +48,15 @@ class Examined:
 
     def lines(self, parts: Iterable[Part]) -> Iterator[PayoutLine]:
         """The lines that count, in the order of the file. Raises PayoutUnreadable as the reader does."""
-        return chain.from_iterable(map(self._counted, batches(parts)))
+        return chain.from_iterable(map(self._named, batches(parts)))
+
+    def _named(self, parts: Sequence[Part]) -> list[PayoutLine]:
+        """Those of these parts that are lines that count, each with an id."""
+        lines = self._counted(parts)
+        if "" in self._seen:
+            place = next(part.place for part in parts if isinstance(part, PayoutLine) and not part.id)
+            raise PayoutUnreadable(place, "the line has no id, and without one nobody knows it again")
+        return lines
 
     def _counted(self, parts: Iterable[Part]) -> list[PayoutLine]:
         """Those of these parts that are lines that count, once they are counted."""
@@ -115,6 +123,9 @@ class Examined:
         return f"the line is in {line.currency}, and its payout {line.payout} in {currency}: they cannot be added up"
 
     def _header(self, header: PayoutHeader) -> None:
+        if not header.id:
+            self._nameless(header)
+            return
         if header.odd_status:
             self._odd_status(header)
             header = msgspec.structs.replace(header, odd_status="")
@@ -134,6 +145,14 @@ class Examined:
                     amount=EXACT.subtract(header.paid, known.paid), currency=known.currency,
                 )
             )  # fmt: skip
+
+    def _nameless(self, header: PayoutHeader) -> None:
+        if header.status is not PayoutStatus.PENDING:
+            raise PayoutUnreadable(header.place, "the payout has no id, and without one nobody knows it again")
+        said = "a payout that is still to be made has no id yet"
+        self._found(
+            Finding(kind="pending", sentence=said, place=header.place, amount=header.paid, currency=header.currency)
+        )
 
     def _odd_status(self, header: PayoutHeader) -> None:
         said = (

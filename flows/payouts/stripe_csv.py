@@ -93,12 +93,17 @@ def _is_by_day(blocks: Iterable[Block]) -> bool:
 
 
 def _are_payouts(block: Block) -> Iterable[bool]:
-    """Of each row, whether it takes a payout from the balance. Before 2017 such a row was a transfer, with itself."""
+    """Of each row, whether it takes a payout from the balance, and names it. Before 2017 such a row was a transfer,
+    with itself.
+    """
     categories = block.column("reporting category")
-    if "transfer" not in categories:
-        return map(_PAYOUT.__eq__, categories)
+    if "transfer" not in categories and _PAYOUT not in categories:
+        return [False] * len(block)
     named = zip(categories, block.column("source id"), block.column(_OF_PAYOUT), strict=True)
-    return [category == _PAYOUT or (source != "" and source == payout) for category, source, payout in named]
+    return [
+        category == _PAYOUT if source != payout else source != "" and category in (_PAYOUT, "transfer")
+        for category, source, payout in named
+    ]
 
 
 def _paid(row: Row) -> PayoutHeader:
