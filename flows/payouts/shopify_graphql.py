@@ -15,6 +15,7 @@ from datetime import tzinfo
 
 import msgspec
 
+from flows.model.payout import Finding
 from flows.payouts.documents import Pages, Value, decoder, documents, read_as, refused
 from flows.payouts.parts import BATCH, Part, PayoutFormat, Source
 from flows.payouts.shopify import PROVIDER, PayoutIn, SummaryIn, TransactionIn, parts_of, told_of
@@ -110,6 +111,7 @@ class _Root(msgspec.Struct, rename="camel"):
 
 class _Answer(_Root, rename="camel"):
     data: _Root | None = None
+    errors: list[msgspec.Raw] | None = None
 
 
 _answer, _payout, _transaction = decoder(_Answer), decoder(_Payout), decoder(_Transaction)
@@ -125,6 +127,9 @@ def _read(source: Source) -> Iterator[Part]:
         if account is None or (account.payouts is None and account.balance_transactions is None):
             said = "it has neither payouts nor balanceTransactions of a shopifyPaymentsAccount"
             raise refused(where, "data", ValueError(said))
+        if answer.errors:
+            said = "errors: the API could not answer all of it, so that something may not be in this file"
+            yield Finding(kind="incomplete", sentence=said, place=where or "the document")
         at += f"{'data.' if root is answer.data else ''}shopifyPaymentsAccount."
         if account.payouts is not None:
             yield from _payouts(account.payouts, f"{at}payouts", source.zone)

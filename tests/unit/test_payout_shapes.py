@@ -31,6 +31,14 @@ def test_an_answer_of_graphql_without_its_data_is_read() -> None:
         Read(b'{"shopifyPaymentsAccount": null}', "shopify-graphql")
 
 
+def test_an_answer_of_graphql_with_errors_beside_its_data_is_incomplete() -> None:
+    """What could not be answered is left out of it."""
+    answer = msgspec.json.decode(files.graphql(transactions={"nodes": [files.graphql_line(files.SHOPIFY_LINES[0])]}))
+    read = Read(files.json({**answer, "errors": [{"message": "Throttled"}]}), "shopify-graphql")
+    assert [each.kind for each in read.findings] == ["incomplete"]
+    assert len(read.lines) == 1
+
+
 def test_amounts_of_graphql_whose_currency_was_not_asked_for_are_in_that_of_their_transaction() -> None:
     """A query may ask for the currency of the amount alone; ids may be those of GraphQL, or numbers."""
     line = files.graphql_line(files.SHOPIFY_LINES[0])
