@@ -387,10 +387,8 @@ def _balance_line(item: _Item, place: str, source: Source, days: set[str]) -> It
 
 
 def _recognises(head: bytes) -> bool:
-    return b'"resource"' in head and any(
-        each in head
-        for each in (b'"settlement"', b'"settlementId"', b'"settlements"', b"balance_transaction", b"mollie.com")
-    )
+    marks = (b'"settlement"', b'"settlementId"', b'"settlements"', b"balance_transaction", b"mollie.com")
+    return b'"resource"' in head and any(each in head for each in marks)
 
 
 READER = PayoutFormat(

@@ -42,7 +42,7 @@ def _read(source: Source) -> Iterator[Part]:
     places = _places(source)
     ordinals, seen = Ordinals(), set[str]()
     for row in rows_of(source, _LINES):
-        if row.text("type") in _NO_LINE:
+        if row.text("type").casefold() in _NO_LINE:
             continue
         payout = _payout_of(row)
         if payout and payout not in seen:
@@ -64,7 +64,7 @@ def _places(source: Source) -> dict[int, list[str]]:
     """
     ordinals, first, several = Ordinals(), dict[int, str](), dict[int, list[str]]()
     for row in rows_of(source, _LINES):
-        if row.text("type") in _NO_LINE:
+        if row.text("type").casefold() in _NO_LINE:
             continue
         (id_, _), place = _id_of(row, _payout_of(row), ordinals), _place_of(row)
         if place in first:

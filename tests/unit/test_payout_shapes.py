@@ -318,3 +318,10 @@ def test_a_page_in_the_middle_of_a_connection_does_not_follow_itself() -> None:
     """It has one before it, and goes on."""
     middle = graphql_page(5, has_before=True, goes_on=True)
     assert [each.kind for each in Read(middle, "shopify-graphql").findings] == ["incomplete"]
+
+
+def test_a_row_of_an_export_of_shopify_that_is_the_payout_is_no_line_in_whatever_letters() -> None:
+    """It is what the others come to."""
+    row = "2026-01-07 19:52:08 -0500,{},,,,paid,2026-01-07,2026-01-07,-76.80,0.00,-76.80,,,,,USD\n"
+    for type_ in ("payout", "Payout"):
+        assert len(Read(files.SHOPIFY_CSV + row.format(type_), "shopify-csv").lines) == 2
