@@ -15,11 +15,22 @@ from itertools import chain
 import msgspec
 
 from flows.model.money import EXACT, ZERO
-from flows.model.payout import Finding, LineClass, PayoutHeader, PayoutLine, PayoutStatus, PayoutSums, Tally
+from flows.model.payout import (
+    Finding,
+    FindingKind,
+    LineClass,
+    PayoutHeader,
+    PayoutLine,
+    PayoutStatus,
+    PayoutSums,
+    Tally,
+)
 from flows.payouts.parts import Part, PayoutUnreadable, batches
 
 FINDINGS_KEPT_MAX = 1_000
 """Findings that are kept in words; all are counted."""
+FINDINGS_OF_PAYOUT_MAX = 80
+"""Those of one payout that are; what the others of it come to is kept by kind."""
 _RANK = {
     PayoutStatus.UNKNOWN: 0,
     PayoutStatus.PENDING: 1,
@@ -43,6 +54,9 @@ class Examined:
         """By currency, what is in no payout yet."""
         self.left_out = 0
         """How many lines that are."""
+        self._of: dict[str, list[Finding]] = {}
+        self._rest: dict[str, dict[FindingKind, _Rest]] = {}
+        """By payout and kind, the findings that are not kept in words."""
         self._tallies: dict[str, Tally] = {}
         self._seen: dict[str, tuple[str, Decimal, Decimal, LineClass]] = {}
 
@@ -105,10 +119,10 @@ class Examined:
         return PayoutSums() if tally is None else tally.sums()
 
     def found_of(self, payout: str) -> tuple[Finding, ...]:
-        """What was found of one payout, and what is about the file as a whole."""
-        return tuple(
-            each for each in self.findings if each.payout == payout or (each.kind == "incomplete" and not each.payout)
-        )
+        """What was found of one payout, how much more of it than that, and what is about the file as a whole."""
+        more = [rest.said(payout, kind) for kind, rest in self._rest.get(payout, {}).items()]
+        of_file = [each for each in self._of.get("", ()) if each.kind == "incomplete"]
+        return (*more, *self._of.get(payout, ()), *of_file)
 
     def _begin(self, line: PayoutLine) -> None:
         header = self.headers.get(line.payout)
@@ -178,8 +192,35 @@ class Examined:
 
     def _found(self, finding: Finding) -> None:
         self.counts[finding.kind] += 1
-        if len(self.findings) < FINDINGS_KEPT_MAX:
+        room = len(self.findings) < FINDINGS_KEPT_MAX
+        if room:
             self.findings.append(finding)
+        of_payout = self._of.setdefault(finding.payout, [])
+        if room and len(of_payout) < FINDINGS_OF_PAYOUT_MAX:
+            of_payout.append(finding)
+        else:
+            self._rest.setdefault(finding.payout, {}).setdefault(finding.kind, _Rest()).add(finding)
+
+
+class _Rest:
+    """Findings of one kind of which only the sum is kept."""
+
+    def __init__(self) -> None:
+        self.count, self.amount, self.currency = 0, ZERO, ""
+
+    def add(self, finding: Finding) -> None:
+        """One more of them."""
+        self.count += 1
+        if finding.amount is not None:
+            self.amount, self.currency = EXACT.add(self.amount, finding.amount), finding.currency
+
+    def said(self, payout: str, kind: FindingKind) -> Finding:
+        """All of them as one."""
+        come_to = f", which come to {self.amount} {self.currency}" if self.currency else ""
+        return Finding(
+            kind=kind, sentence=f"{self.count} more than are listed{come_to}", payout=payout,
+            amount=self.amount if self.currency else None, currency=self.currency,
+        )  # fmt: skip
 
 
 def merged(known: PayoutHeader, told: PayoutHeader) -> PayoutHeader:

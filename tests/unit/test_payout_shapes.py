@@ -325,3 +325,25 @@ def test_a_row_of_an_export_of_shopify_that_is_the_payout_is_no_line_in_whatever
     row = "2026-01-07 19:52:08 -0500,{},,,,paid,2026-01-07,2026-01-07,-76.80,0.00,-76.80,,,,,USD\n"
     for type_ in ("payout", "Payout"):
         assert len(Read(files.SHOPIFY_CSV + row.format(type_), "shopify-csv").lines) == 2
+
+
+def repeated(payout: int, count: int) -> list[dict[str, object]]:
+    """A line, and so often again."""
+    line = files.shopify_line(payout, "charge", "1.00", "0.00", "1.00", payout_id=payout)
+    return [line] * (count + 1)
+
+
+def test_what_is_found_of_one_payout_beyond_what_is_kept_in_words_is_told_as_a_sum() -> None:
+    """So that what a case says of money is of all of them."""
+    examined = Read(files.shopify(repeated(77, 200)), "shopify").examined
+    first, *others = examined.found_of("77")
+    assert (first.kind, first.amount, len(others)) == ("repeated", Decimal("120.00"), 80)
+    assert first.sentence == "120 more than are listed, which come to 120.00 USD"
+
+
+def test_a_payout_of_which_much_is_found_hides_nothing_of_another() -> None:
+    """The findings of a file that are kept in words are one number for all its payouts."""
+    examined = Read(files.shopify(repeated(77, 1_100) + repeated(78, 2)), "shopify").examined
+    assert (len(examined.findings), examined.counts["repeated"]) == (1_000, 1_102)
+    assert sum(each.amount or 0 for each in examined.found_of("77")) == Decimal("1100.00")
+    assert [each.amount for each in examined.found_of("78")] == [Decimal("2.00")]
