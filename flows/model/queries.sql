@@ -1310,9 +1310,10 @@ SELECT c.body, l.* FROM payout_line_changed c JOIN payout_line l ON l.payout = c
 WHERE c.payout = ?1 ORDER BY c.line;
 
 -- name: payout_lines_unlinked
--- Lines that should have an order and have none: (payout's key, after line, limit).
+-- Lines that have no order and should have one, or name something that may lead to one: (payout's key, after line, limit).
 SELECT line, kind, net, source_order, reference, payment, payment_alias, refund FROM payout_line
-WHERE payout = ?1 AND line > ?2 AND "order" IS NULL AND kind IN ('sale', 'refund', 'dispute', 'dispute_reversal')
+WHERE payout = ?1 AND line > ?2 AND "order" IS NULL AND kind <> 'transfer'
+  AND (kind IN ('sale', 'refund', 'dispute', 'dispute_reversal') OR source_order <> '' OR reference <> '' OR payment <> '')
 ORDER BY line LIMIT ?3;
 
 -- name: payout_lines_elsewhere

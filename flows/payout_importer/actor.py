@@ -14,7 +14,7 @@ from flows.events import PayoutJudged
 from flows.model.cases import announce_cases, case_rows
 from flows.model.messages import Recheck
 from flows.model.money import summed
-from flows.model.payout import LineClass, PayoutLine
+from flows.model.payout import OF_ORDERS, LineClass, PayoutLine
 from flows.model.payout_links import Named, orders_of
 from flows.model.payout_proof import is_received, prove_payout
 from flows.model.postings import POSTING_MAPPER, PayoutTold
@@ -116,13 +116,14 @@ class PayoutImporter:
         named = {row[0]: Named(row[3], row[4], tuple(filter(None, row[5:8]))) for row in rows}
         known = await orders_known(self._journal.query_list, state.sales_channel, list(named.values()))
         links, conflicts, unlinked, amounts = [], list(asked.conflicts), asked.unlinked, [asked.amount]
-        for line, _, net, *_ in rows:
+        for line, kind, net, *_ in rows:
             orders = orders_of(state.sales_channel, named[line], known)
             if len(orders) == 1:
                 links.append((line, orders[0]))
                 continue
-            unlinked += 1
-            amounts.append(Decimal(net))
+            if kind in OF_ORDERS:
+                unlinked += 1
+                amounts.append(Decimal(net))
             if orders and len(conflicts) < _CONFLICTS_NAMED_MAX:
                 conflicts.append(f"{line} leads to several orders: {', '.join(orders)}")
         complete = len(rows) < LINES_PER_STEP

@@ -217,6 +217,24 @@ def test_a_refund_and_a_chargeback_are_of_the_order_that_the_line_of_their_payme
     story(main)
 
 
+def test_what_was_taken_of_an_order_is_tied_to_it_too(tmp_path: Path) -> None:
+    """Fees and taxes are rows of their own at some providers; those of no order that is here are of no charge."""
+    other = files.amazon_line("Order", "ItemFees", "Commission", "-0.54", "111-2")
+
+    async def main() -> None:
+        async with process(tmp_path / "s.db") as world:
+            key = await world.order("111-1")
+            await world.bring(*pages((files.AMAZON + other + "\n").encode(), format_="amazon"))
+            linked = await world.sql("SELECT \"order\", kind FROM payout_line WHERE source_order <> '' ORDER BY line")
+            assert sorted(linked, key=str) == [
+                *((key, kind) for kind in ("fee", "refund", "sale", "sale", "sale", "tax_on_fee", "withheld_tax")),
+                (None, "fee"),
+            ]
+            assert "payout.unlinked" not in dict(await world.cases())
+
+    story(main)
+
+
 def test_a_line_that_is_in_two_payouts_is_a_contradiction(tmp_path: Path) -> None:
     """Two link tables that say different things: both keep it, and finance sees it with its amount."""
     moved = [{**each, "payout_id": 78} for each in reserves(1)]
