@@ -16,7 +16,7 @@ from connectors.fulfil.capabilities import FulfilCapabilities, applied, contradi
 from connectors.fulfil.config import FulfilConfig
 from connectors.patchworks.capabilities import PatchworksCapabilities
 from flows.config import Config, FulfilSettings, PatchworksSettings
-from flows.model.posting_matrix import LedgerEvent
+from flows.model.posting_matrix import LedgerEvent, PostingSettings
 from flows.model.sale import SaleSettings
 from flows.model.several import are
 from runtime.config import Problem
@@ -185,7 +185,17 @@ def _postings(config: Config) -> list[str]:
     missing = [event.value for event in _ALWAYS if event not in there and event not in postings.of_fulfil]
     if missing:
         notes.append(f"nobody posts {', '.join(missing)}: [postings] has no row for it (`seamline postings matrix`)")
-    return notes
+    return [*notes, *_rows_of_no_payouts(config, postings)]
+
+
+def _rows_of_no_payouts(config: Config, postings: PostingSettings) -> list[str]:
+    """Rows of a gateway that takes payments and that no payouts lead to."""
+    lost = sorted({row.gateway for row in postings.rows if row.gateway} - config.paid_out_through)
+    return [
+        f"[postings] has a row of the gateway {code}, to which no provider's payouts lead: it never counts, and the "
+        f'one for all gateways does; say under [postings.providers] whose gateway it is, as {{ stripe = "{code}" }}'
+        for code in lost
+    ]
 
 
 def _unproven(config: Config) -> list[str]:

@@ -205,6 +205,66 @@ def test_check_says_what_keeps_postings_from_being_made(seamline: Type, tmp_path
     assert "[reconciliation] is not" not in seamline("check", "--config", str(tmp_path / "seamline.toml")).err
 
 
+_POSTINGS = """
+[sales_channels.shop]
+format = "seamline"
+[sales_channels.shop.sale]
+channel_id = 4
+gateways = {{ card = "stripe_eu", gift = "gift_card" }}
+[payout_formats.adyen]
+currency = "EUR"
+columns = {{ payout = "P", amount = "A", status = "S" }}
+statuses = {{ Done = "paid" }}
+[postings]
+providers = {providers}
+[[postings.rows]]
+event = "fee"
+gateway = "{gateway}"
+currency = "{currency}"
+debit = "6100"
+credit = "1200"
+"""
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (
+            {"gateway": "stirpe"},
+            "line 28, postings.rows[0].gateway: no payouts and no payments go to a gateway 'stirpe'",
+        ),
+        ({"gateway": "stirpe"}, "so this row never counts, and the one for all gateways does; did you mean `stripe`?"),
+        ({"providers": "{ payple = 'x' }"}, "line 25, postings.providers.payple: no payouts of a provider 'payple'"),
+        ({"providers": "{ payple = 'x' }"}, "[payout_formats.payple]; did you mean `paypal`?"),
+        ({"providers": "{ 'shpo/paypal' = 'x' }"}, "there is no sales channel 'shpo'; did you mean `shop`?"),
+        ({"currency": "XXQ"}, "line 29, postings.rows[0].currency: there is no currency 'XXQ' (ISO 4217)"),
+        ({"currency": "eur"}, "there is no currency 'eur' (ISO 4217); did you mean `EUR`?"),
+        ({"gateway": "stripe"}, ""),
+        ({"gateway": "adyen"}, ""),
+        ({"gateway": "eu", "providers": "{ 'shop/stripe' = 'eu' }"}, ""),
+        ({"gateway": "eu", "providers": "{ adyen = 'eu' }"}, ""),
+    ],
+)
+def test_check_refuses_a_mistyped_name_by_which_the_general_row_would_be_posted_by(
+    seamline: Type, tmp_path: Path, given: dict[str, str], said: str
+) -> None:
+    """A gateway that is nowhere, a provider whose payouts nobody reads, a sales channel or a currency that is none."""
+    lines = checked(seamline, tmp_path, _POSTINGS.format(**{"gateway": "", "currency": "", "providers": "{}", **given}))
+    assert len(lines) == (1 if said else 0), lines
+    assert not said or said in lines[0]
+
+
+def test_check_notes_a_posting_row_of_a_gateway_that_no_payouts_lead_to(seamline: Type, tmp_path: Path) -> None:
+    """It takes payments, and yet nothing of it is ever posted by its own row until a provider is named for it."""
+    more = _POSTINGS.format(gateway="stripe_eu", currency="", providers="{}")
+    assert checked(seamline, tmp_path, more) == []
+    said = seamline("check", "--config", str(tmp_path / "seamline.toml")).err
+    assert "note: [postings] has a row of the gateway stripe_eu, to which no provider's payouts lead" in said
+    assert checked(seamline, tmp_path, more.replace("providers = {}", "providers = { stripe = 'stripe_eu' }")) == []
+    said = seamline("check", "--config", str(tmp_path / "seamline.toml")).err
+    assert "to which no provider's payouts lead" not in said
+
+
 def test_check_notes_a_map_that_can_never_say_that_a_payout_was_paid(seamline: Type, tmp_path: Path) -> None:
     """Its payouts would be on their way for ever; words of a type that nobody maps are a problem."""
     more = "[payout_formats.odd]\ncurrency = 'EUR'\ncolumns = { payout = 'P', amount = 'A', status = 'S' }\n"
