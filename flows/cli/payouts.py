@@ -74,9 +74,10 @@ def import_payouts(
     Refused is a payout that is known of another sales channel, or that is likely known under another id (the same day
     and amount), and another amount in the bank than was said before, unless you say --yes.
 
-    Exit status 0 when every payout in it ties, or has nothing to be compared with; 1 when one does not tie, has
-    something unexplained, was not received, or is known otherwise or twice, until a person has looked; 65 when the file
-    is refused, with the place in it, or is of no known format; 66 when it cannot be read.
+    Exit status 0 when every payout in it ties, or has nothing to be compared with, or there is nothing in it; 1 when
+    one does not tie, has something unexplained, says that it is a part, was not received, or is known otherwise or
+    twice, until a person has looked; 65 when the file is refused, with the place in it, or is of no known format; 66
+    when it cannot be read. Lines of no known order are told, and make no other status.
 
     Parameters
     ----------

@@ -246,12 +246,54 @@ def test_a_file_that_contradicts_what_is_known_says_so_until_the_right_one_comes
     assert (dry.status, f"po_24\twould be a case\t{case}" in dry.out) == (1, True)
     real = seamline(*beside(*into, str(wrong)))
     assert (real.status, f"po_24\tis a case now\t{case}" in real.out, "nothing new" in real.out) == (1, True, False)
+    assert "to take the later figures, `seamline holds release payout/marketplace/stripe/po_24 --reason" in real.out
+    assert "to have neither, `seamline payouts drop payout/marketplace/stripe/po_24 --reason" in real.out
     for more in (("--dry-run",), ()):
         again = seamline(*beside(*into, str(wrong), *more))
         assert (again.status, f"po_24\tstands against it\t{case}" in again.out) == (1, True)
         assert "all of it" not in again.out
     over = seamline(*beside(*into, str(right)))
     assert (over.status, "payout.changed" in over.out) == (0, False)
+
+
+def test_a_file_that_says_it_is_a_part_does_not_end_well_until_a_person_has_let_it_stand(
+    seamline: Type, app: App, tmp_path: Path
+) -> None:
+    """As an import, again, as a dry run, and without a store; also where there is nothing that it could contradict."""
+    part, whole = tmp_path / "part.json", tmp_path / "whole.json"
+    lines = [files.paypal_line("Q1", "T0000", "46.00")]
+    part.write_bytes(files.paypal(lines, total_pages=2))
+    whole.write_bytes(files.paypal(lines))
+    into = ("payouts", "import", *TO)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SEAMLINE__STORE__PATH", str(tmp_path / "none.db"))
+        assert seamline(*beside(*into, str(part), "--dry-run")).status == 1
+        assert seamline(*beside(*into, str(whole), "--dry-run")).status == 0
+    assert seamline(*beside(*into, str(part), "--dry-run")).status == 1
+    real = seamline(*beside(*into, str(part), "--json"))
+    (payout,) = real.data["payouts"]
+    assert (real.status, payout["verdict"]) == (1, "unproven")
+    assert "payout.incomplete" in [each.partition(":")[0] for each in payout["opens"]]
+    again = seamline(*beside(*into, str(part)))
+    assert (again.status, "stands against it\tpayout.incomplete: " in again.out) == (1, True)
+    assert "these are not in the file: 2; import the rest of it\n" in again.out
+    assert seamline(*beside("holds", "release", payout["key"], "--reason", "the page was empty")).status == 0
+    shown = beside("payouts", "show", payout["key"], "--json")
+    until(lambda: all(case["closed_at"] is not None for case in seamline(*shown).data["cases"]))
+    assert seamline(*beside(*into, str(part))).status == 0
+
+
+def test_a_file_without_lines_and_payouts_is_said_to_have_nothing_in_it(
+    seamline: Type, app: App, tmp_path: Path
+) -> None:
+    """It is no failure: nobody was paid, as in a month without sales."""
+    head = files.SHOPIFY_CSV.splitlines()[0] + "\n"
+    for name, content in (("head.csv", head), ("none.json", '{"payouts": []}')):
+        path = tmp_path / name
+        path.write_text(content, encoding="utf-8")
+        for more in ((), ("--dry-run",)):
+            said = seamline(*beside("payouts", "import", *TO, str(path), *more))
+            assert (said.status, "0 lines in 0 payouts, there is nothing in it" in said.out) == (0, True), said
 
 
 def test_a_row_of_an_export_with_another_fee_is_no_new_line(seamline: Type, app: App, tmp_path: Path) -> None:
