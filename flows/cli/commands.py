@@ -99,8 +99,8 @@ orders.command(accepted)
 def run(*, config: ConfigPath = CONFIG) -> None:
     """Run the integration until SIGTERM or SIGINT; a second signal hurries.
 
-    Exit status 0 after an orderly stop; 75 when another process holds the store, 78 when the configuration has
-    problems, 74 when the disk fails.
+    Exit status 0 after an orderly stop; 75 when another process holds the store, 69 when one has a port of it, 78 when
+    the configuration has problems, 65 when the store is none of ours or damaged, 74 when the disk fails.
     """
     from flows.app import run_process  # noqa: PLC0415 - the other commands start faster without the runtime
 
