@@ -6,6 +6,7 @@ win over what it says, and without a file everything is `unknown`, which strateg
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -58,17 +59,15 @@ def _patchworks_file(settings: PatchworksSettings) -> CapabilityFile:
 
 def _file(vendor: str, path: str, tenant: str) -> CapabilityFile:
     """The file of this tenant. Raises ConfigInvalid."""
+    makes = f"make it with `seamline probe {vendor} --to {shlex.quote(path)}`"
     try:
         file = read_file(Path(path))
     except CapabilityFileInvalid as error:
-        raise ConfigInvalid(f"{vendor}.capabilities: {error}") from None
+        raise ConfigInvalid(f"{vendor}.capabilities: {error}; {makes}") from None
     if file.vendor != vendor:
         raise ConfigInvalid(f"{vendor}.capabilities: {path} is about {file.vendor}; name the file of this one")
     if file.tenant != tenant:
-        raise ConfigInvalid(
-            f"{vendor}.capabilities: {path} is of {file.tenant}, and not of {tenant}; "
-            f"make one with `seamline probe {vendor} --to {path}`"
-        )
+        raise ConfigInvalid(f"{vendor}.capabilities: {path} is of {file.tenant}, and not of {tenant}; {makes}")
     return file
 
 

@@ -157,6 +157,26 @@ def test_check_notes_prices_that_would_not_be_compared(seamline: Type, tmp_path:
     assert "note: listings.web.compare_prices compares nothing" in said.err
 
 
+@pytest.mark.parametrize(
+    ("content", "said"), [(None, "there is no file {path} yet; make it with"), ("a =", "{path} is not TOML")]
+)
+def test_check_says_how_the_file_of_capabilities_is_made(
+    seamline: Type, tmp_path: Path, content: str | None, said: str
+) -> None:
+    """The whole command, for whoever has named the file before probing; it needs no such file itself."""
+    path = tmp_path / "caps of acme.toml"
+    if content is not None:
+        path.write_text(content)
+    checked(seamline, tmp_path)
+    config = tmp_path / "seamline.toml"
+    config.write_text(config.read_text().replace("[fulfil]\n", f"[fulfil]\ncapabilities = '{path}'\n"))
+    answered = seamline("check", "--config", str(config))
+    assert answered.status == 78
+    assert f"fulfil.capabilities: {said.format(path=path)}" in answered.out
+    assert f"`seamline probe fulfil --to '{path}'`" in answered.out
+    assert seamline("probe", "fulfil", "--plan", "--config", str(config)).status == 0
+
+
 def test_check_notes_returns_that_the_tenant_is_not_known_to_take(seamline: Type, tmp_path: Path) -> None:
     """It starts all the same; what comes back is a case."""
     more = "[sales_channels.shop]\nformat = 'shopify'\nreturns = 'create'\n[sales_channels.shop.sale]\nchannel_id = 4\n"
