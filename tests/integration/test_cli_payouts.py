@@ -412,6 +412,53 @@ def _listed(seamline: Type) -> list[Any]:
     return found
 
 
+def test_amounts_have_the_digits_of_their_currency_and_more_only_where_they_count(
+    seamline: Type, app: App, tmp_path: Path
+) -> None:
+    """However the file has them; tables for machines keep every digit as it came."""
+    path = tmp_path / "in.csv"
+    digits = (("eur", "jpy"), ("po_9", "po_jpy"), ("txn_", "yen_"), ("3.45", "3.00"), ("96.55", "97.000"))
+    content = files.STRIPE_EXPORT.replace("76.55", "77.00")
+    for was, now in digits:
+        content = content.replace(was, now)
+    path.write_text(content, encoding="utf-8")
+    assert seamline(*beside("payouts", "import", str(path), *TO)).status == 0
+    (listed,) = [row for row in seamline(*beside("payouts", "list")).rows if row[3] == "po_jpy"]
+    assert listed[5:7] == ["77 JPY", "77"]
+    assert _named(seamline, "po_jpy")["net"] == "77.000"
+    shown = seamline(*beside("payouts", "show", "po_jpy", "--lines")).out
+    assert "net\t77\n" in shown
+    assert "sale\t100 JPY\n" in shown
+    assert "\t100\t-3\t0\t0\t97\t" in shown
+    table = seamline(*beside("payouts", "show", "po_jpy", "--csv", "-")).out
+    assert ",97.000," in table
+
+
+def test_lines_of_a_payout_stand_by_their_instants(seamline: Type, app: App, tmp_path: Path) -> None:
+    """In the table, as CSV and as JSON; those of one instant by their ids."""
+    path = tmp_path / "po_30.json"
+    created = (("s_9", 1_767_600_000), ("s_2", 1_767_700_000), ("s_5", 1_767_600_000))
+    lines = [files.stripe_line(id_, "charge", 1_000, source=None, created=at) for id_, at in created]
+    path.write_bytes(files.stripe([*lines, files.stripe_line("s_0", "payout", -3_000, source="po_30")]))
+    assert seamline(*beside("payouts", "import", str(path), *TO)).status == 0
+    in_order = ["s_5", "s_9", "s_2"]
+    table = seamline(*beside("payouts", "show", "po_30", "--csv", "-")).out
+    assert [row["line"] for row in csv.DictReader(io.StringIO(table))] == in_order
+    listed = seamline(*beside("payouts", "show", "po_30", "--lines", "--json")).data["lines_listed"]
+    assert [row["line"] for row in listed] == in_order
+
+
+def test_the_formats_are_listed_before_there_is_a_configuration(
+    seamline: Type, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those that are built in, and that is said; a configuration that was named and is not there is a problem."""
+    monkeypatch.chdir(tmp_path)
+    said = seamline("payouts", "formats")
+    assert (said.status, {"stripe", "shopify-csv"} <= {row[0] for row in said.rows}) == (0, True)
+    assert "there is no seamline.toml here: these are built in" in said.err
+    assert seamline("payouts", "formats", "--config", "other.toml").status == 78
+
+
 def test_a_payout_or_sales_channel_that_is_not_there_is_named(seamline: Type, app: App, file: Path) -> None:
     """And where those that are can be seen."""
     assert "`seamline payouts list` shows those" in seamline(*beside("payouts", "show", "po_404")).err
