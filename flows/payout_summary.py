@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from flows.model.money import Money
-from flows.model.payout import PayoutHeader, PayoutSums
+from flows.model.payout import Finding, PayoutHeader, PayoutSums
 from flows.model.payout_proof import prove_payout
 from flows.model.several import are, several
 from flows.payout_files import PayoutFile
@@ -78,7 +78,7 @@ class ImportSummary(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def proven(self) -> bool:
-        """Whether no payout contradicts what was paid or what is known, and nothing is unexplained."""
+        """Whether no payout contradicts what was paid or what is known, none is a part, and nothing is unexplained."""
         return not any(each.verdict == "contradicted" or each.contradicts or each.unexplained for each in self.payouts)
 
 
@@ -103,7 +103,8 @@ def summary_of(
         elif rehearsal is not None:
             found.append(_as_rehearsed(rehearsal[key]))
         else:
-            found.append(_as_read(key, header, examined.sums(id_), bank))
+            read = _as_read(key, header, examined.sums(id_), bank)
+            found.append(msgspec.structs.replace(read, contradicts=_speaks_against(read, examined.found_of(id_))))
     named = tuple(f"{each.place}: {each.sentence}".removeprefix(": ") for each in examined.findings)
     return ImportSummary(
         file=path.name,
@@ -138,6 +139,12 @@ def _as_read(key: str, header: PayoutHeader, sums: PayoutSums, bank: Decimal | N
         unexplained=sums.unexplained,
         **more,
     )
+
+
+def _speaks_against(read: ImportedPayout, findings: Iterable[Finding]) -> bool:
+    """Whether there would be a case by what was found in the file alone."""
+    kinds = {each.kind for each in findings}
+    return "contradiction" in kinds or ("incomplete" in kinds and read.verdict != "proven")
 
 
 def _as_rehearsed(each: Rehearsed) -> ImportedPayout:
@@ -186,6 +193,8 @@ def _how(summary: ImportSummary) -> str:
     """What the import has done, as the end of a sentence."""
     done = "read, and nothing is kept of it" if summary.dry_run else "imported"
     told = [each for each in summary.payouts if each.news is not None]
+    if not summary.payouts and not summary.left_out:
+        return "there is nothing in it"
     if not summary.payouts:
         return done if summary.dry_run else "nothing of it is in a payout"
     if len(told) < len(summary.payouts):
@@ -254,5 +263,24 @@ def _told_of_payout(each: ImportedPayout, *, kept: bool) -> Iterator[str]:
         named = f": {', '.join(each.named)}{f' and {more} more' if more else ''}" if each.named else ""
         what = "of its lines" if kept else "of its new lines"
         yield f"{each.id}\t{each.unlinked:,} {what} {are(each.unlinked)} of no order that is known here{named}"
-    yield from (f"{each.id}\t{'is a case now' if kept else 'would be a case'}\t{case}" for case in each.opens)
-    yield from (f"{each.id}\tstands against it\t{said}" for said in each.stands)
+    if kept:
+        yield from (f"{each.id}\tis a case now\t{case}{_what_now(case, each)}" for case in each.opens)
+    else:
+        yield from (f"{each.id}\twould be a case\t{case}" for case in each.opens)
+    yield from (f"{each.id}\tstands against it\t{said}{_what_now(said, each)}" for said in each.stands)
+
+
+def _what_now(case: str, payout: ImportedPayout) -> str:
+    """What to do about a case that an import opens, where its sentence does not say so: the end of it."""
+    key = shlex.quote(payout.key)
+    match case.partition(":")[0]:
+        case "payout.changed":
+            return (
+                f"; ask the provider which is right: to take the later figures, `seamline holds release {key} --reason "
+                "...`; to keep the first ones, import the right file again; to have neither, `seamline payouts drop "
+                f"{key} --reason ...`"
+            )
+        case "payout.incomplete":
+            return "; import the rest of it"
+        case _:
+            return ""

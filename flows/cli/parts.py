@@ -39,8 +39,8 @@ PlaceInList = Annotated[Place | None, Parameter(**INSTANT)]
 OrderName = Annotated[
     str,
     Parameter(
-        help="Sales-channel/id, or the id alone, or the number that people say, or that of its sale in Fulfil; it must "
-        "mean one order."
+        help="Sales-channel/id, or the id alone, or the number that people say (with or without its #), or that of its "
+        "sale in Fulfil, or the id of a payment; it must mean one order."
     ),
 ]
 Reason = Annotated[str, Parameter(help="Why, for whoever looks at it in a year. It stays on record.")]

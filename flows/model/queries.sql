@@ -304,6 +304,18 @@ SELECT key FROM order_view WHERE reference = ?1 OR order_id = ?1 ORDER BY key LI
 -- Orders by the number that Fulfil gave their sale: (text).
 SELECT key FROM order_view WHERE sale_number = ?1 ORDER BY key LIMIT 20;
 
+-- name: orders_by_tender
+-- Orders by the id of a transaction that paid them, at whatever sales channel: (transaction id). The sales channels are
+-- jumped over one by one.
+WITH RECURSIVE seen (name) AS (
+  SELECT min(sales_channel) FROM order_tender
+  UNION ALL
+  SELECT (SELECT min(t.sales_channel) FROM order_tender t WHERE t.sales_channel > seen.name)
+  FROM seen WHERE seen.name IS NOT NULL
+)
+SELECT DISTINCT t.key FROM seen JOIN order_tender t ON t.sales_channel = seen.name AND t.transaction_id = ?1
+ORDER BY 1 LIMIT 20;
+
 -- name: orders_received
 -- Orders by the order id alone, at whatever sales channel they were received, decided on or not: (order id). The sales
 -- channels that have delivered are jumped over one by one: '0' is what comes after '/'.

@@ -82,14 +82,20 @@ class Reading:
 
     async def find(self, text: str) -> list[str]:
         """The keys that people may mean: `sales channel/order id`, an order id, or the number that is printed; if there
-        is none, the number of the sale in Fulfil.
+        is none, that number with or without the `#` before it, or the number of the sale in Fulfil; last, the id of a
+        transaction that paid for it.
 
         The number of an order that was received and is not decided on yet has not been read: its order id finds it.
         """
         if await self._query("order_by_key", text):
             return [text]
         found = [*await self._query("orders_by_reference", text), *await self._query("orders_received", text)]
-        keys = sorted({key for (key,) in found or await self._query("orders_by_sale_number", text)})
+        if not found:
+            other = text.removeprefix("#") if text.startswith("#") else f"#{text}"
+            found = [
+                *await self._query("orders_by_sale_number", text), *await self._query("orders_by_reference", other),
+            ]  # fmt: skip
+        keys = sorted({key for (key,) in found or await self._query("orders_by_tender", text)})
         if not keys and "/" in text:
             for known in ("timeline", text, 0, _FOREVER), ("cases_of", text):
                 if await self._query(*known):
