@@ -100,10 +100,10 @@ def import_payouts(
     dry_run
         Read and prove it, say what is new beside what the store has, where there is one, and keep nothing.
     """
-    from flows import payout_import as importing  # noqa: PLC0415
-    from flows.payout_files import formats_of, opened  # noqa: PLC0415
-    from flows.payout_meeting import Meeting  # noqa: PLC0415
-    from flows.payout_summary import summary_of, told_of  # noqa: PLC0415
+    from flows.payout_import import importing  # noqa: PLC0415
+    from flows.payout_import.file import formats_of, opened  # noqa: PLC0415
+    from flows.payout_import.meeting import Meeting  # noqa: PLC0415
+    from flows.payout_import.summary import summary_of, told_of  # noqa: PLC0415
     from flows.payouts import PayoutUnreadable  # noqa: PLC0415
 
     channels = loaded(config, "sales_channels").sales_channels
@@ -195,7 +195,7 @@ def _known_encoding(name: str) -> None:
 @payouts.command
 def formats(*, config: ConfigPath = CONFIG, json: AsJson = False) -> None:
     """The formats of payout files that are read; those that are built in where there is no configuration yet."""
-    from flows.payout_files import formats_of  # noqa: PLC0415
+    from flows.payout_import.file import formats_of  # noqa: PLC0415
 
     if config == CONFIG and not config.exists():
         say(f"there is no {config} here: these are built in; [payout_formats] of one may have more", to=sys.stderr)

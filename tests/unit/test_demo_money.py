@@ -20,7 +20,7 @@ from flows.demo.providers import Charged, Night, PayoutFile, Plant, Refund, char
 from flows.demo.stories import EUROPE, SALES_CHANNELS, WEB, Story, Wanted
 from flows.model.money import ZERO
 from flows.model.payout_proof import prove_payout
-from flows.payout_files import examine, formats_of, opened
+from flows.payout_import.file import examine, formats_of, opened
 
 TODAY = date(2026, 11, 26)
 NAMES = {each.id: each.name for each in SALES_CHANNELS}

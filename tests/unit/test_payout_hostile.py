@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from flows.payout_files import formats_of, opened
+from flows.payout_import.file import formats_of, opened
 from flows.payouts import PayoutFormat, PayoutUnreadable
 from runtime.rule import RuleBroken
 from tests.unit import payout_files as files

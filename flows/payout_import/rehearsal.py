@@ -10,12 +10,12 @@ import msgspec
 from flows.exceptions.kinds import ExceptionCase
 from flows.model.payout import OF_ORDERS, PayoutLine
 from flows.model.payout_links import Named, orders_of
-from flows.payout_files import PayoutFile, pages_of
+from flows.payout_import.file import PayoutFile, pages_of
+from flows.payout_import.outcome import Outcome, standing
 from flows.payout_importer import payout_key
 from flows.payout_importer.decision import decide
 from flows.payout_importer.judging import cases_of
 from flows.payout_importer.looking import orders_known, page_met
-from flows.payout_outcome import Outcome, standing
 from flows.payouts.examining import Examined
 from flows.reading import Reading
 

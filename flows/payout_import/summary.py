@@ -14,10 +14,10 @@ from flows.model.money import Money
 from flows.model.payout import Finding, PayoutHeader, PayoutSums
 from flows.model.payout_proof import prove_payout
 from flows.model.several import are, several
-from flows.payout_files import PayoutFile
+from flows.payout_import.file import PayoutFile
+from flows.payout_import.outcome import Kept, Outcome
+from flows.payout_import.rehearsal import Rehearsed
 from flows.payout_importer import payout_key
-from flows.payout_outcome import Kept, Outcome
-from flows.payout_rehearsal import Rehearsed
 from flows.payouts.examining import Examined
 
 _FINDINGS_TOLD_MAX = 20
