@@ -202,9 +202,12 @@ def _payout(order: Standing, name: str, moved: Sequence[Moved], *, bank: bool) -
         return (), evidence
     matched, strange = _matched(order.tenders, alive)
     mine = [(each, of) for each, of in matched if any(each is one for one in moved)]
+    off = [(each, of) for each, of in mine if _is_off(each, of)]
     lacking = [each for each, of in mine if not of]
+    told = [*lacking, *(each for each, _ in off)]
+    strange += [line for _, of in off for line in of]
     waits = []
-    wrong = _other_amount(order, name, lacking, strange)
+    wrong = _other_amount(order, name, told, strange)
     if wrong is not None:
         waits.append(wrong)
     elif lacking:
@@ -235,6 +238,13 @@ def _matched(tenders: Sequence[Moved], lines: Sequence[Line]) -> tuple[list[tupl
         if same and not of:
             of.append(left.pop(same[0]))
     return found, left
+
+
+def _is_off(moved: Moved, lines: Sequence[Line]) -> bool:
+    """Whether lines that name it come to another amount, in its currency."""
+    if not lines or {line.currency for line in lines} != {moved.currency}:
+        return False
+    return sum((line.amount for line in lines), ZERO) != moved.money.amount
 
 
 def _other_amount(order: Standing, name: str, told: Sequence[Moved], left: Sequence[Line]) -> Wait | None:
