@@ -262,19 +262,18 @@ def _freed(decision: Decision, claims: list[str], *, known: bool) -> Decision:
 
 
 def customer_rows(key: str, before: OrderState, after: OrderState, now_us: int) -> tuple[Write, ...]:
-    """The rows that follow: a sale whose party is to be compared, and who waits for what."""
+    """The rows that follow: who waits for what, and whose sale is to be compared, unless a person has made it."""
     customer = after.customer
-    if after.status is Status.IMPORTED and before.status is not Status.IMPORTED and customer:
-        if after.channel is None:  # a sale that somebody has made by hand
-            return ()
-        own = 1 if own_claim(customer[0]) in customer else 0
-        return (Write("put_customer_sale", (after.sale, key, after.channel, customer[0], own, after.party, now_us, 0)),)
     rows: tuple[Write, ...] = ()
-    if before.waits == FOR_ITS_CUSTOMER and (after.waits != FOR_ITS_CUSTOMER or after.customer != before.customer):
+    if before.waits == FOR_ITS_CUSTOMER and (after.waits != FOR_ITS_CUSTOMER or customer != before.customer):
         rows = (Write("end_customer_wait", (key,)),)
+    if after.status is Status.IMPORTED and before.status is not Status.IMPORTED and customer and not after.by_hand:
+        own = 1 if own_claim(customer[0]) in customer else 0
+        row = (after.sale, key, after.channel, customer[0], own, after.party, now_us, 0)
+        rows += (Write("put_customer_sale", row),)
     if after.waits == FOR_ITS_CUSTOMER and after is not before:
         placed_us = to_instant(after.placed_at) if after.placed_at is not None else 0
-        rows += tuple(Write("put_customer_wait", (claim, placed_us, key)) for claim in after.customer)
+        rows += tuple(Write("put_customer_wait", (claim, placed_us, key)) for claim in customer)
     return rows
 
 

@@ -185,6 +185,17 @@ def test_rows_follow_what_became_of_the_order() -> None:
     }
 
 
+@pytest.mark.parametrize("by_hand", [False, True])
+def test_an_order_that_is_in_fulfil_all_at_once_waits_no_longer(*, by_hand: bool) -> None:
+    """A create that was given up has turned up, or a person has linked it: nobody is kept waiting behind it. Whose a
+    sale is that was made by hand is not asked, since Fulfil does not know it by the order.
+    """
+    waiting = OrderState(status=Status.WAITING, waits=FOR_ITS_CUSTOMER, customer=SEVEN, delivery=2)
+    there = replace(waiting, status=Status.IMPORTED, waits="", channel=3, sale=9, by_hand=by_hand)
+    rows = [row.statement for row in customer_rows("web/1", waiting, there, 77)]
+    assert rows == ["end_customer_wait", *([] if by_hand else ["put_customer_sale"])]
+
+
 # -- what the disk says ------------------------------------------------------------------------------------------------
 
 OWN = ("web/customer/9", "web/customer/9@own")
