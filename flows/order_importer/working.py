@@ -140,11 +140,13 @@ def _sale_is_cancelled(state: OrderState, work: Work, now: datetime) -> Decision
 
 
 def _to_hold(state: OrderState, work: Work, sale: Sale, now: datetime) -> Decision:
-    """Fulfil may process a sale in its own time."""
+    """Fulfil may process a sale in its own time. That is waited for behind everything else."""
     if sale.shipments:
         return call(state, SHIPMENTS.read(Ids(sale.shipments)).effect("orders"))
     if sale.state == "done":
         return _all_gone(state)
+    if state.later is not None:  # it came while the sale was read; what is still to be held is, once it is looked at
+        return concluded(state)
     if work.tries >= _TRIES_MAX:
         return failed(state, work, "it has no shipments that could be", now)
     after = min(SHIPMENTS_AFTER * 2**work.tries, _SHIPMENTS_AFTER_MAX)

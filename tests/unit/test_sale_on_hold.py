@@ -315,3 +315,10 @@ def test_a_hold_that_waits_for_shipments_keeps_nothing_else_waiting(coming: str)
     assert (world.state.work is not None, world.kinds) == (still_waits, ["order.on_hold"] if still_waits else [])
     world.ship_with(SHIPMENT)
     assert world.elapse("shipments").on_hold == ((SHIPMENT,) if still_waits else ())
+
+
+def test_what_came_while_a_hold_was_being_made_does_not_wait_for_shipments() -> None:
+    """The sale was being read when the order was cancelled, and had no shipments yet."""
+    world = World((FIRST, Version(2, cancelled=True)), gate=REVIEW, shipments=()).run([False])
+    assert "version_waits" in world.told
+    assert (world.sale_state, world.state.later) == ("cancel", None)
