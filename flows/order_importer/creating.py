@@ -111,6 +111,8 @@ def confirmed(state: OrderState, done: EffectDone, now: datetime, policy: Policy
     is_past = not state.given_up or state.sale is not None or state.status in (Status.CREATING, Status.UNKNOWN)
     if is_past or not done.result:
         return Decision(state=state, keeps=kept(state))
+    if state.linking is not None:  # to a sale that is being looked up: what is found here is compared with that one
+        return Decision(state=state, timers=(confirm_later(state, now),), keeps=kept(state))
     sale: SaleFound = done.result[0]
     is_same = state.given_up == state.content
     made = _there(state, sale, sale.total_amount if is_same else None, now)

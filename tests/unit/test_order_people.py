@@ -315,6 +315,17 @@ def test_a_create_that_turns_up_after_the_order_was_linked_is_told() -> None:
     assert (nothing.state.given_up, nothing.state.cases) == ("", ())
 
 
+def test_a_create_that_turns_up_while_a_sale_is_looked_up_is_looked_for_again() -> None:
+    """Two reads are under way: the link is answered first of all, and neither sale is forgotten for the other."""
+    look = EffectDone(intent=1, kind="find_sale", result=(FOUND,), began_us=1, ended_us=2, attempts=1)
+    waiting = linking(given_up())
+    decision = either(waiting, look)
+    assert (decision.state, [timer.name for timer in decision.timers]) == (waiting, ["confirm"])
+    assert kinds(answered(answered(decision.state, found(SALE)).state, look).state) == ["sale.mismatch"]
+    not_linked = answered(decision.state, found()).state
+    assert either(not_linked, look).state.sale == 7
+
+
 def test_what_is_looked_up_is_remembered_on_disk() -> None:
     """Who asks and why, too: they are on record when the link is made."""
     state = linking()
