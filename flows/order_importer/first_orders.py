@@ -14,6 +14,7 @@ is on disk before the release that follows.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
+from typing import Final
 
 import anyio
 import msgspec
@@ -36,6 +37,8 @@ FOR_ITS_CUSTOMER = "for the first order of its customer"
 """`OrderState.waits` of an order that waits here."""
 KNOWN_MAX = 10_000
 """Claims that are remembered as known, at least: more than may be on their way at one time. Twice as many at most."""
+_OF_THE_CREATE: Final = ("exploded", "aliased", "suspended", "decided")
+"""Kinds of facts that are told with the create of a sale, and not before it is sent."""
 _PAGE = 1_000
 
 
@@ -249,7 +252,8 @@ def _put_off(before: OrderState, decision: Decision, holder: int) -> Decision:
         order_id=before.order_id,
     )
     waits = Fact(kind="waits", values={"for": FOR_ITS_CUSTOMER, "delivery": holder})
-    return msgspec.structs.replace(decision, state=waiting, effects=(), facts=(waits,), keeps=kept(waiting))
+    facts = (*(fact for fact in decision.facts if fact.kind not in _OF_THE_CREATE), waits)
+    return msgspec.structs.replace(decision, state=waiting, effects=(), facts=facts, keeps=kept(waiting))
 
 
 def _freed(decision: Decision, claims: list[str], *, known: bool) -> Decision:
