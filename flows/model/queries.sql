@@ -1225,6 +1225,13 @@ FROM payment WHERE status = 'due' AND refused = 0 AND wanted <> reached ORDER BY
 -- The references of all payments of these orders: (:keys).
 SELECT key, reference FROM payment WHERE key IN (:keys) AND type <> 'fields';
 
+-- name: payments_found
+-- Money of these orders that Fulfil had already when it was looked for, as in `payments_due`, and the transaction that it
+-- is: (:keys).
+SELECT key, record, sale, type, wanted, reference, amount, currency, method, gateway_id, day, day_said, parent, more,
+  transaction_id
+FROM payment WHERE key IN (:keys) AND found = 1 AND reached = 'completed' ORDER BY recorded_at, key, record;
+
 -- name: payments_unrecorded
 -- What Fulfil should have and has not, by sales channel: how many, since when the oldest is known, and the oldest that
 -- nothing stands against. An authorisation that cannot be recorded takes no money, and counts for nothing.

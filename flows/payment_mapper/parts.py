@@ -41,6 +41,13 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Fields of this tenant's own. Of metafields: id -> value."""
 
 
+class Found(msgspec.Struct, frozen=True):
+    """A record that Fulfil had already: `transaction`, or None where a payment without transactions is it."""
+
+    entry: Entry
+    transaction: int | None
+
+
 class RecordDue(Message, frozen=True):
     """To the recorder: something may be due; it gathers company first."""
 
