@@ -81,8 +81,8 @@ def _state(record: Kept) -> str:
 
 def _row(key: str, name: str, record: Kept, state: OrderPayments, rules: RecordRules, now: datetime) -> Write:
     tender, settings = record.tender, rules.targets.get(record.method)
-    known = figures(record, state.placed_at)
-    more = {} if settings is None else own_fields(record, settings, state.placed_at)
+    known = figures(record, state.placed_at, rules.time_zone)
+    more = {} if settings is None else own_fields(record, settings, state.placed_at, rules.time_zone)
     row = (
         key, name, partition_of(key), state.reference, state.sale, "refund" if record.is_refund else "charge",
         tender.kind.value, record.reference, tender.gateway, record.method,
