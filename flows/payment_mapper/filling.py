@@ -15,6 +15,7 @@ import msgspec
 from flows.model.payments import FieldTarget, GatewaySettings
 from flows.model.tenders import day_of
 from flows.payment_mapper.keeping import Kept, OrderPayments, RecordRules
+from runtime.delivery import digest
 
 NUMBERS: Final = ("fee", "rate")
 """Figures that a field takes as numbers; the others are text."""
@@ -59,6 +60,11 @@ def metafields(state: OrderPayments, rules: RecordRules) -> str:
         return ""
     told = {str(id_): "; ".join(values) for id_, values in sorted(found.items())}
     return msgspec.json.encode(told, order="deterministic").decode()
+
+
+def digest_of(fields: str) -> str:
+    """By what these metafields are known while they are on their way."""
+    return digest(fields.encode()).hex()
 
 
 def _targets(

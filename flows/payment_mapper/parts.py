@@ -78,3 +78,5 @@ class PaymentRefused(Message, frozen=True, kw_only=True):
 
     record: str
     sentence: str
+    wanted: str = ""
+    """What it was to be then, as `Entry.wanted`; empty: nobody said."""

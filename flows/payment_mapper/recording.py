@@ -270,7 +270,8 @@ def _told_done(state: Recording, entry: Entry, there: IsThere) -> list[Emit]:
 
 
 def _told_refused(entry: Entry, sentence: str) -> Emit:
-    return _to_order(entry, PaymentRefused(record=entry.record, sentence=sentence.rstrip(".")))
+    told = PaymentRefused(record=entry.record, sentence=sentence.rstrip("."), wanted=entry.wanted)
+    return _to_order(entry, told)
 
 
 def _to_order(entry: Entry, message: Message) -> Emit:
