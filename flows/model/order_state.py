@@ -47,6 +47,10 @@ class Status(enum.StrEnum):
     """Never to be in Fulfil: `rule` names the rule that says so."""
 
 
+ON_ITS_WAY = (Status.CREATING, Status.UNKNOWN)
+"""A create of the sale has begun, and nobody knows yet what becomes of it."""
+
+
 class Later(msgspec.Struct, frozen=True, kw_only=True):
     """A newer version that arrived while, or after, an older one went to Fulfil."""
 

@@ -1268,6 +1268,11 @@ SELECT seen_at, key, record, sales_channel, order_reference, sale, kind, referen
 FROM payment
 WHERE suspense = 1 ORDER BY seen_at DESC LIMIT ?1;
 
+-- name: end_suspended
+-- Nothing of an order went to suspense, since its create came to nothing, or is made anew; it stands before
+-- `put_suspended`: (order).
+DELETE FROM suspended WHERE key = ?1;
+
 -- name: put_suspended
 -- A tax or a gateway went into a sale under the name that finance has approved for what is not mapped.
 INSERT INTO suspended (key, kind, name, sales_channel, order_reference, target, amount, currency, approved_by, at)

@@ -9,7 +9,7 @@ import msgspec
 
 from connectors.fulfil.wire import CreatedSale, FindSales, SaleFound
 from flows.model.money import Money
-from flows.model.order_state import Later, OrderState, Status
+from flows.model.order_state import ON_ITS_WAY, Later, OrderState, Status
 from flows.order_importer.ending import concluded
 from flows.order_importer.parts import (
     LATER_VERSION,
@@ -108,7 +108,7 @@ def confirmed(state: OrderState, done: EffectDone, now: datetime, policy: Policy
 
     The sale is that of the version that was given up; what the order has become since is done to it like any edit.
     """
-    is_past = not state.given_up or state.sale is not None or state.status in (Status.CREATING, Status.UNKNOWN)
+    is_past = not state.given_up or state.sale is not None or state.status in ON_ITS_WAY
     if is_past or not done.result:
         return Decision(state=state, keeps=kept(state))
     if state.linking is not None:  # to a sale that is being looked up: what is found here is compared with that one

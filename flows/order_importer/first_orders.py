@@ -24,15 +24,15 @@ from flows.model.customer import NOBODY, Buyer, also_known, buyer_of, own_claim,
 from flows.model.messages import CUSTOMERS, CustomerFree
 from flows.model.numbers import NumberMap
 from flows.model.order import Order, Unreadable
-from flows.model.order_state import OrderState, Status
+from flows.model.order_state import ON_ITS_WAY, OrderState, Status
 from flows.order_importer.parts import NAME, kept
+from flows.order_importer.suspending import PUT as PUT_SUSPENDED
 from runtime.channel import BULK
 from runtime.clock import to_instant
 from runtime.decision import Decision, Emit, Fact, Write
 from runtime.journal.journal import Journal
 from runtime.key import partition_of
 
-ON_ITS_WAY = (Status.CREATING, Status.UNKNOWN)
 FOR_ITS_CUSTOMER = "for the first order of its customer"
 """`OrderState.waits` of an order that waits here."""
 KNOWN_MAX = 10_000
@@ -241,7 +241,7 @@ class FirstOrders:
 
 
 def _put_off(before: OrderState, decision: Decision, holder: int) -> Decision:
-    """The order waits, whole: nothing of it is sent. What else was decided about it stands."""
+    """The order waits, whole: nothing of it is sent, or goes to suspense. What else was decided about it stands."""
     waiting = msgspec.structs.replace(
         decision.state,
         status=Status.WAITING,
@@ -253,7 +253,8 @@ def _put_off(before: OrderState, decision: Decision, holder: int) -> Decision:
     )
     waits = Fact(kind="waits", values={"for": FOR_ITS_CUSTOMER, "delivery": holder})
     facts = (*(fact for fact in decision.facts if fact.kind not in _OF_THE_CREATE), waits)
-    return msgspec.structs.replace(decision, state=waiting, effects=(), facts=facts, keeps=kept(waiting))
+    writes = tuple(write for write in decision.writes if write.statement != PUT_SUSPENDED)
+    return msgspec.structs.replace(decision, state=waiting, effects=(), facts=facts, writes=writes, keeps=kept(waiting))
 
 
 def _freed(decision: Decision, claims: list[str], *, known: bool) -> Decision:

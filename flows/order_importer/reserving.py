@@ -11,7 +11,7 @@ import msgspec
 
 from flows.model.aliases import under_fulfils_skus
 from flows.model.bundles import exploded
-from flows.model.order_state import OrderState, Status
+from flows.model.order_state import ON_ITS_WAY, OrderState, Status
 from flows.model.units import at_least, units_of
 from flows.order_importer.messages import OrderPresented
 from runtime.decision import Decision
@@ -31,7 +31,7 @@ def reserving(before: OrderState, decision: Decision, message: OrderPresented, *
         state = msgspec.structs.replace(state, units=units, sold=units)
     elif state.status in _NOT_THERE:
         state = msgspec.structs.replace(state, units=units)
-    elif state.status in (Status.CREATING, Status.UNKNOWN, Status.IMPORTED):
+    elif state.status in (*ON_ITS_WAY, Status.IMPORTED):
         state = msgspec.structs.replace(state, units=at_least(before.units, units), sold=before.sold)
         if state.work is not None and state.work is not before.work and state.work.goal == "edit":
             state = msgspec.structs.replace(state, work=msgspec.structs.replace(state.work, units=units))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 import msgspec
@@ -18,19 +18,19 @@ from flows.model.left import is_gone, left_of
 from flows.model.messages import Recheck
 from flows.model.money import MixedCurrencies, Money
 from flows.model.order import Order
-from flows.model.order_state import OrderState, Status
+from flows.model.order_state import ON_ITS_WAY, OrderState, Status
 from flows.model.sale import SaleSettings, Unmappable, Unmapped, sale_for
 from flows.model.skus import AMBIGUOUS, UNKNOWN
-from flows.model.suspense import Suspended, suspended
 from flows.order_importer.expiring import watched
 from flows.order_importer.messages import OrderPresented
 from flows.order_importer.parts import CAUTIOUS, Policy, case_of, decision_of, kept
 from flows.order_importer.refunding import told as told_of_refunds
 from flows.order_importer.reserving import reserving
 from flows.order_importer.reviewing import judged, later_of, reopened, shown_again, waits
+from flows.order_importer.suspending import suspending
 from flows.order_importer.tendering import tendering
-from runtime.clock import Instant, to_instant
-from runtime.decision import Decision, Effect, Fact, Repeat, Timer, Write
+from runtime.clock import Instant
+from runtime.decision import Decision, Effect, Fact, Repeat, Timer
 
 _GATE = "gate"
 """The name of the timer that has a waiting order looked at again."""
@@ -70,7 +70,7 @@ def _shown(
     gated: GateSettings,
     policy: Policy,
 ) -> Decision:
-    if state.linking is not None or state.status in (Status.CREATING, Status.UNKNOWN):
+    if state.linking is not None or state.status in ON_ITS_WAY:
         is_news = judged(state, message, gated, now).told != state.gated
         return waits(state, msgspec.structs.replace(later_of(message), news=is_news))
     match state.status:
@@ -138,7 +138,7 @@ def _weigh(
             case Unmappable() as unmappable:
                 cases.append(case_of(unmappable.kind, "mapping", unmappable.reason, state, now))
             case sale:
-                return _create(state, settings, sale, message, verdict)
+                return _create(state, settings, sale, order, message, verdict)
     held = msgspec.structs.replace(state, status=Status.HELD, cases=tuple(cases))
     return decision_of(
         held, Fact(kind="held", values={"causes": ", ".join(dict.fromkeys(case.kind for case in cases))}), trace=True
@@ -178,10 +178,13 @@ def _create(
     state: OrderState,
     settings: SaleSettings,
     sale: CreateOrder,
+    order: Order,
     message: OrderPresented,
     verdict: Verdict,
 ) -> Decision:
-    if verdict.then == "import_completed":  # of the past: nothing of it is shipped, invoiced or booked
+    """`sale` is what is left of it, `order`, becomes in Fulfil."""
+    of_the_past = verdict.then == "import_completed"
+    if of_the_past:  # nothing of it is shipped, invoiced or booked
         sale = msgspec.structs.replace(sale, status="completed", fulfillment_status="shipped", payments=())
     effect = Effect(
         api="fulfil",
@@ -205,36 +208,14 @@ def _create(
         cases=tried,
     )
     decided = Fact(kind="decided", values={"lines": len(sale.sale_lines)})
-    in_suspense = suspended(message.order, settings)
+    in_suspense, rows = suspending(order, settings, paid=not of_the_past)
     return Decision(
         state=creating,
         effects=(effect,),
-        facts=(*_exploded(message.bundles), *_aliased(message.aliases), *_suspended(in_suspense), decided),
-        writes=_suspense_rows(in_suspense, message, settings),
+        facts=(*_exploded(message.bundles), *_aliased(message.aliases), *in_suspense, decided),
+        writes=rows,
         keeps=kept(creating),
     )
-
-
-def _suspended(found: Sequence[Suspended]) -> Iterator[Fact]:
-    for each in found:
-        values = {"what": each.kind, "name": each.name, "target": each.target, "amount": str(each.amount)}
-        yield Fact(kind="suspended", values={**values, "currency": each.currency})
-
-
-def _suspense_rows(found: Sequence[Suspended], message: OrderPresented, settings: SaleSettings) -> tuple[Write, ...]:
-    """So that finance sees what went there."""
-    order, by = message.order, settings.suspense.approved_by if settings.suspense is not None else ""
-    key = f"{order.sales_channel}/{order.order_id}"
-    return tuple(
-        Write(
-            "put_suspended",
-            (
-                key, each.kind, each.name, order.sales_channel, order.reference, each.target, str(each.amount),
-                each.currency, by, to_instant(each.at),
-            ),
-        )
-        for each in found
-    )  # fmt: skip
 
 
 def _exploded(bundles: Mapping[str, Bundle]) -> tuple[Fact, ...]:
