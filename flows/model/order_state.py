@@ -230,6 +230,11 @@ class OrderState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         return bool(self.cases) or under_way or self.status not in _AT_REST
 
     @property
+    def of_the_past(self) -> bool:
+        """Whether the gate lets it into Fulfil as completed: nothing of it is shipped, invoiced or booked."""
+        return self.gated.startswith("import_completed")
+
+    @property
     def newest(self) -> int | None:
         """The delivery of the newest version that could be read; None before the first one."""
         if self.later is not None:

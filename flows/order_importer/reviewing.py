@@ -166,9 +166,11 @@ def judged(state: OrderState, message: OrderPresented, gated: GateSettings, now:
 
 
 def _judged_again(state: OrderState, message: OrderPresented, gated: GateSettings, now: datetime) -> OrderState:
-    """What the gate says of this version. Only news change anything: a person who has released it has the last word."""
+    """What the gate says of this version. Only news change anything: a person who has released it has the last word.
+    Of an order of the past nothing is left that could be kept back.
+    """
     verdict = judged(state, message, gated, now)
-    if verdict.told == state.gated:
+    if verdict.told == state.gated or state.of_the_past:
         return state
     state = msgspec.structs.replace(state, gated=verdict.told)
     if verdict.ships:
