@@ -103,6 +103,7 @@ def _weigh(
         order_id=state.order_id,
         given_up=state.given_up,
         given_up_delivery=state.given_up_delivery,
+        sold=state.sold if state.given_up else {},
         bundles=state.bundles,
         gated=state.gated,
         waived=state.waived,

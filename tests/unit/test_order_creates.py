@@ -15,8 +15,11 @@ from flows.order_importer import (
     CONFIRM_AFTER,
     RESENDS_MAX,
     ConfirmAbsence,
+    OrderPresented,
     OrderUnreadable,
+    Policy,
     decide,
+    presented,
 )
 from runtime.decision import (
     EffectDone,
@@ -24,6 +27,7 @@ from runtime.decision import (
     EffectRefused,
     Repeat,
 )
+from tests.unit.made_orders import SETTINGS
 from tests.unit.order_messages import (
     INTENT,
     LATER,
@@ -162,6 +166,21 @@ def test_a_sale_that_appears_after_it_was_given_up_imports_the_order(total: str 
     assert decision.facts[0].values["found_by_look"] is True
     again = weighed(state, shown(V1, delivery=1), LATER)  # what it is by now is looked at, and what the gate says of it
     assert (again.effects, again.keeps, again.closes, again.state.cases) == ((), None, True, ())
+
+
+def test_a_sale_that_appears_after_it_was_held_again_has_the_units_that_were_asked_for() -> None:
+    """Its product is gone meanwhile. What Fulfil reserves for the sale is looked for, and not kept back for ever."""
+    counting = Policy(counts_units=True)
+
+    def comes(state: OrderState, message: OrderPresented) -> OrderState:
+        after: OrderState = presented(state, message, NOW, SETTINGS, policy=counting).state
+        return after
+
+    state = decide(comes(OrderState(), shown()), lost(), NOW, counting).state
+    state = comes(decide(state, absent(RESENDS_MAX), NOW, counting).state, shown(missing=("MUG-BLUE",)))
+    assert (state.status, bool(state.given_up)) == (Status.HELD, True)
+    there = decide(state, looked(sold()), NOW, counting).state
+    assert (there.status, there.units, there.sold) == (Status.IMPORTED, {"MUG-BLUE": 1}, {"MUG-BLUE": 1})
 
 
 def test_a_second_look_at_an_order_that_was_made_since_changes_nothing() -> None:
