@@ -256,7 +256,8 @@ def rechecked(state: OrderState, asked: Recheck, now: datetime, policy: Policy) 
         passed = msgspec.structs.replace(state, on_hold=False, cases=without(state, "order.on_hold"))
         return decision_of(passed, fact)
     is_cancelled = any(case.kind == "order.cancelled" for case in state.cases)
-    if state.changed_to and state.changed_figures is not None and not is_cancelled:
+    is_changed = bool(state.changed_to) and not is_cancelled
+    if is_changed and state.changed_figures is not None:
         amount, tax = state.changed_figures
         state = msgspec.structs.replace(state, amount=amount, tax=tax, ordered=state.changed_units)
     settled = msgspec.structs.replace(
@@ -268,6 +269,7 @@ def rechecked(state: OrderState, asked: Recheck, now: datetime, policy: Policy) 
         changed_delivery=None,
         changed_figures=None,
         changed_units={},
+        sold=state.units if is_changed else state.sold,
         on_hold=False,
         cases=(),
     )
