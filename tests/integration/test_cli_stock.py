@@ -103,6 +103,19 @@ def test_aliases_and_bundles_are_explained_by_what_they_stand_for(seamline: Type
     assert (unknown.status, "seamline sku explain" in unknown.err) == (1, True)
 
 
+def test_a_bundle_of_which_nothing_is_left_is_explained_by_what_lacks_most(seamline: Type, config: str) -> None:
+    """Two components are oversold: the truth is that of the one that is so by more, as the publisher says it."""
+    path, store = Path(config), Path(config).parent / "store.db"
+    path.write_text(f"{path.read_text()}[sales_channels.web.bundles.SET.components]\nPEN = {{}}\nCAP = {{}}\n")
+    fill(
+        store,
+        ("put_stock_level", ("4,7", "PEN", 7, "-1", "0", AT)),
+        ("put_stock_level", ("4,7", "CAP", 8, "-5", "0", AT)),
+    )
+    (bundle,) = seamline("stock", "show", "SET", "--config", config, "--json").data["sales_channels"]
+    assert (bundle["truth"], bundle["wire"], bundle["available"]) == (-6, 0, "-5")
+
+
 def test_an_alias_that_is_a_sku_of_its_own_is_explained_as_itself(seamline: Type, config: str) -> None:
     """An alias whose text Fulfil sells by now is published as itself, and so it is explained; one that Fulfil has but
     does not sell, or has twice, still stands for its product.
