@@ -56,8 +56,7 @@ def later_of(message: OrderPresented) -> Later:
 def waits(state: OrderState, later: Later) -> Decision:
     """A call is under way: the newest version that came meanwhile is looked at when it is over."""
     noted = Fact(kind="version_waits", values={"version": later.version})
-    cases = without(state, "order.unreadable")
-    return decision_of(msgspec.structs.replace(state, version=later.version, later=later, cases=cases), noted)
+    return decision_of(msgspec.structs.replace(_met(state, later), later=later), noted)
 
 
 def reviewed(state: OrderState, later: Later, now: datetime, policy: Policy) -> Decision:

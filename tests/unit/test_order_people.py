@@ -21,7 +21,20 @@ from flows.order_importer.patching import asked, patched_by_person
 from runtime.actor import Item
 from runtime.decision import Decision, EffectDone, EffectRefused, Write
 from tests.unit.made_orders import line, payment
-from tests.unit.order_messages import NOW, V1, V2, creating, given_up, imported, kinds, only_case, shown, told, weighed
+from tests.unit.order_messages import (
+    NOW,
+    V1,
+    V2,
+    V3,
+    creating,
+    given_up,
+    imported,
+    kinds,
+    only_case,
+    shown,
+    told,
+    weighed,
+)
 
 KEY = "web/1001"
 PATCH = PatchOrder(patch='{"note":"x","zip":null}', by="mona", reason="typed wrong")
@@ -274,6 +287,14 @@ def test_a_version_that_comes_while_a_sale_is_looked_up_waits_for_the_answer() -
     refused = answered(state, found())
     assert (refused.state.delivery, refused.state.later, refused.keeps) == (5, None, 5)
     assert [emit.message for emit in refused.emits][1:] == [Recheck(because="later version")]
+
+
+def test_a_version_that_waits_does_not_pass_for_a_newer_one_that_cannot_be_read() -> None:
+    """It is looked at again, because a product has come, while the sale is looked up."""
+    waiting = weighed(linking(), shown(V2, 5)).state
+    unread = decide(waiting, OrderUnreadable(delivery=6, version=V3, reason="it has no currency."), NOW).state
+    again = weighed(unread, shown(V2, 5)).state
+    assert (again.version, kinds(again)) == (V3, kinds(unread))
 
 
 def test_a_version_that_comes_while_a_sale_is_looked_up_is_judged_when_it_is_linked() -> None:
