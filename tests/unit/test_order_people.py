@@ -295,6 +295,8 @@ def test_a_version_that_waits_does_not_pass_for_a_newer_one_that_cannot_be_read(
     unread = decide(waiting, OrderUnreadable(delivery=6, version=V3, reason="it has no currency."), NOW).state
     again = weighed(unread, shown(V2, 5)).state
     assert (again.version, kinds(again)) == (V3, kinds(unread))
+    refused = answered(unread, found()).state
+    assert (refused.delivery, kinds(refused)) == (6, ["order.unreadable"]), "held until that can be read"
 
 
 def test_a_version_that_comes_while_a_sale_is_looked_up_is_judged_when_it_is_linked() -> None:
