@@ -96,7 +96,10 @@ def unreadable(state: OrderState, message: OrderUnreadable, now: datetime) -> De
         return _awaited(state, message, nothing_there=nothing_there)
     case_ = case_of("order.unreadable", "format", message.reason, state, now)
     state = msgspec.structs.replace(
-        state, version=max(message.version, state.version), later=None if waited else state.later
+        state,
+        version=max(message.version, state.version),
+        unread=message.delivery,
+        later=None if waited else state.later,
     )
     if nothing_there:
         state = msgspec.structs.replace(

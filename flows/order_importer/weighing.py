@@ -23,7 +23,7 @@ from flows.model.sale import SaleSettings, Unmappable, Unmapped, sale_for
 from flows.model.skus import AMBIGUOUS, UNKNOWN
 from flows.order_importer.expiring import watched
 from flows.order_importer.messages import OrderPresented
-from flows.order_importer.parts import CAUTIOUS, Policy, case_of, decision_of, kept
+from flows.order_importer.parts import CAUTIOUS, Policy, case_of, decision_of, kept, unreadable_cases
 from flows.order_importer.refunding import told as told_of_refunds
 from flows.order_importer.reserving import reserving
 from flows.order_importer.reviewing import judged, later_of, reopened, shown_again, waits
@@ -79,7 +79,9 @@ def _shown(
         case Status.CANCELLED if state.sale is not None:
             return reopened(state, message, now)
         case _:
-            return _weigh(state, message, now, settings, gated)
+            decision = _weigh(state, message, now, settings, gated)
+            is_older = state.unread is not None and message.delivery == state.delivery != state.unread
+            return _still_unread(state, decision) if is_older else decision
 
 
 def _weigh(
@@ -144,6 +146,14 @@ def _weigh(
     return decision_of(
         held, Fact(kind="held", values={"causes": ", ".join(dict.fromkeys(case.kind for case in cases))}), trace=True
     )
+
+
+def _still_unread(before: OrderState, decision: Decision) -> Decision:
+    """What was decided on is older than a version that cannot be read, and ends no case of that."""
+    state = msgspec.structs.replace(
+        decision.state, unread=before.unread, cases=(*unreadable_cases(before), *decision.state.cases)
+    )
+    return msgspec.structs.replace(decision, state=state, keeps=kept(state), closes=not state.open)
 
 
 def _closed(state: OrderState) -> Decision:

@@ -314,6 +314,22 @@ def test_a_case_that_only_a_decision_can_end_ends_with_the_create() -> None:
     assert weighed(held, shown(), LATER).state.cases == ()
 
 
+@pytest.mark.parametrize("missing", [(), ("MUG-BLUE",)], ids=["made", "held"])
+def test_a_newer_version_that_cannot_be_read_stays_open_when_the_older_one_is_tried_again(
+    missing: tuple[str, ...],
+) -> None:
+    """The older one is all there is to go by. The newer one ends its case when it can be read, or comes again."""
+    unread = OrderUnreadable(delivery=6, version=V3, reason="it has no currency.")
+    held = decide(decide(creating(), unread, NOW).state, refused(), NOW).state
+    assert kinds(held) == ["order.unreadable", "fulfil.refused"]
+    again = weighed(held, shown(V3, 1, missing=missing))
+    assert "order.unreadable" in kinds(again.state)
+    then = weighed(again.state, shown(V3, 1, missing=missing)) if missing else decide(again.state, done(), NOW)
+    assert "order.unreadable" in kinds(then.state)
+    for comes in (6, 7):
+        assert kinds(weighed(held, shown(V3, comes)).state) == ["fulfil.refused"]
+
+
 def test_a_newer_version_that_waited_is_weighed_as_soon_as_the_older_one_is_refused() -> None:
     """It may well be the correction."""
     waits = weighed(creating(), shown(V2, delivery=2)).state
