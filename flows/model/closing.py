@@ -11,9 +11,9 @@ import msgspec
 from msgspec import Meta
 
 from flows.model.money import ZERO, MixedCurrencies, exactly
-from flows.model.order import Order, PaymentKind
+from flows.model.order import TAKES, Order, PaymentKind
 from flows.model.sale import SaleSettings
-from flows.model.tenders import TAKES, tenders_of
+from flows.model.tenders import tenders_of
 from runtime.clock import to_instant
 from runtime.decision import Write
 from runtime.rule import RuleBroken

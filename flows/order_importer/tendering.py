@@ -12,11 +12,11 @@ from collections.abc import Sequence
 import msgspec
 
 from flows.model.left import left_of
-from flows.model.order import Order, PaymentKind
+from flows.model.order import TAKES, Order, PaymentKind
 from flows.model.order_state import OrderState, Status
 from flows.model.payments import PAYMENT_MAPPER, TendersSeen
 from flows.model.sale import SaleSettings
-from flows.model.tenders import TAKES, TenderEvent, is_over, tenders_of
+from flows.model.tenders import TenderEvent, is_over, tenders_of
 from flows.order_importer.messages import OrderPresented
 from runtime.decision import Decision, Emit
 from runtime.delivery import digest
