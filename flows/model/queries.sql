@@ -1079,6 +1079,11 @@ SELECT sales_channel, cause, sku, location, reported, published, expected, units
 FROM stock_drift WHERE (?1 = '' OR sales_channel = ?1) AND cause <> '' AND (?2 = '' OR cause = ?2)
 ORDER BY sales_channel, cause, units DESC, sku LIMIT ?3;
 
+-- name: stock_drift_of_name
+-- What a sales channel shows under one name otherwise than it was told, as `stock_drift_listed`: (sales channel, name).
+SELECT sales_channel, cause, sku, location, reported, published, expected, units, reported_at, since, corrections
+FROM stock_drift WHERE sales_channel = ?1 AND sku = ?2 AND cause <> '' ORDER BY cause, units DESC, location;
+
 -- name: listed_prices
 -- At what price a sales channel lists some SKUs, says its newest list: (sales channel twice, :keys).
 SELECT sku, price, currency FROM listing

@@ -141,19 +141,19 @@ async def stock_of(
     for each, *row in await read.query_list("units_of_skus", wanted):
         units.setdefault(each, []).append(UnitsRow(*row))
     published = {row[0]: published_level(row) for row in await read.query_list("stock_published_of", [sku])}
-    drift = [drift_row(row) for row in await read.query("stock_drift_listed", "", "", 10_000)]
     found = []
     for channel, how in settings.items():
         rules = bundles.get(channel, {})
         story = _story(channel, sku, how, rules, sku_of, levels, units)
         lines = await read.query_list("outgoing_of_lines", [sku], how.flow.flow_id)
+        drift = await read.query("stock_drift_of_name", channel, sku)
         found.append(
             msgspec.structs.replace(
                 story,
                 sku=sku,
                 published=published.get(channel),
                 waits_since=to_datetime(Instant(lines[0][3])) if lines else None,
-                drift=tuple(row for row in drift if (row.sales_channel, row.sku) == (channel, sku)),
+                drift=tuple(drift_row(row) for row in drift),
             )
         )
     return found

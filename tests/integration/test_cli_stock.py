@@ -78,6 +78,14 @@ def test_a_figure_is_explained_from_fulfils_to_what_was_told(seamline: Type, con
     assert "waits since" in said
 
 
+def test_what_is_off_of_one_sku_is_shown_however_much_else_is(seamline: Type, config: str) -> None:
+    """Of ten thousand others more units are off."""
+    others = [("web", f"A {n}", "MAIN", "changed", 9, 2, 2, 7, AT, AT, 0, None) for n in range(10_000)]
+    fill(Path(config).parent / "store.db", *(("put_stock_drift", row) for row in others))
+    (story,) = seamline("stock", "show", "MUG", "--config", config, "--json").data["sales_channels"]
+    assert [(row["cause"], row["units"]) for row in story["drift"]] == [("changed", 1)]
+
+
 def test_own_units_are_added_to_what_is_in_no_bundle(seamline: Type, config: str) -> None:
     """The mug is sold in a gift box, too: how many of its units are subtracted there nobody counts, so none is added,
     as the publisher does. The lamp is in no bundle, and gets its own back.
