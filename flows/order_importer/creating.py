@@ -14,6 +14,7 @@ from flows.order_importer.ending import concluded
 from flows.order_importer.parts import (
     LATER_VERSION,
     Policy,
+    answer_lost,
     called,
     case_of,
     confirm_later,
@@ -76,8 +77,7 @@ def _there(state: OrderState, sale: CreatedSale | SaleFound, total: Decimal | No
 
 def unknown(state: OrderState, message: EffectUnknown) -> Decision:
     """Nobody knows yet whether the sale was made."""
-    unknown = msgspec.structs.replace(state, status=Status.UNKNOWN)
-    return decision_of(unknown, called("outcome_unknown", message, {"cause": message.cause}), trace=True)
+    return answer_lost(msgspec.structs.replace(state, status=Status.UNKNOWN), message)
 
 
 def absent(state: OrderState, message: EffectAbsent, now: datetime, policy: Policy) -> Decision:
