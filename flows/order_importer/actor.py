@@ -206,11 +206,10 @@ class OrderImporter:
         state = item.state
         if state.delivery is None or content_of(order) == state.content:
             return None
+        patch = await self._patches.stored(item.key)
+        patches = (None,) if patch is None else (patch, None)  # it may have gone there before it was patched
         for _, body in await self._journal.query_list("bodies", [state.delivery]):
-            patch = await self._patches.stored(item.key)
-            for given in (
-                (patch, None) if patch is not None else (None,)
-            ):  # it may have gone there before it was patched
+            for given in patches:
                 before = self._read_as(order.sales_channel, body, given)
                 if isinstance(before, Order) and content_of(before) == state.content:
                     return before
