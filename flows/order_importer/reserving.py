@@ -1,8 +1,9 @@
 """What an order needs of the stock, remembered with it, so that nobody else is sold the same units (rule 8). Pure.
 
 An order that is not in Fulfil needs what its newest version says. Once a sale may be there, a newer version can only
-raise it; what a change of the sale takes away is free when that change is made. What the sales channel itself takes the
-order for is the newest version all the while: by that it has changed its own figures.
+raise what that has, or may have while it is changed; what a change of the sale takes away is free when that change is
+made. What the sales channel itself takes the order for is the newest version all the while: by that it has changed its
+own figures.
 """
 
 from __future__ import annotations
@@ -32,7 +33,8 @@ def reserving(before: OrderState, decision: Decision, message: OrderPresented, *
     elif state.status in _NOT_THERE:
         state = msgspec.structs.replace(state, units=units)
     elif state.status in (*ON_ITS_WAY, Status.IMPORTED):
-        state = msgspec.structs.replace(state, units=at_least(before.units, units), sold=before.sold)
+        there = before.sold if before.work is None else before.units
+        state = msgspec.structs.replace(state, units=at_least(there, units), sold=before.sold)
         if state.work is not None and state.work is not before.work and state.work.goal == "edit":
             state = msgspec.structs.replace(state, work=msgspec.structs.replace(state.work, units=units))
     claimed = units if order.cancelled_at is None else {}
