@@ -12,8 +12,9 @@ import msgspec
 
 from flows.model.aliases import under_fulfils_skus
 from flows.model.bundles import exploded
+from flows.model.content import content_of
 from flows.model.order_state import ON_ITS_WAY, OrderState, Status
-from flows.model.units import at_least, units_of
+from flows.model.units import Units, at_least, units_of
 from flows.order_importer.messages import OrderPresented
 from runtime.decision import Decision
 
@@ -33,8 +34,9 @@ def reserving(before: OrderState, decision: Decision, message: OrderPresented, *
     elif state.status in _NOT_THERE:
         state = msgspec.structs.replace(state, units=units)
     elif state.status in (*ON_ITS_WAY, Status.IMPORTED):
-        there = before.sold if before.work is None else before.units
-        state = msgspec.structs.replace(state, units=at_least(there, units), sold=before.sold)
+        sold = before.sold or _uncounted(state, message, units)
+        there = sold if before.work is None else before.units
+        state = msgspec.structs.replace(state, units=at_least(there, units), sold=sold)
         if state.work is not None and state.work is not before.work and state.work.goal == "edit":
             state = msgspec.structs.replace(state, work=msgspec.structs.replace(state.work, units=units))
     claimed = units if order.cancelled_at is None else {}
@@ -44,3 +46,9 @@ def reserving(before: OrderState, decision: Decision, message: OrderPresented, *
         )
     state = msgspec.structs.replace(state, claimed=None if claimed == state.units else claimed)
     return msgspec.structs.replace(decision, state=state)
+
+
+def _uncounted(state: OrderState, message: OrderPresented, units: Units) -> Units:
+    """What a sale has that was made, or linked, when nobody counted its units: those of this version, if it is that."""
+    is_there = state.sale is not None and content_of(message.order) == state.content
+    return units if is_there else {}

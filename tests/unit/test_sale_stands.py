@@ -162,6 +162,15 @@ def test_what_a_person_has_dealt_with_is_not_raised_again_by_the_next_version(
     assert (world.then(again).kinds, world.state.version) == ([], again.stamp)
 
 
+def test_units_of_a_sale_that_nobody_counted_when_it_was_made_are_looked_for_in_fulfil() -> None:
+    """Stock is published since, and the order comes again: what its sale has is not kept back for ever."""
+    world = World((PAID,)).run()
+    world.policy = Policy(counts_units=True)
+    assert (world.state.units, world.state.sold) == ({}, {})
+    again = msgspec.structs.replace(PAID, number=PAID.number + 1)
+    assert (world.then(again).kinds, world.state.units, world.state.sold) == ([], {"MUG-BLUE": 1}, {"MUG-BLUE": 1})
+
+
 def test_units_that_were_added_and_taken_off_again_are_not_kept_back_for_ever() -> None:
     """The tenant's API changes nothing, and nobody did: the sale is what the order is again."""
     one, two, back = (
