@@ -95,8 +95,7 @@ def absent(state: OrderState, message: EffectAbsent, now: datetime, policy: Poli
         times = f"{message.attempts} times" if message.attempts > 1 else "once"
         sentence = f"Fulfil lost the answer {times}, and the sale is not there"
         held = held_with_latest(state, case_of("fulfil.unsettled", "absent", sentence, state, now))
-        newest = state.content if state.later is None else state.later.content
-        held = msgspec.structs.replace(held, given_up=state.content, given_up_delivery=state.delivery, content=newest)
+        held = msgspec.structs.replace(held, given_up=state.content, given_up_delivery=state.delivery)
         decision = decision_of(held, looked, trace=True)
         return msgspec.structs.replace(decision, settle=(message.intent,), timers=(confirm_later(state, now),))
     creating = msgspec.structs.replace(state, status=Status.CREATING)

@@ -338,6 +338,18 @@ def test_a_create_that_turns_up_after_the_order_was_linked_is_told() -> None:
     assert (nothing.state.given_up, nothing.state.cases) == ("", ())
 
 
+def test_an_order_whose_create_was_given_up_is_linked_by_what_was_sent_and_compared_with_what_came_since() -> None:
+    """What its newest version comes to is not known yet: it is looked at once the sale is linked, and is an edit."""
+    newer = shown(V2, 5, lines=(line("10.00", sku="OTHER"),))
+    state = given_up(newer)
+    assert (state.delivery, state.content == state.given_up) == (5, True)
+    decision = answered(linking(state), found(SALE))
+    assert Recheck(because="later version") in [emit.message for emit in decision.emits]
+    assert kinds(weighed(decision.state, newer).state) == ["order.edited"]
+    again = answered(linking(given_up()), found(SALE))
+    assert (again.state.later, kinds(again.state)) == (None, [])
+
+
 def test_a_create_that_turns_up_while_a_sale_is_looked_up_is_looked_for_again() -> None:
     """Two reads are under way: the link is answered first of all, and neither sale is forgotten for the other."""
     look = EffectDone(intent=1, kind="find_sale", result=(FOUND,), began_us=1, ended_us=2, attempts=1)
