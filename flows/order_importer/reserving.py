@@ -31,7 +31,7 @@ def reserving(before: OrderState, decision: Decision, message: OrderPresented, *
     creates = any(effect.kind == "create_order" for effect in decision.effects)
     if creates:
         state = msgspec.structs.replace(state, units=units, sold=units)
-    elif state.status in _NOT_THERE:
+    elif state.status in _NOT_THERE or state.linking is not None:
         state = msgspec.structs.replace(state, units=units)
     elif state.status in (*ON_ITS_WAY, Status.IMPORTED):
         sold = before.sold or _uncounted(state, message, units)

@@ -14,13 +14,13 @@ from connectors.fulfil.wire import SaleFound
 from flows.model.messages import Recheck, Record
 from flows.model.order import Risk
 from flows.model.order_state import Linking, OrderState, Status
-from flows.order_importer import OrderUnreadable, decide
+from flows.order_importer import OrderUnreadable, Policy, decide, presented
 from flows.order_importer.linking import compared, linkable, linked, may_be_id
 from flows.order_importer.messages import LinkOrder, OrderPatched, OrderPresented, PatchOrder, RemovePatch, SaleLookedUp
 from flows.order_importer.patching import asked, patched_by_person
 from runtime.actor import Item
 from runtime.decision import Decision, EffectDone, EffectRefused, Write
-from tests.unit.made_orders import line, payment
+from tests.unit.made_orders import SETTINGS, line, payment
 from tests.unit.order_messages import (
     NOW,
     V1,
@@ -249,6 +249,14 @@ def test_an_order_that_cannot_be_read_is_linked_with_a_case() -> None:
 def test_a_cancelled_order_that_is_linked_is_a_case() -> None:
     """Its sale stands in Fulfil."""
     assert kinds(answered(linking(cancelled()), found(SALE)).state) == ["order.cancelled"]
+
+
+def test_a_cancelled_order_that_is_wanted_again_while_it_is_linked_keeps_its_units() -> None:
+    """Nothing of it was needed any more, and now its sale is."""
+    counting = Policy(counts_units=True)
+    again = presented(linking(cancelled()), shown(V2, 5), NOW, SETTINGS, policy=counting).state
+    state = answered(again, found(SALE)).state
+    assert (state.status, state.units, state.sold) == (Status.IMPORTED, {"MUG-BLUE": 1}, {"MUG-BLUE": 1})
 
 
 def test_a_number_that_no_sale_has_is_looked_up_as_an_id() -> None:
