@@ -121,8 +121,9 @@ def confirmed(state: OrderState, done: EffectDone, now: datetime, policy: Policy
         ordered=state.ordered if is_same else {},
     )  # fmt: skip
     fact = called("created", done, {"sale": sale.id, "found_by_look": True})
+    version = "" if unreadable_cases(made) else state.version  # what can be read is older than what cannot
     newest = Later(
-        delivery=state.delivery or 0, version=state.version, content=state.content,
+        delivery=state.delivery or 0, version=version, content=state.content,
         cancelled=state.status is Status.CANCELLED,
     )  # fmt: skip
     if newest.cancelled:

@@ -233,6 +233,16 @@ def test_a_cancel_of_an_order_that_was_given_up_is_respected_when_its_sale_appea
     )
 
 
+def test_a_sale_that_appears_of_a_cancelled_order_leaves_a_version_that_cannot_be_read_open() -> None:
+    """Cancelled, as far as anybody can read; what came after that may say otherwise."""
+    cancelling = weighed(decide(creating(), lost(), NOW).state, shown(V2, delivery=2, cancelled_at=NOW)).state
+    unread = decide(cancelling, OrderUnreadable(delivery=3, version=V3, reason="r"), NOW).state
+    closed = decide(unread, absent(), NOW).state
+    assert (closed.status, kinds(closed)) == (Status.CANCELLED, ["order.unreadable"])
+    there = decide(closed, looked(sold()), LATER).state
+    assert (kinds(there), there.version) == (["order.unreadable", "order.cancelled"], V3)
+
+
 @pytest.mark.parametrize("edited", [False, True])
 def test_a_sale_that_appears_leaves_a_version_that_cannot_be_read_open(*, edited: bool) -> None:
     """It was held for that at last; the sale ends nothing of it, and the next version that can be read is compared."""
