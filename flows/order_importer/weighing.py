@@ -88,31 +88,8 @@ def _weigh(
     state: OrderState, message: OrderPresented, now: datetime, settings: SaleSettings, gated: GateSettings
 ) -> Decision:
     """Nothing of this order is in Fulfil: it is imported, waits, is held, excluded, or closed as cancelled."""
-    order = left_of(message.order) or message.order
-    total, before = _total(order, settings), state
-    state = OrderState(
-        version=message.version,
-        received_us=state.received_us or message.received_us,
-        delivery=message.delivery,
-        content=content_of(message.order),
-        reference=order.reference,
-        amount=str(total.amount),
-        currency=total.currency,
-        placed_at=order.placed_at,
-        ship_by=order.ship_by,
-        proof="proven" if message.proof.holds else "contradicted",
-        channel=state.channel,
-        order_id=state.order_id,
-        given_up=state.given_up,
-        given_up_delivery=state.given_up_delivery,
-        sold=state.sold if state.given_up else {},
-        bundles=state.bundles,
-        gated=state.gated,
-        waived=state.waived,
-        customer=message.buyer.claims if message.buyer is not None else (),
-        returned=goods_back(message.order, total.currency, message.bundles),
-        cases=state.cases,
-    )
+    order, before = left_of(message.order) or message.order, state
+    state = _as_met(state, message, order, _total(order, settings))
     if order.cancelled_at is not None:
         return _closed(state)
     verdict = gate(message.order, message.proof, gated, Instant(state.received_us or 0), now)
@@ -145,6 +122,33 @@ def _weigh(
     held = msgspec.structs.replace(state, status=Status.HELD, cases=tuple(cases))
     return decision_of(
         held, Fact(kind="held", values={"causes": ", ".join(dict.fromkeys(case.kind for case in cases))}), trace=True
+    )
+
+
+def _as_met(state: OrderState, message: OrderPresented, order: Order, total: Money) -> OrderState:
+    """What is remembered of an order that is weighed, before it is known what becomes of it. `order`: what is left."""
+    return OrderState(
+        version=message.version,
+        received_us=state.received_us or message.received_us,
+        delivery=message.delivery,
+        content=content_of(message.order),
+        reference=order.reference,
+        amount=str(total.amount),
+        currency=total.currency,
+        placed_at=order.placed_at,
+        ship_by=order.ship_by,
+        proof="proven" if message.proof.holds else "contradicted",
+        channel=state.channel,
+        order_id=state.order_id,
+        given_up=state.given_up,
+        given_up_delivery=state.given_up_delivery,
+        sold=state.sold if state.given_up else {},
+        bundles=state.bundles,
+        gated=state.gated,
+        waived=state.waived,
+        customer=message.buyer.claims if message.buyer is not None else (),
+        returned=goods_back(message.order, total.currency, message.bundles),
+        cases=state.cases,
     )
 
 
