@@ -29,7 +29,9 @@ How = Literal["read", "written", "configured", "unknown"]
 
 
 class CapabilityFileInvalid(ValueError):
-    """The file cannot be read as one; the message says which and why, and is for an operator."""
+    """The file cannot be read as one; the message says which and why, and is for an operator. Whoever names the file
+    says how to make one.
+    """
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
@@ -88,6 +90,8 @@ def missing_in(kind: type[msgspec.Struct], findings: Mapping[str, Finding]) -> t
 
 def read_file(path: Path) -> CapabilityFile:
     """The file at `path`. Raises CapabilityFileInvalid."""
+    if not path.exists():
+        raise CapabilityFileInvalid(f"there is no file {path} yet")
     try:
         with path.open("rb") as file:
             raw = file.read(FILE_BYTES_MAX + 1)
@@ -96,9 +100,9 @@ def read_file(path: Path) -> CapabilityFile:
         return msgspec.convert(tomllib.loads(raw.decode()), CapabilityFile)
     except OSError as error:
         why = error.strerror or type(error).__name__
-        raise CapabilityFileInvalid(f"{path} cannot be read ({why}); make it with `seamline probe --to`") from None
+        raise CapabilityFileInvalid(f"{path} cannot be read ({why})") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise CapabilityFileInvalid(f"{path} is not TOML ({error}); make it again with `seamline probe --to`") from None
+        raise CapabilityFileInvalid(f"{path} is not TOML ({error})") from None
     except msgspec.ValidationError as error:
         raise CapabilityFileInvalid(f"{path} is no capability file: {error}") from None
 

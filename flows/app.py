@@ -9,6 +9,7 @@ from __future__ import annotations
 import gc
 import signal
 import sys
+import traceback
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
@@ -275,10 +276,19 @@ class App:
 
 
 def run_process(path: Path) -> None:
-    """`seamline run`: load the configuration, run until a signal, exit with the status that says why."""
+    """`seamline run`: load the configuration, run until a signal, exit with the status that says why.
+
+    Raises the Stop that ended it, and SystemExit with 70 after the trace of an error that nobody has foreseen.
+    """
     config = load(path, Config)
     sys.setswitchinterval(_GIL_SWITCH_S)
-    anyio.run(run, config, SystemClock(), backend_options={"use_uvloop": _has_uvloop()})
+    try:
+        anyio.run(run, config, SystemClock(), backend_options={"use_uvloop": _has_uvloop()})
+    except Stop:
+        raise
+    except Exception:  # noqa: BLE001 - it has been told as an event, and its status is that of the event
+        traceback.print_exc()
+        raise SystemExit(Stop.exit_status) from None
 
 
 async def run(config: Config, clock: Clock, on_ready: Callable[[App], None] = lambda _app: None) -> None:
@@ -301,7 +311,7 @@ async def run(config: Config, clock: Clock, on_ready: Callable[[App], None] = la
     except BaseException as error:
         stop = _stop_in(error)
         if stop is None:
-            status, reason = 70, f"{type(error).__name__}"
+            status, reason = Stop.exit_status, told(error)
             raise
         status, reason = stop.exit_status, str(stop)
         raise stop from None

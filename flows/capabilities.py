@@ -6,6 +6,7 @@ win over what it says, and without a file everything is `unknown`, which strateg
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -16,8 +17,9 @@ from connectors.fulfil.capabilities import FulfilCapabilities, applied, contradi
 from connectors.fulfil.config import FulfilConfig
 from connectors.patchworks.capabilities import PatchworksCapabilities
 from flows.config import Config, FulfilSettings, PatchworksSettings
-from flows.model.posting_matrix import LedgerEvent
+from flows.model.posting_matrix import LedgerEvent, PostingSettings
 from flows.model.sale import SaleSettings
+from flows.model.several import are
 from runtime.config import Problem
 from runtime.errors import ConfigInvalid
 
@@ -57,17 +59,15 @@ def _patchworks_file(settings: PatchworksSettings) -> CapabilityFile:
 
 def _file(vendor: str, path: str, tenant: str) -> CapabilityFile:
     """The file of this tenant. Raises ConfigInvalid."""
+    makes = f"make it with `seamline probe {vendor} --to {shlex.quote(path)}`"
     try:
         file = read_file(Path(path))
     except CapabilityFileInvalid as error:
-        raise ConfigInvalid(f"{vendor}.capabilities: {error}") from None
+        raise ConfigInvalid(f"{vendor}.capabilities: {error}; {makes}") from None
     if file.vendor != vendor:
         raise ConfigInvalid(f"{vendor}.capabilities: {path} is about {file.vendor}; name the file of this one")
     if file.tenant != tenant:
-        raise ConfigInvalid(
-            f"{vendor}.capabilities: {path} is of {file.tenant}, and not of {tenant}; "
-            f"make one with `seamline probe {vendor} --to {path}`"
-        )
+        raise ConfigInvalid(f"{vendor}.capabilities: {path} is of {file.tenant}, and not of {tenant}; {makes}")
     return file
 
 
@@ -184,7 +184,17 @@ def _postings(config: Config) -> list[str]:
     missing = [event.value for event in _ALWAYS if event not in there and event not in postings.of_fulfil]
     if missing:
         notes.append(f"nobody posts {', '.join(missing)}: [postings] has no row for it (`seamline postings matrix`)")
-    return notes
+    return [*notes, *_rows_of_no_payouts(config, postings)]
+
+
+def _rows_of_no_payouts(config: Config, postings: PostingSettings) -> list[str]:
+    """Rows of a gateway that takes payments and that no payouts lead to."""
+    lost = sorted({row.gateway for row in postings.rows if row.gateway} - config.paid_out_through)
+    return [
+        f"[postings] has a row of the gateway {code}, to which no provider's payouts lead: it never counts, and the "
+        f'one for all gateways does; say under [postings.providers] whose gateway it is, as {{ stripe = "{code}" }}'
+        for code in lost
+    ]
 
 
 def _unproven(config: Config) -> list[str]:
@@ -193,9 +203,8 @@ def _unproven(config: Config) -> list[str]:
     there = [f"[{name}]" for name, settings in sections if settings is not None]
     if not there or config.reconciliation is not None:
         return []
-    are = "are" if len(there) > 1 else "is"
     then = "nothing of it is proven, no day is stated, and no month can be clean"
-    return [f"{' and '.join(there)} {are} set, and [reconciliation] is not: {then}"]
+    return [f"{' and '.join(there)} {are(len(there))} set, and [reconciliation] is not: {then}"]
 
 
 def _costs(config: Config) -> list[str]:

@@ -28,7 +28,7 @@ from flows.model.sale import SaleSettings
 from flows.model.stock import StockSettings
 from flows.model.tariff import TariffSettings
 from flows.payouts import PAYOUT_FORMATS, GenericPayoutSettings
-from runtime.config import Secret
+from runtime.config import Secret, suggestion
 from runtime.engine import EngineConfig
 from runtime.journal.upkeep import Room
 from runtime.rule import RuleBroken
@@ -226,6 +226,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
             **self._payout_formats_clash(),
             **self._zones_differ(),
             **self._closing_lost(),
+            **self._posting_rows_lost(),
+            **self._posting_providers_lost(),
         }
         if found:
             raise RuleBroken(found)
@@ -288,11 +290,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
         """Every gateway that an order may be paid by has its evidence, and nothing else has one."""
         if self.reconciliation is None or not self.reconciliation.closing:
             return {}
-        declared, codes = self.reconciliation.closing, dict[str, str]()
-        for name, settings in self.sales_channels.items():
-            suspense = settings.sale.suspense.gateway if settings.sale.suspense is not None else None
-            for code in (*settings.sale.gateways.values(), *([suspense] if suspense else [])):
-                codes.setdefault(code, name)
+        declared, codes = self.reconciliation.closing, self._gateways()
         place: tuple[str, ...] = ("reconciliation", "closing")
         found: dict[tuple[str, ...], str]
         found = {(*place, code): f"no sales channel has a gateway {code}" for code in declared if code not in codes}
@@ -300,6 +298,56 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
         if lacking:
             tables = ", ".join(f"[reconciliation.closing.{code}]" for code in codes if code not in declared)
             found[place] = f"nothing says what closes orders paid by {lacking}; write {tables}"
+        return found
+
+    def _gateways(self) -> dict[str, str]:
+        """Fulfil's codes of the gateways that payments can go to, each with the first sales channel that has it."""
+        codes: dict[str, str] = {}
+        for name, settings in self.sales_channels.items():
+            suspense = settings.sale.suspense.gateway if settings.sale.suspense is not None else None
+            for code in (*settings.sale.gateways.values(), *([suspense] if suspense else [])):
+                codes.setdefault(code, name)
+        return codes
+
+    @property
+    def providers(self) -> tuple[str, ...]:
+        """Every provider whose payouts can be read."""
+        return (*dict.fromkeys(each.provider for each in PAYOUT_FORMATS.values()), *self.payout_formats)
+
+    @property
+    def paid_out_through(self) -> frozenset[str]:
+        """Fulfil's codes of the gateways that payouts lead to: only rows of these, and of all, are ever posted by."""
+        return frozenset() if self.postings is None else self.postings.gateways_of(self.sales_channels, self.providers)
+
+    def _posting_rows_lost(self) -> dict[tuple[str, ...], str]:
+        """Rows of a gateway that is nowhere: the general row would count in their place, with its accounts."""
+        rows = () if self.postings is None else self.postings.rows
+        recorded = () if self.payments is None else self.payments.gateways
+        known = sorted({*self.paid_out_through, *self._gateways(), *recorded})
+        return {
+            ("postings", f"rows[{place}]", "gateway"): (
+                f"no payouts and no payments go to a gateway {row.gateway!r}, so this row never counts, and the one "
+                f"for all gateways does; {suggestion(row.gateway, known)}"
+            )
+            for place, row in enumerate(rows)
+            if row.gateway and row.gateway not in known
+        }
+
+    def _posting_providers_lost(self) -> dict[tuple[str, ...], str]:
+        """Providers, or sales channels of theirs, that there are not."""
+        found: dict[tuple[str, ...], str] = {}
+        for named in () if self.postings is None else self.postings.providers:
+            channel, slash, provider = named.rpartition("/")
+            place = ("postings", "providers", named)
+            if provider not in self.providers:
+                found[place] = (
+                    f"no payouts of a provider {provider!r} are read, and there is no [payout_formats.{provider}]; "
+                    f"{suggestion(provider, sorted(self.providers))}"
+                )
+            elif slash and channel not in self.sales_channels:
+                found[place] = (
+                    f"there is no sales channel {channel!r}; {suggestion(channel, sorted(self.sales_channels))}"
+                )
         return found
 
     def _payout_formats_clash(self) -> dict[tuple[str, ...], str]:

@@ -14,6 +14,7 @@ from flows.exceptions.kinds import KINDS
 from flows.model.audit import recorded, who_and_why
 from flows.model.messages import Recheck, Record
 from flows.model.reconciliation import SALE_CHECKS, AcceptDifferences
+from flows.model.several import are, several
 from runtime.actor import Item
 from runtime.channel import BULK
 from runtime.decision import Decision, Emit, Message, Write
@@ -151,7 +152,7 @@ async def release_cause(parameters: Mapping[str, str], engine: Engine, journal: 
         raise SeamlineError(f"there is no kind of exception {kind!r}; there are {', '.join(KINDS)}")
     ((count, others),) = await journal.query("cause_size", kind, cause)
     if not count:
-        why = f"; {others} case{'s' if others > 1 else ''} of it are to be released by name" if others else ""
+        why = f"; {several(others, 'case')} of it {are(others)} to be released by name" if others else ""
         raise SeamlineError(f"no order is held for {kind} {cause!r}{why}")
     values = {"cause": cause, "orders": str(count)}
     record = recorded(
@@ -159,8 +160,7 @@ async def release_cause(parameters: Mapping[str, str], engine: Engine, journal: 
     )
     begin = Emit(channel=NAME, key=KEY, message=ReleaseCause(kind=kind, cause=cause, to=orders), priority=BULK)
     await engine.post_all((begin, record))
-    several = f"{count} orders" if count > 1 else "1 order"
-    return f"{several} held for {kind} {cause!r} will be decided on again, the oldest purchase first"
+    return f"{several(count, 'order')} held for {kind} {cause!r} will be decided on again, the oldest purchase first"
 
 
 class ReleaseCause(Message, frozen=True, kw_only=True):

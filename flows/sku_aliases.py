@@ -20,6 +20,7 @@ from flows.formats.parts import text_of
 from flows.model.audit import TEXT_MAX, person_and_reason, recorded
 from flows.model.cases import announce_cases, case_rows
 from flows.model.messages import Release
+from flows.model.several import several
 from flows.model.skus import AMBIGUOUS, SkuIndex
 from runtime.actor import Item
 from runtime.channel import BULK
@@ -209,7 +210,6 @@ async def _cured(journal: Journal, alias: str) -> str:
     rows = await journal.query("subjects_cured", alias)
     cured = [subject for subject, others in rows if not others]
     named = ", ".join(cured[:_NAMED_MAX]) + (" ..." if len(cured) > _NAMED_MAX else "")
-    count = f"{len(cured)} order{'' if len(cured) == 1 else 's'}"
-    text = f" It releases {count}: {named}." if cured else " It releases no order."
+    text = f" It releases {several(len(cured), 'order')}: {named}." if cured else " It releases no order."
     left = len(rows) - len(cured)
     return text + (f" {left} more wait{'s' if left == 1 else ''} for other things, too." if left else "")

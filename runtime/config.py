@@ -161,6 +161,15 @@ def fingerprint(config: msgspec.Struct) -> str:
     return hashlib.sha256(msgspec.json.encode(shown(config), order="deterministic")).hexdigest()[:16]
 
 
+def suggestion(key: str, known: list[str]) -> str:
+    """What the operator probably meant by a name that is not known, or what there is: the end of a sentence."""
+    near = difflib.get_close_matches(key.lower(), known, n=1)
+    if near:
+        return f"did you mean `{near[0]}`?"
+    more = " ..." if len(known) > _NAMES_SHOWN_MAX else ""
+    return f"known here: {', '.join(known[:_NAMES_SHOWN_MAX])}{more}" if known else "nothing can be set here"
+
+
 def settings_of(root_type: type[msgspec.Struct], path: str = "") -> Iterator[Setting]:
     """Every setting below a struct, depth first. Names of tables that the operator chooses read `<name>`."""
     meanings = _attribute_docstrings(root_type)
@@ -270,7 +279,7 @@ class _Reader:
         fields = {field.encode_name: field for field in msgspec.structs.fields(struct)}
         for key in raw:
             if key not in fields:
-                self.problem((*path, key), f"unknown key; {_suggestion(key, list(fields))}", raw[key])
+                self.problem((*path, key), f"unknown key; {suggestion(key, list(fields))}", raw[key])
         values: dict[str, Any] = {}
         for name, field in fields.items():
             if name in raw:
@@ -435,15 +444,6 @@ def _sentence(message: str, base: Any) -> str:
         return f"must be one of {', '.join(choices)}"
     message = re.sub(r" - at `\$.*`$", "", message)
     return message.replace("Expected ", "must be ", 1).replace(", got ", ", not ", 1)
-
-
-def _suggestion(key: str, known: list[str]) -> str:
-    """What the operator probably meant, or what there is."""
-    near = difflib.get_close_matches(key.lower(), known, n=1)
-    if near:
-        return f"did you mean `{near[0]}`?"
-    more = " ..." if len(known) > _NAMES_SHOWN_MAX else ""
-    return f"known here: {', '.join(known[:_NAMES_SHOWN_MAX])}{more}" if known else "nothing can be set here"
 
 
 def _existing(table: dict[str, Any], part: str) -> str:

@@ -81,6 +81,12 @@ class ConfigInvalid(Stop):
     exit_status = 78
 
 
+class AddressTaken(Stop):
+    """Another process listens where this one is to listen; the message says which setting names another port."""
+
+    exit_status = 69
+
+
 class StoreLocked(Stop):
     """Another process holds the store; the message says who, since when and what to do."""
 
@@ -121,7 +127,7 @@ class StepFailed(SeamlineError):
 
 
 class StoreUnreadable(Stop):
-    """The store was written by a newer version, or is not ours. Nothing has been written to it."""
+    """The store was written by a newer version, is damaged, or is not ours. Nothing has been written to it."""
 
     exit_status = 65
 

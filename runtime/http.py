@@ -8,6 +8,7 @@ ask: liveness, readiness, metrics, pause and resume. It belongs on a listener of
 from __future__ import annotations
 
 import asyncio
+import errno
 import hashlib
 import hmac
 import logging
@@ -22,7 +23,7 @@ from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
 from runtime.config import Secret
-from runtime.errors import ConfigInvalid, SeamlineError
+from runtime.errors import AddressTaken, ConfigInvalid, SeamlineError
 
 CONTROL_BODY_BYTES_MAX: Final = 1_048_576
 """The longest body of a command."""
@@ -242,16 +243,23 @@ class Listener:
         self._socket: asyncio.Server | None = None
 
     async def start(self) -> None:
-        """Listen. Raises `ConfigInvalid` when the address cannot be bound; nothing stays open then."""
+        """Listen. Raises `AddressTaken` when another process has the port, `ConfigInvalid` when the address cannot be
+        bound at all; nothing stays open then.
+        """
         await self._runner.setup()
         try:
             self._socket = await asyncio.get_running_loop().create_server(self._connect, self.host, self.port)
         except BaseException as error:
             await self.stop()
+            if isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
+                raise AddressTaken(
+                    f"the {self.name} listener cannot bind {self.host}:{self.port}: the port is taken by another "
+                    f"process; end that one, or set another port ({self.name}.port = N)"
+                ) from None
             if isinstance(error, OSError):
                 raise ConfigInvalid(
-                    f"The {self.name} listener cannot bind {self.host}:{self.port} ({error.strerror or error}); "
-                    "stop what holds the address, or configure another one."
+                    f"the {self.name} listener cannot bind {self.host}:{self.port} ({error.strerror or error}); "
+                    f"set another address ({self.name}.host, {self.name}.port)"
                 ) from None
             raise
         self.port = self._socket.sockets[0].getsockname()[1]

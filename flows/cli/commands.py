@@ -6,6 +6,7 @@ import os
 import shlex
 import sys
 from datetime import datetime
+from decimal import Decimal
 from importlib.metadata import version as version_of
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -47,7 +48,7 @@ from flows.cli.skus import alias, sku
 from flows.cli.statements import statements
 from flows.cli.status import status
 from flows.cli.stock import stock
-from flows.model.several import several
+from flows.model.several import are, several
 from runtime.clock import SystemClock, to_datetime
 from runtime.errors import ConfigInvalid, SeamlineError, Stop
 
@@ -99,8 +100,8 @@ orders.command(accepted)
 def run(*, config: ConfigPath = CONFIG) -> None:
     """Run the integration until SIGTERM or SIGINT; a second signal hurries.
 
-    Exit status 0 after an orderly stop; 75 when another process holds the store, 78 when the configuration has
-    problems, 74 when the disk fails.
+    Exit status 0 after an orderly stop; 75 when another process holds the store, 69 when one has a port of it, 78 when
+    the configuration has problems, 65 when the store is none of ours or damaged, 74 when the disk fails.
     """
     from flows.app import run_process  # noqa: PLC0415 - the other commands start faster without the runtime
 
@@ -361,8 +362,7 @@ def list_orders(
     tell_more("seamline orders list", options, "--before", rows, limit, json=json)
     if undecided:
         command = f"seamline orders list --state new --config {shlex.quote(str(config))}"
-        more = "1 more is" if undecided == 1 else f"{undecided:,} more are"
-        say(f"{more} received, and not decided on yet: {command}", to=sys.stderr)
+        say(f"{undecided:,} more {are(undecided)} received, and not decided on yet: {command}", to=sys.stderr)
 
 
 @orders.command
@@ -386,12 +386,8 @@ def show(order: OrderName, *, config: ConfigPath = CONFIG, json: AsJson = False)
         print()
         print_table(
             ("paid out by", "payout", "status", "what", "amount", "fee", "net"),
-            [
-                (each.provider, each.payout, each.status.replace("_", " "), each.kind.replace("_", " "),
-                 f"{each.amount} {each.currency}", each.fee, each.net)
-                for each in story.paid_out
-            ],
-        )  # fmt: skip
+            [_paid_out_cells(each) for each in story.paid_out],
+        )
     print()
     print_table(
         ("at", "by", "what", "values"),
@@ -425,6 +421,14 @@ def order_schema() -> None:
 
 
 # -- below the commands ------------------------------------------------------------------------------------------------
+
+
+def _paid_out_cells(each: Any) -> tuple[str, ...]:
+    from flows.model.money import figure  # noqa: PLC0415
+
+    amount, fee, net = (figure(Decimal(text), each.currency) for text in (each.amount, each.fee, each.net))
+    words = (each.status.replace("_", " "), each.kind.replace("_", " "))
+    return each.provider, each.payout, *words, f"{amount} {each.currency}", fee, net
 
 
 def _equations(key: str, config: Path) -> Any:

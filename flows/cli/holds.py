@@ -27,6 +27,7 @@ from flows.cli.parts import (
     who,
 )
 from flows.cli.screen import money, print_json, print_table, say, short, tell_more
+from flows.model.several import several
 from runtime.errors import SeamlineError
 
 Owner = Literal["operations", "finance", "ecommerce", "sre"]
@@ -130,10 +131,9 @@ def _no_case(name: str) -> str:
 def _preview(config: Path, kind: str, cause: str) -> str:
     """What a release of the cause would do, from what is on disk."""
     size = read_store(config, lambda read: read.cause_size(kind, cause))
-    several = "order" if size.orders == 1 else "orders"
     stake = f", {_money(size.amounts)} at stake" if size.amounts else ""
     rest = f" {size.others} more to be released by name: they are no held orders." if size.others else ""
-    return f"{size.orders} {several} held for {kind} {cause!r}{stake}, would be decided on again.{rest}"
+    return f"{several(size.orders, 'order')} held for {kind} {cause!r}{stake}, would be decided on again.{rest}"
 
 
 def _known(kind: str) -> None:

@@ -37,7 +37,11 @@ INSTANT: dict[str, Any] = {
 }
 PlaceInList = Annotated[Place | None, Parameter(**INSTANT)]
 OrderName = Annotated[
-    str, Parameter(help="Sales-channel/id, or the id alone, or the number that people say; it must mean one order.")
+    str,
+    Parameter(
+        help="Sales-channel/id, or the id alone, or the number that people say (with or without its #), or that of its "
+        "sale in Fulfil, or the id of a payment; it must mean one order."
+    ),
 ]
 Reason = Annotated[str, Parameter(help="Why, for whoever looks at it in a year. It stays on record.")]
 Who = Annotated[str, Parameter(help="Who decides; by default whoever is logged in here.")]

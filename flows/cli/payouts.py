@@ -74,9 +74,10 @@ def import_payouts(
     Refused is a payout that is known of another sales channel, or that is likely known under another id (the same day
     and amount), and another amount in the bank than was said before, unless you say --yes.
 
-    Exit status 0 when every payout in it ties, or has nothing to be compared with; 1 when one does not tie, has
-    something unexplained, was not received, or is known otherwise or twice, until a person has looked; 65 when the file
-    is refused, with the place in it, or is of no known format; 66 when it cannot be read.
+    Exit status 0 when every payout in it ties, or has nothing to be compared with, or there is nothing in it; 1 when
+    one does not tie, has something unexplained, says that it is a part, was not received, or is known otherwise or
+    twice, until a person has looked; 65 when the file is refused, with the place in it, or is of no known format; 66
+    when it cannot be read. Lines of no known order are told, and make no other status.
 
     Parameters
     ----------
@@ -99,10 +100,10 @@ def import_payouts(
     dry_run
         Read and prove it, say what is new beside what the store has, where there is one, and keep nothing.
     """
-    from flows import payout_import as importing  # noqa: PLC0415
-    from flows.payout_files import formats_of, opened  # noqa: PLC0415
-    from flows.payout_meeting import Meeting  # noqa: PLC0415
-    from flows.payout_summary import summary_of, told_of  # noqa: PLC0415
+    from flows.payout_import import importing  # noqa: PLC0415
+    from flows.payout_import.file import formats_of, opened  # noqa: PLC0415
+    from flows.payout_import.meeting import Meeting  # noqa: PLC0415
+    from flows.payout_import.summary import summary_of, told_of  # noqa: PLC0415
     from flows.payouts import PayoutUnreadable  # noqa: PLC0415
 
     channels = loaded(config, "sales_channels").sales_channels
@@ -193,10 +194,14 @@ def _known_encoding(name: str) -> None:
 
 @payouts.command
 def formats(*, config: ConfigPath = CONFIG, json: AsJson = False) -> None:
-    """The formats of payout files that are read."""
-    from flows.payout_files import formats_of  # noqa: PLC0415
+    """The formats of payout files that are read; those that are built in where there is no configuration yet."""
+    from flows.payout_import.file import formats_of  # noqa: PLC0415
 
-    found = formats_of(loaded(config, "payout_formats").payout_formats)
+    if config == CONFIG and not config.exists():
+        say(f"there is no {config} here: these are built in; [payout_formats] of one may have more", to=sys.stderr)
+        found = formats_of({})
+    else:
+        found = formats_of(loaded(config, "payout_formats").payout_formats)
     if json:
         print_json([{"name": each.name, "provider": each.provider, "about": each.about} for each in found.values()])
         return
@@ -253,9 +258,9 @@ def list_payouts(
                 (
                     *(row.paid_on or "", row.sales_channel, row.provider, row.payout, row.status.replace("_", " ")),
                     *(f"{row.net} {row.currency}", "" if row.paid is None else row.paid, _verdict(row)),
-                    row.difference or "",
+                    row.difference if each.difference else "",
                 )
-                for row in rows
+                for each, row in zip(rows, map(_plain, rows), strict=True)
             ],
             empty="no payouts like that" if sales_channel or verdict else "no payouts",
         )
@@ -269,6 +274,14 @@ _LINE_HEAD = (
     *("payout", "line", "class", "currency", "amount", "fee", "tax on fee", "rest", "net", "type", "at", "order"),
     *("number", "sale", "payment", "refund", "dispute", "presentment", "rate"),
 )
+
+
+def _plain(row: Any) -> Any:
+    """A payout, or a line of one, with its amounts as people write them."""
+    from flows.model.money import figure  # noqa: PLC0415
+
+    amounts = {name: value for name, value in msgspec.structs.asdict(row).items() if isinstance(value, Decimal)}
+    return msgspec.structs.replace(row, **{name: figure(value, row.currency) for name, value in amounts.items()})
 
 
 def _verdict(row: Any) -> str:
@@ -307,7 +320,7 @@ def show(
     payout
         The provider's id of it, or its key as `seamline holds` shows it.
     lines
-        All of its lines, too.
+        All of its lines, too, by their instants; those without one last.
     """
     from flows.reading.payouts import equations_of, lines_of, payouts_named  # noqa: PLC0415
 
@@ -318,6 +331,7 @@ def show(
         if len(found) != 1:
             return found, [], [], ()
         wanted = [each async for each in lines_of(read, found[0].key)] if lines or csv is not None else []
+        wanted.sort(key=lambda row: (not row.at, row.at, row.line))
         return found, wanted, list((await read.story(found[0].key)).cases), await equations_of(read, found[0].key)
 
     found, wanted, cases, equations = read_store(config, ask)
@@ -328,10 +342,10 @@ def show(
         shown = {"lines_listed": wanted} if lines else {}
         print_json({**msgspec.structs.asdict(found[0]), "equations": equations, "cases": cases, **shown})
     else:
-        _print_payout(found[0], equations, cases)
+        _print_payout(_plain(found[0]), equations, cases)
         if lines:
             print()
-            print_table(_LINE_HEAD, [_line_cells(found[0].payout, row) for row in wanted])
+            print_table(_LINE_HEAD, [_line_cells(found[0].payout, _plain(row)) for row in wanted])
 
 
 @payouts.command
@@ -370,6 +384,8 @@ def _the_only(payout: str, found: list[Any]) -> Any:
 
 
 def _print_payout(row: Any, equations: tuple[str, ...], cases: list[Any]) -> None:
+    from flows.model.money import Money  # noqa: PLC0415
+
     told = {"status": "not said by the report" if row.status == "unknown" else row.status.replace("_", " ")}
     named = {} if row.received else {"paid_on": "day at the provider"}  # nobody says that it was paid
     fields = [
@@ -377,7 +393,7 @@ def _print_payout(row: Any, equations: tuple[str, ...], cases: list[Any]) -> Non
         for name, value in msgspec.structs.asdict(row).items()
         if name != "classes"
     ]
-    classes = [(kind.replace("_", " "), f"{amount} {row.currency}") for kind, amount in sorted(row.classes.items())]
+    classes = [(kind.replace("_", " "), Money(amount, row.currency)) for kind, amount in sorted(row.classes.items())]
     print_fields([*fields, *classes, *(("equation", each) for each in equations)])
     for case in cases:
         until = "open" if case.closed_at is None else f"closed {short(case.closed_at)}, {case.closed_how}; it said"

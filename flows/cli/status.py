@@ -18,7 +18,7 @@ def status(*, config: ConfigPath = CONFIG, json: AsJson = False) -> int:
     Asks the running process. Without one, what waits on disk is told, and the exit status is 1.
     """
     from flows.control import ask_status  # noqa: PLC0415
-    from flows.model.drain import waits_for_pause  # noqa: PLC0415
+    from flows.model.drain import orders_wait, waits_for_pause  # noqa: PLC0415
 
     pauses = read_store(config, lambda read: read.pauses())
     of_pauses = [waits_for_pause(row.name, row.waiting) for row in pauses if row.waiting and row.scope != "actor"]
@@ -29,13 +29,7 @@ def status(*, config: ConfigPath = CONFIG, json: AsJson = False) -> int:
     except SeamlineError as error:
         waiting = read_store(config, lambda read: read.in_queue())
         said = {"waiting": waiting, "draining_per_s": None, "drain_s": None, "process": None}
-        on_disk = (
-            [f"{waiting:,} order{' waits' if waiting == 1 else 's wait'} on disk"]
-            if waiting
-            else []
-            if of_pauses
-            else ["no order waits on disk"]
-        )
+        on_disk = [f"{orders_wait(waiting)} on disk"] if waiting else [] if of_pauses else ["no order waits on disk"]
         lines = [f"{error}", *on_disk, *of_pauses]
     else:
         said = {**said, "process": "running"}

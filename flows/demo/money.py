@@ -207,7 +207,7 @@ def _off(payout: PaidOut, told: Any) -> list[tuple[str, Decimal]]:
     for name, amount, has in (
         ("lines come to", payout.paid, Decimal(told["net"])),
         ("fees come to", -payout.fees, Decimal(told["classes"].get("fee", 0))),
-        ("what is unexplained comes to", _ZERO, Decimal(told["classes"].get("unexplained", 0))),
+        ("what is unexplained comes to", _ZERO, Decimal(told["unexplained"])),
         ("what it is off by comes to", _ZERO, Decimal(told["difference"])),
     ):
         if amount != has:

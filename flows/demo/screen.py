@@ -20,6 +20,7 @@ from flows.demo.ledger import LedgerSeen
 from flows.demo.money import Money
 from flows.demo.summary import Shipments, Summary, Waiting
 from flows.demo.world import World
+from flows.model.several import several
 
 _LINE_EVERY_S = 2.0
 _FINDINGS_SHOWN_MAX = 20
@@ -132,13 +133,12 @@ def _rows(summary: Summary) -> Iterator[tuple[str, str]]:
 def _verdict(summary: Summary) -> str:
     if not summary.findings:
         return "nothing lost, nothing doubled, every figure right, every planted difference found"
-    return f"{len(summary.findings)} finding{'' if len(summary.findings) == 1 else 's'}"
+    return several(len(summary.findings), "finding")
 
 
 def _worth(row: Waiting) -> str:
     """How many orders, what they come to, and what of that is at stake."""
-    noun = "payout" if row.kind.startswith("payout.") else "order"
-    orders = f"{row.orders} {noun}{'' if row.orders == 1 else 's'}"
+    orders = several(row.orders, "payout" if row.kind.startswith("payout.") else "order")
     if not row.amounts:
         return f"{orders}, no amount"
     return f"{orders} of {_amounts(row.amounts)}, {_amounts(row.at_stake) or 'no amount'} at stake"

@@ -73,7 +73,7 @@ PAYOUT_KINDS = (
         owner=Owner.FINANCE,
         levers=(Lever.DETECTED,),
         deadline=timedelta(hours=24),
-        blocks="nothing: the first figures stand",
+        blocks="the posting of the payout; the first figures stand",
         ends="when a later file tells it as at first",
         remedy="ask the provider which is right; to take the later figures, release the payout",
     ),

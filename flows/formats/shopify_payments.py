@@ -50,8 +50,13 @@ def payments_of(
 
 
 def payment_of(transaction: TransactionIn, currency: str) -> Payment:
-    """One transaction, of the order or of a refund."""
+    """One transaction, of the order or of a refund.
+
+    `authorization` is the provider's own id for it, `payment_id` the one by which Shopify names it to every provider
+    (Shopify's changelog of its API 2026-01).
+    """
     gateway = (transaction.gateway or "").strip()
+    names = (transaction.authorization, transaction.payment_id)
     return Payment(
         id=id_text(transaction.id) or "",
         gateway=gateway,
@@ -62,6 +67,7 @@ def payment_of(transaction: TransactionIn, currency: str) -> Payment:
         parent_id=id_text(transaction.parent_id),
         expires_at=instant_of(transaction.authorization_expires_at, "authorization_expires_at"),
         at=known_instant(transaction.processed_at, transaction.created_at),
+        aliases=tuple(name for name in map(id_text, names) if name),
     )
 
 

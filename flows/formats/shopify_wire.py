@@ -132,6 +132,8 @@ class TransactionIn(msgspec.Struct, gc=False):
 
     id: Json = None
     parent_id: Json = None
+    authorization: Json = None
+    payment_id: Json = None
     authorization_expires_at: Json = None
     kind: str | None = None
     status: str | None = None

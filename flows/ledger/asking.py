@@ -9,7 +9,7 @@ from flows.ledger.holding import HOLDS_ASKED
 from flows.ledger.state import Rules
 from flows.model.audit import recorded, who_and_why
 from flows.model.postings import LEDGER, PostDue, ledger_key
-from flows.model.several import several
+from flows.model.several import are, several
 from runtime.clock import Instant, to_datetime
 from runtime.decision import Emit
 from runtime.errors import SeamlineError
@@ -51,17 +51,13 @@ async def post_now(
 def _answer(names: str, due: int, held: int, later: int) -> str:
     """What is posted, and what waits."""
     waits = [
-        *([f"{several(held, 'amount')} of days that are over {_is(held)} kept back"] if held else ()),
-        *([f"{several(later, 'amount')} {_is(later)} of days that are not over"] if later else ()),
+        *([f"{several(held, 'amount')} of days that are over {are(held)} kept back"] if held else ()),
+        *([f"{several(later, 'amount')} {are(later)} of days that are not over"] if later else ()),
     ]
     why = f"; {', and '.join(waits)} (`seamline postings preview` says why)" if waits else ""
     if not due:
         return f"nothing is due of {names} that can be posted now{why}"
     posted = (
-        f"{several(due, 'amount')} of days that are over {_is(due)} due of {names}, posted now as far as Fulfil takes"
+        f"{several(due, 'amount')} of days that are over {are(due)} due of {names}, posted now as far as Fulfil takes"
     )
     return f"{posted} {'it' if due == 1 else 'them'}; `seamline postings list` shows it{why}"
-
-
-def _is(count: int) -> str:
-    return "is" if count == 1 else "are"

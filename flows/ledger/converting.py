@@ -16,8 +16,8 @@ from typing import Final
 
 import msgspec
 
-from flows.model.money import InvalidAmount, currency_of, digits_of, exact_amount, exactly, quotient, rounded
-from flows.model.payout import OF_ORDERS, LineClass
+from flows.model.money import digits_of, exactly, quotient, rounded
+from flows.model.payout import OF_ORDERS, LineClass, presented
 
 _RATE_DIGITS: Final = 10
 
@@ -51,14 +51,10 @@ def shown_with(shown: Shown, kind: str, amount: Decimal, presentment: str, curre
     of = LineClass(kind)
     if of not in OF_ORDERS or not amount:
         return shown
-    figure, _, code = presentment.partition(" ")
-    try:
-        paid = abs(exact_amount(figure)) if currency_of(code) == currency else None
-    except InvalidAmount:
-        paid = None
-    if paid is None:
+    paid = presented(presentment, amount)
+    if paid is None or paid.currency != currency:
         return msgspec.structs.replace(shown, lacking=shown.lacking + 1)
-    so_far = shown.amounts.get(of, Decimal(0)) + (paid if amount > 0 else -paid)
+    so_far = shown.amounts.get(of, Decimal(0)) + paid.amount
     return msgspec.structs.replace(shown, amounts={**shown.amounts, of: so_far})
 
 

@@ -13,17 +13,17 @@ is told later or otherwise is due as a correction; nothing that was posted is ev
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import date
 from decimal import Decimal
-from typing import Final
+from typing import Final, Literal
 
 import msgspec
 
 from flows.ledger.converting import Conversion
 from flows.ledger.holding import UNREPORTED, held_by_cases
 from flows.model.money import ONE, ZERO, digits_of, exactly, quotient, rounded
-from flows.model.payout import LineClass, PayoutStatus
+from flows.model.payout import LineClass, PayoutStatus, is_reported
 from flows.model.posting_matrix import TAKEN, DateRule, LedgerEvent, PostingRow, PostingSettings, row_for
 from flows.model.returned import FAILED
 
@@ -33,6 +33,12 @@ NOBODY: Final = "[postings] has no row for it: nobody posts it"
 NO_DAY: Final = "nobody says on which day it happened"
 FOREIGN: Final = "it is in "
 """What the sentence about an amount in another currency than the ledger's begins with."""
+CONVERSION: Final = (
+    "it is one half of a conversion between two currencies of the account, and no difference: book both halves by hand"
+)
+COMES_BACK: Final = (
+    "it is booked as received, and has failed: the line of a later payout that gives it back will take it back"
+)
 DIFFERENCE_HAS_NO_ROW: Final = (
     ": [postings] needs a row for exchange_difference, to which goes what its own rate leaves"
 )
@@ -75,10 +81,8 @@ class PayoutStands(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def reported(self) -> bool:
-        """Whether a report says what was paid, so that its lines can be compared with that. Of a statement of account
-        its own lines do.
-        """
-        return self.is_statement or self.paid is not None or self.bank is not None
+        """Whether a report says what was paid."""
+        return is_reported(self.is_statement, self.paid, self.bank)
 
 
 class Due(msgspec.Struct, frozen=True):
@@ -146,19 +150,28 @@ def wanted_of(
             if len(found) == len(days):
                 due += _whole(event, found, payout)
                 continue
-            why = NO_DAY if payout.received or payout.is_statement else _status(payout)
+            why = NO_DAY if payout.received else _status(payout)
         decided.discard(event)
         if event is LedgerEvent.PAYOUT and not days:
             total = _paid_out(payout)
-            by_line = returned.by_line or LedgerEvent.PAYOUT_RETURNED in posted
-            if payout.status in FAILED and event in posted and not by_line:
-                decided.add(event)  # what was booked as received before it failed is taken back, once: here, or there
+            back = _taken_back(payout, posted, returned)
+            why = COMES_BACK if back == "by a line" else why
+            decided |= {event} if back == "here" else set()
         if total:
             left.append(Left(event, total, why))
     wanted = Wanted(due=tuple(due), left=tuple(left), decided=frozenset(decided))
     if payout.conversion is None or LedgerEvent.EXCHANGE_DIFFERENCE not in decided:
         return wanted
     return _with_difference(wanted, payout, _difference(payout, payout.conversion, by_event, settings))
+
+
+def _taken_back(
+    payout: PayoutStands, posted: Collection[LedgerEvent], returned: Returned
+) -> Literal["", "here", "by a line"]:
+    """Where what was booked as received before it failed is to be taken back, once; empty: it is, or never was."""
+    if payout.status not in FAILED or LedgerEvent.PAYOUT not in posted or returned.by_line:
+        return ""
+    return "by a line" if LedgerEvent.PAYOUT_RETURNED in posted else "here"
 
 
 def _without(
@@ -254,13 +267,15 @@ def _why_not(payout: PayoutStands, event: LedgerEvent, row: PostingRow | None, s
     """Why an event of it is not posted, whatever its day is; empty: it is."""
     if event in settings.of_fulfil:
         return BY_FULFIL
+    if event is LedgerEvent.EXCHANGE_DIFFERENCE and payout.is_statement:
+        return CONVERSION
     if row is None:
         return NOBODY
     if barred := _barred(payout, event):
         return barred
     if unknown := _not_converted(payout, settings):
         return unknown
-    if event is LedgerEvent.PAYOUT and not payout.received and not payout.is_statement:
+    if event is LedgerEvent.PAYOUT and not payout.received:
         return _status(payout)
     return ""
 
@@ -290,7 +305,7 @@ def _dated(
     payout: PayoutStands, event: LedgerEvent, days: Mapping[str, Decimal], dated: DateRule
 ) -> Iterator[tuple[date, Decimal]]:
     """Each amount with its day, where it has one."""
-    of_payout = payout.paid_on if payout.received or payout.is_statement or payout.status in FAILED else None
+    of_payout = payout.paid_on if payout.received or payout.status in FAILED else None
     for text, amount in sorted(days.items()):
         if dated == "event" and text and event is not LedgerEvent.ROUNDING:
             yield date.fromisoformat(text), amount
@@ -347,7 +362,9 @@ def rest_of(left: Iterable[Left], made: Mapping[str, Decimal], payout: PayoutSta
     for each in left:
         so_far = sum((amount for name, amount in made.items() if name.partition(" ")[0] == each.event.value), ZERO)
         if not so_far:
-            found.append(each)
+            found.append(msgspec.structs.replace(each, why=_status(payout)) if each.why == COMES_BACK else each)
+        elif each.why == COMES_BACK:
+            found.append(msgspec.structs.replace(each, amount=-_told(so_far, payout)))
         elif so_far != _booked(each.amount, payout):
             found.append(msgspec.structs.replace(each, amount=each.amount - _told(so_far, payout)))
     return tuple(found)

@@ -11,7 +11,7 @@ import msgspec
 
 from flows.model.posting_matrix import LedgerEvent
 
-HOLD_ALL: Final = ("payout.untied", "payout.contradiction", "payout.incomplete", "payout.twice")
+HOLD_ALL: Final = ("payout.untied", "payout.changed", "payout.contradiction", "payout.incomplete", "payout.twice")
 """Open cases with which nothing of a payout is posted: its lines may not be those that were paid."""
 HOLD_UNEXPLAINED: Final = "payout.unexplained"
 HOLDS: Final = {**dict.fromkeys(HOLD_ALL, ""), HOLD_UNEXPLAINED: LedgerEvent.UNEXPLAINED.value}
@@ -20,10 +20,20 @@ HOLDS_ASKED: Final = msgspec.json.encode(HOLDS).decode()
 """The same for the query of what is due."""
 
 NOT_WHOLE: Final = "its import is not whole yet: import the file again, if it stays so"
+NO_LINES: Final = "none of its lines is here: import the file that has them"
 UNREPORTED: Final = (
     "no report says what was paid: import the provider's list of payouts, or its file again with what the bank has "
     "(`--bank-amount`)"
 )
+
+
+def why_kept(kinds: str | None, event: LedgerEvent, *, judged: bool, reported: bool) -> str:
+    """Why what is due of an event of a payout waits; empty: nothing keeps it. `kinds`: its open cases, with commas."""
+    return (
+        held_by_cases((kinds or "").split(","), event)
+        or ("" if judged else NOT_WHOLE)
+        or ("" if reported else UNREPORTED)
+    )
 
 
 def held_by_cases(kinds: Collection[str], event: LedgerEvent) -> str:

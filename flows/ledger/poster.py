@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from flows.events import PostingBatchPosted, PostingCalls
-from flows.ledger.holding import HOLDS_ASKED
+from flows.ledger.holding import HOLDS_ASKED, why_kept
 from flows.ledger.parts import Posting
 from flows.ledger.posting import PAYOUTS_PER_STEP, POSTINGS_PER_RUN, decide
 from flows.ledger.state import LedgerState, LookAgain, PayoutsFound, Plan, Planned, Rules
@@ -48,14 +48,14 @@ class Ledger:
         sales_channel = _sales_channel(item.key)
         match item.message:
             case Plan():
-                return await self._planned(sales_channel)
+                return await self._planned(sales_channel, [batch.reference for batch in item.state.stuck])
             case LookAgain(after=after):
                 rows = await self._journal.query("payouts_to_look_at", sales_channel, after, PAYOUTS_PER_STEP)
                 return PayoutsFound(keys=tuple(key for (key,) in rows))
             case other:
                 return other
 
-    async def _planned(self, sales_channel: str) -> Planned:
+    async def _planned(self, sales_channel: str, drafts: Sequence[str]) -> Planned:
         """Of days that are over in the company's zone, but for what something keeps back."""
         settings = self._rules.settings
         today = to_datetime(self._journal.clock.now()).astimezone(settings.zone).date()
@@ -63,10 +63,21 @@ class Ledger:
         rows = await self._journal.query("postings_due", *due)
         postings = tuple(posting_of(row) for row in rows)
         days = [each.day for each in postings if each.event is LedgerEvent.ROUNDING]
+        kept_back = await self._kept_back(drafts)
         if not days:
-            return Planned(postings=postings, rounded={})
+            return Planned(postings=postings, rounded={}, kept_back=kept_back)
         asked = (sales_channel, settings.currency, min(days).isoformat())
-        return Planned(postings=postings, rounded=rounded_by_day(await self._journal.query("postings_rounded", *asked)))
+        rounded = rounded_by_day(await self._journal.query("postings_rounded", *asked))
+        return Planned(postings=postings, rounded=rounded, kept_back=kept_back)
+
+    async def _kept_back(self, drafts: Sequence[str]) -> dict[str, str]:
+        """Drafts with something in them that is to wait by now, and why: it was free when they were made."""
+        found: dict[str, str] = {}
+        for reference in drafts:
+            for payout, event, kinds, judged, reported in await self._journal.query("postings_drafted", reference):
+                if why := why_kept(kinds, LedgerEvent(event), judged=judged, reported=reported):
+                    found.setdefault(reference, f"it is not posted while something of {payout} waits: {why}")
+        return found
 
     def decide(self, state: LedgerState, message: Any, now: datetime) -> Decision:
         """See `posting`. What is taken back goes between two runs or within one, never while a batch is made of it."""

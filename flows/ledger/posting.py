@@ -2,7 +2,8 @@
 
 A batch is looked for by its reference before it is made, made as a draft, and posted; its bytes are on disk before each
 call, and after a lost answer the look decides. A draft that Fulfil will not post stays, is a case, and is looked at
-again with each run: gone, its postings are due again; posted by a person, it is done.
+again with each run: gone, its postings are due again; posted by a person, it is done; and while something in it is to
+wait by now, it is left alone.
 """
 
 from __future__ import annotations
@@ -107,8 +108,7 @@ def _begun(state: LedgerState, now: datetime, rules: Rules) -> Decision:
         found = () if not rules.writes else (case_of(state, "ledger.refused", "ledger", rules.unable, now),)
         decision = _rested(replace(state, found=found), now, rules)
         return replace(decision, emits=(*emits, *decision.emits))
-    queue = (*state.stuck, *state.queue)
-    state = replace(state, running=True, again=False, planned=False, periods=(), queue=queue, stuck=(), found=())
+    state = replace(state, running=True, again=False, planned=False, periods=(), found=())
     decision = _ask(state, PERIODS.changed(Changes()))
     return replace(decision, emits=emits)
 
@@ -178,15 +178,22 @@ def _planned(state: LedgerState, due: Planned, now: datetime, rules: Rules) -> D
         due.postings, rules.settings, chart, today, number=state.number, rounded=due.rounded, allowed=state.allowed
     )
     held = tuple(each.posting.name for each in made.waiting if each.obstacle == "rounding")
+    drafts = [batch for batch in state.stuck if batch.reference not in due.kept_back]
+    kept = tuple(batch for batch in state.stuck if batch.reference in due.kept_back)
     state = replace(
         state,
         planned=True,
         number=state.number + len(made.batches),
-        queue=(*state.queue, *(batch for batch in made.batches if batch.lines)),
+        queue=(*state.queue, *drafts, *(batch for batch in made.batches if batch.lines)),
+        stuck=kept,
         more=len(due.postings) == POSTINGS_PER_RUN and bool(made.batches),
         held=held,
         allowed=tuple(name for name in state.allowed if not any(name in each.postings for each in made.batches)),
-        found=(*state.found, *cases_of(state, made.waiting, now)),
+        found=(
+            *state.found,
+            *cases_of(state, made.waiting, now),
+            *(_not_posted(state, batch, due.kept_back[batch.reference], now) for batch in kept),
+        ),
     )
     decision = _next(state, now, rules)
     return replace(decision, writes=(*_rows(made, now), *decision.writes))
@@ -229,7 +236,8 @@ def _next(state: LedgerState, now: datetime, rules: Rules) -> Decision:
 def _looked(state: LedgerState, page: Page[LedgerMove], now: datetime, rules: Rules) -> Decision:
     """Whether it is there: from before a crash, from a life before a restore, or as a draft that was refused.
 
-    One of an earlier run that is not there is gathered anew: what was in it may have to wait by now.
+    What was in one of an earlier run may have to wait by now: where it is not there it is gathered anew, and a draft is
+    posted when that is known.
     """
     batch = state.doing
     if batch is None:
@@ -237,11 +245,13 @@ def _looked(state: LedgerState, page: Page[LedgerMove], now: datetime, rules: Ru
     row = next((each for each in page.rows if each.description == batch.reference), None)
     if row is not None and row.state == "posted":
         return _posted(replace(state, doing=replace(batch, move=row.id)), now, rules)
-    if row is not None:
+    if row is not None and state.planned:
         return _drafted(state, row.id)
+    if row is not None:
+        return _next(replace(state, stuck=(*state.stuck, replace(batch, move=row.id))), now, rules)
     if batch.move is None and state.planned:
         return _make(state, batch, now, rules)
-    decision = _next(state, now, rules)
+    decision = _next(replace(state, again=state.again or state.planned), now, rules)  # what was in it is gathered anew
     gone = _let_go(batch, "withdrawn", _GATHERED_BEFORE if batch.move is None else _DELETED, now)
     return replace(decision, writes=(*gone, *decision.writes))
 
@@ -305,18 +315,26 @@ def _refused(state: LedgerState, kind: str, sentence: str, now: datetime, rules:
         said = f"Fulfil refused to tell its ledger: {sentence}"
         found = (*state.found, case_of(state, "ledger.refused", "ledger", said, now))
         return _put_off(replace(state, found=found), now, rules, now + _AFTER_REFUSAL)
-    cause = f"{batch.journal} {batch.booked_on}"
     if kind == MAKE_LEDGER_MOVE.kind:
         said = f"Fulfil refused the batch of {batch.booked_on} in journal {batch.journal}: {sentence}"
+        case = _case_of_batch(state, batch, said, now)
         writes = _let_go(batch, "refused", sentence, now)
     else:
-        said = f"Fulfil has the batch {batch.reference} as a draft, and refused to post it: {sentence}"
+        case = _not_posted(state, batch, f"refused to post it: {sentence}", now)
         state = replace(state, stuck=(*state.stuck, batch))
         writes = (_batch_row(batch, "making", now, sentence),)
-    case = case_of(state, "posting.refused", cause, said, now, batch.total, batch.currency)
     found = tuple(each for each in state.found if (each.kind, each.cause) != (case.kind, case.cause))
     decision = _next(replace(state, found=(*found, case)), now, rules)
     return replace(decision, writes=(*writes, *decision.writes))
+
+
+def _not_posted(state: LedgerState, batch: Batch, why: str, now: datetime) -> ExceptionCase:
+    return _case_of_batch(state, batch, f"Fulfil has the batch {batch.reference} as a draft, and {why}", now)
+
+
+def _case_of_batch(state: LedgerState, batch: Batch, sentence: str, now: datetime) -> ExceptionCase:
+    cause = f"{batch.journal} {batch.booked_on}"
+    return case_of(state, "posting.refused", cause, sentence, now, batch.total, batch.currency)
 
 
 # -- the end of a run --------------------------------------------------------------------------------------------------

@@ -24,10 +24,13 @@ class Plan(Message, frozen=True):
 
 
 class Planned(Message, frozen=True, kw_only=True):
-    """What is due, as the rows say, and what was posted as rounding by day."""
+    """What is due, as the rows say, and what was posted as rounding by day. `kept_back`: drafts with something in them
+    that is to wait by now, and why.
+    """
 
     postings: tuple[Posting, ...]
     rounded: dict[date, Decimal]
+    kept_back: dict[str, str]
 
 
 class LookAgain(Message, frozen=True, kw_only=True):

@@ -10,8 +10,9 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from flows.model.money import ZERO, MixedCurrencies, exactly
+from flows.model.money import ZERO, MixedCurrencies, Money, exactly
 from flows.model.order import TAKES, Order, PaymentKind
+from flows.model.payout import presented
 from flows.model.sale import SaleSettings
 from flows.model.tenders import tenders_of
 from runtime.clock import to_instant
@@ -67,6 +68,31 @@ class Moved(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     currency: str
     id: str = ""
     at: datetime | None = None
+
+    @property
+    def money(self) -> Money:
+        """Signed as a line of a payout is: negative where it went back."""
+        money = Money(self.amount, self.currency)
+        return money if self.way == "charge" else -money
+
+
+def as_told(own: Money, presentment: str, ids: Collection[str], tenders: Collection[Moved]) -> Money:
+    """What a line of a payout has of an order, in its own currency or in that of its presentment: whichever its tender
+    is in. That is the tender that it names by id, else one that moved the same way, rather one of the same amount.
+
+    Where all tenders are in other currencies it is its own money, which nobody can compare with theirs.
+    """
+    shown = presented(presentment, own.amount)
+    if shown is None:
+        return own
+    found = [(money, each) for money in (own, shown) for each in tenders if each.currency == money.currency]
+
+    def unlike(of: tuple[Money, Moved]) -> tuple[bool, bool, bool]:
+        money, each = of
+        same_way = (each.way == "charge") == (money.amount >= ZERO)
+        return not (each.id and each.id in ids), not same_way, each.money != money
+
+    return min(found, key=unlike)[0] if found else own
 
 
 @exactly

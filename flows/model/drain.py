@@ -97,14 +97,14 @@ def sentences(drain: Drain, now: datetime) -> list[str]:
     """The same for people; nothing while nothing waits."""
     return [
         *([_queue(drain, now)] if drain.waiting else []),
-        *([f"{_orders(drain.behind)} for the first order of {_theirs(drain.behind)}"] if drain.behind else []),
+        *([f"{orders_wait(drain.behind)} for the first order of {_theirs(drain.behind)}"] if drain.behind else []),
         *(waits_for_pause(name, waiting) for name, waiting in drain.paused if waiting),
     ]
 
 
 def _queue(drain: Drain, now: datetime) -> str:
     counted = f" (counted {span(drain.age_s)} ago)" if drain.age_s >= _AGE_S_TOLD else ""
-    many = f"{_orders(drain.waiting)} for Fulfil{counted}"
+    many = f"{orders_wait(drain.waiting)} for Fulfil{counted}"
     if drain.seconds is None or drain.per_s is None:
         told = f"{many}; how fast they go in is not known yet"
     else:
@@ -126,14 +126,15 @@ def _queue(drain: Drain, now: datetime) -> str:
 
 def waits_for_pause(name: str, waiting: int) -> str:
     """How many orders wait because somebody has paused their sales channel."""
-    return f"{_orders(waiting)} for {name}, which is paused"
+    return f"{orders_wait(waiting)} for {name}, which is paused"
 
 
 def _theirs(count: int) -> str:
     return "their customers" if count > 1 else "its customer"
 
 
-def _orders(count: int) -> str:
+def orders_wait(count: int) -> str:
+    """So many orders, and that they wait."""
     return f"{count:,} order{'s wait' if count > 1 else ' waits'}"
 
 

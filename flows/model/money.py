@@ -131,8 +131,7 @@ class Money(msgspec.Struct, frozen=True, gc=False):
 
     def __str__(self) -> str:
         """As people write it: `189.00 USD`, `500 JPY`; more digits only where they are not zero."""
-        plain = rounded(self.amount, digits_of(self.currency))
-        return f"{plain if plain == self.amount else EXACT.normalize(self.amount):f} {self.currency}"
+        return f"{figure(self.amount, self.currency)} {self.currency}"
 
     def times(self, quantity: Decimal) -> Money:
         """The exact product with a number of pieces."""
@@ -158,6 +157,12 @@ def total_of(amounts: Iterable[Money], currency: str) -> Money:
 def digits_of(currency: str) -> int:
     """Digits after the point of the currency's smallest unit: 2 for USD, 0 for JPY, 3 for KWD."""
     return _DIGITS.get(currency, 2)
+
+
+def figure(amount: Decimal, currency: str) -> str:
+    """An amount as people write it, without its currency: `189.00`, `500`; more digits only where they are not zero."""
+    plain = rounded(amount, digits_of(currency))
+    return f"{plain if plain == amount else EXACT.normalize(amount):f}"
 
 
 def rounded(amount: Decimal, digits: int) -> Decimal:

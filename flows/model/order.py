@@ -236,6 +236,8 @@ class Payment(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """When it happened; None where the source does not say."""
     fee: Money | None = None
     """What the gateway kept of it; None where the source does not say."""
+    aliases: tuple[str, ...] = ()
+    """What payment providers call it, where the sales channel has an id of its own for it."""
 
 
 class Exchange(msgspec.Struct, frozen=True, kw_only=True, gc=False):

@@ -14,7 +14,7 @@ from typing import Literal
 
 import msgspec
 
-from flows.model.money import EXACT, ZERO, exactly
+from flows.model.money import EXACT, ZERO, InvalidAmount, Money, currency_of, exact_amount, exactly
 
 
 class LineClass(enum.StrEnum):
@@ -53,6 +53,28 @@ OF_ORDERS = frozenset((LineClass.SALE, LineClass.REFUND, LineClass.DISPUTE, Line
 def fee_class(kind: LineClass | str) -> LineClass:
     """What the fee that stands on a line of this class counts as: that of a dispute is a dispute fee."""
     return _OF_DISPUTE if kind in (_DISPUTE, _WON) else _FEE
+
+
+def presented(presentment: str, amount: Decimal) -> Money | None:
+    """What the customer paid or got, told as `12.00 GBP` of whatever sign, with the sign of the line's amount; None: it
+    is not told.
+    """
+    if not presentment:
+        return None
+    figure, _, currency = presentment.partition(" ")
+    try:
+        money = abs(Money(exact_amount(figure), currency_of(currency)))
+    except InvalidAmount:
+        return None
+    return -money if amount < ZERO else money
+
+
+def is_reported(is_statement: bool, paid: Decimal | str | None, bank: Decimal | str | None) -> bool:
+    """Whether anybody says what was paid, so that its lines can be compared with that. Of a statement its lines say it.
+
+    The column `reported` of `payout` is the same.
+    """
+    return is_statement or paid is not None or bank is not None
 
 
 class PayoutStatus(enum.StrEnum):
@@ -176,6 +198,8 @@ class PayoutSums(msgspec.Struct, frozen=True, omit_defaults=True):
     classes: dict[LineClass, Decimal] = {}
     amounts: dict[LineClass, Decimal] = {}
     """The same before fees: of each line its `amount` only."""
+    unexplained: Decimal = ZERO
+    """What no class fits, each line and gap counted whichever its sign: none of it makes up for another."""
 
     def of(self, kind: LineClass) -> Decimal:
         """The sum of one class."""
@@ -185,17 +209,17 @@ class PayoutSums(msgspec.Struct, frozen=True, omit_defaults=True):
 class Tally:
     """Lines of one currency, being added up, exactly. `sums` is where it stands."""
 
-    __slots__ = ("_amounts", "_others", "lines", "net")
+    __slots__ = ("_amounts", "_others", "lines", "net", "unexplained")
 
     def __init__(self) -> None:
-        self.lines, self.net = 0, ZERO
+        self.lines, self.net, self.unexplained = 0, ZERO, ZERO
         self._amounts: dict[LineClass, Decimal] = {}
         self._others: dict[LineClass, Decimal] = {}
 
     @exactly
     def add(self, lines: Collection[PayoutLine]) -> None:
         """More lines: the more at a time, the less each of them takes."""
-        amounts, net = self._amounts, self.net
+        amounts, net, unexplained = self._amounts, self.net, self.unexplained
         fee = of_disputes = tax = gap = ZERO
         for line in lines:
             kind = line.kind
@@ -210,7 +234,10 @@ class Tally:
                 tax += line.tax
             if line.gap:
                 gap += line.gap
-        self.lines, self.net = self.lines + len(lines), net
+                unexplained += abs(line.gap)
+            if kind is _REST:
+                unexplained += abs(line.amount)
+        self.lines, self.net, self.unexplained = self.lines + len(lines), net, unexplained
         _add_each(self._others, {_FEE: fee, _OF_DISPUTE: of_disputes, _TAX: tax, _REST: gap})
 
     @exactly
@@ -219,12 +246,14 @@ class Tally:
         out = Tally()
         out.add(lines)
         self.lines, self.net = self.lines - out.lines, self.net - out.net
+        self.unexplained -= out.unexplained
         for sums, less_ in ((self._amounts, out._amounts), (self._others, out._others)):
             _add_each(sums, {kind: -amount for kind, amount in less_.items()})
 
     def begin(self, sums: PayoutSums) -> None:
         """Go on from sums that were made before."""
         self.lines, self.net, self._amounts = sums.lines, sums.net, dict(sums.amounts)
+        self.unexplained = sums.unexplained
         self._others = {
             kind: rest for kind, total in sums.classes.items() if (rest := _minus(total, sums.amounts.get(kind, ZERO)))
         }
@@ -234,7 +263,7 @@ class Tally:
         """The sums so far."""
         classes = dict(self._amounts)
         _add_each(classes, self._others)
-        return PayoutSums(self.lines, self.net, _nonzero(classes), _nonzero(self._amounts))
+        return PayoutSums(self.lines, self.net, _nonzero(classes), _nonzero(self._amounts), self.unexplained)
 
 
 def _add_each(sums: dict[LineClass, Decimal], more: Mapping[LineClass, Decimal]) -> None:

@@ -1,4 +1,5 @@
-"""Which order a line of a payout is of: by the order's own id, by transactions that paid it, or by its number. Pure.
+"""Which order a line of a payout is of: by the order's own id, by transactions that paid it, by its number, or as
+another line of the same payment. Pure.
 
 What is found by several ways has to be one order; two orders are a contradiction, and the line is linked to neither.
 """
@@ -36,6 +37,8 @@ class Known(msgspec.Struct, frozen=True):
     """Transaction -> keys of the orders that it paid."""
     numbers: Mapping[str, Collection[str]]
     """Number -> keys of the orders that have it."""
+    payments: Mapping[str, Collection[str]] = {}
+    """Payment -> keys of the orders that other lines of it are of."""
 
 
 def orders_of(sales_channel: str, named: Named | PayoutLine, known: Known) -> tuple[str, ...]:
@@ -43,10 +46,13 @@ def orders_of(sales_channel: str, named: Named | PayoutLine, known: Known) -> tu
     found: list[str] = []
     if named.order and (key := f"{sales_channel}/{named.order}") in known.orders:
         found.append(key)
-    for each in named.transactions:
+    for each in (*named.transactions, named.reference):
         if each and each in known.tenders:
             found += known.tenders[each]
     if not found:
         for number in numbers_of(named):
             found += known.numbers.get(number, ())
+    if not found:
+        for each in named.transactions:
+            found += known.payments.get(each, ())
     return tuple(found) if len(found) < 2 else tuple(sorted(set(found)))  # noqa: PLR2004 - one, or none

@@ -121,7 +121,12 @@ def _of_bank(header: PayoutHeader, sums: PayoutSums, bank: Decimal) -> list[Equa
 
 
 def is_received(header: PayoutHeader, bank: Decimal | None) -> bool:
-    """Whether its money counts as arrived: never while it is in transit, nor after it failed, whatever stands in it."""
+    """Whether its money counts as arrived: never while it is in transit, nor after it failed, whatever stands in it.
+
+    What is in a statement of account is on that account; that it goes to the bank is a line of its own.
+    """
+    if header.is_statement:
+        return True
     return header.status is PayoutStatus.PAID or (bank is not None and header.status is PayoutStatus.UNKNOWN)
 
 

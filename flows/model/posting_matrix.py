@@ -10,7 +10,7 @@ Fields of a payment and notes on a sale are no postings.
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
 from typing import Annotated, Final, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -18,7 +18,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import msgspec
 from msgspec import Meta
 
-from flows.model.money import InvalidAmount, currency_of
+from flows.model.currencies import CURRENCIES
 from runtime.rule import RuleBroken
 
 
@@ -96,7 +96,7 @@ class PostingRow(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     gateway: str = ""
     """Only for this gateway of Fulfil's, by its code. Empty: for all that have no row of their own."""
     currency: str = ""
-    """Only for amounts in this currency. Empty: for all that have no row of their own."""
+    """Only for amounts in this currency, as EUR. Empty: for all that have no row of their own."""
     journal: Annotated[str, Meta(min_length=1)] = "MISC"
     """The code of the journal."""
     dated: DateRule = "payout"
@@ -152,12 +152,17 @@ class PostingSettings(msgspec.Struct, frozen=True, kw_only=True):
         """Fulfil's code of the gateway whose payouts these are."""
         return self.providers.get(f"{sales_channel}/{provider}") or self.providers.get(provider) or provider
 
+    def gateways_of(self, sales_channels: Iterable[str], providers: Iterable[str]) -> frozenset[str]:
+        """The codes of all gateways to which payouts of these providers lead: rows of others never count."""
+        paid = [*providers]
+        return frozenset(self.gateway_of(name, provider) for name in sales_channels for provider in paid)
+
 
 def _rows_broken(settings: PostingSettings) -> dict[tuple[str, ...], str]:
     found: dict[tuple[str, ...], str] = {}
     seen: set[tuple[LedgerEvent, str, str]] = set()
     for place, row in enumerate(settings.rows):
-        path, place_of = ("rows", str(place)), (row.event, row.gateway, row.currency)
+        path, place_of = (f"rows[{place}]",), (row.event, row.gateway, row.currency)
         of = " in ".join(filter(None, (" of ".join(filter(None, (row.event.value, row.gateway))), row.currency)))
         if row.event in settings.of_fulfil:
             found[path] = f"Fulfil posts {row.event.value} itself; with two posters it would be booked twice"
@@ -165,8 +170,15 @@ def _rows_broken(settings: PostingSettings) -> dict[tuple[str, ...], str]:
             found[path] = f"there is a row for {of} already; with two it would be booked twice"
         elif row.debit == row.credit:
             found[path] = f"{of} is debited and credited to one account, {row.debit}: it would move nothing"
+        elif row.currency and row.currency not in CURRENCIES:
+            found[*path, "currency"] = _no_currency(row.currency)
         seen.add(place_of)
     return found
+
+
+def _no_currency(code: str) -> str:
+    meant = f"; did you mean `{code.upper()}`?" if code.upper() in CURRENCIES else ""
+    return f"there is no currency {code!r} (ISO 4217){meant}"
 
 
 def _scalars_broken(settings: PostingSettings) -> dict[tuple[str, ...], str]:
@@ -175,12 +187,9 @@ def _scalars_broken(settings: PostingSettings) -> dict[tuple[str, ...], str]:
         ZoneInfo(settings.time_zone)
     except (ZoneInfoNotFoundError, ValueError):
         found["time_zone",] = f"there is no time zone {settings.time_zone!r}"
-    if settings.currency:
-        try:
-            currency_of(settings.currency)
-        except InvalidAmount as error:
-            found["currency",] = str(error)
-    elif settings.mode == "live":
+    if settings.currency and settings.currency not in CURRENCIES:
+        found["currency",] = _no_currency(settings.currency)
+    elif settings.mode == "live" and not settings.currency:
         found["currency",] = "to post, say in which currency the ledger is kept"
     return found
 

@@ -300,6 +300,22 @@ FROM order_view WHERE key = ?1;
 -- Orders by the number that people say, or by the order id alone: (text).
 SELECT key FROM order_view WHERE reference = ?1 OR order_id = ?1 ORDER BY key LIMIT 20;
 
+-- name: orders_by_sale_number
+-- Orders by the number that Fulfil gave their sale: (text).
+SELECT key FROM order_view WHERE sale_number = ?1 ORDER BY key LIMIT 20;
+
+-- name: orders_by_tender
+-- Orders by the id of a transaction that paid them, at whatever sales channel: (transaction id). The sales channels are
+-- jumped over one by one.
+WITH RECURSIVE seen (name) AS (
+  SELECT min(sales_channel) FROM order_tender
+  UNION ALL
+  SELECT (SELECT min(t.sales_channel) FROM order_tender t WHERE t.sales_channel > seen.name)
+  FROM seen WHERE seen.name IS NOT NULL
+)
+SELECT DISTINCT t.key FROM seen JOIN order_tender t ON t.sales_channel = seen.name AND t.transaction_id = ?1
+ORDER BY 1 LIMIT 20;
+
 -- name: orders_received
 -- Orders by the order id alone, at whatever sales channel they were received, decided on or not: (order id). The sales
 -- channels that have delivered are jumped over one by one: '0' is what comes after '/'.
@@ -1302,6 +1318,11 @@ SELECT reference, key FROM order_view WHERE sales_channel = ? AND reference IN (
 -- Orders of a sales channel by the transactions that paid them: (sales channel, :keys).
 SELECT transaction_id, key FROM order_tender WHERE sales_channel = ? AND transaction_id IN (:keys);
 
+-- name: payments_linked
+-- The orders that lines of payments are of, in payouts of a sales channel: (sales channel, :keys).
+SELECT DISTINCT l.payment, l."order" FROM payout_line l JOIN payout p ON p.key = l.payout
+WHERE p.sales_channel = ? AND l."order" IS NOT NULL AND l.payment <> '' AND l.payment IN (:keys);
+
 -- name: payout_lines_known
 -- Of some lines of a payout what is kept: (payout's key, :keys).
 SELECT line, mark, net, source_order, reference, payment, payment_alias, refund, dispute FROM payout_line
@@ -1318,9 +1339,10 @@ SELECT c.body, l.* FROM payout_line_changed c JOIN payout_line l ON l.payout = c
 WHERE c.payout = ?1 ORDER BY c.line;
 
 -- name: payout_lines_unlinked
--- Lines that should have an order and have none: (payout's key, after line, limit).
+-- Lines that have no order and should have one, or name something that may lead to one: (payout's key, after line, limit).
 SELECT line, kind, net, source_order, reference, payment, payment_alias, refund FROM payout_line
-WHERE payout = ?1 AND line > ?2 AND "order" IS NULL AND kind IN ('sale', 'refund', 'dispute', 'dispute_reversal')
+WHERE payout = ?1 AND line > ?2 AND "order" IS NULL AND kind <> 'transfer'
+  AND (kind IN ('sale', 'refund', 'dispute', 'dispute_reversal') OR source_order <> '' OR reference <> '' OR payment <> '')
 ORDER BY line LIMIT ?3;
 
 -- name: payout_lines_elsewhere
@@ -1475,7 +1497,7 @@ SELECT g.payout, g.number, g.sales_channel, g.gateway, g.payout_id, g.event, g.c
   g.exchanged
 FROM posting g LEFT JOIN payout p ON p.key = g.payout
 WHERE g.batch IS NULL AND g.sales_channel = ?1 AND g.day < ?2
-  AND (p.key IS NULL OR (p.judged AND (p.is_statement OR p.paid IS NOT NULL OR p.bank IS NOT NULL)))
+  AND (p.key IS NULL OR (p.judged AND p.reported))
   AND NOT EXISTS (SELECT 1 FROM exception_case c JOIN json_each(?4) h ON h.key = c.kind
     WHERE c.subject = g.payout AND c.closed_at IS NULL AND h.value IN ('', g.event))
 ORDER BY g.day, g.payout, g.number LIMIT ?3;
@@ -1486,7 +1508,7 @@ ORDER BY g.day, g.payout, g.number LIMIT ?3;
 SELECT count(*) FILTER (WHERE over AND free), count(*) FILTER (WHERE over AND NOT free), count(*) FILTER (WHERE NOT over)
 FROM (
   SELECT g.day < ?2 AS over,
-    (p.key IS NULL OR (p.judged AND (p.is_statement OR p.paid IS NOT NULL OR p.bank IS NOT NULL)))
+    (p.key IS NULL OR (p.judged AND p.reported))
     AND NOT EXISTS (SELECT 1 FROM exception_case c JOIN json_each(?3) h ON h.key = c.kind
       WHERE c.subject = g.payout AND c.closed_at IS NULL AND h.value IN ('', g.event)) AS free
   FROM posting g LEFT JOIN payout p ON p.key = g.payout WHERE g.batch IS NULL AND g.sales_channel = ?1
@@ -1513,10 +1535,17 @@ SELECT sales_channel, currency, count(*), total(abs(CAST(amount AS REAL))), min(
 SELECT g.payout, g.number, g.sales_channel, g.gateway, g.payout_id, g.event, g.currency, g.amount, g.day, g.correction,
   g.exchanged,
   (SELECT group_concat(c.kind) FROM exception_case c WHERE c.subject = g.payout AND c.closed_at IS NULL),
-  p.key IS NULL OR p.judged, p.key IS NULL OR p.is_statement OR p.paid IS NOT NULL OR p.bank IS NOT NULL
+  p.key IS NULL OR p.judged, p.key IS NULL OR p.reported
 FROM posting g LEFT JOIN payout p ON p.key = g.payout
 WHERE g.batch IS NULL AND (?1 = '' OR g.sales_channel = ?1) AND (?2 = '' OR g.day >= ?2) AND (?3 = '' OR g.day <= ?3)
 ORDER BY g.sales_channel, g.day, g.payout, g.number LIMIT ?4;
+
+-- name: postings_drafted
+-- What is in a batch, with what may keep it back, as in `postings_waiting`: (reference).
+SELECT g.payout_id, g.event,
+  (SELECT group_concat(c.kind) FROM exception_case c WHERE c.subject = g.payout AND c.closed_at IS NULL),
+  p.key IS NULL OR p.judged, p.key IS NULL OR p.reported
+FROM posting g LEFT JOIN payout p ON p.key = g.payout WHERE g.batch = ?1 ORDER BY g.payout, g.number;
 
 -- name: postings_left
 -- What of payouts is not posted: (sales channel or '', from day or '', to day or '', limit).
@@ -1526,9 +1555,11 @@ WHERE (?1 = '' OR sales_channel = ?1) AND (?2 = '' OR day IS NULL OR day >= ?2)
 ORDER BY day, payout LIMIT ?4;
 
 -- name: payouts_not_whole
--- Payouts of which an import is not whole, or not judged yet: (sales channel or '', from day or '', to day or '', limit).
-SELECT paid_on, sales_channel, provider, payout, currency, net FROM payout
-WHERE judged = 0 AND (?1 = '' OR sales_channel = ?1) AND (?2 = '' OR paid_on IS NULL OR paid_on >= ?2)
+-- Payouts of which an import is not whole, or not judged yet; and, judged, those without lines, here or in a statement:
+-- (sales channel or '', from day or '', to day or '', limit).
+SELECT paid_on, sales_channel, provider, payout, currency, iif(judged, coalesce(bank, paid, net), net), judged FROM payout p
+WHERE (judged = 0 OR (lines = 0 AND status NOT IN ('failed', 'cancelled') AND NOT EXISTS (SELECT 1 FROM payout_in_statement s WHERE s.key = p.key)))
+  AND (?1 = '' OR sales_channel = ?1) AND (?2 = '' OR paid_on IS NULL OR paid_on >= ?2)
   AND (?3 = '' OR paid_on IS NULL OR paid_on <= ?3)
 ORDER BY paid_on, key LIMIT ?4;
 
@@ -1820,7 +1851,7 @@ WHERE c.look_at <= ?1 ORDER BY c.look_at LIMIT ?2;
 -- name: lines_closing
 -- What payouts have of these orders: (:keys).
 SELECT l."order", l.kind, l.currency, l.amount, l.payment, l.payment_alias, l.refund, p.received, p.bank IS NOT NULL, p.payout,
-  p.status, p.key
+  p.status, p.key, l.presentment
 FROM payout_line l JOIN payout p ON p.key = l.payout WHERE l."order" IN (:keys);
 
 -- name: closing_of_order
@@ -1893,11 +1924,11 @@ WHERE c.closed_at IS NULL AND (c.owner = 'finance' OR c.kind = 'order.returned')
 -- Payouts that do not tie, have something unexplained, are a part, have other lines than what was paid, have not arrived, or
 -- of which no report says what was paid; with their open cases.
 SELECT p.key, p.currency, p.status, p.is_statement, p.received, p.paid, p.bank, p.net, p.unexplained, p.verdict, p.difference,
-  p.judged, p.paid_on, p.expected_on, p.told_at,
+  p.judged, p.paid_on, p.expected_on, p.told_at, EXISTS (SELECT 1 FROM payout_in_statement s WHERE s.key = p.key),
   (SELECT group_concat(c.kind) FROM exception_case c WHERE c.subject = p.key AND c.closed_at IS NULL)
 FROM payout p
 WHERE p.received = 0 OR p.judged = 0 OR p.verdict = 'contradicted' OR CAST(p.unexplained AS REAL) <> 0
-  OR NOT (p.is_statement OR p.paid IS NOT NULL OR p.bank IS NOT NULL)
+  OR NOT p.reported
   OR CAST(p.net AS REAL) <> CAST(coalesce(p.bank, p.paid, p.net) AS REAL)
   OR EXISTS (SELECT 1 FROM exception_case c WHERE c.subject = p.key AND c.closed_at IS NULL)
 ORDER BY p.key;
@@ -1933,7 +1964,8 @@ WHERE c.settled_at IS NULL AND coalesce(o.placed_at, o.changed_at) < ?1 ORDER BY
 -- name: close_paid_otherwise
 -- Orders with a sale, placed before an instant, of which payouts have another amount than their sales channels tell: how
 -- they were paid, and what payouts have of them that have arrived or will: (before).
-SELECT c.key, c.tenders, (SELECT json_group_array(json_array(l.currency, l.amount))
+SELECT c.key, c.tenders, (SELECT json_group_array(
+    json_array(l.currency, l.amount, l.presentment, l.payment, l.payment_alias, l.refund))
   FROM payout_line l JOIN payout p ON p.key = l.payout
   WHERE l."order" = c.key AND l.kind IN ('sale', 'refund') AND p.status NOT IN ('failed', 'cancelled'))
 FROM order_closing c JOIN expected_sale e ON e.key = c.key JOIN order_view o ON o.key = c.key
@@ -2019,13 +2051,14 @@ SELECT (SELECT min(coalesce(placed_at, changed_at)) FROM order_view), (SELECT mi
   (SELECT min(day) FROM statement);
 
 -- name: report_payouts
--- Every payout: (after key, limit).
+-- Every payout, but those that are in a statement: (after key, limit).
 SELECT key, sales_channel, provider, currency, is_statement, received, paid, bank, net, paid_on, expected_on, told_at
-FROM payout WHERE key > ?1 ORDER BY key LIMIT ?2;
+FROM payout p WHERE key > ?1 AND NOT EXISTS (SELECT 1 FROM payout_in_statement s WHERE s.key = p.key)
+ORDER BY key LIMIT ?2;
 
 -- name: report_lines
 -- Every line of a payout: (after payout's key, after line, limit).
-SELECT payout, line, kind, at, amount, fee, tax, gap, "order", presentment FROM payout_line
+SELECT payout, line, kind, at, amount, fee, tax, gap, "order" FROM payout_line
 WHERE (payout, line) > (?1, ?2) ORDER BY payout, line LIMIT ?3;
 
 -- name: report_orders
@@ -2035,7 +2068,7 @@ WHERE c.key > ?1 ORDER BY c.key LIMIT ?2;
 
 -- name: report_lines_of_orders
 -- Charges and refunds in payouts, of the orders behind one key up to another: (after key, to key).
-SELECT "order", payout, kind, at, amount, presentment FROM payout_line
+SELECT "order", payout, kind, at, amount, presentment, payment, payment_alias, refund FROM payout_line
 WHERE "order" > ?1 AND "order" <= ?2 AND kind IN ('sale', 'refund') ORDER BY "order", payout, line;
 
 -- name: report_days

@@ -175,15 +175,17 @@ def day_of(moment: datetime, zone: str) -> date:
 
 
 def tender_rows(key: str, order: Order) -> tuple[Write, ...]:
-    """A row for each payment that its sales channel names, so that payouts find their orders.
+    """A row for each name of each payment, so that payouts find their orders.
 
     Payments that were derived from a status have no ids.
     """
     return tuple(
         Write(
             "put_order_tender",
-            (order.sales_channel, each.id, key, each.kind.value, str(each.amount.amount), each.amount.currency),
+            (order.sales_channel, name, key, each.kind.value, str(each.amount.amount), each.amount.currency),
         )
         for each in order.payments
-        if each.id and not each.derived
+        if not each.derived
+        for name in dict.fromkeys((each.id, *each.aliases))
+        if name
     )

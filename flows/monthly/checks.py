@@ -111,7 +111,7 @@ CHECKS: dict[Check, CheckText] = {
         what="of payouts, posted by nobody: {of}", next="seamline postings preview --from {from_} --to {to}"
     ),
     Check.OTHER_CURRENCY: CheckText(
-        what="of payouts, to be booked by hand: not in the ledger's currency",
+        what="of payouts, to be booked by hand: not in the ledger's currency, or a conversion to or from it",
         next="seamline postings preview --from {from_} --to {to}",
         stands=False,
     ),

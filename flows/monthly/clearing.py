@@ -6,8 +6,8 @@ payouts: fees, disputes and the like, and what went to the bank. That both agree
 the closing balance is also the sum of what is open: money that is in no payout yet, payouts that had not arrived,
 statements of account with a balance, and differences, each with a name.
 
-Money that a customer paid in another currency than its payout is converted: it leaves the one book and comes to the
-other at what the provider says it was worth.
+What a payout has of an order in another currency than the order's tender is converted (`flows.model.closing.as_told`):
+it leaves the one book and comes to the other at what the provider says it was worth.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ from typing import Final
 
 import msgspec
 
-from flows.model.money import ZERO, InvalidAmount, exact_amount, exactly
+from flows.model.closing import Moved, as_told
+from flows.model.money import ZERO, Money, exactly
 from flows.model.month import Month, month_of
 from flows.model.payout import fee_class
 from flows.model.posting_matrix import TAKEN, LedgerEvent
@@ -42,9 +43,12 @@ STATEMENTS: Final = "balance by statements of account"
 NOT_TOLD: Final = DIFFERENCE + "in payouts, and the sales channel tells of no such money"
 NOT_FOLLOWED: Final = "in payouts, of orders whose money nobody follows"
 OTHER_AMOUNT: Final = DIFFERENCE + "in payouts with another amount"
+OTHER_CURRENCY: Final = DIFFERENCE + "told in two currencies, and nobody says what the one is worth in the other"
 NO_ORDER: Final = DIFFERENCE + "lines of payouts of no known order"
 NOT_TIED: Final = DIFFERENCE + "payouts whose lines are not what was paid"
-_PARTS: Final = (NO_PAYOUT, NOT_ARRIVED, STATEMENTS, NOT_FOLLOWED, NOT_TOLD, OTHER_AMOUNT, NO_ORDER, NOT_TIED)
+_PARTS: Final = (
+    NO_PAYOUT, NOT_ARRIVED, STATEMENTS, NOT_FOLLOWED, NOT_TOLD, OTHER_AMOUNT, OTHER_CURRENCY, NO_ORDER, NOT_TIED,
+)  # fmt: skip
 _UNNAMED: Final = (NO_PAYOUT, STATEMENTS)
 """What is there in every month, with a row of its own and not one for each order."""
 _NO_GATEWAY: Final = "(no gateway named, or not mapped)"
@@ -65,8 +69,8 @@ class Payout(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Line(msgspec.Struct, frozen=True, kw_only=True):
-    """A line of a payout. `order`: its key, None where none was found. `presentment`: `12.00 GBP`, or nothing.
-    `returns`: the key of the payout that it gives back because that never arrived, or nothing.
+    """A line of a payout. `order`: its key, None where none was found. `presentment`: `12.00 GBP`, or nothing. `ids`:
+    of its charge or refund. `returns`: the key of the payout that it gives back because that never arrived, or nothing.
     """
 
     payout: str
@@ -78,6 +82,7 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
     gap: Decimal = ZERO
     order: str | None = None
     presentment: str = ""
+    ids: tuple[str, ...] = ()
     returns: str = ""
 
 
@@ -95,11 +100,10 @@ class Booked(msgspec.Struct, frozen=True):
 
 
 class Movement(msgspec.Struct, frozen=True):
-    """Money of an order: negative where it went back."""
+    """Money of an order, by the gateway that it belongs to."""
 
     gateway: str
-    currency: str
-    amount: Decimal
+    moved: Moved
     day: date
 
 
@@ -161,7 +165,7 @@ class ClearingBooks:
 
     @exactly
     def add_lines(self, lines: Iterable[Line]) -> None:
-        """What the lines of payouts are beside the charges and refunds of orders; conversions; what has no order."""
+        """What the lines of payouts are beside the charges and refunds of orders; and what has no order."""
         for line in lines:
             payout = self._payouts[line.payout]
             book, day = (payout.gateway, payout.currency), line.day or payout.day
@@ -174,10 +178,8 @@ class ClearingBooks:
             self._move(book, "tax_on_fee", day, line.tax)
             self._move(book, "unexplained", day, line.gap)
             if line.kind in ("sale", "refund"):
-                for of, amount in _converted(line, book):
-                    self._move(of, CONVERTED, day, amount)
                 if line.order is None:
-                    self._lost(line, book, day)
+                    self._open(book, NO_ORDER, line.payout, day, -line.amount)
             elif line.kind == "transfer" and payout.is_statement:
                 self._move(book, PAID_OUT, day, line.amount)
             elif line.returns:  # it never left the balance, and what is open of the one payout is so of the other
@@ -185,14 +187,6 @@ class ClearingBooks:
                 self._nets[line.returns] = failed - line.amount, max(latest, day)
             else:
                 self._move(book, line.kind, day, line.amount)
-
-    def _lost(self, line: Line, book: Book, day: date) -> None:
-        """A line of no order: what was converted for it is nowhere else."""
-        found = {book: -line.amount}
-        for of, amount in _converted(line, book):
-            found[of] = found.get(of, ZERO) + amount
-        for of, amount in found.items():
-            self._open(of, NO_ORDER, line.payout, day, amount)
 
     @exactly
     def add_order(self, key: str, movements: Sequence[Movement] | None, lines: Sequence[Line]) -> None:
@@ -203,27 +197,35 @@ class ClearingBooks:
         paid: dict[Book, Decimal] = {}
         days: dict[Book, date] = {}
         last = self._last
-        for each in movements or ():
-            if each.gateway in self._left_out or each.day > last:
+        own = [each for each in movements or () if each.gateway not in self._left_out]
+        tenders = [each.moved for each in own]
+        for each in own:
+            if each.day > last:
                 continue
-            book = (each.gateway or _NO_GATEWAY, each.currency)
-            self._move(book, CHARGES if each.amount > ZERO else REFUNDS, each.day, each.amount)
-            told[book] = told.get(book, ZERO) + each.amount
+            money = each.moved.money
+            book = (each.gateway or _NO_GATEWAY, money.currency)
+            self._move(book, CHARGES if money.amount > ZERO else REFUNDS, each.day, money.amount)
+            told[book] = told.get(book, ZERO) + money.amount
             days[book] = min(days.get(book, each.day), each.day)
         for line in lines:
             payout = self._payouts[line.payout]
             book, day = (payout.gateway, payout.currency), line.day or payout.day
             if line.kind not in ("sale", "refund") or day > last:
                 continue
-            paid[book] = paid.get(book, ZERO) + line.amount
+            money = as_told(Money(line.amount, payout.currency), line.presentment, line.ids, tenders)
+            if money.currency != payout.currency:
+                self._move(book, CONVERTED, day, line.amount)
+                book = (payout.gateway, money.currency)
+                self._move(book, CONVERTED, day, -money.amount)
+            paid[book] = paid.get(book, ZERO) + money.amount
             days[book] = min(days.get(book, day), day)
-            for of, amount in _converted(line, book):
-                told[of] = told.get(of, ZERO) + amount
-                paid.setdefault(of, ZERO)
-                days[of] = min(days.get(of, day), day)
+        not_paid, not_told = told.keys() - paid.keys(), paid.keys() - told.keys()
+        strange = {code for code, _ in not_paid} & {code for code, _ in not_told}
+        untold = NOT_FOLLOWED if movements is None else NOT_TOLD
         for book in sorted(told.keys() | paid.keys()):
-            not_told = NOT_FOLLOWED if movements is None else NOT_TOLD
-            part = NO_PAYOUT if book not in paid else not_told if book not in told else OTHER_AMOUNT
+            part = NO_PAYOUT if book in not_paid else untold if book in not_told else OTHER_AMOUNT
+            if book[0] in strange and part is not OTHER_AMOUNT:
+                part = OTHER_CURRENCY
             self._open(book, part, key, days[book], told.get(book, ZERO) - paid.get(book, ZERO))
 
     @exactly
@@ -354,15 +356,3 @@ class ClearingBooks:
 
 def _place(name: str) -> int:
     return _ORDER.index(name) if name in _ORDER else len(_ORDER) + (name == PAID_OUT)
-
-
-def _converted(line: Line, book: Book) -> list[tuple[Book, Decimal]]:
-    """What leaves the book of the customer's currency, and comes to that of the payout."""
-    text, _, currency = line.presentment.partition(" ")
-    if not currency or currency == book[1]:
-        return []
-    try:
-        amount = abs(exact_amount(text))
-    except InvalidAmount:
-        return []
-    return [((book[0], currency), -amount if line.amount >= ZERO else amount), (book, line.amount)]

@@ -16,10 +16,11 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from flows.ledger.due import BY_FULFIL, DIFFERENCE_HAS_NO_ROW, FOREIGN, NO_DAY, NOBODY
+from flows.ledger.due import BY_FULFIL, CONVERSION, DIFFERENCE_HAS_NO_ROW, FOREIGN, NO_DAY, NOBODY
 from flows.model.closing import FIRST_LOOK, Moved
 from flows.model.money import ZERO, digits_of, exactly
 from flows.model.month import Month
+from flows.model.payout import is_reported
 from flows.model.returned import FAILED
 from flows.monthly.board import Item
 from flows.monthly.checks import Check
@@ -89,13 +90,15 @@ class PayoutAt(msgspec.Struct, frozen=True, kw_only=True):
     paid_on: str | None
     expected_on: str | None
     told: Instant
+    in_statement: bool
+    """It has no lines of its own, and is a line of a statement of account."""
     kinds: frozenset[str]
     let_stand: tuple[tuple[str, str], ...] = ()
 
     @property
     def reported(self) -> bool:
-        """Whether anybody says what was paid, or its own lines do, as of a statement of account."""
-        return self.is_statement or self.paid is not None or self.bank is not None
+        """Whether a report says what was paid."""
+        return is_reported(self.is_statement, self.paid, self.bank)
 
 
 def day_of(at: Instant, zone: ZoneInfo) -> date:
@@ -175,7 +178,7 @@ def of_payouts(rows: Iterable[PayoutAt], zone: ZoneInfo, today: date) -> Iterato
             yield item(Check.NOT_REPORTED, row.net)
         elif row.verdict != "contradicted" and (lack := _lack(row)):
             yield item(Check.LINES_LACK, str(lack))
-        if not row.received and not row.is_statement and row.status not in FAILED:
+        if not row.received and row.status not in FAILED:
             due = date.fromisoformat(row.expected_on or row.paid_on or str(day))
             late = due < today or "payout.overdue" in row.kinds
             yield item(Check.OVERDUE if late else Check.IN_TRANSIT, row.net if row.paid is None else row.paid)
@@ -185,7 +188,7 @@ def of_payouts(rows: Iterable[PayoutAt], zone: ZoneInfo, today: date) -> Iterato
 def _lack(row: PayoutAt) -> Decimal:
     """By how much the lines of a payout that has arrived are not what was paid, down to the smallest unit."""
     paid = row.paid if row.bank is None else row.bank
-    if not row.received or row.is_statement or paid is None:
+    if not row.received or row.is_statement or row.in_statement or paid is None:
         return ZERO
     lack = Decimal(row.net) - Decimal(paid)
     return lack if abs(lack) >= Decimal(1).scaleb(-digits_of(row.currency)) else ZERO
@@ -217,7 +220,7 @@ def of_left(rows: Iterable[tuple[str, str, str | None, Instant, str]], zone: Zon
     for key, currency, day, told, body in rows:
         for event, amount, why in msgspec.json.decode(body, type=list[tuple[str, str, str]]):
             nobody = why in (NOBODY, NO_DAY) or why.endswith(DIFFERENCE_HAS_NO_ROW)
-            if why == BY_FULFIL or not (nobody or why.startswith(FOREIGN)):
+            if why == BY_FULFIL or not (nobody or why.startswith((FOREIGN, CONVERSION))):
                 continue
             yield Item(
                 check=Check.POSTED_BY_NOBODY if nobody else Check.OTHER_CURRENCY,

@@ -14,7 +14,7 @@ from flows.events import PayoutJudged
 from flows.model.cases import announce_cases, case_rows
 from flows.model.messages import Recheck
 from flows.model.money import summed
-from flows.model.payout import LineClass, PayoutLine
+from flows.model.payout import OF_ORDERS, LineClass, PayoutLine
 from flows.model.payout_links import Named, orders_of
 from flows.model.payout_proof import is_received, prove_payout
 from flows.model.postings import POSTING_MAPPER, PayoutTold
@@ -116,17 +116,18 @@ class PayoutImporter:
         named = {row[0]: Named(row[3], row[4], tuple(filter(None, row[5:8]))) for row in rows}
         known = await orders_known(self._journal.query_list, state.sales_channel, list(named.values()))
         links, conflicts, unlinked, amounts = [], list(asked.conflicts), asked.unlinked, [asked.amount]
-        for line, _, net, *_ in rows:
+        for line, kind, net, *_ in rows:
             orders = orders_of(state.sales_channel, named[line], known)
             if len(orders) == 1:
                 links.append((line, orders[0]))
                 continue
-            unlinked += 1
-            amounts.append(Decimal(net))
+            if kind in OF_ORDERS:
+                unlinked += 1
+                amounts.append(Decimal(net))
             if orders and len(conflicts) < _CONFLICTS_NAMED_MAX:
                 conflicts.append(f"{line} leads to several orders: {', '.join(orders)}")
         complete = len(rows) < LINES_PER_STEP
-        found_all = complete and not links  # else the next step sees these links, too
+        found_all = complete and not links and not asked.linked  # else what is looked up here needs them, too
         twins = await self._twins(state) if found_all else ()
         return Linked(
             asked=asked,
@@ -233,7 +234,7 @@ def payout_row(state: PayoutState) -> tuple[Any, ...]:
         state.key, state.sales_channel, state.provider, header.id, header.currency, header.status.value,
         int(header.is_statement), int(is_received(header, state.bank)), _text(header.paid), _text(state.bank),
         str(sums.net), str(sums.of(LineClass.FEE)), str(sums.of(LineClass.TAX_ON_FEE)),
-        str(sums.of(LineClass.UNEXPLAINED)), classes, sums.lines, state.unlinked, proof.verdict,
+        str(sums.unexplained), classes, sums.lines, state.unlinked, proof.verdict,
         str(proof.difference), _day(header.paid_on), _day(header.expected_on), to_instant(state.told_at), state.run,
         int(state.judged),
     )  # fmt: skip

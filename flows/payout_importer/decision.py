@@ -230,14 +230,18 @@ def _linked(state: PayoutState, found: Linked, now: datetime) -> Decision:
     writes = tuple(Write("link_payout_line", (order, state.key, line)) for line, order in found.links)
     if not state.whole and not found.asked.anyway:
         return Decision(state=state, writes=writes)  # another import has begun; its last page has it judged
-    if not found.complete or found.links:  # what is looked up last needs all links
+    linked = found.asked.linked or bool(found.links)
+    if not found.complete or linked:
         further = Judge(
             after=found.last,
             unlinked=found.unlinked,
             amount=found.amount,
             conflicts=found.conflicts,
             anyway=found.asked.anyway,
+            linked=linked,
         )
+        if found.complete:  # once more from the first: links lead to links, and what is looked up last needs all
+            further = Judge(anyway=found.asked.anyway)
         return Decision(state=state, writes=writes, emits=(Emit(channel=NAME, message=further, priority=BULK),))
     elsewhere = tuple(f"{line} is in {other}, too" for line, other, _ in found.elsewhere)
     state = replace(

@@ -79,9 +79,10 @@ def _against_figures(state: PayoutState, header: PayoutHeader) -> Iterator[tuple
     if proof.failing:
         alike = _alike(state, proof.difference)
         yield "payout.untied", "; ".join(each.sentence for each in proof.failing) + alike, proof.difference
-    unexplained = state.sums.of(LineClass.UNEXPLAINED)
-    if LineClass.UNEXPLAINED in state.sums.classes or LineClass.UNEXPLAINED in state.sums.amounts:
-        said = f"lines that no class fits, or rests of lines, come to {Money(unexplained, header.currency)}"
+    if unexplained := state.sums.unexplained:
+        net = state.sums.of(LineClass.UNEXPLAINED)
+        whole = "" if unexplained == abs(net) else f"; without their signs to {Money(unexplained, header.currency)}"
+        said = f"lines that no class fits, or rests of lines, come to {Money(net, header.currency)}{whole}"
         yield "payout.unexplained", said, unexplained
     if state.fees_off:
         amount = Money(state.fees_off_amount, header.currency)

@@ -9,7 +9,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from flows.model.payout import PayoutLine
-from flows.model.payout_links import Known, Named, numbers_of
+from flows.model.payout_links import Known, Named, numbers_of, orders_of
 from flows.payout_importer.messages import KnownLine, PageMet, PayoutPage
 from flows.payout_importer.rows import Place, as_kept, rows_not_known
 
@@ -39,15 +39,19 @@ async def lines_known(ask: Ask, key: str, lines: Sequence[PayoutLine]) -> dict[s
 
 
 async def orders_known(ask: Ask, sales_channel: str, named: Sequence[Named]) -> Known:
-    """What is known of the orders that these may be: three queries, however many there are."""
+    """What is known of the orders that these may be: four queries, however many there are."""
     keys = sorted({f"{sales_channel}/{each.order}" for each in named if each.order})
-    ids = sorted({id_ for each in named for id_ in each.transactions})
+    ids = sorted({id_ for each in named for id_ in (*each.transactions, each.reference) if id_})
     numbers = sorted({number for each in named for number in numbers_of(each)})
-    return Known(
+    known = Known(
         orders={key for (key,) in await ask("orders_here", keys)} if keys else (),
         tenders=_grouped(await ask("order_tenders", ids, sales_channel)) if ids else {},
         numbers=_grouped(await ask("orders_numbered", numbers, sales_channel)) if numbers else {},
     )
+    lost = sorted(
+        {id_ for each in named if not orders_of(sales_channel, each, known) for id_ in each.transactions if id_}
+    )
+    return replace(known, payments=_grouped(await ask("payments_linked", lost, sales_channel))) if lost else known
 
 
 def _grouped(rows: Sequence[tuple[str, str]]) -> dict[str, list[str]]:

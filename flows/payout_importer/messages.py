@@ -61,6 +61,8 @@ class Judge(Message, frozen=True, kw_only=True):
     conflicts: tuple[str, ...] = ()
     anyway: bool = False
     """Also while pages of an import are missing: they may never come."""
+    linked: bool = False
+    """Some of those before it have found their orders, by which others may find theirs."""
 
 
 class DropPayout(Message, frozen=True):

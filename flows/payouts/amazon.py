@@ -2,8 +2,8 @@
 
 The first row has the settlement's total, its currency and the day of the deposit; all others have amounts with a type
 and a description. Rows have no ids: rows that are alike are all counted, as Amazon counts them, and named. Amounts are
-in the format of the marketplace: the first that has a mark tells the decimal mark of the file. What Amazon withholds as
-tax is its own class, and never tax payable.
+in the format of the marketplace: the first that has a mark tells the decimal mark of the file. A row that says another
+currency than its settlement is refused. What Amazon withholds as tax is its own class, and never tax payable.
 
 Source: Selling Partner API, report types GET_V2_SETTLEMENT_REPORT_DATA_FLAT_FILE_V2 and
 GET_V2_SETTLEMENT_REPORT_DATA_FLAT_FILE (columns, local formats); Seller Central, "Settlement report" (transaction and
@@ -52,6 +52,10 @@ _TYPES: Mapping[str, LineClass] = {
     "servicefee": LineClass.FEE,
     "fee": LineClass.FEE,
     "fba inventory reimbursement": LineClass.ADJUSTMENT,
+    "mcf inventory reimbursement": LineClass.ADJUSTMENT,
+    "seller rewards": LineClass.ADJUSTMENT,
+    "micro deposit": LineClass.TRANSFER,
+    "refund for advertiser": LineClass.FEE,
     "fba customer returns": LineClass.FEE,
     "amazon lending": LineClass.ADVANCE,
     "amazon capital services": LineClass.ADVANCE,
@@ -75,6 +79,10 @@ _DESCRIPTIONS: Mapping[str, LineClass] = {
     "cost of advertising": LineClass.FEE,
     "buyerrecharge": LineClass.SALE,
     "loanservicing": LineClass.ADVANCE,
+    "loan advance": LineClass.ADVANCE,
+    "loan payment": LineClass.ADVANCE,
+    "loan refund": LineClass.ADVANCE,
+    "amazon capital services": LineClass.ADVANCE,
     "reversal_reimbursement": LineClass.ADJUSTMENT,
     "warehouse_damage": LineClass.ADJUSTMENT,
     "warehouse_lost": LineClass.ADJUSTMENT,
@@ -86,15 +94,21 @@ _DESCRIPTIONS: Mapping[str, LineClass] = {
     "free_replacement_refund_items": LineClass.ADJUSTMENT,
     "goodwill": LineClass.ADJUSTMENT,
     "miscellaneous adjustment": LineClass.ADJUSTMENT,
+    "miscadjustment": LineClass.ADJUSTMENT,
+    "promotion adjustment": LineClass.ADJUSTMENT,
 }
 _BEGINNINGS: Mapping[str, LineClass] = {
     "transfer of funds unsuccessful": LineClass.PAYOUT_RETURNED,
     "tcs": LineClass.WITHHELD_TAX,
     "tds": LineClass.WITHHELD_TAX,
+    "income tax": LineClass.WITHHELD_TAX,
 }
 """Of descriptions that go on with a sentence, or with the name of a part."""
-_FEES = ("fee", "storage", "subscription", "label", "removal", "disposal", "inbound", "commission", "chargeback fee")
-_TAXES = re.compile(r"(?:tax|igst|cgst|sgst|gst|vat)$").search
+_FEES = (
+    *("fee", "storage", "subscription", "label", "removal", "disposal", "inbound", "commission", "chargeback fee"),
+    *("postage", "international freight"),
+)
+_TAXES = re.compile(r"(?:tax|igst|cgst|sgst|gst|vat)$|^tax ?on ?fees?$").search
 _DISPUTES = ("chargeback refund", "a-to-z guarantee refund", "a-to-z guarantee recovery")
 _REFUNDS = ("refund", "refund_retrocharge", "partial refund")
 _PRICES = ("itemprice", "promotion", "directpayment")
@@ -231,11 +245,12 @@ def _line(
     transaction = row.text("transaction-type")
     kind = class_of(transaction, type_, description, amount)
     order = row.id("order-id")
+    currency = row.currency("currency") if row.text("currency") else settlement.currency
     yield PayoutLine(
         id=id_,
         payout=settlement.id,
         kind=kind,
-        currency=settlement.currency,
+        currency=currency,
         amount=amount,
         net=amount,
         type="/".join(filter(None, (transaction, type_, description)))[:TEXT_MAX],

@@ -17,10 +17,9 @@ import msgspec
 
 from flows.model.money import JsonNumber
 from flows.model.payout import Finding
-from flows.payouts.parts import BATCH, PayoutUnreadable
+from flows.payouts.parts import BATCH, BOM, PayoutUnreadable
 
 T = TypeVar("T")
-_BOM = b"\xef\xbb\xbf"
 _raw_list = msgspec.json.Decoder(list[msgspec.Raw])
 _raw = msgspec.json.Decoder(msgspec.Raw)
 _any = json.JSONDecoder()
@@ -37,7 +36,7 @@ def documents(content: bytes) -> Iterator[tuple[str, msgspec.Raw]]:
     when it is read (`read_as`).
     """
     view = memoryview(content)
-    if bytes(view[:3]) == _BOM:
+    if bytes(view[:3]) == BOM:
         view = view[3:]
     if bytes(view[:2]) in (b"\xff\xfe", b"\xfe\xff"):
         raise PayoutUnreadable("byte 1", "it is UTF-16; JSON is UTF-8: import it as it was downloaded")
@@ -73,7 +72,7 @@ def _ends_with_its_line(content: bytes) -> bool:
 def _stream(content: bytes) -> BytesIO:
     """Its lines to read, without the mark of UTF-8; what is mapped is not copied as a whole."""
     stream = BytesIO(content) if isinstance(content, bytes) else content
-    stream.seek(len(_BOM) if bytes(content[: len(_BOM)]) == _BOM else 0)
+    stream.seek(len(BOM) if bytes(content[: len(BOM)]) == BOM else 0)
     return stream
 
 
@@ -116,10 +115,25 @@ def read_as(kind: msgspec.json.Decoder[T], raw: msgspec.Raw, place: str) -> T:
         raise PayoutUnreadable(place, _sentence(str(error))) from None
 
 
-def goes_on(field: str, place: str) -> Finding:
-    """That a page of a list says by this field that more of the list follows."""
-    said = f"{field}: the list goes on, and the rest of it is not in this file"
-    return Finding(kind="incomplete", sentence=said, place=place)
+class Pages:
+    """Pages of lists, by names that they have: one that says that more follows is complete once that begins, too."""
+
+    def __init__(self) -> None:
+        self._begun = set[str]()
+        self._going = list[tuple[tuple[str, ...], Finding]]()
+
+    def begins(self, *names: str) -> None:
+        """A page is here, under each of these names."""
+        self._begun.update(names)
+
+    def goes_on(self, field: str, place: str, *names: str) -> None:
+        """A page says by this field that more of the list follows, on a page that has one of these names."""
+        said = f"{field}: the list goes on, and the rest of it is not in this file"
+        self._going.append((names, Finding(kind="incomplete", sentence=said, place=place)))
+
+    def missing(self) -> Iterator[Finding]:
+        """What follows and is not here."""
+        yield from (finding for names, finding in self._going if self._begun.isdisjoint(names))
 
 
 def items_as(

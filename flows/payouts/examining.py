@@ -8,18 +8,29 @@ out. Whatever else readers find is gathered by payout.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
 from itertools import chain
 
 import msgspec
 
 from flows.model.money import EXACT, ZERO
-from flows.model.payout import Finding, LineClass, PayoutHeader, PayoutLine, PayoutStatus, PayoutSums, Tally
+from flows.model.payout import (
+    Finding,
+    FindingKind,
+    LineClass,
+    PayoutHeader,
+    PayoutLine,
+    PayoutStatus,
+    PayoutSums,
+    Tally,
+)
 from flows.payouts.parts import Part, PayoutUnreadable, batches
 
 FINDINGS_KEPT_MAX = 1_000
 """Findings that are kept in words; all are counted."""
+FINDINGS_OF_PAYOUT_MAX = 80
+"""Those of one payout that are; what the others of it come to is kept by kind."""
 _RANK = {
     PayoutStatus.UNKNOWN: 0,
     PayoutStatus.PENDING: 1,
@@ -43,12 +54,23 @@ class Examined:
         """By currency, what is in no payout yet."""
         self.left_out = 0
         """How many lines that are."""
+        self._of: dict[str, list[Finding]] = {}
+        self._rest: dict[str, dict[FindingKind, _Rest]] = {}
+        """By payout and kind, the findings that are not kept in words."""
         self._tallies: dict[str, Tally] = {}
         self._seen: dict[str, tuple[str, Decimal, Decimal, LineClass]] = {}
 
     def lines(self, parts: Iterable[Part]) -> Iterator[PayoutLine]:
         """The lines that count, in the order of the file. Raises PayoutUnreadable as the reader does."""
-        return chain.from_iterable(map(self._counted, batches(parts)))
+        return chain.from_iterable(map(self._named, batches(parts)))
+
+    def _named(self, parts: Sequence[Part]) -> list[PayoutLine]:
+        """Those of these parts that are lines that count, each with an id."""
+        lines = self._counted(parts)
+        if "" in self._seen:
+            place = next(part.place for part in parts if isinstance(part, PayoutLine) and not part.id)
+            raise PayoutUnreadable(place, "the line has no id, and without one nobody knows it again")
+        return lines
 
     def _counted(self, parts: Iterable[Part]) -> list[PayoutLine]:
         """Those of these parts that are lines that count, once they are counted."""
@@ -97,10 +119,10 @@ class Examined:
         return PayoutSums() if tally is None else tally.sums()
 
     def found_of(self, payout: str) -> tuple[Finding, ...]:
-        """What was found of one payout, and what is about the file as a whole."""
-        return tuple(
-            each for each in self.findings if each.payout == payout or (each.kind == "incomplete" and not each.payout)
-        )
+        """What was found of one payout, how much more of it than that, and what is about the file as a whole."""
+        more = [rest.said(payout, kind) for kind, rest in self._rest.get(payout, {}).items()]
+        of_file = [each for each in self._of.get("", ()) if each.kind == "incomplete"]
+        return (*more, *self._of.get(payout, ()), *of_file)
 
     def _begin(self, line: PayoutLine) -> None:
         header = self.headers.get(line.payout)
@@ -115,6 +137,9 @@ class Examined:
         return f"the line is in {line.currency}, and its payout {line.payout} in {currency}: they cannot be added up"
 
     def _header(self, header: PayoutHeader) -> None:
+        if not header.id:
+            self._nameless(header)
+            return
         if header.odd_status:
             self._odd_status(header)
             header = msgspec.structs.replace(header, odd_status="")
@@ -135,6 +160,14 @@ class Examined:
                 )
             )  # fmt: skip
 
+    def _nameless(self, header: PayoutHeader) -> None:
+        if header.status is not PayoutStatus.PENDING:
+            raise PayoutUnreadable(header.place, "the payout has no id, and without one nobody knows it again")
+        said = "a payout that is still to be made has no id yet"
+        self._found(
+            Finding(kind="pending", sentence=said, place=header.place, amount=header.paid, currency=header.currency)
+        )
+
     def _odd_status(self, header: PayoutHeader) -> None:
         said = (
             f"payout {header.id} has the status {header.odd_status[:40]!r}, which is not known: it counts as not said"
@@ -142,18 +175,14 @@ class Examined:
         self._found(Finding(kind="note", sentence=said, place=header.place, payout=header.id))
 
     def _repeated(self, line: PayoutLine, *, same: bool) -> None:
-        first = self._seen[line.id]
-        if same:
-            kind, said = "repeated", f"line {line.id} stands there again; it is counted once"
-        else:
-            kind = "contradiction"
-            where = f" of payout {first[0]}" if first[0] != line.payout else ""
-            said = f"line {line.id} stands there before with other figures{where}; the first counts"
+        first, *_ = self._seen[line.id]
+        where = f" of payout {first}" if first != line.payout else ""
+        again = f"line {line.id} stands there again; it is counted once"
+        otherwise = f"line {line.id} stands there before with other figures{where}; the first counts"
         self._found(
             Finding(
-                kind="repeated" if kind == "repeated" else "contradiction",
-                sentence=said, place=line.place, payout=line.payout, line=line.id,
-                amount=line.net, currency=line.currency,
+                kind="repeated" if same else "contradiction", sentence=again if same else otherwise, place=line.place,
+                payout=line.payout, line=line.id, amount=line.net, currency=line.currency,
             )
         )  # fmt: skip
 
@@ -163,8 +192,35 @@ class Examined:
 
     def _found(self, finding: Finding) -> None:
         self.counts[finding.kind] += 1
-        if len(self.findings) < FINDINGS_KEPT_MAX:
+        room = len(self.findings) < FINDINGS_KEPT_MAX
+        if room:
             self.findings.append(finding)
+        of_payout = self._of.setdefault(finding.payout, [])
+        if room and len(of_payout) < FINDINGS_OF_PAYOUT_MAX:
+            of_payout.append(finding)
+        else:
+            self._rest.setdefault(finding.payout, {}).setdefault(finding.kind, _Rest()).add(finding)
+
+
+class _Rest:
+    """Findings of one kind of which only the sum is kept."""
+
+    def __init__(self) -> None:
+        self.count, self.amount, self.currency = 0, ZERO, ""
+
+    def add(self, finding: Finding) -> None:
+        """One more of them."""
+        self.count += 1
+        if finding.amount is not None:
+            self.amount, self.currency = EXACT.add(self.amount, finding.amount), finding.currency
+
+    def said(self, payout: str, kind: FindingKind) -> Finding:
+        """All of them as one."""
+        come_to = f", which come to {self.amount} {self.currency}" if self.currency else ""
+        return Finding(
+            kind=kind, sentence=f"{self.count} more than are listed{come_to}", payout=payout,
+            amount=self.amount if self.currency else None, currency=self.currency,
+        )  # fmt: skip
 
 
 def merged(known: PayoutHeader, told: PayoutHeader) -> PayoutHeader:

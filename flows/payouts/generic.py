@@ -16,7 +16,7 @@ from typing import Annotated, Final, Literal, TypedDict
 import msgspec
 from msgspec import Meta
 
-from flows.model.money import ZERO, exactly
+from flows.model.money import EXACT, ZERO, exactly
 from flows.model.payout import Finding, LineClass, PayoutHeader, PayoutLine, PayoutStatus
 from flows.payouts.parts import (
     TEXT_MAX,
@@ -29,7 +29,7 @@ from flows.payouts.parts import (
     year_first,
     zone_of,
 )
-from flows.payouts.table import Ordinals, Row, rows_of
+from flows.payouts.table import Ordinals, Row, folded, rows_of
 from runtime.rule import RuleBroken
 
 Field = Literal[
@@ -117,21 +117,17 @@ def generic_format(name: str, settings: GenericPayoutSettings) -> PayoutFormat:
     )
 
 
-def _folded(name: str) -> str:
-    return " ".join(name.strip().casefold().replace("_", " ").split())
-
-
 def _read(source: Source, settings: GenericPayoutSettings) -> Iterator[Part]:
-    columns = {field: _folded(name) for field, name in settings.columns.items()}
+    columns = {field: folded(name) for field, name in settings.columns.items()}
     ordinals = Ordinals()
     own, by_lines = set[str](), dict[str, PayoutHeader]()
-    required = (*columns.values(), *map(_folded, settings.more_fees))
+    required = (*columns.values(), *map(folded, settings.more_fees))
     for row in rows_of(source, required, delimiter=settings.delimiter):
         payout = row.id(columns["payout"])
         currency = row.currency(columns["currency"]) if "currency" in columns else currency_in(settings.currency)
         type_ = row.text(columns["type"]) if "type" in columns else ""
         if type_ and type_ in settings.payout_types:
-            paid = _turned(_parts(row, columns, settings)[0])
+            paid = EXACT.minus(_parts(row, columns, settings)[0])
             own.add(payout)
             yield _header(row, payout, currency, columns, settings, paid)
             continue
@@ -179,11 +175,6 @@ def _in_order(text: str, settings: GenericPayoutSettings) -> str:
     return f"{year}-{int(month):02}-{int(day):02}{rest}"
 
 
-@exactly
-def _turned(amount: Decimal) -> Decimal:
-    return -amount
-
-
 def _header(
     row: Row,
     payout: str,
@@ -217,7 +208,7 @@ def _parts(
     """Amount, fee and tax as they are felt, net, gap. Where only the net is told, the amount is what it is more."""
     marks, sign = _marks(settings), -1 if settings.fees_are == "positive" else 1
     fees = [columns["fee"]] if "fee" in columns else []
-    fees += map(_folded, settings.more_fees)
+    fees += map(folded, settings.more_fees)
     fee = sign * sum((row.amount_or(each, **marks) for each in fees), ZERO)
     tax = sign * row.amount_or(columns["tax"], **marks) if "tax" in columns else ZERO
     amount, net = _told(row, _AMOUNTS, columns, marks), _told(row, _NETS, columns, marks)

@@ -12,15 +12,16 @@ captures; Balances, List balance transactions (`initialAmount`, `deductions`, `r
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import UTC
 from decimal import Decimal
 
 import msgspec
 
 from flows.model.money import ZERO, InvalidAmount, exactly
-from flows.model.payout import Finding, LineClass, PayoutHeader, PayoutLine, PayoutStatus, day_of
-from flows.payouts.documents import NOTHING, Value, decoder, documents, goes_on, read_as, refused
+from flows.model.payout import Finding, LineClass, PayoutHeader, PayoutLine, day_of
+from flows.payouts.documents import NOTHING, Pages, Value, decoder, documents, read_as, refused
+from flows.payouts.mollie_words import CLASSES, PROVIDER, STATUSES, class_of
 from flows.payouts.parts import (
     TEXT_MAX,
     Part,
@@ -36,34 +37,6 @@ from flows.payouts.parts import (
     with_status,
 )
 
-PROVIDER = "mollie"
-STATUSES = {
-    "open": PayoutStatus.PENDING,
-    "pending": PayoutStatus.IN_TRANSIT,
-    "paidout": PayoutStatus.PAID,
-    "failed": PayoutStatus.FAILED,
-}
-_TYPES: Mapping[LineClass, str] = {
-    LineClass.SALE: "payment capture",
-    LineClass.REFUND: "unauthorized-direct-debit failed-payment refund returned-refund platform-payment-refund "
-    "returned-platform-payment-refund",
-    LineClass.DISPUTE: "chargeback platform-payment-chargeback",
-    LineClass.DISPUTE_REVERSAL: "chargeback-reversal reversed-platform-payment-chargeback",
-    LineClass.TRANSFER: "outgoing-transfer outgoing-custom-amount-transfer split-payment split-transaction movement "
-    "failed-platform-split-payment failed-split-payment-compensation",
-    LineClass.PAYOUT_RETURNED: "canceled-outgoing-transfer canceled-transfer returned-transfer",
-    LineClass.FEE: "application-fee invoice-compensation fee-prepayment",
-    LineClass.TOP_UP: "balance-topup topup incoming-transfer",
-    LineClass.ADJUSTMENT: "balance-correction invoice-rounding-compensation refund-compensation "
-    "returned-refund-compensation chargeback-compensation reversed-chargeback-compensation",
-    LineClass.RESERVE: "cash-collateral-issuance balance-reserve pending-rolling-reserve held-rolling-reserve "
-    "to-be-released-rolling-reserve rolling-reserve-hold",
-    LineClass.RESERVE_RELEASE: "cash-collateral-release balance-reserve-return released-rolling-reserve "
-    "rolling-reserve-release capture-rolling-reserve-release",
-    LineClass.ADVANCE: "repayment loan cash-advance-loan credit-repayment",
-}
-_CLASSES = {type_: kind for kind, types in _TYPES.items() for type_ in types.split()}
-"""Types of balance transactions, and methods of a settlement's sums."""
 _ORDER_FIELDS = ("order_id", "orderId", "order")
 _GIVEN_BACK = {"refund": LineClass.REFUND, "chargeback": LineClass.DISPUTE}
 """Methods whose sums among the costs, without a rate, are money given back, which has lines of its own."""
@@ -72,11 +45,7 @@ _NO_FEES = {"reservations": LineClass.RESERVE, "repayments": LineClass.ADVANCE}
 _NOT_YET = ("open", "next")
 """Instead of an id: the settlements that Mollie is still gathering."""
 _in_settlement = re.compile(r"/settlements/([^/?]+)/").search
-
-
-def class_of(type_: str) -> LineClass:
-    """The class of a balance transaction, by its type: what ends with `-fee` or `-commission` is a fee."""
-    return LineClass.FEE if type_.endswith(("-fee", "-commission")) else _CLASSES.get(type_, LineClass.UNEXPLAINED)
+_begins_with = re.compile(r"[?&]from=([^&]+)").search
 
 
 class _MoneyIn(msgspec.Struct, gc=False):
@@ -142,12 +111,16 @@ _CHILDREN = {"payment": LineClass.SALE, "capture": LineClass.SALE, "refund": Lin
 
 
 def _read(source: Source) -> Iterator[Part]:
+    pages = Pages()
     for where, raw in documents(source.content):
         item = read_as(_item, raw, where)
-        yield from _of_document(item, where, source, set())
+        yield from _of_document(item, where, source, set(), pages)
+    yield from pages.missing()
 
 
-def _of_document(item: _Item, where: str, source: Source, days: set[str], settlement: str = "") -> Iterator[Part]:
+def _of_document(
+    item: _Item, where: str, source: Source, days: set[str], pages: Pages, settlement: str = ""
+) -> Iterator[Part]:
     """All that is in a document, or in a list; `settlement`: the one that the list is of."""
     if item.resource == "settlement":
         yield from _settlement(item, where or "the document", source)
@@ -159,17 +132,22 @@ def _of_document(item: _Item, where: str, source: Source, days: set[str], settle
     if item.embedded is None:
         return
     links = _links_of(item, where)
+    listed = _settlement_listed(links)
     for name, items in item.embedded.items():
         for number, each in enumerate(_listed(items), start=1):
             place = f"{where}{'.' if where else ''}_embedded.{name}[{number}]"
-            yield from _of_document(read_as(_item, each, place), place, source, days, _settlement_listed(links))
+            found = read_as(_item, each, place)
+            if number == 1 and not item.resource:
+                pages.begins(found.id)
+            yield from _of_document(found, place, source, days, pages, listed)
     if links.next is not None:
-        yield goes_on("_links.next", where or "the list")
+        following = _begins_with(links.next.href)
+        pages.goes_on("_links.next", where or "the list", following[1] if following else "the next page")
 
 
 def _links_of(item: _Item, where: str) -> _Links:
-    is_there = bytes(item.links).lstrip().startswith(b"{")
-    return read_as(_links, item.links, f"{where}._links" if where else "_links") if is_there else _Links()
+    at = f"{where}._links" if where else "_links"
+    return read_as(_links, item.links, at) if bytes(item.links).lstrip().startswith(b"{") else _Links()
 
 
 def _settlement_listed(links: _Links) -> str:
@@ -226,9 +204,10 @@ def _of_periods(item: _Item, currency: str, place: str) -> tuple[dict[LineClass,
         return totals, lines
     for year, months in read_as(_periods, item.periods, f"{place}.periods").items():
         for month, period in months.items():
-            for each in period.revenue:
-                kind = _CLASSES.get(each.method or "", LineClass.SALE)
+            for number, each in enumerate(period.revenue, start=1):
+                kind = CLASSES.get(each.method or "", LineClass.SALE)
                 totals[kind] = totals.get(kind, ZERO) + _in(currency, each.amount_gross)
+                lines += _odd(item, each, currency, f"{place}.periods.{year}.{month}.revenue[{number}]")
             for number, each in enumerate(period.costs, start=1):
                 where = f"{place}.periods.{year}.{month}.costs[{number}]"
                 given_back = _GIVEN_BACK.get(each.method or "") if bytes(each.rate).strip() == b"null" else None
@@ -237,6 +216,24 @@ def _of_periods(item: _Item, currency: str, place: str) -> tuple[dict[LineClass,
                 else:
                     totals[given_back] = totals.get(given_back, ZERO) - _in(currency, each.amount_gross)
     return totals, lines
+
+
+def _odd(item: _Item, collected: _CostIn, currency: str, place: str) -> list[Part]:
+    """What a sum that was collected contradicts itself by."""
+    rest = _rest(collected, currency)
+    if not rest:
+        return []
+    said = f"amountGross is {rest} more than amountNet and amountVat; it counts as it is"
+    about = {"place": place, "payout": item.id, "currency": currency}
+    return [Finding(kind="contradiction", sentence=said, amount=rest, **about)]
+
+
+def _rest(sum_: _CostIn, currency: str) -> Decimal:
+    """What the gross amount is more than the net one and its tax, where these stand there."""
+    if sum_.amount_net is None:
+        return ZERO
+    tax = ZERO if sum_.amount_vat is None else _in(currency, sum_.amount_vat)
+    return _in(currency, sum_.amount_gross) - _in(currency, sum_.amount_net) - tax
 
 
 def _in(currency: str, money: _MoneyIn) -> Decimal:
@@ -249,7 +246,7 @@ def _cost(item: _Item, cost: _CostIn, currency: str, name: str, place: str) -> l
     """A line of what Mollie charges; its tax as the tax on a fee."""
     gross, tax = -_in(currency, cost.amount_gross), ZERO if cost.amount_vat is None else -_in(currency, cost.amount_vat)
     net = gross - tax if cost.amount_net is None else -_in(currency, cost.amount_net)
-    gap, id_ = gross - net - tax, f"{item.id}-{name}"
+    gap, id_ = -_rest(cost, currency) or ZERO, f"{item.id}-{name}"
     line = PayoutLine(
         id_, item.id, LineClass.FEE, currency, net, gross, ZERO, tax, gap, cost.description[:TEXT_MAX],
         "" if item.settled_at is None else instant_in(item.settled_at, UTC), place=place,
@@ -390,10 +387,8 @@ def _balance_line(item: _Item, place: str, source: Source, days: set[str]) -> It
 
 
 def _recognises(head: bytes) -> bool:
-    return b'"resource"' in head and any(
-        each in head
-        for each in (b'"settlement"', b'"settlementId"', b'"settlements"', b"balance_transaction", b"mollie.com")
-    )
+    marks = (b'"settlement"', b'"settlementId"', b'"settlements"', b"balance_transaction", b"mollie.com")
+    return b'"resource"' in head and any(each in head for each in marks)
 
 
 READER = PayoutFormat(

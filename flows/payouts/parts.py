@@ -72,6 +72,8 @@ class PayoutFormat(msgspec.Struct, frozen=True, kw_only=True):
     """Where it reads tables: the columns that each kind of them has to have."""
 
 
+BOM = b"\xef\xbb\xbf"
+"""The mark of UTF-8 that a file may begin with."""
 HEAD_BYTES = 65_536
 """How much of a file a reader sees to recognise it."""
 BATCH = 256

@@ -2,7 +2,8 @@
 
 PayPal does not say which transactions a withdrawal is made of, so lines are statements of account, by currency and day
 (UTC, or the time zone that is named), and a withdrawal is a line (`transfer`). A day that the file has in full, with
-balances, is proven by them: its lines change the balance from the first to the last.
+balances, is proven by them: its lines change the balance from the first to the last. A file may have the answers to
+several questions, as of each month one; the pages of each are looked for apart.
 
 Source: PayPal, Transaction Search API v1 (`transaction_info`, `transaction_status`), "Transaction event codes".
 """
@@ -143,59 +144,83 @@ class _Day:
         self.last_at, self.ordered = "", True
 
 
+class _Question:
+    """What the pages of one question to the API say of it and of each other; no more of them is kept."""
+
+    def __init__(self, asked: str) -> None:
+        self._asked = asked
+        self._items: dict[int, int] = {}
+        """Page -> how many transactions stand on it."""
+        self._pages, self._totals = 1, set[int]()
+        self._began, self._ended = list[str](), list[str]()
+
+    def has(self, page: _Page, zone: tzinfo) -> None:
+        """One of its pages, in whichever order; a page may be there twice."""
+        self._items[page.page] = len(page.transaction_details)
+        self._pages = max(self._pages, page.total_pages or 1)
+        if page.total_items is not None:
+            self._totals.add(page.total_items)
+        self._began.append(_instant(page.start_date, zone))
+        self._ended.append(_instant(page.end_date, zone))
+
+    def missing(self, *, among_others: bool) -> str:
+        """What its pages themselves say is not in the file; empty: nothing."""
+        on = f", of those from {self._asked}" if among_others else ""
+        missing = (number for number in range(1, self._pages + 1) if number not in self._items)
+        absent = list(islice(missing, _NAMED_MAX + 1))  # whatever number stands there, no more are counted
+        if absent:
+            named = ", ".join(map(str, absent[:_NAMED_MAX])) + (" and more" if len(absent) > _NAMED_MAX else "")
+            return f"of {self._pages} pages these are not in the file: {named}{on}"
+        found = sum(self._items.values())
+        if len(self._totals) == 1 and self._totals != {found}:
+            return f"total_items says {min(self._totals)} transactions, and there are {found}{on}"
+        return ""
+
+    def holds(self, first: str, last: str) -> bool:
+        """Whether it was about all of what lies between these instants."""
+        began, ended = max(self._began), min(self._ended)
+        return all(self._began) and bool(ended) and began <= first and ended >= last
+
+
+def _instant(text: str | None, zone: tzinfo) -> str:
+    try:
+        return instant_in(text or "", zone)
+    except ValueError:
+        return ""
+
+
 def _read(source: Source) -> Iterator[Part]:
     days: dict[str, _Day] = {}
     seen: set[str] = set()
-    pages: list[_Page] = []
-    found = 0
+    questions: dict[tuple[str, str], _Question] = {}
     for where, raw in documents(source.content):
         page = read_as(_page, raw, where)
-        pages.append(page)
+        asked = page.account_number, page.start_date or ""
+        questions.setdefault(asked, _Question(asked[1])).has(page, source.zone)
         at = f"{where}." if where else ""
         for number, each in enumerate(page.transaction_details, start=1):
-            found += 1
             place = f"{at}transaction_details[{number}]"
             item = read_as(_detail, each, place).transaction_info
             yield from _of_transaction(item, place, page, days, seen, source.zone)
-    gaps = list(_missing(pages, found))
-    yield from gaps
-    whole = (max((page.start_date or "" for page in pages), default=""), pages) if not gaps else ("", [])
+    whole = []
+    for question in questions.values():
+        if said := question.missing(among_others=len(questions) > 1):
+            yield Finding(kind="incomplete", sentence=said, place="pages")
+        else:
+            whole.append(question)
     for day in days.values():
-        yield _statement(day, whole[1], source.zone)
+        yield _statement(day, whole, source.zone)
 
 
-def _missing(pages: list[_Page], found: int) -> Iterator[Finding]:
-    """What the pages themselves say is not there."""
-    have, total = {page.page for page in pages}, max((page.total_pages or 1 for page in pages), default=1)
-    missing = (number for number in range(1, total + 1) if number not in have)
-    absent = list(islice(missing, _NAMED_MAX + 1))  # whatever number stands there, no more are counted
-    if absent:
-        named = ", ".join(map(str, absent[:_NAMED_MAX])) + (" and more" if len(absent) > _NAMED_MAX else "")
-        yield Finding(kind="incomplete", sentence=f"of {total} pages these are not in the file: {named}", place="pages")
-        return
-    said = {page.total_items for page in pages if page.total_items is not None}
-    if len(said) == 1 and found != (items := said.pop()):
-        sentence = f"total_items says {items} transactions, and there are {found}"
-        yield Finding(kind="incomplete", sentence=sentence, place="total_items")
-
-
-def _statement(day: _Day, pages: list[_Page], zone: tzinfo) -> PayoutHeader:
+def _statement(day: _Day, whole: list[_Question], zone: tzinfo) -> PayoutHeader:
     """The header of a day; with balances, where the file has the whole of it."""
-    inside = bool(pages) and all(_holds(page, day.header.id[-10:], zone) for page in pages)
+    on = day.header.id[-len("2026-01-31") :]
+    first, last = instant_in(on, zone), instant_in(f"{on}T23:59:59", zone)
+    inside = any(question.holds(first, last) for question in whole)
     is_known = inside and day.ordered and day.first is not None and day.balance is not None
     return msgspec.structs.replace(
         day.header, opening=day.first if is_known else None, closing=day.balance if is_known else None
     )
-
-
-def _holds(page: _Page, day: str, zone: tzinfo) -> bool:
-    """Whether the question that the page answers was about all of this day."""
-    try:
-        began, ended = instant_in(page.start_date or "", zone), instant_in(page.end_date or "", zone)
-        first, last = instant_in(day, zone), instant_in(f"{day}T23:59:59", zone)
-    except ValueError:
-        return False
-    return bool(began and ended) and began <= first and ended >= last
 
 
 @exactly

@@ -5,6 +5,9 @@ gather them from pages, a payout or a transaction itself. Source of names and ty
 2025-01, resources Payouts and (balance) Transactions; types beyond those from the GraphQL enum
 ShopifyPaymentsTransactionType.
 
+The transaction that takes a payout from the balance is the payout itself: it says what was paid, and how far it is, so
+that transactions alone can be proven, too.
+
 A charge says its fee as what is taken away (`amount - fee = net`). Published examples of adjustments have fees with the
 sign of the amount; both are facts here, and the rest is a gap.
 """
@@ -19,7 +22,7 @@ from sys import intern
 
 import msgspec
 
-from flows.model.money import ZERO, InvalidAmount, exactly
+from flows.model.money import ZERO, InvalidAmount, exactly, summed
 from flows.model.payout import Finding, LineClass, PayoutHeader, PayoutLine, PayoutStatus
 from flows.payouts.documents import (
     NOTHING,
@@ -34,6 +37,7 @@ from flows.payouts.documents import (
     refused,
 )
 from flows.payouts.parts import (
+    BOM,
     Part,
     PayoutFormat,
     Source,
@@ -50,7 +54,7 @@ from flows.payouts.parts import (
 
 PROVIDER = "shopify_payments"
 _REFUND, _DISPUTES = LineClass.REFUND, (LineClass.DISPUTE, LineClass.DISPUTE_REVERSAL)
-_NEVER = "payout"
+_PAYOUT = "payout"
 """The type of the transaction that takes a payout from the balance: the payout itself, and none of its lines."""
 
 STATUSES = {
@@ -118,10 +122,21 @@ def class_of(type_: str, amount: Decimal) -> LineClass:
 
 
 class SummaryIn(msgspec.Struct, gc=False):
-    """Sums that a payout states of itself."""
+    """Sums that a payout states of itself: what came and went, and what was taken of that."""
 
     charges_gross_amount: Value = None
     refunds_gross_amount: Value = None
+    adjustments_gross_amount: Value = None
+    reserved_funds_gross_amount: Value = None
+    retried_payouts_gross_amount: Value = None
+    charges_fee_amount: Value = None
+    refunds_fee_amount: Value = None
+    adjustments_fee_amount: Value = None
+    reserved_funds_fee_amount: Value = None
+    retried_payouts_fee_amount: Value = None
+    advance_gross_amount: Value = "0"
+    advance_fee_amount: Value = "0"
+    usdc_rebate_credit_amount: Value = "0"
 
 
 class PayoutIn(msgspec.Struct, gc=False):
@@ -204,18 +219,18 @@ def _of_bare(raw: msgspec.Raw, where: str, zone: tzinfo) -> Iterable[Part]:
     if bare.net is not None:
         return parts_of([where], [read_as(_transaction, raw, where)], zone)
     if bare.status is not None and bare.amount is not None:
-        return [header_of(read_as(_payout, raw, where), where, zone)]
+        return told_of(read_as(_payout, raw, where), where, zone)
     said = "it has neither payouts nor transactions, so it is not what Shopify's payments API answers"
     raise refused(where, "payouts", ValueError(said))
 
 
-def _headers(page: _Page, at: str, zone: tzinfo) -> Iterator[PayoutHeader]:
+def _headers(page: _Page, at: str, zone: tzinfo) -> Iterator[Part]:
     if _has(page.payouts):
         for places, payouts in items_as(_payouts, _payout, page.payouts, f"{at}payouts"):
             for place, payout in zip(places, payouts, strict=True):
-                yield header_of(payout, place, zone)
+                yield from told_of(payout, place, zone)
     if _has(page.payout):
-        yield header_of(read_as(_payout, page.payout, f"{at}payout"), f"{at}payout", zone)
+        yield from told_of(read_as(_payout, page.payout, f"{at}payout"), f"{at}payout", zone)
 
 
 def _has(raw: msgspec.Raw) -> bool:
@@ -229,11 +244,14 @@ def _of_page(page: _Page, at: str) -> Iterator[tuple[list[str], list[Transaction
         yield [f"{at}transaction"], [read_as(_transaction, page.transaction, f"{at}transaction")]
 
 
-def header_of(payout: PayoutIn, place: str, zone: tzinfo) -> PayoutHeader:
-    """What a payout says of itself. Raises PayoutUnreadable."""
+def told_of(payout: PayoutIn, place: str, zone: tzinfo, *, withdrawn: bool = False) -> list[Part]:
+    """What a payout says of itself; `withdrawn` from the bank is negative, whichever sign it has. Raises
+    PayoutUnreadable.
+    """
     field = "amount"
     try:
         paid = json_amount(payout.amount)
+        paid = paid.copy_negate() if withdrawn and paid > ZERO else paid
         field = "currency"
         currency = currency_in(payout.currency)
         field = "date"
@@ -241,13 +259,14 @@ def header_of(payout: PayoutIn, place: str, zone: tzinfo) -> PayoutHeader:
         field = "id"
         id_ = id_in(payout.id)
         field = "summary"
-        totals = _totals(payout.summary)
+        totals, stated = _totals(payout.summary), _stated(payout.summary)
     except (InvalidAmount, ValueError) as error:
         raise refused(place, field, error) from None
     header = PayoutHeader(
         id=id_, currency=currency, paid=paid, paid_on=day, expected_on=day, totals=totals, place=place
     )
-    return with_status(header, STATUSES, payout.status)
+    header = with_status(header, STATUSES, payout.status)
+    return [header, *of_sums(header, *stated)] if stated is not None else [header]
 
 
 def _totals(summary: SummaryIn | None) -> dict[LineClass, Decimal]:
@@ -256,6 +275,32 @@ def _totals(summary: SummaryIn | None) -> dict[LineClass, Decimal]:
         return {}
     found = {LineClass.SALE: summary.charges_gross_amount, LineClass.REFUND: summary.refunds_gross_amount}
     return {kind: json_amount(value) for kind, value in found.items() if value is not None}
+
+
+def _stated(summary: SummaryIn | None) -> tuple[Decimal, Decimal] | None:
+    """What its sums come to before fees, and the fees; None where it does not say all of them."""
+    said = () if summary is None else msgspec.structs.astuple(summary)
+    if not said or None in said:
+        return None
+    amounts = dict(zip(SummaryIn.__struct_fields__, map(json_amount, said), strict=True))
+    fees = summed([amount for name, amount in amounts.items() if "_fee_" in name])
+    return summed([amount for name, amount in amounts.items() if "_fee_" not in name]), fees
+
+
+@exactly
+def of_sums(header: PayoutHeader, gross: Decimal, fees: Decimal) -> list[Finding]:
+    """What a payout is more or less than its own sums come to, whichever sign its fees have. Nobody says that Shopify
+    sums everything that can be in a payout, so it is said and nothing is held for it: its lines prove it, or do not.
+    """
+    paid = header.paid
+    if paid is None:
+        return []
+    stated = min(gross - fees, gross + fees, key=lambda each: abs(paid - each))
+    if paid == stated:
+        return []
+    said = f"its own sums come to {stated}, and {paid} was paid: {paid - stated} is in none of them"
+    about = {"place": header.place, "payout": header.id, "currency": header.currency}
+    return [Finding(kind="note", sentence=said, amount=paid - stated, **about)]
 
 
 def parts_of(places: list[str], items: list[TransactionIn], zone: tzinfo) -> Iterable[Part]:
@@ -272,19 +317,23 @@ def parts_of(places: list[str], items: list[TransactionIn], zone: tzinfo) -> Ite
 
 @exactly
 def _lines(places: list[str], items: list[TransactionIn], zone: tzinfo) -> list[Part]:
-    """Each line, and before it what is odd about it. Some transactions are no lines."""
-    if _NEVER in [item.type for item in items]:
-        are_lines = [item.type != _NEVER for item in items]
+    """Each line, and before it what is odd about it; before all of them what was paid."""
+    payouts = list(map(intern, ids_in([item.payout_id for item in items])))  # many lines have few of them
+    found: list[Part] = []
+    if _PAYOUT in [item.type for item in items]:
+        are_lines = [item.type != _PAYOUT for item in items]
+        for place, item, payout in zip(places, items, payouts, strict=True):
+            if item.type == _PAYOUT and payout and not item.test:
+                found += _paid(place, item, payout, zone)
         places, items = list(compress(places, are_lines)), list(compress(items, are_lines))
+        payouts = list(compress(payouts, are_lines))
     amounts, nets = json_amounts([item.amount for item in items]), json_amounts([item.net for item in items])
     fees = json_amounts([item.fee for item in items])
     instants = [instant_in(item.processed_at or "", zone) for item in items]
     currencies = [currency_in(item.currency) for item in items]
     ids = ids_in([item.id for item in items])
-    payouts = list(map(intern, ids_in([item.payout_id for item in items])))  # many lines have few of them
     orders = ids_in([item.source_order_id for item in items])
     payments = ids_in([item.source_order_transaction_id for item in items])
-    found: list[Part] = []
     for place, item, id_, payout, currency, amount, net, taken, at, order, payment in zip(
         places, items, ids, payouts, currencies, amounts, nets, fees, instants, orders, payments, strict=True
     ):
@@ -311,8 +360,20 @@ def _lines(places: list[str], items: list[TransactionIn], zone: tzinfo) -> list[
     return found
 
 
+def _paid(place: str, item: TransactionIn, payout: str, zone: tzinfo) -> list[Part]:
+    """What the transaction that is the payout says was paid and how far it is, and a line of what that cost."""
+    currency, paid, taken = currency_in(item.currency), json_amount(item.amount), json_amount(item.fee)
+    header = PayoutHeader(id=payout, currency=currency, paid=-paid, place=place)
+    header = with_status(header, STATUSES, item.payout_status or "")
+    if not taken:
+        return [header]
+    at = instant_in(item.processed_at or "", zone)
+    cost = PayoutLine(id_in(item.id), payout, LineClass.FEE, currency, -taken, -taken, type=_PAYOUT, at=at, place=place)
+    return [header, cost]
+
+
 def _recognises(head: bytes) -> bool:
-    text = head.lstrip(b"\xef\xbb\xbf \t\r\n")
+    text = head.removeprefix(BOM).lstrip()
     if not text.startswith((b"{", b"[")):
         return False
     if b'"shopifyPaymentsAccount"' in text:

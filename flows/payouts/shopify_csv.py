@@ -15,14 +15,19 @@ from decimal import Decimal
 
 import msgspec
 
-from flows.model.money import ZERO, exactly
+from flows.model.money import ZERO, exactly, summed
 from flows.model.payout import Finding, LineClass, PayoutHeader, PayoutLine, PayoutStatus
 from flows.payouts.parts import Part, PayoutFormat, Source, with_status
-from flows.payouts.shopify import PROVIDER, STATUSES, class_of
+from flows.payouts.shopify import PROVIDER, STATUSES, class_of, of_sums
 from flows.payouts.table import Ordinals, Row, has_columns, rows_of
 
 _LINES = ("transaction date", "type", "order", "payout date", "amount", "fee", "net", "currency")
 _PAYOUTS = ("payout date", "status", "charges", "refunds", "fees", "total", "currency")
+_SUMMED = {
+    *("charges", "refunds", "adjustments", "marketplace sales tax", "advances", "reserved funds", "fees"),
+    "retried amount",
+}
+"""What a total is the sum of, where nothing else stands between the status and it."""
 _NO_LINE = ("payout",)
 _ID = ("transaction date", "type", "order", "amount", "fee", "net", "checkout")
 _PLACE = ("transaction date", "type", "order", "payout date", "currency")
@@ -37,7 +42,7 @@ def _read(source: Source) -> Iterator[Part]:
     places = _places(source)
     ordinals, seen = Ordinals(), set[str]()
     for row in rows_of(source, _LINES):
-        if row.text("type") in _NO_LINE:
+        if row.text("type").casefold() in _NO_LINE:
             continue
         payout = _payout_of(row)
         if payout and payout not in seen:
@@ -59,7 +64,7 @@ def _places(source: Source) -> dict[int, list[str]]:
     """
     ordinals, first, several = Ordinals(), dict[int, str](), dict[int, list[str]]()
     for row in rows_of(source, _LINES):
-        if row.text("type") in _NO_LINE:
+        if row.text("type").casefold() in _NO_LINE:
             continue
         (id_, _), place = _id_of(row, _payout_of(row), ordinals), _place_of(row)
         if place in first:
@@ -86,6 +91,7 @@ def _headers(source: Source) -> Iterator[Part]:
     found: dict[tuple[str, PayoutStatus], PayoutHeader] = {}
     for row in rows_of(source, _PAYOUTS):
         header = _header(row)
+        yield from _of_sums(row, header)
         same = (header.id, header.status)
         found[same] = _together(found[same], header) if same in found else header
     yield from found.values()
@@ -102,6 +108,15 @@ def _header(row: Row) -> PayoutHeader:
         place=row.place(),
     )
     return with_status(header, STATUSES, _word(row.text("status")))
+
+
+def _of_sums(row: Row, header: PayoutHeader) -> list[Finding]:
+    columns = row.columns
+    between = columns[columns.index("status") + 1 : columns.index("total")]
+    if "charges" not in between or "fees" not in between or not set(between) <= _SUMMED:
+        return []
+    gross = summed([row.amount_or(each) for each in between if each != "fees"])
+    return of_sums(header, gross, row.amount("fees"))
 
 
 @exactly

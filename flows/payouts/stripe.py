@@ -22,7 +22,18 @@ import msgspec
 
 from flows.model.money import ZERO, JsonNumber, exactly
 from flows.model.payout import Finding, LineClass, PayoutHeader, PayoutLine, day_of
-from flows.payouts.documents import NOTHING, Value, decoder, documents, goes_on, places_in, raws_as, read_as, refused
+from flows.payouts.documents import (
+    NOTHING,
+    Pages,
+    Value,
+    decoder,
+    documents,
+    places_in,
+    raws_as,
+    read_as,
+    read_whole,
+    refused,
+)
 from flows.payouts.parts import (
     Part,
     PayoutFormat,
@@ -49,6 +60,7 @@ class _List(msgspec.Struct):
     object: str = ""
     data: msgspec.Raw = NOTHING
     has_more: bool = False
+    url: str = ""
 
 
 class _Peek(msgspec.Struct, gc=False):
@@ -57,6 +69,10 @@ class _Peek(msgspec.Struct, gc=False):
     currency: str = ""
     source: msgspec.Raw = NOTHING
     id: str = ""
+
+
+class _Made(msgspec.Struct, gc=False):
+    created: Value = None
 
 
 class _Fee(msgspec.Struct, gc=False):
@@ -84,6 +100,7 @@ class _TransactionIn(msgspec.Struct, gc=False, tag_field="object", tag="balance_
     fee: int = 0
     fee_details: tuple[_Fee, ...] = ()
     reporting_category: str = ""
+    description: str | None = None
     source: str | _SourceIn | None = None
     exchange_rate: Value = None
 
@@ -98,7 +115,8 @@ class _PayoutIn(msgspec.Struct, gc=False, tag_field="object", tag="payout"):
 
 
 _Object = _TransactionIn | _PayoutIn
-_list, _peek, _raws = decoder(_List), decoder(_Peek), decoder(list[msgspec.Raw])
+_OBJECTS = ("balance_transaction", "payout")
+_list, _peek, _made, _raws = decoder(_List), decoder(_Peek), decoder(_Made), decoder(list[msgspec.Raw])
 _object: msgspec.json.Decoder[_Object] = msgspec.json.Decoder(_Object, float_hook=JsonNumber)
 _objects = decoder(list[_Object])
 _source: msgspec.json.Decoder[str | _SourceIn | None] = msgspec.json.Decoder(str | _SourceIn | None)
@@ -115,23 +133,41 @@ def _read(source: Source) -> Iterator[Part]:
 
 
 def _batches(source: Source) -> Iterator[Iterable[Part]]:
-    places, raws = list[str](), list[msgspec.Raw]()
-    for where, raw in documents(source.content):
+    places, raws, pages = list[str](), list[msgspec.Raw](), Pages()
+    before = _List()
+    for number, (where, raw) in enumerate(documents(source.content)):
         page = read_as(_list, raw, where)
         if page.object == "list":
             at = f"{where}.data" if where else "data"
             found = read_as(_raws, page.data, at)
+            if _follows(page.url, found, before.url, raws):
+                pages.begins(str(number))
+            if page.has_more:
+                pages.goes_on("has_more", where or "the list", str(number + 1))
             places += places_in(at, found)
             raws += found
-            if page.has_more:
-                yield [goes_on("has_more", where or "the list")]
+            before = page
+        elif page.object not in _OBJECTS:
+            said = "it is no list of Stripe's, no balance transaction and no payout, as an event is none"
+            raise refused(where, "object", ValueError(said))
         else:
             places.append(where or "the document")
             raws.append(raw)
+    yield pages.missing()
     payouts = _payouts_in(places, raws)
     days: set[str] = set()
     for some, items in raws_as(_objects, _object, places, raws):
         yield _parts(some, items, payouts, days, source)
+
+
+def _follows(url: str, found: list[msgspec.Raw], url_before: str, before: list[msgspec.Raw]) -> bool:
+    """Whether a page can be the next one of the list before it: of the same address, and what is on it no later, since
+    the latest come first.
+    """
+    if url != url_before or not before or not found:
+        return False
+    first, last = (getattr(read_whole(_made, raw), "created", None) for raw in (found[0], before[-1]))
+    return isinstance(first, int) and isinstance(last, int) and first <= last
 
 
 def _payouts_in(places: list[str], raws: list[msgspec.Raw]) -> dict[str, str]:
@@ -258,7 +294,7 @@ def _line(item: _TransactionIn, payout: str, currency: str, at: str, place: str,
     id_ = source.id
     what = kind_of(id_)
     return PayoutLine(
-        item.id, payout, class_of(item.type, category, amount, id_), currency, amount, net,
+        item.id, payout, class_of(item.type, category, amount, id_, item.description or ""), currency, amount, net,
         fee=(taxed - taken) * unit if taxed != taken else ZERO,
         tax=-taxed * unit if taxed else ZERO,
         gap=gap,

@@ -56,8 +56,9 @@ _EXPORTED = {
 """What the dashboard's export calls these columns."""
 _EXPORT = (*(_EXPORTED.get(name, name) for name in _COLUMNS), "source", "created (utc)")
 _DISPUTES = (LineClass.DISPUTE, LineClass.DISPUTE_REVERSAL)
+_PAYMENTS = ("ch_", "py_", "po_")
+"""How a source begins that is a payment. Older exports name the charge of a refund and of a dispute, too."""
 _PAYOUT = "payout"
-_minus = EXACT.subtract
 
 
 def _read(source: Source) -> Iterator[Part]:
@@ -92,18 +93,23 @@ def _is_by_day(blocks: Iterable[Block]) -> bool:
 
 
 def _are_payouts(block: Block) -> Iterable[bool]:
-    """Of each row, whether it takes a payout from the balance. Before 2017 such a row was a transfer, with itself."""
+    """Of each row, whether it takes a payout from the balance, and names it. Before 2017 such a row was a transfer,
+    with itself.
+    """
     categories = block.column("reporting category")
-    if "transfer" not in categories:
-        return map(_PAYOUT.__eq__, categories)
+    if "transfer" not in categories and _PAYOUT not in categories:
+        return [False] * len(block)
     named = zip(categories, block.column("source id"), block.column(_OF_PAYOUT), strict=True)
-    return [category == _PAYOUT or (source != "" and source == payout) for category, source, payout in named]
+    return [
+        category == _PAYOUT if source != payout else source != "" and category in (_PAYOUT, "transfer")
+        for category, source, payout in named
+    ]
 
 
 def _paid(row: Row) -> PayoutHeader:
     """The row that takes a payout from the balance."""
     amount = row.amount("gross")
-    return _header(row, row.text("source id") or row.text(_OF_PAYOUT), _minus(ZERO, amount))
+    return _header(row, row.text("source id") or row.text(_OF_PAYOUT), EXACT.minus(amount))
 
 
 def _header(row: Row, payout: str, paid: Decimal | None = None) -> PayoutHeader:
@@ -178,14 +184,15 @@ def _lines(rows: Block, seen: set[str], zone: tzinfo, *, by_day: bool) -> list[P
             about = {"place": place, "payout": payout, "line": id_, "currency": currency}
             found.append(Finding(kind="contradiction", sentence=said, amount=gap, **about))
         known = None if category == ADJUSTED else CLASSES.get(category)
-        kind = known or class_of("", category, amount, source)
+        kind = known or class_of("", category, amount, source, rows.row(number).text("description"))
+        is_payment = source.startswith(_PAYMENTS)
         found.append(
             PayoutLine(
                 id_, payout, kind, currency, amount, net, fee, ZERO, gap, category, at, order,
-                payment=charge or (source if source.startswith(("ch_", "py_", "po_")) else ""),
+                payment=charge or (source if is_payment else ""),
                 payment_alias=intent,
-                refund=source if kind is LineClass.REFUND else refund,
-                dispute=source if kind in _DISPUTES else "",
+                refund=source if kind is LineClass.REFUND and not is_payment else refund,
+                dispute=source if kind in _DISPUTES and not is_payment else "",
                 presentment=_presentment(rows.row(number)) if paid and other and other.upper() != currency else "",
                 place=place,
             )

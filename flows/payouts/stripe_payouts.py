@@ -9,9 +9,8 @@ dashboard's export of payouts.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from decimal import Decimal
 
-from flows.model.money import exactly
+from flows.model.money import EXACT
 from flows.model.payout import Finding, PayoutHeader
 from flows.payouts.parts import Part, Source, with_status
 from flows.payouts.stripe_words import STATUSES
@@ -34,11 +33,6 @@ def payouts_of(source: Source, head: bytes) -> Iterator[Part]:
         yield from _reported(row) if is_report else (_exported(row),)
 
 
-@exactly
-def _turned(amount: Decimal) -> Decimal:
-    return -amount
-
-
 def _reported(row: Row) -> Iterator[Part]:
     """A row of the report, which takes a payout from the balance, or brings it back."""
     payout, currency = row.id("payout id"), row.currency("currency")
@@ -56,7 +50,7 @@ def _reported(row: Row) -> Iterator[Part]:
     if leaves and fee:
         said = f"the payout itself cost {fee}: that is a line of its balance transactions, and none of this list"
         yield Finding(
-            kind="note", sentence=said, place=row.place(), payout=payout, amount=_turned(fee), currency=currency
+            kind="note", sentence=said, place=row.place(), payout=payout, amount=EXACT.minus(fee), currency=currency
         )
 
 

@@ -85,6 +85,8 @@ STATUSES = {
 }
 ADJUSTED = "adjustment"
 """The type of disputes, too, where no reporting category says that they are."""
+_DISPUTED = "Chargeback "
+"""How the description of an adjustment begins that is a dispute: a withdrawal, or its reversal."""
 _SOURCES = {
     **dict.fromkeys(("ch_", "py_"), "charge"),
     **dict.fromkeys(("re_", "pyr_"), "refund"),
@@ -94,12 +96,12 @@ _SOURCES = {
 """What a source is, by what its id begins with."""
 
 
-def class_of(type_: str, category: str, amount: Decimal, source: str = "") -> LineClass:
+def class_of(type_: str, category: str, amount: Decimal, source: str = "", said: str = "") -> LineClass:
     """The class of a balance transaction. Disputes, which the type calls adjustments, are told apart by the reporting
-    category, or else by their source.
+    category, or else by their source; where that is the charge, by how the description begins.
     """
     for word in (category, type_):
-        if word == ADJUSTED and kind_of(source) == "dispute":
+        if word == ADJUSTED and (kind_of(source) == "dispute" or said.startswith(_DISPUTED)):
             return signed_class(amount, LineClass.DISPUTE_REVERSAL, LineClass.DISPUTE)
         if (kind := CLASSES.get(word)) is not None:
             return kind

@@ -2,8 +2,8 @@
 
 A header line is looked for where the file begins, below empty lines. Rows that are too short or too long, quotes that
 do not end, bytes that are no text, and a file that a spreadsheet has written anew with other separators are refused
-with their line. Only rows between tabs may leave out empty cells at their end, as long as the file itself ends with a
-line.
+with their line. Only rows between tabs may leave out empty cells at their end, and the last of them where the file ends
+with a line.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from types import MappingProxyType
 
 from flows.model.money import ZERO, InvalidAmount
 from flows.payouts.parts import (
+    BOM,
     PayoutUnreadable,
     Source,
     amount_in,
@@ -30,7 +31,6 @@ from flows.payouts.parts import (
     year_first,
 )
 
-_BOM = b"\xef\xbb\xbf"
 _WIDE = (b"\xff\xfe", b"\xfe\xff")
 _SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs"}
 CELL_CHARACTERS_MAX = 100_000
@@ -39,30 +39,31 @@ _BLOCK_BYTES = 65_536
 NO_NAMES: Mapping[str, str] = MappingProxyType({})
 
 
-def _folded(name: str) -> str:
+def folded(name: str) -> str:
+    """The name of a column: its case, spaces and underscores make no difference."""
     return " ".join(name.strip().casefold().replace("_", " ").split())
 
 
 def head_of(head: bytes, delimiter: str = ",") -> set[str]:
     """The names of columns that a file begins with, folded; empty when that is no text."""
-    line = head.removeprefix(_BOM).lstrip(b"\r\n").partition(b"\n")[0]
+    line = head.removeprefix(BOM).lstrip(b"\r\n").partition(b"\n")[0]
     try:
         cells = next(csv.reader([line.decode().rstrip("\r")], delimiter=delimiter), [])
     except (UnicodeDecodeError, csv.Error):
         return set()
-    return {_folded(cell) for cell in cells}
+    return {folded(cell) for cell in cells}
 
 
 def has_columns(head: bytes, names: Iterable[str], delimiter: str = ",") -> bool:
     """Whether a file begins with these columns, among others; also when a spreadsheet has changed the separators."""
-    wanted = {_folded(name) for name in names}
+    wanted = {folded(name) for name in names}
     return any(wanted <= head_of(head, each) for each in {delimiter, *_SEPARATORS})
 
 
 def missing_of(head: bytes, names: Sequence[str]) -> tuple[str, ...]:
     """Which of these columns a file does not begin with, in whichever way its columns are separated."""
     there = [head_of(head, each) for each in _SEPARATORS]
-    return min((tuple(name for name in names if _folded(name) not in each) for each in there), key=len)
+    return min((tuple(name for name in names if folded(name) not in each) for each in there), key=len)
 
 
 class Row:
@@ -83,6 +84,11 @@ class Row:
     def refused(self, column: str, why: object) -> PayoutUnreadable:
         """What is wrong with one of its cells."""
         return PayoutUnreadable(self.place(column), str(why))
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The folded names of the file's columns, in its order."""
+        return tuple(self._at)
 
     def has(self, column: str) -> bool:
         """Whether the file has this column."""
@@ -211,8 +217,9 @@ def blocks_of(
     at = _columns(header, [called.get(name, name) for name in required], delimiter)
     at.update({ours: at[theirs] for ours, theirs in called.items() if theirs in at})
     named = {**called, **{name: " ".join(header[place].split()) for name, place in at.items()}}
-    may_be_short = delimiter == "\t" and bytes(source.content[-1:]) == b"\n"
-    for batch in batches(_full(rows, len(header), delimiter, may_be_short=may_be_short)):
+    if delimiter == "\t":
+        rows = _padded(rows, len(header), last_is_whole=bytes(source.content[-1:]) == b"\n")
+    for batch in batches(_full(rows, len(header), delimiter)):
         if batch:
             yield Block(at, batch, source, named)
 
@@ -231,16 +238,27 @@ def _numbered(source: Source, delimiter: str) -> Iterator[tuple[int, list[str]]]
         raise PayoutUnreadable(f"line {max(1, reader.line_num)}", _csv_sentence(str(error))) from None
 
 
-def _full(
-    rows: Iterable[tuple[int, list[str]]], width: int, delimiter: str, *, may_be_short: bool
+def _padded(
+    rows: Iterable[tuple[int, list[str]]], width: int, *, last_is_whole: bool
 ) -> Iterator[tuple[int, list[str]]]:
+    """The rows with the empty cells that they leave out; the last only where it is whole, since it may be cut off."""
+    before: tuple[int, list[str]] | None = None
+    for row in rows:
+        if before is not None:
+            before[1].extend([""] * (width - len(before[1])))
+            yield before
+        before = row
+    if before is not None:
+        before[1].extend([""] * (width - len(before[1]) if last_is_whole else 0))
+        yield before
+
+
+def _full(rows: Iterable[tuple[int, list[str]]], width: int, delimiter: str) -> Iterator[tuple[int, list[str]]]:
     """The rows that have anything in them, each as wide as the header."""
     for row in rows:
         line, cells = row
         if not any(cells):
             continue
-        if may_be_short and len(cells) < width:
-            cells.extend([""] * (width - len(cells)))
         if len(cells) != width:
             raise PayoutUnreadable(f"line {line}", _width_sentence(len(cells), width, delimiter))
         yield row
@@ -249,9 +267,9 @@ def _full(
 def _columns(header: Sequence[str], required: Sequence[str], delimiter: str) -> dict[str, int]:
     at: dict[str, int] = {}
     for number, name in enumerate(header):
-        folded = _folded(name)
-        if folded and at.setdefault(folded, number) != number:
-            raise PayoutUnreadable("line 1", f"two columns have the same name (columns {at[folded] + 1}, {number + 1})")
+        column = folded(name)
+        if column and at.setdefault(column, number) != number:
+            raise PayoutUnreadable("line 1", f"two columns have the same name (columns {at[column] + 1}, {number + 1})")
     missing = [name for name in required if name not in at]
     if missing:
         wrong = next((each for each in _SEPARATORS if each != delimiter and len(header) == 1 and each in header[0]), "")
@@ -286,7 +304,7 @@ def _lines(source: Source) -> Iterator[str]:
     stream.seek(0)
     number = 1
     while block := stream.read(_BLOCK_BYTES) + stream.readline():
-        yield from _decoded(block.removeprefix(_BOM) if number == 1 else block, number, encoding)
+        yield from _decoded(block.removeprefix(BOM) if number == 1 else block, number, encoding)
         number += block.count(b"\n")
 
 

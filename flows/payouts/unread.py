@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from flows.payouts.parts import PayoutFormat
+from flows.payouts.parts import BOM, PayoutFormat
 from flows.payouts.table import has_columns, missing_of
 
 _WIDE = "it is UTF-16, as spreadsheets write it; import it as it was downloaded"
 _STL = "it is a settlement report of PayPal (STL); import what its Transaction Search API answers, as JSON"
+_ACTIVITY = "it is the download of PayPal's activity; import what its Transaction Search API answers, as JSON"
 _MARKS: Mapping[bytes, str] = {
     b"\xff\xfe": _WIDE,
     b"\xfe\xff": _WIDE,
@@ -22,9 +23,10 @@ _MARKS: Mapping[bytes, str] = {
 }
 """By what a file begins with."""
 _TABLES: Mapping[str, str] = {
-    "date, time, gross, fee, net, transaction id": (
-        "it is the download of PayPal's activity; import what its Transaction Search API answers, as JSON"
-    ),
+    "date, time, gross, fee, net, transaction id": _ACTIVITY,
+    "datum, uhrzeit, brutto, netto, transaktionscode": _ACTIVITY,
+    "date, heure, avant commission, net, numéro de transaction": _ACTIVITY,
+    "data, netto, codice transazione": _ACTIVITY,
     "id, settlement amount, settlement reference": (
         "it is an export of Mollie's; import the settlement from its API, or map its columns under [payout_formats]"
     ),
@@ -47,12 +49,12 @@ _NEARLY = 2, 3
 
 def is_empty(head: bytes) -> bool:
     """Whether a file that begins so has nothing in it."""
-    return not head.removeprefix(b"\xef\xbb\xbf").strip()
+    return not head.removeprefix(BOM).strip()
 
 
 def unread(head: bytes, formats: Iterable[PayoutFormat] = ()) -> str:
     """The sentence about a file by its beginning; empty when nothing is known of it."""
-    begun = head.removeprefix(b"\xef\xbb\xbf").lstrip()
+    begun = head.removeprefix(BOM).lstrip()
     return next(_said_of(head, begun), "") or nearly(head, formats)
 
 

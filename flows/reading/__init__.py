@@ -89,14 +89,21 @@ class Reading:
         return [undecided_row(key, received) for key, received in rows]
 
     async def find(self, text: str) -> list[str]:
-        """The keys that people may mean: `sales channel/order id`, an order id, or the number that is printed.
+        """The keys that people may mean: `sales channel/order id`, an order id, or the number that is printed; if there
+        is none, that number with or without the `#` before it, or the number of the sale in Fulfil; last, the id of a
+        transaction that paid for it.
 
         The number of an order that was received and is not decided on yet has not been read: its order id finds it.
         """
         if await self.query("order_by_key", text):
             return [text]
         found = [*await self.query("orders_by_reference", text), *await self.query("orders_received", text)]
-        keys = sorted({key for (key,) in found})
+        if not found:
+            other = text.removeprefix("#") if text.startswith("#") else f"#{text}"
+            found = [
+                *await self.query("orders_by_sale_number", text), *await self.query("orders_by_reference", other),
+            ]  # fmt: skip
+        keys = sorted({key for (key,) in found or await self.query("orders_by_tender", text)})
         if not keys and "/" in text:
             for known in ("timeline", text, 0, _FOREVER), ("cases_of", text):
                 if await self.query(*known):

@@ -20,13 +20,12 @@ from flows.monthly.clearing import Booked, ClearingBooks, Line, Movement, Payout
 from flows.monthly.gathering import day_moved, day_of
 from flows.monthly.report import Report
 from flows.reading import Reading
-from flows.reconciler.settling import by_gateway
+from flows.reconciler.settling import BY_LINES, by_gateway
 from runtime.clock import Instant, to_datetime, to_instant
 
 _ROWS: Final = 5_000
 _LAST: Final = "\U0010ffff"
 """Behind every key."""
-_READ: Final = ("payout_line", "bank_receipt", "settlement")
 _LEFT_OUT: Final[dict[str, str]] = {
     "none": "no payout of it has to come, as of gift cards and store credit (evidence = none)",
     "receivable": "its orders are paid by invoice, which Fulfil's receivables follow (evidence = receivable)",
@@ -40,7 +39,7 @@ def left_out(closing: Mapping[str, ClosingSettings]) -> dict[str, str]:
     return {
         code: _LEFT_OUT[each.evidence].format(rule=each.rule)
         for code, each in closing.items()
-        if each.evidence not in _READ
+        if each.evidence not in BY_LINES
     }
 
 
@@ -128,20 +127,17 @@ async def _payouts(
 async def _add(read: Reading, books: ClearingBooks, rows: Sequence[Any], after: str, last: str, zone: ZoneInfo) -> None:
     """The orders behind one key up to another, those whose money nobody follows among them."""
     lines: dict[str, list[Line]] = {}
-    for order, payout, kind, at, amount, presentment in await read.query("report_lines_of_orders", after, last):
-        day = _day(at, zone)
-        line = Line(payout=payout, kind=kind, day=day, amount=Decimal(amount), order=order, presentment=presentment)
+    for order, payout, kind, at, amount, presentment, *ids in await read.query("report_lines_of_orders", after, last):
+        line = Line(
+            payout=payout, kind=kind, day=_day(at, zone), amount=Decimal(amount), order=order, presentment=presentment,
+            ids=tuple(ids),
+        )  # fmt: skip
         lines.setdefault(order, []).append(line)
     days = {(key, reference): day for key, reference, day in await read.query("report_days", after, last)}
     for key, at, tenders in rows:
         moved = msgspec.json.decode(tenders, type=tuple[Moved, ...])
         own = [
-            Movement(
-                code,
-                each.currency,
-                each.amount if each.way == "charge" else -each.amount,
-                day_moved(each, days.get((key, each.id)), at, zone),
-            )
+            Movement(code, each, day_moved(each, days.get((key, each.id)), at, zone))
             for code, of in by_gateway(moved).items()
             for each in of
         ]
@@ -157,10 +153,10 @@ def _booked(row: Sequence[Any]) -> Booked:
 
 
 def _line(row: Sequence[Any], zone: ZoneInfo, returned: Mapping[LineAt, str]) -> Line:
-    payout, line, kind, at, amount, fee, tax, gap, order, presentment = row
+    payout, line, kind, at, amount, fee, tax, gap, order = row
     return Line(
         payout=payout, kind=kind, day=_day(at, zone), amount=Decimal(amount), fee=Decimal(fee), tax=Decimal(tax),
-        gap=Decimal(gap), order=order, presentment=presentment, returns=returned.get((payout, line), ""),
+        gap=Decimal(gap), order=order, returns=returned.get((payout, line), ""),
     )  # fmt: skip
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -19,6 +19,8 @@ from flows.monthly.gathering import CaseAt, OrderAt, PayoutAt, day_of
 from flows.reading import Reading
 from flows.reconciler.settling import paid_off
 from runtime.clock import Instant, to_instant
+
+_OF_PAYOUTS: Final = list[tuple[str, Decimal, str, str, str, str]]
 
 
 class ClosePolicy(msgspec.Struct, frozen=True, kw_only=True):
@@ -79,7 +81,7 @@ async def _paid_otherwise(read: Reading, before: Instant, policy: ClosePolicy) -
     found = {}
     for key, tenders, lines in await read.query("close_paid_otherwise", before):
         moved = msgspec.json.decode(tenders, type=tuple[Moved, ...])
-        found[key] = paid_off(moved, msgspec.json.decode(lines, type=list[tuple[str, Decimal]]), policy.closing)
+        found[key] = paid_off(moved, msgspec.json.decode(lines, type=_OF_PAYOUTS), policy.closing)
     return found
 
 
@@ -109,7 +111,7 @@ async def _payouts(read: Reading) -> list[PayoutAt]:
     for row in await read.query("close_payouts"):
         *figures, kinds = row
         fields = _named(PayoutAt, (*figures, frozenset((kinds or "").split(",")), tuple(let_stand.get(row[0], ()))))
-        flags = {name: bool(fields[name]) for name in ("is_statement", "received", "judged")}
+        flags = {name: bool(fields[name]) for name in ("is_statement", "received", "judged", "in_statement")}
         found.append(PayoutAt(**{**fields, **flags}))
     return found
 

@@ -11,7 +11,7 @@ import msgspec
 
 from flows.ledger.batching import Chart, batches_of
 from flows.ledger.due import BY_FULFIL
-from flows.ledger.holding import NOT_WHOLE, UNREPORTED, held_by_cases
+from flows.ledger.holding import NO_LINES, NOT_WHOLE, why_kept
 from flows.ledger.parts import LedgerPeriod, Posting
 from flows.ledger.poster import posting_of, rounded_by_day
 from flows.model.money import ZERO, exactly
@@ -175,9 +175,7 @@ def _told_apart(rows: Iterable[Sequence[Any]]) -> tuple[list[Posting], list[NotP
     held: list[NotPosted] = []
     for *figures, kinds, judged, reported in rows:
         posting = posting_of(figures)
-        why = held_by_cases((kinds or "").split(","), posting.event)
-        why = why or ("" if judged else NOT_WHOLE) or ("" if reported else UNREPORTED)
-        if why:
+        if why := why_kept(kinds, posting.event, judged=judged, reported=reported):
             held.append(_waits(posting, why))
         else:
             due.append(posting)
@@ -192,11 +190,11 @@ def _waits(posting: Posting, why: str) -> NotPosted:
 
 
 def _not_whole(row: Sequence[Any], settings: PostingSettings) -> NotPosted:
-    day, sales_channel, provider, payout, currency, net = row
+    day, sales_channel, provider, payout, currency, amount, judged = row
     return NotPosted(
         day=None if day is None else date.fromisoformat(day), sales_channel=sales_channel,
         gateway=settings.gateway_of(sales_channel, provider), payout=payout, event="", currency=currency,
-        amount=Decimal(net), why=NOT_WHOLE,
+        amount=Decimal(amount), why=NO_LINES if judged else NOT_WHOLE,
     )  # fmt: skip
 
 

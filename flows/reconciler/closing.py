@@ -29,7 +29,7 @@ from flows.reconciler.refunds import KINDS as REFUND_KINDS
 from flows.reconciler.refunds import Finding, refunds_compared, without
 from flows.reconciler.sale_checks import NAME as SALE_CHECKS
 from flows.reconciler.sale_checks import OrderClosed, OrderReopened, RefundsCompared
-from flows.reconciler.settling import Line, Standing, Wait, cause_of, settled
+from flows.reconciler.settling import Line, Standing, Wait, cause_of, in_told_currencies, settled
 from runtime.actor import Item
 from runtime.clock import to_instant
 from runtime.decision import Decision, Emit, Message, Timer, Write
@@ -197,7 +197,7 @@ def _order(row: Sequence[Any], lines: tuple[Line, ...], policy: ClosePolicy) -> 
     """What is known of an order, looked at: what a person has accepted of its refunds and disputes, it does not
     wait for.
     """
-    standing = _standing(row, lines, policy)
+    standing = in_told_currencies(_standing(row, lines, policy), policy.closing)
     found = (*refunds_compared(standing, policy.closing), *disputes_compared(standing))
     accepted = {tuple(each) for each in msgspec.json.decode(row[13])}
     left, right = list[Finding](), list[Finding]()
@@ -233,11 +233,11 @@ def _standing(row: Sequence[Any], lines: tuple[Line, ...], policy: ClosePolicy) 
 
 def _line(row: Sequence[Any], again: Mapping[str, ReturningLine]) -> Line:
     """A line of the order; what a payout had that failed and came back is as the payout is that paid it again."""
-    _, kind, currency, amount, payment, alias, refund, received, bank, payout, status, key = row
+    _, kind, currency, amount, payment, alias, refund, received, bank, payout, status, key, presentment = row
     ids = frozenset(each for each in (payment, alias, refund) if each)
     line = Line(
         kind=kind, currency=currency, amount=Decimal(amount), ids=ids, received=bool(received), bank=bool(bank),
-        payout=payout, failed=status in FAILED,
+        payout=payout, presentment=presentment, failed=status in FAILED,
     )  # fmt: skip
     by = again.get(key)
     if by is None or by.failed:

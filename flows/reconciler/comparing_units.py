@@ -16,6 +16,7 @@ import msgspec
 
 from connectors.fulfil.read_back import ReadBackLine
 from flows.model.money import ZERO, digits_of, exactly, rounded
+from flows.model.several import several
 
 _DIGITS: Final = 6
 """Quantities are floats on the wire; finer than this they say nothing."""
@@ -49,7 +50,7 @@ class UnitsOff(msgspec.Struct, frozen=True, kw_only=True):
         told = [f"{_plain(self.there[sku])} instead of {_plain(self.wanted[sku])} of {sku}" for sku in self.wanted]
         more = len(told) - _NAMED_MAX
         named = ", ".join(told[:_NAMED_MAX])
-        return named if more <= 0 else f"{named}, and others of {more} more SKU{'' if more == 1 else 's'}"
+        return named if more <= 0 else f"{named}, and others of {several(more, 'more SKU')}"
 
 
 @exactly

@@ -1,8 +1,9 @@
 """Refunds that a sales channel tells, against those that payouts have: each is in both, with the same amount. Pure.
 
 A refund and a line of a payout are one by the provider's id, else by their amount, else where all that is left of both
-comes to the same sum. Amounts in two currencies are not compared, nor are those of a marketplace's settlement, which
-keeps a part: there it has to tell of a refund where there is one.
+comes to the same sum: in the line's own currency or in that of its presentment, as the sales channel tells. Amounts
+that are in neither are not compared, nor are those of a marketplace's settlement, which keeps a part: there it has to
+tell of a refund where there is one.
 """
 
 from __future__ import annotations
@@ -81,7 +82,7 @@ def _paired(told: Sequence[Moved], paid: Sequence[Line]) -> tuple[list[_Pair], l
         else:
             refunds.append(refund)
     for refund in tuple(refunds):
-        same = [line for line in lines if (line.currency, -line.amount) == (refund.currency, refund.amount)]
+        same = [line for line in lines if line.money == refund.money]
         if same:
             refunds.remove(refund)
             lines.remove(same[0])

@@ -8,8 +8,8 @@ from typing import Final, Literal
 
 import msgspec
 
-from flows.model.closing import OPEN_CASES, ClosingSettings, Moved
-from flows.model.money import ZERO, exactly
+from flows.model.closing import OPEN_CASES, ClosingSettings, Moved, as_told
+from flows.model.money import ZERO, Money, exactly
 
 UNDECLARED: Final = ClosingSettings(evidence="payout_line")
 """Of money of which nobody says by which gateway it moved, in an order that has no other."""
@@ -22,7 +22,9 @@ _NO_SUCH_PAYMENT: Final = "it tells of no such payment"
 
 
 class Line(msgspec.Struct, frozen=True, kw_only=True):
-    """A line of a payout that is of the order. `received`: the payout has arrived; `bank`: the bank says so, too."""
+    """A line of a payout that is of the order. `received`: the payout has arrived; `bank`: the bank says so, too. What
+    the customer paid in another currency is its `presentment`; see `in_told_currencies`.
+    """
 
     kind: str
     currency: str
@@ -32,10 +34,16 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
     received: bool
     bank: bool
     payout: str
+    presentment: str = ""
     failed: bool = False
     """The payout never arrives: it has failed, or was cancelled."""
     again: str = ""
     """The payout that paid again what this one had, because it failed; whether that one has arrived counts."""
+
+    @property
+    def money(self) -> Money:
+        """Its amount."""
+        return Money(self.amount, self.currency)
 
     @property
     def named(self) -> str:
@@ -139,6 +147,24 @@ def by_gateway(tenders: Sequence[Moved]) -> dict[str, list[Moved]]:
     return found
 
 
+def of_payouts(tenders: Sequence[Moved], closing: Mapping[str, ClosingSettings]) -> list[Moved]:
+    """Charges and refunds of which lines of payouts are to tell."""
+    groups = by_gateway(tenders).items()
+    return [each for code, moved in groups if closing.get(code, UNDECLARED).evidence in BY_LINES for each in moved]
+
+
+def in_told_currencies(order: Standing, closing: Mapping[str, ClosingSettings]) -> Standing:
+    """The order, with what charges and refunds in payouts are of it in the currencies of its tenders."""
+    tenders = of_payouts(order.tenders, closing)
+
+    def told(line: Line) -> Line:
+        money = as_told(line.money, line.presentment, line.ids, tenders)
+        return msgspec.structs.replace(line, amount=money.amount, currency=money.currency)
+
+    lines = tuple(told(line) if line.presentment and line.kind in ("sale", "refund") else line for line in order.lines)
+    return msgspec.structs.replace(order, lines=lines)
+
+
 def _money(order: Standing, code: str, moved: Sequence[Moved], rule: ClosingSettings) -> tuple[tuple[Wait, ...], str]:
     name = code or "a gateway that nobody names"
     match rule.evidence:
@@ -176,9 +202,12 @@ def _payout(order: Standing, name: str, moved: Sequence[Moved], *, bank: bool) -
         return (), evidence
     matched, strange = _matched(order.tenders, alive)
     mine = [(each, of) for each, of in matched if any(each is one for one in moved)]
+    off = [(each, of) for each, of in mine if _is_off(each, of)]
     lacking = [each for each, of in mine if not of]
+    told = [*lacking, *(each for each, _ in off)]
+    strange += [line for _, of in off for line in of]
     waits = []
-    wrong = _other_amount(name, lacking, strange)
+    wrong = _other_amount(order, name, told, strange)
     if wrong is not None:
         waits.append(wrong)
     elif lacking:
@@ -195,9 +224,8 @@ def _paid_unasked(order: Standing, closing: Mapping[str, ClosingSettings]) -> tu
     """Sales in payouts of an order of which no money has to come in any."""
     if any(closing.get(code, UNDECLARED).evidence != "none" for code in by_gateway(order.tenders)):
         return ()
-    wrong = _other_amount(
-        _NO_SUCH_PAYMENT, (), [line for line in order.lines if line.kind == "sale" and not line.failed]
-    )
+    sales = [line for line in order.lines if line.kind == "sale" and not line.failed]
+    wrong = _other_amount(order, _NO_SUCH_PAYMENT, (), sales)
     return () if wrong is None else (wrong,)
 
 
@@ -206,15 +234,20 @@ def _matched(tenders: Sequence[Moved], lines: Sequence[Line]) -> tuple[list[tupl
     found = [(each, [line for line in lines if _is_of(line, each)]) for each in tenders if each.way != "dispute"]
     left = [line for line in lines if not any(_is_of(line, each) for each in tenders)]
     for each, of in found:
-        same = [
-            place for place, line in enumerate(left) if (line.amount, line.currency) == (_signed(each), each.currency)
-        ]
+        same = [place for place, line in enumerate(left) if line.money == each.money]
         if same and not of:
             of.append(left.pop(same[0]))
     return found, left
 
 
-def _other_amount(name: str, told: Sequence[Moved], left: Sequence[Line]) -> Wait | None:
+def _is_off(moved: Moved, lines: Sequence[Line]) -> bool:
+    """Whether lines that name it come to another amount, in its currency."""
+    if not lines or {line.currency for line in lines} != {moved.currency}:
+        return False
+    return sum((line.amount for line in lines), ZERO) != moved.money.amount
+
+
+def _other_amount(order: Standing, name: str, told: Sequence[Moved], left: Sequence[Line]) -> Wait | None:
     """What payouts have of the order beside, or instead of, what the sales channel tells; None: nothing."""
     if not left:
         return None
@@ -226,8 +259,11 @@ def _other_amount(name: str, told: Sequence[Moved], left: Sequence[Line]) -> Wai
     if not told and (several or len(left) == 1):
         return Wait("unexpected", f"for the sales channel to tell of the {named} ({name})")
     if several:
-        return None
-    off = sum((line.amount for line in left), ZERO) - sum(map(_signed, told), ZERO)
+        if {line.currency for line in left} & {each.currency for each in order.tenders}:
+            return None
+        between = "nobody says what the one is worth in the other"
+        return Wait("unexpected", f"for somebody to compare its {_named(told)} with the {named}: {between} ({name})")
+    off = sum((line.amount for line in left), ZERO) - sum((each.money.amount for each in told), ZERO)
     by = f"{abs(off)} {left[0].currency}"
     if off > ZERO:
         return Wait(
@@ -256,24 +292,20 @@ def _named(moved: Sequence[Moved]) -> str:
     return ", ".join(f"{each.way} of {each.amount} {each.currency}" for each in moved[:_NAMED_MAX])
 
 
-def _signed(moved: Moved) -> Decimal:
-    return moved.amount if moved.way == "charge" else -moved.amount
-
-
 @exactly
 def paid_off(
-    tenders: Sequence[Moved], lines: Sequence[tuple[str, Decimal]], closing: Mapping[str, ClosingSettings]
+    tenders: Sequence[Moved],
+    lines: Sequence[tuple[str, Decimal, str, str, str, str]],
+    closing: Mapping[str, ClosingSettings],
 ) -> dict[str, Decimal]:
     """By how much payouts have more of an order than its sales channel tells, in each currency in which that is not
-    nothing. `lines`: currency and amount of each charge and refund in payouts.
+    nothing. `lines`: currency, amount, presentment and three ids of each charge and refund in payouts.
     """
     off: dict[str, Decimal] = {}
-    for code, moved in by_gateway(tenders).items():
-        if closing.get(code, UNDECLARED).evidence in BY_LINES:
-            for each in moved:
-                off[each.currency] = off.get(each.currency, ZERO) - _signed(each)
-    for currency, amount in lines:
-        off[currency] = off.get(currency, ZERO) + amount
+    told = of_payouts(tenders, closing)
+    paid = [as_told(Money(amount, currency), shown, ids, told) for currency, amount, shown, *ids in lines]
+    for each in (*paid, *(-each.money for each in told)):
+        off[each.currency] = off.get(each.currency, ZERO) + each.amount
     return {currency: amount for currency, amount in off.items() if amount}
 
 
@@ -287,7 +319,7 @@ def _is_same_sum(lines: Sequence[Line], moved: Sequence[Moved]) -> bool:
     currencies = {each.currency for each in lines} | {each.currency for each in moved}
     if not lines or len(currencies) != 1:
         return False
-    return sum((each.amount for each in lines), ZERO) == sum(map(_signed, moved), ZERO)
+    return sum((each.amount for each in lines), ZERO) == sum((each.money.amount for each in moved), ZERO)
 
 
 def _payouts(lines: Sequence[Line]) -> str:

@@ -8,6 +8,7 @@ spot, for stories in virtual time, where a thread would be a second clock.
 from __future__ import annotations
 
 import contextlib
+import os
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
@@ -64,12 +65,23 @@ class Inline:
 def _prepare_writer(connection: sqlite3.Connection) -> None:
     if connection.execute("PRAGMA page_count").fetchone() == (0,):  # later it has no effect, and still writes
         connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
+    _refuse_foreign(connection)
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute(f"PRAGMA wal_autocheckpoint = {_WAL_PAGES_BEFORE_CHECKPOINT}")
     connection.execute(f"PRAGMA journal_size_limit = {_WAL_FILE_BYTES_MAX}")
     connection.execute(f"PRAGMA busy_timeout = {_BUSY_TIMEOUT_MS}")
     connection.execute("PRAGMA cache_size = -16384")  # 16 MiB, part of the published memory formula
+
+
+def _refuse_foreign(connection: sqlite3.Connection) -> None:
+    """Raise StoreUnreadable, before anything is written, for a database that has tables and never was a store."""
+    tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    if tables and "migration" not in tables:
+        raise StoreUnreadable(
+            "the file at store.path is the database of another program (it has no table `migration`); name another one "
+            "there. Nothing has been written to it"
+        )
 
 
 def _prepare_reader(connection: sqlite3.Connection) -> None:
@@ -92,6 +104,8 @@ async def open_reader(path: Path, *, one_state: bool = False) -> AsyncIterator[C
     `one_state`: every read sees the store as the first one did, whatever is committed meanwhile. Meanwhile the log of
     what is committed grows, so it is for seconds and not for hours.
     """
+    if path.is_dir() or not os.access(path, os.R_OK):  # noqa: ASYNC240 - one look; aiosqlite would leave its thread
+        raise StoreUnreadable(f"{path} cannot be read: it is no file, or not for this user; name the store's file")
     try:
         async with _opened(f"file:{path.as_posix()}?mode=ro", _prepare_reader) as connection:
             if one_state:

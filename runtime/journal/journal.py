@@ -19,6 +19,7 @@ from runtime.clock import Clock
 from runtime.delivery import Delivery, DeliveryReceived, Receipt
 from runtime.errors import StoreFull
 from runtime.journal.connection import Connection, open_inline, open_reader, open_writer
+from runtime.journal.damage import damage_named, opening_named
 from runtime.journal.lock import held
 from runtime.journal.schema import JOURNAL, Schema, migrate
 from runtime.journal.statements import Statements
@@ -149,11 +150,14 @@ async def opened(
     Without `threads` SQLite runs in the caller's own thread, for stories in virtual time. Raises StoreLocked,
     StoreUnreadable, or StoreFailed.
     """
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     every = (JOURNAL, *schemas)
     statements = Statements(*(schema.queries for schema in every))
-    with held(path, clock) as holder:
-        async with contextlib.AsyncExitStack() as stack:
+    async with contextlib.AsyncExitStack() as stack:
+        with opening_named(path):
+            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            holder = stack.enter_context(held(path, clock))
+            stack.enter_context(damage_named(path))
+            path.open("ab").close()  # aiosqlite leaves a thread behind where it fails; nothing here has locked it yet
             writing: Connection
             if threads:
                 writing = await stack.enter_async_context(open_writer(path))
@@ -162,9 +166,9 @@ async def opened(
             await writing.run(migrate, every)
             epoch = await writing.run(_take_over, f"process {holder.pid} on {holder.host}", clock.now())
             reading = await stack.enter_async_context(open_reader(path)) if threads else writing
-            yield Journal(writing, reading, statements, epoch, clock, emit)
-            reach("journal.before_checkpoint")
-            await writing.run(_checkpoint)
+        yield Journal(writing, reading, statements, epoch, clock, emit)
+        reach("journal.before_checkpoint")
+        await writing.run(_checkpoint)
 
 
 def _take_over(connection: sqlite3.Connection, holder: str, now: int) -> int:

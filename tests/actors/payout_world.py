@@ -16,7 +16,7 @@ from flows.desk import NAME as DESK
 from flows.desk import Desk
 from flows.model.messages import Recheck
 from flows.model.schema import ORDERS
-from flows.payout_files import PayoutFile, examine, pages_of
+from flows.payout_import.file import PayoutFile, examine, pages_of
 from flows.payout_importer import NAME, PageReceived, PayoutImporter, PayoutPage, payout_key
 from flows.payout_importer.messages import DropPayout
 from flows.payouts import PAYOUT_FORMATS, Source

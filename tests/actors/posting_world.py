@@ -21,7 +21,7 @@ from flows.ledger import Ledger, PostingMapper, Rules
 from flows.model.messages import Recheck
 from flows.model.posting_matrix import LedgerEvent, PostingRow, PostingSettings
 from flows.model.postings import LEDGER, PostDue, ledger_key
-from flows.payout_importer import PayoutImporter
+from flows.payout_importer import PayoutImporter, payout_key
 from runtime.actor import Actor
 from runtime.breaker import Breaker
 from runtime.budget import Budget
@@ -33,6 +33,7 @@ from runtime.lane import LaneConfig
 from runtime.retry import RetryPolicy
 from runtime.testing.virtual_time import VirtualClock
 from tests.actors.payout_world import PayoutWorld, living
+from tests.unit import payout_files as files
 from tests.world_of_payments import Erp, Refusal
 
 SHARES = {"orders": 70, "fulfilments": 15, "stock": 10, "rest": 5}
@@ -47,6 +48,28 @@ MATRIX = PostingSettings(
         PostingRow(event=LedgerEvent.DISPUTE_FEE, debit="6100", credit="1200", journal="GEN", dated="event"),
     ),
 )
+
+KEY = payout_key("web", "shopify_payments", "77")
+
+
+DAY = {"processed_at": "2025-12-19T19:52:08-05:00"}
+"""In New York; in the company's zone it is the twentieth. The stories begin on the first of January."""
+
+
+def sold(id_: int) -> dict[str, Any]:
+    return files.shopify_line(id_, "charge", "100.00", "3.20", "96.80", **DAY)
+
+
+def paid(amount: str, status: str = "paid", day: str = "2025-12-22") -> dict[str, Any]:
+    return {**files.SHOPIFY_PAYOUT, "amount": amount, "status": status, "date": day}
+
+
+def two_sales(status: str = "paid") -> bytes:
+    return files.shopify([sold(1), sold(2)], paid("193.60", status))
+
+
+FEES, BANK = Decimal("6.40"), Decimal("193.60")
+TWO_SALES = {"6100": FEES, "1000": BANK, "1200": -FEES - BANK}
 
 
 class LedgerBooks:

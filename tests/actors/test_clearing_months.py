@@ -18,8 +18,7 @@ from flows.model.posting_matrix import PostingSettings
 from flows.model.postings import LEDGER_MONTHS, LEDGER_MONTHS_KEY, ReadMonths
 from runtime.actor import Actor
 from tests.actors.payout_world import living, pages
-from tests.actors.posting_world import MATRIX, LedgerBooks, PostingWorld
-from tests.actors.test_posting_stories import two_sales
+from tests.actors.posting_world import MATRIX, LedgerBooks, PostingWorld, two_sales
 from tests.actors.world import story
 
 DECEMBER, NOVEMBER = date(2025, 12, 31), date(2025, 11, 30)

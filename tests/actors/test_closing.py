@@ -14,12 +14,16 @@ from msgspec.structs import replace
 
 from flows.model.closing import ClosingSettings, Moved
 from flows.model.reconciliation import SALE_CHECKS, AcceptDifferences
+from flows.payout_importer import NAME as PAYOUTS
+from flows.payout_importer import PageReceived, PayoutImporter, payout_key
 from flows.reconciler import CLOSING, CLOSING_KEY, CloseOrders, ClosePolicy, Closing, SaleChecks
 from flows.reconciler.comparing import Snapshot
 from runtime.actor import Actor
 from runtime.journal.journal import Journal
+from tests.actors.payout_world import pages
 from tests.actors.proving import ProofWorld, process
 from tests.actors.world import story
+from tests.unit import payout_files as files
 
 POLICY = ClosePolicy(
     closing={"card": ClosingSettings(evidence="payout_line")}, posts=True, again_after=timedelta(minutes=30)
@@ -94,6 +98,31 @@ def test_an_order_is_looked_at_again_once_its_postings_are_made(tmp_path: Path) 
                 await world.write("note_closing", later, "[]", "posting", None, "[]", KEY)
                 await world.write("nudge_posted", now, batch)
                 assert len(await world.journal.query("closings_due", now, 10)) == due
+
+    story(main)
+
+
+def test_an_order_that_was_paid_into_an_account_is_settled_by_its_statement(tmp_path: Path) -> None:
+    """As of PayPal: what is a line of it has arrived, and no payout is to come for it."""
+    statement = files.paypal([files.paypal_line("A1", "T0006", "36.00", "-1.00", "35.00")])
+
+    def with_payouts(journal: Journal, emit: Callable[[Any], None]) -> Sequence[Actor]:
+        return [*actors(journal, emit), PayoutImporter(journal, emit)]
+
+    async def main() -> None:
+        async with process(tmp_path / "s.db", with_payouts) as world:
+            await imported(world)
+            await compared(world)
+            await world.write("put_order_tender", "web", "A1", KEY, "capture", "36.00", "USD")
+            moved = [Moved(gateway="card", way="charge", amount="36.00", currency="USD", id="A1")]  # type: ignore[arg-type]
+            tenders = msgspec.json.encode(moved).decode()
+            await world.write("put_order_closing", KEY, "web", "USD", "0", tenders, world.clock.now())
+            assert (await look(world))[1] is False
+            for page in pages(statement, format_="paypal"):
+                key = payout_key(page.sales_channel, page.provider, page.header.id)
+                await world.engine.post(PAYOUTS, key, PageReceived(page=page))
+            await world.until_idle()
+            assert await look(world) == ([], True)
 
     story(main)
 

@@ -21,8 +21,7 @@ from flows.model.postings import LEDGER_CHECKS, check_key
 from runtime.actor import Actor
 from runtime.decision import EffectRefused
 from tests.actors.payout_world import living, pages
-from tests.actors.posting_world import MATRIX, WRITES, LedgerBooks, PostingWorld
-from tests.actors.test_posting_stories import BANK, FEES, two_sales
+from tests.actors.posting_world import BANK, FEES, MATRIX, WRITES, LedgerBooks, PostingWorld, two_sales
 from tests.actors.world import story
 
 KEY = check_key("web")

@@ -10,6 +10,7 @@ from typing import Any
 
 import anyio
 import msgspec
+import pytest
 
 from flows.payout_importer import NAME, payout_key
 from flows.payout_importer.messages import PayoutState
@@ -53,6 +54,22 @@ def test_a_file_twice_and_files_that_overlap_change_nothing(tmp_path: Path) -> N
             await anyio.sleep(60)
             await world.bring(*pages(whole, "two"), *pages(parts[1], "three"), *pages(parts[0], "four"))
             assert await world.books() == kept
+
+    story(main)
+
+
+def test_unexplained_lines_that_cancel_each_other_out_are_a_case(tmp_path: Path) -> None:
+    """The payout ties, and nobody knows what two of its lines are."""
+    odd = [
+        files.shopify_line(id_, kind, amount, "0.00", amount, source_order_id=None)
+        for id_, kind, amount in ((8, "foo", "5.00"), (9, "bar", "-5.00"))
+    ]
+
+    async def main() -> None:
+        async with process(tmp_path / "s.db") as world:
+            await world.bring(*pages(files.shopify([*reserves(1), *odd], paid("1.00"))))
+            assert await world.cases() == [("payout.unexplained", "10.00")]
+            assert await world.sql("SELECT verdict, unexplained FROM payout") == [("proven", "10.00")]
 
     story(main)
 
@@ -170,6 +187,50 @@ def test_lines_find_their_orders_by_transactions_and_by_numbers(tmp_path: Path) 
                 if row[1] == "payout.contradiction"
             ]
             assert f"t4 leads to several orders: {first}, {second}" in sentence
+
+    story(main)
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+def test_a_refund_and_a_chargeback_are_of_the_order_that_the_line_of_their_payment_is_of(
+    tmp_path: Path, at_once: bool
+) -> None:
+    """They name nothing but the payment, whether they stand before its line, behind it, or in a later statement."""
+    of_sale = {"paypal_reference_id": "S9", "paypal_reference_id_type": "TXN"}
+    refund = files.paypal_line("A1", "T1107", "-65.00", "0.00", **of_sale)
+    sale = files.paypal_line("S9", "T0006", "465.00", "-13.79", invoice_id="1001")
+    taken = files.paypal_line("Z3", "T1201", "-400.00", "0.00", **of_sale)
+    later = {**taken, "transaction_info": taken["transaction_info"] | {
+        "transaction_initiation_date": "2026-01-06T10:00:00+0000"
+    }}  # fmt: skip
+    contents = [[refund, sale, taken]] if at_once else [[refund, sale], [later]]
+
+    async def main() -> None:
+        async with process(tmp_path / "s.db") as world:
+            key = await world.order("5", number="#1001")
+            for run, lines in enumerate(contents):
+                await world.bring(*pages(files.paypal(lines), str(run), "paypal"))
+            found = await world.sql('SELECT line, "order" FROM payout_line ORDER BY line')
+            assert found == [("A1", key), ("S9", key), ("Z3", key)]
+            assert "payout.unlinked" not in dict(await world.cases())
+
+    story(main)
+
+
+def test_what_was_taken_of_an_order_is_tied_to_it_too(tmp_path: Path) -> None:
+    """Fees and taxes are rows of their own at some providers; those of no order that is here are of no charge."""
+    other = files.amazon_line("Order", "ItemFees", "Commission", "-0.54", "111-2")
+
+    async def main() -> None:
+        async with process(tmp_path / "s.db") as world:
+            key = await world.order("111-1")
+            await world.bring(*pages((files.AMAZON + other + "\n").encode(), format_="amazon"))
+            linked = await world.sql("SELECT \"order\", kind FROM payout_line WHERE source_order <> '' ORDER BY line")
+            assert sorted(linked, key=str) == [
+                *((key, kind) for kind in ("fee", "refund", "sale", "sale", "sale", "tax_on_fee", "withheld_tax")),
+                (None, "fee"),
+            ]
+            assert "payout.unlinked" not in dict(await world.cases())
 
     story(main)
 

@@ -35,7 +35,7 @@ from flows.app import _GC_THRESHOLDS
 from flows.model.payout import OF_ORDERS
 from flows.model.payout_links import Known, orders_of
 from flows.model.payout_proof import prove_payout
-from flows.payout_files import formats_of, opened
+from flows.payout_import.file import formats_of, opened
 from flows.payouts.examining import Examined
 from flows.payouts.shopify import TransactionIn as ShopifyTransaction
 from flows.payouts.stripe import _TransactionIn as StripeTransaction

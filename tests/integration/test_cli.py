@@ -283,6 +283,38 @@ def test_a_file_that_is_no_store_is_told(seamline: Type, monkeypatch: pytest.Mon
     assert "cannot be read" in said.err
 
 
+@pytest.mark.parametrize(
+    ("content", "status", "said"),
+    [
+        (
+            "",
+            65,
+            "seamline: {store} cannot be read as a store (file is not a database): it is damaged, or none of ours",
+        ),
+        ("CREATE TABLE migration (of TEXT)", 70, "sqlite3.OperationalError: no such column: schema"),
+    ],
+)
+def test_a_run_that_cannot_begin_ends_with_the_status_that_its_last_event_names(
+    tmp_path: Path, content: str, status: int, said: str
+) -> None:
+    """A file that is no database is a sentence; what nobody has foreseen keeps its trace."""
+    store = tmp_path / "store.db"
+    if content:
+        with closing(sqlite3.connect(store)) as other:
+            other.execute(content)
+    else:
+        store.write_text("garbage\n")
+    ended = subprocess.run(
+        [sys.executable, "-m", "flows.cli", "run", "--config", EXAMPLE],
+        cwd=ROOT, env={**os.environ, **SECRETS, "SEAMLINE__STORE__PATH": str(store)}, capture_output=True, text=True,
+        check=False, timeout=60,
+    )  # fmt: skip
+    assert ended.returncode == status, ended.stderr
+    assert f'"process.stopped","exit_status":{status}' in ended.stderr
+    assert said.format(store=store) in ended.stderr
+    assert ("Traceback" in ended.stderr) == (status == 70)
+
+
 @pytest.mark.parametrize("words", [["orders", "list"], ["check"], ["run"], ["pause", "web"]], ids="-".join)
 def test_a_configuration_that_is_not_there_is_told(seamline: Type, tmp_path: Path, words: list[str]) -> None:
     """Status 78, and the option that names another one."""

@@ -157,6 +157,26 @@ def test_check_notes_prices_that_would_not_be_compared(seamline: Type, tmp_path:
     assert "note: listings.web.compare_prices compares nothing" in said.err
 
 
+@pytest.mark.parametrize(
+    ("content", "said"), [(None, "there is no file {path} yet; make it with"), ("a =", "{path} is not TOML")]
+)
+def test_check_says_how_the_file_of_capabilities_is_made(
+    seamline: Type, tmp_path: Path, content: str | None, said: str
+) -> None:
+    """The whole command, for whoever has named the file before probing; it needs no such file itself."""
+    path = tmp_path / "caps of acme.toml"
+    if content is not None:
+        path.write_text(content)
+    checked(seamline, tmp_path)
+    config = tmp_path / "seamline.toml"
+    config.write_text(config.read_text().replace("[fulfil]\n", f"[fulfil]\ncapabilities = '{path}'\n"))
+    answered = seamline("check", "--config", str(config))
+    assert answered.status == 78
+    assert f"fulfil.capabilities: {said.format(path=path)}" in answered.out
+    assert f"`seamline probe fulfil --to '{path}'`" in answered.out
+    assert seamline("probe", "fulfil", "--plan", "--config", str(config)).status == 0
+
+
 def test_check_notes_returns_that_the_tenant_is_not_known_to_take(seamline: Type, tmp_path: Path) -> None:
     """It starts all the same; what comes back is a case."""
     more = "[sales_channels.shop]\nformat = 'shopify'\nreturns = 'create'\n[sales_channels.shop.sale]\nchannel_id = 4\n"
@@ -203,6 +223,66 @@ def test_check_says_what_keeps_postings_from_being_made(seamline: Type, tmp_path
     more = more.replace("[payments]\ntime_zone = 'Europe/Berlin'\n", "")
     assert checked(seamline, tmp_path, more) == []
     assert "[reconciliation] is not" not in seamline("check", "--config", str(tmp_path / "seamline.toml")).err
+
+
+_POSTINGS = """
+[sales_channels.shop]
+format = "seamline"
+[sales_channels.shop.sale]
+channel_id = 4
+gateways = {{ card = "stripe_eu", gift = "gift_card" }}
+[payout_formats.adyen]
+currency = "EUR"
+columns = {{ payout = "P", amount = "A", status = "S" }}
+statuses = {{ Done = "paid" }}
+[postings]
+providers = {providers}
+[[postings.rows]]
+event = "fee"
+gateway = "{gateway}"
+currency = "{currency}"
+debit = "6100"
+credit = "1200"
+"""
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (
+            {"gateway": "stirpe"},
+            "line 28, postings.rows[0].gateway: no payouts and no payments go to a gateway 'stirpe'",
+        ),
+        ({"gateway": "stirpe"}, "so this row never counts, and the one for all gateways does; did you mean `stripe`?"),
+        ({"providers": "{ payple = 'x' }"}, "line 25, postings.providers.payple: no payouts of a provider 'payple'"),
+        ({"providers": "{ payple = 'x' }"}, "[payout_formats.payple]; did you mean `paypal`?"),
+        ({"providers": "{ 'shpo/paypal' = 'x' }"}, "there is no sales channel 'shpo'; did you mean `shop`?"),
+        ({"currency": "XXQ"}, "line 29, postings.rows[0].currency: there is no currency 'XXQ' (ISO 4217)"),
+        ({"currency": "eur"}, "there is no currency 'eur' (ISO 4217); did you mean `EUR`?"),
+        ({"gateway": "stripe"}, ""),
+        ({"gateway": "adyen"}, ""),
+        ({"gateway": "eu", "providers": "{ 'shop/stripe' = 'eu' }"}, ""),
+        ({"gateway": "eu", "providers": "{ adyen = 'eu' }"}, ""),
+    ],
+)
+def test_check_refuses_a_mistyped_name_by_which_the_general_row_would_be_posted_by(
+    seamline: Type, tmp_path: Path, given: dict[str, str], said: str
+) -> None:
+    """A gateway that is nowhere, a provider whose payouts nobody reads, a sales channel or a currency that is none."""
+    lines = checked(seamline, tmp_path, _POSTINGS.format(**{"gateway": "", "currency": "", "providers": "{}", **given}))
+    assert len(lines) == (1 if said else 0), lines
+    assert not said or said in lines[0]
+
+
+def test_check_notes_a_posting_row_of_a_gateway_that_no_payouts_lead_to(seamline: Type, tmp_path: Path) -> None:
+    """It takes payments, and yet nothing of it is ever posted by its own row until a provider is named for it."""
+    more = _POSTINGS.format(gateway="stripe_eu", currency="", providers="{}")
+    assert checked(seamline, tmp_path, more) == []
+    said = seamline("check", "--config", str(tmp_path / "seamline.toml")).err
+    assert "note: [postings] has a row of the gateway stripe_eu, to which no provider's payouts lead" in said
+    assert checked(seamline, tmp_path, more.replace("providers = {}", "providers = { stripe = 'stripe_eu' }")) == []
+    said = seamline("check", "--config", str(tmp_path / "seamline.toml")).err
+    assert "to which no provider's payouts lead" not in said
 
 
 def test_check_notes_a_map_that_can_never_say_that_a_payout_was_paid(seamline: Type, tmp_path: Path) -> None:

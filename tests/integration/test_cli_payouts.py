@@ -70,9 +70,9 @@ def test_a_file_is_read_without_a_trace_and_then_imported(seamline: Type, app: A
     )
     told = seamline(*beside("payouts", "import", str(file), *TO)).out
     key = "payout/marketplace/stripe/po_1"
-    assert f"-4.00 EUR of it is unexplained: no class fits; see `seamline payouts show {key} --lines`" in told
+    assert f"4.00 EUR of it is unexplained: no class fits; see `seamline payouts show {key} --lines`" in told
     (listed,) = [row for row in _listed(seamline) if row["payout"] == "po_1"]
-    assert (listed["verdict"], listed["fees"], listed["unexplained"]) == ("proven", "-3.42", "-4.00")
+    assert (listed["verdict"], listed["fees"], listed["unexplained"]) == ("proven", "-3.42", "4.00")
 
     shown = seamline(*beside("payouts", "show", "po_1", "--json", "--lines"))
     by_id = {each["line"]: each for each in shown.data["lines_listed"]}
@@ -246,12 +246,54 @@ def test_a_file_that_contradicts_what_is_known_says_so_until_the_right_one_comes
     assert (dry.status, f"po_24\twould be a case\t{case}" in dry.out) == (1, True)
     real = seamline(*beside(*into, str(wrong)))
     assert (real.status, f"po_24\tis a case now\t{case}" in real.out, "nothing new" in real.out) == (1, True, False)
+    assert "to take the later figures, `seamline holds release payout/marketplace/stripe/po_24 --reason" in real.out
+    assert "to have neither, `seamline payouts drop payout/marketplace/stripe/po_24 --reason" in real.out
     for more in (("--dry-run",), ()):
         again = seamline(*beside(*into, str(wrong), *more))
         assert (again.status, f"po_24\tstands against it\t{case}" in again.out) == (1, True)
         assert "all of it" not in again.out
     over = seamline(*beside(*into, str(right)))
     assert (over.status, "payout.changed" in over.out) == (0, False)
+
+
+def test_a_file_that_says_it_is_a_part_does_not_end_well_until_a_person_has_let_it_stand(
+    seamline: Type, app: App, tmp_path: Path
+) -> None:
+    """As an import, again, as a dry run, and without a store; also where there is nothing that it could contradict."""
+    part, whole = tmp_path / "part.json", tmp_path / "whole.json"
+    lines = [files.paypal_line("Q1", "T0000", "46.00")]
+    part.write_bytes(files.paypal(lines, total_pages=2))
+    whole.write_bytes(files.paypal(lines))
+    into = ("payouts", "import", *TO)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SEAMLINE__STORE__PATH", str(tmp_path / "none.db"))
+        assert seamline(*beside(*into, str(part), "--dry-run")).status == 1
+        assert seamline(*beside(*into, str(whole), "--dry-run")).status == 0
+    assert seamline(*beside(*into, str(part), "--dry-run")).status == 1
+    real = seamline(*beside(*into, str(part), "--json"))
+    (payout,) = real.data["payouts"]
+    assert (real.status, payout["verdict"]) == (1, "unproven")
+    assert "payout.incomplete" in [each.partition(":")[0] for each in payout["opens"]]
+    again = seamline(*beside(*into, str(part)))
+    assert (again.status, "stands against it\tpayout.incomplete: " in again.out) == (1, True)
+    assert "these are not in the file: 2; import the rest of it\n" in again.out
+    assert seamline(*beside("holds", "release", payout["key"], "--reason", "the page was empty")).status == 0
+    shown = beside("payouts", "show", payout["key"], "--json")
+    until(lambda: all(case["closed_at"] is not None for case in seamline(*shown).data["cases"]))
+    assert seamline(*beside(*into, str(part))).status == 0
+
+
+def test_a_file_without_lines_and_payouts_is_said_to_have_nothing_in_it(
+    seamline: Type, app: App, tmp_path: Path
+) -> None:
+    """It is no failure: nobody was paid, as in a month without sales."""
+    head = files.SHOPIFY_CSV.splitlines()[0] + "\n"
+    for name, content in (("head.csv", head), ("none.json", '{"payouts": []}')):
+        path = tmp_path / name
+        path.write_text(content, encoding="utf-8")
+        for more in ((), ("--dry-run",)):
+            said = seamline(*beside("payouts", "import", *TO, str(path), *more))
+            assert (said.status, "0 lines in 0 payouts, there is nothing in it" in said.out) == (0, True), said
 
 
 def test_a_row_of_an_export_with_another_fee_is_no_new_line(seamline: Type, app: App, tmp_path: Path) -> None:
@@ -368,6 +410,53 @@ def _named(seamline: Type, payout: str) -> Any:
 def _listed(seamline: Type) -> list[Any]:
     found: list[Any] = seamline(*beside("payouts", "list", "--json")).data
     return found
+
+
+def test_amounts_have_the_digits_of_their_currency_and_more_only_where_they_count(
+    seamline: Type, app: App, tmp_path: Path
+) -> None:
+    """However the file has them; tables for machines keep every digit as it came."""
+    path = tmp_path / "in.csv"
+    digits = (("eur", "jpy"), ("po_9", "po_jpy"), ("txn_", "yen_"), ("3.45", "3.00"), ("96.55", "97.000"))
+    content = files.STRIPE_EXPORT.replace("76.55", "77.00")
+    for was, now in digits:
+        content = content.replace(was, now)
+    path.write_text(content, encoding="utf-8")
+    assert seamline(*beside("payouts", "import", str(path), *TO)).status == 0
+    (listed,) = [row for row in seamline(*beside("payouts", "list")).rows if row[3] == "po_jpy"]
+    assert listed[5:7] == ["77 JPY", "77"]
+    assert _named(seamline, "po_jpy")["net"] == "77.000"
+    shown = seamline(*beside("payouts", "show", "po_jpy", "--lines")).out
+    assert "net\t77\n" in shown
+    assert "sale\t100 JPY\n" in shown
+    assert "\t100\t-3\t0\t0\t97\t" in shown
+    table = seamline(*beside("payouts", "show", "po_jpy", "--csv", "-")).out
+    assert ",97.000," in table
+
+
+def test_lines_of_a_payout_stand_by_their_instants(seamline: Type, app: App, tmp_path: Path) -> None:
+    """In the table, as CSV and as JSON; those of one instant by their ids."""
+    path = tmp_path / "po_30.json"
+    created = (("s_9", 1_767_600_000), ("s_2", 1_767_700_000), ("s_5", 1_767_600_000))
+    lines = [files.stripe_line(id_, "charge", 1_000, source=None, created=at) for id_, at in created]
+    path.write_bytes(files.stripe([*lines, files.stripe_line("s_0", "payout", -3_000, source="po_30")]))
+    assert seamline(*beside("payouts", "import", str(path), *TO)).status == 0
+    in_order = ["s_5", "s_9", "s_2"]
+    table = seamline(*beside("payouts", "show", "po_30", "--csv", "-")).out
+    assert [row["line"] for row in csv.DictReader(io.StringIO(table))] == in_order
+    listed = seamline(*beside("payouts", "show", "po_30", "--lines", "--json")).data["lines_listed"]
+    assert [row["line"] for row in listed] == in_order
+
+
+def test_the_formats_are_listed_before_there_is_a_configuration(
+    seamline: Type, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those that are built in, and that is said; a configuration that was named and is not there is a problem."""
+    monkeypatch.chdir(tmp_path)
+    said = seamline("payouts", "formats")
+    assert (said.status, {"stripe", "shopify-csv"} <= {row[0] for row in said.rows}) == (0, True)
+    assert "there is no seamline.toml here: these are built in" in said.err
+    assert seamline("payouts", "formats", "--config", "other.toml").status == 78
 
 
 def test_a_payout_or_sales_channel_that_is_not_there_is_named(seamline: Type, app: App, file: Path) -> None:

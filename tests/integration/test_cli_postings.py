@@ -43,7 +43,9 @@ OF = {"processed_at": "2025-12-19T19:52:08-05:00"}
 
 
 def left(tmp_path: Path, mode: str) -> str:
-    """The configuration of a store with a payout that was paid, one that is on its way, and half of a third."""
+    """The configuration of a store with a payout that was paid, one that is on its way, half of a third, and a fourth
+    of which only the list is here.
+    """
     sold = files.shopify_line(1, "charge", "100.00", "3.20", "96.80", **OF)
     paid = {**files.SHOPIFY_PAYOUT, "amount": "96.80", "date": "2025-12-22"}
     other = files.shopify_line(2, "charge", "50.00", "1.00", "49.00", payout_id=78, **OF)
@@ -56,6 +58,7 @@ def left(tmp_path: Path, mode: str) -> str:
             await world.runs()
             (page,) = pages(files.shopify([half], {**paid, "id": 79}))
             await world.bring(replace(page, pages=2))
+            await world.bring(*pages(files.shopify([], {**paid, "id": 80, "amount": "7.00"})))
 
     story(main)
     config = tmp_path / "seamline.toml"
@@ -86,6 +89,7 @@ def test_a_preview_prints_every_journal_and_why_what_is_left_is_not_posted(seaml
     why = {(row["event"], row["payout"]): (row["amount"], row["why"]) for row in found["not_posted"]}
     assert why["payout", "78"] == ("49.00", "its payout is in transit, expected on 2025-12-22: not received")
     assert why["", "79"] == ("9.00", "its import is not whole yet: import the file again, if it stays so")
+    assert why["", "80"] == ("7.00", "none of its lines is here: import the file that has them")
     assert why["receipt", ""] == ("150.00", "Fulfil posts it")
     assert "nothing of this is posted" in seamline("postings", "preview", "--config", config).out
     table = seamline("postings", "preview", "--config", config, "--csv", "-").out

@@ -14,7 +14,7 @@ from aiohttp import web
 from anyio.abc import SocketStream
 
 from runtime.config import Secret
-from runtime.errors import ConfigInvalid, SeamlineError
+from runtime.errors import AddressTaken, ConfigInvalid, SeamlineError
 from runtime.http import CONTROL_BODY_BYTES_MAX, Control, Limits, Listener, application, ops_app, read_body
 
 pytestmark = pytest.mark.anyio
@@ -220,12 +220,22 @@ async def test_connections_above_the_limit_are_hung_up_on() -> None:
 
 
 async def test_an_address_in_use_is_a_sentence() -> None:
-    """The operator reads which listener and which address, and the process can stop with 78."""
+    """The operator reads which listener, which address and which setting, and the process can stop with 69."""
     async with listening() as listener:
         again = Listener("intake", "127.0.0.1", listener.port, application([]))
-        with pytest.raises(ConfigInvalid, match=rf"intake listener cannot bind 127\.0\.0\.1:{listener.port}"):
+        with pytest.raises(AddressTaken, match=rf"intake listener cannot bind 127\.0\.0\.1:{listener.port}") as raised:
             await again.start()
+        assert raised.value.exit_status == 69
+        assert "taken by another process; end that one, or set another port (intake.port = N)" in str(raised.value)
         await again.stop()
+
+
+async def test_an_address_that_is_not_of_this_machine_is_a_problem_of_the_configuration() -> None:
+    """Nobody else could free it."""
+    nowhere = Listener("ops", "192.0.2.1", 0, application([]))
+    with pytest.raises(ConfigInvalid, match=r"set another address \(ops\.host, ops\.port\)"):
+        await nowhere.start()
+    await nowhere.stop()
 
 
 def gated() -> tuple[anyio.Event, anyio.Event, Callable[[web.Request], Awaitable[web.Response]]]:

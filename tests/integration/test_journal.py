@@ -191,6 +191,57 @@ async def test_a_store_of_a_newer_version_is_refused_unwritten(tmp_path: Path) -
     assert path.read_bytes() == before
 
 
+async def test_what_is_no_store_or_a_damaged_one_is_refused_with_a_sentence(tmp_path: Path) -> None:
+    """Exit 65, with the file and what to do: for a text, the half of a store, and a directory."""
+    good, text, half = tmp_path / "good.db", tmp_path / "text.db", tmp_path / "half.db"
+    async with running(good) as journal:
+        await accept(journal, delivery("shop/1"))
+    text.write_text("garbage\n")
+    half.write_bytes(good.read_bytes()[: good.stat().st_size // 2])
+    for path, said in (
+        (text, "file is not a database"), (half, "database disk image is malformed"), (tmp_path, "Is a directory"),
+    ):  # fmt: skip
+        with pytest.raises(StoreUnreadable, match=said) as raised:
+            async with running(path):
+                pass
+        assert raised.value.exit_status == 65
+        assert str(path) in str(raised.value)
+        assert "store.path" in str(raised.value)
+
+
+async def test_damage_that_shows_only_when_it_is_read_is_told_by_the_same_sentence(tmp_path: Path) -> None:
+    """Also when task groups have wrapped it; another defect of SQL stays what it is."""
+    path = tmp_path / "store.db"
+    async with running(path) as journal:
+        await accept(journal, *(delivery(f"shop/{number}", body=b"x" * 2_000) for number in range(200)))
+    with path.open("r+b") as file:
+        file.seek(path.stat().st_size // 4)
+        file.write(b"\xff" * (path.stat().st_size // 2))
+
+    def read_all(connection: sqlite3.Connection) -> Any:
+        return connection.execute("SELECT max(bytes) FROM body").fetchall()
+
+    with pytest.raises(StoreUnreadable, match="is damaged, or none of ours"):
+        async with running(path) as journal:
+            await journal.reading.run(read_all)
+    with pytest.raises(ExceptionGroup) as raised:
+        async with running(tmp_path / "other.db") as journal:
+            await journal.reading.run(lambda connection: connection.execute("SELECT nothing FROM nowhere"))
+    assert raised.group_contains(sqlite3.OperationalError)
+
+
+async def test_the_database_of_another_program_is_left_as_it_is(tmp_path: Path) -> None:
+    """Somebody has named the wrong file: not one byte of it is changed."""
+    path = tmp_path / "other.db"
+    with contextlib.closing(sqlite3.connect(path)) as other:
+        other.execute("CREATE TABLE bookmark (address TEXT)")
+    before = path.read_bytes()
+    with pytest.raises(StoreUnreadable, match="the database of another program"):
+        async with running(path):
+            pass
+    assert path.read_bytes() == before
+
+
 async def test_an_upgrade_applies_only_what_is_missing_and_keeps_what_is_there(tmp_path: Path) -> None:
     """Failure case 42: a store of the version before gets the new schema; its queue is untouched."""
     path = tmp_path / "store.db"

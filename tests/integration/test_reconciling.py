@@ -17,7 +17,7 @@ import pytest
 from flows.explain import explain
 from flows.model.invoices import read_invoiced
 from flows.model.month import month_in
-from flows.payout_files import PayoutFile, examine, pages_of
+from flows.payout_import.file import PayoutFile, examine, pages_of
 from flows.payout_importer import NAME as PAYOUT_IMPORTER
 from flows.payout_importer import PageReceived, payout_key
 from flows.payouts import PAYOUT_FORMATS, Source

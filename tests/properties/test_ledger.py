@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from flows.ledger import mapper, posting
@@ -57,6 +57,8 @@ class World:
         self.inbox: deque[Any] = deque()
         self.fates = deque(fates)
         self.bodies: dict[int, tuple[str, bytes]] = {}
+        self.held: set[str] = set()
+        """Payouts with an open case that keeps them back; that changes between two runs alone."""
 
     def tell(self, number: int, fees: int, status: PayoutStatus) -> None:
         """A payout is told: a sale of 100, and so many fees, half of them in October."""
@@ -78,19 +80,26 @@ class World:
             self.rows[row.name] = (row, None)
 
     def run(self, message: Any) -> None:
-        """Decide on it, and on all that follows."""
+        """Decide on it, and on all that follows. Nothing that is held is posted."""
+        before = self._posted_names()
         self.inbox.append(message)
         for _ in range(2_000):
             if not self.inbox:
+                assert not {name.partition("#")[0] for name in self._posted_names() - before} & self.held
                 return
             self._step(self.inbox.popleft())
         pytest.fail("it never comes to rest")
 
+    def _posted_names(self) -> set[str]:
+        return {name for name, (_, batch) in self.rows.items() if self.batches.get(batch or "") == "posted"}
+
     def _step(self, message: Any) -> None:
         if isinstance(message, Plan):
             today = self.clock.moment.date()
-            due = tuple(row for row, batch in self.rows.values() if batch is None and row.day < today)
-            message = Planned(postings=due, rounded={})
+            free = [(row, batch) for row, batch in self.rows.values() if row.payout not in self.held]
+            due = tuple(row for row, batch in free if batch is None and row.day < today)
+            kept_back = {batch: "held" for row, batch in self.rows.values() if batch and row.payout in self.held}
+            message = Planned(postings=due, rounded={}, kept_back=kept_back)
         decision = posting.decide(self.state, message, self.clock.moment, RULES)
         self.state = msgspec.json.decode(msgspec.json.encode(decision.state), type=LedgerState)
         self._write(decision)
@@ -147,6 +156,7 @@ class World:
     def settle(self) -> None:
         """A person deletes drafts that cannot be posted, and everything that is due is posted."""
         self.fates.clear()
+        self.held.clear()
         self.run(PostDue())
         moves = self.erp.books.ledger.moves
         for move in [each for each in moves if each.state == "draft"]:
@@ -157,6 +167,7 @@ class World:
 
 STEPS = st.one_of(
     st.tuples(st.just("tell"), st.integers(1, 2), st.integers(0, 4), st.integers(0, 2)),
+    st.tuples(st.just("hold"), st.integers(1, 2)),
     st.just(("run",)),
     st.just(("close",)),
     st.just(("day",)),
@@ -167,6 +178,7 @@ STEPS = st.one_of(
     steps=st.lists(STEPS, max_size=10),
     fates=st.lists(st.sampled_from(("done", "lost before", "lost after", "closed", "given up")), max_size=10),
 )
+@example(steps=[("tell", 1, 4, 1), ("run",), ("hold", 1), ("run",)], fates=["done", "given up"])
 @settings(max_examples=50)
 def test_whatever_happens_in_whatever_order_the_ledger_has_each_payout_once(
     steps: list[tuple[Any, ...]], fates: list[str]
@@ -179,6 +191,8 @@ def test_whatever_happens_in_whatever_order_the_ledger_has_each_payout_once(
             case ("tell", number, fees, status):
                 last[number] = (fees, max(status, last.get(number, (0, 0))[1]))
                 world.tell(number, last[number][0], STATUSES[last[number][1]])
+            case ("hold", number):
+                world.held ^= {f"payout/web/stripe/{number}"}
             case ("run",):
                 world.run(PostDue())
             case ("close",):

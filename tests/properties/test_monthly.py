@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections import Counter
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -17,6 +17,7 @@ from connectors.fulfil.changes import Page
 from connectors.fulfil.ledger import LedgerMove
 from connectors.fulfil.stock import StockMove
 from connectors.fulfil.typed import Reference
+from flows.model.closing import Moved
 from flows.model.invoices import Invoiced
 from flows.model.money import digits_of
 from flows.model.month import Month, month_of
@@ -123,6 +124,12 @@ def returned_by(line: Told, payouts: list[Paid]) -> int | None:
 NOTHING_READ = FulfilAccounts(currency="", months=(), account_of=lambda _: None)
 
 
+def movement(gateway: str, currency: str, amount: Decimal, day: date) -> Movement:
+    """Money of an order, signed."""
+    way: Literal["charge", "refund"] = "charge" if amount > 0 else "refund"
+    return Movement(gateway, Moved(gateway=gateway, way=way, amount=abs(amount), currency=currency), day)
+
+
 def report_of(
     month: Month, told: list[Told], lines: list[Told], payouts: list[Paid], fulfil: FulfilAccounts = NOTHING_READ
 ) -> Report:
@@ -146,7 +153,7 @@ def report_of(
             of_orders.setdefault(of_order, []).append(line)
     for order in sorted({*(f"o{each.order}" for each in told), *of_orders}):
         own = [
-            Movement(each.gateway, each.currency, money(each.units, each.currency), each.day)
+            movement(each.gateway, each.currency, money(each.units, each.currency), each.day)
             for each in told
             if f"o{each.order}" == order
         ]
@@ -259,7 +266,7 @@ def test_the_money_of_a_payout_that_came_back_is_counted_once() -> None:
     books = ClearingBooks(OCTOBER, [failed, later])
     books.add_lines([*lines.values(), back])
     for order, line in lines.items():
-        books.add_order(order, [Movement("card", "USD", line.amount, day)], [line])
+        books.add_order(order, [movement("card", "USD", line.amount, day)], [line])
     balances, made_of, *_ = books.report("UTC", None, NOTHING_READ).sections
     figures = dict(zip(balances.head, balances.rows[0], strict=True))
     assert (figures["paid out"], figures["other"], figures["closing"]) == (Decimal("-174.63"), 0, 0)
@@ -287,7 +294,7 @@ def test_what_was_paid_in_another_currency_is_converted_by_what_the_provider_say
     line = Line(payout="p", kind="sale", day=date(2026, 10, 4), amount=Decimal("14.00"), fee=Decimal("-0.50"),
                 order="o", presentment="12.00 GBP")  # fmt: skip
     books.add_lines([line])
-    books.add_order("o", [Movement("card", "GBP", Decimal("12.00"), date(2026, 10, 4))], [line])
+    books.add_order("o", [movement("card", "GBP", Decimal("12.00"), date(2026, 10, 4))], [line])
     balances, made_of, _, moved, _, items = books.report("UTC", None, NOTHING_READ).sections
     assert [(row[1], row[-1]) for row in balances.rows] == [("EUR", Decimal("0.00")), ("GBP", Decimal("0.00"))]
     assert [row[2:] for row in moved.rows if row[2] == "converted"] == [

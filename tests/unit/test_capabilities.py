@@ -106,10 +106,11 @@ def test_a_file_that_cannot_be_written_leaves_the_old_one(tmp_path: Path, monkey
 
 
 @pytest.mark.parametrize(
-    ("text", "complaint"), [("a = ", "is not TOML"), ("a = 1", "is no capability file"), (None, "cannot be read")]
+    ("text", "complaint"),
+    [("a = ", "is not TOML"), ("a = 1", "is no capability file"), (None, "there is no file .*caps.toml yet")],
 )
-def test_what_is_no_such_file_says_what_to_do(tmp_path: Path, text: str | None, complaint: str) -> None:
-    """An operator at night should know the next step."""
+def test_what_is_no_such_file_says_why(tmp_path: Path, text: str | None, complaint: str) -> None:
+    """And which file it is."""
     path = tmp_path / "caps.toml"
     if text is not None:
         path.write_text(text)

@@ -218,7 +218,7 @@ def test_a_case_is_of_the_day_of_what_it_is_about() -> None:
 PAYOUT = gathering.PayoutAt(
     key="payout/web/stripe/1", currency="EUR", status="paid", is_statement=False, received=True, paid="90.00",
     bank=None, net="90.00", unexplained="0", verdict="proven", difference="0", judged=True, paid_on="2026-10-30",
-    expected_on="2026-11-02", told=at("2026-11-01T08:00:00"), kinds=frozenset(),
+    expected_on="2026-11-02", told=at("2026-11-01T08:00:00"), in_statement=False, kinds=frozenset(),
 )  # fmt: skip
 
 
@@ -242,6 +242,7 @@ _LET = (("payout.unexplained", "Ann"),)
         ({"paid": None, "verdict": "unproven", "net": "91.00"}, [("not_reported", "", "91.00")]),
         ({"judged": False, "net": "91.00"}, [("not_whole", "", "91.00")]),
         ({"verdict": "unproven", "net": "0"}, [("lines_lack", "", "90.00")]),
+        ({"verdict": "unproven", "net": "0", "in_statement": True}, []),
         ({"net": "80.00"}, [("lines_lack", "", "10.00")]),
         ({"net": "90.004"}, []),
         ({"bank": "85.00"}, [("lines_lack", "", "5.00")]),
@@ -250,7 +251,7 @@ _LET = (("payout.unexplained", "Ann"),)
         ({"received": False, "status": "in_transit", "expected_on": "2026-11-03"}, [("in_transit", "", "90.00")]),
         ({"received": False, "status": "unknown", "expected_on": None, "paid": None}, [("overdue", "", "90.00")]),
         ({"received": False, "status": "failed"}, []),
-        ({"received": False, "is_statement": True, "status": "unknown"}, []),
+        ({"is_statement": True, "status": "unknown", "paid": None}, []),
     ],
 )  # fmt: skip
 def test_a_payout_stands_until_it_ties_and_has_arrived_or_a_person_has_let_it_stand(

@@ -20,7 +20,7 @@ from flows.demo.providers import Charged, Night, PayoutFile, Plant, Refund, char
 from flows.demo.stories import EUROPE, SALES_CHANNELS, WEB, Story, Wanted
 from flows.model.money import ZERO
 from flows.model.payout_proof import prove_payout
-from flows.payout_files import examine, formats_of, opened
+from flows.payout_import.file import examine, formats_of, opened
 
 TODAY = date(2026, 11, 26)
 NAMES = {each.id: each.name for each in SALES_CHANNELS}
@@ -282,6 +282,7 @@ def _said(night: Night) -> Said:
             "net": str(each.paid),
             "difference": "0",
             "classes": {"fee": str(-each.fees)},
+            "unexplained": "0",
         }
         for each in night.payouts
     ]
@@ -364,7 +365,15 @@ def test_what_nobody_planted_is_unexplained_with_its_amount(night: Night, case: 
 
 @pytest.mark.parametrize(
     "changes",
-    [{"verdict": "unproven"}, {"net": "1.00"}, {"unlinked": 1}, {"lines": 2}, {"difference": "0.01"}, {"classes": {}}],
+    [
+        {"verdict": "unproven"},
+        {"net": "1.00"},
+        {"unlinked": 1},
+        {"lines": 2},
+        {"difference": "0.01"},
+        {"classes": {}},
+        {"unexplained": "0.02"},
+    ],
 )
 def test_a_payout_that_was_imported_as_something_else_is_unexplained(night: Night, changes: Mapping[str, Any]) -> None:
     """And so is one that was not imported."""

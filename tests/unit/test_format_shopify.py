@@ -315,6 +315,14 @@ def test_transactions_are_the_payments_when_there_are_any() -> None:
     assert prove(order).holds
 
 
+def test_a_payment_has_the_names_that_its_provider_knows_it_by() -> None:
+    """PayPal's own id for it, and the one that Shopify gives every provider."""
+    names = {"authorization": "5N595500AA", "payment_id": "rfDF87cIJa"}
+    paid = {"kind": "sale", "status": "success", "gateway": "paypal", "amount": "10.00"}
+    assert made(transactions=[{"id": 1, **paid, **names}]).payments[0].aliases == ("5N595500AA", "rfDF87cIJa")
+    assert made(transactions=[{"id": 1, **paid, "authorization": None}]).payments[0].aliases == ()
+
+
 @pytest.mark.parametrize(
     ("changes", "kind", "amount", "gateway"),
     [

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from flows.ledger.converting import Conversion
-from flows.ledger.due import Due, Left, PayoutStands, Returned, due_now, rest_of, wanted_of
-from flows.ledger.holding import UNREPORTED
+from flows.ledger.due import COMES_BACK, CONVERSION, Due, Left, PayoutStands, Returned, due_now, rest_of, wanted_of
+from flows.ledger.holding import HOLD_ALL, UNREPORTED
 from flows.model.payout import LineClass, PayoutStatus
 from flows.model.posting_matrix import LedgerEvent, PostingRow, PostingSettings
 
@@ -62,7 +62,7 @@ def test_what_has_not_arrived_is_never_booked_as_received(status: PayoutStatus) 
     assert "expected on 2026-11-23" in {each.event: each.why for each in wanted.left}[LedgerEvent.PAYOUT]
 
 
-@pytest.mark.parametrize("kind", ["payout.untied", "payout.contradiction", "payout.incomplete", "payout.twice"])
+@pytest.mark.parametrize("kind", HOLD_ALL)
 def test_what_does_not_tie_is_posted_when_a_person_lets_it_stand(kind: str) -> None:
     """Until then nothing of it, also no correction; the reason names the case."""
     lines = sums(sale="100.00", fee="-3.00")
@@ -141,9 +141,19 @@ def test_a_bank_line_is_what_the_bank_account_gets() -> None:
 
 def test_the_payouts_of_a_statement_of_account_are_its_transfers() -> None:
     """PayPal does not say which lines are in which payout."""
-    payout = stands("-3.00", is_statement=True, status=PayoutStatus.UNKNOWN, received=False, paid=None)
+    payout = stands("-3.00", is_statement=True, status=PayoutStatus.UNKNOWN, paid=None)
     wanted = wanted_of(payout, sums(sale="100.00", fee="-3.00", transfer="-100.00"), SETTINGS)
     assert Due(LedgerEvent.PAYOUT, DAY, Decimal(100)) in wanted.due
+
+
+def test_half_of_a_conversion_between_two_currencies_of_an_account_is_no_difference() -> None:
+    """The other half is in a statement that cannot be posted: posted alone, all of it would be a profit."""
+    row = PostingRow(event=LedgerEvent.EXCHANGE_DIFFERENCE, debit="1200", credit="7900", journal="GEN")
+    rules = PostingSettings(currency="USD", rows=(*SETTINGS.rows, row))
+    payout = stands("102.00", is_statement=True, status=PayoutStatus.UNKNOWN, paid=None)
+    wanted = wanted_of(payout, sums(exchange_difference="105.00", fee="-3.00"), rules)
+    assert [each.event for each in wanted.due] == [LedgerEvent.FEE]
+    assert wanted.left == (Left(LedgerEvent.EXCHANGE_DIFFERENCE, Decimal("105.00"), CONVERSION),)
 
 
 def test_what_is_due_is_the_difference_to_what_was_due_before() -> None:
@@ -158,6 +168,20 @@ def test_what_is_due_is_the_difference_to_what_was_due_before() -> None:
     )  # fmt: skip
     failed = wanted_of(stands(status=PayoutStatus.FAILED, received=False), sums(sale="100.00", fee="-3.00"), SETTINGS)
     assert due_now(failed, made) == (Due(LedgerEvent.PAYOUT, DAY, Decimal("-97.00")),)
+
+
+def test_what_is_booked_as_received_and_failed_is_said_until_a_line_takes_it_back() -> None:
+    """With a row for the line; what was never booked is not received, and nothing else."""
+    row = PostingRow(event=LedgerEvent.PAYOUT_RETURNED, debit="1200", credit="1000", journal="GEN")
+    rules = PostingSettings(currency="USD", rows=(*SETTINGS.rows, row))
+    failed, lines = stands(status=PayoutStatus.FAILED, received=False), sums(sale="97.00")
+    wanted = wanted_of(failed, lines, rules)
+    booked = {"payout 2026-11-20": Decimal("97.00")}
+    for made, amount, why in ((booked, "-97.00", COMES_BACK), ({}, "97.00", "its payout is failed: not received")):
+        rest = {each.event: each for each in rest_of(wanted.left, made, failed, "USD")}
+        assert rest[LedgerEvent.PAYOUT] == Left(LedgerEvent.PAYOUT, Decimal(amount), why)
+    over = wanted_of(failed, lines, rules, returned=Returned(by_line=True))
+    assert LedgerEvent.PAYOUT not in {each.event for each in rest_of(over.left, booked, failed, "USD")}
 
 
 def test_a_payout_that_came_back_is_taken_back_once() -> None:

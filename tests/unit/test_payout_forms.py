@@ -103,11 +103,14 @@ def test_the_day_of_a_deposit_is_the_one_that_stands_there(day: str) -> None:
 
 
 def test_rows_between_tabs_may_leave_out_empty_cells_at_their_end() -> None:
-    """As editors leave them; but not where the file breaks off, since nobody knows what is missing there."""
-    short = "\n".join(line.rstrip("\t") for line in settlement("19.99", "19.99").split("\n"))
-    assert Read(short, "amazon").proof("555").verdict == "proven"
-    with pytest.raises(PayoutUnreadable, match=r"line 2: it has . of .* columns: the file is cut off"):
-        Read(short.rstrip("\n"), "amazon")
+    """As editors leave them; but not the last where the file breaks off, since nobody knows what is missing there."""
+    whole = settlement("19.99", "19.99").rstrip("\n")
+    short = "\n".join(line.rstrip("\t") for line in whole.split("\n"))
+    assert Read(f"{short}\n", "amazon").proof("555").verdict == "proven"
+    last = whole.rpartition("\n")[2]
+    assert Read(f"{short.rpartition(chr(10))[0]}\n{last}", "amazon").proof("555").verdict == "proven"
+    with pytest.raises(PayoutUnreadable, match=r"line 3: it has \d+ of \d+ columns: the file is cut off"):
+        Read(short, "amazon")
 
 
 def test_a_row_with_the_total_and_an_amount_is_a_line_too() -> None:

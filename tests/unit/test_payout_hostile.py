@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
-from flows.payout_files import formats_of, opened
+from flows.payout_import.file import formats_of, opened
 from flows.payouts import PayoutFormat, PayoutUnreadable
 from runtime.rule import RuleBroken
 from tests.unit import payout_files as files
@@ -104,6 +106,14 @@ def test_a_file_is_refused_with_its_place(
         (b"<?xml version='1.0'?>", "it is XML"),
         (b'"RH","2026/01/07"\n"FH","1"\n', "a settlement report of PayPal"),
         (b'"Date","Time","TimeZone","Gross","Fee","Net","Transaction ID"\n', "the download of PayPal's activity"),
+        (
+            '"Datum","Uhrzeit","Brutto","Gebühr","Netto","Transaktionscode"\n'.encode(),
+            "the download of PayPal's activity",
+        ),
+        (
+            '"Date","Heure","Avant commission","Net","Numéro de transaction"\n'.encode(),
+            "the download of PayPal's activity",
+        ),
         (b"Date;ID;Settlement amount;Settlement reference\n", "an export of Mollie's"),
         (b"reporting_category,currency,count,gross,fee,net\n", "a summary of Stripe's"),
         (b"id,Description,Amount,Amount Refunded,Currency,Fee,Status\n", "an export of Stripe's payments"),
@@ -116,7 +126,7 @@ def test_a_file_is_refused_with_its_place(
         (b"settlement-id\tamount-type\tamount-description\tamount\n", "without its total"),
         (b'"All amounts in USD"\n"date/time","settlement id","type"\n', "a report of Amazon by dates"),
         (b'{"name": "INVALID_REQUEST", "debug_id": "x"}', "tells of an error"),
-        (b"a,b\n1,2\n", "say with --format which it is"),
+        (b"a,b\n1,2\n", r"say with --format which it is: amazon.* by a map of its columns, \[payout_formats\]"),
     ],
 )
 def test_a_file_that_no_reader_knows_is_told_what_it_is(tmp_path: Path, content: bytes, said: str) -> None:
@@ -179,6 +189,34 @@ def test_a_status_that_no_provider_has_is_named(content: bytes | str, format_: s
     (found,) = [each for each in read.findings if "has the status 'payed', which is not known" in each.sentence]
     assert (found.kind, found.place != "", found.payout in read.examined.headers) == ("note", True, True)
     assert {header.status.value for header in read.examined.headers.values()} == {"unknown"}
+
+
+SETTLEMENT = {**files.MOLLIE_SETTLEMENT, "id": ""}
+
+
+@pytest.mark.parametrize(
+    ("content", "format_", "place"),
+    [
+        (files.shopify(payout={**files.SHOPIFY_PAYOUT, "id": None}), "shopify", "line 1.payouts[1]: the payout"),
+        (files.mollie(SETTLEMENT), "mollie", "the document: the payout"),
+        (files.shopify([{**files.SHOPIFY_LINES[0], "id": None}]), "shopify", "line 2.transactions[1]: the line"),
+        (files.paypal([files.paypal_line("", "T0006", "1.00")]), "paypal", "transaction_details[1]: the line"),
+        (files.stripe([files.STRIPE_LINES[0], files.stripe_line("", "charge", 1)]), "stripe", "data[2]: the line"),
+    ],
+)
+def test_what_has_no_id_is_refused(content: bytes, format_: str, place: str) -> None:
+    """Else two of them would be one, and the second would be lost."""
+    with pytest.raises(PayoutUnreadable, match=re.escape(f"{place} has no id")):
+        Read(content, format_)
+
+
+def test_a_payout_that_is_still_to_be_made_may_have_no_id() -> None:
+    """As the next one in an export, before it has a day; what takes an unnamed one from the balance is in no payout."""
+    row = files.SHOPIFY_PAYOUTS_CSV.splitlines()[0] + "\n,pending,1.00,0.00,0.00,0.00,0.00,0.00,1.00,USD\n"
+    read = Read(row, "shopify-csv")
+    assert (read.examined.headers, [each.kind for each in read.findings]) == ({}, ["pending"])
+    unnamed = files.STRIPE_CSV + ",,txn_9,2026-01-05 10:00:00,,eur,-50.00,0.00,-50.00,payout,,x,,,,\n"
+    assert Read(unnamed, "stripe-csv").examined.pending == {"EUR": Decimal("-50.00")}
 
 
 def test_two_currencies_never_meet_in_one_payout() -> None:

@@ -74,6 +74,11 @@ def test_what_is_on_its_way_or_failed_is_not_received(
     assert is_received(PayoutHeader(id="p", currency="USD", status=status), bank) is received
 
 
+def test_what_is_in_a_statement_of_account_has_arrived_there() -> None:
+    """It waits for nothing else; payouts are lines of it."""
+    assert is_received(PayoutHeader(id="X-USD-2026-01-05", currency="USD", is_statement=True), None)
+
+
 def test_a_payout_without_lines_yet_is_not_contradicted() -> None:
     """A list of payouts may come before their lines."""
     assert prove_payout(HEADER, PayoutSums()).verdict == "unproven"

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from flows.payouts import amazon, mollie, paypal, shopify, stripe
+from flows.payouts import amazon, mollie_words, paypal, shopify, stripe
 from tests.unit import payout_files as files
 from tests.unit.payout_files import Read
 
@@ -42,13 +42,24 @@ MOLLIE = {
     "refund": ["refund", "returned-refund", "unauthorized-direct-debit", "returned-platform-payment-refund"],
     "dispute": ["chargeback", "platform-payment-chargeback"],
     "dispute_reversal": ["chargeback-reversal", "reversed-platform-payment-chargeback"],
-    "transfer": ["outgoing-transfer", "outgoing-custom-amount-transfer", "split-transaction", "movement"],
+    "transfer": [
+        "outgoing-transfer",
+        "outgoing-custom-amount-transfer",
+        "split-transaction",
+        "movement",
+        "post-payment-split-payment",
+    ],
     "payout_returned": ["canceled-outgoing-transfer", "canceled-transfer", "returned-transfer"],
     "fee": ["application-fee", "payment-fee", "managed-fee", "balance-charge-fee", "capture-commission"],
     "top_up": ["balance-topup", "topup", "incoming-transfer"],
     "adjustment": ["balance-correction", "invoice-rounding-compensation", "chargeback-compensation"],
     "reserve": ["balance-reserve", "held-rolling-reserve", "pending-rolling-reserve"],
-    "reserve_release": ["balance-reserve-return", "released-rolling-reserve", "capture-rolling-reserve-release"],
+    "reserve_release": [
+        "balance-reserve-return",
+        "released-rolling-reserve",
+        "capture-rolling-reserve-release",
+        "api-payment-rolling-reserve-release",
+    ],
     "advance": ["loan", "repayment", "cash-advance-loan"],
     "unexplained": ["something-new", ""],
 }
@@ -98,6 +109,7 @@ AMAZON = {
     "withheld_tax": [
         "Order/ItemWithheldTax/MarketplaceFacilitatorTax-Principal", "Order/ItemPrice/LowValueGoodsTax-Principal",
         "other-transaction/other-transaction/TDS (Section 194-O)", "Order/ItemTCS/TCS-CGST",
+        "other-transaction/other-transaction/Income Tax Charged",
     ],
     "fee": [
         "Order/ItemFees/Commission", "Refund/ItemFees/RefundCommission", "Order/ItemFees/ShippingChargeback",
@@ -105,11 +117,21 @@ AMAZON = {
         "CouponRedemptionFee/CouponRedemptionFee/Save 10%", "Liquidations/ItemFees/LiquidationsBrokerageFee",
         "other-transaction/other-transaction/ShippingServicesRefund",
         "FBAFees/FBA Inventory Storage Fee/Base fee", "AmazonFees/Vine Enrollment Fee/Base fee",
+        "FBAFees/FBA Amazon-Partnered Carrier Shipment Fee/Discount on Fee",
+        "ServiceFee/Refund for Advertiser/TransactionTotalAmount",
+        "other-transaction/other-transaction/PostageBilling_Postage",
+        "other-transaction/other-transaction/FBA International Freight Duties and Taxes Charge",
     ],
-    "tax_on_fee": ["Order/ItemFees/Commission IGST", "FBAFees/FBA Inventory Storage Fee/Tax"],
+    "tax_on_fee": [
+        "Order/ItemFees/Commission IGST", "FBAFees/FBA Inventory Storage Fee/Tax", "Order/ItemFees/TaxOnFees",
+        "AmazonFees/Vine Enrollment Fee/Tax on fee", "other-transaction/other-transaction/PostageBilling_VAT",
+    ],
     "adjustment": [
         "other-transaction/FBA Inventory Reimbursement/WAREHOUSE_LOST", "Liquidations/ItemPrice/Principal",
         "SAFE-T reimbursement/other-transaction/SAFE-T reimbursement", "other-transaction/other-transaction/Adjustment",
+        "other-transaction/other-transaction/MiscAdjustment", "Seller Rewards/Seller Rewards/Seller Rewards",
+        "other-transaction/MCF Inventory Reimbursement/MULTICHANNEL_ORDER_LOST",
+        "other-transaction/other-transaction/Promotion adjustment",
     ],
     "reserve": ["other-transaction/other-transaction/Current Reserve Amount"],
     "reserve_release": ["other-transaction/other-transaction/Previous Reserve Amount Balance"],
@@ -117,7 +139,10 @@ AMAZON = {
         "other-transaction/other-transaction/Transfer of funds unsuccessful: Amazon has cancelled your transfer."
     ],
     "top_up": ["other-transaction/other-transaction/Successful charge"],
-    "advance": ["other-transaction/Amazon Capital Services/Loan repayment"],
+    "transfer": ["Transfers/Micro Deposit/Micro Deposit"],
+    "advance": [
+        "other-transaction/Amazon Capital Services/Loan repayment", "other-transaction/other-transaction/Loan Payment",
+    ],
     "unexplained": ["other-transaction/other-transaction/Something new", "Something new/ItemPrice/Principal", "//"],
 }  # fmt: skip
 
@@ -146,7 +171,7 @@ def test_a_text_that_a_shop_has_left_at_paypal_is_no_reason_to_refuse_the_file()
 @pytest.mark.parametrize(("kind", "type_"), [(kind, each) for kind, types in MOLLIE.items() for each in types])
 def test_types_of_balance_transactions_of_mollie(kind: str, type_: str) -> None:
     """By the list of its API reference; fees and commissions are known by how they end."""
-    assert mollie.class_of(type_).value == kind
+    assert mollie_words.class_of(type_).value == kind
 
 
 def test_what_mollie_keeps_back_of_a_payment_is_no_fee() -> None:

@@ -8,6 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from flows.model.currencies import CURRENCIES
+from flows.model.money import _DIGITS
 from flows.model.posting_matrix import (
     OF_FULFIL,
     LedgerEvent,
@@ -67,6 +69,13 @@ def test_what_would_be_booked_twice_or_not_at_all_is_refused(rows: tuple[Posting
     """Two posters for one row, two rows for one event, one account on both sides."""
     with pytest.raises(RuleBroken, match=sentence):
         PostingSettings(rows=rows)
+
+
+def test_every_currency_with_digits_of_its_own_is_one_that_there_is() -> None:
+    """And no code for tests is one."""
+    assert set(_DIGITS) <= CURRENCIES
+    assert {"USD", "EUR", "XCG"} <= CURRENCIES
+    assert not {"XXX", "XTS", "XXQ"} & CURRENCIES
 
 
 def test_a_tenant_that_posts_no_receipts_has_seamline_do_it() -> None:

@@ -49,7 +49,9 @@ READ: dict[str, dict[str, str]] = {
     "shopify-python/payouts.json": dict.fromkeys(
         ("854088011", "512467833", "39438702", "710174591", "974708905", PUBLISHED), "0 lines, 0, unproven"
     ),
-    "shopify-python/payouts_transactions.json": {PUBLISHED: "24 lines, 81.38, unproven"},
+    "shopify-python/payouts_transactions.json": {
+        PUBLISHED: "lines are 81.38 USD, reported paid is 41.90 USD: the difference is 39.48 USD"
+    },
 }
 """File -> payout -> what is said of it. Files that are no payout file at all are not here."""
 

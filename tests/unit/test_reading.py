@@ -146,6 +146,16 @@ def test_what_is_no_instant_is_answered_with_one(text: str) -> None:
         place_in(text)
 
 
+async def test_an_order_is_found_by_the_number_of_its_sale_unless_another_has_that_number_itself(
+    tmp_path: Path,
+) -> None:
+    """What a person reads in Fulfil leads to the order."""
+    async with both(tmp_path) as (journal, read):
+        await journal.write([view("web/1", sale_number="SO90001"), view("web/2", sale_number="#3"), view("web/3")])
+        assert await read.find("SO90001") == ["web/1"]
+        assert await read.find("#3") == ["web/3"]
+
+
 async def test_an_order_is_found_by_key_id_or_the_number_that_people_say(tmp_path: Path) -> None:
     """Several are all told; a received order is found before it is decided on; what nobody sent is not found."""
     async with both(tmp_path) as (journal, read):
@@ -157,6 +167,31 @@ async def test_an_order_is_found_by_key_id_or_the_number_that_people_say(tmp_pat
         await journal.write([("put_fact", ("web/7", journal.new_id(), "intake", "received", 1, 2, "{}"))])
         assert await read.find("web/7") == ["web/7"]
         assert (await read.story("web/7")).order is None
+
+
+async def test_an_order_is_found_with_and_without_the_sign_before_its_number(tmp_path: Path) -> None:
+    """Unless one is named exactly so; where a sale has that number, too, both are told."""
+    async with both(tmp_path) as (journal, read):
+        await journal.write([view("web/a", reference="#1001"), view("web/b", reference="1002"), view("web/c")])
+        assert await read.find("1001") == ["web/a"]
+        assert await read.find("#1002") == ["web/b"]
+        assert await read.find("##1002") == []
+        await journal.write([view("web/d", reference="1001", sale_number="1003"), view("web/e", reference="#1003")])
+        assert (await read.find("1001"), await read.find("#1001")) == (["web/d"], ["web/a"])
+        assert await read.find("1003") == ["web/d", "web/e"]
+
+
+async def test_an_order_is_found_by_what_paid_for_it_at_last(tmp_path: Path) -> None:
+    """At whatever sales channel; an order of that number goes before it."""
+    async with both(tmp_path) as (journal, read):
+        paid = [("web", "ch_1", "web/1"), ("outlet", "ch_1", "outlet/7"), ("web", "5001", "web/2")]
+        rows = [("put_order_tender", (*each, "sale", "10.00", "EUR")) for each in paid]
+        await journal.write([*rows, view("web/3", reference="5002")])
+        assert await read.find("ch_1") == ["outlet/7", "web/1"]
+        assert await read.find("5001") == ["web/2"]
+        assert await read.find("ch_2") == []
+        await journal.write([view("web/4", reference="5001")])
+        assert await read.find("5001") == ["web/4"]
 
 
 async def test_a_story_is_the_order_its_cases_and_its_timeline(tmp_path: Path) -> None:

@@ -88,10 +88,19 @@ def test_an_order_waits_for_whatever_is_left_to_ship_tell_collect_or_receive(
         ("payout_line", {"tenders": (CHARGE, REFUND)}, ["payout"]),
         ("payout_line", {"tenders": (CHARGE, REFUND), "lines": (SOLD, BACK)}, []),
         ("payout_line", {"lines": (SOLD, BACK)}, ["unexpected"]),
-        ("payout_line", {"lines": (replace(SOLD, amount=D("99.00")),)}, []),
+        ("payout_line", {"lines": (replace(SOLD, amount=D("99.00")),)}, ["unexpected"]),
+        ("payout_line", {"lines": (replace(SOLD, amount=D("60.00")), replace(SOLD, amount=D("40.00")))}, []),
         ("payout_line", {"lines": (replace(SOLD, ids=frozenset()),)}, []),
         ("payout_line", {"lines": (replace(SOLD, ids=frozenset(), amount=D("99.99")),)}, ["unexpected"]),
-        ("payout_line", {"lines": (replace(SOLD, ids=frozenset(), currency="EUR"),)}, ["payout"]),
+        ("payout_line", {"lines": (replace(SOLD, ids=frozenset(), currency="EUR"),)}, ["unexpected"]),
+        (
+            "payout_line",
+            {
+                "lines": (replace(SOLD, ids=frozenset(), amount=D("50.00")),),
+                "tenders": (replace(CHARGE, currency="EUR"), *[replace(CHARGE, amount=D("25.00"), id="")] * 2),
+            },
+            ["payout"],
+        ),
     ],
 )
 def test_each_tender_declares_what_closes_it(evidence: EvidenceKind, changes: dict[str, Any], told: list[str]) -> None:

@@ -8,6 +8,7 @@ from decimal import Decimal
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from flows.formats import shopify
 from flows.model.money import Money
@@ -116,3 +117,11 @@ def test_each_payment_that_is_named_is_a_row() -> None:
     rows = tender_rows("web/1", made)
     assert [write.row[1] for write in rows] == [each.id for each in made.payments if not each.derived]
     assert all(write.row[0] == made.sales_channel and write.row[2] == "web/1" for write in rows)
+
+
+def test_a_payment_is_found_by_what_providers_call_it_too() -> None:
+    """Once for each name."""
+    made = order()
+    paid = replace(made.payments[0], id="7", aliases=("5N5955", "7", "rfDF87"))
+    rows = tender_rows("web/1", replace(made, payments=(paid,)))
+    assert [write.row[1] for write in rows] == ["7", "5N5955", "rfDF87"]

@@ -5,15 +5,17 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from decimal import Decimal
 
+import msgspec
+
 from flows.exceptions.kinds import ExceptionCase
 from flows.model.payout import OF_ORDERS, PayoutLine
 from flows.model.payout_links import Named, orders_of
-from flows.payout_files import PayoutFile, pages_of
+from flows.payout_import.file import PayoutFile, pages_of
+from flows.payout_import.outcome import Outcome, standing
 from flows.payout_importer import payout_key
 from flows.payout_importer.decision import decide
 from flows.payout_importer.judging import cases_of
 from flows.payout_importer.looking import orders_known, page_met
-from flows.payout_outcome import Outcome, standing
 from flows.payouts.examining import Examined
 from flows.reading import Reading
 
@@ -23,12 +25,26 @@ _AT_NO_TIME = datetime.min.replace(tzinfo=UTC)
 
 
 class Rehearsed(Outcome, kw_only=True):
-    """One payout as it stands, and as it would after the import. `unlinked`: its new lines that are of no known order,
-    `named` the first of them.
-    """
+    """One payout as it stands, and as it would after the import."""
 
-    unlinked: int = 0
-    named: tuple[str, ...] = ()
+    lost: list[PayoutLine] = msgspec.field(default_factory=list)
+    """Its new lines that lead to no order, or to several, by themselves."""
+    payments: set[str] = msgspec.field(default_factory=set)
+    """Payments of its new lines that lead to one."""
+
+    @property
+    def _unlinked(self) -> list[PayoutLine]:
+        return [line for line in self.lost if not self.payments.intersection(line.transactions)]
+
+    @property
+    def unlinked(self) -> int:
+        """How many of its new lines are of no order that is known."""
+        return len(self._unlinked)
+
+    @property
+    def named(self) -> tuple[str, ...]:
+        """The first of these."""
+        return tuple(map(_name_of, self._unlinked[:NAMED_MAX]))
 
     @property
     def cases(self) -> tuple[ExceptionCase, ...]:
@@ -49,21 +65,15 @@ async def rehearsed(
         each = found[key]
         met = await page_met(read.query_list, key, page)
         each.after = decide(each.after, met, _AT_NO_TIME).state
-        unlinked = await _unlinked(read, sales_channel, [line for line in met.page.lines if line.id not in met.known])
-        each.unlinked += len(unlinked)
-        each.named = (*each.named, *map(_name_of, unlinked[:NAMED_MAX]))[:NAMED_MAX]
+        new = [line for line in met.page.lines if line.id not in met.known and line.kind in OF_ORDERS]
+        named = [Named(line.order, line.reference, tuple(filter(None, line.transactions))) for line in new]
+        known = await orders_known(read.query_list, sales_channel, named)
+        for line, says in zip(new, named, strict=True):
+            if len(orders_of(sales_channel, says, known)) != 1:
+                each.lost.append(line)
+            elif line.payment:
+                each.payments.add(line.payment)
     return found
-
-
-async def _unlinked(read: Reading, sales_channel: str, lines: list[PayoutLine]) -> list[PayoutLine]:
-    """Those of these lines that should have an order, and lead to none or to several."""
-    named = {
-        line: Named(line.order, line.reference, tuple(filter(None, line.transactions)))
-        for line in lines
-        if line.kind in OF_ORDERS
-    }
-    known = await orders_known(read.query_list, sales_channel, list(named.values()))
-    return [line for line, says in named.items() if len(orders_of(sales_channel, says, known)) != 1]
 
 
 def _name_of(line: PayoutLine) -> str:

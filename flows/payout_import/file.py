@@ -76,7 +76,10 @@ def opened(
         found = formats[format_] if format_ else recognised(content)
         if found is None:
             named = ", ".join(sorted(formats))
-            said = f"it is not recognised as any format; say with --format which it is: {named}"
+            said = (
+                f"it is not recognised as any format; say with --format which it is: {named}. "
+                "A CSV of any other provider is read by a map of its columns, [payout_formats]"
+            )
             raise PayoutUnreadable("", unread(head, formats.values()) or said)
         digest = hashlib.sha256(content).hexdigest()
         yield PayoutFile(source=Source(content=content, zone=zone, encoding=encoding), format=found, digest=digest)

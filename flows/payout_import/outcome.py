@@ -15,8 +15,8 @@ from flows.payout_importer.messages import PayoutState
 from flows.reading import Reading
 from flows.reading.payouts import PayoutRow
 
-_CONTRADICTS = ("payout.changed", "payout.contradiction", "payout.failed", "payout.twice")
-"""Cases of which no file is just known, or proven, until a person has looked."""
+_CONTRADICTS = ("payout.changed", "payout.contradiction", "payout.failed", "payout.incomplete", "payout.twice")
+"""Cases of which no file is just known, or proven, until a person has looked, or the rest of it is here."""
 _ENDED = (PayoutStatus.PAID, PayoutStatus.FAILED, PayoutStatus.CANCELLED)
 _state = msgspec.json.Decoder(PayoutState).decode
 

@@ -14,9 +14,9 @@ import msgspec
 
 from flows.model.money import Money
 from flows.model.payout import PayoutHeader, PayoutSums
+from flows.payout_import.outcome import standing
 from flows.payout_importer.messages import PayoutLike, PayoutState
 from flows.payout_importer.twice import day_of, money_of, twins_of
-from flows.payout_outcome import standing
 from flows.payouts.examining import Examined
 from flows.reading import Reading
 from flows.reading.payouts import PayoutRow, payouts_of_ids

@@ -16,11 +16,11 @@ from rich.progress import BarColumn, Progress, TextColumn
 
 from flows.config import Config
 from flows.control import send_control
-from flows.payout_files import PayoutFile, examine, pages_of
+from flows.payout_import.file import PayoutFile, examine, pages_of
+from flows.payout_import.meeting import Meeting, met
+from flows.payout_import.outcome import Kept, standing
+from flows.payout_import.rehearsal import Rehearsed, rehearsed
 from flows.payout_importer import payout_key
-from flows.payout_meeting import Meeting, met
-from flows.payout_outcome import Kept, standing
-from flows.payout_rehearsal import Rehearsed, rehearsed
 from flows.payouts.examining import Examined
 from flows.reading import reading
 from flows.reading.payouts import payouts_judged, payouts_named

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -11,12 +11,13 @@ from typing import Any
 import msgspec
 
 from flows.model.money import Money
-from flows.model.payout import PayoutHeader, PayoutSums
+from flows.model.payout import Finding, PayoutHeader, PayoutSums
 from flows.model.payout_proof import prove_payout
-from flows.payout_files import PayoutFile
+from flows.model.several import are, several
+from flows.payout_import.file import PayoutFile
+from flows.payout_import.outcome import Kept, Outcome
+from flows.payout_import.rehearsal import Rehearsed
 from flows.payout_importer import payout_key
-from flows.payout_outcome import Kept, Outcome
-from flows.payout_rehearsal import Rehearsed
 from flows.payouts.examining import Examined
 
 _FINDINGS_TOLD_MAX = 20
@@ -39,6 +40,8 @@ class ImportedPayout(msgspec.Struct, frozen=True, kw_only=True):
     difference: Decimal
     equations: tuple[str, ...]
     classes: dict[str, Decimal]
+    unexplained: Decimal
+    """Without signs: none of it makes up for another."""
     unlinked: int | None = None
     news: bool | None = None
     """Whether the import changes how it stands; False for what an earlier file had told."""
@@ -75,11 +78,8 @@ class ImportSummary(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def proven(self) -> bool:
-        """Whether no payout contradicts what was paid or what is known, and nothing is unexplained."""
-        return not any(
-            each.verdict == "contradicted" or each.contradicts or each.classes.get("unexplained")
-            for each in self.payouts
-        )
+        """Whether no payout contradicts what was paid or what is known, none is a part, and nothing is unexplained."""
+        return not any(each.verdict == "contradicted" or each.contradicts or each.unexplained for each in self.payouts)
 
 
 def summary_of(
@@ -103,7 +103,8 @@ def summary_of(
         elif rehearsal is not None:
             found.append(_as_rehearsed(rehearsal[key]))
         else:
-            found.append(_as_read(key, header, examined.sums(id_), bank))
+            read = _as_read(key, header, examined.sums(id_), bank)
+            found.append(msgspec.structs.replace(read, contradicts=_speaks_against(read, examined.found_of(id_))))
     named = tuple(f"{each.place}: {each.sentence}".removeprefix(": ") for each in examined.findings)
     return ImportSummary(
         file=path.name,
@@ -135,8 +136,15 @@ def _as_read(key: str, header: PayoutHeader, sums: PayoutSums, bank: Decimal | N
         difference=proof.difference,
         equations=tuple(each.sentence for each in proof.equations),
         classes={kind.value: amount for kind, amount in sums.classes.items()},
+        unexplained=sums.unexplained,
         **more,
     )
+
+
+def _speaks_against(read: ImportedPayout, findings: Iterable[Finding]) -> bool:
+    """Whether there would be a case by what was found in the file alone."""
+    kinds = {each.kind for each in findings}
+    return "contradiction" in kinds or ("incomplete" in kinds and read.verdict != "proven")
 
 
 def _as_rehearsed(each: Rehearsed) -> ImportedPayout:
@@ -175,6 +183,7 @@ def _as_kept(each: Kept, sums: PayoutSums, bank: Decimal | None) -> ImportedPayo
         verdict=row.verdict,
         difference=row.difference,
         classes=row.classes,
+        unexplained=row.unexplained,
         unlinked=row.unlinked,
         **_outcome(each),
     )
@@ -184,6 +193,8 @@ def _how(summary: ImportSummary) -> str:
     """What the import has done, as the end of a sentence."""
     done = "read, and nothing is kept of it" if summary.dry_run else "imported"
     told = [each for each in summary.payouts if each.news is not None]
+    if not summary.payouts and not summary.left_out:
+        return "there is nothing in it"
     if not summary.payouts:
         return done if summary.dry_run else "nothing of it is in a payout"
     if len(told) < len(summary.payouts):
@@ -216,22 +227,21 @@ def _not_proven(payout: ImportedPayout, *, kept: bool) -> Iterator[str]:
     if payout.verdict == "contradicted":
         off = Money(payout.difference, payout.currency)
         yield f"its sums do not tie, by {off}{f'{shows}`' if kept else ''}"
-    if unexplained := payout.classes.get("unexplained"):
-        amount = Money(unexplained, payout.currency)
+    if payout.unexplained:
+        amount = Money(payout.unexplained, payout.currency)
         yield f"{amount} of it is unexplained: no class fits{f'{shows} --lines`' if kept else ''}"
 
 
 def told_of(summary: ImportSummary) -> list[str]:
     """What came of it, in lines."""
-    how, several = _how(summary), "" if len(summary.payouts) == 1 else "s"
-    payouts = f"{len(summary.payouts)} payout{several}"
-    lines = [f"{summary.file}: {summary.format}, {_lines(summary.lines)} in {payouts}, {how}"]
+    lines_, payouts = several(summary.lines, "line"), several(len(summary.payouts), "payout")
+    lines = [f"{summary.file}: {summary.format}, {lines_} in {payouts}, {_how(summary)}"]
     for each in summary.payouts:
         lines += _told_of_payout(each, kept=not summary.dry_run)
     for currency, amount in summary.pending.items():
-        are, them, they = ("is", "it", "it is") if summary.left_out == 1 else ("are", "them", "they are")
-        what = f"{_lines(summary.left_out)}, {Money(amount, currency)}"
-        lines.append(f"left out\t{what}, {are} in no payout yet; import {them} again when {they}")
+        them, they = ("it", "it is") if summary.left_out == 1 else ("them", "they are")
+        what = f"{several(summary.left_out, 'line')}, {Money(amount, currency)}"
+        lines.append(f"left out\t{what}, {are(summary.left_out)} in no payout yet; import {them} again when {they}")
     more = sum(summary.findings.values()) - len(summary.named)
     lines += [f"found\t{each}" for each in summary.named]
     return [*lines, f"found\tand {more} more"] if more > 0 else lines
@@ -243,20 +253,34 @@ def _told_of_payout(each: ImportedPayout, *, kept: bool) -> Iterator[str]:
     was = "" if each.bank_was is None else f" (was {each.bank_was})"
     off = f" by {Money(each.difference, each.currency)}" if each.difference else ""
     yield (
-        f"{each.id}\t{each.status.replace('_', ' ')}\t{_lines(each.lines)} "
+        f"{each.id}\t{each.status.replace('_', ' ')}\t{several(each.lines, 'line')} "
         f"{'comes' if each.lines == 1 else 'come'} to {Money(each.net, each.currency)}{paid}{bank}{was}"
         f"\t{each.verdict}{off}"
     )
     yield from (f"{each.id}\t{why}" for why in _not_proven(each, kept=kept))
     if each.unlinked:
-        are = "is" if each.unlinked == 1 else "are"
         more = each.unlinked - len(each.named)
         named = f": {', '.join(each.named)}{f' and {more} more' if more else ''}" if each.named else ""
         what = "of its lines" if kept else "of its new lines"
-        yield f"{each.id}\t{each.unlinked} {what} {are} of no order that is known here{named}"
-    yield from (f"{each.id}\t{'is a case now' if kept else 'would be a case'}\t{case}" for case in each.opens)
-    yield from (f"{each.id}\tstands against it\t{said}" for said in each.stands)
+        yield f"{each.id}\t{each.unlinked:,} {what} {are(each.unlinked)} of no order that is known here{named}"
+    if kept:
+        yield from (f"{each.id}\tis a case now\t{case}{_what_now(case, each)}" for case in each.opens)
+    else:
+        yield from (f"{each.id}\twould be a case\t{case}" for case in each.opens)
+    yield from (f"{each.id}\tstands against it\t{said}{_what_now(said, each)}" for said in each.stands)
 
 
-def _lines(count: int) -> str:
-    return f"{count} line{'' if count == 1 else 's'}"
+def _what_now(case: str, payout: ImportedPayout) -> str:
+    """What to do about a case that an import opens, where its sentence does not say so: the end of it."""
+    key = shlex.quote(payout.key)
+    match case.partition(":")[0]:
+        case "payout.changed":
+            return (
+                f"; ask the provider which is right: to take the later figures, `seamline holds release {key} --reason "
+                "...`; to keep the first ones, import the right file again; to have neither, `seamline payouts drop "
+                f"{key} --reason ...`"
+            )
+        case "payout.incomplete":
+            return "; import the rest of it"
+        case _:
+            return ""

@@ -1,0 +1,79 @@
+"""A file that is no store of ours, or is damaged: told by a sentence, also when it shows long after the start."""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+from runtime.errors import Stop, StoreFailed, StoreUnreadable
+from runtime.journal.writer import store_error
+
+_OF_THE_FILE = ("SQLITE_NOTADB", "SQLITE_CORRUPT")
+_OF_THE_PLACE = ("SQLITE_CANTOPEN", "SQLITE_READONLY", "SQLITE_PERM")
+
+
+@contextlib.contextmanager
+def damage_named(path: Path) -> Iterator[None]:
+    """While the store at this path is held: what SQLite says of the file itself is StoreUnreadable, also where task
+    groups have wrapped it. A `Stop` that comes with it comes through; so does everything else.
+    """
+    try:
+        yield
+    except BaseException as error:
+        inside = list(_inside(error))
+        found = next((each for each in inside if isinstance(each, sqlite3.Error) and _is_of_the_file(each)), None)
+        if found is None or any(isinstance(each, Stop) for each in inside):
+            raise
+        raise _unreadable(path, found) from error
+
+
+@contextlib.contextmanager
+def opening_named(path: Path) -> Iterator[None]:
+    """While the store is opened: what the file system refuses is StoreUnreadable, or StoreFailed for a disk that fails
+    or is full. A defect of a migration comes through.
+    """
+    try:
+        yield
+    except sqlite3.Error as error:
+        if _name_of(error) == "SQLITE_FULL":
+            raise StoreFailed("the disk that holds the store is full; free some room, then start again") from error
+        if _name_of(error).startswith("SQLITE_IOERR"):
+            raise store_error(error) from error
+        if _name_of(error).startswith(_OF_THE_PLACE):
+            raise _no_place(path, str(error)) from error
+        raise
+    except OSError as error:
+        raise _no_place(path, error.strerror or str(error)) from error
+
+
+def _no_place(path: Path, why: str) -> StoreUnreadable:
+    return StoreUnreadable(
+        f"there can be no store at {path.absolute()} ({why}); name the right place under store.path, or let this user "
+        "write there"
+    )
+
+
+def _unreadable(path: Path, error: sqlite3.Error) -> StoreUnreadable:
+    return StoreUnreadable(
+        f"{path} cannot be read as a store ({error}): it is damaged, or none of ours; name the right file under "
+        "store.path, or restore a backup (deploy/runbook/store.md)"
+    )
+
+
+def _inside(error: BaseException) -> Iterator[BaseException]:
+    """The error itself, or those that task groups have wrapped, however deep."""
+    if isinstance(error, BaseExceptionGroup):
+        for each in error.exceptions:
+            yield from _inside(each)
+    else:
+        yield error
+
+
+def _is_of_the_file(error: sqlite3.Error) -> bool:
+    return _name_of(error).startswith(_OF_THE_FILE)
+
+
+def _name_of(error: sqlite3.Error) -> str:
+    return getattr(error, "sqlite_errorname", "") or type(error).__name__
