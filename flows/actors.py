@@ -160,10 +160,10 @@ def engine_of(
     actors.append(Following(journal, importer.paid_by, "money" if settles else "sales" if read_back else ""))
     told, formats = told_channels(config), {name: each.format for name, each in config.sales_channels.items()}
     if config.payments is not None:
-        gather = timedelta(seconds=config.payments.gather_s)
-        named = payment_reference(config.fulfil)
+        gather, zone = timedelta(seconds=config.payments.gather_s), config.payments.time_zone
+        named = payment_reference(config.fulfil) or REFERENCE
         actors.append(PaymentMapper(payment_rules(config, config.payments), emit))
-        actors.append(PaymentRecorder(journal, emit, gather=gather, reference_field=named or REFERENCE))
+        actors.append(PaymentRecorder(journal, emit, gather=gather, reference_field=named, time_zone=zone))
     actors += [
         FulfilmentWatcher(watch_policy(config), journal, emit),
         OrderFulfilments(told, formats, journal, emit, subtracting=subtracting(stock), nudge=stock_pulse.nudge),

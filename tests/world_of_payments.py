@@ -195,6 +195,7 @@ class World:
         settings: SaleSettings = SALE_SETTINGS,
         policy: Policy = POLICY,
         gate: GateSettings = OPEN_GATE,
+        time_zone: str = "UTC",
         **erp: Any,
     ) -> None:
         self.gate = gate
@@ -203,7 +204,7 @@ class World:
         self.events: list[Any] = []
         journal: Any = self.journal
         self.mapper = PaymentMapper({SALES_CHANNEL: rules}, self.events.append)
-        self.recorder = PaymentRecorder(journal, self.events.append, gather=timedelta(seconds=30))
+        self.recorder = PaymentRecorder(journal, self.events.append, gather=timedelta(seconds=30), time_zone=time_zone)
         self.states: dict[tuple[str, str], bytes] = {}
         self.inbox: deque[tuple[str, str, Any]] = deque()
         self.outcomes: deque[tuple[str, str, Any]] = deque()

@@ -90,9 +90,10 @@ def _written(
     """As lines to be written: only those that there are."""
     known = {line.channel_identifier: line for line in before.sale_lines}
     if any(
-        line.sku is not None or _taxed(line.tax_lines) != _taxed(known[line.channel_identifier].tax_lines)
+        line.sku is not None
+        or (line.amount and _taxed(line.tax_lines) != _taxed(known[line.channel_identifier].tax_lines))
         for line in changed
-        if line.channel_identifier in known and line.amount
+        if line.channel_identifier in known
     ):
         return NotAmendable("a line has another product or other taxes, and this tenant takes only figures of lines")
     carried = {line.channel_identifier: line.carrier_service_code for line in before.shipping_lines}

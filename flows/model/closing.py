@@ -11,10 +11,10 @@ import msgspec
 from msgspec import Meta
 
 from flows.model.money import ZERO, MixedCurrencies, Money, exactly
-from flows.model.order import Order, PaymentKind
+from flows.model.order import TAKES, Order, PaymentKind
 from flows.model.payout import presented
 from flows.model.sale import SaleSettings
-from flows.model.tenders import TAKES, tenders_of
+from flows.model.tenders import tenders_of
 from runtime.clock import to_instant
 from runtime.decision import Write
 from runtime.rule import RuleBroken

@@ -160,8 +160,9 @@ def gate(order: Order, proof: Proof, settings: GateSettings, received: Instant, 
 def _row(order: Order, settings: GateSettings, payment: Payment, kinds: tuple[Kind, ...]) -> GateRule | None:
     """The row that decides; None when the order has to be paid first."""
     rule = next((rule for rule in settings.rules if rule.fits(order, payment, kinds)), None)
+    kinds_named, payments_named = ((), ()) if rule is None else (rule.kinds, rule.payment)
     for excluding in BUILT_IN:
-        is_named = rule is not None and bool(rule.kinds if excluding.kinds else rule.payment)
+        is_named = payment in payments_named if excluding.payment else excluding.kinds[0] in kinds_named
         if excluding.fits(order, payment, kinds) and not is_named:
             return excluding
     if rule is None:

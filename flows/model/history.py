@@ -12,7 +12,7 @@ from datetime import datetime
 import msgspec
 
 from flows.model.gate import GateSettings, gate
-from flows.model.order import FulfilmentStatus, Order, PaymentKind, PaymentStatus, Unreadable
+from flows.model.order import TAKES, FulfilmentStatus, Order, PaymentStatus, Unreadable
 from flows.model.proof import prove
 from runtime.clock import to_instant
 
@@ -40,10 +40,7 @@ def consequences(order: Order | Unreadable, settings: GateSettings, now: datetim
     if order.several_addresses:
         return Consequences(undecided="to several addresses")
     captured = [
-        payment for payment in order.payments if payment.kind in _CAPTURES and payment.status is PaymentStatus.SUCCESS
+        payment for payment in order.payments if payment.kind in TAKES and payment.status is PaymentStatus.SUCCESS
     ]
     ships = any(line.requires_shipping for line in order.lines)
     return Consequences(shipments=int(ships), invoices=1, payments=len(captured))
-
-
-_CAPTURES = (PaymentKind.SALE, PaymentKind.CAPTURE)

@@ -14,6 +14,7 @@ import msgspec
 
 from flows.model.money import EXACT, ZERO, Money, digits_of, quotient
 from flows.model.order import (
+    TAKES,
     Amount,
     FinancialStatus,
     Line,
@@ -28,7 +29,6 @@ from flows.model.order import (
 )
 from flows.model.proof import prove, returned
 
-_TAKES = (PaymentKind.SALE, PaymentKind.CAPTURE)
 _replace = msgspec.structs.replace
 
 
@@ -202,4 +202,4 @@ def is_gone(order: Order) -> bool:
 
 
 def _is_taken(payment: Payment) -> bool:
-    return payment.kind in _TAKES and payment.status is PaymentStatus.SUCCESS
+    return payment.kind in TAKES and payment.status is PaymentStatus.SUCCESS

@@ -56,6 +56,10 @@ class PaymentKind(enum.StrEnum):
     OTHER = "other"
 
 
+TAKES = (PaymentKind.SALE, PaymentKind.CAPTURE)
+"""What takes money."""
+
+
 class PaymentStatus(enum.StrEnum):
     """How the payment went, as far as the source knows."""
 

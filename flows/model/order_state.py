@@ -47,6 +47,10 @@ class Status(enum.StrEnum):
     """Never to be in Fulfil: `rule` names the rule that says so."""
 
 
+ON_ITS_WAY = (Status.CREATING, Status.UNKNOWN)
+"""A create of the sale has begun, and nobody knows yet what becomes of it."""
+
+
 class Later(msgspec.Struct, frozen=True, kw_only=True):
     """A newer version that arrived while, or after, an older one went to Fulfil."""
 
@@ -134,6 +138,8 @@ class OrderState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     received_us: int | None = None
     """When its first delivery was accepted: microseconds since 1970 UTC."""
     delivery: int | None = None
+    unread: int | None = None
+    """The delivery that brought the newest version, where a case is open because it cannot be read."""
     content: str = ""
     reference: str = ""
     amount: str = "0"
@@ -224,6 +230,11 @@ class OrderState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         """Whether the received body may still be needed."""
         under_way = self.work is not None or self.linking is not None
         return bool(self.cases) or under_way or self.status not in _AT_REST
+
+    @property
+    def of_the_past(self) -> bool:
+        """Whether the gate lets it into Fulfil as completed: nothing of it is shipped, invoiced or booked."""
+        return self.gated.startswith("import_completed")
 
     @property
     def newest(self) -> int | None:

@@ -74,7 +74,7 @@ class GatewaySettings(msgspec.Struct, frozen=True, kw_only=True):
     rate: FieldTarget = LEDGER_ONLY
     """Where the exchange rate goes: what one unit of the customer's currency is worth in the sale's."""
     rate_date: FieldTarget = LEDGER_ONLY
-    """Where the date of that rate goes: the day of the purchase."""
+    """Where the date of that rate goes: the day of the purchase, in `payments.time_zone`."""
 
 
 class PaymentSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -83,7 +83,7 @@ class PaymentSettings(msgspec.Struct, frozen=True, kw_only=True):
     gateways: dict[str, GatewaySettings] = {}
     """The gateways whose payments may be recorded, by Fulfil's codes. A later payment of any other is a case."""
     time_zone: str = "UTC"
-    """The time zone of finance's company: in it a payment has its day."""
+    """The time zone of finance's company: in it a payment has its day, and a purchase that of its rate."""
     gather_s: Annotated[float, Meta(ge=0, le=3_600)] = 30.0
     """How long a payment may wait for company, so that many are recorded with one call; fifty do not wait."""
 

@@ -14,6 +14,7 @@ import msgspec
 
 from flows.model.money import EXACT, ZERO, MixedCurrencies, Money, exactly
 from flows.model.order import (
+    TAKES,
     Amount,
     FinancialStatus,
     Line,
@@ -33,9 +34,8 @@ _UNPAID = (FinancialStatus.PENDING, FinancialStatus.AUTHORISED)
 _REFUNDED = (FinancialStatus.PARTIALLY_REFUNDED, FinancialStatus.REFUNDED)
 _PAID, _VOIDED = FinancialStatus.PAID, FinancialStatus.VOIDED
 _SETTLED = (_PAID, *_REFUNDED, _VOIDED)
-_TAKES = (PaymentKind.SALE, PaymentKind.CAPTURE)
 _SUCCESS, _RESERVES = PaymentStatus.SUCCESS, PaymentKind.AUTHORISATION
-_MONEY_IN = (*_TAKES, _RESERVES)
+_MONEY_IN = (*TAKES, _RESERVES)
 _NOTHING_TAKEN = dict.fromkeys(Tender, ZERO)
 
 
@@ -238,7 +238,7 @@ class _Settlement:
         for each in payments:
             self.derived &= each.derived
             reserved |= each.kind is _RESERVES
-            if each.kind in _TAKES:
+            if each.kind in TAKES:
                 taken[each.tender] += each.amount.amount
         self.captured, self.gift_card, self.credit = taken.values()
         self.paid = self.captured + self.gift_card + self.credit

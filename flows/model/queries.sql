@@ -1095,6 +1095,11 @@ SELECT sales_channel, cause, sku, location, reported, published, expected, units
 FROM stock_drift WHERE (?1 = '' OR sales_channel = ?1) AND cause <> '' AND (?2 = '' OR cause = ?2)
 ORDER BY sales_channel, cause, units DESC, sku LIMIT ?3;
 
+-- name: stock_drift_of_name
+-- What a sales channel shows under one name otherwise than it was told, as `stock_drift_listed`: (sales channel, name).
+SELECT sales_channel, cause, sku, location, reported, published, expected, units, reported_at, since, corrections
+FROM stock_drift WHERE sales_channel = ?1 AND sku = ?2 AND cause <> '' ORDER BY cause, units DESC, location;
+
 -- name: listed_prices
 -- At what price a sales channel lists some SKUs, says its newest list: (sales channel twice, :keys).
 SELECT sku, price, currency FROM listing
@@ -1241,6 +1246,13 @@ FROM payment WHERE status = 'due' AND refused = 0 AND wanted <> reached ORDER BY
 -- The references of all payments of these orders: (:keys).
 SELECT key, reference FROM payment WHERE key IN (:keys) AND type <> 'fields';
 
+-- name: payments_found
+-- Money of these orders that Fulfil had already when it was looked for, as in `payments_due`, and the transaction that it
+-- is: (:keys).
+SELECT key, record, sale, type, wanted, reference, amount, currency, method, gateway_id, day, day_said, parent, more,
+  transaction_id
+FROM payment WHERE key IN (:keys) AND found = 1 AND reached = 'completed' ORDER BY recorded_at, key, record;
+
 -- name: payments_unrecorded
 -- What Fulfil should have and has not, by sales channel: how many, since when the oldest is known, and the oldest that
 -- nothing stands against. An authorisation that cannot be recorded takes no money, and counts for nothing.
@@ -1276,6 +1288,11 @@ SELECT seen_at, key, record, sales_channel, order_reference, sale, kind, referen
   found, recorded_at
 FROM payment
 WHERE suspense = 1 ORDER BY seen_at DESC LIMIT ?1;
+
+-- name: end_suspended
+-- Nothing of an order went to suspense, since its create came to nothing, or is made anew; it stands before
+-- `put_suspended`: (order).
+DELETE FROM suspended WHERE key = ?1;
 
 -- name: put_suspended
 -- A tax or a gateway went into a sale under the name that finance has approved for what is not mapped.

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
 
 from flows.model.money import EXACT, ZERO, MixedCurrencies, Money
-from flows.model.order import Order, PaymentKind, PaymentStatus, Refund, RefundKind, RefundPart, RefundStatus
+from flows.model.order import TAKES, Order, PaymentStatus, Refund, RefundKind, RefundPart, RefundStatus
 from runtime.decision import Fact
 
 _LETTERS = {
@@ -145,15 +145,12 @@ def excesses(order: Order) -> Iterator[tuple[str, Money]]:
     paid = [
         payment.amount
         for payment in order.payments
-        if payment.kind in _TAKES and payment.status is PaymentStatus.SUCCESS and payment.amount.currency == currency
+        if payment.kind in TAKES and payment.status is PaymentStatus.SUCCESS and payment.amount.currency == currency
     ]
     returned = _sum([money for refund in moved for money in (*refund.refunded, *refund.pending)], currency)
     took = _sum(paid, currency)
     if paid and took < returned:
         yield f"{took} were paid, and {returned} went back: {returned - took} too much.", returned - took
-
-
-_TAKES = (PaymentKind.SALE, PaymentKind.CAPTURE)
 
 
 def _shipping(order: Order, currency: str) -> Money:

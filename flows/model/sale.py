@@ -21,6 +21,7 @@ from flows.model.left import units_unsaid
 from flows.model.money import ONE, ZERO, MixedCurrencies, Money, digits_of, exactly, quotient, rounded
 from flows.model.order import (
     BY_CHANNEL,
+    TAKES,
     Address,
     Amount,
     FinancialStatus,
@@ -28,7 +29,6 @@ from flows.model.order import (
     Line,
     Order,
     Payment,
-    PaymentKind,
     PaymentStatus,
     ShippingLine,
     Side,
@@ -47,7 +47,7 @@ _FULFILMENT = {
     FulfilmentStatus.SHIPPED: "shipped",
 }
 _PAID = {FinancialStatus.PAID: "paid", FinancialStatus.PARTIALLY_REFUNDED: "paid", FinancialStatus.REFUNDED: "refunded"}
-_TAKES, _SUCCESS, _PARTIAL = (PaymentKind.SALE, PaymentKind.CAPTURE), PaymentStatus.SUCCESS, FulfilmentStatus.PARTIAL
+_SUCCESS, _PARTIAL = PaymentStatus.SUCCESS, FulfilmentStatus.PARTIAL
 _WORDS = {
     "tax": "taxes",
     "withheld_tax": "withheld_taxes",
@@ -326,7 +326,7 @@ class _Mapping:
         taken = [
             each
             for each in self.order.payments
-            if each.kind in _TAKES and each.status is _SUCCESS and each.amount.amount
+            if each.kind in TAKES and each.status is _SUCCESS and each.amount.amount
         ]
         sent = []
         for payment in taken:

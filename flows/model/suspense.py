@@ -10,9 +10,9 @@ from typing import Literal
 import msgspec
 
 from flows.model.money import ZERO, MixedCurrencies, exactly
-from flows.model.order import Order, PaymentStatus, TaxLine
+from flows.model.order import TAKES, Order, PaymentStatus, TaxLine
 from flows.model.sale import SaleSettings, Suspense
-from flows.model.tenders import TAKES, converted
+from flows.model.tenders import converted
 
 
 class Suspended(msgspec.Struct, frozen=True, kw_only=True):

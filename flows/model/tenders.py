@@ -17,15 +17,11 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from flows.model.money import ZERO, Money, digits_of, exactly, quotient
-from flows.model.order import Amount, Order, Payment, PaymentKind, PaymentStatus, Refund, Tender
+from flows.model.order import TAKES, Amount, Order, Payment, PaymentKind, PaymentStatus, Refund, Tender
 from runtime.decision import Write
 
 RATE_DIGITS = 10
 """Digits after the point of an exchange rate that is told."""
-
-
-TAKES = (PaymentKind.SALE, PaymentKind.CAPTURE)
-"""What takes money."""
 _TOLD = (*TAKES, PaymentKind.AUTHORISATION, PaymentKind.VOID, PaymentKind.REFUND, PaymentKind.CHARGEBACK)
 
 

@@ -18,7 +18,7 @@ from flows.model.content import content_of
 from flows.model.expected_sale import expected_rows
 from flows.model.messages import Recheck
 from flows.model.order import Order
-from flows.model.order_state import OrderState, Status, announce_order, order_rows
+from flows.model.order_state import ON_ITS_WAY, OrderState, Status, announce_order, order_rows
 from flows.model.proof import prove
 from flows.model.skus import SkuIndex, folded
 from flows.model.tenders import tender_rows
@@ -41,6 +41,7 @@ from flows.order_importer.messages import (
 )
 from flows.order_importer.parts import CAUTIOUS, LATER_VERSION, NAME, Policy
 from flows.order_importer.patching import Patches, asked, patched_by_person
+from flows.order_importer.suspending import suspense_ended
 from flows.order_importer.tendering import told_to_mapper
 from flows.order_importer.weighing import presented
 from runtime.actor import Item
@@ -205,11 +206,10 @@ class OrderImporter:
         state = item.state
         if state.delivery is None or content_of(order) == state.content:
             return None
+        patch = await self._patches.stored(item.key)
+        patches = (None,) if patch is None else (patch, None)  # it may have gone there before it was patched
         for _, body in await self._journal.query_list("bodies", [state.delivery]):
-            patch = await self._patches.stored(item.key)
-            for given in (
-                (patch, None) if patch is not None else (None,)
-            ):  # it may have gone there before it was patched
+            for given in patches:
                 before = self._read_as(order.sales_channel, body, given)
                 if isinstance(before, Order) and content_of(before) == state.content:
                     return before
@@ -300,7 +300,7 @@ class OrderImporter:
     # -- what follows from a decision ----------------------------------------------------------------------------------
 
     def project(self, key: str, before: OrderState, after: OrderState, now: datetime) -> Sequence[Write]:
-        """The rows of the order: in the list, its cases, what it needs of the stock, and its customer."""
+        """The rows of the order: in the list, its cases, what it needs of the stock, its customer, and its suspense."""
         rows = order_rows(key, before, after, now)
         if self._policy.counts_units:
             rows = [*rows, *unit_rows(key, before, after, now)]
@@ -310,6 +310,8 @@ class OrderImporter:
             rows = [*rows, *expected_rows(key, before, after, now)]
         if after.customer or before.customer:
             rows = [*rows, *customer_rows(key, before, after, to_instant(now))]
+        if before.status in ON_ITS_WAY or before.given_up:
+            rows = [*rows, *suspense_ended(key, before, after)]
         return rows
 
     def announce(self, key: str, before: OrderState, after: OrderState) -> None:

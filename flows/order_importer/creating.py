@@ -9,11 +9,12 @@ import msgspec
 
 from connectors.fulfil.wire import CreatedSale, FindSales, SaleFound
 from flows.model.money import Money
-from flows.model.order_state import Later, OrderState, Status
+from flows.model.order_state import ON_ITS_WAY, Later, OrderState, Status
 from flows.order_importer.ending import concluded
 from flows.order_importer.parts import (
     LATER_VERSION,
     Policy,
+    answer_lost,
     called,
     case_of,
     confirm_later,
@@ -76,8 +77,7 @@ def _there(state: OrderState, sale: CreatedSale | SaleFound, total: Decimal | No
 
 def unknown(state: OrderState, message: EffectUnknown) -> Decision:
     """Nobody knows yet whether the sale was made."""
-    unknown = msgspec.structs.replace(state, status=Status.UNKNOWN)
-    return decision_of(unknown, called("outcome_unknown", message, {"cause": message.cause}), trace=True)
+    return answer_lost(msgspec.structs.replace(state, status=Status.UNKNOWN), message)
 
 
 def absent(state: OrderState, message: EffectAbsent, now: datetime, policy: Policy) -> Decision:
@@ -95,8 +95,7 @@ def absent(state: OrderState, message: EffectAbsent, now: datetime, policy: Poli
         times = f"{message.attempts} times" if message.attempts > 1 else "once"
         sentence = f"Fulfil lost the answer {times}, and the sale is not there"
         held = held_with_latest(state, case_of("fulfil.unsettled", "absent", sentence, state, now))
-        newest = state.content if state.later is None else state.later.content
-        held = msgspec.structs.replace(held, given_up=state.content, given_up_delivery=state.delivery, content=newest)
+        held = msgspec.structs.replace(held, given_up=state.content, given_up_delivery=state.delivery)
         decision = decision_of(held, looked, trace=True)
         return msgspec.structs.replace(decision, settle=(message.intent,), timers=(confirm_later(state, now),))
     creating = msgspec.structs.replace(state, status=Status.CREATING)
@@ -108,9 +107,11 @@ def confirmed(state: OrderState, done: EffectDone, now: datetime, policy: Policy
 
     The sale is that of the version that was given up; what the order has become since is done to it like any edit.
     """
-    is_past = not state.given_up or state.sale is not None or state.status in (Status.CREATING, Status.UNKNOWN)
+    is_past = not state.given_up or state.sale is not None or state.status in ON_ITS_WAY
     if is_past or not done.result:
         return Decision(state=state, keeps=kept(state))
+    if state.linking is not None:  # to a sale that is being looked up: what is found here is compared with that one
+        return Decision(state=state, timers=(confirm_later(state, now),), keeps=kept(state))
     sale: SaleFound = done.result[0]
     is_same = state.given_up == state.content
     made = _there(state, sale, sale.total_amount if is_same else None, now)
@@ -120,8 +121,9 @@ def confirmed(state: OrderState, done: EffectDone, now: datetime, policy: Policy
         ordered=state.ordered if is_same else {},
     )  # fmt: skip
     fact = called("created", done, {"sale": sale.id, "found_by_look": True})
+    version = "" if unreadable_cases(made) else state.version  # what can be read is older than what cannot
     newest = Later(
-        delivery=state.delivery or 0, version=state.version, content=state.content,
+        delivery=state.delivery or 0, version=version, content=state.content,
         cancelled=state.status is Status.CANCELLED,
     )  # fmt: skip
     if newest.cancelled:

@@ -96,11 +96,14 @@ def unreadable(state: OrderState, message: OrderUnreadable, now: datetime) -> De
         return _awaited(state, message, nothing_there=nothing_there)
     case_ = case_of("order.unreadable", "format", message.reason, state, now)
     state = msgspec.structs.replace(
-        state, version=max(message.version, state.version), later=None if waited else state.later
+        state,
+        version=max(message.version, state.version),
+        unread=message.delivery,
+        later=None if waited else state.later,
     )
     if nothing_there:
         state = msgspec.structs.replace(
-            state, status=Status.HELD, delivery=message.delivery, rule="", waits="", cases=(case_,)
+            state, status=Status.HELD, delivery=message.delivery, later=None, rule="", waits="", cases=(case_,)
         )
     else:  # the sale stands; somebody has to know that a newer version of it cannot be read
         state = msgspec.structs.replace(state, cases=(*without(state, "order.unreadable"), case_))

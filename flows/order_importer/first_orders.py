@@ -14,6 +14,7 @@ is on disk before the release that follows.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
+from typing import Final
 
 import anyio
 import msgspec
@@ -23,19 +24,21 @@ from flows.model.customer import NOBODY, Buyer, also_known, buyer_of, own_claim,
 from flows.model.messages import CUSTOMERS, CustomerFree
 from flows.model.numbers import NumberMap
 from flows.model.order import Order, Unreadable
-from flows.model.order_state import OrderState, Status
+from flows.model.order_state import ON_ITS_WAY, OrderState, Status
 from flows.order_importer.parts import NAME, kept
+from flows.order_importer.suspending import PUT as PUT_SUSPENDED
 from runtime.channel import BULK
 from runtime.clock import to_instant
 from runtime.decision import Decision, Emit, Fact, Write
 from runtime.journal.journal import Journal
 from runtime.key import partition_of
 
-ON_ITS_WAY = (Status.CREATING, Status.UNKNOWN)
 FOR_ITS_CUSTOMER = "for the first order of its customer"
 """`OrderState.waits` of an order that waits here."""
 KNOWN_MAX = 10_000
 """Claims that are remembered as known, at least: more than may be on their way at one time. Twice as many at most."""
+_OF_THE_CREATE: Final = ("exploded", "aliased", "suspended", "decided")
+"""Kinds of facts that are told with the create of a sale, and not before it is sent."""
 _PAGE = 1_000
 
 
@@ -238,7 +241,7 @@ class FirstOrders:
 
 
 def _put_off(before: OrderState, decision: Decision, holder: int) -> Decision:
-    """The order waits, whole: nothing of it is sent. What else was decided about it stands."""
+    """The order waits, whole: nothing of it is sent, or goes to suspense. What else was decided about it stands."""
     waiting = msgspec.structs.replace(
         decision.state,
         status=Status.WAITING,
@@ -249,7 +252,9 @@ def _put_off(before: OrderState, decision: Decision, holder: int) -> Decision:
         order_id=before.order_id,
     )
     waits = Fact(kind="waits", values={"for": FOR_ITS_CUSTOMER, "delivery": holder})
-    return msgspec.structs.replace(decision, state=waiting, effects=(), facts=(waits,), keeps=kept(waiting))
+    facts = (*(fact for fact in decision.facts if fact.kind not in _OF_THE_CREATE), waits)
+    writes = tuple(write for write in decision.writes if write.statement != PUT_SUSPENDED)
+    return msgspec.structs.replace(decision, state=waiting, effects=(), facts=facts, writes=writes, keeps=kept(waiting))
 
 
 def _freed(decision: Decision, claims: list[str], *, known: bool) -> Decision:
@@ -262,19 +267,18 @@ def _freed(decision: Decision, claims: list[str], *, known: bool) -> Decision:
 
 
 def customer_rows(key: str, before: OrderState, after: OrderState, now_us: int) -> tuple[Write, ...]:
-    """The rows that follow: a sale whose party is to be compared, and who waits for what."""
+    """The rows that follow: who waits for what, and whose sale is to be compared, unless a person has made it."""
     customer = after.customer
-    if after.status is Status.IMPORTED and before.status is not Status.IMPORTED and customer:
-        if after.channel is None:  # a sale that somebody has made by hand
-            return ()
-        own = 1 if own_claim(customer[0]) in customer else 0
-        return (Write("put_customer_sale", (after.sale, key, after.channel, customer[0], own, after.party, now_us, 0)),)
     rows: tuple[Write, ...] = ()
-    if before.waits == FOR_ITS_CUSTOMER and (after.waits != FOR_ITS_CUSTOMER or after.customer != before.customer):
+    if before.waits == FOR_ITS_CUSTOMER and (after.waits != FOR_ITS_CUSTOMER or customer != before.customer):
         rows = (Write("end_customer_wait", (key,)),)
+    if after.status is Status.IMPORTED and before.status is not Status.IMPORTED and customer and not after.by_hand:
+        own = 1 if own_claim(customer[0]) in customer else 0
+        row = (after.sale, key, after.channel, customer[0], own, after.party, now_us, 0)
+        rows += (Write("put_customer_sale", row),)
     if after.waits == FOR_ITS_CUSTOMER and after is not before:
         placed_us = to_instant(after.placed_at) if after.placed_at is not None else 0
-        rows += tuple(Write("put_customer_wait", (claim, placed_us, key)) for claim in after.customer)
+        rows += tuple(Write("put_customer_wait", (claim, placed_us, key)) for claim in customer)
     return rows
 
 

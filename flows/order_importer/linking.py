@@ -24,7 +24,7 @@ from flows.config import SalesChannelSettings
 from flows.exceptions.kinds import ExceptionCase
 from flows.model.audit import recorded
 from flows.model.money import Money
-from flows.model.order_state import Linking, OrderState, Status
+from flows.model.order_state import Later, Linking, OrderState, Status
 from flows.model.sale_gate import CANCELLED
 from flows.order_importer.messages import LinkOrder, SaleLookedUp
 from flows.order_importer.parts import (
@@ -200,6 +200,7 @@ def _linked(
 ) -> Decision:
     sale, difference = found.sale, found.difference
     assert sale is not None  # noqa: S101 - what is refused is not linked
+    state = _as_sent(state)
     cases = tuple(case for case in lasting_cases(state) if not (linking.unread and case.kind == "order.unreadable"))
     name = sale.number or str(sale.id)
     if difference:
@@ -222,6 +223,18 @@ def _linked(
     )  # fmt: skip
     link = Write("put_sale_link", (sale.id, message.key))
     return replace(decision, writes=(*decision.writes, link), emits=(*decision.emits, record))
+
+
+def _as_sent(state: OrderState) -> OrderState:
+    """The order as its figures are known, which the sale was compared with: of a create that was given up those that
+    were sent. A version that came meanwhile, and was never decided on, is later than that.
+    """
+    sent = state.given_up_delivery
+    is_newest = sent in (None, state.delivery) or state.given_up != state.content
+    if is_newest or state.status is not Status.HELD:
+        return state
+    newest = Later(delivery=state.delivery or 0, version=state.version, content="", cancelled=False)
+    return replace(state, delivery=sent, later=state.later or newest)
 
 
 def _mismatch(state: OrderState, sale: Sale, difference: str, now: datetime) -> ExceptionCase:

@@ -133,6 +133,11 @@ def look_again(because: str) -> Emit:
     return Emit(channel=NAME, message=Recheck(because=because))
 
 
+def answer_lost(state: OrderState, message: EffectUnknown) -> Decision:
+    """Nobody knows yet whether it was applied: it is looked for."""
+    return decision_of(state, called("outcome_unknown", message, {"cause": message.cause}), trace=True)
+
+
 def called(
     kind: str, outcome: EffectDone | EffectRefused | EffectUnknown | EffectExhausted, values: dict[str, Any]
 ) -> Fact:

@@ -14,7 +14,7 @@ import msgspec
 from flows.exceptions.kinds import ExceptionCase
 from flows.model.left import left_of
 from flows.model.order import Order, Refund, RefundStatus
-from flows.model.order_state import OrderState, Status
+from flows.model.order_state import ON_ITS_WAY, OrderState, Status
 from flows.model.refunds import amounts_of, fact_of, told_with, uncredited, untold
 from flows.order_importer.messages import OrderPresented
 from flows.order_importer.parts import case_of, kept, without
@@ -23,7 +23,6 @@ from runtime.decision import Decision
 
 FAILED: Final = "refund.failed"
 CONTRADICTION: Final = "refund.contradiction"
-_BEING_MADE = (Status.CREATING, Status.UNKNOWN)
 
 
 def told(before: OrderState, decision: Decision, message: OrderPresented, now: datetime) -> Decision:
@@ -50,7 +49,7 @@ def _with_cases(
 ) -> OrderState:
     """Fulfil has a sale, or is about to: what it does not know of the refunds is finance's."""
     order = message.order
-    if state.status is Status.CREATING and before.status not in _BEING_MADE:
+    if state.status is Status.CREATING and before.status not in ON_ITS_WAY:
         news = order.refunds or ()
     elif not state.status is before.status is Status.IMPORTED:
         return state

@@ -26,9 +26,9 @@ from flows.model.money import EXACT, ZERO
 from flows.model.order_state import OrderState, Proving, Status, Work
 from flows.model.return_rules import parted, weighed
 from flows.model.sale_gate import CANCELLED
-from flows.order_importer.ending import concluded, failed, sale_of
+from flows.order_importer.ending import call, concluded, failed, sale_of
 from flows.order_importer.messages import LookForReturns
-from flows.order_importer.parts import Policy, called, decision_of, with_facts
+from flows.order_importer.parts import Policy, answer_lost, called, decision_of, with_facts
 from flows.order_importer.return_cases import open_returns, settled, to_prove, with_case, with_difference, with_kept
 from runtime.decision import (
     Decision,
@@ -79,7 +79,7 @@ def goes_on(state: OrderState, work: Work, outcome: Any, now: datetime, policy: 
     """The next step, after the outcome of the last one."""
     match outcome:
         case EffectUnknown():
-            return decision_of(state, called("outcome_unknown", outcome, {"cause": outcome.cause}), trace=True)
+            return answer_lost(state, outcome)
         case EffectAbsent(intent=intent, attempts=attempts):
             looked = Fact(kind="looked_absent", values={"attempts": attempts})
             if attempts < policy.attempts_max:
@@ -206,7 +206,7 @@ def _next(state: OrderState, work: Work, now: datetime, *facts: Fact) -> Decisio
         if answer.make:
             work = _replace(work, back=(goods, *back, *leaving))
             made = _make(state, goods, answer.make)
-            return with_facts(_call(_replace(state, work=work), made), *facts)
+            return with_facts(call(_replace(state, work=work), made), *facts)
         state = settled(state, goods, answer.there)
         state, kept = with_kept(state, goods, answer, now)
         facts = (*facts, *kept, *([] if answer.there is None else [_fact("return_found", goods, answer.there)]))
@@ -293,9 +293,5 @@ def _timer(now: datetime) -> Timer:
     return Timer(name="returns", due=now + LOOK_AGAIN_AFTER, message=LookForReturns())
 
 
-def _call(state: OrderState, effect: Effect) -> Decision:
-    return _replace(decision_of(state), effects=(effect,))
-
-
 def _read(state: OrderState, ask: Any) -> Decision:
-    return _call(state, ask.effect(_SHARE))
+    return call(state, ask.effect(_SHARE))

@@ -56,8 +56,7 @@ def later_of(message: OrderPresented) -> Later:
 def waits(state: OrderState, later: Later) -> Decision:
     """A call is under way: the newest version that came meanwhile is looked at when it is over."""
     noted = Fact(kind="version_waits", values={"version": later.version})
-    cases = without(state, "order.unreadable")
-    return decision_of(msgspec.structs.replace(state, version=later.version, later=later, cases=cases), noted)
+    return decision_of(msgspec.structs.replace(_met(state, later), later=later), noted)
 
 
 def reviewed(state: OrderState, later: Later, now: datetime, policy: Policy) -> Decision:
@@ -166,9 +165,11 @@ def judged(state: OrderState, message: OrderPresented, gated: GateSettings, now:
 
 
 def _judged_again(state: OrderState, message: OrderPresented, gated: GateSettings, now: datetime) -> OrderState:
-    """What the gate says of this version. Only news change anything: a person who has released it has the last word."""
+    """What the gate says of this version. Only news change anything: a person who has released it has the last word.
+    Of an order of the past nothing is left that could be kept back.
+    """
     verdict = judged(state, message, gated, now)
-    if verdict.told == state.gated:
+    if verdict.told == state.gated or state.of_the_past:
         return state
     state = msgspec.structs.replace(state, gated=verdict.told)
     if verdict.ships:
@@ -254,7 +255,8 @@ def rechecked(state: OrderState, asked: Recheck, now: datetime, policy: Policy) 
         passed = msgspec.structs.replace(state, on_hold=False, cases=without(state, "order.on_hold"))
         return decision_of(passed, fact)
     is_cancelled = any(case.kind == "order.cancelled" for case in state.cases)
-    if state.changed_to and state.changed_figures is not None and not is_cancelled:
+    is_changed = bool(state.changed_to) and not is_cancelled
+    if is_changed and state.changed_figures is not None:
         amount, tax = state.changed_figures
         state = msgspec.structs.replace(state, amount=amount, tax=tax, ordered=state.changed_units)
     settled = msgspec.structs.replace(
@@ -266,6 +268,7 @@ def rechecked(state: OrderState, asked: Recheck, now: datetime, policy: Policy) 
         changed_delivery=None,
         changed_figures=None,
         changed_units={},
+        sold=state.units if is_changed else state.sold,
         on_hold=False,
         cases=(),
     )

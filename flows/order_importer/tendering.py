@@ -12,16 +12,15 @@ from collections.abc import Sequence
 import msgspec
 
 from flows.model.left import left_of
-from flows.model.order import Order, PaymentKind
+from flows.model.order import TAKES, Order, PaymentKind
 from flows.model.order_state import OrderState, Status
 from flows.model.payments import PAYMENT_MAPPER, TendersSeen
 from flows.model.sale import SaleSettings
-from flows.model.tenders import TAKES, TenderEvent, is_over, tenders_of
+from flows.model.tenders import TenderEvent, is_over, tenders_of
 from flows.order_importer.messages import OrderPresented
 from runtime.decision import Decision, Emit
 from runtime.delivery import digest
 
-_OF_THE_PAST = "import_completed"
 _THERE = (Status.CREATING, Status.UNKNOWN, Status.IMPORTED, Status.CANCELLED)
 
 
@@ -63,7 +62,7 @@ def _sent(state: OrderState, order: Order, tenders: tuple[TenderEvent, ...]) -> 
     """What a create brings: money that was taken; less what went back, if it is made of what was left of the order. Of
     an order of the past all of it: nothing of that is to be booked.
     """
-    if state.gated.startswith(_OF_THE_PAST):
+    if state.of_the_past:
         return tenders
     kinds = (*TAKES, PaymentKind.REFUND) if _is_reduced(order) else TAKES
     return tuple([each for each in tenders if each.kind in kinds])

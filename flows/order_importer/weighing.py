@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 import msgspec
@@ -18,19 +18,19 @@ from flows.model.left import is_gone, left_of
 from flows.model.messages import Recheck
 from flows.model.money import MixedCurrencies, Money
 from flows.model.order import Order
-from flows.model.order_state import OrderState, Status
+from flows.model.order_state import ON_ITS_WAY, OrderState, Status
 from flows.model.sale import SaleSettings, Unmappable, Unmapped, sale_for
 from flows.model.skus import AMBIGUOUS, UNKNOWN
-from flows.model.suspense import Suspended, suspended
 from flows.order_importer.expiring import watched
 from flows.order_importer.messages import OrderPresented
-from flows.order_importer.parts import CAUTIOUS, Policy, case_of, decision_of, kept
+from flows.order_importer.parts import CAUTIOUS, Policy, case_of, decision_of, kept, unreadable_cases
 from flows.order_importer.refunding import told as told_of_refunds
 from flows.order_importer.reserving import reserving
 from flows.order_importer.reviewing import judged, later_of, reopened, shown_again, waits
+from flows.order_importer.suspending import suspending
 from flows.order_importer.tendering import tendering
-from runtime.clock import Instant, to_instant
-from runtime.decision import Decision, Effect, Fact, Repeat, Timer, Write
+from runtime.clock import Instant
+from runtime.decision import Decision, Effect, Fact, Repeat, Timer
 
 _GATE = "gate"
 """The name of the timer that has a waiting order looked at again."""
@@ -70,7 +70,7 @@ def _shown(
     gated: GateSettings,
     policy: Policy,
 ) -> Decision:
-    if state.linking is not None or state.status in (Status.CREATING, Status.UNKNOWN):
+    if state.linking is not None or state.status in ON_ITS_WAY:
         is_news = judged(state, message, gated, now).told != state.gated
         return waits(state, msgspec.structs.replace(later_of(message), news=is_news))
     match state.status:
@@ -79,37 +79,17 @@ def _shown(
         case Status.CANCELLED if state.sale is not None:
             return reopened(state, message, now)
         case _:
-            return _weigh(state, message, now, settings, gated)
+            decision = _weigh(state, message, now, settings, gated)
+            is_older = state.unread is not None and message.delivery == state.delivery != state.unread
+            return _still_unread(state, decision) if is_older else decision
 
 
 def _weigh(
     state: OrderState, message: OrderPresented, now: datetime, settings: SaleSettings, gated: GateSettings
 ) -> Decision:
     """Nothing of this order is in Fulfil: it is imported, waits, is held, excluded, or closed as cancelled."""
-    order = left_of(message.order) or message.order
-    total, before = _total(order, settings), state
-    state = OrderState(
-        version=message.version,
-        received_us=state.received_us or message.received_us,
-        delivery=message.delivery,
-        content=content_of(message.order),
-        reference=order.reference,
-        amount=str(total.amount),
-        currency=total.currency,
-        placed_at=order.placed_at,
-        ship_by=order.ship_by,
-        proof="proven" if message.proof.holds else "contradicted",
-        channel=state.channel,
-        order_id=state.order_id,
-        given_up=state.given_up,
-        given_up_delivery=state.given_up_delivery,
-        bundles=state.bundles,
-        gated=state.gated,
-        waived=state.waived,
-        customer=message.buyer.claims if message.buyer is not None else (),
-        returned=goods_back(message.order, total.currency, message.bundles),
-        cases=state.cases,
-    )
+    order, before = left_of(message.order) or message.order, state
+    state = _as_met(state, message, order, _total(order, settings))
     if order.cancelled_at is not None:
         return _closed(state)
     verdict = gate(message.order, message.proof, gated, Instant(state.received_us or 0), now)
@@ -138,11 +118,46 @@ def _weigh(
             case Unmappable() as unmappable:
                 cases.append(case_of(unmappable.kind, "mapping", unmappable.reason, state, now))
             case sale:
-                return _create(state, settings, sale, message, verdict)
+                return _create(state, settings, sale, order, message, verdict)
     held = msgspec.structs.replace(state, status=Status.HELD, cases=tuple(cases))
     return decision_of(
         held, Fact(kind="held", values={"causes": ", ".join(dict.fromkeys(case.kind for case in cases))}), trace=True
     )
+
+
+def _as_met(state: OrderState, message: OrderPresented, order: Order, total: Money) -> OrderState:
+    """What is remembered of an order that is weighed, before it is known what becomes of it. `order`: what is left."""
+    return OrderState(
+        version=message.version,
+        received_us=state.received_us or message.received_us,
+        delivery=message.delivery,
+        content=content_of(message.order),
+        reference=order.reference,
+        amount=str(total.amount),
+        currency=total.currency,
+        placed_at=order.placed_at,
+        ship_by=order.ship_by,
+        proof="proven" if message.proof.holds else "contradicted",
+        channel=state.channel,
+        order_id=state.order_id,
+        given_up=state.given_up,
+        given_up_delivery=state.given_up_delivery,
+        sold=state.sold if state.given_up else {},
+        bundles=state.bundles,
+        gated=state.gated,
+        waived=state.waived,
+        customer=message.buyer.claims if message.buyer is not None else (),
+        returned=goods_back(message.order, total.currency, message.bundles),
+        cases=state.cases,
+    )
+
+
+def _still_unread(before: OrderState, decision: Decision) -> Decision:
+    """What was decided on is older than a version that cannot be read, and ends no case of that."""
+    state = msgspec.structs.replace(
+        decision.state, unread=before.unread, cases=(*unreadable_cases(before), *decision.state.cases)
+    )
+    return msgspec.structs.replace(decision, state=state, keeps=kept(state), closes=not state.open)
 
 
 def _closed(state: OrderState) -> Decision:
@@ -178,10 +193,13 @@ def _create(
     state: OrderState,
     settings: SaleSettings,
     sale: CreateOrder,
+    order: Order,
     message: OrderPresented,
     verdict: Verdict,
 ) -> Decision:
-    if verdict.then == "import_completed":  # of the past: nothing of it is shipped, invoiced or booked
+    """`sale` is what is left of it, `order`, becomes in Fulfil."""
+    of_the_past = verdict.then == "import_completed"
+    if of_the_past:  # nothing of it is shipped, invoiced or booked
         sale = msgspec.structs.replace(sale, status="completed", fulfillment_status="shipped", payments=())
     effect = Effect(
         api="fulfil",
@@ -205,36 +223,14 @@ def _create(
         cases=tried,
     )
     decided = Fact(kind="decided", values={"lines": len(sale.sale_lines)})
-    in_suspense = suspended(message.order, settings)
+    in_suspense, rows = suspending(order, settings, paid=not of_the_past)
     return Decision(
         state=creating,
         effects=(effect,),
-        facts=(*_exploded(message.bundles), *_aliased(message.aliases), *_suspended(in_suspense), decided),
-        writes=_suspense_rows(in_suspense, message, settings),
+        facts=(*_exploded(message.bundles), *_aliased(message.aliases), *in_suspense, decided),
+        writes=rows,
         keeps=kept(creating),
     )
-
-
-def _suspended(found: Sequence[Suspended]) -> Iterator[Fact]:
-    for each in found:
-        values = {"what": each.kind, "name": each.name, "target": each.target, "amount": str(each.amount)}
-        yield Fact(kind="suspended", values={**values, "currency": each.currency})
-
-
-def _suspense_rows(found: Sequence[Suspended], message: OrderPresented, settings: SaleSettings) -> tuple[Write, ...]:
-    """So that finance sees what went there."""
-    order, by = message.order, settings.suspense.approved_by if settings.suspense is not None else ""
-    key = f"{order.sales_channel}/{order.order_id}"
-    return tuple(
-        Write(
-            "put_suspended",
-            (
-                key, each.kind, each.name, order.sales_channel, order.reference, each.target, str(each.amount),
-                each.currency, by, to_instant(each.at),
-            ),
-        )
-        for each in found
-    )  # fmt: skip
 
 
 def _exploded(bundles: Mapping[str, Bundle]) -> tuple[Fact, ...]:

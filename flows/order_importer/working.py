@@ -32,7 +32,7 @@ from flows.model.sale_gate import CANCELLED, open_ones, sale_begun, shipments_be
 from flows.order_importer import returning
 from flows.order_importer.ending import begin, call, concluded, ended, failed, sale_of, still_held
 from flows.order_importer.messages import LookAtShipments
-from flows.order_importer.parts import Policy, called, case_of, decision_of, with_facts, without
+from flows.order_importer.parts import Policy, answer_lost, called, case_of, decision_of, with_facts, without
 from runtime.decision import (
     Decision,
     Effect,
@@ -69,7 +69,7 @@ def goes_on(state: OrderState, outcome: Any, now: datetime, policy: Policy) -> D
         return returning.goes_on(state, work, outcome, now, policy)
     match outcome:
         case EffectUnknown():
-            return decision_of(state, called("outcome_unknown", outcome, {"cause": outcome.cause}), trace=True)
+            return answer_lost(state, outcome)
         case EffectAbsent(intent=intent, attempts=attempts):
             looked = Fact(kind="looked_absent", values={"attempts": attempts})
             if attempts < policy.attempts_max:
@@ -140,11 +140,13 @@ def _sale_is_cancelled(state: OrderState, work: Work, now: datetime) -> Decision
 
 
 def _to_hold(state: OrderState, work: Work, sale: Sale, now: datetime) -> Decision:
-    """Fulfil may process a sale in its own time."""
+    """Fulfil may process a sale in its own time. That is waited for behind everything else."""
     if sale.shipments:
         return call(state, SHIPMENTS.read(Ids(sale.shipments)).effect("orders"))
     if sale.state == "done":
         return _all_gone(state)
+    if state.later is not None:  # it came while the sale was read; what is still to be held is, once it is looked at
+        return concluded(state)
     if work.tries >= _TRIES_MAX:
         return failed(state, work, "it has no shipments that could be", now)
     after = min(SHIPMENTS_AFTER * 2**work.tries, _SHIPMENTS_AFTER_MAX)

@@ -22,7 +22,7 @@ from connectors.fulfil.workflow import (
     Step,
 )
 from flows.exceptions.kinds import ExceptionCase
-from flows.payment_mapper.parts import Entry, LookAtBlocked
+from flows.payment_mapper.parts import Entry, Found, LookAtBlocked
 from flows.payment_mapper.planning import (
     IsThere,
     Move,
@@ -58,6 +58,8 @@ class Recording(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     entries: tuple[Entry, ...] = ()
     known: dict[str, tuple[str, ...]] = {}
     """Order -> the references of all its records."""
+    found: tuple[Found, ...] = ()
+    """Records of these orders that Fulfil had already, before this batch and in it."""
     gateways: tuple[Gateway, ...] = ()
     """Kept beyond the batch, because they hardly ever change."""
     gateways_at: datetime | None = None
@@ -88,6 +90,7 @@ class Due(Message, frozen=True, kw_only=True):
 
     entries: tuple[Entry, ...]
     known: dict[str, tuple[str, ...]] = msgspec.field(default_factory=dict)
+    found: tuple[Found, ...] = ()
     at_once: bool = False
 
 
@@ -106,7 +109,7 @@ def steps_of(state: Recording) -> list[Next | Fills]:
     """The next step of each entry; metafields come last, and are there once they were set in this batch."""
     there = There(
         sales=state.sales, payments=state.payments, transactions=state.transactions, gateways=state.gateways,
-        known=state.known,
+        known=state.known, found=state.found,
     )  # fmt: skip
     money = [each for each in state.entries if each.type != "fields"]
     steps = iter(planned(money, there))

@@ -14,7 +14,7 @@ from flows.model.messages import Recheck
 from flows.model.money import ZERO, Money, exactly
 from flows.model.order import PaymentKind
 from flows.model.payments import TendersSeen
-from flows.payment_mapper.filling import metafields
+from flows.payment_mapper.filling import digest_of, metafields
 from flows.payment_mapper.keeping import Kept, OrderPayments, RecordRules, judged, kept_with
 from flows.payment_mapper.parts import FIELDS, RECORDER, RECORDER_KEY, PaymentRecorded, PaymentRefused, RecordDue
 from runtime.decision import Decision, Emit, Fact
@@ -38,8 +38,8 @@ def decide(state: OrderPayments, message: Any, now: datetime, rules: RecordRules
             return _seen(state, message, now, rules)
         case PaymentRecorded():
             return _recorded(state, message, now)
-        case PaymentRefused(record=record, sentence=sentence):
-            return _refused(state, record, sentence, now)
+        case PaymentRefused():
+            return _refused(state, message, now)
         case Recheck(because=because):
             return _looked_at(state, now, rules, by_person=because == "person")
         case _:
@@ -73,14 +73,16 @@ def _recorded(state: OrderPayments, told: PaymentRecorded, now: datetime) -> Dec
     return _with_cases(replace(state, records=records), now, Fact(kind="payment_recorded", values=values))
 
 
-def _refused(state: OrderPayments, record: str, sentence: str, now: datetime) -> Decision:
-    if record == FIELDS:
-        return _with_cases(replace(state, fields_refused=sentence), now)
-    known = state.records.get(record)
-    if known is None or known.status != "due":
+def _refused(state: OrderPayments, told: PaymentRefused, now: datetime) -> Decision:
+    """Fulfil does not take it. What is to be there by now, it was not asked for."""
+    if told.record == FIELDS:
+        is_past = told.wanted not in ("", digest_of(state.fields))
+        return _with_cases(state if is_past else replace(state, fields_refused=told.sentence), now)
+    known = state.records.get(told.record)
+    if known is None or known.status != "due" or told.wanted not in ("", known.wanted):
         return Decision(state=state)
-    refused = replace(known, status="refused", why=sentence, cause=known.reference)
-    return _with_cases(replace(state, records={**state.records, record: refused}), now)
+    refused = replace(known, status="refused", why=told.sentence, cause=known.reference)
+    return _with_cases(replace(state, records={**state.records, told.record: refused}), now)
 
 
 def _looked_at(state: OrderPayments, now: datetime, rules: RecordRules, *, by_person: bool) -> Decision:

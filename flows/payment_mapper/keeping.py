@@ -23,9 +23,9 @@ import msgspec
 
 from flows.exceptions.kinds import ExceptionCase
 from flows.model.money import ZERO, exactly
-from flows.model.order import PaymentKind
+from flows.model.order import TAKES, PaymentKind
 from flows.model.payments import GatewaySettings, State
-from flows.model.tenders import TAKES, TenderEvent, day_of, is_over, is_voided
+from flows.model.tenders import TenderEvent, day_of, is_over, is_voided
 
 Status = Literal["in_sale", "covered", "over", "due", "recorded", "blocked", "refused", "disputed", "dealt_with"]
 """`covered`: it is part of a sum that was known before. `over`: nothing has to be in Fulfil. `blocked`: something here

@@ -14,13 +14,12 @@ from flows.model.cases import announce_cases, case_rows
 from flows.model.messages import Recheck
 from flows.model.payments import PAYMENT_MAPPER, TendersSeen
 from flows.payment_mapper.deciding import decide
-from flows.payment_mapper.filling import figures, own_fields
+from flows.payment_mapper.filling import digest_of, figures, own_fields
 from flows.payment_mapper.keeping import Kept, OrderPayments, RecordRules
 from flows.payment_mapper.parts import FIELDS, PaymentRecorded, PaymentRefused
 from runtime.actor import Item
 from runtime.clock import to_instant
 from runtime.decision import Decision, Message, Write
-from runtime.delivery import digest
 from runtime.key import partition_of
 
 
@@ -81,8 +80,8 @@ def _state(record: Kept) -> str:
 
 def _row(key: str, name: str, record: Kept, state: OrderPayments, rules: RecordRules, now: datetime) -> Write:
     tender, settings = record.tender, rules.targets.get(record.method)
-    known = figures(record, state.placed_at)
-    more = {} if settings is None else own_fields(record, settings, state.placed_at)
+    known = figures(record, state.placed_at, rules.time_zone)
+    more = {} if settings is None else own_fields(record, settings, state.placed_at, rules.time_zone)
     row = (
         key, name, partition_of(key), state.reference, state.sale, "refund" if record.is_refund else "charge",
         tender.kind.value, record.reference, tender.gateway, record.method,
@@ -101,10 +100,9 @@ def _text(value: Decimal | date | None) -> str | None:
 
 def _fields_row(key: str, state: OrderPayments, now: datetime) -> Write:
     """The metafields of the sale, which are recorded like a payment."""
-    wanted = digest(state.fields.encode()).hex()
     row = (
         key, FIELDS, partition_of(key), state.reference, state.sale, "fields", "fields", "", None, "", None, "", "0",
-        state.currency, None, state.currency, None, None, None, None, 0, "", state.fields, "due", 0, "", wanted,
-        to_instant(now),
+        state.currency, None, state.currency, None, None, None, None, 0, "", state.fields, "due", 0, "",
+        digest_of(state.fields), to_instant(now),
     )  # fmt: skip
     return Write("put_payment", row)

@@ -41,6 +41,13 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Fields of this tenant's own. Of metafields: id -> value."""
 
 
+class Found(msgspec.Struct, frozen=True):
+    """A record that Fulfil had already: `transaction`, or None where a payment without transactions is it."""
+
+    entry: Entry
+    transaction: int | None
+
+
 class RecordDue(Message, frozen=True):
     """To the recorder: something may be due; it gathers company first."""
 
@@ -71,3 +78,5 @@ class PaymentRefused(Message, frozen=True, kw_only=True):
 
     record: str
     sentence: str
+    wanted: str = ""
+    """What it was to be then, as `Entry.wanted`; empty: nobody said."""

@@ -21,7 +21,7 @@ import msgspec
 from connectors.fulfil.payments import Gateway, SalePayment, Transaction
 from flows.model.money import ZERO, exactly
 from flows.model.payments import ENDED
-from flows.payment_mapper.parts import Entry
+from flows.payment_mapper.parts import Entry, Found
 
 Move = Literal["authorise", "capture", "process", "cancel"]
 _GONE: Final = frozenset(("cancel", "cancelled", "failed"))
@@ -39,19 +39,25 @@ class SaleThere(msgspec.Struct, frozen=True, gc=False):
 
 
 class There(msgspec.Struct, frozen=True, kw_only=True):
-    """What Fulfil has, of the sales in question. `known` are the references of all records of each order."""
+    """What Fulfil has, of the sales in question. `known` are the references of all records of each order, and `found`
+    those of them that it had already, so that nothing there is taken for two.
+
+    Instants of `payments` are in the time zone in which entries have their days.
+    """
 
     sales: Sequence[SaleThere] = ()
     payments: Sequence[SalePayment] = ()
     transactions: Sequence[Transaction] = ()
     gateways: Sequence[Gateway] = ()
     known: Mapping[str, Collection[str]] = {}
+    found: Sequence[Found] = ()
 
 
 class IsThere(msgspec.Struct, frozen=True):
-    """Nothing has to be done."""
+    """Nothing has to be done. `payment`: the one without transactions that is it."""
 
     transaction: int | None
+    payment: int | None = None
 
 
 class NeedsPayment(msgspec.Struct, frozen=True):
@@ -84,22 +90,37 @@ Next = IsThere | NeedsPayment | NeedsTransaction | NeedsMove | Impossible
 
 
 def planned(entries: Sequence[Entry], there: There) -> list[Next]:
-    """The next step of each entry. What one of them is, or claims, no other one is."""
-    claimed: set[int] = set()
+    """The next step of each entry. What one of them is, or was found to be before, no other one is."""
+    claims = _Claims()
+    for found in there.found:
+        is_bare = found.transaction is None
+        claims.add(_Plan(found.entry, there, claims).bare() if is_bare else IsThere(found.transaction))
     steps = []
     for entry in entries:
-        step = _Plan(entry, there, claimed).step()
-        if isinstance(step, IsThere) and step.transaction is not None:
-            claimed.add(step.transaction)
+        step = _Plan(entry, there, claims).step()
+        claims.add(step)
         steps.append(step)
     return steps
+
+
+class _Claims:
+    """What in Fulfil is some record already."""
+
+    def __init__(self) -> None:
+        self.transactions: set[int] = set()
+        self.payments: set[int] = set()
+
+    def add(self, step: Next | None) -> None:
+        if isinstance(step, IsThere):
+            self.transactions.update(() if step.transaction is None else (step.transaction,))
+            self.payments.update(() if step.payment is None else (step.payment,))
 
 
 class _Plan:
     """One entry beside what its sale has."""
 
-    def __init__(self, entry: Entry, there: There, claimed: Collection[int]) -> None:
-        self.entry, self.there, self.claimed = entry, there, claimed
+    def __init__(self, entry: Entry, there: There, claims: _Claims) -> None:
+        self.entry, self.there, self.claims = entry, there, claims
         self.payments = [each for each in there.payments if each.sale == entry.sale]
         ids = {each.id for each in self.payments}
         self.all = [each for each in there.transactions if each.sale_payment in ids]
@@ -166,15 +187,20 @@ class _Plan:
         """What somebody has entered, or captured in Fulfil, for the same money."""
         entry = self.entry
         for each in self.live:
-            if each.type == entry.type and each.state in _TAKEN and self._is_free(each):
+            is_free = each.id not in self.claims.transactions
+            if each.type == entry.type and each.state in _TAKEN and is_free:
                 if entry.type == "charge" and entry.parent and each.provider_reference == entry.parent:
                     return self._captured_there(each)
                 if self._is_alike(each):
                     return IsThere(each.id)
-        if entry.type == "charge":
-            for payment in self.payments:
-                if self._is_bare(payment) and self._stands_alone(payment):
-                    return IsThere(None)
+        return self.bare() if entry.type == "charge" else None
+
+    def bare(self) -> IsThere | None:
+        """A payment without transactions that is this money."""
+        for payment in self.payments:
+            is_free = payment.id not in self.claims.payments
+            if is_free and self._is_bare(payment) and self._stands_alone(payment):
+                return IsThere(None, payment.id)
         return None
 
     def _captured_there(self, each: Transaction) -> Next:
@@ -182,9 +208,6 @@ class _Plan:
         if each.amount == self.entry.amount:
             return IsThere(each.id)
         return Impossible(f"Fulfil itself has captured {each.amount} of {self.entry.parent}")
-
-    def _is_free(self, each: Transaction) -> bool:
-        return each.id not in self.claimed
 
     def _is_alike(self, each: Transaction) -> bool:
         strange = (each.provider_reference or "") not in self.there.known.get(self.entry.order, ())
@@ -196,9 +219,7 @@ class _Plan:
         return not payment.transactions and all(each.sale_payment != payment.id for each in self.all)
 
     def _stands_alone(self, payment: SalePayment) -> bool:
-        """A payment without transactions that is this money: captured under our reference, or alike under none of
-        ours.
-        """
+        """Whether it is this money: captured under our reference, or alike under none of ours."""
         entry = self.entry
         if payment.reference == entry.reference:
             return payment.amount_captured is not None and payment.amount_captured >= entry.amount > ZERO

@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import msgspec
+from msgspec.structs import replace
 
+from connectors.fulfil.payments import SALE_PAYMENTS
 from flows.events import PaymentCalls
 from flows.model.cases import announce_cases, case_rows
 from flows.model.messages import Recheck
 from flows.payment_mapper.batch import ENOUGH, Blocked, Due, Recording
-from flows.payment_mapper.parts import RECORDER, Entry, LookAtBlocked, RecordDue, RecordNow
+from flows.payment_mapper.parts import RECORDER, Entry, Found, LookAtBlocked, RecordDue, RecordNow
 from flows.payment_mapper.recording import decide
 from runtime.actor import Item
-from runtime.decision import Decision, Message, Write
+from runtime.decision import Decision, EffectDone, Message, Write
 from runtime.journal.journal import Journal
 
 
 class PaymentRecorder:
     """See the package. `gather`: how long a payment may wait for company. `reference_field`: where this tenant's
-    payments keep the provider's id.
+    payments keep the provider's id. `time_zone`: in which a payment has its day.
     """
 
     name = RECORDER
@@ -30,10 +33,16 @@ class PaymentRecorder:
     state_type = Recording
 
     def __init__(
-        self, journal: Journal, emit: Callable[[Any], None], *, gather: timedelta, reference_field: str = "reference"
+        self,
+        journal: Journal,
+        emit: Callable[[Any], None],
+        *,
+        gather: timedelta,
+        reference_field: str = "reference",
+        time_zone: str = "UTC",
     ) -> None:
         self._journal, self._emit = journal, emit
-        self._gather, self._reference_field = gather, reference_field
+        self._gather, self._reference_field, self._zone = gather, reference_field, ZoneInfo(time_zone)
 
     def begin(self, key: str) -> Recording:  # noqa: ARG002 - there is one key
         """Nothing is under way."""
@@ -53,18 +62,31 @@ class PaymentRecorder:
             keys = tuple([key for (key,) in rows])
             more = LookAtBlocked(after=keys[-1]) if len(keys) == _LOOKED_AT_MAX else None
             return Blocked(orders=keys, more=more)
+        if isinstance(message, EffectDone) and message.kind == SALE_PAYMENTS.find.kind:
+            return self._with_days(message)
         if not isinstance(message, RecordDue | RecordNow | Recheck):
             return message
         at_once = not isinstance(message, RecordDue)
         if state.entries:
             return Due(entries=(), at_once=at_once)
         entries = tuple([_entry(row) for row in await self._journal.query("payments_due", ENOUGH)])
-        return Due(entries=entries, known=await self._known({each.order for each in entries}), at_once=at_once)
+        orders = sorted({each.order for each in entries})
+        rows = await self._journal.query_list("payments_found", orders)
+        found = tuple([Found(_entry(row[:-1]), row[-1]) for row in rows])
+        return Due(entries=entries, known=await self._known(orders), found=found, at_once=at_once)
 
-    async def _known(self, orders: Iterable[str]) -> dict[str, tuple[str, ...]]:
+    def _with_days(self, read: EffectDone) -> EffectDone:
+        """Payments that people have entered, on the days of finance's company."""
+        rows = [
+            row if row.create_date is None else replace(row, create_date=row.create_date.astimezone(self._zone))
+            for row in read.result.rows
+        ]
+        return replace(read, result=replace(read.result, rows=tuple(rows)))
+
+    async def _known(self, orders: Sequence[str]) -> dict[str, tuple[str, ...]]:
         """The references of everything that is known of these orders."""
         found: dict[str, tuple[str, ...]] = {}
-        for order, reference in await self._journal.query_list("payments_known", sorted(orders)):
+        for order, reference in await self._journal.query_list("payments_known", orders):
             found[order] = (*found.get(order, ()), reference)
         return found
 

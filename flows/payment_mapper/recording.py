@@ -35,7 +35,7 @@ from flows.payment_mapper.batch import (
     steps_of,
     written,
 )
-from flows.payment_mapper.parts import RECORDER, Entry, PaymentRecorded, PaymentRefused, RecordDue, RecordNow
+from flows.payment_mapper.parts import RECORDER, Entry, Found, PaymentRecorded, PaymentRefused, RecordDue, RecordNow
 from flows.payment_mapper.planning import (
     Impossible,
     IsThere,
@@ -108,7 +108,7 @@ def _due(state: Recording, due: Due, now: datetime, gather: timedelta) -> Decisi
     if state.entries or not due.entries:
         return Decision(state=replace(state, gathering=state.gathering and not due.at_once))
     if due.at_once or len(due.entries) >= ENOUGH:
-        fresh = replace(at_rest(state), entries=due.entries, known=due.known, gathering=False)
+        fresh = replace(at_rest(state), entries=due.entries, known=due.known, found=due.found, gathering=False)
         return replace(_begin(fresh, now), cancels=("gather",))
     if state.gathering:
         return Decision(state=state)
@@ -186,18 +186,20 @@ def _goes_on(state: Recording, now: datetime, reference_field: str) -> Decision:
     moving = {entry.order for entry, step in zip(state.entries, steps, strict=True) if isinstance(step, _WORK)}
     emits: list[Emit] = []
     writes: list[Write] = []
+    found: list[Found] = []
     left: list[tuple[Entry, Next | Fills]] = []
     for entry, step in zip(state.entries, steps, strict=True):
         waits = isinstance(step, Impossible) and entry.order in moving  # what it needs may be on its way
         if isinstance(step, IsThere):
             emits += _told_done(state, entry, step)
             writes.append(_reached(state, entry, step, now))
+            found += [Found(entry, step.transaction)] if entry.wanted == "completed" else []
         elif isinstance(step, Impossible) and not waits:
             emits.append(_told_refused(entry, step.sentence))
             writes.append(_is_refused(entry))
         else:
             left.append((entry, step))
-    state = replace(state, entries=tuple(entry for entry, _ in left))
+    state = replace(state, entries=tuple(entry for entry, _ in left), found=(*state.found, *found))
     decision = _next(state, [step for _, step in left], now, reference_field)
     return replace(decision, emits=(*emits, *decision.emits), writes=(*writes, *decision.writes))
 
@@ -268,7 +270,8 @@ def _told_done(state: Recording, entry: Entry, there: IsThere) -> list[Emit]:
 
 
 def _told_refused(entry: Entry, sentence: str) -> Emit:
-    return _to_order(entry, PaymentRefused(record=entry.record, sentence=sentence.rstrip(".")))
+    told = PaymentRefused(record=entry.record, sentence=sentence.rstrip("."), wanted=entry.wanted)
+    return _to_order(entry, told)
 
 
 def _to_order(entry: Entry, message: Message) -> Emit:

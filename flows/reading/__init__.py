@@ -7,7 +7,6 @@ from __future__ import annotations
 import contextlib
 from collections.abc import AsyncIterator, Collection, Sequence
 from datetime import datetime
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +15,20 @@ import msgspec
 from flows.model.audit import AuditEntry, ChainEnd, first_broken
 from flows.model.candidates import Candidate, candidates
 from flows.model.messages import AUDIT_LOG, AUDIT_LOG_KEY
-from flows.model.money import EXACT, ZERO
-from flows.model.patch import fields_of
 from flows.model.schema import ORDERS
+from flows.reading.making import (
+    added,
+    audit_entry,
+    case_row,
+    closing_row,
+    fact_row,
+    listing_check_row,
+    manifest_row,
+    order_row,
+    patch_row,
+    shipment_row,
+    undecided_row,
+)
 from flows.reading.pages import NamedPlace, Place
 from flows.reading.rows import (
     AliasRow,
@@ -27,7 +37,6 @@ from flows.reading.rows import (
     CaseRow,
     CauseRow,
     CauseSize,
-    ClosingRow,
     FactRow,
     ListingCheckRow,
     ManifestRow,
@@ -35,17 +44,16 @@ from flows.reading.rows import (
     OrderRow,
     OverdueRow,
     PaidOutRow,
-    PatchRow,
     PauseRow,
     ShipmentRow,
     Story,
 )
-from runtime.clock import Instant, to_datetime, to_instant
+from runtime.clock import to_datetime, to_instant
 from runtime.errors import StoreUnreadable
 from runtime.journal.connection import Connection, open_reader
 from runtime.journal.schema import JOURNAL
 from runtime.journal.statements import Statements
-from runtime.key import partition_of, parts_of
+from runtime.key import partition_of
 
 _FOREVER = 1 << 62
 _MOMENTS = {"began_at", "ended_at", "asked_at", "changed_at", "read_to"}
@@ -68,7 +76,7 @@ class Reading:
     ) -> list[OrderRow]:
         """Orders, latest change first, then by key; the next page begins `before` the `place` of the last one."""
         at, key = (_FOREVER, None) if before is None else (before.at, before.name)
-        return [_order(row) for row in await self._query("orders_listed", state, sales_channel, at, limit, key)]
+        return [order_row(row) for row in await self.query("orders_listed", state, sales_channel, at, limit, key)]
 
     async def orders_undecided(
         self, *, sales_channel: str = "", before: Place | None = None, limit: int = 50
@@ -77,8 +85,8 @@ class Reading:
         and no amount. They changed when they were received; sorted and paged like the others.
         """
         at, key = (_FOREVER, None) if before is None else (before.at, before.name)
-        rows = await self._query("orders_undecided_listed", DECIDES, sales_channel, at, limit, key)
-        return [_undecided(key, received) for key, received in rows]
+        rows = await self.query("orders_undecided_listed", DECIDES, sales_channel, at, limit, key)
+        return [undecided_row(key, received) for key, received in rows]
 
     async def find(self, text: str) -> list[str]:
         """The keys that people may mean: `sales channel/order id`, an order id, or the number that is printed; if there
@@ -87,29 +95,29 @@ class Reading:
 
         The number of an order that was received and is not decided on yet has not been read: its order id finds it.
         """
-        if await self._query("order_by_key", text):
+        if await self.query("order_by_key", text):
             return [text]
-        found = [*await self._query("orders_by_reference", text), *await self._query("orders_received", text)]
+        found = [*await self.query("orders_by_reference", text), *await self.query("orders_received", text)]
         if not found:
             other = text.removeprefix("#") if text.startswith("#") else f"#{text}"
             found = [
-                *await self._query("orders_by_sale_number", text), *await self._query("orders_by_reference", other),
+                *await self.query("orders_by_sale_number", text), *await self.query("orders_by_reference", other),
             ]  # fmt: skip
-        keys = sorted({key for (key,) in found or await self._query("orders_by_tender", text)})
+        keys = sorted({key for (key,) in found or await self.query("orders_by_tender", text)})
         if not keys and "/" in text:
             for known in ("timeline", text, 0, _FOREVER), ("cases_of", text):
-                if await self._query(*known):
+                if await self.query(*known):
                     return [text]
         return keys
 
     async def story(self, key: str) -> Story:
         """What is known of one order; empty for a key that was never met."""
-        rows = await self._query("order_by_key", key)
-        timeline = tuple(_fact(row) for row in await self._query("timeline", key, 0, _FOREVER))
+        rows = await self.query("order_by_key", key)
+        timeline = tuple(fact_row(row) for row in await self.query("timeline", key, 0, _FOREVER))
         return Story(
-            order=_order(rows[0]) if rows else None,
+            order=order_row(rows[0]) if rows else None,
             key=key,
-            cases=tuple(_case(row) for row in await self._query("cases_of", key)),
+            cases=tuple(case_row(row) for row in await self.query("cases_of", key)),
             timeline=timeline,
             ahead=await self._ahead(timeline),
             pauses=tuple(
@@ -117,20 +125,18 @@ class Reading:
                 for pause in await self.pauses()
                 if (pause.scope, pause.name) in (("sales channel", partition_of(key)), ("actor", DECIDES))
             ),
-            decisions=tuple(
-                _audit_entry(row) for row in await self._query("audit_of", key, partition_of(key), DECIDES)
-            ),
-            patch=next((_patch(row) for row in await self._query("patch", key)), None),
+            decisions=tuple(audit_entry(row) for row in await self.query("audit_of", key, partition_of(key), DECIDES)),
+            patch=next((patch_row(row) for row in await self.query("patch", key)), None),
             paid_out=tuple(
                 PaidOutRow(**dict(zip(PaidOutRow.__struct_fields__, row, strict=True)))
-                for row in await self._query("payout_lines_of_order", key)
+                for row in await self.query("payout_lines_of_order", key)
             ),
-            closing=next((_closing(row) for row in await self._query("closing_of_order", key)), None),
+            closing=next((closing_row(row) for row in await self.query("closing_of_order", key)), None),
         )
 
     async def patch(self, key: str) -> bytes | None:
         """The patch of an order itself, which may be personal; None when it has none."""
-        rows = await self._query("patch", key)
+        rows = await self.query("patch", key)
         return rows[0][0] if rows else None
 
     async def _ahead(self, timeline: Sequence[FactRow]) -> str:
@@ -138,16 +144,16 @@ class Reading:
         waits = [fact for fact in timeline if fact.kind == "waits"]
         if not waits or "delivery" not in waits[-1].values:
             return ""
-        rows = await self._query("order_on_its_way", DECIDES, waits[-1].values["delivery"])
+        rows = await self.query("order_on_its_way", DECIDES, waits[-1].values["delivery"])
         return str(rows[0][0]) if rows else ""
 
     async def in_queue(self) -> int:
         """How many orders wait to be decided on, or for their calls to Fulfil; not those that are paused or parked."""
-        return int((await self._query("orders_in_queue", DECIDES, "fulfil", "orders"))[0][0])
+        return int((await self.query("orders_in_queue", DECIDES, "fulfil", "orders"))[0][0])
 
     async def undecided(self) -> int:
         """How many orders were received, and have not been decided on yet."""
-        return int((await self._query("orders_undecided", DECIDES))[0][0])
+        return int((await self.query("orders_undecided", DECIDES))[0][0])
 
     async def cases(
         self, *, owner: str = "", kind: str = "", after: Place | None = None, limit: int = 200
@@ -156,7 +162,7 @@ class Reading:
         the last one.
         """
         at, fingerprint = (0, None) if after is None else (after.at, after.name)
-        return [_case(row) for row in await self._query("cases_open", owner, kind, at, limit, fingerprint)]
+        return [case_row(row) for row in await self.query("cases_open", owner, kind, at, limit, fingerprint)]
 
     async def causes(
         self, *, owner: str = "", kind: str = "", after: Place | None = None, limit: int = 200
@@ -167,40 +173,40 @@ class Reading:
             CauseRow(
                 kind=kind_, cause=cause, owner=owner_, cases=count, oldest_at=to_datetime(oldest),
                 deadline_at=to_datetime(deadline),
-                amounts=_added(await self._query("cause_amounts", kind_, cause)),
+                amounts=added(await self.query("cause_amounts", kind_, cause)),
             )
-            for kind_, cause, owner_, count, oldest, deadline in await self._query(
+            for kind_, cause, owner_, count, oldest, deadline in await self.query(
                 "causes_listed", owner, kind, at, limit, name
             )
         ]  # fmt: skip
 
     async def cause_size(self, kind: str, cause: str) -> CauseSize:
         """What releasing all orders of one cause would do."""
-        ((orders, others),) = await self._query("cause_size", kind, cause)
-        rows = [row for row in await self._query("cause_amounts", kind, cause) if row[3]]
-        return CauseSize(orders=orders, amounts=_added(rows), others=others)
+        ((orders, others),) = await self.query("cause_size", kind, cause)
+        rows = [row for row in await self.query("cause_amounts", kind, cause) if row[3]]
+        return CauseSize(orders=orders, amounts=added(rows), others=others)
 
     async def link_of(self, sale: int) -> str:
         """The order that a person has linked a sale to; empty when there is none."""
-        rows = await self._query("order_linked", sale)
+        rows = await self.query("order_linked", sale)
         return str(rows[0][0]) if rows else ""
 
     async def cases_counted(self) -> list[tuple[str, str, str | None, int, datetime]]:
         """Open exceptions: (kind, owner, currency, count, opened first)."""
-        rows = await self._query("cases_counted")
+        rows = await self.query("cases_counted")
         return [(kind, owner, currency, count, to_datetime(first)) for kind, owner, currency, count, first in rows]
 
     async def orders_by_state(self) -> list[tuple[str, str, int]]:
         """How many orders there are: (sales channel, state, count)."""
-        return [tuple(row) for row in await self._query("orders_by_state")]
+        return [tuple(row) for row in await self.query("orders_by_state")]
 
     async def candidates(self, text: str) -> tuple[Candidate, ...]:
         """The products that may be meant by a SKU, the nearest first; those of exactly this SKU among them."""
-        return await candidates(text, self._query, self._query_list)
+        return await candidates(text, self.query, self.query_list)
 
     async def aliases(self) -> list[AliasRow]:
         """Every alias, in order of its text."""
-        rows = await self._query("aliases")
+        rows = await self.query("aliases")
         return [
             AliasRow(alias=alias, sku=sku, decided_at=to_datetime(at), decided_by=by, reason=reason)
             for alias, sku, at, by, reason in rows
@@ -208,7 +214,7 @@ class Reading:
 
     async def audit(self, *, after: int = 0, limit: int = 10_000) -> list[AuditEntry]:
         """What people decided, in order."""
-        return [_audit_entry(row) for row in await self._query("audit", after, limit)]
+        return [audit_entry(row) for row in await self.query("audit", after, limit)]
 
     async def audited(self, subjects: Collection[str] = ()) -> tuple[list[AuditEntry], int | None]:
         """What people decided (on these subjects; none: on all), and the number of the first entry that does not follow
@@ -227,7 +233,7 @@ class Reading:
 
     async def _chain_end(self) -> ChainEnd:
         """The end of the chain, as the actor that writes it remembers it."""
-        rows = await self._query_list("states", [AUDIT_LOG_KEY], AUDIT_LOG)
+        rows = await self.query_list("states", [AUDIT_LOG_KEY], AUDIT_LOG)
         return (msgspec.json.decode(rows[0][1], type=_AuditEnd).end if rows else None) or ChainEnd()
 
     async def pauses(self) -> list[PauseRow]:
@@ -237,21 +243,21 @@ class Reading:
                 scope="actor" if scope == "actor" else "sales channel", name=name, since=to_datetime(at), by=by,
                 waiting=waiting,
             )
-            for scope, name, at, by, waiting in await self._query("pauses_counted", DECIDES)
+            for scope, name, at, by, waiting in await self.query("pauses_counted", DECIDES)
         ]  # fmt: skip
 
     async def manifests(self, *, sales_channel: str = "", limit: int = 50) -> list[ManifestRow]:
         """Statements about manifests, the latest first."""
-        return [_manifest(row) for row in await self._query("manifests_listed", sales_channel, limit)]
+        return [manifest_row(row) for row in await self.query("manifests_listed", sales_channel, limit)]
 
     async def manifest(self, key: str) -> ManifestRow | None:
         """The statement about one manifest; None when there is none."""
-        rows = await self._query("manifest_by_key", key)
-        return _manifest(rows[0]) if rows else None
+        rows = await self.query("manifest_by_key", key)
+        return manifest_row(rows[0]) if rows else None
 
     async def listing_checks(self, *, sales_channel: str = "", limit: int = 50) -> list[ListingCheckRow]:
         """Statements about lists of what sales channels offer, the latest first."""
-        return [_listing_check(row) for row in await self._query("listing_checks", sales_channel, limit)]
+        return [listing_check_row(row) for row in await self.query("listing_checks", sales_channel, limit)]
 
     async def mismatches(
         self, sales_channel: str, *, cause: str = "", after: NamedPlace | None = None, limit: int = 200
@@ -260,7 +266,7 @@ class Reading:
         begins `after` the `place` of the last one.
         """
         place = ("", "") if after is None else (after.group, after.name)
-        rows = await self._query("listing_mismatches", sales_channel, cause, *place, limit)
+        rows = await self.query("listing_mismatches", sales_channel, cause, *place, limit)
         return [MismatchRow(**dict(zip(MismatchRow.__struct_fields__, row, strict=True))) for row in rows]
 
     async def shipments(
@@ -281,8 +287,8 @@ class Reading:
         at, notice = ((0 if untold else _FOREVER), None) if place is None else (place.at, place.name)
         statement = "fulfilments_untold_listed" if untold else "fulfilments_of_order" if order else "fulfilments_listed"
         of = [] if statement == "fulfilments_listed" else [order]
-        rows = await self._query(statement, state, sales_channel, at, limit, notice, *of)
-        return [_shipment(row) for row in rows]
+        rows = await self.query(statement, state, sales_channel, at, limit, notice, *of)
+        return [shipment_row(row) for row in rows]
 
     async def overdue(
         self, *, sales_channel: str = "", place: Place | None = None, limit: int = 50
@@ -291,7 +297,7 @@ class Reading:
         behind the `place` of the last one.
         """
         at, key = (0, None) if place is None else (place.at, place.name)
-        rows = await self._query("overdue_listed", sales_channel, at, limit, key)
+        rows = await self.query("overdue_listed", sales_channel, at, limit, key)
         return [
             OverdueRow(**{**dict(zip(OverdueRow.__struct_fields__, row, strict=True)), "due_at": to_datetime(row[3])})
             for row in rows
@@ -299,27 +305,27 @@ class Reading:
 
     async def carriers(self, since: datetime) -> list[CarrierRow]:
         """Carriers and services of the shipments since an instant, by sales channel, the most used first."""
-        rows = await self._query("carriers_used", to_instant(since))
+        rows = await self.query("carriers_used", to_instant(since))
         return [CarrierRow(**dict(zip(CarrierRow.__struct_fields__, row, strict=True))) for row in rows]
 
     async def backfill(self, sales_channel: str) -> BackfillRow | None:
         """The back-fill of a sales channel that is under way, or was last; None when there was none."""
-        for row in await self._query("backfill_by_key", f"backfill/{sales_channel}"):
+        for row in await self.query("backfill_by_key", f"backfill/{sales_channel}"):
             fields = dict(zip(BackfillRow.__struct_fields__, row, strict=True))
             moments = {name: to_datetime(value) for name, value in fields.items() if name in _MOMENTS}
             undecided = msgspec.json.decode(fields["undecided"], type=dict[str, int])
             return BackfillRow(**{**fields, **moments, "is_dry": bool(fields["is_dry"]), "undecided": undecided})
         return None
 
-    async def _query(self, name: str, *row: Any) -> Sequence[Any]:
+    async def query(self, name: str, *row: Any) -> Sequence[Any]:
+        """The rows of a statement, for this row of values."""
         return await self._connection.run(lambda connection: self._statements[name].read(connection, row))
 
-    async def _query_list(self, name: str, items: Sequence[Any], *before: Any) -> Sequence[Any]:
+    async def query_list(self, name: str, items: Sequence[Any], *before: Any) -> Sequence[Any]:
+        """The rows of a statement about a list of things, with the values that it wants before them."""
         return await self._connection.run(
             lambda connection: self._statements[name].read_list(connection, items, *before)
         )
-
-    query, query_list = _query, _query_list  # for the reads that stand in files of their own
 
 
 @contextlib.asynccontextmanager
@@ -337,97 +343,3 @@ async def reading(store: Path, *, one_state: bool = False) -> AsyncIterator[Read
         )
     async with open_reader(store, one_state=one_state) as connection:
         yield Reading(connection, statements)
-
-
-def _moment(instant: int | None) -> datetime | None:
-    return None if instant is None else to_datetime(Instant(instant))
-
-
-def _shipment(row: Sequence[Any]) -> ShipmentRow:
-    fields = dict(zip(ShipmentRow.__struct_fields__, row, strict=True))
-    moments = {name: _moment(fields[name]) for name in ("seen_at", "shipped_at", "sent_at", "told_at", "changed_at")}
-    tracking = msgspec.json.decode(fields["tracking"], type=tuple[str, ...])
-    return ShipmentRow(**{**fields, **moments, "mapped": bool(fields["mapped"]), "tracking": tracking})
-
-
-def _audit_entry(row: Sequence[Any]) -> AuditEntry:
-    seq, at, by, action, subject, values, reason, previous, digest = row
-    return AuditEntry(
-        seq=seq, at=at, by=by, action=action, subject=subject, values=msgspec.json.decode(values), reason=reason,
-        previous=previous, digest=digest,
-    )  # fmt: skip
-
-
-def _undecided(key: str, received: Instant) -> OrderRow:
-    sales_channel, order_id = parts_of(key)
-    return OrderRow(
-        key=key, sales_channel=sales_channel, order_id=order_id, reference=order_id, state="new", proof="unproven",
-        amount=None, currency=None, placed_at=None, sale=None, sale_number=None, changed_at=to_datetime(received),
-    )  # fmt: skip
-
-
-def _order(row: Sequence[Any]) -> OrderRow:
-    key, sales_channel, order_id, reference, state, proof, amount, currency, placed, sale, number, changed, *rest = row
-    ships, settled = rest
-    return OrderRow(
-        key=key, sales_channel=sales_channel, order_id=order_id, reference=reference, state=state, proof=proof,
-        amount=amount if currency else None, currency=currency or None, placed_at=_moment(placed), sale=sale,
-        sale_number=number, changed_at=to_datetime(changed), shipping=ships or "",
-        settled_at=_moment(settled),
-    )  # fmt: skip
-
-
-def _case(row: Sequence[Any]) -> CaseRow:
-    fingerprint, kind, subject, cause, sentence, owner, amount, currency, opened, deadline, closed, how = row
-    return CaseRow(
-        fingerprint=fingerprint, kind=kind, subject=subject, cause=cause, sentence=sentence, owner=owner,
-        amount=amount, currency=currency, opened_at=to_datetime(opened), deadline_at=to_datetime(deadline),
-        closed_at=_moment(closed), closed_how=how,
-    )  # fmt: skip
-
-
-def _patch(row: Sequence[Any]) -> PatchRow:
-    patch, at, by, reason = row
-    return PatchRow(decided_at=to_datetime(at), decided_by=by, reason=reason, fields=fields_of(patch))
-
-
-def _added(rows: Sequence[Sequence[Any]]) -> dict[str, Decimal]:
-    """Amounts in rows of `cause_amounts`, added up exactly by currency."""
-    sums: dict[str, Decimal] = {}
-    for currency, amount, count, *_ in rows:
-        if currency is not None and amount is not None:
-            sums[currency] = EXACT.add(sums.get(currency, ZERO), EXACT.multiply(Decimal(amount), Decimal(count)))
-    return dict(sorted(sums.items()))
-
-
-def _manifest(row: Sequence[Any]) -> ManifestRow:
-    key, sales_channel, began, ended, received, checked, listed, missing, outdated, unlisted, opened, digest = row
-    return ManifestRow(
-        key=key, sales_channel=sales_channel, began_at=to_datetime(began), ended_at=to_datetime(ended),
-        received_at=to_datetime(received), checked_at=_moment(checked), listed=listed, missing=missing,
-        outdated=outdated, unlisted=unlisted, open=opened, digest=digest,
-    )  # fmt: skip
-
-
-def _listing_check(row: Sequence[Any]) -> ListingCheckRow:
-    fields = dict(zip(ListingCheckRow.__struct_fields__, row, strict=True))
-    moments = {name: _moment(fields[name]) for name in ("listed_at", "received_at", "checked_at")}
-    mismatches = msgspec.json.decode(fields["mismatches"], type=dict[str, int])
-    return ListingCheckRow(**{**fields, **moments, "mismatches": mismatches})
-
-
-def _fact(row: Sequence[Any]) -> FactRow:
-    id_, _, actor, kind, began, ended, values = row
-    return FactRow(
-        id=id_, actor=actor, kind=kind, began_at=to_datetime(began), ended_at=to_datetime(ended),
-        values=msgspec.json.decode(values),
-    )  # fmt: skip
-
-
-def _closing(row: Sequence[Any]) -> ClosingRow:
-    waits, settled_at, evidence = row
-    return ClosingRow(
-        waits=msgspec.json.decode(waits, type=tuple[str, ...]),
-        settled_at=None if settled_at is None else to_datetime(Instant(settled_at)),
-        evidence=msgspec.json.decode(evidence, type=tuple[str, ...]),
-    )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
@@ -142,19 +141,19 @@ async def stock_of(
     for each, *row in await read.query_list("units_of_skus", wanted):
         units.setdefault(each, []).append(UnitsRow(*row))
     published = {row[0]: published_level(row) for row in await read.query_list("stock_published_of", [sku])}
-    drift = [drift_row(row) for row in await read.query("stock_drift_listed", "", "", 10_000)]
     found = []
     for channel, how in settings.items():
         rules = bundles.get(channel, {})
         story = _story(channel, sku, how, rules, sku_of, levels, units)
         lines = await read.query_list("outgoing_of_lines", [sku], how.flow.flow_id)
+        drift = await read.query("stock_drift_of_name", channel, sku)
         found.append(
             msgspec.structs.replace(
                 story,
                 sku=sku,
                 published=published.get(channel),
                 waits_since=to_datetime(Instant(lines[0][3])) if lines else None,
-                drift=tuple(row for row in drift if (row.sales_channel, row.sku) == (channel, sku)),
+                drift=tuple(drift_row(row) for row in drift),
             )
         )
     return found
@@ -246,16 +245,16 @@ def _of_bundle(
     levels: Mapping[tuple[str, str], Level],
     units: Mapping[str, Sequence[UnitsRow]],
 ) -> StockOf:
-    """The scarcest component says how many there are."""
-    stories = [(_of_product(channel, name, how, levels, units), pieces) for name, pieces in parts]
-    scarcest, pieces = min(stories, key=lambda each: -math.inf if each[0].wire is None else each[0].wire // each[1])
-    return msgspec.structs.replace(
-        scarcest,
-        sku=sku,
-        truth=None if scarcest.truth is None else scarcest.truth // pieces,
-        wire=None if scarcest.wire is None else scarcest.wire // pieces,
-        bundle=tuple(parts),
-    )
+    """The scarcest component says how many there are; of several that allow none, the one that lacks most."""
+    found: list[tuple[int, int, StockOf]] = []
+    for name, pieces in parts:
+        story = _of_product(channel, name, how, levels, units)
+        if story.wire is None or story.truth is None:  # nobody has read it yet
+            return msgspec.structs.replace(story, sku=sku, bundle=tuple(parts))
+        found.append((story.wire // pieces, story.truth // pieces, story))
+    wire, _, scarcest = min(found, key=lambda each: each[:2])
+    truth = min(each for _, each, _ in found)
+    return msgspec.structs.replace(scarcest, sku=sku, truth=truth, wire=wire, bundle=tuple(parts))
 
 
 async def stock_listed(

@@ -258,7 +258,9 @@ class StockPublisher:
 
 
 def _again(now: datetime, again: PublishAgain | None) -> Timer:
-    message = PublishDue() if again is None else again
-    return Timer(
-        name="publish" if again is None else f"again/{again.sales_channel}", due=now + _AGAIN_AFTER, message=message
-    )
+    """Later; what is to be told again has a timer of its own, so that nothing that comes meanwhile takes its place."""
+    due = now + _AGAIN_AFTER
+    if again is None:
+        return Timer(name="publish", due=due, message=PublishDue())
+    lines = digest(msgspec.json.encode(again.lines)).hex()
+    return Timer(name=f"again/{again.sales_channel}/{lines}", due=due, message=again)

@@ -15,6 +15,7 @@ import pytest
 from flows import customers
 from flows.demo.orders import GeneratedOrder, Mix
 from flows.model.messages import CUSTOMERS, Recheck
+from tests.actors.test_people import Handmade, ask, link
 from tests.actors.world import Fulfil, World, key_of, orders, process, story
 
 ADA, OWN = "ada@example.com", "customer-7@web.seamline.invalid"
@@ -222,6 +223,28 @@ def test_an_order_that_is_cancelled_while_it_waits_passes_its_turn_on(tmp_path: 
                 await world.send(msgspec.json.encode(body))
             await world.until_sales(1, within_s=60)
             assert await world.states() == {"held": 1, "cancelled": 2, "imported": 1}
+
+    story(main)
+
+
+def test_an_order_that_is_linked_while_it_waits_keeps_nobody_waiting(tmp_path: Path) -> None:
+    """The first order of the customer is refused after that: it is the turn of the one that still waits."""
+
+    async def main() -> None:
+        fulfil, made = Handmade(), of_ada(orders(3), ADA)
+        fulfil.takes_s, fulfil.refuses = 5.0, {made[0].order_id}
+        async with process(tmp_path / "store.db", fulfil) as world:
+            await world.until_catalogue()
+            for order in made:
+                await world.send(order)
+            await anyio.sleep(1)
+            assert await world.states() == {"creating": 1, "waiting": 2}
+            fulfil.make(900, (await world.state(made[1])).amount)
+            fulfil.takes_s = 0.5
+            await ask(world, made[1], link("SO900"))
+            await world.until_sales(2, within_s=60)
+            assert await world.states() == {"held": 1, "imported": 2}
+            assert await world.sql("SELECT * FROM customer_wait") == []
 
     story(main)
 

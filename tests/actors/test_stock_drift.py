@@ -6,10 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import anyio
+import pytest
 
 from flows.demo.orders import catalogue, generate
 from flows.model.bundles import Bundle, Component
 from flows.model.messages import Recheck
+from flows.stock import drift, unsettled
 from flows.stock.drift import NAME, key_of
 from tests.actors.stock_world import WAREHOUSE, Hub, StockFulfil, StockWorld, config_of, process, units_in
 from tests.actors.world import story
@@ -58,6 +60,26 @@ def test_a_change_at_the_sales_channel_is_corrected_once_after_two_minutes(tmp_p
             await at.until(lambda: _none(at))
             assert await at.cases() == []
             assert await at.sql("SELECT sku, corrections FROM stock_drift") == [(A, 1)]
+
+    story(main)
+
+
+def test_corrections_that_have_to_wait_are_made_all_of_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While too many orders wait to be decided on nothing is published; what is to be corrected is not forgotten."""
+    monkeypatch.setattr(drift, "_CORRECTED_AT_ONCE", 1)
+
+    async def main() -> None:
+        async with process(tmp_path / "store.db", warehouse(), config=QUIET) as at:
+            await told(at)
+            shows = at.hub.shows["web"]
+            shows |= {A: 17, B: 18}
+            await at.reports("web", **shows)
+            monkeypatch.setattr(unsettled, "WAITING_MAX", -1)
+            await at.until(lambda: at.sql("SELECT 1 FROM (SELECT sum(corrections) AS n FROM stock_drift) WHERE n = 2"))
+            await anyio.sleep(10)
+            assert (shows[A], shows[B]) == (17, 18)
+            monkeypatch.setattr(unsettled, "WAITING_MAX", 20_000)
+            await at.until_shown(**{A: 10, B: 10}, within_s=30)
 
     story(main)
 

@@ -78,6 +78,14 @@ def test_a_figure_is_explained_from_fulfils_to_what_was_told(seamline: Type, con
     assert "waits since" in said
 
 
+def test_what_is_off_of_one_sku_is_shown_however_much_else_is(seamline: Type, config: str) -> None:
+    """Of ten thousand others more units are off."""
+    others = [("web", f"A {n}", "MAIN", "changed", 9, 2, 2, 7, AT, AT, 0, None) for n in range(10_000)]
+    fill(Path(config).parent / "store.db", *(("put_stock_drift", row) for row in others))
+    (story,) = seamline("stock", "show", "MUG", "--config", config, "--json").data["sales_channels"]
+    assert [(row["cause"], row["units"]) for row in story["drift"]] == [("changed", 1)]
+
+
 def test_own_units_are_added_to_what_is_in_no_bundle(seamline: Type, config: str) -> None:
     """The mug is sold in a gift box, too: how many of its units are subtracted there nobody counts, so none is added,
     as the publisher does. The lamp is in no bundle, and gets its own back.
@@ -101,6 +109,19 @@ def test_aliases_and_bundles_are_explained_by_what_they_stand_for(seamline: Type
     assert "a bundle of 2 of MUG" in seamline("stock", "show", "GIFT-BOX", "--config", config).out
     unknown = seamline("stock", "show", "NOBODY", "--config", config)
     assert (unknown.status, "seamline sku explain" in unknown.err) == (1, True)
+
+
+def test_a_bundle_of_which_nothing_is_left_is_explained_by_what_lacks_most(seamline: Type, config: str) -> None:
+    """Two components are oversold: the truth is that of the one that is so by more, as the publisher says it."""
+    path, store = Path(config), Path(config).parent / "store.db"
+    path.write_text(f"{path.read_text()}[sales_channels.web.bundles.SET.components]\nPEN = {{}}\nCAP = {{}}\n")
+    fill(
+        store,
+        ("put_stock_level", ("4,7", "PEN", 7, "-1", "0", AT)),
+        ("put_stock_level", ("4,7", "CAP", 8, "-5", "0", AT)),
+    )
+    (bundle,) = seamline("stock", "show", "SET", "--config", config, "--json").data["sales_channels"]
+    assert (bundle["truth"], bundle["wire"], bundle["available"]) == (-6, 0, "-5")
 
 
 def test_an_alias_that_is_a_sku_of_its_own_is_explained_as_itself(seamline: Type, config: str) -> None:

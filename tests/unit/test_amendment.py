@@ -46,13 +46,17 @@ def test_an_order_with_one_address_has_one_address_that_is_another() -> None:
     ("before", "after"),
     [
         (sold(lines=(line("10.00", sku="RED"),)), sold(lines=(line("10.00", sku="BLUE"),))),
+        (
+            sold(lines=(line("10.00"), line("0.00", id="L2", sku="RED"))),
+            sold(lines=(line("10.00"), line("0.00", id="L2", sku="BLUE"))),
+        ),
         (sold(total="30.00", lines=(A, B, C)), sold(total="20.00", lines=(B, C))),
         (
             sold(SERVICES, "15.00", lines=(line("10.00"),), shipping_lines=(shipping("5.00"),)),
             sold(SERVICES, "15.00", lines=(line("10.00"),), shipping_lines=(shipping("5.00", service="EXPRESS"),)),
         ),
     ],
-    ids=["another SKU under the same line id", "lines without ids", "another carrier"],
+    ids=["another SKU under the same line id", "another gift", "lines without ids", "another carrier"],
 )
 def test_a_tenant_that_takes_figures_of_lines_takes_no_change_that_is_in_none(
     before: CreateOrder, after: CreateOrder

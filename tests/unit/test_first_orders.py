@@ -18,7 +18,7 @@ from flows.model.schema import ORDERS
 from flows.order_importer import first_orders
 from flows.order_importer.first_orders import FOR_ITS_CUSTOMER, FirstOrders, customer_rows
 from runtime.clock import SystemClock
-from runtime.decision import Decision
+from runtime.decision import Decision, Fact
 from runtime.journal.journal import Journal, opened
 from tests.unit.made_orders import SETTINGS, order
 
@@ -69,6 +69,15 @@ def test_the_first_order_goes_and_the_others_wait_with_nothing_sent() -> None:
     assert [(fact.kind, fact.values["delivery"]) for fact in second.facts] == [("waits", 1)]
     assert met(at, goes(3, ("web/customer/8", "h8"))).status is Status.CREATING
     assert met(at, goes(4, ())).status is Status.CREATING
+
+
+def test_what_was_learnt_of_an_order_that_waits_is_told_all_the_same() -> None:
+    """That it was patched, or refunded in part, is told once; what was decided for its create is told with that."""
+    at = firsts()
+    met(at, goes(1))
+    facts = tuple(Fact(kind=kind) for kind in ("patched", "refund", "exploded", "aliased", "suspended", "decided"))
+    second = at.admitted(OrderState(), replace(goes(2), facts=facts))
+    assert [fact.kind for fact in second.facts] == ["patched", "refund", "waits"]
 
 
 @pytest.mark.parametrize("customer", [("web/customer/7", "h8"), ("web/customer/8", "h7"), ("outlet/guest/h7", "h7")])
@@ -183,6 +192,17 @@ def test_rows_follow_what_became_of_the_order() -> None:
         "was there": [],
         "is nobody's": [],
     }
+
+
+@pytest.mark.parametrize("by_hand", [False, True])
+def test_an_order_that_is_in_fulfil_all_at_once_waits_no_longer(*, by_hand: bool) -> None:
+    """A create that was given up has turned up, or a person has linked it: nobody is kept waiting behind it. Whose a
+    sale is that was made by hand is not asked, since Fulfil does not know it by the order.
+    """
+    waiting = OrderState(status=Status.WAITING, waits=FOR_ITS_CUSTOMER, customer=SEVEN, delivery=2)
+    there = replace(waiting, status=Status.IMPORTED, waits="", channel=3, sale=9, by_hand=by_hand)
+    rows = [row.statement for row in customer_rows("web/1", waiting, there, 77)]
+    assert rows == ["end_customer_wait", *([] if by_hand else ["put_customer_sale"])]
 
 
 # -- what the disk says ------------------------------------------------------------------------------------------------

@@ -121,6 +121,19 @@ def test_history_is_imported_as_completed_by_rule_only() -> None:
     assert judged(old, rules=(rule("import_completed", kinds=("shipped",)),), grace_s=99_999).then == "import_completed"
 
 
+@pytest.mark.parametrize(
+    ("of", "name"),
+    [({"test": True}, "test orders"), ({"tags": (BY_CHANNEL,)}, "shipped by the sales channel")],
+    ids=["test", "by_channel"],
+)
+def test_a_row_that_names_one_kind_leaves_the_others_excluded(of: dict[str, Any], name: str) -> None:
+    """History that was shipped is imported; of that, test orders and what somebody else ships never are."""
+    old, history = order(fulfilment_status=FulfilmentStatus.SHIPPED, **of), rule("import_completed", kinds=("shipped",))
+    assert judged(old, rules=(history,)) == Verdict(then="exclude", rule=name)
+    both = rule("import_completed", kinds=("shipped", "test", "by_channel"))
+    assert judged(old, rules=(both,)).then == "import_completed"
+
+
 def test_the_money_is_not_looked_at_twice() -> None:
     """Amounts are the proof's business: an order that contradicts itself passes the gate, and is held by its proof."""
     odd = order("12.00", payments=(payment("10.00", amount=Money(payment("10.00").amount.amount, "USD")),))

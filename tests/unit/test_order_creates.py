@@ -15,8 +15,11 @@ from flows.order_importer import (
     CONFIRM_AFTER,
     RESENDS_MAX,
     ConfirmAbsence,
+    OrderPresented,
     OrderUnreadable,
+    Policy,
     decide,
+    presented,
 )
 from runtime.decision import (
     EffectDone,
@@ -24,6 +27,7 @@ from runtime.decision import (
     EffectRefused,
     Repeat,
 )
+from tests.unit.made_orders import SETTINGS
 from tests.unit.order_messages import (
     INTENT,
     LATER,
@@ -164,6 +168,21 @@ def test_a_sale_that_appears_after_it_was_given_up_imports_the_order(total: str 
     assert (again.effects, again.keeps, again.closes, again.state.cases) == ((), None, True, ())
 
 
+def test_a_sale_that_appears_after_it_was_held_again_has_the_units_that_were_asked_for() -> None:
+    """Its product is gone meanwhile. What Fulfil reserves for the sale is looked for, and not kept back for ever."""
+    counting = Policy(counts_units=True)
+
+    def comes(state: OrderState, message: OrderPresented) -> OrderState:
+        after: OrderState = presented(state, message, NOW, SETTINGS, policy=counting).state
+        return after
+
+    state = decide(comes(OrderState(), shown()), lost(), NOW, counting).state
+    state = comes(decide(state, absent(RESENDS_MAX), NOW, counting).state, shown(missing=("MUG-BLUE",)))
+    assert (state.status, bool(state.given_up)) == (Status.HELD, True)
+    there = decide(state, looked(sold()), NOW, counting).state
+    assert (there.status, there.units, there.sold) == (Status.IMPORTED, {"MUG-BLUE": 1}, {"MUG-BLUE": 1})
+
+
 def test_a_second_look_at_an_order_that_was_made_since_changes_nothing() -> None:
     """Its sale may be cancelled by then."""
     closed = OrderState(status=Status.CANCELLED, version=V2, channel=3, order_id="1001", sale=9)
@@ -212,6 +231,16 @@ def test_a_cancel_of_an_order_that_was_given_up_is_respected_when_its_sale_appea
         Status.IMPORTED,
         9,
     )
+
+
+def test_a_sale_that_appears_of_a_cancelled_order_leaves_a_version_that_cannot_be_read_open() -> None:
+    """Cancelled, as far as anybody can read; what came after that may say otherwise."""
+    cancelling = weighed(decide(creating(), lost(), NOW).state, shown(V2, delivery=2, cancelled_at=NOW)).state
+    unread = decide(cancelling, OrderUnreadable(delivery=3, version=V3, reason="r"), NOW).state
+    closed = decide(unread, absent(), NOW).state
+    assert (closed.status, kinds(closed)) == (Status.CANCELLED, ["order.unreadable"])
+    there = decide(closed, looked(sold()), LATER).state
+    assert (kinds(there), there.version) == (["order.unreadable", "order.cancelled"], V3)
 
 
 @pytest.mark.parametrize("edited", [False, True])
@@ -293,6 +322,22 @@ def test_a_case_that_only_a_decision_can_end_ends_with_the_create() -> None:
     """A SKU that is there is no longer unknown, whatever Fulfil says of the order then."""
     held = weighed(OrderState(), shown(missing=("A",))).state
     assert weighed(held, shown(), LATER).state.cases == ()
+
+
+@pytest.mark.parametrize("missing", [(), ("MUG-BLUE",)], ids=["made", "held"])
+def test_a_newer_version_that_cannot_be_read_stays_open_when_the_older_one_is_tried_again(
+    missing: tuple[str, ...],
+) -> None:
+    """The older one is all there is to go by. The newer one ends its case when it can be read, or comes again."""
+    unread = OrderUnreadable(delivery=6, version=V3, reason="it has no currency.")
+    held = decide(decide(creating(), unread, NOW).state, refused(), NOW).state
+    assert kinds(held) == ["order.unreadable", "fulfil.refused"]
+    again = weighed(held, shown(V3, 1, missing=missing))
+    assert "order.unreadable" in kinds(again.state)
+    then = weighed(again.state, shown(V3, 1, missing=missing)) if missing else decide(again.state, done(), NOW)
+    assert "order.unreadable" in kinds(then.state)
+    for comes in (6, 7):
+        assert kinds(weighed(held, shown(V3, comes)).state) == ["fulfil.refused"]
 
 
 def test_a_newer_version_that_waited_is_weighed_as_soon_as_the_older_one_is_refused() -> None:

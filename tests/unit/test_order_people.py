@@ -14,14 +14,27 @@ from connectors.fulfil.wire import SaleFound
 from flows.model.messages import Recheck, Record
 from flows.model.order import Risk
 from flows.model.order_state import Linking, OrderState, Status
-from flows.order_importer import OrderUnreadable, decide
+from flows.order_importer import OrderUnreadable, Policy, decide, presented
 from flows.order_importer.linking import compared, linkable, linked, may_be_id
 from flows.order_importer.messages import LinkOrder, OrderPatched, OrderPresented, PatchOrder, RemovePatch, SaleLookedUp
 from flows.order_importer.patching import asked, patched_by_person
 from runtime.actor import Item
 from runtime.decision import Decision, EffectDone, EffectRefused, Write
-from tests.unit.made_orders import line, payment
-from tests.unit.order_messages import NOW, V1, V2, creating, given_up, imported, kinds, only_case, shown, told, weighed
+from tests.unit.made_orders import SETTINGS, line, payment
+from tests.unit.order_messages import (
+    NOW,
+    V1,
+    V2,
+    V3,
+    creating,
+    given_up,
+    imported,
+    kinds,
+    only_case,
+    shown,
+    told,
+    weighed,
+)
 
 KEY = "web/1001"
 PATCH = PatchOrder(patch='{"note":"x","zip":null}', by="mona", reason="typed wrong")
@@ -238,6 +251,14 @@ def test_a_cancelled_order_that_is_linked_is_a_case() -> None:
     assert kinds(answered(linking(cancelled()), found(SALE)).state) == ["order.cancelled"]
 
 
+def test_a_cancelled_order_that_is_wanted_again_while_it_is_linked_keeps_its_units() -> None:
+    """Nothing of it was needed any more, and now its sale is."""
+    counting = Policy(counts_units=True)
+    again = presented(linking(cancelled()), shown(V2, 5), NOW, SETTINGS, policy=counting).state
+    state = answered(again, found(SALE)).state
+    assert (state.status, state.units, state.sold) == (Status.IMPORTED, {"MUG-BLUE": 1}, {"MUG-BLUE": 1})
+
+
 def test_a_number_that_no_sale_has_is_looked_up_as_an_id() -> None:
     """Once; then there is no such sale."""
     asking = answered(held(), msgspec.structs.replace(LINK, sale="9")).state
@@ -274,6 +295,16 @@ def test_a_version_that_comes_while_a_sale_is_looked_up_waits_for_the_answer() -
     refused = answered(state, found())
     assert (refused.state.delivery, refused.state.later, refused.keeps) == (5, None, 5)
     assert [emit.message for emit in refused.emits][1:] == [Recheck(because="later version")]
+
+
+def test_a_version_that_waits_does_not_pass_for_a_newer_one_that_cannot_be_read() -> None:
+    """It is looked at again, because a product has come, while the sale is looked up."""
+    waiting = weighed(linking(), shown(V2, 5)).state
+    unread = decide(waiting, OrderUnreadable(delivery=6, version=V3, reason="it has no currency."), NOW).state
+    again = weighed(unread, shown(V2, 5)).state
+    assert (again.version, kinds(again)) == (V3, kinds(unread))
+    refused = answered(unread, found()).state
+    assert (refused.delivery, kinds(refused)) == (6, ["order.unreadable"]), "held until that can be read"
 
 
 def test_a_version_that_comes_while_a_sale_is_looked_up_is_judged_when_it_is_linked() -> None:
@@ -313,6 +344,29 @@ def test_a_create_that_turns_up_after_the_order_was_linked_is_told() -> None:
     assert case.sentence == "the order is linked to sale SO9, and Fulfil has made SO7 of it, too"
     nothing = answered(state, msgspec.structs.replace(look, result=()))
     assert (nothing.state.given_up, nothing.state.cases) == ("", ())
+
+
+def test_an_order_whose_create_was_given_up_is_linked_by_what_was_sent_and_compared_with_what_came_since() -> None:
+    """What its newest version comes to is not known yet: it is looked at once the sale is linked, and is an edit."""
+    newer = shown(V2, 5, lines=(line("10.00", sku="OTHER"),))
+    state = given_up(newer)
+    assert (state.delivery, state.content == state.given_up) == (5, True)
+    decision = answered(linking(state), found(SALE))
+    assert Recheck(because="later version") in [emit.message for emit in decision.emits]
+    assert kinds(weighed(decision.state, newer).state) == ["order.edited"]
+    again = answered(linking(given_up()), found(SALE))
+    assert (again.state.later, kinds(again.state)) == (None, [])
+
+
+def test_a_create_that_turns_up_while_a_sale_is_looked_up_is_looked_for_again() -> None:
+    """Two reads are under way: the link is answered first of all, and neither sale is forgotten for the other."""
+    look = EffectDone(intent=1, kind="find_sale", result=(FOUND,), began_us=1, ended_us=2, attempts=1)
+    waiting = linking(given_up())
+    decision = either(waiting, look)
+    assert (decision.state, [timer.name for timer in decision.timers]) == (waiting, ["confirm"])
+    assert kinds(answered(answered(decision.state, found(SALE)).state, look).state) == ["sale.mismatch"]
+    not_linked = answered(decision.state, found()).state
+    assert either(not_linked, look).state.sale == 7
 
 
 def test_what_is_looked_up_is_remembered_on_disk() -> None:

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from flows.model.gate import GateRule, GateSettings
-from flows.model.order import FinancialStatus, PaymentKind, Risk
+from flows.model.order import FinancialStatus, FulfilmentStatus, PaymentKind, Risk
 from flows.model.order_state import Status
 from tests.unit.made_orders import line, payment, refund, usd
 from tests.world_of_one_order import RELEASE, SHIPMENT, Version, World
@@ -131,6 +131,15 @@ def test_an_order_on_hold_is_not_released_by_worse_news(first: dict[str, Any], s
     world = World((Version(1, of=RISKY | first), Version(2, of=RISKY | second))).run()
     assert world.on_hold == (SHIPMENT,)
     assert "order.on_hold" in world.kinds
+
+
+@pytest.mark.parametrize("of", [UNPAID, RISKY], ids=["unpaid", "high risk"])
+def test_nothing_of_an_order_of_the_past_is_put_on_hold(of: dict[str, Any]) -> None:
+    """It came as shipped by a row that says so, and comes again: whatever its payment or its risk, it has left."""
+    history = GateSettings(rules=(GateRule(name="history", then="import_completed", kinds=("shipped",)),))
+    shipped = of | {"fulfilment_status": FulfilmentStatus.SHIPPED}
+    world = World((Version(1, of=shipped),), gate=history, shipments=()).run().then(Version(2, of=shipped))
+    assert (world.asked, world.kinds) == (["create_order"], [])
 
 
 def test_a_waiver_of_the_gate_counts_for_that_verdict_only() -> None:
@@ -315,3 +324,10 @@ def test_a_hold_that_waits_for_shipments_keeps_nothing_else_waiting(coming: str)
     assert (world.state.work is not None, world.kinds) == (still_waits, ["order.on_hold"] if still_waits else [])
     world.ship_with(SHIPMENT)
     assert world.elapse("shipments").on_hold == ((SHIPMENT,) if still_waits else ())
+
+
+def test_what_came_while_a_hold_was_being_made_does_not_wait_for_shipments() -> None:
+    """The sale was being read when the order was cancelled, and had no shipments yet."""
+    world = World((FIRST, Version(2, cancelled=True)), gate=REVIEW, shipments=()).run([False])
+    assert "version_waits" in world.told
+    assert (world.sale_state, world.state.later) == ("cancel", None)

@@ -162,6 +162,39 @@ def test_what_a_person_has_dealt_with_is_not_raised_again_by_the_next_version(
     assert (world.then(again).kinds, world.state.version) == ([], again.stamp)
 
 
+def test_units_of_a_sale_that_nobody_counted_when_it_was_made_are_looked_for_in_fulfil() -> None:
+    """Stock is published since, and the order comes again: what its sale has is not kept back for ever."""
+    world = World((PAID,)).run()
+    world.policy = Policy(counts_units=True)
+    assert (world.state.units, world.state.sold) == ({}, {})
+    again = msgspec.structs.replace(PAID, number=PAID.number + 1)
+    assert (world.then(again).kinds, world.state.units, world.state.sold) == ([], {"MUG-BLUE": 1}, {"MUG-BLUE": 1})
+
+
+def test_units_that_were_added_and_taken_off_again_are_not_kept_back_for_ever() -> None:
+    """The tenant's API changes nothing, and nobody did: the sale is what the order is again."""
+    one, two, back = (
+        Version(number, price=f"{pieces}0.00", of={"lines": (line(f"{pieces}0.00", quantity=Decimal(pieces)),)})
+        for number, pieces in ((1, 1), (2, 2), (3, 1))
+    )
+    world = World((one, two), policy=Policy(counts_units=True)).run()
+    assert (world.kinds, world.state.units) == (["order.edited"], {"MUG-BLUE": 2})
+    assert (world.then(back).kinds, world.state.units, world.state.sold) == ([], {"MUG-BLUE": 1}, {"MUG-BLUE": 1})
+
+
+def test_units_that_a_person_has_added_to_the_sale_are_looked_for_in_fulfil() -> None:
+    """Two pieces became three, and the tenant's API changes nothing: once a person has, the third is there, too, and is
+    not kept back for ever.
+    """
+    two, three = (
+        Version(pieces, price=f"{pieces}0.00", of={"lines": (line(f"{pieces}0.00", quantity=Decimal(pieces)),)})
+        for pieces in (2, 3)
+    )
+    world = World((two, three), policy=Policy(counts_units=True)).run()
+    assert (world.kinds, world.state.units, world.state.sold) == (["order.edited"], {"MUG-BLUE": 3}, {"MUG-BLUE": 2})
+    assert (world.then(RELEASE).kinds, world.state.units, world.state.sold) == ([], {"MUG-BLUE": 3}, {"MUG-BLUE": 3})
+
+
 def test_a_sale_that_a_person_cancelled_is_told_when_the_order_is_wanted_again() -> None:
     """Seamline has not cancelled it, and still knows that it is no more."""
     world = World((PAID, CANCEL), policy=INCAPABLE).run()
