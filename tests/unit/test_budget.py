@@ -416,6 +416,31 @@ async def test_a_limit_that_was_believed_far_too_high_is_corrected_by_what_was_r
     assert budget.statistics().rate_per_s == pytest.approx(0.85 * 16, rel=0.05)
 
 
+async def test_a_single_429_amid_few_calls_costs_seconds_and_not_the_limit() -> None:
+    """2,000 calls a second are allowed, five were made, one was refused: the next hundred are made in five seconds."""
+    budget = budget_of(2_000.0, concurrency_max=16)
+    await Callers(budget, {"orders": 1}, call_s=0.2).run(for_s=1.0)
+    budget.throttled(1.0)
+    assert budget.statistics().rate_per_s == pytest.approx(0.85 * 5, rel=0.25)
+    callers = Callers(budget, {"orders": 16})
+    await callers.run(for_s=6.1)
+    assert len(callers.began) >= 100
+    await anyio.sleep(10.0)
+    assert budget.statistics().rate_per_s == 2_000.0
+
+
+async def test_an_answer_that_says_429_and_that_nothing_remains_teaches_as_much_as_one_that_only_says_429() -> None:
+    """Each lesson is a lower rate, also when the same answer's headers have begun a pause already."""
+    budget, rates = budget_of(100.0), []
+    for _ in range(5):
+        await Callers(budget, {"orders": 20}).run(for_s=2.5)
+        budget.observe(RateReading(remaining=0, reset_after_s=1.0))
+        budget.throttled(1.0)
+        rates.append(budget.statistics().rate_per_s or 0.0)
+    assert rates[0] == pytest.approx(85.0)
+    assert all(later <= 0.9 * before for before, later in pairwise(rates))
+
+
 async def test_a_limit_that_is_learned_while_the_rate_recovers_is_never_passed() -> None:
     """An answer says 5/s a moment after 10/s was throttled."""
     budget = budget_of(10.0)
