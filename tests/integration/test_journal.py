@@ -127,6 +127,20 @@ async def test_a_contradictory_change_fails_alone(tmp_path: Path) -> None:
         assert await journal.query("pauses") == [("partition", "shop", 1, "me")]
 
 
+@pytest.mark.parametrize("value", [1 << 63, "half \ud83d of a sign", object()])
+async def test_a_change_with_a_value_that_sqlite_cannot_hold_fails_alone(tmp_path: Path, value: Any) -> None:
+    """One poisoned step must not end the writer: it would do so again after each restart."""
+    async with running(tmp_path / "store.db") as journal:
+        good = journal.submit([("put_pause", ("partition", "shop", 1, "me"))])
+        bad = journal.submit([("put_pause", ("partition", "other", value, "me"))])
+        await good.durable()
+        with pytest.raises(SeamlineError, match="contradictory|not writable") as raised:
+            await bad.durable()
+        assert not isinstance(raised.value, StoreFailed)
+        await journal.submit([("put_pause", ("actor", "inbox", 1, "me"))]).durable()
+        assert len(await journal.query("pauses")) == 2
+
+
 async def test_a_second_process_is_refused_and_told_who_holds_the_store(tmp_path: Path) -> None:
     """Failure case 34: started twice by mistake; the second exits with 75 and names the first."""
     path = tmp_path / "store.db"
