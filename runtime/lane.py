@@ -371,6 +371,7 @@ class Lane:
         except Failure as failure:
             self._ended(intent, f"look_{failure.kind}", began)
             self._strike(failure)
+            intent.looks -= isinstance(failure, Throttled)  # the budget paces those already
             delay = next_try(self._config.retry, failure, intent.looks, self._random.random(), repeats_freely=True)
             self._try_later(intent, delay.after_s if isinstance(delay, TryAgain) else self._config.retry.cap_s)
             return

@@ -14,7 +14,7 @@ import pytest
 from runtime.breaker import Breaker
 from runtime.budget import Budget
 from runtime.decision import EffectAbsent, Outcome, Repeat
-from runtime.errors import Failure, Unavailable
+from runtime.errors import Failure, Throttled, Unavailable
 from runtime.lane import Intent, Lane, LaneConfig, restored
 from runtime.retry import RetryPolicy
 from runtime.testing.virtual_time import VirtualClock, VirtualLoop
@@ -132,6 +132,16 @@ async def test_a_look_that_finds_nothing_waits_for_a_decision_however_long() -> 
         assert world.outside.story == ["look for start batch 7", "start batch 7"]
         await anyio.sleep(60.0)
     assert world.outside.story[2:] == []
+
+
+async def test_looks_that_are_throttled_for_an_hour_are_made_soon_after_it() -> None:
+    """Their backoff does not grow beside the pace of the budget: nothing was tried that could have failed."""
+    async with running(*(on_disk(number, f"a/{number}", unknown=True) for number in range(1, 21))) as world:
+        world.outside.failing = Throttled("too many", retry_after_s=1.0)
+        await anyio.sleep(3_600.0)
+        world.outside.failing = None
+        await anyio.sleep(30.0)
+        assert world.words == ["EffectUnknown"] * 20 + ["EffectAbsent"] * 20
 
 
 # -- paused while calls wait for the other side ------------------------------------------------------------------------
