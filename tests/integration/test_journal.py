@@ -134,7 +134,7 @@ async def test_a_change_with_a_value_that_sqlite_cannot_hold_fails_alone(tmp_pat
         good = journal.submit([("put_pause", ("partition", "shop", 1, "me"))])
         bad = journal.submit([("put_pause", ("partition", "other", value, "me"))])
         await good.durable()
-        with pytest.raises(SeamlineError, match="contradictory|not writable") as raised:
+        with pytest.raises(SeamlineError, match=r"contradictory|not writable") as raised:
             await bad.durable()
         assert not isinstance(raised.value, StoreFailed)
         await journal.submit([("put_pause", ("actor", "inbox", 1, "me"))]).durable()
