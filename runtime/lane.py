@@ -328,7 +328,8 @@ class Lane:
         return None
 
     def _is_paused(self, intent: Intent) -> bool:
-        return intent.key.partition("/")[0] in self.paused_partitions
+        paused = self.paused_partitions
+        return bool(paused) and intent.key.partition("/")[0] in paused
 
     def _wake(self, share: str, workers: int = 1) -> None:
         """Call as many of the workers that wait. Those that do not wait look at the queues anyway before they do."""
