@@ -75,6 +75,8 @@ class Unit:
                 raise RuntimeError("the unit was never submitted")
             await self._done.wait()
         if self.error is not None:
+            # The writer ends with everything else: who is cancelled with it is not told of a disk that has failed.
+            await anyio.lowlevel.checkpoint_if_cancelled()
             raise self.error
 
     @property

@@ -411,3 +411,20 @@ async def test_a_commit_says_what_is_known_of_the_keys_it_brings(tmp_path: Path)
             lambda _id, of, _message, state: told.update({of.key: state}),
         )
         assert told == {"web/1": ("web/1", b'{"a":1}', None, None, None), "web/2": None}
+
+
+@pytest.mark.parametrize("turns", range(6))
+async def test_who_is_cancelled_together_with_the_writer_is_not_told_of_a_failed_disk(
+    tmp_path: Path, turns: int
+) -> None:
+    """A process that is told twice to stop ends with 0, whatever was on its way to the disk just then."""
+    async with opened(tmp_path / "store.db", SystemClock(), nothing) as journal:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(journal.writer.run)
+            await anyio.wait_all_tasks_blocked()
+            tasks.start_soon(journal.write, [("put_pause", ("partition", "shop", 1, "me"))])
+            for _ in range(turns):
+                await anyio.lowlevel.checkpoint()
+            tasks.cancel_scope.cancel()
+        with pytest.raises(StoreFailed):
+            await journal.write([("put_pause", ("partition", "later", 1, "me"))])
