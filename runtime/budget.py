@@ -193,8 +193,7 @@ class Budget:
         if limit is not None and limit > 0 and limit != self._limit_per_s:
             self._limit_learned(limit)
         if reading.remaining is not None and reading.remaining <= 0:
-            after_s = _WINDOW_S if reading.reset_after_s is None else reading.reset_after_s
-            self._pause(min(after_s, self._policy.pause_asked_s_max))
+            self._nothing_remains(reading.reset_after_s)
 
     def throttled(self, retry_after_s: float | None) -> None:
         """A call in a slot of this budget was throttled: pause, then go on more slowly, as `Slowdown` has it.
@@ -234,6 +233,17 @@ class Budget:
 
     # -- the rate ------------------------------------------------------------------------------------------------------
 
+    def _nothing_remains(self, reset_after_s: float | None) -> None:
+        """Wait for the reset, but not for one within two seconds: whole seconds are too coarse to wait for, and who
+        keeps to a known limit meets the end of each such window. Then only what was saved up is not to be spent.
+        """
+        rate = self._rate_per_s(self._clock.monotonic())
+        if rate is not None and reset_after_s is not None and reset_after_s <= 2 * _WINDOW_S:
+            self._due = max(self._due, self._clock.monotonic() + self._saved() / rate)
+        else:
+            after_s = _WINDOW_S if reset_after_s is None else reset_after_s
+            self._pause(min(after_s, self._policy.pause_asked_s_max))
+
     def _rate_per_s(self, now: float) -> float | None:
         if self._slowdown is None:
             return self._limit_per_s
@@ -250,9 +260,12 @@ class Budget:
         wait_s = self._paused_until - now
         rate = self._rate_per_s(now)
         if rate is not None:
-            saved = 0 if self._slowdown is not None else self._burst - 1
-            wait_s = max(wait_s, self._due - saved / rate - now)
+            wait_s = max(wait_s, self._due - self._saved() / rate - now)
         return max(0.0, wait_s)
+
+    def _saved(self) -> int:
+        """How many calls may have been saved up; none on the way back from being throttled."""
+        return 0 if self._slowdown is not None else self._burst - 1
 
     def _take(self, share: str, now: float, lateness_s: float) -> None:
         self._in_flight += 1

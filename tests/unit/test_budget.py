@@ -311,6 +311,20 @@ async def test_when_nothing_remains_it_waits_for_the_reset() -> None:
     assert now() == pytest.approx(8.6), "a second, when nobody says how long"
 
 
+async def test_a_window_of_a_second_that_is_used_up_is_not_waited_for_and_ends_what_was_saved_up() -> None:
+    """Whole seconds are too coarse: the next call goes at the pace of the limit, and none of the burst beside it."""
+    budget = budget_of(10.0, burst=4)
+    await anyio.sleep(60.0)
+    await budget.acquire("orders")
+    budget.observe(RateReading(limit_per_s=10.0, remaining=0, reset_after_s=2.0))
+    assert budget.statistics().paused_s == 0
+    began = []
+    for _ in range(3):
+        await budget.acquire("orders")
+        began.append(now() - 60.0)
+    assert began == pytest.approx([0.0, 0.1, 0.2], abs=0.02)
+
+
 async def test_being_throttled_pauses_and_the_rate_comes_back_almost_to_the_limit_before_it_tries_it() -> None:
     """Nothing goes before Retry-After is over; then 8.5/s, 9.7/s from a quarter of a minute on, and 10/s in the end."""
     budget = budget_of(10.0)
