@@ -1922,9 +1922,10 @@ WHERE c.closed_at IS NULL AND (c.owner = 'finance' OR c.kind = 'order.returned')
 
 -- name: close_payouts
 -- Payouts that do not tie, have something unexplained, are a part, have other lines than what was paid, have not arrived, or
--- of which no report says what was paid; with their open cases.
+-- of which no report says what was paid; with the instant of the last line of those that have no day, and their open cases.
 SELECT p.key, p.currency, p.status, p.is_statement, p.received, p.paid, p.bank, p.net, p.unexplained, p.verdict, p.difference,
   p.judged, p.paid_on, p.expected_on, p.told_at, EXISTS (SELECT 1 FROM payout_in_statement s WHERE s.key = p.key),
+  iif(p.paid_on IS NULL AND p.expected_on IS NULL, (SELECT max(l.at) FROM payout_line l WHERE l.payout = p.key), NULL),
   (SELECT group_concat(c.kind) FROM exception_case c WHERE c.subject = p.key AND c.closed_at IS NULL)
 FROM payout p
 WHERE p.received = 0 OR p.judged = 0 OR p.verdict = 'contradicted' OR CAST(p.unexplained AS REAL) <> 0
