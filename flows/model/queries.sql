@@ -1891,6 +1891,14 @@ UPDATE order_closing SET look_at = ?1 WHERE look_at IS NULL AND key IN (
 UPDATE order_closing SET look_at = ?1 WHERE look_at > ?1 AND key IN (
   SELECT l."order" FROM posting g JOIN payout_line l ON l.payout = g.payout WHERE g.batch = ?2 AND l."order" IS NOT NULL);
 
+-- name: nudge_unmapped
+-- Orders that are not settled, and were paid by a gateway that was not mapped, are looked at again: (now).
+UPDATE order_closing SET look_at = ?1 WHERE settled_at IS NULL AND tenders LIKE '%"named":%';
+
+-- name: map_order_closing
+-- How an order was paid, by gateways that are mapped since: (tenders, order).
+UPDATE order_closing SET tenders = ?1 WHERE key = ?2;
+
 -- name: nudge_closing
 -- An order is looked at again, because its sale was read back: (now, order).
 UPDATE order_closing SET look_at = ?1 WHERE key = ?2 AND look_at > ?1;
