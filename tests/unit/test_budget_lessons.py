@@ -1,4 +1,4 @@
-"""What a budget makes of answers that say little: a stray 429, and that nothing remains of a second. In virtual time."""
+"""What a budget makes of answers that say little: a stray 429, or that nothing remains of a second."""
 
 from __future__ import annotations
 
