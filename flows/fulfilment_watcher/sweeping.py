@@ -237,7 +237,7 @@ def _handed_on(state: SweepState, gathering: Gathering, policy: WatchPolicy) -> 
         if not sales_channel:
             continue
         part = bundled(brought, policy.bundles.get(sales_channel, {}))
-        key = f"{sales_channel}/{order_id or f'sale-{part.sale}'}"
+        key = f"{sales_channel}/{order_id}"
         brings.setdefault(part.shipment, set()).add(key)
         seen = ShipmentSeen(part=part, old=_is_old(part, since or state.started))
         emits.append(Emit(channel=ORDERS, key=key, message=seen))
