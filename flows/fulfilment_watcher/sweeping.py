@@ -249,8 +249,12 @@ def _handed_on(state: SweepState, gathering: Gathering, policy: WatchPolicy) -> 
 
 
 def _is_old(part: ShipmentPart, since: datetime | None) -> bool:
-    """Whether it was done before that day. Fulfil says only the day, so of that very day all are told."""
-    return since is not None and part.shipped_on is not None and part.shipped_on < since.date()
+    """Whether it was done before that day. Fulfil says only the day, so of that very day all are told, and wherever it
+    may still have been that day: what was done a minute after the first start is not of the day before.
+    """
+    if since is None or part.shipped_on is None or part.shipped_on >= since.date():
+        return False
+    return part.changed_at < since or not part.is_of_its_day
 
 
 def _stopped(state: SweepState, why: str, now: datetime) -> Decision:

@@ -303,6 +303,25 @@ def test_history_is_not_told(tmp_path: Path) -> None:
     story(main)
 
 
+def test_what_leaves_in_the_evening_of_the_first_day_is_told_where_it_is_the_day_before(tmp_path: Path) -> None:
+    """Fulfil says the day of a company in America: in UTC, in which the first start is dated, the next one has begun."""
+
+    async def main() -> None:
+        depot, hub = Depot(), Hub()
+        async with process(tmp_path / "s.db", depot, hub) as world:
+            await world.knows("1001")
+            await anyio.sleep(60)
+            yesterday = (depot.now() - timedelta(days=1)).date()
+            left_at = depot.now()
+            depot.changes(depot.ships([(depot.sale("1001", 1)[0], 1)]), effective_date=yesterday)
+            assert yesterday < left_at.date()
+            await world.until(sent=1)
+            ((_, notice),) = hub.arrived
+            assert notice["shipped_at"] == f"{left_at:%Y-%m-%dT%H:%M:%SZ}"
+
+    story(main)
+
+
 def no_moves(kind: str) -> Failure | None:
     return Refused("no right to read moves", code="403") if "moves" in kind else None
 
