@@ -900,6 +900,12 @@ ON CONFLICT (sku) DO UPDATE SET changes = changes + 1, urgency = min(urgency, ex
 -- as it is, this stays: (sku, sales channel).
 INSERT INTO stock_moved (sku, sales_channel) VALUES :rows(2) ON CONFLICT (sku, sales_channel) DO NOTHING;
 
+-- name: move_all_levels
+-- A sales channel knows nothing of any figure of a place, which has another name there now: (sales channel, place). They
+-- are all due, too.
+INSERT INTO stock_moved (sku, sales_channel) SELECT sku, ?1 FROM stock_level WHERE place = ?2
+ON CONFLICT (sku, sales_channel) DO NOTHING;
+
 -- name: end_stock_due
 -- It has been looked at, unless it changed since: (sku, changes as they were read).
 DELETE FROM stock_due WHERE sku = ?1 AND changes = ?2;

@@ -72,10 +72,13 @@ class _Sent(Message, frozen=True, kw_only=True):
 
 
 class PublisherState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """`sequences`: the last one of each sales channel. `settings`: a digest of those it was published by."""
+    """`sequences`: the last one of each sales channel. `settings`: a digest of those it was published by. `locations`:
+    what it called the place that the figures were for.
+    """
 
     sequences: dict[str, int] = {}
     settings: dict[str, str] = {}
+    locations: dict[str, str] = {}
     sent: dict[str, int] = {}
     """Of the last run that took levels: whole seconds from a change to its end, and how many levels had them."""
 
@@ -225,19 +228,27 @@ class StockPublisher:
                 emits.append(lines_waiting(settings.flow.flow_id))
         writes += [Write("end_stock_due", (sku, changes)) for sku, _, changes in looked.skus]
         writes += [Write("end_stock_moved", (sku,)) for sku in sorted(set().union(*looked.moved.values()))]
-        anew = (
-            []
-            if looked.again is not None
-            else [name for name, told_by in self._digests.items() if state.settings.get(name) != told_by]
-        )
-        writes += [Write("due_all_levels", (at, place_of(self._settings[name].locations))) for name in anew]
-        if looked.more or anew:
-            emits.append(Emit(channel=NAME, message=PublishDue()))
-        return Decision(
-            state=PublisherState(sequences=sequences, settings=self._digests),
-            writes=tuple(writes),
-            emits=tuple(emits),
-        )
+        state = replace(state, sequences=sequences)
+        if looked.again is None:
+            state, anew = self._by_settings(state, at)
+            writes += anew
+            if looked.more or anew:
+                emits.append(Emit(channel=NAME, message=PublishDue()))
+        return Decision(state=state, writes=tuple(writes), emits=tuple(emits))
+
+    def _by_settings(self, state: PublisherState, at: int) -> tuple[PublisherState, list[Write]]:
+        """Where the settings are others than before, every figure is looked at; and it is told again, as it is, where
+        the sales channel calls its place otherwise now: it was never told anything of that one.
+        """
+        writes: list[Write] = []
+        for name, each in self._settings.items():
+            place = place_of(each.locations)
+            if state.settings.get(name) != self._digests[name]:
+                writes.append(Write("due_all_levels", (at, place)))
+            if state.locations.get(name, each.location) != each.location:
+                writes.append(Write("move_all_levels", (name, place)))
+        locations = {name: each.location for name, each in self._settings.items()}
+        return replace(state, settings=self._digests, locations=locations), writes
 
     def project(self, key: str, before: PublisherState, after: PublisherState, now: datetime) -> Sequence[Write]:  # noqa: ARG002
         """Figures are written as they are decided."""

@@ -304,7 +304,7 @@ def test_history_is_not_told(tmp_path: Path) -> None:
 
 
 def test_what_leaves_in_the_evening_of_the_first_day_is_told_where_it_is_the_day_before(tmp_path: Path) -> None:
-    """Fulfil says the day of a company in America: in UTC, in which the first start is dated, the next one has begun."""
+    """Fulfil says the day of a company in America: in UTC, where the first start is dated, the next one has begun."""
 
     async def main() -> None:
         depot, hub = Depot(), Hub()

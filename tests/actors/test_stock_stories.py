@@ -6,11 +6,19 @@ from pathlib import Path
 from typing import Any
 
 import anyio
+import msgspec
 import pytest
 
 from flows.demo.orders import catalogue, generate
 from flows.model.bundles import Bundle, Component
-from flows.model.stock import STOCK_READER, ReadProducts, place_key
+from flows.model.stock import (
+    STOCK_PUBLISHER,
+    STOCK_PUBLISHER_KEY,
+    STOCK_READER,
+    PublishAgain,
+    ReadProducts,
+    place_key,
+)
 from runtime.errors import StoreFull
 from tests.actors.stock_world import Hub, StockFulfil, StockWorld, config_of, place, process, units_in
 from tests.actors.world import story
@@ -157,6 +165,42 @@ def test_a_pause_of_publishing_forgets_what_was_counted_and_begins_anew(tmp_path
         async with process(store, fulfil) as at:
             needed = {sku: units_in(first).get(sku, 0) + units_in(second).get(sku, 0) for sku in (A, B, C)}
             await at.until_shown(**{sku: 10 - needed[sku] for sku in needed if needed[sku] <= 10})
+
+    story(main)
+
+
+def test_settings_that_have_changed_hold_for_every_figure_whatever_is_looked_at_first(tmp_path: Path) -> None:
+    """A correction that waited for the restart comes before the first look at what is due."""
+
+    async def main() -> None:
+        fulfil, *_ = warehouse()
+        hub, store = Hub({"4511": "web"}), tmp_path / "store.db"
+        async with process(store, fulfil, hub=hub) as at:
+            await settled(at, a=10, b=10, c=10)
+            again = PublishAgain(sales_channel="web", lines={A: 9})
+            await at.engine.post(STOCK_PUBLISHER, STOCK_PUBLISHER_KEY, again)
+        async with process(store, fulfil, config=config_of(web={"buffer": 2}), hub=hub) as at:
+            await settled(at, a=8, b=8, c=8)
+
+    story(main)
+
+
+def test_a_place_that_has_another_name_is_told_every_figure(tmp_path: Path) -> None:
+    """The figures are as they were, but of the place of that name the sales channel knows none."""
+
+    async def main() -> None:
+        fulfil, *_ = warehouse()
+        hub, store = Hub({"4511": "web"}), tmp_path / "store.db"
+        async with process(store, fulfil, hub=hub) as at:
+            await settled(at, a=10, b=10, c=10)
+        async with process(store, fulfil, config=config_of(web={"location": "LEEDS"}), hub=hub) as at:
+            await anyio.sleep(60)
+            levels = [each for *_, start in hub.told for each in msgspec.json.decode(start.payload)["levels"]]
+            assert {each["sku"] for each in levels if each["location"] == "LEEDS"} == {A, B, C}
+            lines = hub.lines["web"]
+        async with process(store, fulfil, config=config_of(web={"location": "LEEDS"}), hub=hub):
+            await anyio.sleep(60)
+            assert hub.lines["web"] == lines
 
     story(main)
 
