@@ -222,6 +222,11 @@ SELECT key FROM order_patch;
 -- The patches of some orders: (:keys).
 SELECT key, patch FROM order_patch WHERE key IN (:keys);
 
+-- name: patches_unread
+-- The patches of orders of which a delivery is not decided on yet: (the actor that decides on orders).
+SELECT p.key, p.patch FROM order_patch p WHERE EXISTS (
+  SELECT 1 FROM message m WHERE m.channel = ?1 AND m.key = p.key AND m.delivery IS NOT NULL);
+
 -- name: patch
 -- The patch of one order, if it has one: (key).
 SELECT patch, decided_at, decided_by, reason FROM order_patch WHERE key = ?1;
@@ -914,6 +919,14 @@ DELETE FROM stock_due WHERE sku = ?1 AND changes = ?2;
 -- The figure has been looked at; it stands after `end_stock_due`: (sku).
 DELETE FROM stock_moved WHERE sku = ?1 AND NOT EXISTS (SELECT 1 FROM stock_due WHERE sku = ?1);
 
+-- name: put_stock_waiting
+-- The figure was worked out with what these orders need that wait to be decided on: (sku, mark of them).
+INSERT INTO stock_waiting (sku, mark) VALUES :rows(2) ON CONFLICT (sku) DO UPDATE SET mark = excluded.mark;
+
+-- name: end_stock_waiting
+-- No order that waits was in the figure: (sku).
+DELETE FROM stock_waiting WHERE sku = ?1;
+
 -- name: put_stock_unread
 -- The level of a product has to be read again: (place, product, instant).
 INSERT INTO stock_unread (place, product, since) VALUES :rows(3)
@@ -1008,6 +1021,10 @@ SELECT sku, since, changes, urgency FROM stock_due ORDER BY urgency, since, sku 
 -- SKUs with which something happened since their figures were looked at. What a sweep found waits without harm: it
 -- changes nothing that a move, an order or a sighting has not said already.
 SELECT sku FROM stock_due WHERE urgency = 0;
+
+-- name: stock_waiting
+-- The figures that were worked out with orders in them that waited to be decided on.
+SELECT sku, mark FROM stock_waiting;
 
 -- name: stock_moved_of
 -- Sales channels that have changed the figures of these SKUs themselves: (:keys).

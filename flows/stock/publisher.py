@@ -24,6 +24,7 @@ from flows.model.outgoing import LinesRefused, LinesSent, lines_waiting, outgoin
 from flows.model.stock import STOCK_PUBLISHER, STOCK_PUBLISHER_KEY, PublishAgain, PublishUnsent, StockSettings, place_of
 from flows.model.units import NOW, SWEPT
 from flows.stock.figures import Figures, Shown
+from flows.stock.unsettled import marks_of
 from runtime.actor import Item
 from runtime.clock import to_instant
 from runtime.decision import Decision, Emit, Message, Timer, Write
@@ -56,6 +57,8 @@ class _Looked(Message, frozen=True, kw_only=True):
     published: dict[str, dict[str, _Published]]
     moved: Mapping[str, set[str]] = msgspec.field(default_factory=dict)
     """Sales channel -> SKUs whose figures it has changed itself since they were looked at."""
+    waits: Mapping[str, int | None] = msgspec.field(default_factory=dict)
+    """Of these SKUs other orders that wait are in the figure than before: SKU -> a mark of them; None: none."""
     epoch: int
     more: bool
     blocked: bool = False
@@ -143,17 +146,25 @@ class StockPublisher:
         return _Looked(skus=(), figures=figures, published={}, epoch=self._journal.epoch, more=False, again=again)
 
     async def _look(self) -> _Looked:
-        """Orders that wait are read first: one that is decided on meanwhile is then counted twice, and never not."""
+        """Orders that wait are read first: one that is decided on meanwhile is then counted twice, and never not. What
+        they need is looked at although it is not due yet, and again when they do not wait any more.
+        """
         waiting = await self._figures.waiting()
-        due = await self._journal.query("stock_due_next", SKUS_PER_STEP_MAX + 1)
-        urgencies = {sku: urgency for sku, _, _, urgency in due[:SKUS_PER_STEP_MAX]}
+        marks = marks_of(waiting or {})
+        counted = dict(await self._journal.query("stock_waiting"))
+        waits = {sku: marks.get(sku) for sku in {**counted, **marks} if counted.get(sku) != marks.get(sku)}
+        news = list(waits)[: SKUS_PER_STEP_MAX // 2] if waiting is not None else ()
+        most = SKUS_PER_STEP_MAX - len(news)
+        due = await self._journal.query("stock_due_next", most + 1)
+        urgencies = {**dict.fromkeys(news, NOW), **{sku: urgency for sku, _, _, urgency in due[:most]}}
         others = self._figures.renamed(SKUS_PER_STEP_MAX - len(urgencies)) if waiting is not None else ()
-        looked = _Looked(
-            skus=tuple((sku, since, changes) for sku, since, changes, _ in due[:SKUS_PER_STEP_MAX]),
-            figures={}, published={}, epoch=self._journal.epoch,
-            more=len(due) > SKUS_PER_STEP_MAX or bool(others), blocked=waiting is None,
-        )  # fmt: skip
         urgencies = {**dict.fromkeys(others, SWEPT), **urgencies}
+        looked = _Looked(
+            skus=tuple((sku, since, changes) for sku, since, changes, _ in due[:most]),
+            figures={}, published={}, epoch=self._journal.epoch, blocked=waiting is None,
+            waits={sku: mark for sku, mark in waits.items() if sku in urgencies},
+            more=len(due) > most or bool(others) or len(news) < len(waits),
+        )  # fmt: skip
         if waiting is None or not urgencies:
             return looked
         figures = await self._figures.of(urgencies, waiting)
@@ -226,6 +237,9 @@ class StockPublisher:
             if changed:
                 sequences[channel] = sequence
                 emits.append(lines_waiting(settings.flow.flow_id))
+        for sku, mark in looked.waits.items():
+            put = Write("end_stock_waiting", (sku,)) if mark is None else Write("put_stock_waiting", (sku, mark))
+            writes.append(put)
         writes += [Write("end_stock_due", (sku, changes)) for sku, _, changes in looked.skus]
         writes += [Write("end_stock_moved", (sku,)) for sku in sorted(set().union(*looked.moved.values()))]
         state = replace(state, sequences=sequences)
