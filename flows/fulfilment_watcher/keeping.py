@@ -88,10 +88,13 @@ class OrderShipments(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
 
 
 class Withdrawal(Message, frozen=True, kw_only=True):
-    """From the shell: where the line of a notice is that is to be taken back; see `outgoing_line`. None: nowhere."""
+    """From the shell: where the line of a notice is that is to be taken back; see `outgoing_line`. None: nowhere.
+    `taken`: a start has taken an earlier version of it.
+    """
 
     notice: str
     place: int | None
+    taken: bool = False
 
 
 class Seen(Message, frozen=True, kw_only=True):

@@ -123,15 +123,20 @@ def _keep_back(state: OrderShipments, current: Notice, settings: FulfilmentSetti
 
 def _withdrawn(state: OrderShipments, found: Withdrawal, now: datetime, settings: FulfilmentSettings) -> Decision:
     current = by_id(state, found.notice)
-    if current is None or current.status != "withdrawing" or found.place is None:
-        return Decision(state=state)  # it was sent: the news of it is on its way
-    if found.place < 0:  # a start has it; its run may yet fail, and give it back
+    if current is None or current.status != "withdrawing":
+        return Decision(state=state)
+    if found.place is None or found.place < 0:
+        # a start has it, and may yet give it back; or it was sent, and the news of it is on its way; or its flow is
+        # configured no more, and the line on its way to another one
         timer = Timer(name=f"withdraw {current.id}", due=now + WITHDRAW_LOOKS, message=Withdraw(notice=current.id))
         return Decision(state=state, timers=(timer,))
     if found.place < KEPT_BACK:
         return _keep_back(state, current, settings)
     drop = Write("drop_outgoing", (settings.flow.flow_id, line_of(state.key, current.id)))
     gone = replace(current, status="withdrawn", changed_at=now)
+    if found.taken and not gone.sent_version:  # no news of it comes any more, since this version took its place
+        gone = replace(gone, sent_version=gone.version - 1)
+        state = _undone(state, gone, now)
     freed = _freed(put(state, gone), now, settings)
     return replace(freed, writes=(drop, *freed.writes))
 
@@ -159,7 +164,12 @@ def _sent(state: OrderShipments, sent: NoticeSent, now: datetime, settings: Fulf
     current = by_id(state, sent.notice)
     if current is None or not current.version:
         return Decision(state=state)
-    changed = replace(current, sent_at=sent.at, sent_version=current.version, changed_at=now)
+    is_earlier = current.waits_since is not None and sent.at < current.waits_since
+    version = max(current.sent_version, current.version - is_earlier)
+    changed = replace(current, sent_at=sent.at, sent_version=version, changed_at=now)
+    if is_earlier and current.status in ("waiting", "withdrawing"):  # this version has still to go, or to be taken back
+        state = put(state, changed)
+        return Decision(state=state if current.status == "waiting" else _undone(state, current, now))
     if current.status in GONE:  # it had been taken already when the shipment was cancelled
         return Decision(state=_undone(put(state, replace(changed, status="withdrawn")), current, now))
     if current.status in ("waiting", "refused"):

@@ -100,7 +100,8 @@ class OrderFulfilments:
         settings = self._sales_channels.get(partition_of(key))
         flow = "" if settings is None else settings.flow.flow_id
         rows = await self._journal.query("outgoing_line", flow, line_of(key, notice))
-        return Withdrawal(notice=notice, place=rows[0][0] if rows else None)
+        place, taken = rows[0] if rows else (None, 0)
+        return Withdrawal(notice=notice, place=place, taken=bool(taken))
 
     async def _looked_up(self, items: Sequence[Item]) -> list[Message]:
         keys = [item.key for item in items if isinstance(item.message, _LOOKED_UP)]

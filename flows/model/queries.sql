@@ -569,6 +569,7 @@ ORDER BY cause, listing LIMIT ?5;
 INSERT INTO outgoing (flow, line, producer, body, digest, since, urgency) VALUES :rows(7)
 ON CONFLICT (flow, line) DO UPDATE SET
   producer = excluded.producer, body = excluded.body, digest = excluded.digest, tries = 0, batch = '', stuck = 0,
+  taken = max(taken, batch <> ''),
   since = CASE WHEN batch = '' AND stuck = 0 THEN since ELSE excluded.since END,
   urgency = CASE WHEN batch = '' AND stuck = 0 THEN min(urgency, excluded.urgency) ELSE excluded.urgency END;
 
@@ -640,8 +641,8 @@ SELECT line, producer FROM outgoing WHERE flow = ?1 AND batch = '';
 -- name: move_outgoing
 -- What no start has goes by another flow; a later form that waits there already stays: (to flow, line, from flow). The
 -- one that failed alone is tried again there, and the one that was kept back stays so.
-INSERT INTO outgoing (flow, line, producer, body, digest, since, urgency, stuck)
-SELECT ?1, line, producer, body, digest, since, urgency, CASE stuck WHEN 2 THEN 2 ELSE 0 END
+INSERT INTO outgoing (flow, line, producer, body, digest, since, urgency, taken, stuck)
+SELECT ?1, line, producer, body, digest, since, urgency, taken, CASE stuck WHEN 2 THEN 2 ELSE 0 END
 FROM outgoing WHERE flow = ?3 AND line = ?2 AND batch = ''
 ON CONFLICT (flow, line) DO NOTHING;
 
@@ -651,8 +652,9 @@ DELETE FROM outgoing WHERE flow = ?1 AND line = ?2 AND batch = '';
 
 -- name: outgoing_line
 -- Where a line is: 2 kept back, 1 set aside, 0 waiting, -1 taken by a start; no row: a run has taken it, or nobody put
--- it: (flow, line). A start of a flow that is configured no more may have it, too.
-SELECT CASE WHEN batch <> '' THEN -1 ELSE stuck END AS place FROM outgoing
+-- it: (flow, line). A start of a flow that is configured no more may have it, too. And 1 when a start has taken an
+-- earlier form of it.
+SELECT CASE WHEN batch <> '' THEN -1 ELSE stuck END AS place, taken FROM outgoing
 WHERE line = ?2 AND (flow = ?1 OR batch <> '') ORDER BY place LIMIT 1;
 
 -- name: put_shipment_seen

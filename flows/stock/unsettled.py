@@ -34,8 +34,8 @@ _NOTHING: Units = {}
 
 
 class _Read(msgspec.Struct, frozen=True):
-    """What a payload was read as: as of which change of the catalogue (a new alias may change it), with which patch, and
-    its units.
+    """What a payload was read as: as of which change of the catalogue (a new alias may change it), with which patch,
+    and its units.
     """
 
     version: int

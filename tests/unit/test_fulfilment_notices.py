@@ -411,6 +411,35 @@ def test_a_shipment_that_is_cancelled_after_it_was_sent_is_a_case() -> None:
     assert Order().takes(ShipmentCancelled(shipment="out-9")).state.notices == {}
 
 
+def test_a_shipment_of_which_an_earlier_version_had_been_taken_is_a_case_when_it_is_cancelled() -> None:
+    """The newest version is taken back in time; the one before is known, and nobody says so any more."""
+    order = Order().sees(part()).sees(part(parcels=("1Z9",))).takes(ShipmentCancelled(shipment="out-1"))
+    order.takes(Withdrawal(notice="out-1-1001", place=2, taken=True))
+    assert (order.status, order.cases) == ("withdrawn", [("fulfilment.cancelled", "out-1-1001")])
+    assert order.sees(part(2)).told_units == [{"11": 3}, {"11": 3}], "nothing is left for another one"
+
+
+def test_a_line_that_is_on_its_way_to_another_flow_is_looked_for_again() -> None:
+    """The flow was corrected while the notice was being taken back."""
+    order = Order().sees(part()).takes(ShipmentCancelled(shipment="out-1"))
+    order.takes(Withdrawal(notice="out-1-1001", place=None))
+    assert [timer.name for timer in order.last.timers] == ["withdraw out-1-1001"]
+
+
+def test_news_of_the_version_before_does_not_count_for_the_one_that_waits() -> None:
+    """A run had ended with the first one just before the second was made."""
+    order = Order().sees(part())
+    ended_at = order.now
+    order.sees(part(parcels=("1Z9",))).takes(NoticeSent(notice="out-1-1001", run_id="r", at=ended_at))
+    assert (order.status, order.notice().sent_version) == ("waiting", 1)
+    order.takes(ShipmentCancelled(shipment="out-1"))
+    assert (order.status, order.cases) == ("withdrawing", [("fulfilment.cancelled", "out-1-1001")])
+    assert order.last.writes[0].statement == "keep_back_outgoing"
+    late = Order().sees(part()).sees(part(parcels=("1Z9",))).takes(ShipmentCancelled(shipment="out-1"))
+    late.takes(NoticeSent(notice="out-1-1001", run_id="r", at=ended_at))
+    assert (late.status, late.cases) == ("withdrawing", [("fulfilment.cancelled", "out-1-1001")])
+
+
 # -- how far the order is ----------------------------------------------------------------------------------------------
 
 
