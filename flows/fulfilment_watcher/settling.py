@@ -65,10 +65,7 @@ def settled(
     )  # fmt: skip
     content = digest(encoded([told])[0]).hex()
     if content == current.content and current.status not in GONE:
-        is_held = current.status in ("held", "partial")
-        status: Status = (
-            current.status if not is_held else "sent" if current.sent_version == current.version else "waiting"
-        )
+        status = _went_on(current) if current.status in ("held", "partial") else current.status
         return Decision(state=put(state, replace(current, units=units, status=status, mapped=not called.own, cause="")))
     version = current.version + 1
     body = encoded([replace(told, version=version, version_id=f"{told.fulfilment_id}@{version}")])[0]
@@ -83,6 +80,13 @@ def settled(
         emits=(lines_waiting(flow),),
         facts=(_fact_of(sent, called),),
     )
+
+
+def _went_on(current: Notice) -> Status:
+    """How far a notice had come that was held meanwhile, and tells what it told before."""
+    if current.told_at is not None:
+        return "told"
+    return "sent" if current.sent_version == current.version else "waiting"
 
 
 def settle_all(

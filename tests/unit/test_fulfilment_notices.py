@@ -208,6 +208,13 @@ def test_what_was_told_is_not_taken_back_by_a_carrier_that_is_not_mapped() -> No
     assert progress(order.state).state == "partially shipped"
 
 
+def test_what_the_sales_channel_has_is_told_still_when_its_carrier_is_as_it_was_again() -> None:
+    """Somebody chose another carrier in Fulfil, and took that back: nothing of what was told has changed."""
+    order = Order().sees(part()).is_sent().is_told()
+    order.sees(part(carrier="Courier of nobody")).sees(part())
+    assert (order.status, len(order.sent), order.cases) == ("told", 1, [])
+
+
 def test_by_policy_it_is_sent_under_fulfils_name_with_an_explicit_address() -> None:
     """Failure case 27: no sales channel guesses an address; without one it is held after all."""
     asked = settings(unmapped="send", tracking_urls={"Bob's van": "https://bob.example/{number}"})
