@@ -124,6 +124,23 @@ def test_an_order_lowers_what_is_shown_without_a_read_and_its_sighting_does_not_
     story(main)
 
 
+def test_a_sale_that_somebody_deletes_keeps_no_other_from_being_seen(tmp_path: Path) -> None:
+    """A read by ids is refused as a whole when one of them is gone; what the sale had is still subtracted."""
+
+    async def main() -> None:
+        fulfil, *_ = warehouse(processes_after_s=100.0)
+        async with process(tmp_path / "store.db", fulfil) as at:
+            await at.send(*generate(11, 2, products=3))
+            await at.until(lambda: len(fulfil.sales) == 2)
+            first = min(sale.id for sale in fulfil.sales.values())
+            fulfil.deleted.add(first)
+            await anyio.sleep(300)
+            assert await at.sql("SELECT DISTINCT sale FROM order_units") == [(first,)]
+            assert await at.cases() == []
+
+    story(main)
+
+
 def test_open_orders_that_were_decided_on_before_stock_was_published_are_counted_first(tmp_path: Path) -> None:
     """Held ones, and imported ones that Fulfil has not reserved: else the first publish would sell them once more."""
 
