@@ -78,6 +78,9 @@ class OrderShipments(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     """By shipment."""
     ordered: dict[str, Decimal] = {}
     """Units by line, no more than edits and refunds left of them."""
+    placed_at: datetime | None = None
+    ship_by: datetime | None = None
+    """When it was bought, and by when it was promised, as it was read when something of it had left."""
     waived: bool = False
     """A person has let it be told although nobody knows the order."""
     outstanding: Outstanding | None = None

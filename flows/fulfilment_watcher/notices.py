@@ -78,6 +78,8 @@ def _decided(state: OrderShipments, message: Any, now: datetime, settings: Fulfi
 
 def _seen(state: OrderShipments, seen: ShipmentSeen, found: Seen, now: datetime, settings: Any) -> Decision:
     part = seen.part
+    if found.order is not None:
+        state = replace(state, placed_at=found.order.placed_at, ship_by=found.order.ship_by)
     known = state.notices.get(part.shipment)
     order_id = parts_of(state.key)[1]
     if known is None:

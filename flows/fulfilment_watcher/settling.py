@@ -31,7 +31,9 @@ from runtime.key import parts_of
 
 ORPHAN_LOOKS: Final = timedelta(minutes=5)
 """How often it is looked whether an unknown order has arrived meanwhile."""
-ORPHAN_LOOKED_FOR: Final = timedelta(days=1)
+ORPHAN_IS_OLD: Final = timedelta(days=1)
+ORPHAN_LOOKS_THEN: Final = timedelta(hours=1)
+"""How often it is looked after a day: somebody may bring the order at any time."""
 
 
 def settled(
@@ -148,10 +150,10 @@ def _orphan(state: OrderShipments, current: Notice, now: datetime) -> Decision:
     )
     state = with_case(state, "fulfilment.orphan", current.id, sentence, now)
     held = replace(current, status="held", cause="order", changed_at=now)
-    timers: tuple[Timer, ...] = ()
-    if current.seen_at is None or now < current.seen_at + ORPHAN_LOOKED_FOR:
-        timers = (Timer(name="look", due=now + ORPHAN_LOOKS, message=Recheck(because="later")),)
-    return Decision(state=put(state, held), timers=timers)
+    is_old = current.seen_at is not None and now >= current.seen_at + ORPHAN_IS_OLD
+    due = now + (ORPHAN_LOOKS_THEN if is_old else ORPHAN_LOOKS)
+    look = Timer(name="look", due=due, message=Recheck(because="later"))
+    return Decision(state=put(state, held), timers=(look,))
 
 
 def _held(state: OrderShipments, current: Notice, missing: Unmapped, now: datetime) -> Decision:

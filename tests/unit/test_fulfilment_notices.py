@@ -337,7 +337,10 @@ def test_a_shipment_of_an_unknown_order_is_held_until_the_order_comes() -> None:
     assert (order.status, order.cases, order.sent) == ("held", [("fulfilment.orphan", "out-1-1001")], [])
     assert "CS1 brings 3 x MUG of #UK1001 (sale 77)" in order.state.cases[0].sentence
     assert [timer.name for timer in order.last.timers] == ["look"]
-    order.rechecks(known=False).rechecks(known=True)
+    order.now += timedelta(days=3)
+    (look,) = order.rechecks(known=False).last.timers
+    assert look.due == order.now + timedelta(hours=1), "after a weekend somebody may bring it, too"
+    order.rechecks(known=True)
     assert (order.status, order.cases, len(order.sent)) == ("waiting", [], 1)
 
 
