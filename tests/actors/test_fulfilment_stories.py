@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import anyio
 import msgspec
+from msgspec.structs import replace
 
+from connectors.fulfil.changes import Watermark
+from flows.fulfilment_watcher import Watch, WatchPolicy
+from flows.fulfilment_watcher.sweeping import SweepState, watched
 from runtime.errors import Failure, Refused
-from tests.actors.shipping import TOLD, Depot, Hub, process
+from tests.actors.shipping import CHANNEL, TOLD, Depot, Hub, process
 from tests.actors.world import story
 
 
@@ -301,6 +305,46 @@ def test_history_is_not_told(tmp_path: Path) -> None:
             assert await world.cases() == [("fulfilment.residual", "web/1001")]
 
     story(main)
+
+
+def test_a_sales_channel_that_is_added_later_hears_of_everything_since_it_is_to_be_told(tmp_path: Path) -> None:
+    """Shipments of its own were read, and belonged to nobody, while another one was told alone."""
+
+    async def main() -> None:
+        depot, hub = Depot(), Hub()
+
+        alone = WatchPolicy(
+            every=timedelta(seconds=10), overlap=timedelta(minutes=1), sales_channels={CHANNEL + 1: ("outlet", None)}
+        )
+        async with process(tmp_path / "s.db", depot, hub, policy=alone) as world:
+            await world.knows("1001", "1002")
+            began = depot.now()
+            for order in ("1001", "1002"):
+                depot.ships([(depot.sale(order, 1)[0], 1)])
+                await anyio.sleep(300 if order == "1001" else 20)
+            assert await world.states() == {}
+        both = replace(alone, sales_channels={**alone.sales_channels, CHANNEL: ("web", began)})
+        async with process(tmp_path / "s.db", depot, hub, policy=both) as world:
+            await world.until(sent=2)
+            read = depot.calls["read_stock_moves"]
+            await anyio.sleep(300)
+            assert depot.calls["read_stock_moves"] == read
+
+    story(main)
+
+
+def test_without_a_day_a_sales_channel_is_told_since_the_first_start_with_it() -> None:
+    """Not since that with another one: an earlier integration has told what was shipped in between."""
+    then, now = datetime(2026, 11, 1, tzinfo=UTC), datetime(2026, 11, 20, tzinfo=UTC)
+    told = WatchPolicy(
+        every=timedelta(seconds=10),
+        overlap=timedelta(minutes=1),
+        sales_channels={3: ("web", None), 4: ("outlet", None)},
+    )
+    state = SweepState(started=then, since={"web": then}, mark=Watermark(since=now - timedelta(minutes=1)))
+    decision = watched(state, Watch(), now, told)
+    assert (decision.state.since, decision.writes) == ({"web": then, "outlet": now}, ())
+    assert watched(replace(state, since={}), Watch(), now, told).state.since == {"web": then, "outlet": then}
 
 
 def test_what_leaves_in_the_evening_of_the_first_day_is_told_where_it_is_the_day_before(tmp_path: Path) -> None:
