@@ -45,6 +45,25 @@ def test_a_shipment_is_told_seconds_after_it_left(tmp_path: Path) -> None:
     story(main)
 
 
+def test_a_sales_channel_may_list_each_parcel_of_a_fulfilment_by_itself(tmp_path: Path) -> None:
+    """All of them together are the fulfilment."""
+
+    async def main() -> None:
+        depot, hub = Depot(), Hub()
+        async with process(tmp_path / "s.db", depot, hub) as world:
+            await world.knows("1001")
+            shipment = depot.ships([(depot.sale("1001", 1)[0], 1)], parcels=2)
+            await world.until(sent=1)
+            rows = [{"fulfilment_id": f"out-{shipment}-1001", "tracking": [f"T{shipment}-{n}"]} for n in range(2)]
+            await world.says(rows[0])
+            await anyio.sleep(5)
+            await world.until(sent=1)
+            await world.says(*rows)
+            await world.until(told=1)
+
+    story(main)
+
+
 def test_an_idle_poll_costs_one_call_for_each_kind(tmp_path: Path) -> None:
     """What the overlap brings again is known by its content: nothing more is read for it."""
 
