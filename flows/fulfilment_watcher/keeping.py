@@ -54,6 +54,8 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Digest of what the last version tells."""
     body: str = ""
     """That version, as it stands in the payload."""
+    former: tuple[str, ...] = ()
+    """The tracking numbers of the version before it."""
     mapped: bool = True
     cause: str = ""
     """Why it is held: the carrier or service that is not mapped, or `order`."""

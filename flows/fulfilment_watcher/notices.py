@@ -183,13 +183,16 @@ def _sent(state: OrderShipments, sent: NoticeSent, now: datetime, settings: Fulf
 
 
 def _told(state: OrderShipments, told: NoticeTold, now: datetime) -> Decision:
-    """The sales channel's word. An update is told when its numbers are named; what names none proves the first form."""
+    """The sales channel's word. An update is told when its numbers are named, and as long as it was not sent by those
+    alone that the version before did not have; what names none proves the first form.
+    """
     current = by_id(state, told.notice)
     if current is None or current.status not in ("waiting", "sent", "refused"):
         return Decision(state=state)
     numbers = {each.number for each in current.part.parcels}
     proves = numbers.issubset(told.numbers) if told.numbers else current.version == 1
-    if not proves:
+    may_be_former = current.version > current.sent_version and current.version > 1 and numbers.issubset(current.former)
+    if not proves or may_be_former:
         return Decision(state=state)
     state = without(state, "fulfilment.untold", current.id)
     state = put(state, replace(current, status="told", told_at=told.at, changed_at=now))

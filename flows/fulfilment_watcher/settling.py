@@ -7,9 +7,10 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Final
 
+import msgspec
 from msgspec.structs import replace
 
-from connectors.patchworks.batches import encoded
+from connectors.patchworks.batches import Fulfilment, encoded
 from flows.fulfilment_watcher.keeping import (
     GONE,
     Notice,
@@ -73,7 +74,7 @@ def settled(
     body = encoded([replace(told, version=version, version_id=f"{told.fulfilment_id}@{version}")])[0]
     sent = replace(
         current, status="waiting", version=version, units=units, content=content, body=body.decode(), cause="",
-        mapped=not called.own, waits_since=now, changed_at=now, told_at=None,
+        mapped=not called.own, waits_since=now, changed_at=now, told_at=None, former=_numbers_in(current.body),
     )  # fmt: skip
     flow = settings.flow.flow_id
     return Decision(
@@ -82,6 +83,11 @@ def settled(
         emits=(lines_waiting(flow),),
         facts=(_fact_of(sent, called),),
     )
+
+
+def _numbers_in(body: str) -> tuple[str, ...]:
+    """The tracking numbers of a version, as it stands in the payload."""
+    return tuple(each.number for each in msgspec.json.decode(body, type=Fulfilment).tracking) if body else ()
 
 
 def _went_on(current: Notice) -> Status:

@@ -387,6 +387,15 @@ def test_the_sales_channels_word_counts_before_the_run_has_ended() -> None:
     assert order.is_sent().status == "told"
 
 
+def test_an_update_with_the_numbers_of_before_is_told_only_after_it_was_sent() -> None:
+    """What the sales channel names is then what it was told before: more units, or another carrier, are not in that."""
+    order = Order().sees(part(1, line("11", "MUG", 2))).is_sent().is_told().sees(part(1, line("11", "MUG", 3)))
+    assert order.is_told(1, "1Z1").status == "waiting"
+    assert order.is_sent().is_told(1, "1Z1").status == "told"
+    order.sees(part(1, line("11", "MUG", 3), parcels=("1Z1", "1Z2")))
+    assert order.is_told(1, "1Z1", "1Z2").status == "told", "the numbers of this version, before its run has ended"
+
+
 def test_a_notice_that_its_flow_fails_with_waits_for_somebody() -> None:
     """And is sent when a later try succeeds."""
     order = Order().sees(part()).takes(NoticeRefused(notice="out-1-1001"))
