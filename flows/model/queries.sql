@@ -593,14 +593,22 @@ UPDATE outgoing SET batch = '', stuck = 1 WHERE flow = ?1 AND batch = ?2 AND bat
 -- Somebody has looked: the lines of a flow that were set aside wait again: (flow).
 UPDATE outgoing SET stuck = 0, tries = 0 WHERE flow = ?1 AND stuck = 1;
 
+-- name: outgoing_tries
+-- How often lines failed that wait for a flow: (flow).
+WITH RECURSIVE first (tries) AS (
+  SELECT min(tries) FROM outgoing WHERE flow = ?1 AND batch = '' AND stuck = 0
+  UNION ALL
+  SELECT (SELECT min(o.tries) FROM outgoing o WHERE o.flow = ?1 AND o.tries > f.tries AND o.batch = '' AND o.stuck = 0)
+  FROM first f WHERE f.tries IS NOT NULL)
+SELECT tries FROM first WHERE tries IS NOT NULL;
+
 -- name: outgoing_waiting
--- What waits for a flow: (flow, the most lines that matter); the fewest tries, how many lines have them, their bytes,
--- and since when the oldest of those waits.
-WITH first AS (SELECT min(tries) AS tries FROM outgoing WHERE flow = ?1 AND batch = '' AND stuck = 0),
-  some AS (
-    SELECT length(o.body) AS size, o.since FROM first f JOIN outgoing o
-    ON o.flow = ?1 AND o.tries = f.tries AND o.batch = '' AND o.stuck = 0 ORDER BY o.urgency, o.since LIMIT ?2)
-SELECT (SELECT tries FROM first), count(*), sum(size), min(since) FROM some HAVING count(*) > 0;
+-- What waits for a flow, of lines that failed so often: (flow, tries, the most lines that matter); how many lines, their
+-- bytes, and since when the oldest of them waits.
+WITH some AS (
+  SELECT length(body) AS size, since FROM outgoing WHERE flow = ?1 AND tries = ?2 AND batch = '' AND stuck = 0
+  ORDER BY urgency, since LIMIT ?3)
+SELECT count(*), sum(size), min(since) FROM some HAVING count(*) > 0;
 
 -- name: outgoing_next
 -- The next lines, of those that failed so often: the urgent before what a sweep brought, then as they have waited:

@@ -306,6 +306,27 @@ def test_one_sku_that_its_flow_fails_with_delays_no_other(tmp_path: Path) -> Non
     story(main)
 
 
+def test_a_line_whose_run_failed_once_is_sent_however_much_comes_meanwhile(tmp_path: Path) -> None:
+    """What has failed lets others go first, but not for ever: on a busy day there are always others."""
+
+    async def main() -> None:
+        fulfil, hub = StockFulfil(), Hub({"4511": "web"})
+        products = [fulfil.stock(f"SKU-{number}", "10") for number in range(20)]
+        hub.takes_s = 2.0
+        async with process(tmp_path / "store.db", fulfil, config=config_of(moves_every_s=1.0), hub=hub) as at:
+            await at.until_shown(**{"SKU-0": 10, "SKU-19": 10})
+            once = ["SKU-0"]
+            hub.fails = lambda sku: sku in once and bool(once.pop())
+            fulfil.count(products[0], "7")
+            for step in range(600):
+                fulfil.count(products[1 + step % 19], str(100 + step))
+                await anyio.sleep(0.5)
+                if step == 240:
+                    assert shown(at)["SKU-0"] == 7
+
+    story(main)
+
+
 def test_nothing_is_posted_and_no_timer_fires_while_a_process_stops(tmp_path: Path) -> None:
     """A commit would come when the writer has ended, and make an orderly end look like a failed disk."""
 
