@@ -1156,6 +1156,12 @@ ORDER BY changed_at, sales_channel, sku LIMIT ?5;
 SELECT sales_channel, sku, figure, truth, previous, sequence, read_at, changed_at, decided_at, sent_at, refused_at
 FROM stock_published WHERE sku IN (:keys);
 
+-- name: stock_published_apart
+-- Names that a sales channel was told to have something of, and that Fulfil has no level of: aliases, bundles, and names
+-- of nothing: (sales channel).
+SELECT p.sku FROM stock_published p WHERE p.sales_channel = ?1 AND p.figure > 0
+  AND NOT EXISTS (SELECT 1 FROM stock_level l WHERE l.sku = p.sku);
+
 -- name: stock_published_after
 -- What a sales channel was told, in order: (sales channel, after sequence, limit).
 SELECT sku, figure, previous, sequence, decided_at FROM stock_published WHERE sales_channel = ?1 AND sequence > ?2

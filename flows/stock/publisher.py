@@ -165,9 +165,12 @@ class StockPublisher:
             waits={sku: mark for sku, mark in waits.items() if sku in urgencies},
             more=len(due) > most or bool(others) or len(news) < len(waits),
         )  # fmt: skip
-        if waiting is None or not urgencies:
+        nobodys = await self._figures.nobodys(SKUS_PER_STEP_MAX) if waiting is not None else {}
+        if waiting is None or not (urgencies or nobodys):
             return looked
         figures = await self._figures.of(urgencies, waiting)
+        for channel, shown in nobodys.items():
+            figures.setdefault(channel, {}).update(shown)
         names = sorted({name for shown in figures.values() for name in shown})
         published: dict[str, dict[str, _Published]] = {}
         for channel, name, figure, _, _, sequence, *_ in await self._journal.query_list("stock_published_of", names):

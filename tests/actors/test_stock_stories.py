@@ -242,6 +242,27 @@ def test_a_bundle_shows_what_the_scarcest_of_its_components_allows_and_an_alias_
     story(main)
 
 
+def test_a_name_that_stands_for_nothing_any_more_is_told_as_zero(tmp_path: Path) -> None:
+    """An alias that was taken back, and a bundle whose rule is gone: every order of them would be held."""
+
+    async def main() -> None:
+        fulfil, *_ = warehouse()
+        hub, store = Hub({"4511": "web"}), tmp_path / "store.db"
+        rules = {"GIFT-BOX": Bundle(components={A: Component(quantity=3), B: Component()})}
+        async with process(store, fulfil, config=config_of(bundles=rules), hub=hub) as at:
+            at.index.rename({"OLD-NAME": B})
+            await at.until_shown(**{A: 10, "GIFT-BOX": 3, "OLD-NAME": 10})
+            at.index.rename({"OLD-NAME": None})
+            await at.until_shown(**{A: 10, B: 10, "GIFT-BOX": 3, "OLD-NAME": 0})
+            at.index.rename({"OLD-NAME": B})
+            await at.until_shown(**{B: 10, "OLD-NAME": 10})
+        async with process(store, fulfil, hub=hub) as at:
+            await at.until_shown(**{A: 10, B: 10, "GIFT-BOX": 0, "OLD-NAME": 0})
+            assert await at.sql("SELECT count(*) FROM stock_published WHERE figure > 0") == [(3,)]
+
+    story(main)
+
+
 def test_what_cannot_be_a_quantity_stops_nobody_elses_figure(tmp_path: Path) -> None:
     """A part of a unit is rounded down, below zero is zero on the wire, and absurd figures are cut."""
 
