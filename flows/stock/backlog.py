@@ -112,7 +112,7 @@ class StockBacklog:
             units: Units = {}
             patch = patches.get(key)
             # a sale may have been made, or edited in vain, before the order was patched
-            readings = (patch,) if patch is None or of[key].sale is None else (patch, None)
+            readings = (patch,) if patch is None or key not in of or of[key].sale is None else (patch, None)
             for delivery in (each for each in versions.get(key, ()) if each in bodies):
                 for reading in readings:
                     units = at_least(units, self._units_in(key, bodies[delivery], reading))

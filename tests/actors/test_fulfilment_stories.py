@@ -283,6 +283,27 @@ def test_units_that_the_warehouse_gives_up_are_a_case_until_the_sales_channel_re
     story(main)
 
 
+def test_what_will_not_be_shipped_is_found_of_an_order_that_can_be_read_only_as_a_person_has_changed_it(
+    tmp_path: Path,
+) -> None:
+    """The source left its currency out, and somebody has put it in."""
+
+    async def main() -> None:
+        depot, hub = Depot(), Hub()
+        async with process(tmp_path / "s.db", depot, hub, replace(TOLD, evidence="none")) as world:
+            await world.receives("1001", **{name: value for name, value in ORDER.items() if name != "currency"})
+            patch = msgspec.json.encode({"currency": ORDER["currency"]})
+            await world.journal.write([("put_order_patch", ("web/1001", patch, 1, "mona", "it was left out"))])
+            (line,) = depot.sale("1001", 3)
+            await world.imported("1001", depot.lines[line].sale or 0)
+            depot.gives_up(line, 2)
+            depot.ships([(line, 1)])
+            await anyio.sleep(300)
+            assert await world.cases() == [("units.cancelled", "web/1001")]
+
+    story(main)
+
+
 def test_a_cancelled_shipment_is_withdrawn_or_a_case(tmp_path: Path) -> None:
     """Before its start nothing is sent of it; after it somebody has to act."""
 
