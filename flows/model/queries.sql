@@ -1176,6 +1176,10 @@ FROM stock_published WHERE sales_channel = ?1 AND decided_at >= ?2;
 -- Deliveries of orders that are not decided on yet, as they came: (the actor that decides on orders, limit).
 SELECT delivery, key FROM message WHERE channel = ?1 AND delivery IS NOT NULL ORDER BY id LIMIT ?2;
 
+-- name: bodies_unread
+-- When some deliveries were received, and what they say: (:ids).
+SELECT delivery, received_at, bytes FROM body WHERE delivery IN (:ids);
+
 -- name: orders_to_count
 -- Orders whose units may not be counted yet, in order: (after key, limit).
 SELECT key FROM order_view WHERE key > ?1 AND state IN ('held', 'waiting', 'creating', 'unknown',

@@ -68,6 +68,11 @@ class Figures:
         """What orders need that wait to be decided on; None when nobody can say. To be asked before `of`."""
         return await self._unsettled.orders()
 
+    @property
+    def lingering(self) -> frozenset[str]:
+        """What those of them need that have waited for a while."""
+        return self._unsettled.lingering
+
     def renamed(self, count: int) -> Sequence[str]:
         """So many SKUs that have another name, or are part of another bundle, than when it was asked last.
 

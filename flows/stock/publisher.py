@@ -61,6 +61,8 @@ class _Looked(Message, frozen=True, kw_only=True):
     """Of these SKUs other orders that wait are in the figure than before: SKU -> a mark of them; None: none."""
     epoch: int
     more: bool
+    later: bool = False
+    """More orders that wait are to be looked at, which has a moment's time."""
     blocked: bool = False
     """Too many orders wait to be decided on, or are not counted yet: nothing can be said."""
     again: PublishAgain | None = None
@@ -147,13 +149,16 @@ class StockPublisher:
 
     async def _look(self) -> _Looked:
         """Orders that wait are read first: one that is decided on meanwhile is then counted twice, and never not. What
-        they need is looked at although it is not due yet, and again when they do not wait any more.
+        those need that have waited for a while is looked at although it is not due yet, and again when they do not wait
+        any more.
         """
         waiting = await self._figures.waiting()
         marks = marks_of(waiting or {})
         counted = dict(await self._journal.query("stock_waiting"))
         waits = {sku: marks.get(sku) for sku in {**counted, **marks} if counted.get(sku) != marks.get(sku)}
-        news = list(waits)[: SKUS_PER_STEP_MAX // 2] if waiting is not None else ()
+        lingering = self._figures.lingering if waiting is not None else frozenset[str]()
+        found = [sku for sku, mark in waits.items() if mark is None or sku in lingering] if waiting is not None else []
+        news = found[: SKUS_PER_STEP_MAX // 2]
         most = SKUS_PER_STEP_MAX - len(news)
         due = await self._journal.query("stock_due_next", most + 1)
         urgencies = {**dict.fromkeys(news, NOW), **{sku: urgency for sku, _, _, urgency in due[:most]}}
@@ -163,7 +168,7 @@ class StockPublisher:
             skus=tuple((sku, since, changes) for sku, since, changes, _ in due[:most]),
             figures={}, published={}, epoch=self._journal.epoch, blocked=waiting is None,
             waits={sku: mark for sku, mark in waits.items() if sku in urgencies},
-            more=len(due) > most or bool(others) or len(news) < len(waits),
+            more=len(due) > most or bool(others), later=len(found) > len(news),
         )  # fmt: skip
         nobodys = await self._figures.nobodys(SKUS_PER_STEP_MAX) if waiting is not None else {}
         if waiting is None or not (urgencies or nobodys):
@@ -251,7 +256,8 @@ class StockPublisher:
             writes += anew
             if looked.more or anew:
                 emits.append(Emit(channel=NAME, message=PublishDue()))
-        return Decision(state=state, writes=tuple(writes), emits=tuple(emits))
+        timers = (_again(now, None),) if looked.later else ()
+        return Decision(state=state, writes=tuple(writes), emits=tuple(emits), timers=timers)
 
     def _by_settings(self, state: PublisherState, at: int) -> tuple[PublisherState, list[Write]]:
         """Where the settings are others than before, every figure is looked at; and it is told again, as it is, where

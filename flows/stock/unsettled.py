@@ -9,6 +9,7 @@ order may wait for hours, while its sales channel is paused.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from zlib import crc32
 
 import anyio.lowlevel
@@ -28,6 +29,7 @@ from runtime.key import partition_of
 
 WAITING_MAX = 20_000
 """When more orders wait to be decided on, nothing is published until they are fewer."""
+_LINGERS_AFTER = timedelta(seconds=10)
 _READ_AT_ONCE = 50
 _DECIDES = "order_importer"
 _NOTHING: Units = {}
@@ -41,6 +43,7 @@ class _Read(msgspec.Struct, frozen=True):
     version: int
     patch: bytes | None
     units: Units
+    received_at: int
 
 
 class Unsettled:
@@ -52,6 +55,10 @@ class Unsettled:
         self._counted = False
         self._read: dict[int, _Read] = {}
         """By delivery."""
+        self.lingering: frozenset[str] = frozenset()
+        """The SKUs that orders need which had waited for a while when it was looked last: those are paused, or parked,
+        and not just about to be decided on.
+        """
 
     async def orders(self) -> Mapping[str, Units] | None:
         """By order, the most that any waiting version of it needs of each SKU; None when too many wait, or those that
@@ -76,6 +83,8 @@ class Unsettled:
             known.update(await self._units(unread[start : start + _READ_AT_ONCE], version, patches))
             await anyio.lowlevel.checkpoint()
         self._read = known
+        before = self._journal.clock.now() - int(_LINGERS_AFTER.total_seconds() * 1e6)
+        self.lingering = frozenset(sku for each in known.values() if each.received_at <= before for sku in each.units)
         found: dict[str, Units] = {}
         for delivery, key in rows:
             if delivery in known and known[delivery].units:
@@ -87,9 +96,9 @@ class Unsettled:
     ) -> dict[int, _Read]:
         keys = dict(deliveries)
         found: dict[int, _Read] = {}
-        for delivery, body in await self._journal.query_list("bodies", list(keys)):
+        for delivery, received_at, body in await self._journal.query_list("bodies_unread", list(keys)):
             patch = patches.get(keys[delivery])
-            found[delivery] = _Read(version, patch, self.units_in(keys[delivery], body, patch))
+            found[delivery] = _Read(version, patch, self.units_in(keys[delivery], body, patch), received_at)
         return found
 
     def units_in(self, key: str, body: bytes, patch: bytes | None) -> Units:

@@ -50,7 +50,7 @@ async def patched(at: StockWorld, order: GeneratedOrder, *skus: str) -> None:
 
 
 def test_while_a_sales_channel_is_paused_its_orders_keep_no_figure_from_the_others(tmp_path: Path) -> None:
-    """What they take is told to the others within a minute, and so is what becomes of the same product meanwhile."""
+    """What they take is told to the others within a minute or so, and what becomes of the product meanwhile, too."""
 
     async def main() -> None:
         fulfil, order = warehouse(), an_order(A)
