@@ -66,6 +66,8 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     sent_at: datetime | None = None
     """When the last version that was sent, was."""
     sent_version: int = 0
+    let_be: bool = False
+    """A person has seen to it that it was not told."""
     told_at: datetime | None = None
     suspect: tuple[str, ...] = ()
     changed_at: datetime | None = None

@@ -178,8 +178,9 @@ def _sent(state: OrderShipments, sent: NoticeSent, now: datetime, settings: Fulf
         changed = replace(changed, status="sent")
     fact = Fact(kind="fulfilment_sent", values={"shipment": current.part.number, "run": sent.run_id or "unseen"})
     state = put(state, changed)
-    timers = _overdue(state, now, settings)["timers"] if settings is not None else ()
-    return Decision(state=state, facts=(fact,), timers=timers)
+    if settings is None:
+        return Decision(state=state, facts=(fact,))
+    return Decision(**_overdue(state, now, settings), facts=(fact,))
 
 
 def _told(state: OrderShipments, told: NoticeTold, now: datetime) -> Decision:
@@ -213,7 +214,7 @@ def _overdue(state: OrderShipments, now: datetime, settings: FulfilmentSettings)
         return {"state": state, "timers": ()}
     due: list[datetime] = []
     for current in state.notices.values():
-        if current.status != "sent" or current.sent_at is None:
+        if current.status != "sent" or current.sent_at is None or current.let_be:
             continue
         at = current.sent_at + timedelta(seconds=settings.told_within_s)
         if now < at:
@@ -232,6 +233,9 @@ def _looked_at(state: OrderShipments, found: Seen, now: datetime, settings: Fulf
     """Look at what is held again: a mapping, or the order itself, may have come; or a person has looked."""
     by_person = isinstance(found.message, Recheck) and found.message.because == "person"
     if by_person:
+        seen_to = {case.cause for case in state.cases if case.kind == "fulfilment.untold"}
+        for each in [each for each in state.notices.values() if each.id in seen_to]:
+            state = put(state, replace(each, let_be=True))
         ended = ("fulfilment.untold", "fulfilment.residual", "fulfilment.cancelled")
         cases = tuple(case for case in state.cases if case.kind not in ended)
         state = waived(replace(state, waived=True, cases=cases), found)

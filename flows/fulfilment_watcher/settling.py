@@ -75,6 +75,7 @@ def settled(
     sent = replace(
         current, status="waiting", version=version, units=units, content=content, body=body.decode(), cause="",
         mapped=not called.own, waits_since=now, changed_at=now, told_at=None, former=_numbers_in(current.body),
+        let_be=False,
     )  # fmt: skip
     flow = settings.flow.flow_id
     return Decision(

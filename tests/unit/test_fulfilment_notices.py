@@ -374,6 +374,29 @@ def test_sent_is_not_told() -> None:
     assert (order.status, order.cases, order.facts[-1]) == ("told", [], "told")
 
 
+def test_what_should_have_been_told_is_a_case_whichever_comes_first_its_timer_or_news_of_another() -> None:
+    """News of another one sets the timer anew: after a restart it may come before the timer that was due meanwhile."""
+    order = Order().sees(part(1, line("11", "MUG", 1))).is_sent()
+    order.sees(part(2, line("11", "MUG", 1)))
+    order.now += timedelta(hours=1)
+    assert order.is_sent(2).cases == [("fulfilment.untold", "out-1-1001")]
+
+
+def test_what_a_person_has_seen_to_is_no_case_again_because_of_another_shipment() -> None:
+    """A correction that is not told is one."""
+    order = Order().sees(part(1, line("11", "MUG", 1))).is_sent()
+    order.now += timedelta(hours=1)
+    assert order.takes(Overdue()).rechecks("person").cases == []
+    order.sees(part(2, line("11", "MUG", 1))).is_sent(2).takes(Overdue())
+    assert order.cases == []
+    order.sees(part(1, line("11", "MUG", 1), parcels=("1Z9",))).is_sent(1)
+    order.now += timedelta(hours=1)
+    assert order.takes(Overdue()).cases == [
+        ("fulfilment.untold", "out-1-1001"),
+        ("fulfilment.untold", "out-2-1001"),
+    ]
+
+
 def test_a_sales_channel_that_cannot_say_what_it_has_is_not_waited_for() -> None:
     """`evidence = "none"`: sent is all that is known."""
     order = Order(settings(evidence="none")).sees(part()).is_sent()
