@@ -43,6 +43,8 @@ from runtime.key import parts_of
 WITHDRAW_LOOKS: Final = timedelta(seconds=15)
 """How often it is looked what became of the start that took a notice which is to be taken back."""
 KEPT_BACK: Final = 2
+CANCELLED_CASE: Final = "fulfilment.cancelled"
+_ENDED_BY_PERSON: Final = ("fulfilment.untold", "fulfilment.residual", CANCELLED_CASE)
 
 
 def decide(state: OrderShipments, message: Any, now: datetime, settings: FulfilmentSettings | None) -> Decision:
@@ -145,7 +147,7 @@ def _withdrawn(state: OrderShipments, found: Withdrawal, now: datetime, settings
 
 def _freed(state: OrderShipments, now: datetime, settings: FulfilmentSettings) -> Decision:
     """Units of a notice are free: others that had more than was left tell them now."""
-    over = {case.cause for case in state.cases if case.kind == "fulfilment.residual"}
+    over = _causes(state, "fulfilment.residual")
     again = [shipment for shipment, each in state.notices.items() if each.id in over and each.status not in GONE]
     return settle_all(state, again, now, settings, is_known=True)
 
@@ -156,7 +158,7 @@ def _with_facts(decision: Decision, fact: Fact) -> Decision:
 
 def _undone(state: OrderShipments, current: Notice, now: datetime) -> OrderShipments:
     sentence = f"shipment {current.part.number} was sent to the sales channel, and is cancelled in Fulfil"
-    return with_case(state, "fulfilment.cancelled", current.id, sentence, now)
+    return with_case(state, CANCELLED_CASE, current.id, sentence, now)
 
 
 # -- what became of notices --------------------------------------------------------------------------------------------
@@ -231,20 +233,36 @@ def _overdue(state: OrderShipments, now: datetime, settings: FulfilmentSettings)
 
 def _looked_at(state: OrderShipments, found: Seen, now: datetime, settings: FulfilmentSettings) -> Decision:
     """Look at what is held again: a mapping, or the order itself, may have come; or a person has looked."""
-    by_person = isinstance(found.message, Recheck) and found.message.because == "person"
-    if by_person:
-        seen_to = {case.cause for case in state.cases if case.kind == "fulfilment.untold"}
-        for each in [each for each in state.notices.values() if each.id in seen_to]:
-            state = put(state, replace(each, let_be=True))
-        ended = ("fulfilment.untold", "fulfilment.residual", "fulfilment.cancelled")
-        cases = tuple(case for case in state.cases if case.kind not in ended)
-        state = waived(replace(state, waived=True, cases=cases), found)
+    again: list[str] = []
+    if isinstance(found.message, Recheck) and found.message.because == "person":
+        freed = _seen_to(state)
+        if _causes(freed, CANCELLED_CASE):  # they are cancelled there, too: what was left over is told
+            over = _causes(freed, "fulfilment.residual")
+            again = [name for name, each in freed.notices.items() if each.id in over and each.status not in GONE]
+        cases = tuple(case for case in freed.cases if case.kind not in _ENDED_BY_PERSON)
+        state = waived(replace(freed, waived=True, cases=cases), found)
     judgement = judged(state, found, now)
     held = [shipment for shipment, each in judgement.state.notices.items() if each.status == "held"]
-    settled_ = settle_all(judgement.state, held, now, settings, is_known=found.is_known)
+    looks = dict.fromkeys((*held, *again))
+    settled_ = settle_all(judgement.state, tuple(looks), now, settings, is_known=found.is_known)
     return replace(
         settled_,
         writes=(*judgement.writes, *settled_.writes),
         timers=(*judgement.timers, *settled_.timers),
         cancels=judgement.cancels,
     )
+
+
+def _seen_to(state: OrderShipments) -> OrderShipments:
+    """A person has looked: what was not told is let be, what was sent of a cancelled shipment is cancelled there."""
+    untold, undone = _causes(state, "fulfilment.untold"), _causes(state, CANCELLED_CASE)
+    for each in tuple(state.notices.values()):
+        if each.id in untold:
+            state = put(state, replace(each, let_be=True))
+        if each.id in undone:
+            state = put(state, replace(each, sent_version=0))
+    return state
+
+
+def _causes(state: OrderShipments, kind: str) -> set[str]:
+    return {case.cause for case in state.cases if case.kind == kind}

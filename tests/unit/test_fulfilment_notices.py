@@ -453,6 +453,16 @@ def test_a_shipment_that_is_cancelled_after_it_was_sent_is_a_case() -> None:
     assert Order().takes(ShipmentCancelled(shipment="out-9")).state.notices == {}
 
 
+def test_units_of_a_fulfilment_that_a_person_has_cancelled_there_are_told_with_the_shipment_that_has_them_now() -> None:
+    """Before that they are left over: the sales channel still has the first one."""
+    order = Order().sees(part()).is_sent().takes(ShipmentCancelled(shipment="out-1")).sees(part(2))
+    assert order.cases == [("fulfilment.cancelled", "out-1-1001"), ("fulfilment.residual", "out-2-1001")]
+    order.rechecks("person")
+    assert (order.told_units, order.cases) == ([{"11": 3}, {"11": 3}], [])
+    assert order.notice(2).status == "waiting"
+    assert (order.status, units_told(order.state)) == ("withdrawn", {"MUG": 3})
+
+
 def test_a_shipment_of_which_an_earlier_version_had_been_taken_is_a_case_when_it_is_cancelled() -> None:
     """The newest version is taken back in time; the one before is known, and nobody says so any more."""
     order = Order().sees(part()).sees(part(parcels=("1Z9",))).takes(ShipmentCancelled(shipment="out-1"))
