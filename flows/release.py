@@ -24,7 +24,7 @@ from runtime.journal.journal import Journal
 from runtime.key import partition_of
 
 BESIDE = {
-    "order_fulfilments": ("fulfilment.", "carrier."),
+    "order_fulfilments": ("fulfilment.", "carrier.", "shipment.", "units."),
     "payment_mapper": ("payment.unrecorded", "payment.charged"),
     SALE_CHECKS: ("sale.differs", "refund.unpaid", "refund.untold", "refund.differs", "dispute.untold"),
 }

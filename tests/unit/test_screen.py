@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pty
 
@@ -21,10 +22,12 @@ def shown_by(monkeypatch: pytest.MonkeyPatch, columns: int, head: tuple[str, ...
     with os.fdopen(slave, "w") as terminal:
         monkeypatch.setattr("sys.stdout", terminal)
         screen.print_table(head, list(rows), empty="none is followed, since [reconciliation.closing] is not set")
-        terminal.flush()
-        shown = os.read(master, 65_536).decode()
+    shown = b""
+    with contextlib.suppress(OSError):  # the end of what a terminal has shown that nobody writes to any more
+        while part := os.read(master, 65_536):
+            shown += part
     os.close(master)
-    return shown
+    return shown.decode()
 
 
 def test_brackets_are_no_markup_wherever_they_stand(monkeypatch: pytest.MonkeyPatch) -> None:
