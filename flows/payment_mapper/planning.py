@@ -268,7 +268,7 @@ class _Plan:
 
     def _has_left(self, payment: SalePayment) -> bool:
         """Whether it has taken enough that has not gone back, through the gateway if that is known."""
-        if self.entry.method and payment.gateway != self._gateway_of(payment.gateway):
+        if payment.gateway != self._gateway_of(payment.gateway):
             return False
         of = [each for each in self.live if each.sale_payment == payment.id and each.state in _TAKEN]
         if self._is_bare(payment) and payment.amount_captured is not None:
