@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -11,8 +11,8 @@ from msgspec.structs import replace
 
 from flows.model.payout import LineClass, PayoutHeader, PayoutLine, PayoutStatus, PayoutSums, added
 from flows.payout_importer.judging import accepted_as, cases_of
-from flows.payout_importer.messages import Kept, PayoutLike, PayoutState
-from flows.payout_importer.twice import told_twice, twins_of
+from flows.payout_importer.messages import Kept, LineSeen, LineTwice, PayoutInStatement, PayoutLike, PayoutState
+from flows.payout_importer.twice import day_of, lines_twice, told_twice, twins_of
 
 NOW = datetime(2026, 11, 20, 9, tzinfo=UTC)
 D = Decimal
@@ -119,6 +119,61 @@ def test_what_a_person_has_let_stand_is_opened_again_with_another_amount_only() 
     assert found(let_stand) == []
     assert found(replace(let_stand, header=replace(HEADER, paid=D("89.00")))) == [("payout.untied", "11.00")]
     assert found(replace(let_stand, bank=D("90.00"))) == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "day"),
+    [
+        ({"paid_on": date(2026, 11, 20), "expected_on": date(2026, 11, 23)}, "2026-11-20"),
+        ({"expected_on": date(2026, 11, 23)}, "2026-11-23"),
+        ({}, ""),
+        ({"paid_on": date(2026, 11, 20), "is_statement": True}, ""),
+        ({"paid_on": date(2026, 11, 20), "status": PayoutStatus.FAILED}, ""),
+    ],
+)
+def test_a_payout_is_like_others_of_its_day(changes: dict[str, Any], day: str) -> None:
+    """Of the day on which it is paid, else expected; a statement, and one that is paid out again, are like none."""
+    assert day_of(replace(HEADER, **changes)) == day
+
+
+SEEN = LineSeen("txn_1", "sale", "2026-11-18T10:00:00Z", D("10.00"), D("9.70"), "web/1")
+ROW = replace(SEEN, line="row-1")
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        replace(ROW, kind="refund"),
+        replace(ROW, at="2026-11-18T10:00:01Z"),
+        replace(ROW, amount=D("11.00")),
+        replace(ROW, net=D("9.60")),
+        replace(ROW, order="web/2"),
+        replace(ROW, line="txn_2"),
+    ],
+)
+def test_a_line_by_its_id_is_there_by_what_stands_in_it_too_when_all_of_that_is_the_same(other: LineSeen) -> None:
+    """Kind, instant, amounts and order, as far as both have one; two ids of the provider are two lines."""
+    assert lines_twice([SEEN, other]) == ()
+    for one, same in ((SEEN, ROW), (replace(SEEN, order=None), ROW), (SEEN, replace(ROW, order=None))):
+        assert lines_twice([same, one]) == (LineTwice("txn_1", "row-1", D("9.70")),)
+
+
+def test_one_line_stands_for_one_other() -> None:
+    """Of three that are alike one is itself."""
+    assert lines_twice([SEEN, replace(SEEN, line="txn_2"), ROW]) == (LineTwice("txn_1", "row-1", D("9.70")),)
+
+
+def test_what_is_here_under_two_ids_is_named() -> None:
+    """Payouts, lines, and payouts that are lines of a statement."""
+    told = told_twice(
+        [PayoutLike("k2", "po_2", D("100.00"))], [LineTwice("txn_1", "row-1", D("9.70"))],
+        [PayoutInStatement("t_1", "2026-11-20", "po_1", D("-100.00"))], HEADER,
+    )  # fmt: skip
+    assert told == (
+        "po_2 has come to 100.00 USD on the same day, too",
+        "line txn_1 is here as row-1, too",
+        "line t_1 of the statement 2026-11-20 is payout po_1, which has lines of its own here",
+    )
 
 
 @pytest.mark.parametrize(
