@@ -128,7 +128,7 @@ def test_without_a_rate_an_account_or_its_money_nothing_of_it_is_posted(
     """And each amount says why."""
     wanted = wanted_of(stands(**changes), days(), settings)
     assert (wanted.due, wanted.decided) == ((), frozenset())
-    assert all(why in each.why for each in wanted.left if each.event is LedgerEvent.FEE)
+    assert [why in each.why for each in wanted.left if each.event is LedgerEvent.FEE] == [True]
 
 
 def test_a_line_that_the_provider_calls_an_exchange_difference_is_on_the_same_account() -> None:
