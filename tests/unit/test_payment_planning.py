@@ -153,6 +153,14 @@ def test_what_somebody_entered_is_one_record_only() -> None:
     assert step(CAPTURE, A1, paid(3, None), found=[Found(twin, None)]) == NeedsTransaction(1, 9)
 
 
+def test_a_payment_that_was_found_without_a_transaction_is_that_record_also_once_it_has_one() -> None:
+    """Somebody has processed it in Fulfil since; it is no second one."""
+    twin = replace(CAPTURE, record="+C2", reference="C2")
+    processed = (A1, paid(3, None, transactions=(7,)), moved(7, None, sale_payment=3))
+    assert step(CAPTURE, *processed, found=[Found(twin, None)]) == NeedsTransaction(1, 9)
+    assert step(CAPTURE, *processed, paid(4, None), found=[Found(twin, None)]) == IsThere(7)
+
+
 def test_a_capture_in_fulfil_is_that_of_the_sales_channel_or_a_case() -> None:
     """By the id of its authorisation; another amount is neither taken for it nor made beside it."""
     assert step(CAPTURE, A1, moved(7, "A1")) == IsThere(7)
