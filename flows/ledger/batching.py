@@ -45,11 +45,11 @@ def booked_day(day: date, periods: Sequence[LedgerPeriod] | None, today: date) -
     """
     if periods is None:
         return day
-    opened = sorted((each for each in periods if each.state == "open"), key=lambda each: (each.begins, each.ends))
+    opened = [each for each in periods if each.state == "open"]
     if any(each.begins <= day <= each.ends for each in opened):
         return day
-    later = [each.begins for each in opened if each.begins > day]
-    return later[0] if later and later[0] <= today else None
+    first = min((each.begins for each in opened if each.begins > day), default=None)
+    return None if first is None or first > today else first
 
 
 @exactly

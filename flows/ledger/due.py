@@ -132,9 +132,7 @@ def wanted_of(
     """What the ledger is to have of a payout. `rules`: date rules by which something of it is dated already."""
     by_event = _by_event(payout, sums)
     by_event.setdefault(LedgerEvent.PAYOUT, {})
-    if payout.conversion is not None:
-        by_event.setdefault(LedgerEvent.EXCHANGE_DIFFERENCE, {})
-    elif rounding := _rounding(payout, sums):
+    if payout.conversion is None and (rounding := _rounding(payout, sums)):
         by_event[LedgerEvent.ROUNDING] = {NOT_DATED: rounding}
     due: list[Due] = []
     left: list[Left] = []
@@ -146,7 +144,7 @@ def wanted_of(
         why = _why_not(payout, event, row, settings)
         if not why and row is not None:
             dated = (rules or {}).get(event, row.dated)
-            found = tuple(_dated(payout, event, days, dated))
+            found = tuple(_dated(payout, days, dated))
             if len(found) == len(days):
                 due += _whole(event, found, payout)
                 continue
@@ -301,13 +299,11 @@ def _status(payout: PayoutStands) -> str:
     return f"its payout is {payout.status.value.replace('_', ' ')}{expected}: not received"
 
 
-def _dated(
-    payout: PayoutStands, event: LedgerEvent, days: Mapping[str, Decimal], dated: DateRule
-) -> Iterator[tuple[date, Decimal]]:
+def _dated(payout: PayoutStands, days: Mapping[str, Decimal], dated: DateRule) -> Iterator[tuple[date, Decimal]]:
     """Each amount with its day, where it has one."""
     of_payout = payout.paid_on if payout.received or payout.status in FAILED else None
-    for text, amount in sorted(days.items()):
-        if dated == "event" and text and event is not LedgerEvent.ROUNDING:
+    for text, amount in days.items():
+        if dated == "event" and text:
             yield date.fromisoformat(text), amount
         elif of_payout is not None:
             yield of_payout, amount

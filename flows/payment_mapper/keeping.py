@@ -143,11 +143,11 @@ class _Keeping:
             self.found[tender.key] = self.record(tender, tender.id, tender.amount, "authorized")
 
     def reserved(self, tender: TenderEvent) -> list[tuple[str, Kept]]:
-        """Authorisations that are known by other ids, and may be about the same money."""
+        """Authorisations that may be about the same money."""
         return [
             (key, each)
             for key, each in self.found.items()
-            if each.tender.kind is PaymentKind.AUTHORISATION and key != tender.key and _alike(each.tender, tender)
+            if each.tender.kind is PaymentKind.AUTHORISATION and _alike(each.tender, tender)
         ]
 
     def end(self, key: str, known: Kept, wanted: State) -> None:

@@ -93,8 +93,8 @@ def planned(entries: Sequence[Entry], there: There) -> list[Next]:
     """The next step of each entry. What one of them is, or was found to be before, no other one is."""
     claims = _Claims()
     for found in there.found:
-        is_bare = found.transaction is None
-        claims.add(_Plan(found.entry, there, claims).bare() if is_bare else IsThere(found.transaction))
+        plan = _Plan(found.entry, there, claims)
+        claims.add(plan.found_bare() if found.transaction is None else IsThere(found.transaction))
     steps = []
     for entry in entries:
         step = _Plan(entry, there, claims).step()
@@ -193,9 +193,13 @@ class _Plan:
                     return self._captured_there(each)
                 if self._is_alike(each):
                     return IsThere(each.id)
-        return self.bare() if entry.type == "charge" else None
+        return self._bare() if entry.type == "charge" else None
 
-    def bare(self) -> IsThere | None:
+    def found_bare(self) -> Next | None:
+        """What it is now that was found as a payment without transactions: somebody may have made one of it since."""
+        return self._bare() or self._by_hand()
+
+    def _bare(self) -> IsThere | None:
         """A payment without transactions that is this money."""
         for payment in self.payments:
             is_free = payment.id not in self.claims.payments
@@ -268,7 +272,7 @@ class _Plan:
 
     def _has_left(self, payment: SalePayment) -> bool:
         """Whether it has taken enough that has not gone back, through the gateway if that is known."""
-        if self.entry.method and payment.gateway != self._gateway_of(payment.gateway):
+        if payment.gateway != self._gateway_of(payment.gateway):
             return False
         of = [each for each in self.live if each.sale_payment == payment.id and each.state in _TAKEN]
         if self._is_bare(payment) and payment.amount_captured is not None:

@@ -213,8 +213,9 @@ def _payout(order: Standing, name: str, moved: Sequence[Moved], *, bank: bool) -
     elif lacking:
         waits.append(_in_no_payout(name, lacking, [line for line in lines if line.failed]))
     for received in (False, True):
-        away = [(each, of) for each, of in mine if of and not any(line in arrived for line in of)]
-        away = [(each, of) for each, of in away if any(line.received for line in of) is received]
+        here = [(each, [line for line in of if line.received is received]) for each, of in mine]
+        away = [(each, [line for line in of if line not in arrived]) for each, of in here]
+        away = [(each, of) for each, of in away if of]
         if away:
             waits.append(_on_its_way(name, away, received=received))
     return tuple(waits), "" if waits else evidence

@@ -66,6 +66,25 @@ def test_what_the_customer_paid_and_what_came_of_it_is_the_rate_of_a_payout() ->
         assert conversion_of(lacking, {**LINES, LineClass.SALE: D("138.00")}, "USD") is None
 
 
+@pytest.mark.parametrize(
+    ("lines", "shown", "rate"),
+    [
+        ({LineClass.REFUND: D("-18.00")}, {LineClass.REFUND: D("-20.00")}, D("1.1111111111")),
+        ({LineClass.SALE: D(0), LineClass.REFUND: D("-18.00")}, {LineClass.REFUND: D("-20.00")}, D("1.1111111111")),
+        ({LineClass.SALE: D("92.00")}, {}, None),
+        ({LineClass.SALE: D("-92.00")}, {LineClass.SALE: D("100.00")}, None),
+        ({LineClass.SALE: D(10) ** 12}, {LineClass.SALE: D("0.01")}, None),
+        ({LineClass.FEE: D("-4.42")}, {}, None),
+    ],
+)
+def test_the_rate_is_that_of_the_sales_or_without_any_of_the_refunds(
+    lines: dict[LineClass, Decimal], shown: dict[LineClass, Decimal], rate: Decimal | None
+) -> None:
+    """None where nothing was paid for it, where it went the other way, or where it is less than its last digit."""
+    found = conversion_of(Shown(amounts=shown), lines, "USD")
+    assert (None if found is None else found.rate) == rate
+
+
 def test_a_payout_is_posted_at_its_own_rate_and_what_is_left_is_the_exchange_difference() -> None:
     """Rule 7: the refund was of a day with another rate, so 0.29 of it are a difference, and nothing is unexplained."""
     wanted = wanted_of(stands(), days(), SETTINGS)
@@ -76,6 +95,21 @@ def test_a_payout_is_posted_at_its_own_rate_and_what_is_left_is_the_exchange_dif
     )
     assert on_clearing(wanted.due) == -sum(SHOWN.amounts.values())
     assert {each.why for each in wanted.left} == {"Fulfil posts it"}
+    one_rate = {LineClass.SALE: D("100.00"), LineClass.FEE: D("-4.00")}
+    without = wanted_of(stands(one_rate, Shown(amounts={LineClass.SALE: D("50.00")})), days(one_rate), SETTINGS)
+    assert LedgerEvent.EXCHANGE_DIFFERENCE not in {each.event for each in without.due}
+    no_day = wanted_of(stands(paid_on=None), days(), SETTINGS)
+    assert LedgerEvent.EXCHANGE_DIFFERENCE not in {each.event for each in no_day.due} | no_day.decided
+
+
+def test_where_seamline_posts_receipts_too_clearing_comes_to_zero_with_them() -> None:
+    """At the payout's rate, so the difference is to what is posted, and not to what Fulfil would have posted."""
+    receipt = PostingRow(event=LedgerEvent.RECEIPT, debit="1200", credit="1100")
+    refund = PostingRow(event=LedgerEvent.REFUND, debit="1100", credit="1200")
+    rules = PostingSettings(currency="USD", of_fulfil=(LedgerEvent.SALE,), rows=(*ROWS, receipt, refund))
+    wanted = wanted_of(stands(), days(), rules)
+    assert Due(LedgerEvent.RECEIPT, DAY, D("150.00")) in wanted.due
+    assert on_clearing(wanted.due) == 0
 
 
 @pytest.mark.parametrize(
@@ -94,7 +128,7 @@ def test_without_a_rate_an_account_or_its_money_nothing_of_it_is_posted(
     """And each amount says why."""
     wanted = wanted_of(stands(**changes), days(), settings)
     assert (wanted.due, wanted.decided) == ((), frozenset())
-    assert all(why in each.why for each in wanted.left if each.event is LedgerEvent.FEE)
+    assert [why in each.why for each in wanted.left if each.event is LedgerEvent.FEE] == [True]
 
 
 def test_a_line_that_the_provider_calls_an_exchange_difference_is_on_the_same_account() -> None:

@@ -7,9 +7,22 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from flows.ledger.converting import Conversion
-from flows.ledger.due import COMES_BACK, CONVERSION, Due, Left, PayoutStands, Returned, due_now, rest_of, wanted_of
+from flows.ledger.due import (
+    COMES_BACK,
+    CONVERSION,
+    NO_DAY,
+    NOBODY,
+    Due,
+    Left,
+    PayoutStands,
+    Returned,
+    due_now,
+    rest_of,
+    wanted_of,
+)
 from flows.ledger.holding import HOLD_ALL, UNREPORTED
 from flows.model.payout import LineClass, PayoutStatus
 from flows.model.posting_matrix import LedgerEvent, PostingRow, PostingSettings
@@ -51,6 +64,50 @@ def test_a_payout_that_ties_is_its_fees_and_its_clearing_and_no_sale() -> None:
         Due(LedgerEvent.PAYOUT, DAY, Decimal("97.00")),
     )
     assert wanted.left == (Left(LedgerEvent.RECEIPT, Decimal("100.00"), "Fulfil posts it"),)
+    assert wanted_of(stands(), sums(sale="100.00", fee="-3.00"), replace(SETTINGS, currency="")) == wanted, "a preview"
+
+
+def test_what_has_no_row_is_said_to_be_posted_by_nobody() -> None:
+    """With its amount, as the matrix signs it."""
+    wanted = wanted_of(stands("87.00"), sums(sale="100.00", fee="-3.00", reserve="-10.00"), SETTINGS)
+    assert Left(LedgerEvent.RESERVE, Decimal("10.00"), NOBODY) in wanted.left
+    assert LedgerEvent.RESERVE not in wanted.decided
+
+
+def test_of_a_payout_that_is_pending_nothing_is_decided() -> None:
+    """Its lines may still change; what was due before is not touched either."""
+    wanted = wanted_of(stands(status=PayoutStatus.PENDING, received=False), sums(sale="100.00", fee="-3.00"), SETTINGS)
+    assert (wanted.due, wanted.decided) == ((), frozenset())
+    assert {each.why for each in wanted.left if each.event is LedgerEvent.FEE} == {
+        "the payout is pending; its lines may still change"
+    }
+
+
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        ({"status": PayoutStatus.IN_TRANSIT, "received": False}, "its payout is in transit: not received"),
+        ({"status": PayoutStatus.UNKNOWN, "received": False}, "no report says that its payout was paid"),
+        ({"paid_on": None}, NO_DAY),
+    ],
+)
+def test_what_is_dated_by_its_payout_waits_for_the_day_of_it(changes: dict[str, Any], why: str) -> None:
+    """Of it nothing is decided, so that nothing that was due before is taken back; nor is the payout itself."""
+    fee = PostingRow(event=LedgerEvent.FEE, debit="6100", credit="1200", journal="GEN")
+    wanted = wanted_of(
+        stands(**changes), sums(sale="100.00", fee="-3.00"), replace(SETTINGS, rows=(fee, SETTINGS.rows[1]))
+    )
+    assert wanted.due == ()
+    assert Left(LedgerEvent.FEE, Decimal("3.00"), why) in wanted.left
+    assert due_now(wanted, {"fee 2026-11-18": Decimal("3.00"), "payout 2026-11-20": Decimal("97.00")}) == ()
+
+
+def test_fees_of_a_payout_that_failed_are_dated_by_it_all_the_same() -> None:
+    """They were taken; when it was to be paid is known."""
+    rules = {LedgerEvent.FEE: "payout"}
+    failed = stands(status=PayoutStatus.FAILED, received=False)
+    wanted = wanted_of(failed, sums(sale="100.00", fee="-3.00"), SETTINGS, rules)  # type: ignore[arg-type]
+    assert wanted.due == (Due(LedgerEvent.FEE, DAY, Decimal("3.00")),)
 
 
 @pytest.mark.parametrize("status", [PayoutStatus.IN_TRANSIT, PayoutStatus.FAILED, PayoutStatus.UNKNOWN])
@@ -68,11 +125,15 @@ def test_what_does_not_tie_is_posted_when_a_person_lets_it_stand(kind: str) -> N
     lines = sums(sale="100.00", fee="-3.00")
     held = wanted_of(stands(paid=Decimal("90.00"), holds=(kind,)), lines, SETTINGS)
     assert (held.due, held.decided) == ((), frozenset())
-    assert all(kind in each.why for each in held.left if each.event is not LedgerEvent.RECEIPT)
+    assert {each.event for each in held.left if kind in each.why} == {LedgerEvent.FEE, LedgerEvent.PAYOUT}
     assert due_now(held, {"fee 2026-11-18": Decimal(9)}) == ()
     let_stand = wanted_of(stands(paid=Decimal("90.00")), lines, SETTINGS)
     assert Due(LedgerEvent.PAYOUT, DAY, Decimal("90.00")) in let_stand.due
     assert not [each for each in let_stand.due if each.event is LedgerEvent.ROUNDING], "a difference is no rounding"
+    a_cent = wanted_of(stands(paid=Decimal("96.99")), lines, SETTINGS)
+    assert LedgerEvent.ROUNDING not in {each.event for each in a_cent.due}, "nor is a whole cent"
+    failed = wanted_of(stands(status=PayoutStatus.FAILED, received=False, holds=(kind,)), lines, SETTINGS)
+    assert due_now(failed, {"payout 2026-11-20": Decimal(97)}) == ()
 
 
 @pytest.mark.parametrize("bank", [None, Decimal("97.00")])
@@ -95,6 +156,7 @@ def test_what_is_left_is_the_rest_that_was_not_made_due() -> None:
     assert {each.event: each.amount for each in rest} == {
         LedgerEvent.RECEIPT: Decimal("100.00"), LedgerEvent.FEE: Decimal("0.50"), LedgerEvent.DISPUTE: Decimal("5.00"),
     }  # fmt: skip
+    assert rest_of(wanted_of(payout, lines, SETTINGS).left, made, payout, "") == rest, "a preview without a currency"
     assert rest_of([Left(LedgerEvent.FEE, Decimal("3.004"), "")], made, payout, "USD") == (), "a part of a cent is none"
 
 
@@ -144,6 +206,8 @@ def test_the_payouts_of_a_statement_of_account_are_its_transfers() -> None:
     payout = stands("-3.00", is_statement=True, status=PayoutStatus.UNKNOWN, paid=None)
     wanted = wanted_of(payout, sums(sale="100.00", fee="-3.00", transfer="-100.00"), SETTINGS)
     assert Due(LedgerEvent.PAYOUT, DAY, Decimal(100)) in wanted.due
+    held = wanted_of(replace(payout, holds=("payout.changed",)), sums(sale="100.00", transfer="-100.00"), SETTINGS)
+    assert {each.event: each.amount for each in held.left}[LedgerEvent.PAYOUT] == Decimal(100)
 
 
 @pytest.mark.parametrize("more", [{"currency": "EUR"}, {"holds": ("payout.incomplete",)}])
@@ -206,6 +270,17 @@ def test_a_payout_that_came_back_is_taken_back_once() -> None:
     assert due_now(without_row, made) == (), "the row is gone, and what it posted stays"
     later = wanted_of(stands(), sums(payout_returned="97.00"), rules)
     assert Due(LedgerEvent.PAYOUT_RETURNED, DAY, Decimal("97.00")) in later.due
+
+
+def test_what_a_line_gives_back_of_a_payout_that_was_never_booked_is_not_booked_either() -> None:
+    """Unless payouts have no row at all: then it is not here that they are booked."""
+    row = PostingRow(event=LedgerEvent.PAYOUT_RETURNED, debit="1200", credit="1000", journal="GEN")
+    lines, returned = sums(sale="3.00", payout_returned="97.00"), Returned(before={"2026-11-18": Decimal("97.00")})
+    payout = stands("100.00")
+    booked_here = wanted_of(payout, lines, PostingSettings(currency="USD", rows=(*SETTINGS.rows, row)), None, returned)
+    assert LedgerEvent.PAYOUT_RETURNED not in {each.event for each in booked_here.due}
+    elsewhere = wanted_of(payout, lines, PostingSettings(currency="USD", rows=(row,)), None, returned)
+    assert elsewhere.due == (Due(LedgerEvent.PAYOUT_RETURNED, DAY, Decimal("97.00")),)
 
 
 def test_what_has_no_row_any_more_is_not_taken_back() -> None:

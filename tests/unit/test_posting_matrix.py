@@ -7,6 +7,7 @@ from collections import Counter
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from flows.model.currencies import CURRENCIES
 from flows.model.money import _DIGITS
@@ -22,6 +23,7 @@ from flows.model.posting_matrix import (
 from runtime.rule import RuleBroken
 
 FEE = PostingRow(event=LedgerEvent.FEE, debit="6810", credit="1360")
+EURO = PostingRow(event=LedgerEvent.FEE, currency="EUR", debit="6820", credit="1380")
 STRIPE = PostingRow(event=LedgerEvent.FEE, gateway="stripe", debit="6811", credit="1361", dated="event")
 ROWS = st.builds(
     PostingRow,
@@ -63,6 +65,9 @@ def test_a_gateway_may_have_accounts_of_its_own() -> None:
         ((FEE, FEE), "a row for fee already"),
         ((STRIPE, STRIPE), "a row for fee of stripe already"),
         ((PostingRow(event=LedgerEvent.FEE, debit="1", credit="1"),), "it would move nothing"),
+        ((EURO, EURO), "a row for fee in EUR already"),
+        ((replace(EURO, currency="eur"),), "there is no currency 'eur' .ISO 4217.; did you mean `EUR`?"),
+        ((replace(EURO, currency="euros"),), "there is no currency 'euros' .ISO 4217.$"),
     ],
 )
 def test_what_would_be_booked_twice_or_not_at_all_is_refused(rows: tuple[PostingRow, ...], sentence: str) -> None:
@@ -119,11 +124,19 @@ def test_what_cannot_be_posted_by_is_refused(settings: dict[str, str], place: st
 
 def test_a_currency_may_have_accounts_of_its_own() -> None:
     """The most particular row counts: gateway and currency, gateway, currency, any."""
-    euro = PostingRow(event=LedgerEvent.FEE, currency="EUR", debit="6820", credit="1380")
     both = PostingRow(event=LedgerEvent.FEE, gateway="stripe", currency="EUR", debit="6821", credit="1381")
-    settings = PostingSettings(rows=(FEE, STRIPE, euro, both))
+    settings = PostingSettings(rows=(FEE, STRIPE, EURO, both))
     asked = (("stripe", "EUR"), ("stripe", "USD"), ("adyen", "EUR"), ("adyen", "USD"))
-    assert [row_for(settings, LedgerEvent.FEE, *each) for each in asked] == [both, STRIPE, euro, FEE]
+    assert [row_for(settings, LedgerEvent.FEE, *each) for each in asked] == [both, STRIPE, EURO, FEE]
+    lines = [(each.gateway, each.currency) for each in matrix(settings) if each.event is LedgerEvent.FEE]
+    assert lines == [("stripe", "EUR"), ("stripe", ""), ("", "EUR"), ("", "")]
+
+
+@pytest.mark.parametrize("row", [EURO, STRIPE])
+def test_what_is_posted_of_one_gateway_or_currency_is_posted_by_nobody_of_the_others(row: PostingRow) -> None:
+    """The gap is shown beside the row."""
+    lines = [each for each in matrix(PostingSettings(rows=(row,))) if each.event is LedgerEvent.FEE]
+    assert [each.poster for each in lines] == ["seamline", "nobody"]
 
 
 def test_a_provider_may_be_another_gateway_in_fulfil() -> None:

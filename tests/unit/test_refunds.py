@@ -26,12 +26,12 @@ from flows.model.order import (
 )
 from flows.model.order_state import OrderState
 from flows.model.proof import prove
-from flows.model.refunds import told_with, untold
+from flows.model.refunds import excesses, told_with, uncredited, untold
 from flows.order_importer import decide
 from flows.reading.rows import FactRow, Story
 from runtime.clock import to_instant
 from runtime.decision import Decision, Fact, Write
-from tests.unit.made_orders import line, order, shipping, usd
+from tests.unit.made_orders import line, order, shipping, usd, vat
 from tests.unit.order_messages import NOW, V1, V2, V3, done, imported, kinds, lost, shown, weighed
 
 GOODS, SHIPPING, AMOUNT = RefundKind.LINE, RefundKind.SHIPPING, RefundKind.AMOUNT
@@ -255,6 +255,43 @@ def test_shipping_that_is_refunded_twice_is_told_to_finance() -> None:
     assert "refund.contradiction" not in kinds(mended)
 
 
+@pytest.mark.parametrize(
+    ("of", "inclusive", "charged"),
+    [
+        ({}, False, "5.00"),
+        ({"discount": usd("1.00")}, False, "4.00"),
+        ({"taxes": (vat("1.00"),)}, False, "6.00"),
+        ({"taxes": (vat("1.00"),)}, True, "5.00"),
+    ],
+)
+def test_shipping_cost_what_was_charged_for_it_with_its_taxes(
+    of: dict[str, Any], *, inclusive: bool, charged: str
+) -> None:
+    """Less its discount; a tax that is in the price is in it."""
+    for amount, too_much in ((charged, []), ("7.00", [money("7.00") - money(charged)])):
+        made = shipped_order(
+            refund(amount, part(SHIPPING, amount)), shipping_lines=(shipping("5.00", **of),), taxes_included=inclusive
+        )
+        assert [found for _, found in excesses(made)] == too_much
+
+
+@pytest.mark.parametrize(
+    ("of", "loose"),
+    [
+        (unit("8.00"), {}),
+        (unit("8.00"), {"gift_card": True}),
+        (unit("8.00"), {"requires_shipping": False}),
+        (part(GOODS, "8.00", line="L1"), {"id": "L1"}),
+    ],
+)
+def test_what_is_given_back_for_nothing_that_comes_back_is_finances(of: RefundPart, loose: dict[str, Any]) -> None:
+    """A gift card, what is not shipped, and a lower price of a line; goods that come back have a return."""
+    made = order(lines=(line("2.00", id="L0"), line("8.00", **loose)))
+    back = uncredited(made, refund("8.00", of), "USD")
+    assert back == ((money("8.00"), "goods") if loose else None)
+    assert uncredited(made, refund("0", part(AMOUNT, "0")), "USD") is None
+
+
 TWICE = (refund("8.00", unit("8.00")), refund("8.00", unit("8.00"), refund_id="R2"))
 TOO_MUCH = (refund("9.00"), refund("9.00", refund_id="R2", status="pending"))
 
@@ -263,7 +300,7 @@ TOO_MUCH = (refund("9.00"), refund("9.00", refund_id="R2", status="pending"))
     ("refunds", "sentence"),
     [
         (TWICE, "1 x MUG-BLUE were sold, and 2 were refunded."),
-        (TOO_MUCH, "15.00 USD were paid, and 18.00 USD went back"),
+        (TOO_MUCH, "15.00 USD were paid, and 18.00 USD went back: 3.00 USD too much."),
     ],
     ids=["units", "money"],
 )
@@ -272,6 +309,7 @@ def test_what_goes_back_more_often_than_it_was_sold_or_paid_contradicts(
 ) -> None:
     """What is on its way counts; what failed, and what moved nothing, does not."""
     assert sentence in " ".join(each.sentence for each in prove(shipped_order(*refunds)).remarks)
+    assert [amount for _, amount in excesses(shipped_order(*TOO_MUCH))] == [money("3.00")]
     failed = [msgspec.structs.replace(each, refunded=(), pending=(), failed=(money("8"),)) for each in refunds]
     assert prove(shipped_order(*failed)).remarks == ()
 

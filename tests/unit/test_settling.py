@@ -20,7 +20,7 @@ from flows.model.reconciliation import ReconciliationSettings
 from flows.model.sale import SaleSettings
 from flows.reading.rows import ClosingRow, OrderRow, Story
 from flows.reconciler.sale_checks import OrderClosed, SaleCheck, decide
-from flows.reconciler.settling import Line, Standing, cause_of, settled
+from flows.reconciler.settling import Line, Standing, by_gateway, cause_of, of_payouts, settled
 from runtime.config import Secret
 from runtime.rule import RuleBroken
 
@@ -32,9 +32,14 @@ SOLD = Line(kind="sale", currency="USD", amount=D("100.00"), ids=frozenset({"ch_
             payout="P1")  # fmt: skip
 BACK = Line(kind="refund", currency="USD", amount=D("-30.00"), ids=frozenset({"re_1"}), received=True, bank=False,
             payout="P2")  # fmt: skip
+DISPUTE = replace(CHARGE, way="dispute", id="dp")
 SHIPPED = Standing(currency="USD", due=D(0), tenders=(CHARGE,), is_cancelled=False, is_watched=True, shipping="told",
                    untold=False, cases=(), payments_open=False, unposted=False, state="processing", invoices_paid=None,
                    lines=(SOLD,))  # fmt: skip
+
+
+REST = replace(SOLD, amount=D("40.00"), payout="P3")
+UNNAMED = replace(SOLD, ids=frozenset(), payout="P4")
 
 
 def waits(order: Standing, evidence: EvidenceKind = "payout_line") -> list[str]:
@@ -49,6 +54,7 @@ def waits(order: Standing, evidence: EvidenceKind = "payout_line") -> list[str]:
         ({"shipping": "partially shipped"}, ["shipping"]),
         ({"shipping": "shipped", "untold": True}, ["telling"]),
         ({"is_watched": False, "shipping": ""}, ["shipping"]),
+        ({"is_watched": False, "shipping": "told"}, ["shipping"]),
         ({"is_watched": False, "shipping": "", "state": "done"}, []),
         ({"is_cancelled": True, "shipping": ""}, []),
         ({"state": None}, ["proof"]),
@@ -60,9 +66,15 @@ def waits(order: Standing, evidence: EvidenceKind = "payout_line") -> list[str]:
         ({"due": D("1.00"), "is_cancelled": True}, []),
         ({"lines": ()}, ["payout"]),
         ({"lines": (replace(SOLD, received=False),)}, ["payout"]),
-        ({"tenders": (CHARGE, replace(CHARGE, way="dispute", id="dp"))}, ["dispute"]),
+        ({"tenders": (CHARGE, DISPUTE)}, ["dispute"]),
+        ({"tenders": (CHARGE, DISPUTE), "lines": (SOLD, replace(BACK, kind="dispute"))}, []),
+        ({"tenders": (CHARGE, DISPUTE), "lines": (SOLD, replace(BACK, kind="dispute_reversal"))}, []),
+        ({"tenders": (CHARGE, DISPUTE), "lines": (SOLD, replace(BACK, kind="fee"))}, ["dispute"]),
+        ({"tenders": (DISPUTE, CHARGE), "lines": (replace(SOLD, kind="dispute"),)}, ["payout"]),
         ({"tenders": (), "lines": ()}, []),
         ({"tenders": ()}, ["unexpected"]),
+        ({"tenders": (), "lines": (BACK,)}, []),
+        ({"tenders": (), "lines": (replace(SOLD, failed=True),)}, []),
     ],
 )
 def test_an_order_waits_for_whatever_is_left_to_ship_tell_collect_or_receive(
@@ -83,6 +95,13 @@ def test_an_order_waits_for_whatever_is_left_to_ship_tell_collect_or_receive(
         ("bank_receipt", {}, ["bank"]),
         ("bank_receipt", {"lines": (replace(SOLD, bank=True),)}, []),
         ("bank_receipt", {"lines": ()}, ["payout"]),
+        ("bank_receipt", {"lines": (replace(SOLD, amount=D("60.00"), bank=True), REST)}, ["bank"]),
+        (
+            "bank_receipt",
+            {"lines": (replace(SOLD, amount=D("60.00")), replace(REST, received=False))},
+            ["payout", "bank"],
+        ),
+        ("settlement", {"lines": (replace(SOLD, received=False),)}, ["settlement"]),
         ("settlement", {"lines": (replace(SOLD, amount=D("85.00"), ids=frozenset()),)}, []),
         ("settlement", {"lines": (SOLD,), "tenders": (CHARGE, REFUND)}, ["settlement"]),
         ("payout_line", {"tenders": (CHARGE, REFUND)}, ["payout"]),
@@ -90,6 +109,17 @@ def test_an_order_waits_for_whatever_is_left_to_ship_tell_collect_or_receive(
         ("payout_line", {"lines": (SOLD, BACK)}, ["unexpected"]),
         ("payout_line", {"lines": (replace(SOLD, amount=D("99.00")),)}, ["unexpected"]),
         ("payout_line", {"lines": (replace(SOLD, amount=D("60.00")), replace(SOLD, amount=D("40.00")))}, []),
+        ("payout_line", {"lines": (replace(SOLD, amount=D("60.00")), replace(REST, received=False))}, ["payout"]),
+        ("payout_line", {"lines": (SOLD, replace(SOLD, kind="fee", amount=D("-3.00")))}, []),
+        ("payout_line", {"lines": (UNNAMED, SOLD), "tenders": (CHARGE, replace(CHARGE, id="ch_2"))}, []),
+        (
+            "payout_line",
+            {
+                "lines": (replace(UNNAMED, received=False), replace(SOLD, received=False)),
+                "tenders": (CHARGE, replace(CHARGE, id="ch_2")),
+            },
+            ["payout"],
+        ),
         ("payout_line", {"lines": (replace(SOLD, ids=frozenset()),)}, []),
         ("payout_line", {"lines": (replace(SOLD, ids=frozenset(), amount=D("99.99")),)}, ["unexpected"]),
         ("payout_line", {"lines": (replace(SOLD, ids=frozenset(), currency="EUR"),)}, ["unexpected"]),
@@ -130,6 +160,14 @@ MORE = "for the sales channel to tell of 20.00 USD more that payouts have of it"
         ),
         (sold(("120.00", "P1")), "unexpected", f"{MORE}: sale of 120.00 USD in P1"),
         (
+            (replace(SOLD, amount=D("99.00")),), "unexpected",
+            "for payouts to have 1.00 USD more of it, as the sales channel tells: sale of 99.00 USD in P1",
+        ),
+        (
+            (replace(SOLD, amount=D("60.00")), replace(REST, received=False)), "payout",
+            "for payout P3, which has its charge of 100.00 USD, to arrive",
+        ),
+        (
             (replace(SOLD, ids=frozenset(), received=False),), "payout",
             "for payout P1, which has its charge of 100.00 USD, to arrive",
         ),
@@ -145,6 +183,44 @@ def test_what_keeps_money_from_being_closed_is_said_with_the_payouts(
     """One that is on its way, one that has failed, and those that have more, or less, than the sales channel tells."""
     (wait,), _ = settled(replace(SHIPPED, lines=lines), {"card": ClosingSettings(evidence="payout_line")})
     assert (wait.cause, wait.sentence) == (cause, f"{told} (card)")
+
+
+def test_each_gateway_of_an_order_waits_for_its_own_money() -> None:
+    """What has come of the one is no wait of the other; each names its own payouts as evidence."""
+    other = replace(CHARGE, gateway="klarna", id="k_1", amount=D("50.00"))
+    away = replace(SOLD, ids=frozenset({"k_1"}), amount=D("50.00"), payout="P9", received=False)
+    order = replace(SHIPPED, tenders=(CHARGE, other), lines=(SOLD, away))
+    by_lines = ClosingSettings(evidence="payout_line")
+    found, evidence = settled(order, {"card": by_lines, "klarna": by_lines})
+    assert [each.sentence for each in found] == ["for payout P9, which has its charge of 50.00 USD, to arrive (klarna)"]
+    assert evidence == ("card: payout P1",)
+    by_settlement = settled(replace(SHIPPED, lines=(SOLD, away)), {"card": ClosingSettings(evidence="settlement")})
+    assert by_settlement == ((), ("card: settlement P1",))
+    by_invoices = settled(replace(SHIPPED, due=D("1.00"), invoices_paid=True), {"card": by_lines})
+    assert by_invoices == ((), ("card: payout P1", "1.00 USD by invoices that are paid in Fulfil"))
+
+
+@pytest.mark.parametrize(
+    ("tenders", "codes"),
+    [
+        ((CHARGE, replace(REFUND, gateway="")), {"card": 2}),
+        ((CHARGE, replace(CHARGE, id="ch_2"), replace(REFUND, gateway="")), {"card": 3}),
+        ((CHARGE, replace(CHARGE, gateway="gift"), replace(REFUND, gateway="")), {"card": 1, "gift": 1, "": 1}),
+        ((CHARGE, replace(REFUND, gateway="gift"), replace(REFUND, gateway="")), {"card": 2, "gift": 1}),
+        ((replace(CHARGE, gateway=""), CHARGE), {"card": 2}),
+        ((replace(CHARGE, gateway=""),), {"": 1}),
+        ((CHARGE, DISPUTE), {"card": 1}),
+    ],
+)
+def test_money_of_no_named_gateway_is_of_the_one_through_which_the_order_was_paid(
+    tenders: tuple[Moved, ...], codes: dict[str, int]
+) -> None:
+    """Of several nobody says which; where a refund went says nothing of that."""
+    assert {code: len(moved) for code, moved in by_gateway(tenders).items()} == codes
+    of = of_payouts(
+        tenders, {"card": ClosingSettings(evidence="payout_line"), "gift": ClosingSettings(evidence="none")}
+    )
+    assert len(of) == sum(count for code, count in codes.items() if code != "gift")
 
 
 def test_what_is_wrong_of_an_order_counts_before_what_it_only_waits_for() -> None:

@@ -15,7 +15,7 @@ from flows.model.proof import prove
 from flows.model.sale import SaleSettings, Suspense
 from flows.model.suspense import suspended
 from flows.order_importer import OrderPresented, presented
-from tests.unit.made_orders import SETTINGS, line, order, payment, refund, vat
+from tests.unit.made_orders import SETTINGS, line, order, payment, refund, shipping, vat
 
 
 def test_what_goes_to_suspense_is_of_the_moment_at_which_it_was_paid_else_ordered() -> None:
@@ -77,3 +77,14 @@ def test_nothing_was_paid_into_suspense_by_an_order_of_the_past() -> None:
     paid = order("12.00", lines=(line("10.00", taxes=(STATE_TAX,)),), payments=(payment("12.00", gateway="klarna"),))
     assert sold(paid) == {"tax State": "2.00", "gateway klarna": "12.00"}
     assert sold(paid, GateSettings(rules=(rule,))) == {"tax State": "2.00"}
+
+
+def test_taxes_that_are_not_mapped_are_summed_by_name() -> None:
+    """Of goods and shipping; what is mapped, withheld by the marketplace, or nothing goes nowhere."""
+    taxes = (vat("2.00"), vat("1.00", name="GST"), vat("0.00", name="PST"), vat("9.00", name="HST", withheld=True))
+    made = order(lines=(line("10.00", taxes=taxes),), shipping_lines=(shipping("5.00", taxes=taxes[:2]),))
+    settings = SaleSettings(channel_id=3, taxes={"VAT": "VAT 20"}, suspense=Suspense(approved_by="Ann", tax="unknown"))
+    (found,) = suspended(made, settings)
+    assert (found.kind, found.name, found.target, found.amount, found.currency, found.at) == (
+        "tax", "GST", "unknown", Decimal("2.00"), "USD", made.placed_at,
+    )  # fmt: skip

@@ -12,11 +12,23 @@ from msgspec.structs import replace
 
 from flows.formats import shopify
 from flows.model.money import Money
-from flows.model.order import Amount, Order, PaymentKind, PaymentStatus, Refund, RefundKind, RefundPart, Totals
+from flows.model.order import (
+    Amount,
+    Order,
+    Payment,
+    PaymentKind,
+    PaymentStatus,
+    Refund,
+    RefundKind,
+    RefundPart,
+    Tender,
+    Totals,
+)
 from flows.model.tenders import converted, day_of, is_over, is_voided, tender_rows, tenders_of
 from tests.unit.made_orders import both, order, payment, refund, usd
 
 A1 = payment("10.00", id="A1", kind=PaymentKind.AUTHORISATION)
+A2 = replace(A1, id="A2")
 
 
 def test_only_what_succeeded_is_an_event_and_each_has_an_id() -> None:
@@ -45,6 +57,59 @@ def test_a_refund_is_known_by_its_transactions_where_they_are_published() -> Non
     assert (event.key, event.parent, event.gateway) == ("-T9", "T1", "gift_card")
 
 
+def test_of_a_refund_each_sum_and_each_transaction_is_an_event_once() -> None:
+    """By its own id, else by its place in the refund; with the moment, the rate, and whether it is a sum so far."""
+    at = order().placed_at
+    two = (Money(Decimal(2), "USD"), Money(Decimal(0), "USD"), Money(Decimal(3), "EUR"))
+    moved = tuple(
+        payment(amount, id="", kind=PaymentKind.REFUND, status=status)
+        for amount, status in (
+            ("1.00", PaymentStatus.SUCCESS), ("0.00", PaymentStatus.SUCCESS), ("4.00", PaymentStatus.PENDING),
+            ("5.00", PaymentStatus.SUCCESS),
+        )
+    )  # fmt: skip
+    refunds = (
+        Refund(id="R1", refunded=two, at=at, summed=True),
+        Refund(id="", refunded=(Money(Decimal(6), "USD"),)),
+        Refund(id="R3", refunded=(), payments=moved),
+    )
+    made = order("10.00", refunds=refunds)
+    made = replace(made, totals=replace(made.totals, total=both("10.00", "8.00")))
+    told = tenders_of(made, "USD")[1:]
+    assert [(each.key, each.amount) for each in told] == [
+        ("-R1", Decimal(2)), ("-R1-3", Decimal("3.75")), ("-1001-refund-2", Decimal(6)),
+        ("-R3-1", Decimal(1)), ("-R3-4", Decimal(5)),
+    ]  # fmt: skip
+    assert [(each.at, each.derived, each.rate) for each in told[:3]] == [
+        (at, True, None), (at, True, Decimal("1.25")), (None, False, None),
+    ]  # fmt: skip
+
+
+def test_refunds_that_are_payments_of_their_own_are_told_as_such_and_not_again() -> None:
+    """Beside the payment that they give back."""
+    back = payment("2.00", id="T2", kind=PaymentKind.REFUND)
+    made = order("10.00", payments=(payment("10.00"), back), refunds=(refund("2.00"),))
+    assert [each.key for each in tenders_of(made, "USD")] == ["+T1", "-T2"]
+
+
+@pytest.mark.parametrize(
+    ("payments", "gateway"),
+    [
+        ((payment("10.00"),), "card"),
+        ((payment("6.00"), payment("4.00", id="T2", gateway="paypal")), None),
+        ((payment("6.00"), payment("4.00", id="G1", gateway="gift", tender=Tender.GIFT_CARD)), "card"),
+        ((payment("10.00"), payment("10.00", id="A9", gateway="paypal", kind=PaymentKind.AUTHORISATION)), "card"),
+    ],
+)
+def test_a_refund_went_through_the_gateway_that_all_the_money_came_through(
+    payments: tuple[Payment, ...], gateway: str | None
+) -> None:
+    """Of several nobody says which; a gift card and what was only reserved are none."""
+    told = tenders_of(order("10.00", payments=payments, refunds=(refund("2.00"),)), "USD")
+    assert told[-1].gateway == gateway
+    assert [each.tender for each in told[:-1]] == [each.tender for each in payments]
+
+
 def test_a_refund_of_shopify_brings_its_transactions() -> None:
     """With the gateway and the parent of each; a pending one is no event yet."""
     moved = {"kind": "refund", "gateway": "gift_card", "amount": "2.00", "currency": "USD", "parent_id": 11}
@@ -71,12 +136,25 @@ def test_a_refund_of_shopify_brings_its_transactions() -> None:
         ((payment("10.00", id="V1", kind=PaymentKind.VOID, parent_id=None),), True, True),
         ((payment("10.00", id="V1", kind=PaymentKind.VOID, parent_id="A2"),), False, False),
         ((payment("4.00", id="G1", kind=PaymentKind.SALE),), False, False),
+        ((payment("10.00", id="A1", kind=PaymentKind.SALE), payment("1.00", id="G1")), True, False),
+        ((A2, payment("4.00", id="C1", kind=PaymentKind.CAPTURE)), False, False),
+        ((A2, payment("4.00", id="C1", kind=PaymentKind.CAPTURE, parent_id="A1")), True, False),
+        (
+            (
+                payment("4.00", id="C1", kind=PaymentKind.CAPTURE, parent_id="A1"),
+                payment("6.00", id="V1", kind=PaymentKind.VOID, parent_id="A1"),
+            ),
+            True,
+            False,
+        ),
     ],
 )
 def test_an_authorisation_is_over_when_it_is_captured_or_voided(
     others: tuple[object, ...], *, over: bool, voided: bool
 ) -> None:
-    """In part, too; a void of another one, and a sale beside it, leave it open."""
+    """In part, too; a void of another one, a sale beside it, and what may be of another one leave it open. What is
+    voided after a part was captured is not voided as a whole.
+    """
     authorisation, *_ = tenders = tenders_of(order("10.00", payments=(A1, *others)), "USD")
     assert (is_over(authorisation, tenders), is_voided(authorisation, tenders)) == (over, voided)
 
@@ -85,6 +163,7 @@ def test_a_whole_total_is_the_whole_total_on_the_other_side() -> None:
     """And a currency that the order does not have has no figure in the sale's."""
     total = both("10.00", "9.33")
     assert converted(Money(Decimal("9.33"), "EUR"), total, "USD")[0] == Decimal("10.00")
+    assert converted(Money(Decimal("9.33"), "EUR"), both("10.005", "9.33"), "USD")[0] == Decimal("10.005")
     assert converted(Money(Decimal("10.00"), "USD"), total, "EUR")[0] == Decimal("9.33")
     assert converted(Money(Decimal(1), "GBP"), total, "USD") == (None, None)
     assert converted(Money(Decimal(1), "EUR"), usd("10.00"), "USD") == (None, None)
@@ -146,5 +225,6 @@ def test_a_payment_is_found_by_what_providers_call_it_too() -> None:
     """Once for each name."""
     made = order()
     paid = replace(made.payments[0], id="7", aliases=("5N5955", "7", "rfDF87"))
-    rows = tender_rows("web/1", replace(made, payments=(paid,)))
+    summed, unnamed = replace(paid, id="1001", derived=True), replace(paid, id="", aliases=())
+    rows = tender_rows("web/1", replace(made, payments=(paid, summed, unnamed)))
     assert [write.row[1] for write in rows] == ["7", "5N5955", "rfDF87"]
