@@ -103,7 +103,14 @@ def unreadable(state: OrderState, message: OrderUnreadable, now: datetime) -> De
     )
     if nothing_there:
         state = msgspec.structs.replace(
-            state, status=Status.HELD, delivery=message.delivery, later=None, rule="", waits="", cases=(case_,)
+            state,
+            status=Status.HELD,
+            delivery=message.delivery,
+            weighed=None,
+            later=None,
+            rule="",
+            waits="",
+            cases=(case_,),
         )
     else:  # the sale stands; somebody has to know that a newer version of it cannot be read
         state = msgspec.structs.replace(state, cases=(*without(state, "order.unreadable"), case_))
