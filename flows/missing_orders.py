@@ -1,8 +1,9 @@
 """Missing orders: what a sales channel says it has, and nobody has brought, is fetched, or a person is told.
 
-In: `FindOrder` of a manifest, answers of the callback flow, a timer while nothing is found. Out: deliveries, by the
-same door as everybody's; `order.orphan` at the order. Key: the order's. All calls are reads and repeat freely; what is
-found is accepted before the decision that it was. A crash asks again. The case ends when the order comes.
+In: `FindOrder` of a manifest, or of the order importer for what was only named, answers of the callback flow, a timer
+while nothing is found. Out: deliveries, by the same door as everybody's; `order.orphan` at the order. Key: the order's.
+All calls are reads and repeat freely; what is found is accepted before the decision that it was. A crash asks again.
+The case ends when the order comes: in the version that is wanted, and from the flow where it was only named.
 """
 
 from __future__ import annotations
@@ -32,53 +33,64 @@ _NOT_ASKED = "nobody here can ask for it, since no [on_demand] flow is configure
 
 
 class _Looked(Message, frozen=True, kw_only=True):
-    """Whether the order is here now; and how it was asked for in vain, when it was."""
+    """Whether what is wanted is here now; how it was asked for in vain, when it was; and whether the flow gave it."""
 
     here: bool
     version: str = ""
+    only_named: bool = False
     in_vain: str = ""
+    fetched: bool = False
 
 
-class MissingState(msgspec.Struct, frozen=True, kw_only=True):
+class MissingState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One order that was missing. `asking`: the flow is being asked for it."""
 
     key: str
     version: str = ""
+    only_named: bool = False
+    """What is here only names it, so that it has to be fetched."""
     asking: bool = False
+    again: bool = False
+    """It was named once more while the flow was asked, whose answer may be older than that."""
     cases: tuple[ExceptionCase, ...] = ()
 
 
 def decide(state: MissingState, message: Any, now: datetime, settings: OnDemandSettings | None) -> Decision:
     """What follows for one order. Pure."""
     match message:
+        case _Looked(here=True) if state.again and settings is not None:
+            return replace(_ask(MissingState(key=state.key, only_named=True), settings), cancels=("look",))
         case _Looked(here=True):
             return Decision(state=MissingState(key=state.key), cancels=("look",))
-        case _Looked(in_vain=reason) if reason:
-            return _orphan(state, reason, now)
-        case _Looked(version=version):
-            wanted = replace(state, version=version)
+        case _Looked(in_vain=reason, fetched=fetched) if reason:
+            named = state.again if fetched else state.only_named
+            return _orphan(replace(state, only_named=named, again=False), reason, now)
+        case _Looked(version=version, only_named=named):
+            wanted = replace(state, version=max(version, state.version), only_named=named or state.only_named)
             if settings is None:
                 return _orphan(wanted, _NOT_ASKED, now)
             if state.asking:
-                return Decision(state=wanted)
-            asked = one(settings, parts_of(state.key)[1])
-            return Decision(state=replace(wanted, asking=True), effects=(asked,))
-        case EffectRefused() | EffectExhausted():
-            return _orphan(state, f"it could not be fetched: {message.sentence}", now)
+                return Decision(state=replace(wanted, again=state.again or named))
+            return _ask(wanted, settings)
         case EffectUnknown():
             return Decision(state=state)
         case _:
             raise TypeError(f"a missing order has no use for a {type(message).__name__}")
 
 
+def _ask(state: MissingState, settings: OnDemandSettings) -> Decision:
+    return Decision(state=replace(state, asking=True), effects=(one(settings, parts_of(state.key)[1]),))
+
+
 def _orphan(state: MissingState, why: str, now: datetime) -> Decision:
     """A person is told; it is looked for again, since it may come any way."""
     sales_channel, order_id = parts_of(state.key)
-    what = "has a version of order" if state.version else "has order"
+    what = "has a version of order" if state.version else "has news of order" if state.only_named else "has order"
     sentence = f"{sales_channel} {what} {order_id} that never arrived here: {why}".rstrip(".")
     opened_at = state.cases[0].opened_at if state.cases else now
     case_ = ExceptionCase(kind="order.orphan", cause="manifest", sentence=sentence, opened_at=opened_at)
-    look = Timer(name="look", due=now + _AGAIN_AFTER, message=FindOrder(version=state.version))
+    again = FindOrder(version=state.version, only_named=state.only_named)
+    look = Timer(name="look", due=now + _AGAIN_AFTER, message=again)
     return Decision(state=replace(state, asking=False, cases=(case_,)), timers=(look,))
 
 
@@ -110,32 +122,41 @@ class MissingOrders:
         return [await self._resolved(item) for item in items]
 
     async def _resolved(self, item: Item) -> Message | Exception:
+        state: MissingState = item.state
         match item.message:
-            case FindOrder(version=version):
-                return await self._looked(item.key, version)
+            case FindOrder(version=version, only_named=named):
+                return await self._looked(item.key, version, only_named=named or state.only_named)
             case Recheck():
-                return await self._looked(item.key, item.state.version)
+                return await self._looked(item.key, state.version, only_named=state.only_named)
             case EffectDone(result=CallbackReply() as reply):
-                return await self._fetched(item.key, item.state.version, reply)
+                return await self._fetched(item.key, state, reply)
+            case EffectRefused() | EffectExhausted() as failed:
+                return await self._in_vain(item.key, state, f"it could not be fetched: {failed.sentence}")
             case other:
                 return other
 
-    async def _looked(self, key: str, version: str) -> Message:
-        return _Looked(here=bool(await self._journal.query("order_received", key, version)), version=version)
+    async def _looked(self, key: str, version: str, *, only_named: bool) -> _Looked:
+        here = not only_named and bool(await self._journal.query("order_received", key, version))
+        return _Looked(here=here, version=version, only_named=only_named)
 
-    async def _fetched(self, key: str, version: str, reply: CallbackReply) -> Message:
+    async def _in_vain(self, key: str, state: MissingState, why: str) -> Message:
+        """Unless it has come any other way in the meantime."""
+        return replace(await self._looked(key, state.version, only_named=state.only_named), in_vain=why)
+
+    async def _fetched(self, key: str, state: MissingState, reply: CallbackReply) -> Message:
         """Accept what the flow answered, if it is the order that was asked for."""
         sales_channel, _ = parts_of(key)
         held = await self._replies.read(sales_channel, reply)
         found = [delivery for delivery in held.deliveries if delivery.key == key]
         if not found:
             reason = held.refused[0].reason if held.refused else "the flow does not have it, either"
-            return _Looked(here=False, version=version, in_vain=reason)
+            return await self._in_vain(key, state, reason)
         met = bool(await self._journal.query("order_received", key, ""))
         receipts = await self._replies.take(found)
         if not met and any(receipt.new for receipt in receipts):
             self._emit(OrderMissed(sales_channel=sales_channel, found_by="manifest", key=key))
-        return _Looked(here=True)
+        looked = await self._looked(key, state.version, only_named=False)
+        return replace(looked, in_vain="the flow has an older one", fetched=True)
 
     def decide(self, state: MissingState, message: Any, now: datetime) -> Decision:
         """See `decide` above."""

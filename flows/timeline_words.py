@@ -80,6 +80,7 @@ _TOLD = {
     "excluded": "excluded by the rule {rule!r}",
     "outcome_unknown": "the answer was lost ({cause})",
     "looked_absent": "looked in Fulfil: it is not there",
+    "change_told": "it was told that it has changed: it is asked for at the sales channel",
     "stale": "an older version arrived late ({version}) and was set aside",
     "edited_after_import": "it was changed after the import (version {version})",
     "cancelled_after_import": "the sales channel cancelled it after the import",
