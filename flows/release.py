@@ -12,7 +12,7 @@ import msgspec
 
 from flows.exceptions.kinds import KINDS
 from flows.model.audit import recorded, who_and_why
-from flows.model.messages import Recheck, Record
+from flows.model.messages import MISSING_ORDERS, Recheck, Record
 from flows.model.reconciliation import SALE_CHECKS, AcceptDifferences
 from flows.model.several import are, several
 from runtime.actor import Item
@@ -24,7 +24,8 @@ from runtime.journal.journal import Journal
 from runtime.key import partition_of
 
 BESIDE = {
-    "order_fulfilments": ("fulfilment.", "carrier."),
+    MISSING_ORDERS: ("order.orphan",),
+    "order_fulfilments": ("fulfilment.", "carrier.", "shipment.overdue", "units.cancelled"),
     "payment_mapper": ("payment.unrecorded", "payment.charged"),
     SALE_CHECKS: ("sale.differs", "refund.unpaid", "refund.untold", "refund.differs", "dispute.untold"),
 }
@@ -34,6 +35,8 @@ RUN_RECOVERY = "run_recovery"
 NAME = "cause_releases"
 KEY = "system/releases"
 RELEASED_PER_STEP_MAX = 500
+_PARKED = "step.parked"
+"""A restart ends it, and no release."""
 
 _STANDS = {
     "creating": "it is on its way to Fulfil",
@@ -113,7 +116,12 @@ def _said_to(actor: str, key: str, record: Emit) -> Message:
     return AcceptDifferences(subject=key, by=said.by, reason=said.reason)
 
 
-_WHAT = {"order_fulfilments": "shipments", "payment_mapper": "payments", SALE_CHECKS: "differences"}
+_WHAT = {
+    MISSING_ORDERS: "whereabouts",
+    "order_fulfilments": "shipments",
+    "payment_mapper": "payments",
+    SALE_CHECKS: "differences",
+}
 
 
 async def _cases_of_its_sale(key: str, journal: Journal) -> str:
@@ -122,7 +130,7 @@ async def _cases_of_its_sale(key: str, journal: Journal) -> str:
     state, sale, number = (rows[0][4], *rows[0][9:11]) if rows else ("held", None, None)
     if state in ("held", "waiting", "excluded"):
         return ""
-    kinds = [row[1] for row in await journal.query("cases_of", key) if row[10] is None]
+    kinds = [row[1] for row in await journal.query("cases_of", key) if row[10] is None and row[1] != _PARKED]
     if state not in ("imported", "cancelled") or not kinds:
         stands = _STANDS.get(state, f"imported as {number or sale}")
         raise SeamlineError(f"{key} is not held ({stands}); there is nothing to release")
