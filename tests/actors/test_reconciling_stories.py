@@ -191,6 +191,37 @@ def test_what_fulfil_refuses_is_a_case_and_tried_again(tmp_path: Path) -> None:
     story(main)
 
 
+def test_a_case_of_what_cannot_be_read_does_not_begin_anew_with_each_look(tmp_path: Path) -> None:
+    """The sweeps come through, and the lines of sales stay forbidden: it is one case, as old as the first refusal."""
+
+    class Forbidden(Erp):
+        forbids = True
+
+        async def perform(self, kind: str, body: bytes) -> Any:
+            if kind == "find_read_back_lines" and self.forbids:
+                raise Refused("no rights to read sale.line", code="403")
+            return await super().perform(kind, body)
+
+    async def main() -> None:
+        erp = Forbidden()
+        async with process(tmp_path / "s.db", actors_of_units, lambda clock: [outside(erp, clock)]) as world:
+            erp.has(1, "100.00", world.now)
+            erp.sells(1, MUG=2)
+            await expected(world, 1, units='{"MUG":"2"}')
+            await look(world)
+            await anyio.sleep(10)
+            first = await world.sql("SELECT opened_at FROM exception_case")
+            await anyio.sleep(3_600)
+            assert await world.sql("SELECT opened_at FROM exception_case WHERE closed_at IS NULL") == first
+            assert not [each for each in world.events if getattr(type(each), "event", "") == "case.closed"]
+            erp.forbids = False
+            await anyio.sleep(960)
+            await world.until_idle()
+            assert await world.cases() == []
+
+    story(main)
+
+
 @pytest.mark.parametrize("dies_after_s", [0.35, 0.45, 0.55, 0.65])
 def test_units_of_sales_are_read_page_by_page_whenever_the_process_dies(tmp_path: Path, dies_after_s: float) -> None:
     """Lines of one sale may be on two pages. Only the sale with another product on it is a case."""
