@@ -2127,6 +2127,10 @@ ON CONFLICT (month, place, sku) DO UPDATE SET
 -- All of it is kept.
 INSERT INTO month_kept (month, began_at, kept_at, levels) VALUES :rows(4) ON CONFLICT (month) DO NOTHING;
 
+-- name: stock_known
+-- Whether any level was ever read.
+SELECT 1 FROM stock_level LIMIT 1;
+
 -- name: stock_to_keep
 -- What is on stock now, with what it costs, as far as it was told: (after place, after sku, limit).
 SELECT l.place, l.sku, l.on_hand, c.cost_price, l.read_at
