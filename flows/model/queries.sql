@@ -359,7 +359,7 @@ SELECT
   - (SELECT count(*) FROM parked WHERE channel = ?1)
   - (SELECT count(DISTINCT m.key) FROM pause u
      CROSS JOIN message m ON m.channel = ?1 AND m.key > u.name || '/' AND m.key < u.name || '0'
-     WHERE u.scope = 'partition')
+     WHERE u.scope = 'partition' AND NOT EXISTS (SELECT 1 FROM parked p WHERE p.channel = ?1 AND p.key = m.key))
   + (SELECT count(*) FROM intent WHERE api = ?2 AND share = ?3)
   - (SELECT count(*) FROM pause u
      CROSS JOIN intent i ON i.api = ?2 AND i.share = ?3 AND i.key > u.name || '/' AND i.key < u.name || '0'

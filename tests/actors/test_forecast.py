@@ -81,6 +81,10 @@ def test_what_cannot_go_on_by_itself_is_in_no_forecast(tmp_path: Path) -> None:
             await anyio.sleep(10)
             await forecast.look()
             assert forecast.waiting() == [((), 0.0)]
+            await world.engine.pause("partition", "web", "somebody")
+            await forecast.look()
+            assert forecast.waiting() == [((), 0.0)], "the parked one is left out once, and not twice"
+            await world.engine.resume("partition", "web", "somebody")
             await world.engine.pause("actor", ORDER_IMPORTER, "somebody")
             await world.send(*orders(3, seed=12))
             await forecast.look()
