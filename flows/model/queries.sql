@@ -1776,10 +1776,10 @@ FROM expected_sale e LEFT JOIN sale_seen s ON s.key = e.key WHERE e.sale IN (:id
 SELECT sale FROM sale_due ORDER BY since, sale LIMIT ?1;
 
 -- name: sales_to_see_again
--- Sales that differ, and those that were read last before an instant and are not settled: (before, limit).
-SELECT sale FROM (SELECT sale FROM sale_seen WHERE differs > 0
-  UNION SELECT sale FROM (SELECT sale FROM sale_seen WHERE watched = 1 AND read_at < ?1 ORDER BY read_at LIMIT ?2))
-LIMIT ?2;
+-- Sales that differ, and those that were read last before an instant and are not settled, so many of each, those that
+-- were read longest ago: (before, limit).
+SELECT sale FROM (SELECT sale FROM sale_seen WHERE differs > 0 ORDER BY read_at, sale LIMIT ?2)
+UNION SELECT sale FROM (SELECT sale FROM sale_seen WHERE watched = 1 AND read_at < ?1 ORDER BY read_at LIMIT ?2);
 
 -- name: end_sale_watch
 -- An order is settled: its sale is read again only when something tells that it has changed: (order).

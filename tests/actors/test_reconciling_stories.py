@@ -323,3 +323,23 @@ def test_six_hundred_sales_cost_a_handful_of_calls(tmp_path: Path) -> None:
             assert timedelta() < POLICY.every
 
     story(main)
+
+
+def test_however_many_sales_differ_each_is_read_again(tmp_path: Path) -> None:
+    """Most of them stay as they are, since a person has accepted that: the last ones agree by now, and end."""
+
+    async def main() -> None:
+        erp = Erp()
+        async with process(tmp_path / "s.db", actors, lambda clock: [outside(erp, clock)]) as world:
+            for number in range(1, 511):
+                erp.has(number, "90.00")
+                await expected(world, number)
+            await look(world)
+            await anyio.sleep(60)
+            assert len(await world.cases()) == 510
+            for number in range(501, 511):
+                erp.has(number, "100.00")
+            await anyio.sleep(3 * 3_600)
+            assert len(await world.cases()) == 500
+
+    story(main)
