@@ -60,12 +60,14 @@ async def release(parameters: Mapping[str, str], engine: Engine, journal: Journa
     if not holders:
         if await journal.query("oldest_message_of_key", actors[0], key):
             raise SeamlineError(f"{key} is not held: it was received and waits to be decided on")
-        raise SeamlineError(no_case(key))
+        causes = await _open_kinds(key, journal)
+        alone = f"{causes} of {key} ends by itself: nobody can release it; `seamline orders explain {key}` says when"
+        raise SeamlineError(alone if causes else no_case(key))
     holder, beside = holders[0], [name for name in BESIDE if name in holders and await _is_open(name, key, journal)]
     if any((channel, parked) == (holder, key) for channel, parked, *_ in await journal.query("parked")):
         raise SeamlineError(f"a message of {key} is parked as a defect of ours; a restart tries it again")
     ended = await _cases_of_its_sale(key, journal) if holder == actors[0] and not beside else ""
-    causes = ", ".join(sorted({row[1] for row in await journal.query("cases_of", key) if row[10] is None}))
+    causes = await _open_kinds(key, journal)
     if not causes and holder not in (actors[0], RUN_RECOVERY):
         raise SeamlineError(no_case(key))
     record = recorded(
@@ -83,6 +85,10 @@ async def release(parameters: Mapping[str, str], engine: Engine, journal: Journa
 def no_case(key: str) -> str:
     """That nothing of this name can be released."""
     return f"there is no open case of {key!r}; `seamline holds` shows what there is"
+
+
+async def _open_kinds(key: str, journal: Journal) -> str:
+    return ", ".join(sorted({row[1] for row in await journal.query("cases_of", key) if row[10] is None}))
 
 
 async def _is_open(actor: str, key: str, journal: Journal) -> bool:

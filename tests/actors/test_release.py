@@ -111,3 +111,18 @@ def test_a_parked_message_of_another_actor_is_no_case_of_the_sale(tmp_path: Path
                 await released(world)
 
     story(main)
+
+
+def test_what_ends_only_by_itself_is_open_and_said_to_be(tmp_path: Path) -> None:
+    """That there is no such case would not be true: the list of holds has it."""
+
+    async def main() -> None:
+        async with process(tmp_path / "s.db", actors) as world:
+            case = ("f", "catalogue.refused", "system/catalogue", "c", "s", "sre", None, None, 1, 2)
+            await world.write("open_case", *case)
+            with pytest.raises(SeamlineError, match=r"catalogue\.refused of system/catalogue ends by itself: nobody"):
+                await release({"key": "system/catalogue", "by": "mona"}, world.engine, world.journal, ACTORS)
+            with pytest.raises(SeamlineError, match="there is no open case of 'system/nothing'"):
+                await release({"key": "system/nothing", "by": "mona"}, world.engine, world.journal, ACTORS)
+
+    story(main)
