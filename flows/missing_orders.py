@@ -3,7 +3,8 @@
 In: `FindOrder` of a manifest, or of the order importer for what was only named, answers of the callback flow, a timer
 while nothing is found. Out: deliveries, by the same door as everybody's; `order.orphan` at the order. Key: the order's.
 All calls are reads and repeat freely; what is found is accepted before the decision that it was. A crash asks again.
-The case ends when the order comes: in the version that is wanted, and from the flow where it was only named.
+The case ends when the order comes: in the version that is wanted, and from the flow where it was only named; or when a
+person has dealt with it, and the flow, asked once more, has not. The longer it is missing, the less often it is asked.
 """
 
 from __future__ import annotations
@@ -29,6 +30,11 @@ from runtime.journal.journal import Journal
 from runtime.key import parts_of
 
 _AGAIN_AFTER = timedelta(minutes=5)
+"""When it is looked for again here, and, in the first hour, asked for again."""
+_ASKED_PART = 12
+"""The flow is asked again after so small a part of the time for which the order is missing, ..."""
+_ASKED_WITHIN = timedelta(hours=6)
+"""... and at the latest after that."""
 _NOT_ASKED = "nobody here can ask for it, since no [on_demand] flow is configured for the sales channel"
 
 
@@ -38,6 +44,9 @@ class _Looked(Message, frozen=True, kw_only=True):
     here: bool
     version: str = ""
     only_named: bool = False
+    is_news: bool = False
+    """Nobody has wanted it like that before."""
+    by_person: bool = False
     in_vain: str = ""
     fetched: bool = False
 
@@ -52,6 +61,10 @@ class MissingState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     asking: bool = False
     again: bool = False
     """It was named once more while the flow was asked, whose answer may be older than that."""
+    ask_at: datetime | None = None
+    """The flow is not asked again before that, unless there is news, or a person wants it."""
+    waived: bool = False
+    """A person has dealt with it: until there is news it is nobody's business, unless the flow gives it now."""
     cases: tuple[ExceptionCase, ...] = ()
 
 
@@ -65,17 +78,29 @@ def decide(state: MissingState, message: Any, now: datetime, settings: OnDemandS
         case _Looked(in_vain=reason, fetched=fetched) if reason:
             named = state.again if fetched else state.only_named
             return _orphan(replace(state, only_named=named, again=False), reason, now)
-        case _Looked(version=version, only_named=named):
-            wanted = replace(state, version=max(version, state.version), only_named=named or state.only_named)
-            if settings is None:
-                return _orphan(wanted, _NOT_ASKED, now)
-            if state.asking:
-                return Decision(state=replace(wanted, again=state.again or named))
-            return _ask(wanted, settings)
+        case _Looked():
+            return _wanted(state, message, now, settings)
         case EffectUnknown():
             return Decision(state=state)
         case _:
             raise TypeError(f"a missing order has no use for a {type(message).__name__}")
+
+
+def _wanted(state: MissingState, looked: _Looked, now: datetime, settings: OnDemandSettings | None) -> Decision:
+    """It is not here: the flow is asked for it, if that is due."""
+    if state.waived and not (looked.is_news or looked.by_person):
+        return Decision(state=state)
+    wanted = replace(
+        state, version=max(looked.version, state.version), only_named=looked.only_named or state.only_named,
+        waived=looked.by_person or (state.waived and not looked.is_news),
+    )  # fmt: skip
+    if settings is None:
+        return _orphan(wanted, _NOT_ASKED, now)
+    if state.asking:
+        return Decision(state=replace(wanted, again=state.again or (looked.is_news and looked.only_named)))
+    if state.ask_at is not None and now < state.ask_at and not (looked.is_news or looked.by_person):
+        return Decision(state=wanted, timers=(_look_again(now, state.ask_at),))
+    return _ask(wanted, settings)
 
 
 def _ask(state: MissingState, settings: OnDemandSettings) -> Decision:
@@ -83,15 +108,22 @@ def _ask(state: MissingState, settings: OnDemandSettings) -> Decision:
 
 
 def _orphan(state: MissingState, why: str, now: datetime) -> Decision:
-    """A person is told; it is looked for again, since it may come any way."""
+    """A person is told; it is looked for again, since it may come any way. One who knows is not told again."""
+    if state.waived:
+        return Decision(state=replace(state, asking=False, ask_at=None, cases=()), cancels=("look",))
     sales_channel, order_id = parts_of(state.key)
     what = "has a version of order" if state.version else "has news of order" if state.only_named else "has order"
     sentence = f"{sales_channel} {what} {order_id} that never arrived here: {why}".rstrip(".")
     opened_at = state.cases[0].opened_at if state.cases else now
     case_ = ExceptionCase(kind="order.orphan", cause="manifest", sentence=sentence, opened_at=opened_at)
-    again = FindOrder(version=state.version, only_named=state.only_named)
-    look = Timer(name="look", due=now + _AGAIN_AFTER, message=again)
-    return Decision(state=replace(state, asking=False, cases=(case_,)), timers=(look,))
+    ask_at = now + min(max(_AGAIN_AFTER, (now - opened_at) / _ASKED_PART), _ASKED_WITHIN)
+    return Decision(
+        state=replace(state, asking=False, ask_at=ask_at, cases=(case_,)), timers=(_look_again(now, ask_at),)
+    )
+
+
+def _look_again(now: datetime, ask_at: datetime) -> Timer:
+    return Timer(name="look", due=min(now + _AGAIN_AFTER, ask_at), message=Recheck(because="later"))
 
 
 class MissingOrders:
@@ -125,9 +157,11 @@ class MissingOrders:
         state: MissingState = item.state
         match item.message:
             case FindOrder(version=version, only_named=named):
-                return await self._looked(item.key, version, only_named=named or state.only_named)
-            case Recheck():
-                return await self._looked(item.key, state.version, only_named=state.only_named)
+                looked = await self._looked(item.key, version, only_named=named or state.only_named)
+                return replace(looked, is_news=named or version > state.version)
+            case Recheck(because=because):
+                looked = await self._looked(item.key, state.version, only_named=state.only_named)
+                return replace(looked, by_person=because == "person")
             case EffectDone(result=CallbackReply() as reply):
                 return await self._fetched(item.key, state, reply)
             case EffectRefused() | EffectExhausted() as failed:
@@ -164,7 +198,9 @@ class MissingOrders:
 
     def project(self, key: str, before: MissingState, after: MissingState, now: datetime) -> Sequence[Write]:
         """The rows of its case."""
-        return case_rows(key, before.cases, after.cases, now, how="the order has arrived")
+        return case_rows(
+            key, before.cases, after.cases, now, how="the order has arrived, or a person has dealt with it"
+        )
 
     def announce(self, key: str, before: MissingState, after: MissingState) -> None:
         """Count its case."""

@@ -9,11 +9,11 @@ import anyio
 import msgspec
 
 from connectors.patchworks.triggers import CallbackReply
-from flows.model.messages import MISSING_ORDERS, FindOrder
+from flows.model.messages import MISSING_ORDERS, FindOrder, Recheck
 from runtime.clock import to_datetime
 from runtime.delivery import Delivery, digest
 from runtime.errors import Refused
-from tests.actors.asking import WEB, Shop, World, process
+from tests.actors.asking import WEB, ChannelOrder, Shop, World, process
 from tests.actors.world import story
 
 ON_DEMAND = msgspec.structs.replace(WEB, poll=None)
@@ -134,5 +134,50 @@ def test_an_order_that_is_named_again_while_it_is_fetched_is_fetched_again(tmp_p
             await named(world, id_, 2)
             await anyio.sleep(60)
             assert (len(shop.asked), await world.known()) == (2, {id_: 4})
+
+    story(main)
+
+
+def test_an_order_that_a_person_knows_to_be_gone_is_no_case_and_not_asked_for_any_more(tmp_path: Path) -> None:
+    """It was deleted in the sales channel: it is asked for once more, and then it is theirs, until there is news."""
+
+    async def main() -> None:
+        shop = Shop()
+        async with process(tmp_path / "s.db", shop, ON_DEMAND) as world:
+            await wanted(world, 77, FindOrder())
+            await anyio.sleep(10)
+            assert await world.cases() == [("order.orphan", "web/77")]
+            await world.engine.post(MISSING_ORDERS, "web/77", Recheck(because="person"))
+            await anyio.sleep(10)
+            assert (await world.cases(), len(shop.asked)) == ([], 2)
+            await wanted(world, 77, FindOrder())
+            await anyio.sleep(86_400)
+            assert (await world.cases(), len(shop.asked)) == ([], 2)
+            await wanted(world, 77, FindOrder(version="2026-01-02T00:00:00.000000Z"))
+            await anyio.sleep(10)
+            assert await world.cases() == [("order.orphan", "web/77")]
+
+    story(main)
+
+
+def test_an_order_that_nobody_has_is_asked_for_less_and_less(tmp_path: Path) -> None:
+    """Every five minutes in the first hour, and a few times a day later; its arrival is seen as soon as ever."""
+
+    async def main() -> None:
+        shop = Shop()
+        async with process(tmp_path / "s.db", shop, ON_DEMAND) as world:
+            await wanted(world, 77, FindOrder())
+            await anyio.sleep(3_590)
+            assert len(shop.asked) == 12
+            await anyio.sleep(2 * 86_400)
+            assert len(shop.asked) < 65
+            asked = len(shop.asked)
+            await wanted(world, 77, FindOrder(version="2026-01-02T00:00:00.000000Z"))
+            await anyio.sleep(10)
+            assert len(shop.asked) == asked + 1, "there is news of it"
+            shop.orders[77] = ChannelOrder(77, shop.now(), shop.now())
+            await world.push(77)
+            await anyio.sleep(310)
+            assert await world.cases() == []
 
     story(main)
