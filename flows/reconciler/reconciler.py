@@ -184,6 +184,8 @@ def _compared(
         if each.invoices is not None
     ]
     writes += [Write("drop_sale_due", (sale, began)) for sale in done]
+    put_off = set(batch.sales).difference(done)
+    writes += [Write("put_sale_due", (sale, at)) for sale in sorted(put_off)]  # behind those that can be compared
     if policy.settles:
         writes += [Write("nudge_closing", (at, each.key)) for each in found.results]
     emits = [

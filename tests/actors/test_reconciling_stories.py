@@ -102,11 +102,13 @@ def outside(erp: Erp, world_clock: Any) -> Outside:
     return Outside(api=erp, lane=lane, budget=budget, breaker=Breaker())
 
 
-async def expected(world: ProofWorld, number: int, amount: str = "100.00", units: str | None = None) -> None:
-    """An order with its sale, of some hours ago, that is to be read back."""
+async def expected(
+    world: ProofWorld, number: int, amount: str = "100.00", units: str | None = None, *, busy: int = 0
+) -> None:
+    """An order with its sale, of some hours ago, that is to be read back. `busy`: it is being worked on."""
     at = world.clock.now() - 4 * 3_600 * 1_000_000
     key = f"web/{number}"
-    await world.write("put_expected_sale", key, number, "imported", amount, "USD", None, None, units, 0, at)
+    await world.write("put_expected_sale", key, number, "imported", amount, "USD", None, None, units, busy, at)
     await world.write("put_sale_due", number, at)
 
 
@@ -341,5 +343,22 @@ def test_however_many_sales_differ_each_is_read_again(tmp_path: Path) -> None:
                 erp.has(number, "100.00")
             await anyio.sleep(3 * 3_600)
             assert len(await world.cases()) == 500
+
+    story(main)
+
+
+def test_however_many_sales_are_being_worked_on_the_others_are_read(tmp_path: Path) -> None:
+    """They wait for their shipments, say, and have waited for longer than those that could be compared."""
+
+    async def main() -> None:
+        erp = Erp()
+        async with process(tmp_path / "s.db", actors, lambda clock: [outside(erp, clock)]) as world:
+            for number in range(1, 561):
+                erp.has(number, "90.00")
+                await expected(world, number, busy=int(number <= 520))
+            await look(world)
+            await anyio.sleep(2 * 3_600)
+            assert len(await world.cases()) == 40
+            assert erp.calls["find_read_back_sales"] < 10
 
     story(main)
