@@ -353,17 +353,17 @@ WHERE m.channel = ?1 AND NOT EXISTS (SELECT 1 FROM state s WHERE s.actor = ?1 AN
 
 -- name: orders_in_queue
 -- How many orders wait to be decided on or for their calls, but for parked ones and those of paused sales channels:
--- (the actor that decides on orders, API, share). Counted in indexes alone, but for calls while a sales channel is paused.
+-- (the actor that decides on orders, API, share). One with a call and a message waits once.
 SELECT
   (SELECT count(DISTINCT key) FROM message WHERE channel = ?1)
   - (SELECT count(*) FROM parked WHERE channel = ?1)
   - (SELECT count(DISTINCT m.key) FROM pause u
      CROSS JOIN message m ON m.channel = ?1 AND m.key > u.name || '/' AND m.key < u.name || '0'
      WHERE u.scope = 'partition' AND NOT EXISTS (SELECT 1 FROM parked p WHERE p.channel = ?1 AND p.key = m.key))
-  + (SELECT count(*) FROM intent WHERE api = ?2 AND share = ?3)
-  - (SELECT count(*) FROM pause u
-     CROSS JOIN intent i ON i.api = ?2 AND i.share = ?3 AND i.key > u.name || '/' AND i.key < u.name || '0'
-     WHERE u.scope = 'partition');
+  + (SELECT count(DISTINCT i.key) FROM intent i WHERE i.api = ?2 AND i.share = ?3
+     AND NOT EXISTS (SELECT 1 FROM message m WHERE m.channel = ?1 AND m.key = i.key)
+     AND NOT EXISTS (SELECT 1 FROM pause u
+       WHERE u.scope = 'partition' AND i.key > u.name || '/' AND i.key < u.name || '0'));
 
 -- name: orders_behind_others
 -- How many orders wait for the first order of their customer.

@@ -11,7 +11,7 @@ from flows.forecast import Forecast
 from flows.order_importer import NAME as ORDER_IMPORTER
 from runtime.api import RateReading
 from runtime.engine import Outside
-from tests.actors.test_order_of_things import poison
+from tests.actors.test_order_of_things import poison, upgraded
 from tests.actors.world import Fulfil, World, away, orders, process, story
 
 
@@ -62,6 +62,27 @@ def test_a_queue_behind_an_outage_is_told_and_its_end_is_forecast(tmp_path: Path
                 await anyio.sleep(6)
                 assert (forecast.waiting(), forecast.seconds(), forecast.notes()) == ([((), 0.0)], [((), 0.0)], [])
                 tasks.cancel_scope.cancel()
+
+    story(main)
+
+
+def test_an_order_with_a_call_and_a_later_version_waits_once(tmp_path: Path) -> None:
+    """Fulfil is away, and customers go on changing what they ordered."""
+
+    async def main() -> None:
+        fulfil, made = Fulfil(), orders(10)
+        async with process(tmp_path / "store.db", fulfil) as world:
+            forecast = forecast_of(world)
+            await world.until_catalogue()
+            fulfil.weather = away
+            await world.send(*made)
+            await anyio.sleep(10)
+            await world.send(*(upgraded(each.body) for each in made))
+            await forecast.look()
+            assert forecast.waiting() == [((), 10.0)]
+            await world.engine.pause("partition", "web", "somebody")
+            await forecast.look()
+            assert forecast.waiting() == [((), 0.0)]
 
     story(main)
 
