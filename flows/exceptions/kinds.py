@@ -66,7 +66,8 @@ KINDS: dict[str, Kind] = {
             deadline=timedelta(hours=8),
             blocks="the import of the order",
             ends=NEVER,
-            remedy="map the tax under the taxes of the sales channel, restart, then release the order",
+            remedy="map the tax under the taxes of the sales channel, or say its rate under tax_rates, restart, then "
+            "release the order",
             levers=(Lever.HOLD, Lever.SUSPENSE),
         ),
         Kind(

@@ -56,6 +56,9 @@ _WORDS = {
 }
 
 
+TaxRate = Annotated[Decimal, msgspec.Meta(ge=0, le=1)]
+
+
 class Suspense(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Where taxes and payments go that are not mapped, because finance has approved it: the order is not held, and what
     went there is listed (`seamline payments list --suspense`).
@@ -78,6 +81,9 @@ class SaleSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     """To the names of Fulfil's taxes. A tax that is not here holds the order for finance."""
     withheld_taxes: dict[str, str] = {}
     """Taxes that a marketplace collects and remits: to a Fulfil tax that posts to its clearing account."""
+    tax_rates: dict[str, TaxRate] = {}
+    """The rates ("0.08" is 8 %) of taxes of which the sales channel tells none, as Amazon, by its names of them: Fulfil
+    knows a tax by its name and its rate. A tax without one holds the order for finance."""
     gateways: dict[str, str] = {}
     """To the codes of Fulfil's payment gateways; the empty name is for orders that name no gateway."""
     suspense: Suspense | None = None
@@ -101,7 +107,8 @@ class SaleSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 class Unmapped(msgspec.Struct, frozen=True):
     """Something in the order has no place in Fulfil yet; the configuration can give it one.
 
-    `kind` is tax, withheld_tax, gateway, carrier_service, or the line that has no SKU: rounding, tip, duties, fees.
+    `kind` is tax, withheld_tax, tax_rate, gateway, carrier_service, or the line that has no SKU: rounding, tip, duties,
+    fees.
     """
 
     kind: str
@@ -110,6 +117,9 @@ class Unmapped(msgspec.Struct, frozen=True):
     @property
     def sentence(self) -> str:
         """What is missing, and where to add it."""
+        if self.kind == "tax_rate":
+            where = "add it under tax_rates of the sales channel"
+            return f"The sales channel tells no rate of the tax {self.name!r}: {where}."
         if self.kind in _WORDS:
             thing = self.kind.replace("_", " ")
             named = f"The {thing} {self.name!r}" if self.name else f"An order that names no {thing}"
@@ -244,7 +254,8 @@ class _Mapping:
                     name = self.unmapped(tax)
                 published = rounded(published, digits)
                 total += published
-                sent.append(wire.TaxLine(name=name, rate=tax.rate, amount=published))
+                rate = self.rate_of(tax) if tax.rate is None else tax.rate
+                sent.append(wire.TaxLine(name=name, rate=rate, amount=published))
         amount = rounded(amount, digits)
         self.sum += total + amount
         return tuple(sent), amount
@@ -255,6 +266,13 @@ class _Mapping:
         if tax.withheld or suspense is None or suspense.tax is None:
             raise _Stop(Unmapped("withheld_tax" if tax.withheld else "tax", tax.name))
         return suspense.tax
+
+    def rate_of(self, tax: TaxLine) -> Decimal:
+        """The rate of a tax of which the order tells none."""
+        rate = self.settings.tax_rates.get(tax.name)
+        if rate is None:
+            raise _Stop(Unmapped("tax_rate", tax.name))
+        return rate
 
     def charges(self) -> list[wire.SaleLine]:
         """Tips, duties and fees, each as a line of its own."""

@@ -38,7 +38,10 @@ _NAMED_MAX = 5
 """Products of one SKU, or lines without one, that a case names."""
 _OF_THE_CREATE = ("fulfil.refused", "fulfil.unsettled")
 """Kinds whose cases stay open while the create is tried again: only the sale shows that their cause is gone."""
-_UNMAPPED = {"tax": "tax.unmapped", "withheld_tax": "tax.unmapped", "gateway": "gateway.unmapped"}
+_UNMAPPED = {
+    **dict.fromkeys(("tax", "withheld_tax", "tax_rate"), "tax.unmapped"),
+    "gateway": "gateway.unmapped",
+}
 
 
 def presented(
