@@ -271,6 +271,7 @@ def close_policy(config: Config, settings: ReconciliationSettings) -> ClosePolic
         watched=frozenset(told_channels(config)),
         posts=posts,
         every=timedelta(seconds=settings.settle_every_s),
+        gateways={name: each.sale.gateways for name, each in config.sales_channels.items()},
     )
 
 

@@ -334,9 +334,14 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
         }
 
     def _posting_providers_lost(self) -> dict[tuple[str, ...], str]:
-        """Providers, or sales channels of theirs, that there are not."""
+        """Providers, sales channels of theirs, or gateways that there are not."""
         found: dict[tuple[str, ...], str] = {}
-        for named in () if self.postings is None else self.postings.providers:
+        if self.postings is None:
+            return found
+        recorded = () if self.payments is None else self.payments.gateways
+        of_rows = (row.gateway for row in self.postings.rows)
+        known = sorted({*self._gateways(), *recorded, *self.providers, *filter(None, of_rows)})
+        for named, code in self.postings.providers.items():
             channel, slash, provider = named.rpartition("/")
             place = ("postings", "providers", named)
             if provider not in self.providers:
@@ -348,6 +353,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
                 found[place] = (
                     f"there is no sales channel {channel!r}; {suggestion(channel, sorted(self.sales_channels))}"
                 )
+            elif code not in known:
+                found[place] = f"no payments and no row go to a gateway {code!r}; {suggestion(code, known)}"
         return found
 
     def _payout_formats_clash(self) -> dict[tuple[str, ...], str]:

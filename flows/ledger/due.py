@@ -152,7 +152,7 @@ def wanted_of(
                 continue
             why = NO_DAY if payout.received else _status(payout)
         decided.discard(event)
-        if event is LedgerEvent.PAYOUT and not days:
+        if event is LedgerEvent.PAYOUT and not days and not payout.is_statement:
             total = _paid_out(payout)
             back = _taken_back(payout, posted, returned)
             why = COMES_BACK if back == "by a line" else why

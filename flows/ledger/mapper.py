@@ -72,8 +72,10 @@ class LinesSummed(Message, frozen=True, kw_only=True):
     shown: Shown = Shown()
     """What its lines of orders come to in the ledger's currency, where that is another one."""
     returned: Returned = NOTHING_RETURNED
-    returned_by: tuple[str, ...] = ()
-    """Of a payout that failed, the payouts with a line that can be what gives it back."""
+    beside: tuple[str, ...] = ()
+    """Of a payout that failed, the payouts with a line that can be what gives it back; of one with such a line, those
+    that it gives back.
+    """
 
 
 class PayoutPostings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -106,11 +108,13 @@ def decide(state: PayoutPostings, summed: LinesSummed, now: datetime, settings: 
     if settings.currency not in ("", payout.currency):
         payout = replace(payout, conversion=conversion_of(summed.shown, _by_class(sums), settings.currency))
     wanted = wanted_of(payout, sums, settings, state.rules, summed.returned)
-    return _with_those_told(_made(state, payout, wanted, now, settings), state, summed.returned_by)
+    return _with_those_told(_made(state, payout, wanted, now, settings), state, summed.beside)
 
 
 def _with_those_told(decision: Decision, before: PayoutPostings, payouts: Sequence[str]) -> Decision:
-    """The decision; when it changes what is known of a payout that failed, those that can give it back are told."""
+    """The decision; when it changes what is known of a payout that failed, those that can give it back are told, and
+    the other way round.
+    """
     if decision.state == before:
         return decision
     told = tuple(Emit(channel=POSTING_MAPPER, key=key, message=PayoutTold(), priority=BULK) for key in payouts)
@@ -229,9 +233,9 @@ class PostingMapper:
             for row in lines:
                 shown = shown_with(shown, row[1], Decimal(row[3]), row[8], ledger)
         complete = len(lines) < LINES_PER_STEP
-        returned, returned_by = NOTHING_RETURNED, tuple[str, ...]()
+        returned, beside = NOTHING_RETURNED, tuple[str, ...]()
         if payout is not None and complete:
-            returned, returned_by = await self._returned(payout, sums, zone)
+            returned, beside = await self._returned(payout, sums, zone)
         return LinesSummed(
             payout=payout,
             sums=sums,
@@ -243,7 +247,7 @@ class PostingMapper:
             counted=counted,
             shown=shown,
             returned=returned,
-            returned_by=returned_by,
+            beside=beside,
         )
 
     async def _returned(
@@ -265,8 +269,9 @@ class PostingMapper:
                 day = line.day_in(zone)
                 before[day] = EXACT.add(before.get(day, ZERO), line.amount)
         own = [each for each in failed if each.key == payout.key]
-        told = sorted({line.at[0] for line in lines if any(line.may_return(each) for each in own)})
-        return Returned(before=before, by_line=by_line), tuple(told)
+        told = {line.at[0] for line in lines if any(line.may_return(each) for each in own)}
+        told |= {of for at, of in found.items() if at[0] == payout.key}
+        return Returned(before=before, by_line=by_line), tuple(sorted(told))
 
     async def _made_of(self, payout: str, event: LedgerEvent) -> Decimal:
         rows = await self._journal.query("postings_of_event", payout, event.value)

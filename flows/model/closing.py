@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from decimal import Decimal
 from typing import Annotated, Literal
@@ -68,12 +68,21 @@ class Moved(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     currency: str
     id: str = ""
     at: datetime | None = None
+    named: str | None = None
+    """What the sales channel calls its gateway, where that was not mapped."""
 
     @property
     def money(self) -> Money:
         """Signed as a line of a payout is: negative where it went back."""
         money = Money(self.amount, self.currency)
         return money if self.way == "charge" else -money
+
+
+def mapped_since(moved: Moved, gateways: Mapping[str, str]) -> Moved:
+    """The same, by the gateway that its name has got since. `gateways`: the sales channel's names -> Fulfil's codes."""
+    if moved.named is None or moved.named not in gateways:
+        return moved
+    return msgspec.structs.replace(moved, gateway=gateways[moved.named], named=None)
 
 
 def as_told(own: Money, presentment: str, ids: Collection[str], tenders: Collection[Moved]) -> Money:
@@ -124,8 +133,11 @@ def _moved(order: Order, currency: str, settings: SaleSettings) -> list[Moved]:
                 continue
         gateway = "" if each.gateway is None else settings.gateways.get(each.gateway, suspense)
         id_ = "" if each.unnamed or each.derived else each.id
-        paid = each.paid
-        found.append(Moved(gateway=gateway, way=way, amount=paid.amount, currency=paid.currency, id=id_, at=each.at))
+        named = None if each.gateway in settings.gateways else each.gateway
+        amount, currency_ = each.paid.amount, each.paid.currency
+        found.append(
+            Moved(gateway=gateway, way=way, amount=amount, currency=currency_, id=id_, at=each.at, named=named)
+        )
     return found
 
 

@@ -1891,6 +1891,14 @@ UPDATE order_closing SET look_at = ?1 WHERE look_at IS NULL AND key IN (
 UPDATE order_closing SET look_at = ?1 WHERE look_at > ?1 AND key IN (
   SELECT l."order" FROM posting g JOIN payout_line l ON l.payout = g.payout WHERE g.batch = ?2 AND l."order" IS NOT NULL);
 
+-- name: nudge_unmapped
+-- Orders that are not settled, and were paid by a gateway that was not mapped, are looked at again: (now).
+UPDATE order_closing SET look_at = ?1 WHERE settled_at IS NULL AND tenders LIKE '%"named":%';
+
+-- name: map_order_closing
+-- How an order was paid, by gateways that are mapped since: (tenders, order).
+UPDATE order_closing SET tenders = ?1 WHERE key = ?2;
+
 -- name: nudge_closing
 -- An order is looked at again, because its sale was read back: (now, order).
 UPDATE order_closing SET look_at = ?1 WHERE key = ?2 AND look_at > ?1;
@@ -1922,9 +1930,10 @@ WHERE c.closed_at IS NULL AND (c.owner = 'finance' OR c.kind = 'order.returned')
 
 -- name: close_payouts
 -- Payouts that do not tie, have something unexplained, are a part, have other lines than what was paid, have not arrived, or
--- of which no report says what was paid; with their open cases.
+-- of which no report says what was paid; with the instant of the last line of those that have no day, and their open cases.
 SELECT p.key, p.currency, p.status, p.is_statement, p.received, p.paid, p.bank, p.net, p.unexplained, p.verdict, p.difference,
   p.judged, p.paid_on, p.expected_on, p.told_at, EXISTS (SELECT 1 FROM payout_in_statement s WHERE s.key = p.key),
+  iif(p.paid_on IS NULL AND p.expected_on IS NULL, (SELECT max(l.at) FROM payout_line l WHERE l.payout = p.key), NULL),
   (SELECT group_concat(c.kind) FROM exception_case c WHERE c.subject = p.key AND c.closed_at IS NULL)
 FROM payout p
 WHERE p.received = 0 OR p.judged = 0 OR p.verdict = 'contradicted' OR CAST(p.unexplained AS REAL) <> 0

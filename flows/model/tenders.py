@@ -4,7 +4,8 @@ An event is known by its id, the provider's or the sales channel's own, and by i
 goes back. Only what has succeeded is an event; what is pending or failed moves nothing (rules 5 and 17).
 
 Amounts are in the currency of the sale. Where the customer paid in the order's other currency, the rate is the order's
-own, total against total, and its date is that of the purchase, never that of the import (failure cases 30 and 36).
+own, total against total, and its date is that of the purchase, never that of the import (failure cases 30 and 36). Of a
+refund it is the refund's own, where its parts say on both sides what was given back.
 """
 
 from __future__ import annotations
@@ -65,11 +66,12 @@ def tenders_of(order: Order, currency: str) -> tuple[TenderEvent, ...]:
 def _payments(order: Order, currency: str) -> Iterator[TenderEvent]:
     for place, payment in enumerate(order.payments, 1):
         if payment.kind in _TOLD and payment.status is PaymentStatus.SUCCESS and payment.amount:
-            yield _event(order, payment, payment.id or f"{order.order_id}-{place}", currency)
+            yield _event(payment, payment.id or f"{order.order_id}-{place}", currency, order.totals.total)
 
 
-def _event(order: Order, payment: Payment, id_: str, currency: str) -> TenderEvent:
-    amount, rate = converted(payment.amount, order.totals.total, currency)
+def _event(payment: Payment, id_: str, currency: str, of: Amount) -> TenderEvent:
+    """`of`: what it is a part of, on both sides."""
+    amount, rate = converted(payment.amount, of, currency)
     return TenderEvent(
         id=id_,
         kind=payment.kind,
@@ -95,7 +97,8 @@ def _refunds(order: Order, currency: str) -> Iterator[TenderEvent]:
         if refund.payments:
             for number, payment in enumerate(refund.payments, 1):
                 if payment.status is PaymentStatus.SUCCESS and payment.amount:
-                    yield _event(order, payment, payment.id or f"{name}-{number}", currency)
+                    id_ = payment.id or f"{name}-{number}"
+                    yield _event(payment, id_, currency, _back(order, refund, payment.amount.currency))
             continue
         for number, money in enumerate(refund.refunded, 1):
             if money:
@@ -104,7 +107,7 @@ def _refunds(order: Order, currency: str) -> Iterator[TenderEvent]:
 
 
 def _refund(order: Order, refund: Refund, id_: str, money: Money, currency: str) -> TenderEvent:
-    amount, rate = converted(money, order.totals.total, currency)
+    amount, rate = converted(money, _back(order, refund, money.currency), currency)
     return TenderEvent(
         id=id_,
         kind=PaymentKind.REFUND,
@@ -115,6 +118,23 @@ def _refund(order: Order, refund: Refund, id_: str, money: Money, currency: str)
         at=refund.at,
         derived=refund.summed,
     )
+
+
+@exactly
+def _back(order: Order, refund: Refund, paid_in: str) -> Amount:
+    """What a refund in this currency gave back, on both sides: by its parts, where they come to the money that has
+    moved; else the order's total, whose rate is the only one.
+    """
+    amounts = [part.amount for part in refund.parts if part.amount is not None]
+    others = [each.presentment for each in amounts if each.presentment is not None]
+    if not others or not len(refund.parts) == len(amounts) == len(others):
+        return order.totals.total
+    sides = [each.shop for each in amounts], others
+    if any(len({each.currency for each in side}) != 1 for side in sides):
+        return order.totals.total
+    shop, other = (Money(sum((each.amount for each in side), ZERO), side[0].currency) for side in sides)
+    moved = sum((each.amount for each in refund.refunded if each.currency == paid_in), ZERO)
+    return Amount(shop, other) if Money(moved, paid_in) in (shop, other) else order.totals.total
 
 
 def _only_gateway(order: Order) -> str | None:

@@ -97,7 +97,9 @@ CHECKS: dict[Check, CheckText] = {
     Check.NOT_REPORTED: CheckText(
         what="payouts of which no report says what was paid", next="seamline payouts show {key}"
     ),
-    Check.OVERDUE: CheckText(what="payouts not arrived, past their day", next="seamline payouts show {key}"),
+    Check.OVERDUE: CheckText(
+        what="payouts past their day, not known to have arrived", next="seamline payouts show {key}"
+    ),
     Check.IN_TRANSIT: CheckText(
         what="payouts on their way, not due yet", next="seamline payouts show {key}", stands=False
     ),

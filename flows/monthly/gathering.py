@@ -9,7 +9,7 @@ or on which it happened, where the case says so.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -92,6 +92,8 @@ class PayoutAt(msgspec.Struct, frozen=True, kw_only=True):
     told: Instant
     in_statement: bool
     """It has no lines of its own, and is a line of a statement of account."""
+    last_at: str | None
+    """Of one without a day the instant of its last line, ISO 8601; empty or None where it has none."""
     kinds: frozenset[str]
     let_stand: tuple[tuple[str, str], ...] = ()
 
@@ -195,7 +197,7 @@ def _lack(row: PayoutAt) -> Decimal:
 
 
 def _day_of_payout(row: PayoutAt, zone: ZoneInfo) -> date:
-    told = day_of(row.told, zone)
+    told = datetime.fromisoformat(row.last_at).astimezone(zone).date() if row.last_at else day_of(row.told, zone)
     if row.paid_on is not None:
         return date.fromisoformat(row.paid_on)
     if row.expected_on is None:

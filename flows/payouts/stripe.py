@@ -1,8 +1,9 @@
 """Stripe as JSON: lists of balance transactions and of payouts, as the API answers them.
 
 `GET /v1/balance_transactions?payout=po_...` has one payout's transactions, its own among them, which is what ties the
-others to it. A list with several payouts (of manual ones, or by time) does not say which transaction is in which; its
-lines are statements of account by day then, and payouts lines of those. Amounts are in the smallest unit of their
+others to it. A list with several payouts (of manual ones, or by time), with one that is said to be manual, or with
+transactions that came after its only one, does not say which transaction is in which; its lines are statements of
+account by day then, and payouts lines of those. Amounts are in the smallest unit of their
 currency, but for a few that Stripe counts otherwise.
 
 Source: Stripe API reference, Balance Transactions (`fee_details`, `source`) and Payouts; its words: `stripe_words`.
@@ -15,7 +16,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from decimal import Decimal
 from functools import lru_cache
-from itertools import chain
+from itertools import chain, islice
 from typing import TypeGuard
 
 import msgspec
@@ -50,6 +51,8 @@ from flows.payouts.parts import (
 from flows.payouts.stripe_words import PROVIDER, STATUSES, class_of, digits_at_stripe, kind_of
 
 _PAYOUT = "payout"
+_LOOKED_AT_MAX = 100
+"""Transactions at either end of a list that are looked at for one of a currency."""
 _ORDER_FIELDS = ("order_id", "order", "orderId")
 _TAXES = ("tax", "withheld_tax")
 _PAYMENTS = frozenset(("charge", "payout"))
@@ -69,6 +72,8 @@ class _Peek(msgspec.Struct, gc=False):
     currency: str = ""
     source: msgspec.Raw = NOTHING
     id: str = ""
+    created: Value = None
+    automatic: Value = None
 
 
 class _Made(msgspec.Struct, gc=False):
@@ -171,17 +176,42 @@ def _follows(url: str, found: list[msgspec.Raw], url_before: str, before: list[m
 
 
 def _payouts_in(places: list[str], raws: list[msgspec.Raw]) -> dict[str, str]:
-    """The only payout of each currency; empty text where there are several, or none."""
+    """The payout of each currency that its transactions are in; empty text where they are in none that is known: there
+    are several payouts, or somebody has made the only one by hand, so that nobody says what it is made of.
+    """
     found: dict[str, set[str]] = {}
+    by_hand = set[str]()
     for place, raw in zip(places, raws, strict=True):
         if b'"payout"' not in bytes(raw):
             continue  # most of them are not about a payout, and need not be looked at twice
         peek = read_as(_peek, raw, place)
+        currency = peek.currency.upper()
         if peek.object == _PAYOUT:
-            found.setdefault(peek.currency.upper(), set()).add(peek.id)
+            found.setdefault(currency, set()).add(peek.id)
+            by_hand |= {currency} if peek.automatic is False else set()
         elif peek.type == _PAYOUT:
-            found.setdefault(peek.currency.upper(), set()).add(_source_of(read_as(_source, peek.source, place)).id)
-    return {currency: ids.pop() if len(ids) == 1 else "" for currency, ids in found.items()}
+            found.setdefault(currency, set()).add(_source_of(read_as(_source, peek.source, place)).id)
+            by_hand |= {currency} if _is_followed(peek, places, raws) else set()
+    return {currency: ids.pop() if len(ids) == 1 and currency not in by_hand else "" for currency, ids in found.items()}
+
+
+def _is_followed(payout: _Peek, places: list[str], raws: list[msgspec.Raw]) -> bool:
+    """Whether there are transactions of its currency after a payout's own: they cannot be in it. Lists are in order,
+    the latest first, or last where somebody has turned them round.
+    """
+    for ends in (zip(places, raws, strict=True), zip(reversed(places), reversed(raws), strict=True)):
+        for place, raw in islice(ends, _LOOKED_AT_MAX):
+            peek = read_as(_peek, raw, place)
+            is_alike = (peek.object, peek.currency) == (payout.object, payout.currency)
+            if is_alike and not peek.type.startswith(_PAYOUT):  # what gives it back comes later, and is about it
+                if _is_later(peek.created, payout.created):
+                    return True
+                break
+    return False
+
+
+def _is_later(one: Value, other: Value) -> bool:
+    return isinstance(one, int) and isinstance(other, int) and one > other
 
 
 def _source_of(source: str | _SourceIn | None) -> _SourceIn:

@@ -20,7 +20,7 @@ import msgspec
 from msgspec.structs import replace
 
 from flows.events import OrdersClosed
-from flows.model.closing import ClosingSettings, Moved
+from flows.model.closing import ClosingSettings, Moved, mapped_since
 from flows.model.returned import FAILED, ReturningLine, failed_payout, paid_again, returning_line
 from flows.reconciler.comparing import Difference, Snapshot
 from flows.reconciler.disputes import UNTOLD as DISPUTE_UNTOLD
@@ -52,6 +52,8 @@ class ClosePolicy(msgspec.Struct, frozen=True, kw_only=True):
     watched: frozenset[str] = frozenset()
     posts: bool = False
     """Whether Seamline posts into the ledger, which an order waits for then."""
+    gateways: Mapping[str, Mapping[str, str]] = {}
+    """Sales channel -> its names of gateways -> Fulfil's codes."""
     every: timedelta = timedelta(minutes=10)
     again_after: timedelta = timedelta(hours=6)
 
@@ -75,6 +77,8 @@ class _Order(msgspec.Struct, frozen=True, kw_only=True):
     evidence: tuple[str, ...]
     settled_at: int | None = None
     refunds: tuple[Difference, ...] | None = None
+    tenders: tuple[Moved, ...] | None = None
+    """How it was paid, where that is told otherwise since a gateway was mapped."""
 
 
 class _Looked(Message, frozen=True, kw_only=True):
@@ -91,6 +95,8 @@ class ClosingState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     looks: int = 0
     looked_at: datetime | None = None
     """When the last look began."""
+    gateways: dict[str, dict[str, str]] = {}
+    """As they were mapped then."""
 
 
 def decide(state: ClosingState, message: Any, now: datetime, policy: ClosePolicy) -> Decision:
@@ -99,19 +105,22 @@ def decide(state: ClosingState, message: Any, now: datetime, policy: ClosePolicy
     """
     match message:
         case CloseOrders():
-            return _begun(state, now)
+            return _begun(state, now, policy)
         case _Looked():
             return _looked(state, message, now, policy)
         case _:
             raise TypeError(f"the closing of orders has no use for a {type(message).__name__}")
 
 
-def _begun(state: ClosingState, now: datetime) -> Decision:
+def _begun(state: ClosingState, now: datetime, policy: ClosePolicy) -> Decision:
     at = to_instant(now)
+    gateways = {name: dict(codes) for name, codes in policy.gateways.items()}
     since = to_instant((state.looked_at or now) - _TIES_WITHIN)  # a line finds its order after its payout was told
-    writes = (Write("nudge_paid_out", (at, since)), Write("nudge_settled", (at, since, _SEEN_WITHIN_US)))
+    writes = [Write("nudge_paid_out", (at, since)), Write("nudge_settled", (at, since, _SEEN_WITHIN_US))]
+    if gateways != state.gateways:
+        writes.append(Write("nudge_unmapped", (at,)))
     look = Emit(channel=NAME, message=LookFurther(), key=KEY)
-    return Decision(state=replace(state, looked_at=now), writes=writes, emits=(look,))
+    return Decision(state=replace(state, looked_at=now, gateways=gateways), writes=tuple(writes), emits=(look,))
 
 
 def _looked(state: ClosingState, message: _Looked, now: datetime, policy: ClosePolicy) -> Decision:
@@ -121,6 +130,8 @@ def _looked(state: ClosingState, message: _Looked, now: datetime, policy: CloseP
         key, waits = each.key, each.waits
         told = msgspec.json.encode([wait.sentence for wait in waits]).decode()
         by = msgspec.json.encode(each.evidence).decode()
+        if each.tenders is not None:
+            writes.append(Write("map_order_closing", (msgspec.json.encode(each.tenders).decode(), key)))
         if each.refunds is not None:
             emits.append(Emit(channel=SALE_CHECKS, key=key, message=RefundsCompared(differences=each.refunds)))
         if waits:
@@ -211,6 +222,7 @@ def _order(row: Sequence[Any], lines: tuple[Line, ...], policy: ClosePolicy) -> 
         evidence=evidence,
         settled_at=row[12],
         refunds=tuple(each.difference for each in found) if found or _has_case(standing) else None,
+        tenders=None if standing.tenders == _tenders(row) else standing.tenders,
     )
 
 
@@ -219,16 +231,21 @@ def _has_case(order: Standing) -> bool:
 
 
 def _standing(row: Sequence[Any], lines: tuple[Line, ...], policy: ClosePolicy) -> Standing:
-    _, name, currency, due, tenders, status, shipping, seen, kinds, untold, payments_open, unposted, *_ = row
+    _, name, currency, due, _, status, shipping, seen, kinds, untold, payments_open, unposted, *_ = row
     read = msgspec.json.decode(seen, type=Snapshot) if seen else None
     return Standing(
-        currency=currency, due=Decimal(due), tenders=msgspec.json.decode(tenders, type=tuple[Moved, ...]),
+        currency=currency, due=Decimal(due),
+        tenders=tuple(mapped_since(each, policy.gateways.get(name, {})) for each in _tenders(row)),
         is_cancelled=status == "cancelled", is_watched=name in policy.watched, shipping=shipping, untold=bool(untold),
         cases=tuple(sorted(kinds.split(","))) if kinds else (), payments_open=bool(payments_open),
         unposted=policy.posts and bool(unposted),
         state=None if read is None else read.state or "", invoices_paid=None if read is None else read.invoices_paid,
         lines=lines,
     )  # fmt: skip
+
+
+def _tenders(row: Sequence[Any]) -> tuple[Moved, ...]:
+    return msgspec.json.decode(row[4], type=tuple[Moved, ...])
 
 
 def _line(row: Sequence[Any], again: Mapping[str, ReturningLine]) -> Line:

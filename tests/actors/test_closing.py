@@ -127,6 +127,36 @@ def test_an_order_that_was_paid_into_an_account_is_settled_by_its_statement(tmp_
     story(main)
 
 
+def test_a_gateway_that_is_mapped_after_the_import_is_the_orders_from_then_on(tmp_path: Path) -> None:
+    """Nobody has to send the order again; what is told of it and of its clearing is by the gateway's own name."""
+
+    def mapping(gateways: dict[str, dict[str, str]]) -> Callable[[Journal, Callable[[Any], None]], Sequence[Actor]]:
+        return lambda journal, emit: [
+            Closing(replace(POLICY, gateways=gateways), journal, emit),
+            *actors(journal, emit)[1:],
+        ]
+
+    async def main() -> None:
+        async with process(tmp_path / "s.db", mapping({"web": {}})) as world:
+            await imported(world)
+            await compared(world)
+            moved = Moved(gateway="", way="charge", amount=Decimal(36), currency="USD", id="ch_1", named="Card")
+            tenders = msgspec.json.encode([moved]).decode()
+            await world.write("put_order_closing", KEY, "web", "USD", "0", tenders, world.clock.now())
+            assert await look(world) == (
+                ["for a payout that has its charge of 36 USD (a gateway that nobody names)"], False
+            )  # fmt: skip
+        async with process(tmp_path / "s.db", mapping({"web": {"Card": "card"}})) as world:
+            await world.engine.post(CLOSING, CLOSING_KEY, CloseOrders())
+            await world.until_idle()
+            ((waits, _, _),) = await world.journal.query("closing_of_order", KEY)
+            assert msgspec.json.decode(waits) == ["for a payout that has its charge of 36 USD (card)"]
+            ((_, _, tenders),) = await world.journal.query("report_orders", "", 9)
+            assert msgspec.json.decode(tenders, type=list[Moved]) == [replace(moved, gateway="card", named=None)]
+
+    story(main)
+
+
 def test_an_order_is_settled_once_whatever_comes_last_and_whenever_the_process_dies(tmp_path: Path) -> None:
     """Payout, posting, read of the sale: as long as one is open it waits for that; a restart says nothing again."""
 

@@ -256,6 +256,10 @@ credit = "1200"
         ({"gateway": "stirpe"}, "so this row never counts, and the one for all gateways does; did you mean `stripe`?"),
         ({"providers": "{ payple = 'x' }"}, "line 25, postings.providers.payple: no payouts of a provider 'payple'"),
         ({"providers": "{ payple = 'x' }"}, "[payout_formats.payple]; did you mean `paypal`?"),
+        (
+            {"providers": "{ stripe = 'stirpe' }"},
+            "line 25, postings.providers.stripe: no payments and no row go to a gateway 'stirpe'",
+        ),
         ({"providers": "{ 'shpo/paypal' = 'x' }"}, "there is no sales channel 'shpo'; did you mean `shop`?"),
         ({"currency": "XXQ"}, "line 29, postings.rows[0].currency: there is no currency 'XXQ' (ISO 4217)"),
         ({"currency": "eur"}, "there is no currency 'eur' (ISO 4217); did you mean `EUR`?"),

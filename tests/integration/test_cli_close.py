@@ -33,7 +33,7 @@ EXPECTED = [
     ("stands", "payouts whose lines are not what was paid, or are not here", "1", "66.12", "EUR", "2025-10-17"),
     ("stands", "payouts of which a part was imported", "1", "1.00", "EUR", "2025-10-16"),
     ("stands", "payouts of which no report says what was paid", "1", "9.00", "EUR", "2025-10-17"),
-    ("stands", "payouts not arrived, past their day", "1", "96.80", "EUR", "2025-10-31"),
+    ("stands", "payouts past their day, not known to have arrived", "1", "96.80", "EUR", "2025-10-31"),
     ("listed", "payouts on their way, not due yet", "1", "12.00", "EUR", "2025-10-31"),
     ("stands", "postings that are in no ledger yet", "2", "1.20", "EUR", "2025-10-14"),
     ("stands", "postings in a batch that is not posted", "1", "2.00", "EUR", "2025-10-15"),

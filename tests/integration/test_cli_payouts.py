@@ -439,7 +439,8 @@ def test_lines_of_a_payout_stand_by_their_instants(seamline: Type, app: App, tmp
     path = tmp_path / "po_30.json"
     created = (("s_9", 1_767_600_000), ("s_2", 1_767_700_000), ("s_5", 1_767_600_000))
     lines = [files.stripe_line(id_, "charge", 1_000, source=None, created=at) for id_, at in created]
-    path.write_bytes(files.stripe([*lines, files.stripe_line("s_0", "payout", -3_000, source="po_30")]))
+    own = files.stripe_line("s_0", "payout", -3_000, source="po_30", created=1_767_800_000)
+    path.write_bytes(files.stripe([*lines, own]))
     assert seamline(*beside("payouts", "import", str(path), *TO)).status == 0
     in_order = ["s_5", "s_9", "s_2"]
     table = seamline(*beside("payouts", "show", "po_30", "--csv", "-")).out

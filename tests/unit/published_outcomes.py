@@ -7,6 +7,7 @@ The payloads are read where they lie and are not part of the project.
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 
 import msgspec
@@ -32,10 +33,18 @@ class Everything(dict[str, str]):
         return name
 
 
+class NoRate(dict[str, Decimal]):
+    """The rates of taxes of which nobody tells one: zero, whatever their names."""
+
+    def get(self, name: str, default: object = None) -> Decimal:
+        return Decimal(0)
+
+
 SETTINGS = SaleSettings(
     channel_id=3,
     taxes=Everything(),
     withheld_taxes=Everything(),
+    tax_rates=NoRate(),
     gateways=Everything(),
     rounding_sku="ROUNDING",
     tip_sku="TIP",

@@ -218,7 +218,7 @@ def test_a_case_is_of_the_day_of_what_it_is_about() -> None:
 PAYOUT = gathering.PayoutAt(
     key="payout/web/stripe/1", currency="EUR", status="paid", is_statement=False, received=True, paid="90.00",
     bank=None, net="90.00", unexplained="0", verdict="proven", difference="0", judged=True, paid_on="2026-10-30",
-    expected_on="2026-11-02", told=at("2026-11-01T08:00:00"), in_statement=False, kinds=frozenset(),
+    expected_on="2026-11-02", told=at("2026-11-01T08:00:00"), in_statement=False, last_at=None, kinds=frozenset(),
 )  # fmt: skip
 
 
@@ -271,6 +271,16 @@ def test_a_payout_that_is_on_its_way_is_of_the_month_in_which_it_is() -> None:
     )  # fmt: skip
     (item,) = gathering.of_payouts([on_its_way], BERLIN, AFTER)
     assert checks([item]) == [("in_transit", "", "2026-10-31")]
+
+
+def test_a_payout_that_nobody_dates_is_of_the_day_of_its_last_line() -> None:
+    """Whenever it was imported; without lines of a day it is of the day on which it was told of."""
+    undated = msgspec.structs.replace(
+        PAYOUT, received=False, status="unknown", paid=None, paid_on=None, expected_on=None
+    )
+    for last_at, day in (("2026-10-22T23:30:00Z", "2026-10-23"), ("", "2026-11-01"), (None, "2026-11-01")):
+        (item,) = gathering.of_payouts([msgspec.structs.replace(undated, last_at=last_at)], BERLIN, AFTER)
+        assert checks([item]) == [("overdue", "", day)]
 
 
 def test_days_are_stated_complete_or_they_stand() -> None:

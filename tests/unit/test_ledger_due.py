@@ -146,6 +146,14 @@ def test_the_payouts_of_a_statement_of_account_are_its_transfers() -> None:
     assert Due(LedgerEvent.PAYOUT, DAY, Decimal(100)) in wanted.due
 
 
+@pytest.mark.parametrize("more", [{"currency": "EUR"}, {"holds": ("payout.incomplete",)}])
+def test_a_statement_without_a_payout_has_none_that_is_left(more: dict[str, Any]) -> None:
+    """Whatever keeps its fees out of the ledger, nothing of it went to the bank."""
+    payout = stands("48.00", is_statement=True, status=PayoutStatus.UNKNOWN, paid=None, **more)
+    wanted = wanted_of(payout, sums(sale="50.00", fee="-2.00"), SETTINGS)
+    assert {each.event for each in wanted.left} == {LedgerEvent.RECEIPT, LedgerEvent.FEE}
+
+
 def test_half_of_a_conversion_between_two_currencies_of_an_account_is_no_difference() -> None:
     """The other half is in a statement that cannot be posted: posted alone, all of it would be a profit."""
     row = PostingRow(event=LedgerEvent.EXCHANGE_DIFFERENCE, debit="1200", credit="7900", journal="GEN")

@@ -168,6 +168,38 @@ po_9,76.525,2026-01-06 10:00,eur,true,2026-01-08 00:00,card,ba_1,paid,bank_accou
 """
 
 
+SOLD_THEN_PAID = [
+    files.stripe_line("txn_1", "charge", 2_400, source="ch_1", created=1_761_350_400),
+    files.stripe_line("txn_2", "payout", -1_500, source="po_z", created=1_761_436_800),
+]
+SOLD_LATER = files.stripe_line("txn_3", "charge", 2_400, source="ch_2", created=1_761_523_200)
+MADE_BY_HAND = {
+    "object": "payout",
+    "id": "po_z",
+    "currency": "eur",
+    "amount": 1_500,
+    "status": "paid",
+    "automatic": False,
+}
+
+
+@pytest.mark.parametrize(
+    ("lines", "is_statement"),
+    [
+        (SOLD_THEN_PAID, False), (SOLD_THEN_PAID[::-1], False), ([*SOLD_THEN_PAID, SOLD_LATER], True),
+        ([SOLD_LATER, *SOLD_THEN_PAID[::-1]], True), ([*SOLD_THEN_PAID, MADE_BY_HAND], True),
+    ],
+)  # fmt: skip
+def test_the_only_payout_of_a_list_has_its_lines_unless_it_was_made_by_hand(
+    lines: list[Any], is_statement: bool
+) -> None:
+    """So it says itself, or so say transactions that came after it; then the list is statements of account."""
+    read = Read(files.stripe(lines), "stripe")
+    of_lines = {line.payout for line in read.lines}
+    assert of_lines == ({"po_z"} if not is_statement else of_lines - {"po_z"})
+    assert {read.examined.headers[id_].is_statement for id_ in of_lines} == {is_statement}
+
+
 def test_a_balance_report_of_stripe_without_payouts_is_a_statement_of_account() -> None:
     """Its default columns do not say which payout a line is in, so nobody guesses: a payout is a line of its day."""
     assert recognised(BALANCE_CHANGE.encode()) is PAYOUT_FORMATS["stripe-csv"]

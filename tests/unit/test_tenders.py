@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from flows.formats import shopify
 from flows.model.money import Money
-from flows.model.order import Amount, Order, PaymentKind, PaymentStatus, Refund
+from flows.model.order import Amount, Order, PaymentKind, PaymentStatus, Refund, RefundKind, RefundPart, Totals
 from flows.model.tenders import converted, day_of, is_over, is_voided, tender_rows, tenders_of
 from tests.unit.made_orders import both, order, payment, refund, usd
 
@@ -89,6 +89,29 @@ def test_a_whole_total_is_the_whole_total_on_the_other_side() -> None:
     assert converted(Money(Decimal(1), "GBP"), total, "USD") == (None, None)
     assert converted(Money(Decimal(1), "EUR"), usd("10.00"), "USD") == (None, None)
     assert converted(Money(Decimal(1), "EUR"), both("10.00", "0"), "USD") == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("parts", "paid", "amount"),
+    [
+        ((both("20.00", "18.00"), both("1.25", "1.13")), "19.13", "21.25"),  # 21.26 by the order's rate
+        ((both("20.00", "18.00"), both("1.25", "1.13")), "18.00", "20.00"),  # they are not what was given back
+        ((both("20.00", "18.00"), None), "19.13", "21.26"),
+        ((usd("21.25"),), "19.13", "21.26"),
+        ((), "19.13", "21.26"),
+    ],
+)
+def test_a_refund_is_worth_what_its_own_parts_say(parts: tuple[Amount | None, ...], paid: str, amount: str) -> None:
+    """Where they come to the money that went back; else what the order's totals make of it."""
+    given = Money(Decimal(paid), "EUR")
+    back = Refund(
+        id="R1", refunded=(given,), parts=tuple(RefundPart(kind=RefundKind.AMOUNT, amount=each) for each in parts),
+        payments=(replace(payment(paid, id="T9", kind=PaymentKind.REFUND), amount=given),),
+    )  # fmt: skip
+    made = replace(order(), totals=Totals(total=both("69.06", "62.15")), refunds=(back,))
+    for each in (made, replace(made, refunds=(replace(back, payments=()),))):
+        *_, event = tenders_of(each, "USD")
+        assert (event.kind, event.paid, event.amount) == (PaymentKind.REFUND, given, Decimal(amount))
 
 
 @given(
