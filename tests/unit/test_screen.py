@@ -13,6 +13,9 @@ from flows.cli.screen import column_widths, wrapped
 KEY = "payout/marketplace/shopify_payments/2026-11-12-USD"
 
 
+_END = "<end>"
+
+
 def shown_by(monkeypatch: pytest.MonkeyPatch, columns: int, head: tuple[str, ...], *rows: tuple[object, ...]) -> str:
     """What a table looks like on a terminal of so many columns."""
     master, slave = pty.openpty()
@@ -21,10 +24,13 @@ def shown_by(monkeypatch: pytest.MonkeyPatch, columns: int, head: tuple[str, ...
     with os.fdopen(slave, "w") as terminal:
         monkeypatch.setattr("sys.stdout", terminal)
         screen.print_table(head, list(rows), empty="none is followed, since [reconciliation.closing] is not set")
+        terminal.write(_END)
         terminal.flush()
-        shown = os.read(master, 65_536).decode()
+        shown = b""
+        while not shown.endswith(_END.encode()):  # a terminal hands on what it has so far
+            shown += os.read(master, 65_536)
     os.close(master)
-    return shown
+    return shown.decode().removesuffix(_END)
 
 
 def test_brackets_are_no_markup_wherever_they_stand(monkeypatch: pytest.MonkeyPatch) -> None:
