@@ -132,6 +132,8 @@ class StartsState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     month: str = ""
     spent: float = 0.0
     """Operations of that month."""
+    tries: int = -1
+    """How often runs had failed with the lines of the last start."""
     again_at: datetime | None = None
     """The flow refuses to be started, or keeps failing: not before then."""
     failed_in_row: int = 0
@@ -216,6 +218,7 @@ def _send(state: StartsState, ready: _Ready, now: datetime, what: What, target: 
         starts=begun(state.starts, key, len(lines), now_ms),
         count=count,
         batches={**state.batches, key: len(lines)},
+        tries=ready.tries,
         month=month,
         spent=spent + cost(target.operations, len(lines)),
     )
@@ -399,7 +402,7 @@ class FlowStartsActor:
         flow_id = flow_of(item.key)
         match item.message:
             case LinesWaiting() | SendDue() if flow_id in self._targets:
-                return await self._ready(flow_id)
+                return await self._ready(flow_id, item.state.tries)
             case LinesWaiting() | SendDue():
                 return await self._apart(flow_id)
             case LookForRetired():
@@ -422,30 +425,32 @@ class FlowStartsActor:
         )
         return _Apart(levels=levels, notices=notices, left=len(rows) - len(levels) - len(notices))
 
-    async def _ready(self, flow_id: str) -> _Ready:
-        """The lines of the next start: those that failed least often first, and fewer at once the oftener they did."""
+    async def _ready(self, flow_id: str, last: int) -> _Ready:
+        """The lines of the next start: after those that failed `last` times those that failed oftener, and then again
+        those that failed least, so that neither waits for the others; and fewer at once the oftener they did.
+        """
         what, target = self._targets[flow_id]
-        policy = target.starts
+        policy, query = target.starts, self._journal.query
         unsettled = await self._unsettled() if what == "levels" else ()
-        rows = await self._journal.query("outgoing_waiting", flow_id, policy.lines_max)
-        if not rows:
-            return _Ready(waiting=Waiting(lines=0, payload_bytes=0, since_ms=0), tries=0)
-        tries, count, size, since = rows[0]
-        lines_max = max(1, policy.lines_max >> min(tries * 2, _TRIES_SHIFT_MAX))
-        waiting = Waiting(lines=count, payload_bytes=size, since_ms=Instant(since) // 1000)
-        if tries:  # it has waited before
-            waiting = replace(waiting, since_ms=0)
-        found = await self._journal.query("outgoing_next", flow_id, tries, lines_max)
-        # a figure that something received may lower is not sent before it was looked at again
-        found = [row for row in found if unsettled is not None and row[0] not in unsettled]
-        lines: list[tuple[str, bytes, bytes]] = []
-        used = 0
-        for line, body, digest in found:
-            if lines and used + len(body) + 1 > policy.payload_bytes_max:
-                break
-            lines.append((line, body, digest))
-            used += len(body) + 1
-        return _Ready(waiting=waiting, tries=tries, lines=tuple(lines), epoch=self._journal.epoch)
+        groups = [tries for (tries,) in await query("outgoing_tries", flow_id)]
+        first = _Ready(waiting=Waiting(lines=0, payload_bytes=0, since_ms=0), tries=0)
+        for tries in sorted(groups, key=lambda each: (each <= last, each)):
+            rows = await query("outgoing_waiting", flow_id, tries, policy.lines_max)
+            lines_max = max(1, policy.lines_max >> min(tries * 2, _TRIES_SHIFT_MAX))
+            # a figure that something received may lower is not sent before it was looked at again
+            found = [
+                row
+                for row in await query("outgoing_next", flow_id, tries, lines_max)
+                if unsettled is not None and row[0] not in unsettled
+            ]
+            for count, size, since in rows:
+                waits_ms = 0 if tries else Instant(since) // 1000  # what has failed has waited before
+                waiting = Waiting(lines=count, payload_bytes=size, since_ms=waits_ms)
+                ready = _Ready(waiting=waiting, tries=tries, lines=_fitting(found, policy), epoch=self._journal.epoch)
+                if found:
+                    return ready
+                first = first if first.waiting.lines else ready
+        return first
 
     def decide(self, state: StartsState, message: Any, now: datetime) -> Decision:
         """See `decide` and `decide_retired` above."""
@@ -468,6 +473,16 @@ class FlowStartsActor:
             self._emit(FlowStarted(flow=after.flow_id))
         if after.starts.possible_repeats > before.starts.possible_repeats:
             self._emit(PossibleRepeat(flow=after.flow_id))
+
+
+def _fitting(found: Sequence[tuple[str, bytes, bytes]], policy: StartPolicy) -> tuple[tuple[str, bytes, bytes], ...]:
+    """As many of these lines, with their bytes and digests, as a payload takes; at least one."""
+    used = 0
+    for place, (_, body, _) in enumerate(found):
+        used += len(body) + 1
+        if place and used > policy.payload_bytes_max:
+            return tuple(found[:place])
+    return tuple(found)
 
 
 def flow_of(key: str) -> str:

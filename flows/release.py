@@ -25,7 +25,7 @@ from runtime.key import partition_of
 
 BESIDE = {
     MISSING_ORDERS: ("order.orphan",),
-    "order_fulfilments": ("fulfilment.", "carrier.", "shipment.overdue", "units.cancelled"),
+    "order_fulfilments": ("fulfilment.", "carrier.", "shipment.", "units."),
     "payment_mapper": ("payment.unrecorded", "payment.charged"),
     SALE_CHECKS: ("sale.differs", "refund.unpaid", "refund.untold", "refund.differs", "dispute.untold"),
 }

@@ -90,7 +90,7 @@ _TOLD = {
     "change_told": "it was told that it has changed: it is asked for at the sales channel",
     "stale": "an older version arrived late ({version}) and was set aside",
     "edited_after_import": "it was changed after the import (version {version})",
-    "cancelled_after_import": "the sales channel cancelled it after the import",
+    "cancelled_after_import": "the sales channel cancelled it, or gave all of it back, after the import",
     "on_hold": "{shipments} shipments put on hold in Fulfil",
     "nothing_to_hold": "nothing is left in the warehouse that could be put on hold",
     "hold_released": "{shipments} shipments released from hold in Fulfil",

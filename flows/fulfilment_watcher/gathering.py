@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
-from decimal import Decimal
+from decimal import ROUND_CEILING, Decimal
 from typing import Any, Final, Literal
 
 import msgspec
@@ -239,7 +239,7 @@ def _ids(found: Iterable[int]) -> tuple[int, ...]:
 # -- what belongs to which order ---------------------------------------------------------------------------------------
 
 OrderPlace = tuple[int, str]
-"""Fulfil's id of a sales channel, and the order's id there; empty for a sale that has none."""
+"""Fulfil's id of a sales channel, and the order's id there; `sale-77` for a sale that has none: each is by itself."""
 
 
 def parts_of(gathering: Gathering) -> list[tuple[OrderPlace, ShipmentPart]]:
@@ -248,7 +248,7 @@ def parts_of(gathering: Gathering) -> list[tuple[OrderPlace, ShipmentPart]]:
     moves = {move.id: move for move in gathering.moves}
     of_order: dict[OrderPlace, list[Ordered]] = {}
     for line in gathering.lines:
-        of_order.setdefault((line.channel, line.order_id), []).append(line)
+        of_order.setdefault(_place_of(line), []).append(line)
     boxes: dict[int, list[Boxed]] = {}
     for box in gathering.parcels:
         boxes.setdefault(box.shipment, []).append(box)
@@ -258,12 +258,15 @@ def parts_of(gathering: Gathering) -> list[tuple[OrderPlace, ShipmentPart]]:
         for id_ in ship.moves:
             move = moves.get(id_)
             if move is not None and move.state != "cancel" and move.line in lines and move.quantity > ZERO:
-                line = lines[move.line]
-                brought.setdefault((line.channel, line.order_id), []).append(move)
+                brought.setdefault(_place_of(lines[move.line]), []).append(move)
         for place, some in brought.items():
             parcels = _parcels(ship, some, boxes.get(ship.id, ()))
             found.append((place, _part(gathering.kind, ship, some, of_order[place], parcels, moves)))
     return found
+
+
+def _place_of(line: Ordered) -> OrderPlace:
+    return line.channel, line.order_id or f"sale-{line.sale}"
 
 
 def _part(
@@ -312,7 +315,7 @@ def _line(line: Ordered, moved: Sequence[Moved], moves: Mapping[int, Moved]) -> 
     components = []
     for product in sorted({move.product for move in planned} | set(here)):
         total = sum((move.quantity for move in planned if move.product == product), ZERO)
-        per_kit = -(-max(total, here.get(product, ZERO)) // (line.quantity or 1))
+        per_kit = (max(total, here.get(product, ZERO)) / (line.quantity or 1)).to_integral_value(ROUND_CEILING)
         components.append(Component(str(product), here.get(product, ZERO), per_kit))
     return PartLine(line_id, line.sku, ZERO, tuple(components))
 

@@ -54,6 +54,8 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Digest of what the last version tells."""
     body: str = ""
     """That version, as it stands in the payload."""
+    former: tuple[str, ...] = ()
+    """The tracking numbers of the version before it."""
     mapped: bool = True
     cause: str = ""
     """Why it is held: the carrier or service that is not mapped, or `order`."""
@@ -64,6 +66,8 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     sent_at: datetime | None = None
     """When the last version that was sent, was."""
     sent_version: int = 0
+    let_be: bool = False
+    """A person has seen to it that it was not told."""
     told_at: datetime | None = None
     suspect: tuple[str, ...] = ()
     changed_at: datetime | None = None
@@ -78,6 +82,9 @@ class OrderShipments(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     """By shipment."""
     ordered: dict[str, Decimal] = {}
     """Units by line, no more than edits and refunds left of them."""
+    placed_at: datetime | None = None
+    ship_by: datetime | None = None
+    """When it was bought, and by when it was promised, as it was read when something of it had left."""
     waived: bool = False
     """A person has let it be told although nobody knows the order."""
     outstanding: Outstanding | None = None
@@ -88,10 +95,13 @@ class OrderShipments(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
 
 
 class Withdrawal(Message, frozen=True, kw_only=True):
-    """From the shell: where the line of a notice is that is to be taken back; see `outgoing_line`. None: nowhere."""
+    """From the shell: where the line of a notice is that is to be taken back; see `outgoing_line`. None: nowhere.
+    `taken`: a start has taken an earlier version of it.
+    """
 
     notice: str
     place: int | None
+    taken: bool = False
 
 
 class Seen(Message, frozen=True, kw_only=True):

@@ -98,7 +98,8 @@ def followed(before: OrderShipments, decision: Decision, now: datetime) -> Decis
     writes = [Write("look_unshipped", (to_instant(now + LOOK_AFTER), after.key))]
     if was.state in _LEFT:  # a shipment that was done is cancelled: something is to leave again
         sale = next(iter(after.notices.values())).part.sale
-        writes.insert(0, Write("put_unshipped", (after.key, partition_of(after.key), sale, None, None)))
+        moments = (None if each is None else to_instant(each) for each in (after.placed_at, after.ship_by))
+        writes.insert(0, Write("put_unshipped", (after.key, partition_of(after.key), sale, *moments)))
     return replace(decision, writes=(*decision.writes, *writes))
 
 

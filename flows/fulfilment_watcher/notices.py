@@ -43,6 +43,8 @@ from runtime.key import parts_of
 WITHDRAW_LOOKS: Final = timedelta(seconds=15)
 """How often it is looked what became of the start that took a notice which is to be taken back."""
 KEPT_BACK: Final = 2
+CANCELLED_CASE: Final = "fulfilment.cancelled"
+_ENDED_BY_PERSON: Final = ("fulfilment.untold", "fulfilment.residual", CANCELLED_CASE)
 
 
 def decide(state: OrderShipments, message: Any, now: datetime, settings: FulfilmentSettings | None) -> Decision:
@@ -78,6 +80,8 @@ def _decided(state: OrderShipments, message: Any, now: datetime, settings: Fulfi
 
 def _seen(state: OrderShipments, seen: ShipmentSeen, found: Seen, now: datetime, settings: Any) -> Decision:
     part = seen.part
+    if found.order is not None:
+        state = replace(state, placed_at=found.order.placed_at, ship_by=found.order.ship_by)
     known = state.notices.get(part.shipment)
     order_id = parts_of(state.key)[1]
     if known is None:
@@ -123,22 +127,27 @@ def _keep_back(state: OrderShipments, current: Notice, settings: FulfilmentSetti
 
 def _withdrawn(state: OrderShipments, found: Withdrawal, now: datetime, settings: FulfilmentSettings) -> Decision:
     current = by_id(state, found.notice)
-    if current is None or current.status != "withdrawing" or found.place is None:
-        return Decision(state=state)  # it was sent: the news of it is on its way
-    if found.place < 0:  # a start has it; its run may yet fail, and give it back
+    if current is None or current.status != "withdrawing":
+        return Decision(state=state)
+    if found.place is None or found.place < 0:
+        # a start has it, and may yet give it back; or it was sent, and the news of it is on its way; or its flow is
+        # configured no more, and the line on its way to another one
         timer = Timer(name=f"withdraw {current.id}", due=now + WITHDRAW_LOOKS, message=Withdraw(notice=current.id))
         return Decision(state=state, timers=(timer,))
     if found.place < KEPT_BACK:
         return _keep_back(state, current, settings)
     drop = Write("drop_outgoing", (settings.flow.flow_id, line_of(state.key, current.id)))
     gone = replace(current, status="withdrawn", changed_at=now)
+    if found.taken and not gone.sent_version:  # no news of it comes any more, since this version took its place
+        gone = replace(gone, sent_version=gone.version - 1)
+        state = _undone(state, gone, now)
     freed = _freed(put(state, gone), now, settings)
     return replace(freed, writes=(drop, *freed.writes))
 
 
 def _freed(state: OrderShipments, now: datetime, settings: FulfilmentSettings) -> Decision:
     """Units of a notice are free: others that had more than was left tell them now."""
-    over = {case.cause for case in state.cases if case.kind == "fulfilment.residual"}
+    over = _causes(state, "fulfilment.residual")
     again = [shipment for shipment, each in state.notices.items() if each.id in over and each.status not in GONE]
     return settle_all(state, again, now, settings, is_known=True)
 
@@ -149,7 +158,7 @@ def _with_facts(decision: Decision, fact: Fact) -> Decision:
 
 def _undone(state: OrderShipments, current: Notice, now: datetime) -> OrderShipments:
     sentence = f"shipment {current.part.number} was sent to the sales channel, and is cancelled in Fulfil"
-    return with_case(state, "fulfilment.cancelled", current.id, sentence, now)
+    return with_case(state, CANCELLED_CASE, current.id, sentence, now)
 
 
 # -- what became of notices --------------------------------------------------------------------------------------------
@@ -159,25 +168,34 @@ def _sent(state: OrderShipments, sent: NoticeSent, now: datetime, settings: Fulf
     current = by_id(state, sent.notice)
     if current is None or not current.version:
         return Decision(state=state)
-    changed = replace(current, sent_at=sent.at, sent_version=current.version, changed_at=now)
+    is_earlier = current.waits_since is not None and sent.at < current.waits_since
+    version = max(current.sent_version, current.version - is_earlier)
+    changed = replace(current, sent_at=sent.at, sent_version=version, changed_at=now)
+    if is_earlier and current.status in ("waiting", "withdrawing"):  # this version has still to go, or to be taken back
+        state = put(state, changed)
+        return Decision(state=state if current.status == "waiting" else _undone(state, current, now))
     if current.status in GONE:  # it had been taken already when the shipment was cancelled
         return Decision(state=_undone(put(state, replace(changed, status="withdrawn")), current, now))
     if current.status in ("waiting", "refused"):
         changed = replace(changed, status="sent")
     fact = Fact(kind="fulfilment_sent", values={"shipment": current.part.number, "run": sent.run_id or "unseen"})
     state = put(state, changed)
-    timers = _overdue(state, now, settings)["timers"] if settings is not None else ()
-    return Decision(state=state, facts=(fact,), timers=timers)
+    if settings is None:
+        return Decision(state=state, facts=(fact,))
+    return Decision(**_overdue(state, now, settings), facts=(fact,))
 
 
 def _told(state: OrderShipments, told: NoticeTold, now: datetime) -> Decision:
-    """The sales channel's word. An update is told when its numbers are named; what names none proves the first form."""
+    """The sales channel's word. An update is told when its numbers are named, and as long as it was not sent by those
+    alone that the version before did not have; what names none proves the first form.
+    """
     current = by_id(state, told.notice)
     if current is None or current.status not in ("waiting", "sent", "refused"):
         return Decision(state=state)
     numbers = {each.number for each in current.part.parcels}
     proves = numbers.issubset(told.numbers) if told.numbers else current.version == 1
-    if not proves:
+    may_be_former = current.version > current.sent_version and current.version > 1 and numbers.issubset(current.former)
+    if not proves or may_be_former:
         return Decision(state=state)
     state = without(state, "fulfilment.untold", current.id)
     state = put(state, replace(current, status="told", told_at=told.at, changed_at=now))
@@ -198,7 +216,7 @@ def _overdue(state: OrderShipments, now: datetime, settings: FulfilmentSettings)
         return {"state": state, "timers": ()}
     due: list[datetime] = []
     for current in state.notices.values():
-        if current.status != "sent" or current.sent_at is None:
+        if current.status != "sent" or current.sent_at is None or current.let_be:
             continue
         at = current.sent_at + timedelta(seconds=settings.told_within_s)
         if now < at:
@@ -215,17 +233,36 @@ def _overdue(state: OrderShipments, now: datetime, settings: FulfilmentSettings)
 
 def _looked_at(state: OrderShipments, found: Seen, now: datetime, settings: FulfilmentSettings) -> Decision:
     """Look at what is held again: a mapping, or the order itself, may have come; or a person has looked."""
-    by_person = isinstance(found.message, Recheck) and found.message.because == "person"
-    if by_person:
-        ended = ("fulfilment.untold", "fulfilment.residual", "fulfilment.cancelled")
-        cases = tuple(case for case in state.cases if case.kind not in ended)
-        state = waived(replace(state, waived=True, cases=cases), found)
+    again: list[str] = []
+    if isinstance(found.message, Recheck) and found.message.because == "person":
+        freed = _seen_to(state)
+        if _causes(freed, CANCELLED_CASE):  # they are cancelled there, too: what was left over is told
+            over = _causes(freed, "fulfilment.residual")
+            again = [name for name, each in freed.notices.items() if each.id in over and each.status not in GONE]
+        cases = tuple(case for case in freed.cases if case.kind not in _ENDED_BY_PERSON)
+        state = waived(replace(freed, waived=True, cases=cases), found)
     judgement = judged(state, found, now)
     held = [shipment for shipment, each in judgement.state.notices.items() if each.status == "held"]
-    settled_ = settle_all(judgement.state, held, now, settings, is_known=found.is_known)
+    looks = dict.fromkeys((*held, *again))
+    settled_ = settle_all(judgement.state, tuple(looks), now, settings, is_known=found.is_known)
     return replace(
         settled_,
         writes=(*judgement.writes, *settled_.writes),
         timers=(*judgement.timers, *settled_.timers),
         cancels=judgement.cancels,
     )
+
+
+def _seen_to(state: OrderShipments) -> OrderShipments:
+    """A person has looked: what was not told is let be, what was sent of a cancelled shipment is cancelled there."""
+    untold, undone = _causes(state, "fulfilment.untold"), _causes(state, CANCELLED_CASE)
+    for each in tuple(state.notices.values()):
+        if each.id in untold:
+            state = put(state, replace(each, let_be=True))
+        if each.id in undone:
+            state = put(state, replace(each, sent_version=0))
+    return state
+
+
+def _causes(state: OrderShipments, kind: str) -> set[str]:
+    return {case.cause for case in state.cases if case.kind == kind}

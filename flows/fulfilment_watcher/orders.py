@@ -11,6 +11,7 @@ import msgspec
 
 from flows.events import FulfilmentHeld, FulfilmentSent, FulfilmentTold, TrackingSuspect
 from flows.formats import FORMATS
+from flows.formats.patched import order_in
 from flows.fulfilment_watcher.keeping import (
     Notice,
     OrderShipments,
@@ -100,7 +101,8 @@ class OrderFulfilments:
         settings = self._sales_channels.get(partition_of(key))
         flow = "" if settings is None else settings.flow.flow_id
         rows = await self._journal.query("outgoing_line", flow, line_of(key, notice))
-        return Withdrawal(notice=notice, place=rows[0][0] if rows else None)
+        place, taken = rows[0] if rows else (None, 0)
+        return Withdrawal(notice=notice, place=place, taken=bool(taken))
 
     async def _looked_up(self, items: Sequence[Item]) -> list[Message]:
         keys = [item.key for item in items if isinstance(item.message, _LOOKED_UP)]
@@ -108,21 +110,29 @@ class OrderFulfilments:
             return [item.message for item in items]
         known = {key for (key,) in await self._journal.query_list("keys_known", keys)}
         bodies = {key: bytes(body) for key, body in await self._journal.query_list("bodies_latest", sorted(known))}
-        return [self._resolved(item, known, bodies) for item in items]
+        patches = dict(await self._journal.query_list("patches", sorted(bodies)))
+        return [self._resolved(item, known, bodies, patches) for item in items]
 
-    def _resolved(self, item: Item, known: set[str], bodies: Mapping[str, bytes]) -> Message:
+    def _resolved(
+        self, item: Item, known: set[str], bodies: Mapping[str, bytes], patches: Mapping[str, bytes]
+    ) -> Message:
+        """What is left is what the sales channel says; what the order is, what a person has changed of it, too."""
         message = item.message
         if not isinstance(message, _LOOKED_UP):
             return message
-        body = bodies.get(item.key)
-        order = self._order(item.key, body) if body is not None else None
-        left = units_left(order) if order is not None else {}
+        body, patch = bodies.get(item.key), patches.get(item.key)
+        as_received = self._order(item.key, body, None)
+        order = as_received if patch is None else self._order(item.key, body, patch)
+        said = as_received or order
+        left = units_left(said) if said is not None else {}
         return Seen(message=message, is_known=item.key in known, left=left, order=order)
 
-    def _order(self, key: str, body: bytes) -> Order | None:
-        """The newest version of the order, if it can be read."""
+    def _order(self, key: str, body: bytes | None, patch: bytes | None) -> Order | None:
+        """The newest version of the order, if it is here and can be read."""
+        if body is None:
+            return None
         sales_channel = partition_of(key)
-        order = FORMATS[self._formats[sales_channel]].read(sales_channel, body)
+        order = order_in(FORMATS[self._formats[sales_channel]], sales_channel, body, patch)
         return order if isinstance(order, Order) else None
 
     def decide(self, state: OrderShipments, message: Any, now: datetime) -> Decision:

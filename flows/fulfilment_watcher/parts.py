@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Final, Literal
 
@@ -18,6 +18,7 @@ ORDERS: Final = "order_fulfilments"
 Kind = Literal["out", "drop"]
 """What leaves a warehouse (pick-ups too), and what a supplier sends."""
 KINDS: Final[tuple[Kind, ...]] = ("out", "drop")
+_DAYS_END_LATER: Final = timedelta(hours=12)
 
 
 def watch_key(kind: Kind) -> str:
@@ -119,6 +120,13 @@ class ShipmentPart(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     reference: str = ""
     """The order's number for people."""
     sale: int = 0
+
+    @property
+    def is_of_its_day(self) -> bool:
+        """Whether it may have been changed last on the day on which it left: Fulfil says the day of the company, which
+        west of Greenwich is up to twelve hours longer that day than in UTC.
+        """
+        return self.shipped_on is not None and (self.changed_at - _DAYS_END_LATER).date() <= self.shipped_on
 
 
 # -- messages ----------------------------------------------------------------------------------------------------------

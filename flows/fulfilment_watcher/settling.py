@@ -7,9 +7,10 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Final
 
+import msgspec
 from msgspec.structs import replace
 
-from connectors.patchworks.batches import encoded
+from connectors.patchworks.batches import Fulfilment, encoded
 from flows.fulfilment_watcher.keeping import (
     GONE,
     Notice,
@@ -31,7 +32,9 @@ from runtime.key import parts_of
 
 ORPHAN_LOOKS: Final = timedelta(minutes=5)
 """How often it is looked whether an unknown order has arrived meanwhile."""
-ORPHAN_LOOKED_FOR: Final = timedelta(days=1)
+ORPHAN_IS_OLD: Final = timedelta(days=1)
+ORPHAN_LOOKS_THEN: Final = timedelta(hours=1)
+"""How often it is looked after a day: somebody may bring the order at any time."""
 
 
 def settled(
@@ -65,16 +68,14 @@ def settled(
     )  # fmt: skip
     content = digest(encoded([told])[0]).hex()
     if content == current.content and current.status not in GONE:
-        is_held = current.status in ("held", "partial")
-        status: Status = (
-            current.status if not is_held else "sent" if current.sent_version == current.version else "waiting"
-        )
+        status = _went_on(current) if current.status in ("held", "partial") else current.status
         return Decision(state=put(state, replace(current, units=units, status=status, mapped=not called.own, cause="")))
     version = current.version + 1
     body = encoded([replace(told, version=version, version_id=f"{told.fulfilment_id}@{version}")])[0]
     sent = replace(
         current, status="waiting", version=version, units=units, content=content, body=body.decode(), cause="",
-        mapped=not called.own, waits_since=now, changed_at=now, told_at=None,
+        mapped=not called.own, waits_since=now, changed_at=now, told_at=None, former=_numbers_in(current.body),
+        let_be=False,
     )  # fmt: skip
     flow = settings.flow.flow_id
     return Decision(
@@ -83,6 +84,18 @@ def settled(
         emits=(lines_waiting(flow),),
         facts=(_fact_of(sent, called),),
     )
+
+
+def _numbers_in(body: str) -> tuple[str, ...]:
+    """The tracking numbers of a version, as it stands in the payload."""
+    return tuple(each.number for each in msgspec.json.decode(body, type=Fulfilment).tracking) if body else ()
+
+
+def _went_on(current: Notice) -> Status:
+    """How far a notice had come that was held meanwhile, and tells what it told before."""
+    if current.told_at is not None:
+        return "told"
+    return "sent" if current.sent_version == current.version else "waiting"
 
 
 def settle_all(
@@ -144,10 +157,10 @@ def _orphan(state: OrderShipments, current: Notice, now: datetime) -> Decision:
     )
     state = with_case(state, "fulfilment.orphan", current.id, sentence, now)
     held = replace(current, status="held", cause="order", changed_at=now)
-    timers: tuple[Timer, ...] = ()
-    if current.seen_at is None or now < current.seen_at + ORPHAN_LOOKED_FOR:
-        timers = (Timer(name="look", due=now + ORPHAN_LOOKS, message=Recheck(because="later")),)
-    return Decision(state=put(state, held), timers=timers)
+    is_old = current.seen_at is not None and now >= current.seen_at + ORPHAN_IS_OLD
+    due = now + (ORPHAN_LOOKS_THEN if is_old else ORPHAN_LOOKS)
+    look = Timer(name="look", due=due, message=Recheck(because="later"))
+    return Decision(state=put(state, held), timers=(look,))
 
 
 def _held(state: OrderShipments, current: Notice, missing: Unmapped, now: datetime) -> Decision:

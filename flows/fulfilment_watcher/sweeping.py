@@ -41,7 +41,7 @@ _AGAIN_AFTER_REFUSAL: Final = timedelta(minutes=1)
 
 class WatchPolicy(msgspec.Struct, frozen=True, kw_only=True):
     """How shipments are watched. `sales_channels`: by Fulfil's id, the name, and since when it is told; None: since the
-    first start.
+    first start with it.
     """
 
     every: timedelta
@@ -69,6 +69,8 @@ class SweepState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     mark: Watermark = Watermark()
     started: datetime | None = None
     """When shipments of this kind were watched for the first time."""
+    since: dict[str, datetime] = {}
+    """Since when each sales channel is told: as configured, or else since it was watched for the first time."""
     gathering: Gathering | None = None
     """The page under way."""
     marks: tuple[tuple[int, bytes, int], ...] = ()
@@ -151,11 +153,15 @@ def watched(state: SweepState, message: Any, now: datetime, policy: WatchPolicy)
 
 
 def _begin(state: SweepState, now: datetime, policy: WatchPolicy) -> Decision:
-    started = state.started or now
+    writes: tuple[Write, ...] = ()
+    since, unread = _told_since(state, now, policy)
     mark = state.mark
     if mark.since is None:  # before the first sweep nothing is told, so nothing of it needs to be read
-        mark = replace(mark, since=min(since or started for _, since in policy.sales_channels.values()))
-    state = replace(state, mark=mark, started=started, again=False, began_at=now)
+        mark = replace(mark, since=min(since.values()))
+    elif unread is not None and unread < mark.since:  # what was read of a sales channel that was not told is forgotten
+        mark = replace(mark, since=unread)
+        state, writes = replace(state, quick_from=None), (Write("drop_shipments_seen", (state.kind, to_instant(now))),)
+    state = replace(state, mark=mark, started=state.started or now, since=since, again=False, began_at=now)
     deep_due = state.deep_at is None or now >= state.deep_at + policy.deep_every
     if state.quick_from is None or mark.since is None or deep_due:
         state = replace(state, deep_at=now)
@@ -163,7 +169,18 @@ def _begin(state: SweepState, now: datetime, policy: WatchPolicy) -> Decision:
         quick = Watermark(since=max(mark.since, state.quick_from))
         state = replace(state, mark=quick, resting=mark.since)
     mark, effect = _ask_page(state, state.mark, now, policy)
-    return Decision(state=replace(state, mark=mark), effects=(effect,))
+    return Decision(state=replace(state, mark=mark), effects=(effect,), writes=writes)
+
+
+def _told_since(state: SweepState, now: datetime, policy: WatchPolicy) -> tuple[dict[str, datetime], datetime | None]:
+    """Since when each sales channel is told, and from where is to be read what was not read for one that is told since
+    earlier than it was watched; None: there is none.
+    """
+    first = now if state.since or state.started is None else state.started
+    told = {name: since or state.since.get(name, first) for name, since in policy.sales_channels.values()}
+    if not state.since:
+        return told, None
+    return told, min((since for name, since in told.items() if since < state.since.get(name, now)), default=None)
 
 
 def _ask_page(state: SweepState, mark: Watermark, now: datetime, policy: WatchPolicy) -> tuple[Watermark, Effect]:
@@ -237,9 +254,10 @@ def _handed_on(state: SweepState, gathering: Gathering, policy: WatchPolicy) -> 
         if not sales_channel:
             continue
         part = bundled(brought, policy.bundles.get(sales_channel, {}))
-        key = f"{sales_channel}/{order_id or f'sale-{part.sale}'}"
+        key = f"{sales_channel}/{order_id}"
         brings.setdefault(part.shipment, set()).add(key)
-        seen = ShipmentSeen(part=part, old=_is_old(part, since or state.started))
+        since = since or state.since.get(sales_channel, state.started)
+        seen = ShipmentSeen(part=part, old=_is_old(part, since))
         emits.append(Emit(channel=ORDERS, key=key, message=seen))
     left = [_gone(kind, ship, state.known, brings.get(f"{kind}-{ship.id}", ())) for ship in gathering.ships]
     for gone in (*state.gone, *left):
@@ -249,8 +267,12 @@ def _handed_on(state: SweepState, gathering: Gathering, policy: WatchPolicy) -> 
 
 
 def _is_old(part: ShipmentPart, since: datetime | None) -> bool:
-    """Whether it was done before that day. Fulfil says only the day, so of that very day all are told."""
-    return since is not None and part.shipped_on is not None and part.shipped_on < since.date()
+    """Whether it was done before that day. Fulfil says only the day, so of that very day all are told, and wherever it
+    may still have been that day: what was done a minute after the first start is not of the day before.
+    """
+    if since is None or part.shipped_on is None or part.shipped_on >= since.date():
+        return False
+    return part.changed_at < since or not part.is_of_its_day
 
 
 def _stopped(state: SweepState, why: str, now: datetime) -> Decision:

@@ -151,7 +151,7 @@ def notice(
 
 def shipped_at(part: ShipmentPart) -> datetime:
     """When it left: to the second where the day of the last change is the day that Fulfil says, else that day's end."""
-    if part.shipped_on is None or part.shipped_on >= part.changed_at.date():
+    if part.shipped_on is None or part.is_of_its_day:
         return part.changed_at
     return datetime.combine(part.shipped_on, time(23, 59, 59), UTC)
 

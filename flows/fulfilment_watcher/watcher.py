@@ -134,7 +134,10 @@ class FulfilmentWatcher:
 
     async def _listed(self, page: FulfilmentPage) -> Message:
         """The notices that a page of a manifest means, and that are not known to be told."""
-        wanted = {row.fulfilment_id: row.tracking for row in page.fulfilments if row.fulfilment_id}
+        wanted: dict[str, tuple[str, ...]] = {}
+        for row in page.fulfilments:  # a row for each parcel, it may be
+            if row.fulfilment_id:
+                wanted[row.fulfilment_id] = (*wanted.get(row.fulfilment_id, ()), *row.tracking)
         found = [
             (key, notice, wanted[notice])
             for key, notice in await self._journal.query_list("fulfilments_named", list(wanted), page.sales_channel)

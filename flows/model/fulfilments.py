@@ -45,4 +45,5 @@ class FulfilmentSettings(msgspec.Struct, frozen=True, kw_only=True):
     ship_within: ShipWithin | None = None
     """How soon orders are to leave that do not say so themselves. Not set: only those that do are watched."""
     since: Annotated[datetime, Meta(tz=True)] | None = None
-    """Shipments done before this instant, with its offset, are known and not told. Not set: since the first start."""
+    """Shipments done before this instant, with its offset, are known and not told. Not set: since the first start
+    with this sales channel."""

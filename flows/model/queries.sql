@@ -222,6 +222,11 @@ SELECT key FROM order_patch;
 -- The patches of some orders: (:keys).
 SELECT key, patch FROM order_patch WHERE key IN (:keys);
 
+-- name: patches_unread
+-- The patches of orders of which a delivery is not decided on yet: (the actor that decides on orders).
+SELECT p.key, p.patch FROM order_patch p WHERE EXISTS (
+  SELECT 1 FROM message m WHERE m.channel = ?1 AND m.key = p.key AND m.delivery IS NOT NULL);
+
 -- name: patch
 -- The patch of one order, if it has one: (key).
 SELECT patch, decided_at, decided_by, reason FROM order_patch WHERE key = ?1;
@@ -564,6 +569,7 @@ ORDER BY cause, listing LIMIT ?5;
 INSERT INTO outgoing (flow, line, producer, body, digest, since, urgency) VALUES :rows(7)
 ON CONFLICT (flow, line) DO UPDATE SET
   producer = excluded.producer, body = excluded.body, digest = excluded.digest, tries = 0, batch = '', stuck = 0,
+  taken = max(taken, batch <> ''),
   since = CASE WHEN batch = '' AND stuck = 0 THEN since ELSE excluded.since END,
   urgency = CASE WHEN batch = '' AND stuck = 0 THEN min(urgency, excluded.urgency) ELSE excluded.urgency END;
 
@@ -587,14 +593,22 @@ UPDATE outgoing SET batch = '', stuck = 1 WHERE flow = ?1 AND batch = ?2 AND bat
 -- Somebody has looked: the lines of a flow that were set aside wait again: (flow).
 UPDATE outgoing SET stuck = 0, tries = 0 WHERE flow = ?1 AND stuck = 1;
 
+-- name: outgoing_tries
+-- How often lines failed that wait for a flow: (flow).
+WITH RECURSIVE first (tries) AS (
+  SELECT min(tries) FROM outgoing WHERE flow = ?1 AND batch = '' AND stuck = 0
+  UNION ALL
+  SELECT (SELECT min(o.tries) FROM outgoing o WHERE o.flow = ?1 AND o.tries > f.tries AND o.batch = '' AND o.stuck = 0)
+  FROM first f WHERE f.tries IS NOT NULL)
+SELECT tries FROM first WHERE tries IS NOT NULL;
+
 -- name: outgoing_waiting
--- What waits for a flow: (flow, the most lines that matter); the fewest tries, how many lines have them, their bytes,
--- and since when the oldest of those waits.
-WITH first AS (SELECT min(tries) AS tries FROM outgoing WHERE flow = ?1 AND batch = '' AND stuck = 0),
-  some AS (
-    SELECT length(o.body) AS size, o.since FROM first f JOIN outgoing o
-    ON o.flow = ?1 AND o.tries = f.tries AND o.batch = '' AND o.stuck = 0 ORDER BY o.urgency, o.since LIMIT ?2)
-SELECT (SELECT tries FROM first), count(*), sum(size), min(since) FROM some HAVING count(*) > 0;
+-- What waits for a flow, of lines that failed so often: (flow, tries, the most lines that matter); how many lines, their
+-- bytes, and since when the oldest of them waits.
+WITH some AS (
+  SELECT length(body) AS size, since FROM outgoing WHERE flow = ?1 AND tries = ?2 AND batch = '' AND stuck = 0
+  ORDER BY urgency, since LIMIT ?3)
+SELECT count(*), sum(size), min(since) FROM some HAVING count(*) > 0;
 
 -- name: outgoing_next
 -- The next lines, of those that failed so often: the urgent before what a sweep brought, then as they have waited:
@@ -635,8 +649,8 @@ SELECT line, producer FROM outgoing WHERE flow = ?1 AND batch = '';
 -- name: move_outgoing
 -- What no start has goes by another flow; a later form that waits there already stays: (to flow, line, from flow). The
 -- one that failed alone is tried again there, and the one that was kept back stays so.
-INSERT INTO outgoing (flow, line, producer, body, digest, since, urgency, stuck)
-SELECT ?1, line, producer, body, digest, since, urgency, CASE stuck WHEN 2 THEN 2 ELSE 0 END
+INSERT INTO outgoing (flow, line, producer, body, digest, since, urgency, taken, stuck)
+SELECT ?1, line, producer, body, digest, since, urgency, taken, CASE stuck WHEN 2 THEN 2 ELSE 0 END
 FROM outgoing WHERE flow = ?3 AND line = ?2 AND batch = ''
 ON CONFLICT (flow, line) DO NOTHING;
 
@@ -646,8 +660,9 @@ DELETE FROM outgoing WHERE flow = ?1 AND line = ?2 AND batch = '';
 
 -- name: outgoing_line
 -- Where a line is: 2 kept back, 1 set aside, 0 waiting, -1 taken by a start; no row: a run has taken it, or nobody put
--- it: (flow, line). A start of a flow that is configured no more may have it, too.
-SELECT CASE WHEN batch <> '' THEN -1 ELSE stuck END AS place FROM outgoing
+-- it: (flow, line). A start of a flow that is configured no more may have it, too. And 1 when a start has taken an
+-- earlier form of it.
+SELECT CASE WHEN batch <> '' THEN -1 ELSE stuck END AS place, taken FROM outgoing
 WHERE line = ?2 AND (flow = ?1 OR batch <> '') ORDER BY place LIMIT 1;
 
 -- name: put_shipment_seen
@@ -900,6 +915,12 @@ ON CONFLICT (sku) DO UPDATE SET changes = changes + 1, urgency = min(urgency, ex
 -- as it is, this stays: (sku, sales channel).
 INSERT INTO stock_moved (sku, sales_channel) VALUES :rows(2) ON CONFLICT (sku, sales_channel) DO NOTHING;
 
+-- name: move_all_levels
+-- A sales channel knows nothing of any figure of a place, which has another name there now: (sales channel, place). They
+-- are all due, too.
+INSERT INTO stock_moved (sku, sales_channel) SELECT sku, ?1 FROM stock_level WHERE place = ?2
+ON CONFLICT (sku, sales_channel) DO NOTHING;
+
 -- name: end_stock_due
 -- It has been looked at, unless it changed since: (sku, changes as they were read).
 DELETE FROM stock_due WHERE sku = ?1 AND changes = ?2;
@@ -907,6 +928,14 @@ DELETE FROM stock_due WHERE sku = ?1 AND changes = ?2;
 -- name: end_stock_moved
 -- The figure has been looked at; it stands after `end_stock_due`: (sku).
 DELETE FROM stock_moved WHERE sku = ?1 AND NOT EXISTS (SELECT 1 FROM stock_due WHERE sku = ?1);
+
+-- name: put_stock_waiting
+-- The figure was worked out with what these orders need that wait to be decided on: (sku, mark of them).
+INSERT INTO stock_waiting (sku, mark) VALUES :rows(2) ON CONFLICT (sku) DO UPDATE SET mark = excluded.mark;
+
+-- name: end_stock_waiting
+-- No order that waits was in the figure: (sku).
+DELETE FROM stock_waiting WHERE sku = ?1;
 
 -- name: put_stock_unread
 -- The level of a product has to be read again: (place, product, instant).
@@ -1002,6 +1031,10 @@ SELECT sku, since, changes, urgency FROM stock_due ORDER BY urgency, since, sku 
 -- SKUs with which something happened since their figures were looked at. What a sweep found waits without harm: it
 -- changes nothing that a move, an order or a sighting has not said already.
 SELECT sku FROM stock_due WHERE urgency = 0;
+
+-- name: stock_waiting
+-- The figures that were worked out with orders in them that waited to be decided on.
+SELECT sku, mark FROM stock_waiting;
 
 -- name: stock_moved_of
 -- Sales channels that have changed the figures of these SKUs themselves: (:keys).
@@ -1123,6 +1156,12 @@ ORDER BY changed_at, sales_channel, sku LIMIT ?5;
 SELECT sales_channel, sku, figure, truth, previous, sequence, read_at, changed_at, decided_at, sent_at, refused_at
 FROM stock_published WHERE sku IN (:keys);
 
+-- name: stock_published_apart
+-- Names that a sales channel was told to have something of, and that Fulfil has no level of: aliases, bundles, and names
+-- of nothing: (sales channel).
+SELECT p.sku FROM stock_published p WHERE p.sales_channel = ?1 AND p.figure > 0
+  AND NOT EXISTS (SELECT 1 FROM stock_level l WHERE l.sku = p.sku);
+
 -- name: stock_published_after
 -- What a sales channel was told, in order: (sales channel, after sequence, limit).
 SELECT sku, figure, previous, sequence, decided_at FROM stock_published WHERE sales_channel = ?1 AND sequence > ?2
@@ -1136,6 +1175,10 @@ FROM stock_published WHERE sales_channel = ?1 AND decided_at >= ?2;
 -- name: orders_unread
 -- Deliveries of orders that are not decided on yet, as they came: (the actor that decides on orders, limit).
 SELECT delivery, key FROM message WHERE channel = ?1 AND delivery IS NOT NULL ORDER BY id LIMIT ?2;
+
+-- name: bodies_unread
+-- When some deliveries were received, and what they say: (:ids).
+SELECT delivery, received_at, bytes FROM body WHERE delivery IN (:ids);
 
 -- name: orders_to_count
 -- Orders whose units may not be counted yet, in order: (after key, limit).

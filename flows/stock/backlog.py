@@ -4,10 +4,11 @@ In: `CountUnits` at each start, its own pages. Out: rows of units, and the mark 
 nothing is published. Key: `stock/backlog`. It calls nobody.
 From the beginning of the count every decision of the order importer counts, too; so each order of before is looked at
 once, in order of the keys, and is counted unless it is over, or was counted by a decision meanwhile. What it needs is
-read from the payload that was decided on. Of orders that were imported so long ago that their payload is gone (30 days,
-unless `store.room` says otherwise) nothing is counted: Fulfil has had the time to reserve them. A crash goes on with
-the page that was not written. When stock is not published any more, nobody counts, and a later start begins anew; so
-does one at which another sales channel subtracts its unshipped units itself, since those of before were forgotten.
+read from the payload that was decided on, with what a person has changed of it. Of orders that were imported so long
+ago that their payload is gone (30 days, unless `store.room` says otherwise) nothing is counted: Fulfil has had the time
+to reserve them. A crash goes on with the page that was not written. When stock is not published any more, nobody
+counts, and a later start begins anew; so does one at which another sales channel subtracts its unshipped units itself,
+since those of before were forgotten.
 """
 
 from __future__ import annotations
@@ -76,12 +77,12 @@ class StockBacklog:
     def __init__(
         self,
         journal: Journal,
-        units_in: Callable[[str, bytes], Units],
+        units_in: Callable[[str, bytes, bytes | None], Units],
         stock: Mapping[str, StockSettings],
         *,
         nudge: Callable[[], None],
     ) -> None:
-        """`units_in`: what the order with this key needs, by its payload. `stock`: whose stock is published."""
+        """`units_in`: what an order needs, by its key, payload and patch. `stock`: whose stock is published."""
         self._journal, self._units_in, self._nudge = journal, units_in, nudge
         self._counts, self._subtracting = bool(stock), subtracting(stock)
 
@@ -105,12 +106,16 @@ class StockBacklog:
         of = {key: msgspec.json.decode(body, type=OrderState) for key, body, *_ in await self._states(keys)}
         versions = {key: _versions(state) for key, state in of.items()}
         bodies = dict(await self._journal.query_list("bodies", [id_ for ids in versions.values() for id_ in ids]))
+        patches = dict(await self._journal.query_list("patches", keys))
         orders = []
         for key in keys:
             units: Units = {}
-            for delivery in versions.get(key, ()):
-                if delivery in bodies:
-                    units = at_least(units, self._units_in(key, bodies[delivery]))
+            patch = patches.get(key)
+            # a sale may have been made, or edited in vain, before the order was patched
+            readings = (patch,) if patch is None or key not in of or of[key].sale is None else (patch, None)
+            for delivery in (each for each in versions.get(key, ()) if each in bodies):
+                for reading in readings:
+                    units = at_least(units, self._units_in(key, bodies[delivery], reading))
             if units:
                 orders.append(_Open(key, units))
         return _Page(orders=tuple(orders), last=keys[-1] if keys else "", complete=len(rows) < ORDERS_PER_STEP)

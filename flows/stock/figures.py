@@ -24,7 +24,7 @@ from flows.model.stock import (
     without_own,
 )
 from flows.model.stock_names import Names
-from flows.model.units import SWEPT, Units
+from flows.model.units import NOW, SWEPT, Units
 from flows.stock.unsettled import Unsettled
 from runtime.journal.journal import Journal
 from runtime.key import partition_of
@@ -61,10 +61,17 @@ class Figures:
         self._names = Names({name: bundles.get(name, {}) for name in settings}, index.aliases)
         self._looked_at: dict[str, str] = {}
         """Aliases and components whose figures were looked at since the process began, and what they stood for."""
+        self._looked_with: dict[str, str] | None = None
+        """The aliases as of when names that stand for nothing were looked for. None: they were not, or not all."""
 
     async def waiting(self) -> Mapping[str, Units] | None:
         """What orders need that wait to be decided on; None when nobody can say. To be asked before `of`."""
         return await self._unsettled.orders()
+
+    @property
+    def lingering(self) -> frozenset[str]:
+        """What those of them need that have waited for a while."""
+        return self._unsettled.lingering
 
     def renamed(self, count: int) -> Sequence[str]:
         """So many SKUs that have another name, or are part of another bundle, than when it was asked last.
@@ -75,6 +82,8 @@ class Figures:
         for rules in self._bundles.values():
             for rule in rules.values():
                 names.update({sku: self._sku_of(sku) for sku in rule.components})
+        for name in [name for name in self._looked_at if name not in names]:
+            del self._looked_at[name]  # an alias that was taken back may be given again
         found: dict[str, None] = {}
         for name, sku in names.items():
             if len(found) >= count:
@@ -83,6 +92,33 @@ class Figures:
                 self._looked_at[name] = sku
                 found[sku] = None
         return list(found)
+
+    async def nobodys(self, count: int) -> dict[str, dict[str, Shown]]:
+        """By sales channel, so many names of which it was told to have something, and that stand for nothing any more,
+        each with nothing to sell: an alias that was taken back, a bundle whose rule is gone.
+
+        It is looked for after a start, and whenever the aliases have changed.
+        """
+        if not self._index.ready.is_set() or self._looked_with == self._index.aliases:
+            return {}
+        aliases, nothing = dict(self._index.aliases), Shown(Figure(0, 0, 0), self._journal.clock.now(), (), NOW)
+        gone = [
+            (channel, name)
+            for channel in self._settings
+            for (name,) in await self._journal.query("stock_published_apart", channel)
+            if self._is_nobodys(channel, name)
+        ]
+        found: dict[str, dict[str, Shown]] = {}
+        for channel, name in gone[:count]:
+            found.setdefault(channel, {})[name] = nothing
+        self._looked_with = aliases if len(gone) <= count else None
+        return found
+
+    def _is_nobodys(self, channel: str, name: str) -> bool:
+        index = self._index
+        if name in self._bundles.get(channel, {}) or name in index.aliases:
+            return False
+        return not (index.sellable(name) or index.inactive(name) or index.twins(name))
 
     async def of(self, urgencies: Mapping[str, int], waiting: Mapping[str, Units]) -> dict[str, dict[str, Shown]]:
         """By sales channel and name, the figures that depend on these SKUs. A name without a level has none."""

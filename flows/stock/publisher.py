@@ -24,6 +24,7 @@ from flows.model.outgoing import LinesRefused, LinesSent, lines_waiting, outgoin
 from flows.model.stock import STOCK_PUBLISHER, STOCK_PUBLISHER_KEY, PublishAgain, PublishUnsent, StockSettings, place_of
 from flows.model.units import NOW, SWEPT
 from flows.stock.figures import Figures, Shown
+from flows.stock.unsettled import marks_of
 from runtime.actor import Item
 from runtime.clock import to_instant
 from runtime.decision import Decision, Emit, Message, Timer, Write
@@ -56,8 +57,12 @@ class _Looked(Message, frozen=True, kw_only=True):
     published: dict[str, dict[str, _Published]]
     moved: Mapping[str, set[str]] = msgspec.field(default_factory=dict)
     """Sales channel -> SKUs whose figures it has changed itself since they were looked at."""
+    waits: Mapping[str, int | None] = msgspec.field(default_factory=dict)
+    """Of these SKUs other orders that wait are in the figure than before: SKU -> a mark of them; None: none."""
     epoch: int
     more: bool
+    later: bool = False
+    """More orders that wait are to be looked at, which has a moment's time."""
     blocked: bool = False
     """Too many orders wait to be decided on, or are not counted yet: nothing can be said."""
     again: PublishAgain | None = None
@@ -72,10 +77,13 @@ class _Sent(Message, frozen=True, kw_only=True):
 
 
 class PublisherState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """`sequences`: the last one of each sales channel. `settings`: a digest of those it was published by."""
+    """`sequences`: the last one of each sales channel. `settings`: a digest of those it was published by. `locations`:
+    what it called the place that the figures were for.
+    """
 
     sequences: dict[str, int] = {}
     settings: dict[str, str] = {}
+    locations: dict[str, str] = {}
     sent: dict[str, int] = {}
     """Of the last run that took levels: whole seconds from a change to its end, and how many levels had them."""
 
@@ -140,20 +148,34 @@ class StockPublisher:
         return _Looked(skus=(), figures=figures, published={}, epoch=self._journal.epoch, more=False, again=again)
 
     async def _look(self) -> _Looked:
-        """Orders that wait are read first: one that is decided on meanwhile is then counted twice, and never not."""
+        """Orders that wait are read first: one that is decided on meanwhile is then counted twice, and never not. What
+        those need that have waited for a while is looked at although it is not due yet, and again when they do not wait
+        any more.
+        """
         waiting = await self._figures.waiting()
-        due = await self._journal.query("stock_due_next", SKUS_PER_STEP_MAX + 1)
-        urgencies = {sku: urgency for sku, _, _, urgency in due[:SKUS_PER_STEP_MAX]}
+        marks = marks_of(waiting or {})
+        counted = dict(await self._journal.query("stock_waiting"))
+        waits = {sku: marks.get(sku) for sku in {**counted, **marks} if counted.get(sku) != marks.get(sku)}
+        lingering = self._figures.lingering if waiting is not None else frozenset[str]()
+        found = [sku for sku, mark in waits.items() if mark is None or sku in lingering] if waiting is not None else []
+        news = found[: SKUS_PER_STEP_MAX // 2]
+        most = SKUS_PER_STEP_MAX - len(news)
+        due = await self._journal.query("stock_due_next", most + 1)
+        urgencies = {**dict.fromkeys(news, NOW), **{sku: urgency for sku, _, _, urgency in due[:most]}}
         others = self._figures.renamed(SKUS_PER_STEP_MAX - len(urgencies)) if waiting is not None else ()
-        looked = _Looked(
-            skus=tuple((sku, since, changes) for sku, since, changes, _ in due[:SKUS_PER_STEP_MAX]),
-            figures={}, published={}, epoch=self._journal.epoch,
-            more=len(due) > SKUS_PER_STEP_MAX or bool(others), blocked=waiting is None,
-        )  # fmt: skip
         urgencies = {**dict.fromkeys(others, SWEPT), **urgencies}
-        if waiting is None or not urgencies:
+        looked = _Looked(
+            skus=tuple((sku, since, changes) for sku, since, changes, _ in due[:most]),
+            figures={}, published={}, epoch=self._journal.epoch, blocked=waiting is None,
+            waits={sku: mark for sku, mark in waits.items() if sku in urgencies},
+            more=len(due) > most or bool(others), later=len(found) > len(news),
+        )  # fmt: skip
+        nobodys = await self._figures.nobodys(SKUS_PER_STEP_MAX) if waiting is not None else {}
+        if waiting is None or not (urgencies or nobodys):
             return looked
         figures = await self._figures.of(urgencies, waiting)
+        for channel, shown in nobodys.items():
+            figures.setdefault(channel, {}).update(shown)
         names = sorted({name for shown in figures.values() for name in shown})
         published: dict[str, dict[str, _Published]] = {}
         for channel, name, figure, _, _, sequence, *_ in await self._journal.query_list("stock_published_of", names):
@@ -223,21 +245,33 @@ class StockPublisher:
             if changed:
                 sequences[channel] = sequence
                 emits.append(lines_waiting(settings.flow.flow_id))
+        for sku, mark in looked.waits.items():
+            put = Write("end_stock_waiting", (sku,)) if mark is None else Write("put_stock_waiting", (sku, mark))
+            writes.append(put)
         writes += [Write("end_stock_due", (sku, changes)) for sku, _, changes in looked.skus]
         writes += [Write("end_stock_moved", (sku,)) for sku in sorted(set().union(*looked.moved.values()))]
-        anew = (
-            []
-            if looked.again is not None
-            else [name for name, told_by in self._digests.items() if state.settings.get(name) != told_by]
-        )
-        writes += [Write("due_all_levels", (at, place_of(self._settings[name].locations))) for name in anew]
-        if looked.more or anew:
-            emits.append(Emit(channel=NAME, message=PublishDue()))
-        return Decision(
-            state=PublisherState(sequences=sequences, settings=self._digests),
-            writes=tuple(writes),
-            emits=tuple(emits),
-        )
+        state = replace(state, sequences=sequences)
+        if looked.again is None:
+            state, anew = self._by_settings(state, at)
+            writes += anew
+            if looked.more or anew:
+                emits.append(Emit(channel=NAME, message=PublishDue()))
+        timers = (_again(now, None),) if looked.later else ()
+        return Decision(state=state, writes=tuple(writes), emits=tuple(emits), timers=timers)
+
+    def _by_settings(self, state: PublisherState, at: int) -> tuple[PublisherState, list[Write]]:
+        """Where the settings are others than before, every figure is looked at; and it is told again, as it is, where
+        the sales channel calls its place otherwise now: it was never told anything of that one.
+        """
+        writes: list[Write] = []
+        for name, each in self._settings.items():
+            place = place_of(each.locations)
+            if state.settings.get(name) != self._digests[name]:
+                writes.append(Write("due_all_levels", (at, place)))
+            if state.locations.get(name, each.location) != each.location:
+                writes.append(Write("move_all_levels", (name, place)))
+        locations = {name: each.location for name, each in self._settings.items()}
+        return replace(state, settings=self._digests, locations=locations), writes
 
     def project(self, key: str, before: PublisherState, after: PublisherState, now: datetime) -> Sequence[Write]:  # noqa: ARG002
         """Figures are written as they are decided."""

@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
-from connectors.fulfil.models import Ids
+from connectors.fulfil.models import Find
 from connectors.fulfil.sales import SALES, Sale
 from flows.exceptions.kinds import ExceptionCase
 from flows.model.cases import announce_cases, case_rows
@@ -104,12 +104,13 @@ class StockSightings:
             case _Unseen(sales=sales) if sales and state.next_at is not None and now < state.next_at:
                 return _later(state, state.next_at)
             case _Unseen(sales=sales) if sales:
-                effect = SALES.read(Ids(sales)).effect("stock")
+                # a search: a read by ids is refused as a whole when somebody has deleted one of them
+                effect = SALES.find(Find(by="id", values=sales, limit=len(sales))).effect("stock")
                 return Decision(state=replace(state, asking=True, after=sales[-1], began=now), effects=(effect,))
             case _Unseen():
                 return Decision(state=replace(state, after=0))
-            case EffectDone(result=sales):
-                return self._seen(state, sales, now)
+            case EffectDone(result=page):
+                return self._seen(state, page.rows, now)
             case EffectRefused(sentence=sentence):
                 case_ = refused(state.cases, "sales", sentence, now)
                 return _later(replace(state, asking=False, cases=(case_,)), now + _AGAIN_AFTER)

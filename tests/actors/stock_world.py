@@ -22,7 +22,7 @@ from connectors.contract import Identified
 from connectors.fulfil.calls import Read
 from connectors.fulfil.changes import Changes, Page
 from connectors.fulfil.config import FulfilConfig
-from connectors.fulfil.models import Ids
+from connectors.fulfil.models import Find, Ids
 from connectors.fulfil.sales import SALES
 from connectors.fulfil.sales import Sale as SaleRow
 from connectors.fulfil.stock import STOCK_LEVELS, STOCK_MOVES, StockLevel, StockMove, StockQuestion
@@ -69,7 +69,9 @@ from tests.actors.world import SALES_CHANNELS, SHARES, Fulfil
 
 WAREHOUSE = 4
 KINDS: dict[str, type[Any]] = {
-    kind.kind: kind.question for kind in (STOCK_LEVELS, STOCK_MOVES.changed, SALES.read) if isinstance(kind, Read)
+    kind.kind: kind.question
+    for kind in (STOCK_LEVELS, STOCK_MOVES.changed, SALES.read, SALES.find)
+    if isinstance(kind, Read)
 }
 
 
@@ -84,6 +86,8 @@ class StockFulfil(Fulfil):
         self.moves: dict[int, tuple[int, datetime]] = {}
         self.made_at: dict[int, float] = {}
         self.gone: set[int] = set()
+        self.deleted: set[int] = set()
+        """Sales that somebody has deleted."""
         self.unknown_locations: set[int] = set()
 
     def stock(self, sku: str, quantity: str, *, active: bool = True) -> int:
@@ -117,7 +121,7 @@ class StockFulfil(Fulfil):
         await anyio.sleep(self.takes_s / 2)
         return answer
 
-    def _answer(self, asked: StockQuestion | Changes | Ids) -> Any:
+    def _answer(self, asked: StockQuestion | Changes | Ids | Find) -> Any:
         match asked:
             case StockQuestion():
                 if unknown := self.unknown_locations.intersection(asked.locations):
@@ -125,9 +129,17 @@ class StockFulfil(Fulfil):
                 return self._levels(asked)
             case Changes():
                 return self._moves(asked)
-            case Ids():
-                made = {sale.id: sale for sale in self.sales.values()}
-                return tuple(self._sale(id_) for id_ in asked.ids if id_ in made)
+            case Ids(ids=ids):
+                if not self._there(ids) == set(ids):
+                    raise Refused("a record of sale.sale does not exist", code="not_found")
+                return tuple(self._sale(id_) for id_ in ids)
+            case Find(values=values):
+                rows = tuple(self._sale(id_) for id_ in sorted(self._there(values)))
+                return Page(rows=rows, last_id=rows[-1].id if rows else 0, complete=len(rows) < asked.limit)
+
+    def _there(self, ids: Sequence[int | str]) -> set[int]:
+        """Which of these sales there are."""
+        return {sale.id for sale in self.sales.values() if sale.id not in self.deleted}.intersection(map(int, ids))
 
     def _levels(self, asked: StockQuestion) -> Page[StockLevel]:
         wanted = sorted(id_ for id_ in (asked.products or self.products) if id_ > asked.after_id)

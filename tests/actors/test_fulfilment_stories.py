@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import anyio
 import msgspec
+from msgspec.structs import replace
 
+from connectors.fulfil.changes import Watermark
+from flows.fulfilment_watcher import Watch, WatchPolicy
+from flows.fulfilment_watcher.sweeping import SweepState, watched
 from runtime.errors import Failure, Refused
-from tests.actors.shipping import TOLD, Depot, Hub, process
+from tests.actors.shipping import CHANNEL, TOLD, Depot, Hub, process
 from tests.actors.world import story
 
 
@@ -37,6 +41,25 @@ def test_a_shipment_is_told_seconds_after_it_left(tmp_path: Path) -> None:
                 kind for (kind,) in await world.sql("SELECT kind FROM fact WHERE subject = 'web/1001' ORDER BY id")
             ]
             assert (state, facts[1:]) == ("told", ["shipped", "fulfilment_sent", "told"])
+
+    story(main)
+
+
+def test_a_sales_channel_may_list_each_parcel_of_a_fulfilment_by_itself(tmp_path: Path) -> None:
+    """All of them together are the fulfilment."""
+
+    async def main() -> None:
+        depot, hub = Depot(), Hub()
+        async with process(tmp_path / "s.db", depot, hub) as world:
+            await world.knows("1001")
+            shipment = depot.ships([(depot.sale("1001", 1)[0], 1)], parcels=2)
+            await world.until(sent=1)
+            rows = [{"fulfilment_id": f"out-{shipment}-1001", "tracking": [f"T{shipment}-{n}"]} for n in range(2)]
+            await world.says(rows[0])
+            await anyio.sleep(5)
+            await world.until(sent=1)
+            await world.says(*rows)
+            await world.until(told=1)
 
     story(main)
 
@@ -260,6 +283,27 @@ def test_units_that_the_warehouse_gives_up_are_a_case_until_the_sales_channel_re
     story(main)
 
 
+def test_what_will_not_be_shipped_is_found_of_an_order_that_can_be_read_only_as_a_person_has_changed_it(
+    tmp_path: Path,
+) -> None:
+    """The source left its currency out, and somebody has put it in."""
+
+    async def main() -> None:
+        depot, hub = Depot(), Hub()
+        async with process(tmp_path / "s.db", depot, hub, replace(TOLD, evidence="none")) as world:
+            await world.receives("1001", **{name: value for name, value in ORDER.items() if name != "currency"})
+            patch = msgspec.json.encode({"currency": ORDER["currency"]})
+            await world.journal.write([("put_order_patch", ("web/1001", patch, 1, "mona", "it was left out"))])
+            (line,) = depot.sale("1001", 3)
+            await world.imported("1001", depot.lines[line].sale or 0)
+            depot.gives_up(line, 2)
+            depot.ships([(line, 1)])
+            await anyio.sleep(300)
+            assert await world.cases() == [("units.cancelled", "web/1001")]
+
+    story(main)
+
+
 def test_a_cancelled_shipment_is_withdrawn_or_a_case(tmp_path: Path) -> None:
     """Before its start nothing is sent of it; after it somebody has to act."""
 
@@ -299,6 +343,65 @@ def test_history_is_not_told(tmp_path: Path) -> None:
             await world.until(known=1, sent=1)
             assert hub.units() == {"1001-0": 1}
             assert await world.cases() == [("fulfilment.residual", "web/1001")]
+
+    story(main)
+
+
+def test_a_sales_channel_that_is_added_later_hears_of_everything_since_it_is_to_be_told(tmp_path: Path) -> None:
+    """Shipments of its own were read, and belonged to nobody, while another one was told alone."""
+
+    async def main() -> None:
+        depot, hub = Depot(), Hub()
+
+        alone = WatchPolicy(
+            every=timedelta(seconds=10), overlap=timedelta(minutes=1), sales_channels={CHANNEL + 1: ("outlet", None)}
+        )
+        async with process(tmp_path / "s.db", depot, hub, policy=alone) as world:
+            await world.knows("1001", "1002")
+            began = depot.now()
+            for order in ("1001", "1002"):
+                depot.ships([(depot.sale(order, 1)[0], 1)])
+                await anyio.sleep(300 if order == "1001" else 20)
+            assert await world.states() == {}
+        both = replace(alone, sales_channels={**alone.sales_channels, CHANNEL: ("web", began)})
+        async with process(tmp_path / "s.db", depot, hub, policy=both) as world:
+            await world.until(sent=2)
+            read = depot.calls["read_stock_moves"]
+            await anyio.sleep(300)
+            assert depot.calls["read_stock_moves"] == read
+
+    story(main)
+
+
+def test_without_a_day_a_sales_channel_is_told_since_the_first_start_with_it() -> None:
+    """Not since that with another one: an earlier integration has told what was shipped in between."""
+    then, now = datetime(2026, 11, 1, tzinfo=UTC), datetime(2026, 11, 20, tzinfo=UTC)
+    told = WatchPolicy(
+        every=timedelta(seconds=10),
+        overlap=timedelta(minutes=1),
+        sales_channels={3: ("web", None), 4: ("outlet", None)},
+    )
+    state = SweepState(started=then, since={"web": then}, mark=Watermark(since=now - timedelta(minutes=1)))
+    decision = watched(state, Watch(), now, told)
+    assert (decision.state.since, decision.writes) == ({"web": then, "outlet": now}, ())
+    assert watched(replace(state, since={}), Watch(), now, told).state.since == {"web": then, "outlet": then}
+
+
+def test_what_leaves_in_the_evening_of_the_first_day_is_told_where_it_is_the_day_before(tmp_path: Path) -> None:
+    """Fulfil says the day of a company in America: in UTC, where the first start is dated, the next one has begun."""
+
+    async def main() -> None:
+        depot, hub = Depot(), Hub()
+        async with process(tmp_path / "s.db", depot, hub) as world:
+            await world.knows("1001")
+            await anyio.sleep(60)
+            yesterday = (depot.now() - timedelta(days=1)).date()
+            left_at = depot.now()
+            depot.changes(depot.ships([(depot.sale("1001", 1)[0], 1)]), effective_date=yesterday)
+            assert yesterday < left_at.date()
+            await world.until(sent=1)
+            ((_, notice),) = hub.arrived
+            assert notice["shipped_at"] == f"{left_at:%Y-%m-%dT%H:%M:%SZ}"
 
     story(main)
 

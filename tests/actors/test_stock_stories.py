@@ -6,11 +6,19 @@ from pathlib import Path
 from typing import Any
 
 import anyio
+import msgspec
 import pytest
 
 from flows.demo.orders import catalogue, generate
 from flows.model.bundles import Bundle, Component
-from flows.model.stock import STOCK_READER, ReadProducts, place_key
+from flows.model.stock import (
+    STOCK_PUBLISHER,
+    STOCK_PUBLISHER_KEY,
+    STOCK_READER,
+    PublishAgain,
+    ReadProducts,
+    place_key,
+)
 from runtime.errors import StoreFull
 from tests.actors.stock_world import Hub, StockFulfil, StockWorld, config_of, place, process, units_in
 from tests.actors.world import story
@@ -116,6 +124,23 @@ def test_an_order_lowers_what_is_shown_without_a_read_and_its_sighting_does_not_
     story(main)
 
 
+def test_a_sale_that_somebody_deletes_keeps_no_other_from_being_seen(tmp_path: Path) -> None:
+    """A read by ids is refused as a whole when one of them is gone; what the sale had is still subtracted."""
+
+    async def main() -> None:
+        fulfil, *_ = warehouse(processes_after_s=100.0)
+        async with process(tmp_path / "store.db", fulfil) as at:
+            await at.send(*generate(11, 2, products=3))
+            await at.until(lambda: len(fulfil.sales) == 2)
+            first = min(sale.id for sale in fulfil.sales.values())
+            fulfil.deleted.add(first)
+            await anyio.sleep(300)
+            assert await at.sql("SELECT DISTINCT sale FROM order_units") == [(first,)]
+            assert await at.cases() == []
+
+    story(main)
+
+
 def test_open_orders_that_were_decided_on_before_stock_was_published_are_counted_first(tmp_path: Path) -> None:
     """Held ones, and imported ones that Fulfil has not reserved: else the first publish would sell them once more."""
 
@@ -161,6 +186,42 @@ def test_a_pause_of_publishing_forgets_what_was_counted_and_begins_anew(tmp_path
     story(main)
 
 
+def test_settings_that_have_changed_hold_for_every_figure_whatever_is_looked_at_first(tmp_path: Path) -> None:
+    """A correction that waited for the restart comes before the first look at what is due."""
+
+    async def main() -> None:
+        fulfil, *_ = warehouse()
+        hub, store = Hub({"4511": "web"}), tmp_path / "store.db"
+        async with process(store, fulfil, hub=hub) as at:
+            await settled(at, a=10, b=10, c=10)
+            again = PublishAgain(sales_channel="web", lines={A: 9})
+            await at.engine.post(STOCK_PUBLISHER, STOCK_PUBLISHER_KEY, again)
+        async with process(store, fulfil, config=config_of(web={"buffer": 2}), hub=hub) as at:
+            await settled(at, a=8, b=8, c=8)
+
+    story(main)
+
+
+def test_a_place_that_has_another_name_is_told_every_figure(tmp_path: Path) -> None:
+    """The figures are as they were, but of the place of that name the sales channel knows none."""
+
+    async def main() -> None:
+        fulfil, *_ = warehouse()
+        hub, store = Hub({"4511": "web"}), tmp_path / "store.db"
+        async with process(store, fulfil, hub=hub) as at:
+            await settled(at, a=10, b=10, c=10)
+        async with process(store, fulfil, config=config_of(web={"location": "LEEDS"}), hub=hub) as at:
+            await anyio.sleep(60)
+            levels = [each for *_, start in hub.told for each in msgspec.json.decode(start.payload)["levels"]]
+            assert {each["sku"] for each in levels if each["location"] == "LEEDS"} == {A, B, C}
+            lines = hub.lines["web"]
+        async with process(store, fulfil, config=config_of(web={"location": "LEEDS"}), hub=hub):
+            await anyio.sleep(60)
+            assert hub.lines["web"] == lines
+
+    story(main)
+
+
 def test_a_bundle_shows_what_the_scarcest_of_its_components_allows_and_an_alias_what_it_stands_for(
     tmp_path: Path,
 ) -> None:
@@ -177,6 +238,27 @@ def test_a_bundle_shows_what_the_scarcest_of_its_components_allows_and_an_alias_
             await at.until_shown(**{"OLD-NAME": 10})
             fulfil.count(2, "0")
             await at.until_shown(**{B: 0, "OLD-NAME": 0, "GIFT-BOX": 0})
+
+    story(main)
+
+
+def test_a_name_that_stands_for_nothing_any_more_is_told_as_zero(tmp_path: Path) -> None:
+    """An alias that was taken back, and a bundle whose rule is gone: every order of them would be held."""
+
+    async def main() -> None:
+        fulfil, *_ = warehouse()
+        hub, store = Hub({"4511": "web"}), tmp_path / "store.db"
+        rules = {"GIFT-BOX": Bundle(components={A: Component(quantity=3), B: Component()})}
+        async with process(store, fulfil, config=config_of(bundles=rules), hub=hub) as at:
+            at.index.rename({"OLD-NAME": B})
+            await at.until_shown(**{A: 10, "GIFT-BOX": 3, "OLD-NAME": 10})
+            at.index.rename({"OLD-NAME": None})
+            await at.until_shown(**{A: 10, B: 10, "GIFT-BOX": 3, "OLD-NAME": 0})
+            at.index.rename({"OLD-NAME": B})
+            await at.until_shown(**{B: 10, "OLD-NAME": 10})
+        async with process(store, fulfil, hub=hub) as at:
+            await at.until_shown(**{A: 10, B: 10, "GIFT-BOX": 0, "OLD-NAME": 0})
+            assert await at.sql("SELECT count(*) FROM stock_published WHERE figure > 0") == [(3,)]
 
     story(main)
 
@@ -241,6 +323,27 @@ def test_one_sku_that_its_flow_fails_with_delays_no_other(tmp_path: Path) -> Non
             await at.until(lambda: len(hub.shows["web"]) == 42, within_s=1_800)
             await at.until(lambda: at.sql("SELECT 1 FROM stock_published WHERE refused_at IS NOT NULL"))
             assert await at.cases() == [("flow.line", "SKU-07")]
+
+    story(main)
+
+
+def test_a_line_whose_run_failed_once_is_sent_however_much_comes_meanwhile(tmp_path: Path) -> None:
+    """What has failed lets others go first, but not for ever: on a busy day there are always others."""
+
+    async def main() -> None:
+        fulfil, hub = StockFulfil(), Hub({"4511": "web"})
+        products = [fulfil.stock(f"SKU-{number}", "10") for number in range(20)]
+        hub.takes_s = 2.0
+        async with process(tmp_path / "store.db", fulfil, config=config_of(moves_every_s=1.0), hub=hub) as at:
+            await at.until_shown(**{"SKU-0": 10, "SKU-19": 10})
+            once = ["SKU-0"]
+            hub.fails = lambda sku: sku in once and bool(once.pop())
+            fulfil.count(products[0], "7")
+            for step in range(600):
+                fulfil.count(products[1 + step % 19], str(100 + step))
+                await anyio.sleep(0.5)
+                if step == 240:
+                    assert shown(at)["SKU-0"] == 7
 
     story(main)
 

@@ -14,6 +14,7 @@ import statistics
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
+from decimal import Decimal
 from itertools import accumulate
 from typing import Any
 
@@ -38,6 +39,7 @@ def _settings(orders: Sequence[Order]) -> SaleSettings:
         rounding_sku="ROUNDING",
         taxes=dict.fromkeys(taxes, "Tax"),
         withheld_taxes=dict.fromkeys(taxes, "Tax"),
+        tax_rates=dict.fromkeys(taxes, Decimal(0)),
         gateways=dict.fromkeys(gateways, "card"),
     )
 

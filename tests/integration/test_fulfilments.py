@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import json
 from collections.abc import AsyncIterator, Sequence
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,8 @@ import anyio
 import pytest
 
 from connectors.patchworks.sandbox import Batch, FlowSeed, Send
+from flows.fulfilment_watcher import ORDERS as ORDER_SHIPMENTS
+from flows.model.unshipped import Outstanding, OutstandingLine, OutstandingSeen
 from flows.reading import reading
 from tests.contracts.patchworks_sandbox import LAMP, MUG
 from tests.integration.beside_patchworks import ORDERS, Both, both
@@ -216,3 +220,26 @@ async def test_a_person_lets_a_shipment_of_an_unknown_order_be_told(tmp_path: Pa
         assert (status, said["message"]) == (200, "the shipments of web/9001 will be looked at again")
         told = await at.until_told(1, refused=1)
         assert next(iter(told["keys"])).endswith("-9001"), "the sales channel does not know it either"
+
+
+async def test_a_person_says_that_units_which_will_not_be_shipped_are_seen_to(tmp_path: Path) -> None:
+    """The order itself is imported, and nothing is wrong with it: what is released are its shipments."""
+    async with warehouse(tmp_path) as (at, (order,)):
+        key = f"web/{order}"
+        ((body,),) = await at.at.app.journal.reading.run(
+            lambda connection: connection.execute("SELECT bytes FROM body").fetchall()
+        )
+        line = json.loads(body)["line_items"][0]
+        cancelled = OutstandingLine(str(line["id"]), line["sku"], Decimal(1))
+        seen = OutstandingSeen(outstanding=Outstanding(looked_at=datetime.now(UTC), lines=(cancelled,)))
+        await at.at.app.engine.post(ORDER_SHIPMENTS, key, seen)
+        with anyio.move_on_after(10):
+            while not await at.at.cases():
+                await anyio.sleep(0.02)
+        assert [(kind, subject) for kind, subject, _ in await at.at.cases()] == [("units.cancelled", key)]
+        status, said = await at.at.control("release", key=key, by="mona", reason="refunded by hand")
+        assert (status, said["message"]) == (200, f"the shipments of {key} will be looked at again")
+        with anyio.move_on_after(10):
+            while await at.at.cases():
+                await anyio.sleep(0.02)
+        assert await at.at.cases() == []

@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from flows.fulfilment_watcher.keeping import OrderShipments, Seen, Withdrawal
@@ -74,6 +74,8 @@ class World:
         self.taken: dict[str, bytes] = {}
         """Lines of the start under way."""
         self.kept_back: set[str] = set()
+        self.replaced: set[str] = set()
+        """Lines of which a start has taken an earlier form."""
         self.channel: dict[str, dict[str, Any]] = {}
         self.arrivals: Counter[str] = Counter()
         self.shipments: list[int] = []
@@ -121,7 +123,8 @@ class World:
         if isinstance(message, ShipmentSeen | Recheck):
             message = Seen(message=message, is_known=True)
         if isinstance(message, Withdraw):
-            message = Withdrawal(notice=message.notice, place=self.place(line_of(key, message.notice)))
+            line = line_of(key, message.notice)
+            message = Withdrawal(notice=message.notice, place=self.place(line), taken=line in self.replaced)
         told = msgspec.structs.replace(TOLD, carriers=self.carriers)
         decision: Decision = decide(self.orders[key], message, self.clock.at, told)
         self.orders[key] = _through_json(decision.state, OrderShipments)
@@ -142,13 +145,15 @@ class World:
         match statement:
             case "put_outgoing":
                 self.outgoing[line] = row[3]
-                self.taken.pop(line, None)
+                if self.taken.pop(line, None) is not None:
+                    self.replaced.add(line)
                 self.kept_back.discard(line)
             case "keep_back_outgoing":
                 if self.outgoing.pop(line, None) is not None:
                     self.kept_back.add(line)
             case "drop_outgoing":
                 self.kept_back.discard(line)
+                self.replaced.discard(line)
             case _:
                 raise AssertionError(statement)
 
@@ -177,6 +182,7 @@ class World:
         for line in self.taken:
             key, notice = order_key_of(line)
             self.inbox.append((key, NoticeSent(notice=notice, run_id="r", at=self.clock.at)))
+        self.replaced.difference_update(self.taken)
         self.taken = {}
 
     # -- what happens --------------------------------------------------------------------------------------------------
@@ -251,8 +257,18 @@ events = st.one_of(
 )
 
 
+_SEEN = (("wait", 60), ("answer", 6), ("deliver", 6))
+_REPLACED_AND_CANCELLED = [
+    *(("ship", [(0, 0, 2)], 0, True), *_SEEN, ("start", 1)),
+    *(("retrack", 0), *_SEEN, ("cancel", 0), *_SEEN),
+    *(("ship", [(0, 0, 2)], 0, True), *_SEEN, ("ended", 1), ("start", 1)),
+]
+"""The first form is in a start when the second takes its place, and that one is taken back."""
+
+
 @settings(max_examples=150, deadline=None)
 @given(st.lists(events, max_size=30))
+@example(_REPLACED_AND_CANCELLED)
 def test_sums_hold_and_nothing_is_lost_in_any_order_of_events(happened: list[tuple[Any, ...]]) -> None:
     """At every moment no line has more units at the sales channel than were ordered; in the end each shipment that has
     left is there for each of its orders, in its newest form, or all of its units are a residual.

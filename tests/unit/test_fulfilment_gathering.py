@@ -131,6 +131,28 @@ def test_what_one_kit_has_follows_from_all_moves_of_its_line() -> None:
     assert books.asked.count("read_stock_moves") == 2
 
 
+def test_a_kit_of_which_a_component_was_given_up_is_complete_only_with_as_many_as_one_kit_has() -> None:
+    """Two sets of two cups, and one cup of the four is cancelled: one that is left over makes no set."""
+    books = Books(
+        line(1, "1001", 2, [11, 12, 13], product=50),
+        *(move(11, 1, "2", 51), move(12, 1, "1", 51, "assigned"), move(13, 1, "1", 51, "cancel")),
+    )
+    ((_, part),) = books.gather(shipment(7, [1001], [11]))
+    assert part.lines[0].components == (Component("51", Decimal(2), Decimal(2)),)
+
+
+def test_sales_that_somebody_made_by_hand_are_kept_apart() -> None:
+    """They have no order's id: what is shipped of one of them in the same minute is none of the other's."""
+    lines = (line(1, "1001", 1, [11], channel_identifier=None), line(2, "1002", 1, [12], channel_identifier=None))
+    by_hand = (msgspec.structs.replace(each, order=None) for each in lines)
+    books = Books(*by_hand, move(11, 1, "1"), move(12, 2, "1"))
+    found = books.gather(shipment(7, [1001], [11]), shipment(8, [1002], [12]))
+    assert [(place, part.shipment, part.sale) for place, part in found] == [
+        ((3, "sale-1001"), "out-7", 1001),
+        ((3, "sale-1002"), "out-8", 1002),
+    ]
+
+
 def test_a_line_that_somebody_added_in_fulfil_is_none_of_the_sales_channels() -> None:
     """It has no id there: nobody ordered it."""
     books = Books(line(1, "1001", 1, [11], channel_identifier=None), move(11, 1, "1"))

@@ -208,6 +208,13 @@ def test_what_was_told_is_not_taken_back_by_a_carrier_that_is_not_mapped() -> No
     assert progress(order.state).state == "partially shipped"
 
 
+def test_what_the_sales_channel_has_is_told_still_when_its_carrier_is_as_it_was_again() -> None:
+    """Somebody chose another carrier in Fulfil, and took that back: nothing of what was told has changed."""
+    order = Order().sees(part()).is_sent().is_told()
+    order.sees(part(carrier="Courier of nobody")).sees(part())
+    assert (order.status, len(order.sent), order.cases) == ("told", 1, [])
+
+
 def test_by_policy_it_is_sent_under_fulfils_name_with_an_explicit_address() -> None:
     """Failure case 27: no sales channel guesses an address; without one it is held after all."""
     asked = settings(unmapped="send", tracking_urls={"Bob's van": "https://bob.example/{number}"})
@@ -330,7 +337,10 @@ def test_a_shipment_of_an_unknown_order_is_held_until_the_order_comes() -> None:
     assert (order.status, order.cases, order.sent) == ("held", [("fulfilment.orphan", "out-1-1001")], [])
     assert "CS1 brings 3 x MUG of #UK1001 (sale 77)" in order.state.cases[0].sentence
     assert [timer.name for timer in order.last.timers] == ["look"]
-    order.rechecks(known=False).rechecks(known=True)
+    order.now += timedelta(days=3)
+    (look,) = order.rechecks(known=False).last.timers
+    assert look.due == order.now + timedelta(hours=1), "after a weekend somebody may bring it, too"
+    order.rechecks(known=True)
     assert (order.status, order.cases, len(order.sent)) == ("waiting", [], 1)
 
 
@@ -364,6 +374,29 @@ def test_sent_is_not_told() -> None:
     assert (order.status, order.cases, order.facts[-1]) == ("told", [], "told")
 
 
+def test_what_should_have_been_told_is_a_case_whichever_comes_first_its_timer_or_news_of_another() -> None:
+    """News of another one sets the timer anew: after a restart it may come before the timer that was due meanwhile."""
+    order = Order().sees(part(1, line("11", "MUG", 1))).is_sent()
+    order.sees(part(2, line("11", "MUG", 1)))
+    order.now += timedelta(hours=1)
+    assert order.is_sent(2).cases == [("fulfilment.untold", "out-1-1001")]
+
+
+def test_what_a_person_has_seen_to_is_no_case_again_because_of_another_shipment() -> None:
+    """A correction that is not told is one."""
+    order = Order().sees(part(1, line("11", "MUG", 1))).is_sent()
+    order.now += timedelta(hours=1)
+    assert order.takes(Overdue()).rechecks("person").cases == []
+    order.sees(part(2, line("11", "MUG", 1))).is_sent(2).takes(Overdue())
+    assert order.cases == []
+    order.sees(part(1, line("11", "MUG", 1), parcels=("1Z9",))).is_sent(1)
+    order.now += timedelta(hours=1)
+    assert order.takes(Overdue()).cases == [
+        ("fulfilment.untold", "out-1-1001"),
+        ("fulfilment.untold", "out-2-1001"),
+    ]
+
+
 def test_a_sales_channel_that_cannot_say_what_it_has_is_not_waited_for() -> None:
     """`evidence = "none"`: sent is all that is known."""
     order = Order(settings(evidence="none")).sees(part()).is_sent()
@@ -375,6 +408,15 @@ def test_the_sales_channels_word_counts_before_the_run_has_ended() -> None:
     order = Order().sees(part()).is_told()
     assert order.status == "told"
     assert order.is_sent().status == "told"
+
+
+def test_an_update_with_the_numbers_of_before_is_told_only_after_it_was_sent() -> None:
+    """What the sales channel names is then what it was told before: more units, or another carrier, are not in that."""
+    order = Order().sees(part(1, line("11", "MUG", 2))).is_sent().is_told().sees(part(1, line("11", "MUG", 3)))
+    assert order.is_told(1, "1Z1").status == "waiting"
+    assert order.is_sent().is_told(1, "1Z1").status == "told"
+    order.sees(part(1, line("11", "MUG", 3), parcels=("1Z1", "1Z2")))
+    assert order.is_told(1, "1Z1", "1Z2").status == "told", "the numbers of this version, before its run has ended"
 
 
 def test_a_notice_that_its_flow_fails_with_waits_for_somebody() -> None:
@@ -409,6 +451,45 @@ def test_a_shipment_that_is_cancelled_after_it_was_sent_is_a_case() -> None:
     late = Order().sees(part()).takes(ShipmentCancelled(shipment="out-1")).is_sent()
     assert late.cases == [("fulfilment.cancelled", "out-1-1001")], "its start had been under way already"
     assert Order().takes(ShipmentCancelled(shipment="out-9")).state.notices == {}
+
+
+def test_units_of_a_fulfilment_that_a_person_has_cancelled_there_are_told_with_the_shipment_that_has_them_now() -> None:
+    """Before that they are left over: the sales channel still has the first one."""
+    order = Order().sees(part()).is_sent().takes(ShipmentCancelled(shipment="out-1")).sees(part(2))
+    assert order.cases == [("fulfilment.cancelled", "out-1-1001"), ("fulfilment.residual", "out-2-1001")]
+    order.rechecks("person")
+    assert (order.told_units, order.cases) == ([{"11": 3}, {"11": 3}], [])
+    assert order.notice(2).status == "waiting"
+    assert (order.status, units_told(order.state)) == ("withdrawn", {"MUG": 3})
+
+
+def test_a_shipment_of_which_an_earlier_version_had_been_taken_is_a_case_when_it_is_cancelled() -> None:
+    """The newest version is taken back in time; the one before is known, and nobody says so any more."""
+    order = Order().sees(part()).sees(part(parcels=("1Z9",))).takes(ShipmentCancelled(shipment="out-1"))
+    order.takes(Withdrawal(notice="out-1-1001", place=2, taken=True))
+    assert (order.status, order.cases) == ("withdrawn", [("fulfilment.cancelled", "out-1-1001")])
+    assert order.sees(part(2)).told_units == [{"11": 3}, {"11": 3}], "nothing is left for another one"
+
+
+def test_a_line_that_is_on_its_way_to_another_flow_is_looked_for_again() -> None:
+    """The flow was corrected while the notice was being taken back."""
+    order = Order().sees(part()).takes(ShipmentCancelled(shipment="out-1"))
+    order.takes(Withdrawal(notice="out-1-1001", place=None))
+    assert [timer.name for timer in order.last.timers] == ["withdraw out-1-1001"]
+
+
+def test_news_of_the_version_before_does_not_count_for_the_one_that_waits() -> None:
+    """A run had ended with the first one just before the second was made."""
+    order = Order().sees(part())
+    ended_at = order.now
+    order.sees(part(parcels=("1Z9",))).takes(NoticeSent(notice="out-1-1001", run_id="r", at=ended_at))
+    assert (order.status, order.notice().sent_version) == ("waiting", 1)
+    order.takes(ShipmentCancelled(shipment="out-1"))
+    assert (order.status, order.cases) == ("withdrawing", [("fulfilment.cancelled", "out-1-1001")])
+    assert order.last.writes[0].statement == "keep_back_outgoing"
+    late = Order().sees(part()).sees(part(parcels=("1Z9",))).takes(ShipmentCancelled(shipment="out-1"))
+    late.takes(NoticeSent(notice="out-1-1001", run_id="r", at=ended_at))
+    assert (late.status, late.cases) == ("withdrawing", [("fulfilment.cancelled", "out-1-1001")])
 
 
 # -- how far the order is ----------------------------------------------------------------------------------------------

@@ -29,7 +29,7 @@ DUE = NOW - timedelta(hours=9)
 SETTINGS = FulfilmentSettings(flow=FlowTarget(flow_id="4331"), carriers={"UPS": "ups"})
 MUGS = line("30.00", id="11", quantity=Decimal(3), discount=usd("3.00"), taxes=(vat("5.40"),))
 CAP = line("12.00", id="12", sku="CAP", quantity=Decimal(1), taxes=(vat("2.40"),))
-SOLD = order("46.80", lines=(MUGS, CAP))
+SOLD = replace(order("46.80", lines=(MUGS, CAP)), ship_by=DUE)
 
 
 def units(mugs: tuple[int, int, int], caps: tuple[int, int, int] = (1, 1, 0)) -> tuple[OutstandingLine, ...]:
@@ -118,6 +118,8 @@ def test_a_late_order_ends_by_itself_when_it_has_left() -> None:
     assert (watched.cases, watched.wrote) == ({}, ["drop_unshipped"])
     watched.takes(ShipmentCancelled(shipment="out-2"))
     assert watched.wrote == ["put_unshipped", "look_unshipped"]
+    (put,) = [each for each in watched.last.writes if each.statement == "put_unshipped"]
+    assert put.row[3:] == (to_instant(SOLD.placed_at), to_instant(DUE)), "it is due as before"
 
 
 def test_a_late_order_ends_when_the_sales_channel_wants_it_no_more() -> None:

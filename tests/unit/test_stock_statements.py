@@ -19,6 +19,7 @@ _HOT = (
     *("stock_due_next", "stock_levels_of", "stock_levels_of_products", "stock_owners", "stock_published_of"),
     *("stock_published_after", "stock_products_between", "stock_unread_next", "units_of_skus", "sales_unseen"),
     *(
+        "outgoing_tries",
         "outgoing_waiting",
         "outgoing_next",
         "outgoing_of_batch",
