@@ -135,6 +135,8 @@ class Budget:
         self._due = clock.monotonic()
         """When the next call is due at the present rate; in the past when calls are to spare."""
         self._paused_until = -math.inf
+        self._throttled_until = -math.inf
+        """When the last pause ends, or has ended, that a throttled answer began."""
         self._pause_s = 0.0
         """The last pause, when nobody said how long; 0: none yet."""
         self._slowdown: Slowdown | None = None
@@ -191,19 +193,18 @@ class Budget:
         if limit is not None and limit > 0 and limit != self._limit_per_s:
             self._limit_learned(limit)
         if reading.remaining is not None and reading.remaining <= 0:
-            after_s = _WINDOW_S if reading.reset_after_s is None else reading.reset_after_s
-            self._pause(min(after_s, self._policy.pause_asked_s_max))
+            self._nothing_remains(reading.reset_after_s)
 
     def throttled(self, retry_after_s: float | None) -> None:
         """A call in a slot of this budget was throttled: pause, then go on more slowly, as `Slowdown` has it.
 
-        What comes in while paused are the answers to calls of the same moment: they may lengthen the pause, but teach
-        nothing more.
+        What comes in during such a pause are the answers to calls of the same moment: they may lengthen the pause, but
+        teach nothing more.
         """
         now = self._clock.monotonic()
         self._throttled_total += 1
-        if self._slowdown is None or now >= self._paused_until:
-            in_vain = self._went_well <= 0 and now - self._paused_until < 2 * max(self._pause_s, _WINDOW_S)
+        if self._slowdown is None or now >= self._throttled_until:
+            in_vain = self._went_well <= 0 and now - self._throttled_until < 2 * max(self._pause_s, _WINDOW_S)
             if not retry_after_s:
                 first, cap = self._policy.pause_first_s, self._policy.pause_cap_s
                 self._pause_s = min(cap, 2 * self._pause_s) if in_vain and self._pause_s else first
@@ -212,6 +213,7 @@ class Budget:
         asked_s = min(retry_after_s, self._policy.pause_asked_s_max) if retry_after_s else self._pause_s
         if now + asked_s > self._paused_until:
             self._pause(asked_s * (1 + self._random.random() / 10))
+        self._throttled_until = self._paused_until
         assert self._slowdown is not None  # noqa: S101 - `_slow_down` has just made it, or an answer before
         hold_s = min(_HOLD_S_MAX, _PAUSES_BETWEEN_PROBES * (self._paused_until - now))
         self._slowdown = replace(self._slowdown, since=self._paused_until, hold_s=max(self._slowdown.hold_s, hold_s))
@@ -231,6 +233,17 @@ class Budget:
 
     # -- the rate ------------------------------------------------------------------------------------------------------
 
+    def _nothing_remains(self, reset_after_s: float | None) -> None:
+        """Wait for the reset, but not for one within two seconds: whole seconds are too coarse to wait for, and who
+        keeps to a known limit meets the end of each such window. Then only what was saved up is not to be spent.
+        """
+        rate = self._rate_per_s(self._clock.monotonic())
+        if rate is not None and reset_after_s is not None and reset_after_s <= 2 * _WINDOW_S:
+            self._due = max(self._due, self._clock.monotonic() + self._saved() / rate)
+        else:
+            after_s = _WINDOW_S if reset_after_s is None else reset_after_s
+            self._pause(min(after_s, self._policy.pause_asked_s_max))
+
     def _rate_per_s(self, now: float) -> float | None:
         if self._slowdown is None:
             return self._limit_per_s
@@ -247,9 +260,12 @@ class Budget:
         wait_s = self._paused_until - now
         rate = self._rate_per_s(now)
         if rate is not None:
-            saved = 0 if self._slowdown is not None else self._burst - 1
-            wait_s = max(wait_s, self._due - saved / rate - now)
+            wait_s = max(wait_s, self._due - self._saved() / rate - now)
         return max(0.0, wait_s)
+
+    def _saved(self) -> int:
+        """How many calls may have been saved up; none on the way back from being throttled."""
+        return 0 if self._slowdown is not None else self._burst - 1
 
     def _take(self, share: str, now: float, lateness_s: float) -> None:
         self._in_flight += 1
@@ -273,10 +289,10 @@ class Budget:
         """In vain is a call whose predecessors were throttled, too: it says that all are, and nothing of the rate."""
         rate, back = self._rate_per_s(now), self._slowdown
         if in_vain and back is not None and rate is not None:
-            refused = back.refused_per_s
+            refused, doubtful = back.refused_per_s, back.doubtful
             slower = max(rate * _SLOWER_IN_VAIN, refused * _IN_VAIN_FLOOR)
         else:
-            refused = self._really_per_s(now, rate)
+            refused, doubtful = self._refused(now, rate)
             slower = refused * _SLOWER
         known = self._limit_per_s
         self._slowdown = Slowdown(
@@ -285,14 +301,22 @@ class Budget:
             full_per_s=known,
             since=now,
             recover_s=self._policy.recover_s,
+            doubtful=doubtful,
         )
 
-    def _really_per_s(self, now: float, rate_per_s: float | None) -> float:
-        """How fast calls were begun: at the rate, unless they were far fewer, or there is none."""
-        if rate_per_s is not None and (not self._recent or now - self._paused_until < _WINDOW_S):
-            return rate_per_s
+    def _refused(self, now: float, rate_per_s: float | None) -> tuple[float, bool]:
+        """How fast calls were begun, and whether that leaves in doubt where the limit is: they were far fewer than the
+        rate allowed. Right after a pause they cannot be counted; they went at the rate.
+        """
+        doubted = self._slowdown is not None and self._slowdown.doubtful
+        if rate_per_s is not None and (not self._recent or now - self._throttled_until < _WINDOW_S):
+            return rate_per_s, False
         lately = self._lately_per_s(now)
-        return lately if rate_per_s is None or lately < rate_per_s / 2 else rate_per_s
+        if rate_per_s is None:
+            return lately, False
+        if lately < rate_per_s / 2:
+            return lately, True
+        return (min(lately, rate_per_s) if doubted else rate_per_s), False
 
     def _lately_per_s(self, now: float) -> float:
         """Calls begun in the last second; more of them than are remembered are extrapolated."""

@@ -282,7 +282,7 @@ class Channel:
         for feed in self._feeds.values():
             for each in feed.leave(lambda envelope: envelope.key.partition("/")[0] == partition):
                 if each.id in self._doubles:
-                    self._doubles.discard(each.id)
+                    self._drop_double(each)
                 else:
                     self._forget(each)
 
@@ -301,7 +301,7 @@ class Channel:
                 break
             size_bytes += next_.size_bytes
             if self._doubles and next_.id in self._doubles:
-                self._doubles.discard(next_.id)
+                self._drop_double(next_)
             elif next_.key in self._deferred:
                 self._forget(next_)
                 if next_.key in self._unblocked:
@@ -363,6 +363,13 @@ class Channel:
     def _forget(self, envelope: Envelope) -> None:
         if envelope.outcome:
             return
-        self._feeds[envelope.priority].forget(envelope.id)
+        if envelope.id not in self._doubles:  # else a read must not bring it into the window once more
+            self._feeds[envelope.priority].forget(envelope.id)
         if self._called.get(envelope.key) == envelope.id:
             del self._called[envelope.key]
+
+    def _drop_double(self, envelope: Envelope) -> None:
+        """Of a message that was called the other copy is out of the window; it stays live only while it is here."""
+        self._doubles.discard(envelope.id)
+        if self._called.get(envelope.key) != envelope.id:
+            self._feeds[envelope.priority].forget(envelope.id)

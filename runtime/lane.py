@@ -64,6 +64,10 @@ class Intent(msgspec.Struct, kw_only=True):
     """This process may begin it. (On disk: the epoch of the process that may have.)"""
     unknown: bool = False
     told_unknown: bool = False
+    absent: bool = False
+    """A look has found nothing, and a decision is awaited."""
+    again: bool = False
+    """It was decided that the bytes go again; should the look that is still to come find nothing, they do."""
     attempts: int = 0
     """Calls that were begun."""
     tries: int = 0
@@ -161,12 +165,23 @@ class Lane:
         self._wake(intent.share)
 
     def resend(self, id_: int) -> None:
-        """A decision wants the identical bytes of an absent call sent again."""
-        intent = self._unknown.pop(id_, None)
-        if intent is not None:
-            intent.unknown = intent.told_unknown = False
-            self._retries[intent.share].append(intent)
-            self._wake(intent.share)
+        """A decision wants the identical bytes of an absent call sent again.
+
+        After a restart, or when it was decided long after the look, another look is under way: that one comes first.
+        """
+        intent = self._unknown.get(id_)
+        if intent is None:
+            return
+        if intent.absent:
+            self._repeat(intent)
+        else:
+            intent.again = True
+
+    def _repeat(self, intent: Intent) -> None:
+        del self._unknown[intent.id]
+        intent.unknown = intent.told_unknown = intent.absent = intent.again = False
+        self._retries[intent.share].append(intent)
+        self._wake(intent.share)
 
     def settle(self, id_: int) -> None:
         """The call's end is durable, or nothing more is wanted of it: it is no longer on disk, and may be forgotten."""
@@ -243,7 +258,10 @@ class Lane:
                 self._try_later(intent, self._config.settle_s)  # the other side may still be at it
                 continue
             self._in_hand[intent.id] = intent
-            await self._admitted(share)
+            if not await self._admitted(intent):
+                del self._in_hand[intent.id]
+                self._try_later(intent, _PAUSED_POLL_S)
+                continue
             try:
                 self.in_flight += 1
                 await self._attempt(intent)
@@ -258,23 +276,29 @@ class Lane:
                 if not self.in_flight:
                     self._settled.set()
 
-    async def _admitted(self, share: str) -> None:
-        """Wait for the breaker, then for a slot of the budget; the breaker may have opened meanwhile."""
+    async def _admitted(self, intent: Intent) -> bool:
+        """Wait for the breaker, then for a slot of the budget; the breaker may have opened meanwhile.
+
+        False, with no slot taken, when the call's partition has been paused meanwhile.
+        """
         while True:
             began = self._clock.monotonic()
             wait_s = self.breaker.seconds_until_try(began)
             if wait_s > 0:
                 await anyio.sleep(wait_s)
                 continue
-            await self.budget.acquire(share)
+            await self.budget.acquire(intent.share)
             now = self._clock.monotonic()
             if now - began >= _WAIT_TOLD_S:
                 self._emit(CallThrottled(api=self.name, seconds=now - began))
-            if not self.draining and self.breaker.may_call(now):
-                return
+            paused = not intent.unknown and self._is_paused(intent)
+            if not (paused or self.draining) and self.breaker.may_call(now):
+                return True
             self.budget.release()
             if self.draining:
                 await anyio.sleep_forever()
+            if paused:
+                return False
 
     async def _take(self, share: str) -> Intent:
         feed, retries = self._feeds[share], self._retries[share]
@@ -287,7 +311,7 @@ class Lane:
                     self._wake(share, len(feed.items) - 1)
                 while feed.items:
                     intent = feed.take()
-                    if intent.key.partition("/")[0] not in self.paused_partitions:
+                    if not self._is_paused(intent):
                         return intent
                     feed.forget(intent.id)
                 if feed.wants_refill:
@@ -298,10 +322,14 @@ class Lane:
         """The next call whose time has come again; one of a paused partition waits on, a look does not."""
         while retries:
             intent = retries.popleft()
-            if intent.unknown or intent.key.partition("/")[0] not in self.paused_partitions:
+            if intent.unknown or not self._is_paused(intent):
                 return intent
             self._try_later(intent, _PAUSED_POLL_S)
         return None
+
+    def _is_paused(self, intent: Intent) -> bool:
+        paused = self.paused_partitions
+        return bool(paused) and intent.key.partition("/")[0] in paused
 
     def _wake(self, share: str, workers: int = 1) -> None:
         """Call as many of the workers that wait. Those that do not wait look at the queues anyway before they do."""
@@ -344,6 +372,7 @@ class Lane:
         except Failure as failure:
             self._ended(intent, f"look_{failure.kind}", began)
             self._strike(failure)
+            intent.looks -= isinstance(failure, Throttled)  # the budget paces those already
             delay = next_try(self._config.retry, failure, intent.looks, self._random.random(), repeats_freely=True)
             self._try_later(intent, delay.after_s if isinstance(delay, TryAgain) else self._config.retry.cap_s)
             return
@@ -357,6 +386,10 @@ class Lane:
         self._emit(Looked(api=self.name, kind=intent.kind, found=result is not None))
         if result is None:
             intent.looks = 0
+            if intent.again:
+                self._repeat(intent)
+                return
+            intent.absent = True
             self._outcome(intent, EffectAbsent(intent=intent.id, kind=intent.kind, attempts=intent.attempts))
         else:
             self._unknown.pop(intent.id, None)

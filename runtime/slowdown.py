@@ -12,6 +12,10 @@ path in the same way (CUBIC, RFC 9438).
               since   half of recover_s     hold_s
 
 A try that fails costs a pause, so after a long pause the next try is far: `hold_s`.
+
+When far fewer calls were made than are known to be allowed, being throttled may say where the limit is, or nothing at
+all. That is `doubtful`: the rate begins where it was refused and doubles each second, so that a limit which is really
+there answers after one try more, and one that is not there costs seconds.
 """
 
 from __future__ import annotations
@@ -20,6 +24,9 @@ import msgspec
 
 _BELOW = 0.97
 """This part of the rate that was refused is taken to be allowed."""
+_DOUBLES_S = 1.0
+"""As long as the window of a limit per second: it can say no before the rate is twice too high."""
+_DOUBLINGS_MAX = 64
 
 
 class Slowdown(msgspec.Struct, frozen=True, kw_only=True):
@@ -33,12 +40,16 @@ class Slowdown(msgspec.Struct, frozen=True, kw_only=True):
     recover_s: float
     hold_s: float = 0.0
     """How long after `since` nothing near `refused_per_s` is tried; at least half of `recover_s`."""
+    doubtful: bool = False
+    """Whether far fewer calls were refused than are known to be allowed."""
 
     def rate_per_s(self, now: float) -> float | None:
         """Calls per second at this moment; None when the way back is over, and `full_per_s` holds."""
         half_s, near = self.recover_s / 2, self.refused_per_s * _BELOW
         after_s = max(0.0, now - self.since)
-        if after_s < half_s:
+        if self.doubtful:
+            rate = self.slow_per_s * 2.0 ** min(after_s / _DOUBLES_S, _DOUBLINGS_MAX)
+        elif after_s < half_s:
             left = 1 - after_s / half_s
             rate = near - (near - min(near, self.slow_per_s)) * left**3
         else:

@@ -24,7 +24,7 @@ from connectors.fulfil.tenant import Tenant
 from connectors.fulfil.typed import Undecodable
 from connectors.http import Answer, Session, exchange
 from runtime.api import ObserveRate
-from runtime.errors import Failure, Refused, Unavailable, Unknown
+from runtime.errors import Failure, Refused, Throttled, Unavailable, Unknown
 
 T = TypeVar("T")
 
@@ -196,18 +196,18 @@ class FulfilApi:
     async def _kept(self, promised: tasks.Promise, decode: Callable[[Answer], T], *, is_write: bool) -> T:
         """What a promise becomes, asked for with doubling pauses until `task_wait_s` are over.
 
-        Everything that goes wrong meanwhile leaves a write unknown: its worker may be at it, or have done it.
+        A question that is throttled is asked again, because to look while the worker is at it would find nothing. All
+        else that goes wrong meanwhile leaves a write unknown: its worker may be at it, or have done it.
         """
         waited_s, pause_s = 0.0, _POLL_FIRST_S
         try:
             while True:
                 answer = await self._exchange("POST", self._tasks_url, tasks.question(promised), is_write=False)
-                if answer.status not in RPC_STATUSES:
-                    raise failure_for(answer.status, answer.headers, answer.body, is_write=False)
-                state = _task_state(answer)
+                state, asked_s = _task_state(answer)
                 if isinstance(state, tasks.Waiting):
                     if waited_s >= self._task_wait_s:
                         raise Unavailable("Fulfil's worker has not finished the task in time")
+                    pause_s = max(pause_s, min(asked_s, self._task_wait_s))
                     await anyio.sleep(pause_s)
                     waited_s, pause_s = waited_s + pause_s, pause_s * 2
                     continue
@@ -236,8 +236,14 @@ def _lost(sentence: str, *, is_write: bool, after_s: float | None = None) -> Fai
     return Unavailable(sentence, retry_after_s=after_s)
 
 
-def _task_state(answer: Answer) -> tasks.TaskState:
-    return tasks.state_of(answer.body)
+def _task_state(answer: Answer) -> tuple[tasks.TaskState, float]:
+    """What became of the task, and how long to wait at least before it is asked for again."""
+    if answer.status in RPC_STATUSES:
+        return tasks.state_of(answer.body), 0.0
+    failure = failure_for(answer.status, answer.headers, answer.body, is_write=False)
+    if isinstance(failure, Throttled):
+        return tasks.Waiting(), failure.retry_after_s or 0.0
+    raise failure
 
 
 def _question(read: Read[Any, Any], body: bytes) -> Any:

@@ -38,6 +38,8 @@ PARTITION: Final = "fulfil"
 """The partition under which refusals are counted: a webhook belongs to no sales channel."""
 _NAME_LENGTH_MAX: Final = 100
 _RECORDS_MAX: Final = 500
+_ARRIVING_BYTES_MAX: Final = 8_000_000
+"""How much memory all bodies still arriving may take together: whose they are is known only when they are here."""
 _MODELS: Final = frozenset({"product.product", *(model.name for model in MODELS)})
 _PRODUCTS: Final = "product.product"
 LEVELS_EVENT: Final = "product.product.inventory_level_changed"
@@ -66,7 +68,7 @@ def hint_routes(settings: WebhookSettings, *, hint: TakeHint, emit: Callable[[ob
     """The route for Fulfil's webhooks, for `runtime.http.application`.
 
     `hint` is called once for each new body, before it is acknowledged. `emit` receives a `RequestRefused` for what is
-    refused (`unauthorised`, `body`), and for what is acknowledged and dropped (`replayed`, `unreadable`).
+    refused (`unauthorised`, `body`, `busy`), and for what is acknowledged and dropped (`replayed`, `unreadable`).
     """
     return [web.post(PATH, _Door(settings, hint, emit).receive)]
 
@@ -78,15 +80,15 @@ class _Door:
         self._settings, self._hint, self._emit = settings, hint, emit
         self._keys = signing_keys(settings.secrets)
         self._seen: OrderedDict[bytes, None] = OrderedDict()
+        self._arriving_bytes = 0
 
     async def receive(self, request: web.Request) -> web.Response:
         """Answer one webhook: 204 when nothing more of it is wanted, 4xx when it is not Fulfil's or did not arrive."""
         try:
-            body = await read_body(
-                request, bytes_max=self._settings.body_bytes_max, timeout_s=self._settings.body_timeout_s
-            )
+            body = await self._body(request)
         except web.HTTPException as refusal:
-            self._emit(RequestRefused(PARTITION, "body"))
+            busy = refusal.status == web.HTTPServiceUnavailable.status_code
+            self._emit(RequestRefused(PARTITION, "busy" if busy else "body"))
             return web.Response(status=refusal.status)
         if not is_signed(self._keys, body, request.headers.get(SIGNATURE_HEADER, "")):
             self._emit(RequestRefused(PARTITION, "unauthorised"))
@@ -104,6 +106,20 @@ class _Door:
             self._hint(read)
         self._remember(mark)  # only now: a hint that could not be taken has to come again
         return web.Response(status=web.HTTPNoContent.status_code)
+
+    async def _body(self, request: web.Request) -> bytes:
+        """The body as sent. Raises a `web.HTTPException`: 503 when too much is arriving already."""
+        bytes_max, announced = self._settings.body_bytes_max, request.content_length
+        reserved = 0
+        if not request.content.is_eof():
+            reserved = bytes_max if announced is None else min(announced, bytes_max)
+            if self._arriving_bytes + reserved > max(_ARRIVING_BYTES_MAX, bytes_max):
+                raise web.HTTPServiceUnavailable
+        self._arriving_bytes += reserved
+        try:
+            return await read_body(request, bytes_max=bytes_max, timeout_s=self._settings.body_timeout_s)
+        finally:
+            self._arriving_bytes -= reserved
 
     def _remember(self, mark: bytes) -> None:
         self._seen[mark] = None

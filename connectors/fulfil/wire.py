@@ -303,7 +303,11 @@ class SaleParty(msgspec.Struct, frozen=True, gc=False):
 
 
 PARTY_FIELDS: Final = ("channel_identifier", "party")
-decode_sale_parties: Final = msgspec.json.Decoder(tuple[SaleParty, ...]).decode
+
+
+def decode_sale_parties(body: bytes) -> tuple[SaleParty, ...]:
+    """The rows of a search for the parties of sales. Raises msgspec.DecodeError."""
+    return tuple([SaleParty(row.id, row.channel_identifier, _party(row.party)) for row in _decode_sales(body)])
 
 
 def _party(value: Any) -> int | None:

@@ -59,7 +59,7 @@ class IntakeSettings(msgspec.Struct, frozen=True, kw_only=True):
     body_bytes_max: Annotated[int, Meta(ge=1_024, le=64_000_000)] = 8_000_000
     """The largest body of a request; above it, 413. Patchworks itself documents 8 MB for its own API."""
     bodies_bytes_max: Annotated[int, Meta(ge=1_024, le=2_000_000_000)] = 64_000_000
-    """How much memory all bodies still arriving may take together; above it, 503 for the next one."""
+    """How much memory all bodies that arrive, or wait to be on disk, may take together; above it, 503 for the next."""
     items_max: Annotated[int, Meta(ge=1, le=10_000)] = 1_000
     """The most orders in one array; above it, 413."""
     headers_timeout_s: Annotated[float, Meta(gt=0, le=300)] = 10.0

@@ -29,6 +29,7 @@ from runtime.telemetry.events import DeliveriesAccepted, RequestRefused
 from runtime.testing import crash
 
 _STORE_RETRY_S: Final = 30
+_SMALLER: Final = "send smaller batches, or raise that for a single order"
 _UNAUTHORISED: Final = "Nothing in the headers proves who is sending; check the authentication of the connector."
 
 Pressure = Callable[[], float | None]
@@ -113,17 +114,18 @@ class _Intake:
         self._clock = clock
         self._emit = emit
         self._pressure = pressure
-        self._arriving_bytes = 0
+        self._bodies_bytes = 0
 
     async def receive(self, sales_channel: str, request: web.Request) -> web.Response:
         """Answer one delivery request for a sales channel; an empty name is one that is not known."""
         began = self._clock.monotonic()
-        partition = ""
+        partition, reserved = "", 0
         try:
             self._admit(request, sales_channel)
             partition = sales_channel
             self._check_now(request, partition)
-            body = await self._body(request)
+            reserved = self._reserve(request)
+            body = await body_of(request, self._settings, instead=_SMALLER)
             if not self._admission.vouches(request, body):
                 partition = ""
                 raise never(401, "unauthorised", _UNAUTHORISED)
@@ -132,6 +134,8 @@ class _Intake:
         except Refusal as refusal:
             self._emit(RequestRefused(partition, refusal.body.code))
             return refusal.response()
+        finally:
+            self._bodies_bytes -= reserved
         new = sum(receipt.new for receipt in receipts)
         if receipts:
             self._emit(DeliveriesAccepted(partition, new, len(receipts) - new, self._clock.monotonic() - began))
@@ -161,20 +165,16 @@ class _Intake:
         if pressure_s is not None:
             raise later(503, "busy", "Nothing can be taken at the moment; nothing was stored.", pressure_s)
 
-    async def _body(self, request: web.Request) -> bytes:
-        """The body as sent, with all bodies that are still arriving inside one budget of memory."""
-        settings = self._settings
-        reserved = 0
-        if not request.content.is_eof():
-            announced = request.content_length
-            reserved = settings.body_bytes_max if announced is None else min(announced, settings.body_bytes_max)
-            if self._arriving_bytes + reserved > settings.bodies_bytes_max:
-                raise later(503, "busy", "Too many large bodies arrive at once; nothing was stored.", BUSY_RETRY_S)
-        self._arriving_bytes += reserved
-        try:
-            return await body_of(request, settings, instead="send smaller batches, or raise that for a single order")
-        finally:
-            self._arriving_bytes -= reserved
+    def _reserve(self, request: web.Request) -> int:
+        """Room for a body that is not here yet, in the one budget of memory of all that are not on disk yet."""
+        if request.content.is_eof():
+            return 0
+        bytes_max, announced = self._settings.body_bytes_max, request.content_length
+        reserved = bytes_max if announced is None else min(announced, bytes_max)
+        if self._bodies_bytes + reserved > self._settings.bodies_bytes_max:
+            raise later(503, "busy", "Too many large bodies are here at once; nothing was stored.", BUSY_RETRY_S)
+        self._bodies_bytes += reserved
+        return reserved
 
     async def _store(self, deliveries: list[Delivery]) -> Sequence[Receipt]:
         """The receipts, once all deliveries are on disk."""

@@ -3,7 +3,8 @@ bounded pages, and a 2xx is given only after the page is on disk.
 
 Of several pages each has the same `manifest` (a text of the sender's own, such as the run's id), its number as `page`,
 from 1, and how many there are as `pages`. A flow whose payload is a bare array says the same in the query. Manifests
-can wait: two bodies at once, whatever they list, and whatever presses on the intake presses on them.
+can wait: two bodies at once until they are on disk, whatever they list, and whatever presses on the intake presses on
+them.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from runtime.telemetry.events import RequestRefused
 
 PAGES_MAX: Final = 1_000
 _BODIES_MAX: Final = 2
-"""Bodies that may arrive at once; a manifest can wait."""
+"""Bodies that may arrive or be stored at once; a manifest can wait."""
 _STORE_RETRY_S: Final = 30
 _UNAUTHORISED: Final = "Nothing in the headers proves who is sending; check the authentication of the connector."
 
@@ -74,7 +75,7 @@ class ManifestDoor:
         """`emit` receives a `RequestRefused` per refusal."""
         self._settings, self._sales_channels, self._admission = settings, sales_channels, admission
         self._clock, self._emit, self._pressure = clock, emit, pressure
-        self._arriving = 0
+        self._here = 0
 
     def route(self, what: str, read: Read[P], take: Take[P]) -> web.RouteDef:
         """The route of one kind of manifest. `what` stands in its path, and is the field of its pages that has the
@@ -87,10 +88,13 @@ class ManifestDoor:
         return web.post(f"/v1/manifests/{what}/{{sales_channel}}", receive)
 
     async def _receive(self, request: web.Request, what: str, read: Read[P], take: Take[P]) -> web.Response:
-        partition = ""
+        partition, here = "", 0
         try:
             partition = self._sender(request)
-            body = await self._body(request)
+            self._check_now(request)
+            here = 1
+            self._here += here
+            body = await body_of(request, self._settings, instead="send more pages")
             if not self._admission.vouches(request, body):
                 partition = ""
                 raise never(401, "unauthorised", _UNAUTHORISED)
@@ -99,6 +103,8 @@ class ManifestDoor:
         except Refusal as refusal:
             self._emit(RequestRefused(partition, refusal.body.code))
             return refusal.response()
+        finally:
+            self._here -= here
         said = {"status": "accepted", what: len(getattr(page, what)), "page": page.page, "pages": page.pages}
         return web.Response(body=msgspec.json.encode(said), headers=JSON)
 
@@ -110,16 +116,11 @@ class ManifestDoor:
             raise never(404, "sales_channel_unknown", "This sales channel is not configured here; check the path.")
         return sales_channel
 
-    async def _body(self, request: web.Request) -> bytes:
+    def _check_now(self, request: web.Request) -> None:
         check_content(request)
-        wait_s = self._pressure() if self._arriving < _BODIES_MAX else BUSY_RETRY_S
+        wait_s = self._pressure() if self._here < _BODIES_MAX else BUSY_RETRY_S
         if wait_s is not None:
             raise later(503, "busy", "Nothing can be taken at the moment; nothing was stored.", wait_s)
-        self._arriving += 1
-        try:
-            return await body_of(request, self._settings, instead="send more pages")
-        finally:
-            self._arriving -= 1
 
 
 async def _stored(take: Take[P], page: P) -> None:

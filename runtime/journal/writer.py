@@ -25,6 +25,9 @@ from runtime.testing.crash import reach
 UNITS_PER_COMMIT_MAX = 512
 _TURNS_WAITED_MAX = 64
 
+_OF_A_ROW = (sqlite3.IntegrityError, sqlite3.DataError, sqlite3.ProgrammingError, OverflowError, UnicodeError)
+"""What a row can be at fault for: it breaks a constraint, or holds what SQLite cannot (a number above 64 bits, say)."""
+
 Row = tuple[Any, ...]
 
 
@@ -72,6 +75,8 @@ class Unit:
                 raise RuntimeError("the unit was never submitted")
             await self._done.wait()
         if self.error is not None:
+            # The writer ends with everything else: who is cancelled with it is not told of a disk that has failed.
+            await anyio.lowlevel.checkpoint_if_cancelled()
             raise self.error
 
     @property
@@ -198,7 +203,7 @@ class Writer:
         """One transaction for all units, or, when one of them is at fault, for all the others."""
         try:
             return self._transaction(connection, lambda: self._apply(connection, units))
-        except sqlite3.IntegrityError:
+        except _OF_A_ROW:
             return self._transaction(connection, lambda: self._apply_one_by_one(connection, units))
 
     def _transaction(self, connection: sqlite3.Connection, apply: Callable[[], int]) -> int:
@@ -209,7 +214,7 @@ class Writer:
                 raise StoreFenced(f"the store was taken over (epoch {epoch}; ours is {self._epoch}); stop this process")
             rows = apply()
             connection.execute("COMMIT")
-        except sqlite3.IntegrityError:
+        except _OF_A_ROW:
             connection.execute("ROLLBACK")
             raise
         except sqlite3.Error as error:
@@ -259,15 +264,16 @@ class Writer:
                     arrival.state = row
 
     def _apply_one_by_one(self, connection: sqlite3.Connection, units: Sequence[Unit]) -> int:
-        """A row of one unit broke a constraint: that unit alone fails. It is a defect of ours."""
+        """A row of one unit cannot be written: that unit alone fails. It is a defect of ours."""
         rows = 0
         for unit in units:
             connection.execute("SAVEPOINT unit")
             try:
                 rows += self._apply(connection, (unit,))
-            except sqlite3.IntegrityError as error:
+            except _OF_A_ROW as error:
                 connection.execute("ROLLBACK TO unit")
-                unit.error = SeamlineError(f"the journal refused a change as contradictory: {error}")
+                why = "contradictory" if isinstance(error, sqlite3.IntegrityError) else "not writable"
+                unit.error = SeamlineError(f"the journal refused a change as {why}: {error}")
             connection.execute("RELEASE unit")
         return rows
 

@@ -56,10 +56,14 @@ class Shelf:
         self.deliveries: list[Delivery] = []
         self.calls = 0
         self.failure: Exception | None = None
+        self.room: anyio.Event | None = None
+        """Until when a slow disk takes nothing."""
 
     async def accept(self, deliveries: Sequence[Delivery]) -> Sequence[Receipt]:
         self.calls += 1
         await anyio.lowlevel.checkpoint()
+        if self.room is not None:
+            await self.room.wait()
         if self.failure is not None:
             raise self.failure
         return [self._put(delivery) for delivery in deliveries]

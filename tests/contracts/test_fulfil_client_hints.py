@@ -10,7 +10,7 @@ import hashlib
 import hmac
 import json
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any
 
@@ -96,6 +96,30 @@ async def test_the_signature_is_over_the_raw_bytes_with_the_decoded_secret() -> 
         assert await at.deliver(BODY, signature(BODY).rstrip("=")) == 401
     assert at.hints == []
     assert at.refused == [("fulfil", "unauthorised")] * 5
+
+
+async def test_bodies_that_nobody_has_signed_yet_take_no_more_than_their_share_of_the_memory() -> None:
+    """Whoever knows the address can send bodies slowly: the ninth megabyte is answered 503."""
+    headers = f"POST {PATH} HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n".encode()
+    async with open_door(body_timeout_s=60.0) as at, AsyncExitStack() as slow:
+        port = at.client.server.port
+        for _ in range(8):
+            stream = await slow.enter_async_context(await anyio.connect_tcp("127.0.0.1", port))
+            await stream.send(headers + b"[")
+        with anyio.fail_after(5):
+            async with await anyio.connect_tcp("127.0.0.1", port) as ninth:
+                await ninth.send(headers + b"[")
+                assert (await ninth.receive()).startswith(b"HTTP/1.1 503 ")
+        assert at.refused == [("fulfil", "busy")]
+        assert await at.deliver() == 204, "a small body that is here whole needs no room"
+        await slow.aclose()
+        with anyio.fail_after(5):
+            answer = b"HTTP/1.1 503 "
+            while answer.startswith(b"HTTP/1.1 503 "):  # until it is seen that their senders are gone
+                async with await anyio.connect_tcp("127.0.0.1", port) as later:
+                    await later.send(headers + b" " * 1_000_000)
+                    answer = await later.receive()
+            assert answer.startswith(b"HTTP/1.1 401 ")
 
 
 async def test_several_secrets_may_be_live_while_one_replaces_another() -> None:

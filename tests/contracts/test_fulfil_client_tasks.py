@@ -135,6 +135,25 @@ async def test_asking_for_a_task_in_vain_proves_nothing_about_the_write(answer: 
 
 
 @in_virtual_time
+async def test_a_question_that_is_throttled_is_asked_again_and_the_write_stays_known() -> None:
+    """To look for it while the worker is at it would find nothing, and what is absent is sent again."""
+    async with door() as at:
+        at.fulfil.will_answer(PROMISE)
+        at.fulfil.will_answer({"description": "too many"}, status=429, Retry_After="2")
+        at.fulfil.will_answer({"tasks": [{"state": "SUCCESS", "result": None}]})
+        began = anyio.current_time()
+        assert await at.api.make(PROCESS_SALE([5])) == Applied((5,))
+        assert anyio.current_time() - began >= 2
+    async with door(task_wait_s=20.0) as at:
+        at.fulfil.will_answer(PROMISE)
+        for _ in range(30):
+            at.fulfil.will_answer({"description": "too many"}, status=429, Retry_After="3600")
+        began = anyio.current_time()
+        assert type(await failure_of(at.api.make(CREATE))) is Unknown
+        assert anyio.current_time() - began <= 45
+
+
+@in_virtual_time
 async def test_a_wait_that_is_cancelled_asks_no_more() -> None:
     """Nothing of it goes on in the background."""
     async with door(task_wait_s=300.0) as at:

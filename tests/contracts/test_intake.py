@@ -231,6 +231,23 @@ async def test_bodies_that_arrive_share_one_budget_of_memory() -> None:
         assert (await later.receive()).startswith(b"HTTP/1.1 201 ")
 
 
+async def test_bodies_that_wait_for_a_slow_disk_keep_their_part_of_that_budget() -> None:
+    """They are in memory until they are stored, so as long as the disk is slow no more of them are taken."""
+    opened = Door(body_bytes_max=1_000_000, bodies_bytes_max=1_500_000)
+    async with raw(opened) as begin:
+        opened.shelf.room = anyio.Event()
+        first = await begin(order().ljust(1_000_000), "Content-Length: 1000000")
+        with anyio.fail_after(5):
+            while not opened.shelf.calls:
+                await anyio.sleep(0.001)
+            second = await begin(order(2).ljust(600_000), "Content-Length: 600000")
+            assert (await second.receive()).startswith(b"HTTP/1.1 503 ")
+            opened.shelf.room.set()
+            assert (await first.receive()).startswith(b"HTTP/1.1 201 ")
+            later = await begin(order(3).ljust(1_000_000), "Content-Length: 1000000")
+            assert (await later.receive()).startswith(b"HTTP/1.1 201 ")
+
+
 @pytest.mark.parametrize(
     ("body", "where"),
     [

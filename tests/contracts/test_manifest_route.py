@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import aiohttp
+import anyio
 import msgspec
 import pytest
 from aiohttp.test_utils import TestServer
@@ -47,11 +48,15 @@ class Door:
         self.taken: list[Any] = []
         self.refused: list[Any] = []
         self.full = False
+        self.room: anyio.Event | None = None
+        """Until when a slow disk takes nothing."""
         self.pressure: float | None = None
         self.session: aiohttp.ClientSession
         self.url = ""
 
     async def take(self, page: Any) -> None:
+        if self.room is not None:
+            await self.room.wait()
         if self.full:
             raise StoreFull("no room")
         self.taken.append(page)
@@ -105,6 +110,27 @@ async def test_ids_are_taken_as_text_numbers_or_objects() -> None:
             Listed("4"),
         )
         assert (page.began, page.ended) == (datetime(2026, 11, 20, tzinfo=UTC), datetime(2026, 11, 21, tzinfo=UTC))
+
+
+async def test_two_bodies_are_taken_at_once_until_they_are_on_disk() -> None:
+    """They are in memory for so long; a third waits, and its sender comes again."""
+    async with opened() as door:
+        door.room, said = anyio.Event(), list[int]()
+
+        async def post(order: int) -> None:
+            said.append((await door.post({**WINDOW, "orders": [order]}))[0])
+
+        async with anyio.create_task_group() as senders:
+            for order in range(3):
+                senders.start_soon(post, order)
+            with anyio.fail_after(5):
+                while not said:
+                    await anyio.sleep(0.001)
+            assert said == [503]
+            door.room.set()
+        assert said == [503, 200, 200]
+        await post(4)
+        assert said[3:] == [200]
 
 
 @pytest.mark.parametrize("rows", [[{"id": 7}], {"id": 7}], ids=["array", "the one item of an array, bare"])

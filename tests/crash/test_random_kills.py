@@ -30,8 +30,8 @@ _START_S = 0.8
 """About how long a start takes: a kill during it falls anywhere in this time."""
 _KILLS_AT_START = 0.2
 THROTTLED_S = 90.0
-"""How long nothing may get less: a call that is throttled just after a start makes all others slow, for half a minute
-and more, and those that were on their way at the kill are looked up first.
+"""How long nothing may get less: two calls that are throttled one after the other just after a start make all others
+slow, for half a minute and more, and those that were on their way at the kill are looked up first.
 """
 
 

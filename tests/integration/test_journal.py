@@ -127,6 +127,20 @@ async def test_a_contradictory_change_fails_alone(tmp_path: Path) -> None:
         assert await journal.query("pauses") == [("partition", "shop", 1, "me")]
 
 
+@pytest.mark.parametrize("value", [1 << 63, "half \ud83d of a sign", object()])
+async def test_a_change_with_a_value_that_sqlite_cannot_hold_fails_alone(tmp_path: Path, value: Any) -> None:
+    """One poisoned step must not end the writer: it would do so again after each restart."""
+    async with running(tmp_path / "store.db") as journal:
+        good = journal.submit([("put_pause", ("partition", "shop", 1, "me"))])
+        bad = journal.submit([("put_pause", ("partition", "other", value, "me"))])
+        await good.durable()
+        with pytest.raises(SeamlineError, match=r"contradictory|not writable") as raised:
+            await bad.durable()
+        assert not isinstance(raised.value, StoreFailed)
+        await journal.submit([("put_pause", ("actor", "inbox", 1, "me"))]).durable()
+        assert len(await journal.query("pauses")) == 2
+
+
 async def test_a_second_process_is_refused_and_told_who_holds_the_store(tmp_path: Path) -> None:
     """Failure case 34: started twice by mistake; the second exits with 75 and names the first."""
     path = tmp_path / "store.db"
@@ -397,3 +411,20 @@ async def test_a_commit_says_what_is_known_of_the_keys_it_brings(tmp_path: Path)
             lambda _id, of, _message, state: told.update({of.key: state}),
         )
         assert told == {"web/1": ("web/1", b'{"a":1}', None, None, None), "web/2": None}
+
+
+@pytest.mark.parametrize("turns", range(6))
+async def test_who_is_cancelled_together_with_the_writer_is_not_told_of_a_failed_disk(
+    tmp_path: Path, turns: int
+) -> None:
+    """A process that is told twice to stop ends with 0, whatever was on its way to the disk just then."""
+    async with opened(tmp_path / "store.db", SystemClock(), nothing) as journal:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(journal.writer.run)
+            await anyio.wait_all_tasks_blocked()
+            tasks.start_soon(journal.write, [("put_pause", ("partition", "shop", 1, "me"))])
+            for _ in range(turns):
+                await anyio.lowlevel.checkpoint()
+            tasks.cancel_scope.cancel()
+        with pytest.raises(StoreFailed):
+            await journal.write([("put_pause", ("partition", "later", 1, "me"))])

@@ -6,6 +6,7 @@ import asyncio
 import functools
 import random
 from bisect import bisect_right
+from math import ceil
 from typing import Any
 
 import anyio
@@ -173,21 +174,16 @@ class Limited:
         self.left -= 1.0
         return True
 
+    def tells(self, now: float) -> RateReading:
+        """What headers say, in whole seconds: the answer's Date cut off, the reset rounded up."""
+        reset = now + (self.depth - self.left) / self.PER_S if self.depth else int(now) + 1
+        return RateReading(limit_per_s=self.PER_S, remaining=int(self.left), reset_after_s=ceil(reset) - int(now))
 
-@given(
-    st.one_of(st.none(), st.floats(10.0, 500.0)),
-    st.sampled_from([0, 1, 4, 10, 20]),
-    st.floats(0.01, 0.4),
-    st.integers(1, 4),
-    st.one_of(st.none(), st.integers(0, 99)),
-)
-@settings(max_examples=settings().max_examples // 5)
-def test_a_limit_that_only_429s_tell_is_used_to_85_percent(
-    believed: float | None, depth: int, call_s: float, burst: int, seed: int | None
-) -> None:
-    """Whatever was believed and however the server counts: after half a minute 8.5 of its 10 calls a second are used,
-    and one answer in twenty at most is a 429.
-    """
+
+def used(
+    believed: float | None, depth: int, call_s: float, burst: int, seed: int | None, *, tells: bool
+) -> tuple[int, int]:
+    """How many calls of those that began after half a minute were served, and how many were throttled."""
     served: list[float] = []
     throttled: list[float] = []
 
@@ -202,8 +198,10 @@ def test_a_limit_that_only_429s_tell_is_used_to_85_percent(
             while True:
                 async with budget.slot(share):
                     began = loop.time()
-                    admitted = server.admits(began)
+                    admitted, told = server.admits(began), server.tells(began)
                     await anyio.sleep(call_s)
+                    if tells:
+                        budget.observe(told)
                     if admitted:
                         served.append(began)
                     else:
@@ -217,6 +215,35 @@ def test_a_limit_that_only_429s_tell_is_used_to_85_percent(
                         tasks.start_soon(work, share)
 
     anyio.run(main, backend_options={"loop_factory": functools.partial(VirtualLoop, seed)})
-    later = sum(at > 30.0 for at in served)
-    assert later >= 0.85 * Limited.PER_S * 90
-    assert sum(at > 30.0 for at in throttled) <= later / 20
+    return sum(at > 30.0 for at in served), sum(at > 30.0 for at in throttled)
+
+
+believed_limits = st.one_of(st.none(), st.floats(10.0, 500.0))
+depths = st.sampled_from([0, 1, 4, 10, 20])
+seeds = st.one_of(st.none(), st.integers(0, 99))
+
+
+@given(believed_limits, depths, st.floats(0.01, 0.4), st.integers(1, 4), seeds)
+@settings(max_examples=settings().max_examples // 5)
+def test_a_limit_that_only_429s_tell_is_used_to_85_percent(
+    believed: float | None, depth: int, call_s: float, burst: int, seed: int | None
+) -> None:
+    """Whatever was believed and however the server counts: after half a minute 8.5 of its 10 calls a second are used,
+    and one answer in twenty at most is a 429.
+    """
+    served, throttled = used(believed, depth, call_s, burst, seed, tells=False)
+    assert served >= 0.85 * Limited.PER_S * 90
+    assert throttled <= served / 20
+
+
+@given(believed_limits, depths, st.floats(0.01, 0.4), st.integers(1, 4), seeds)
+@settings(max_examples=settings().max_examples // 5)
+def test_a_limit_that_headers_tell_is_used_as_much(
+    believed: float | None, depth: int, call_s: float, burst: int, seed: int | None
+) -> None:
+    """Nothing remains at the end of each window of whoever keeps to the limit, and when there is room again is told to
+    the second: that is no reason to wait for it.
+    """
+    served, throttled = used(believed, depth, call_s, burst, seed, tells=True)
+    assert served >= 0.85 * Limited.PER_S * 90
+    assert throttled <= served / 20

@@ -98,7 +98,7 @@ class World:
 
     async def consume(self) -> None:
         while True:
-            batch = await self.channel.receive(3)
+            batch = await self.channel.receive(self.random.choice((1, 3)))
             self.depth_max = max(self.depth_max, self.channel.statistics().depth)
             assert len({envelope.key for envelope in batch}) == len(batch)
             for envelope in batch:
@@ -114,6 +114,8 @@ class World:
             self.outcomes.append(envelope.id)
             if self.blocked.get(key) == envelope.id:
                 del self.blocked[key]
+            if key not in self.blocked and self.random.random() < 0.3:  # absent: the same bytes go out again
+                self.begin_write(key)
         elif key in self.blocked:
             self.deciding.discard(key)
             self.channel.defer(envelope)

@@ -241,3 +241,27 @@ async def test_has_work_says_whether_a_consumer_would_get_something() -> None:
     assert disk.channel.has_work
     disk.channel.pause(None)
     assert not disk.channel.has_work
+
+
+async def test_a_message_that_is_called_twice_while_it_lies_in_the_window_is_given_once() -> None:
+    """Deferred, called, deferred again by a write that goes out anew, read again after a pause, and called again."""
+    disk = Disk()
+    disk.send(1, "s/a")
+    (first,) = await disk.take(1)
+    disk.send(2, "s/a")
+    disk.channel.defer(first)
+    disk.channel.unblock("s/a")
+    (first,) = await disk.take(1)
+    disk.done(first)
+    (second,) = await disk.take(1)
+    disk.channel.defer(second)
+    disk.channel.pause(None)
+    disk.channel.resume(None)
+    assert await disk.take(0) == []  # it reads what is on disk
+    disk.channel.unblock("s/a")
+    (second,) = await disk.take(1)
+    assert second.id == 2
+    disk.done(second)
+    assert await disk.take() == []
+    disk.send(3, "s/a")
+    assert ids(await disk.take()) == [3]

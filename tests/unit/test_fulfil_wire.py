@@ -268,6 +268,16 @@ def test_a_found_sale_says_which_order_it_is_of() -> None:
         wire.decode_sales(b'[{"id": 1, "channel_identifier": null}]')
 
 
+def test_whose_a_sale_is_may_be_told_by_an_id_or_by_a_record_or_not_at_all() -> None:
+    """A many2one that comes as a record costs nothing, and one that cannot be read costs that field alone."""
+    record = {"__class__": "Model", "model_name": "party.party", "id": 5001, "rec_name": "A"}
+    rows = [
+        {"id": 1 + n, "channel_identifier": "#1", "party": told} for n, told in enumerate((5001, record, None, "A"))
+    ]
+    found = wire.decode_sale_parties(json.dumps(rows).encode())
+    assert [sale.party for sale in found] == [5001, 5001, None, None]
+
+
 def test_a_page_of_products_is_read_with_dates_of_every_generation() -> None:
     """A product without a code has no SKU and is left out, but the page goes on after it."""
     rows = [

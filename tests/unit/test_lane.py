@@ -1,0 +1,164 @@
+"""A lane in virtual time: what is under way when somebody decides, pauses, or an outage ends."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import anyio
+import pytest
+
+from runtime.breaker import Breaker
+from runtime.budget import Budget
+from runtime.decision import EffectAbsent, Outcome, Repeat
+from runtime.errors import Failure, Throttled, Unavailable
+from runtime.lane import Intent, Lane, LaneConfig, restored
+from runtime.retry import RetryPolicy
+from runtime.testing.virtual_time import VirtualClock, VirtualLoop
+
+pytestmark = pytest.mark.anyio
+
+SETTLE_S = 1.0
+
+
+@pytest.fixture
+def anyio_backend() -> tuple[str, dict[str, object]]:
+    return "asyncio", {"loop_factory": VirtualLoop}
+
+
+class Outside:
+    """An API that takes half a second for whatever it is asked."""
+
+    name = "outside"
+
+    def __init__(self) -> None:
+        self.story: list[str] = []
+        self.failing: Failure | None = None
+        self.there: str | None = None
+
+    async def perform(self, kind: str, body: bytes) -> str:
+        return await self._answered(f"{kind} {body.decode()}") or "done"
+
+    async def look(self, kind: str, body: bytes) -> str | None:
+        return await self._answered(f"look for {kind} {body.decode()}")
+
+    async def _answered(self, what: str) -> str | None:
+        self.story.append(what)
+        await anyio.sleep(0.5)
+        if self.failing is not None:
+            raise self.failing
+        return self.there
+
+
+class World:
+    """A lane over some intents on disk, and the outcomes that it brought."""
+
+    def __init__(self, rows: list[tuple[Any, ...]]) -> None:
+        clock = VirtualClock(asyncio.get_running_loop())
+        self.outside, self.rows, self.outcomes = Outside(), rows, list[Outcome]()
+        self.lane = Lane(
+            self.outside,
+            LaneConfig(workers_per_share={"orders": 2}, retry=RetryPolicy(), settle_s=SETTLE_S),
+            Budget(clock, {"orders": 1}, concurrency_max=2),
+            Breaker(),
+            fetch=self.fetch,
+            bring_outcome=lambda _intent, outcome: self.outcomes.append(outcome),
+            signal=lambda *_args: None,
+            clock=clock,
+            emit=lambda _event: None,
+            rng=random.Random(1),
+        )
+
+    async def fetch(self, share: str, after: int, *_bounds: int) -> tuple[list[Intent], bool]:
+        return [restored(row, "outside", share, 2) for row in self.rows if row[0] > after], True
+
+    @property
+    def words(self) -> list[str]:
+        return [type(outcome).__name__ for outcome in self.outcomes]
+
+
+@asynccontextmanager
+async def running(*rows: tuple[Any, ...]) -> AsyncIterator[World]:
+    world = World(list(rows))
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(world.lane.run)
+        yield world
+        tasks.cancel_scope.cancel()
+
+
+def on_disk(id_: int, key: str, *, unknown: bool = False) -> tuple[Any, ...]:
+    """A row of `intents_after` that this process has not begun; `unknown`: an earlier one lost the answer."""
+    return (id_, "actor", key, "start", Repeat.CHECK_FIRST.value, f"batch {id_}".encode(), 0, int(unknown), 1)
+
+
+# -- decided while a look is still to come -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("decided_after_s", [0.0, 0.5 * SETTLE_S, SETTLE_S + 0.25])
+async def test_what_is_to_be_sent_again_while_a_look_is_to_come_is_sent_once_and_after_it(
+    decided_after_s: float,
+) -> None:
+    """A process was restarted while a person was asked; the answer comes before the new look, or while it is made."""
+    async with running(on_disk(7, "a/1", unknown=True)) as world:
+        await anyio.sleep(decided_after_s + 0.01)
+        world.lane.resend(7)
+        await anyio.sleep(60.0)
+    assert world.outside.story == ["look for start batch 7", "start batch 7"]
+    assert world.words == ["EffectUnknown", "EffectDone"]
+
+
+async def test_what_the_look_finds_is_not_sent_again_because_it_was_decided_so_before() -> None:
+    """The person was asked before the slow server had begun it."""
+    async with running(on_disk(7, "a/1", unknown=True)) as world:
+        world.outside.there = "run 77"
+        await anyio.sleep(0.01)
+        world.lane.resend(7)
+        await anyio.sleep(60.0)
+    assert world.outside.story == ["look for start batch 7"]
+    assert world.words == ["EffectUnknown", "EffectDone"]
+
+
+async def test_a_look_that_finds_nothing_waits_for_a_decision_however_long() -> None:
+    """Nothing is sent until somebody says so; then it is, at once and once."""
+    async with running(on_disk(7, "a/1", unknown=True)) as world:
+        await anyio.sleep(3_600.0)
+        assert isinstance(world.outcomes[-1], EffectAbsent)
+        assert world.outside.story == ["look for start batch 7"]
+        world.lane.resend(7)
+        await anyio.sleep(1.0)
+        assert world.outside.story == ["look for start batch 7", "start batch 7"]
+        await anyio.sleep(60.0)
+    assert world.outside.story[2:] == []
+
+
+async def test_looks_that_are_throttled_for_an_hour_are_made_soon_after_it() -> None:
+    """Their backoff does not grow beside the pace of the budget: nothing was tried that could have failed."""
+    async with running(*(on_disk(number, f"a/{number}", unknown=True) for number in range(1, 21))) as world:
+        world.outside.failing = Throttled("too many", retry_after_s=1.0)
+        await anyio.sleep(3_600.0)
+        world.outside.failing = None
+        await anyio.sleep(30.0)
+        assert world.words == ["EffectUnknown"] * 20 + ["EffectAbsent"] * 20
+
+
+# -- paused while calls wait for the other side ------------------------------------------------------------------------
+
+
+async def test_a_call_that_waited_for_the_end_of_an_outage_does_not_begin_in_a_partition_that_was_paused() -> None:
+    """Workers have calls in hand for as long as the breaker is open; somebody pauses their partition meanwhile."""
+    async with running(*(on_disk(number, f"{'ab'[number % 2]}/{number}") for number in range(1, 21))) as world:
+        world.outside.failing = Unavailable("away")
+        await anyio.sleep(10.0)
+        assert world.lane.breaker.state != "closed"
+        world.lane.pause("a")
+        world.outside.failing = None
+        world.outside.story.clear()
+        await anyio.sleep(600.0)
+        begun = {int(each.split()[-1]) for each in world.outside.story}
+        assert begun == {number for number in range(1, 21) if number % 2}
+        world.lane.resume("a")
+        await anyio.sleep(600.0)
+    assert len(world.outside.story) == len(set(world.outside.story)) == 20
