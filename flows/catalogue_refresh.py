@@ -41,6 +41,7 @@ from runtime.schedule import Schedule, next_after
 KEY = "system/catalogue-refresh"
 NAME = "catalogue_refresh"
 _AFTER_REFUSAL = timedelta(minutes=10)
+_REFUSED = "catalogue.refused"
 _HIGHEST_ID = (1 << 62) - 1
 
 
@@ -146,9 +147,10 @@ class CatalogueRefresh:
                 return self._told(state, message, now)
             case EffectRefused() | EffectExhausted():
                 sentence = f"Fulfil refused to tell all its products: {message.sentence}".rstrip(".")
-                case_ = _case("catalogue.refused", sentence, state, now)
+                case_ = _case(_REFUSED, sentence, state, now)
                 again = Timer(name="page", due=now + _AFTER_REFUSAL, message=NextPage())
-                return Decision(state=msgspec.structs.replace(state, cases=(case_,)), timers=(again,))
+                cases = (*_without_refusal(state), case_)
+                return Decision(state=msgspec.structs.replace(state, cases=cases), timers=(again,))
             case EffectUnknown():
                 return Decision(state=state)
             case _:
@@ -158,7 +160,7 @@ class CatalogueRefresh:
         """A page of the refresh: remember whom it missed, and go on, or ask for them."""
         page, most = message.page, self._policy.gone_max
         missed = (*state.missed, *message.missed)[: most + 1]
-        state = msgspec.structs.replace(state, after_id=page.last_id, missed=missed)
+        state = msgspec.structs.replace(state, after_id=page.last_id, missed=missed, cases=_without_refusal(state))
         writes = product_rows(page, now)
         if not page.complete:
             again = Timer(name="page", due=now + self._policy.page_every, message=NextPage())
@@ -175,7 +177,7 @@ class CatalogueRefresh:
         """Those that were missed were asked for by id: whoever is missing here, too, is gone."""
         writes = (*product_rows(message.page, now), *(gone(id_, now) for id_ in message.missed))
         left, count = state.missed[self._asked_max :], state.gone + len(message.missed)
-        state = msgspec.structs.replace(state, missed=left, gone=count)
+        state = msgspec.structs.replace(state, missed=left, gone=count, cases=_without_refusal(state))
         if not left:
             return self._over(state, writes, now)
         return Decision(state=state, writes=writes, effects=(self._read(state),))
@@ -207,6 +209,10 @@ class CatalogueRefresh:
 
 def _begin_at(due: datetime) -> Timer:
     return Timer(name="refresh", due=due, message=Refresh())
+
+
+def _without_refusal(state: RefreshState) -> tuple[ExceptionCase, ...]:
+    return tuple(case for case in state.cases if case.kind != _REFUSED)
 
 
 def _case(kind: str, sentence: str, state: RefreshState, now: datetime) -> ExceptionCase:

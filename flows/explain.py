@@ -246,6 +246,9 @@ def _waiting(story: Story, *, asks: bool) -> str:
             "Next step, by Seamline: send it when that one is in Fulfil, or is held. Nobody has to act on this order."
         )
     what, until = values.get("for", "for the import gate"), values.get("until")
+    if str(what).startswith("for the rest of it"):
+        step = "" if asks else " Next step, by Seamline: import it, as soon as the rest is here."
+        return f"waits {what}: nothing of it is in Fulfil.{step}"
     waits = f"waits {what}: it is stored whole, and nothing of it is in Fulfil."
     if asks:
         return waits

@@ -4,7 +4,8 @@ In: `PageReceived` (durable before the sender gets its 2xx), `Compare` to itself
 order that is listed and was never received, or only in an older version; `manifest.unlisted` for orders that are here
 and are not listed; the statement that `seamline manifests` prints; `StateWindow` to the statements of its days, where
 days are stated, whenever other orders of it are open than before. Key: `manifest/<sales channel>/<from>/<to>`: one
-statement per window. No effects. A page twice changes nothing; a crash leaves the page in the queue, or its rows.
+statement per window. No effects. A page twice changes nothing, nor does one of a run that a later one has replaced; a
+crash leaves the page in the queue, or its rows.
 """
 
 from __future__ import annotations
@@ -41,6 +42,8 @@ MARGIN = timedelta(minutes=5)
 _FOUND_MAX = 500
 _ROWS_PER_READ = 5_000
 _NAMED_MAX = 5
+_OVER_MAX = 50
+"""Runs of a window that are remembered as replaced."""
 
 
 def key_of(page: ManifestPage) -> str:
@@ -89,6 +92,8 @@ class ManifestState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     manifest: str = ""
     pages: int = 0
     have: dict[str, str] = {}
+    over: tuple[str, ...] = ()
+    """Manifests of the window, by the names of their runs, that later ones have replaced."""
     received: datetime | None = None
     checked: datetime | None = None
     listed: int = 0
@@ -123,6 +128,9 @@ def _received(state: ManifestState, page: ManifestPage, now: datetime) -> Decisi
     same = state.manifest == page.manifest and state.pages == page.pages
     if same and state.have.get(str(page.page)) == page.digest:
         return Decision(state=state)
+    if page.manifest in state.over:
+        return Decision(state=state)  # a run that is delivered late, or twice
+    over = _over(state, page)
     same = same and state.checked is None  # once compared, the rows of its other pages may be gone
     key, number = state.key, page.page
     writes = [Write("drop_manifest_page", (key, number)) if same else Write("drop_manifest_orders", (key,))]
@@ -135,12 +143,20 @@ def _received(state: ManifestState, page: ManifestPage, now: datetime) -> Decisi
         manifest=page.manifest,
         pages=page.pages,
         have={**(state.have if same else {}), str(page.page): page.digest},
+        over=over,
         received=now,
         cases=state.cases,
     )
     whole = len(state.have) == state.pages
     emits = (Emit(channel=NAME, message=Compare()),) if whole else ()
     return Decision(state=state, writes=tuple(writes), emits=emits, cancels=("compare",))
+
+
+def _over(state: ManifestState, page: ManifestPage) -> tuple[str, ...]:
+    """The runs that are replaced with this page. One without a name is called by its content, which may come again."""
+    named = state.manifest and state.manifest not in state.have.values()
+    replaced = (state.manifest,) if named and state.manifest != page.manifest else ()
+    return (*state.over, *replaced)[-_OVER_MAX:]
 
 
 def _compared(state: ManifestState, found: _Compared, now: datetime) -> Decision:

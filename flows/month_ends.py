@@ -3,7 +3,8 @@
 In: `KeepStock` (at start, then at the end of each month of finance's company). Out: a row for each SKU of each place
 that has some; then that the month is kept. Key: `stock/month-end`. No effects: it copies what the reads of stock and
 of products have left on disk, some at a time. A crash goes on behind the last row. When nobody ran at the end of the
-month it is kept as soon as somebody does, within a day, and the report says when; later than that it is not.
+month it is kept as soon as somebody does, within a day, and the report says when; later than that it is not, nor is it
+while no level was ever read.
 """
 
 from __future__ import annotations
@@ -42,6 +43,8 @@ class _Read(Message, frozen=True, kw_only=True):
     rows: tuple[tuple[str, str, str, str | None, int], ...]
     begins: bool
     more: bool
+    is_known: bool = True
+    """Whether any level was ever read."""
 
 
 class MonthEndsState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -60,7 +63,8 @@ def decide(state: MonthEndsState, message: Any, now: datetime, zone: ZoneInfo) -
     again = Timer(name="month", due=this.ended(zone), message=KeepStock())
     if message.begins:  # what is being kept already goes on with the message that is in the queue
         ended = this.before
-        if state.began is not None or str(ended) <= state.month or now - ended.ended(zone) >= _WITHIN:
+        is_over = str(ended) <= state.month or now - ended.ended(zone) >= _WITHIN
+        if state.began is not None or is_over or not message.is_known:
             return Decision(state=state, timers=(again,))
         state = MonthEndsState(month=str(ended), began=now)
     writes = [
@@ -100,7 +104,13 @@ class MonthEnds:
 
     async def _read(self, message: Any) -> Message:
         rows = await self._journal.query("stock_to_keep", *(message.after or ("", "")), _ROWS_PER_STEP_MAX)
-        return _Read(rows=tuple(map(tuple, rows)), begins=message.after is None, more=len(rows) == _ROWS_PER_STEP_MAX)
+        begins = message.after is None
+        return _Read(
+            rows=tuple(map(tuple, rows)),
+            begins=begins,
+            more=len(rows) == _ROWS_PER_STEP_MAX,
+            is_known=bool(rows) or not begins or bool(await self._journal.query("stock_known")),
+        )
 
     def decide(self, state: MonthEndsState, message: Any, now: datetime) -> Decision:
         """See `decide` above."""

@@ -103,6 +103,8 @@ def decide(state: PollState, message: Any, now: datetime, settings: OnDemandSett
             return Decision(state=state, timers=(again,))
         case Poll():
             since = ((state.reached or now) - timedelta(seconds=poll.overlap_s)).replace(microsecond=0)
+            if state.reached is None and state.since is not None:  # no poll has come through yet
+                since = state.since
             begun = replace(
                 state, began=now, paging=Paging(since=since), new=0, known=0, since=state.since or since
             )  # fmt: skip
@@ -130,10 +132,8 @@ def _taken(state: PollState, taken: _PageTaken, now: datetime, settings: OnDeman
     asked, began = state.paging, state.began
     if asked is None or began is None:
         return Decision(state=state)
-    moments = [each for each in (state.reached, taken.to and min(taken.to, began)) if each is not None]
     state = replace(
         state,
-        reached=max(moments, default=None),
         new=state.new + taken.new,
         known=state.known + taken.known,
         cases=_with_nameless(state, taken.refused, now),
@@ -141,8 +141,10 @@ def _taken(state: PollState, taken: _PageTaken, now: datetime, settings: OnDeman
     until = _until(settings.poll or PollSettings(), began)
     try:
         paging = next_page(asked, taken.rows, limit=settings.page_size, until=until)
-    except Unpageable as error:
+    except Unpageable as error:  # what lies before the page's last change may not have been read
         return _stopped(state, str(error), now, again)
+    moments = [each for each in (state.reached, taken.to and min(taken.to, began)) if each is not None]
+    state = replace(state, reached=max(moments, default=None))
     if paging is not None:
         return Decision(state=replace(state, paging=paging), effects=(changed(settings, paging.since, paging.page),))
     cases = tuple(case for case in state.cases if case.kind != "poll.refused")

@@ -12,7 +12,7 @@ import msgspec
 
 from flows.exceptions.kinds import KINDS
 from flows.model.audit import recorded, who_and_why
-from flows.model.messages import Recheck, Record
+from flows.model.messages import MISSING_ORDERS, Recheck, Record
 from flows.model.reconciliation import SALE_CHECKS, AcceptDifferences
 from flows.model.several import are, several
 from runtime.actor import Item
@@ -24,6 +24,7 @@ from runtime.journal.journal import Journal
 from runtime.key import partition_of
 
 BESIDE = {
+    MISSING_ORDERS: ("order.orphan",),
     "order_fulfilments": ("fulfilment.", "carrier.", "shipment.", "units."),
     "payment_mapper": ("payment.unrecorded", "payment.charged"),
     SALE_CHECKS: ("sale.differs", "refund.unpaid", "refund.untold", "refund.differs", "dispute.untold"),
@@ -34,6 +35,8 @@ RUN_RECOVERY = "run_recovery"
 NAME = "cause_releases"
 KEY = "system/releases"
 RELEASED_PER_STEP_MAX = 500
+_PARKED = "step.parked"
+"""A restart ends it, and no release."""
 
 _STANDS = {
     "creating": "it is on its way to Fulfil",
@@ -57,12 +60,14 @@ async def release(parameters: Mapping[str, str], engine: Engine, journal: Journa
     if not holders:
         if await journal.query("oldest_message_of_key", actors[0], key):
             raise SeamlineError(f"{key} is not held: it was received and waits to be decided on")
-        raise SeamlineError(no_case(key))
+        causes = await _open_kinds(key, journal)
+        alone = f"{causes} of {key} ends by itself: nobody can release it; `seamline orders explain {key}` says when"
+        raise SeamlineError(alone if causes else no_case(key))
     holder, beside = holders[0], [name for name in BESIDE if name in holders and await _is_open(name, key, journal)]
     if any((channel, parked) == (holder, key) for channel, parked, *_ in await journal.query("parked")):
         raise SeamlineError(f"a message of {key} is parked as a defect of ours; a restart tries it again")
     ended = await _cases_of_its_sale(key, journal) if holder == actors[0] and not beside else ""
-    causes = ", ".join(sorted({row[1] for row in await journal.query("cases_of", key) if row[10] is None}))
+    causes = await _open_kinds(key, journal)
     if not causes and holder not in (actors[0], RUN_RECOVERY):
         raise SeamlineError(no_case(key))
     record = recorded(
@@ -80,6 +85,10 @@ async def release(parameters: Mapping[str, str], engine: Engine, journal: Journa
 def no_case(key: str) -> str:
     """That nothing of this name can be released."""
     return f"there is no open case of {key!r}; `seamline holds` shows what there is"
+
+
+async def _open_kinds(key: str, journal: Journal) -> str:
+    return ", ".join(sorted({row[1] for row in await journal.query("cases_of", key) if row[10] is None}))
 
 
 async def _is_open(actor: str, key: str, journal: Journal) -> bool:
@@ -113,7 +122,12 @@ def _said_to(actor: str, key: str, record: Emit) -> Message:
     return AcceptDifferences(subject=key, by=said.by, reason=said.reason)
 
 
-_WHAT = {"order_fulfilments": "shipments", "payment_mapper": "payments", SALE_CHECKS: "differences"}
+_WHAT = {
+    MISSING_ORDERS: "whereabouts",
+    "order_fulfilments": "shipments",
+    "payment_mapper": "payments",
+    SALE_CHECKS: "differences",
+}
 
 
 async def _cases_of_its_sale(key: str, journal: Journal) -> str:
@@ -122,7 +136,7 @@ async def _cases_of_its_sale(key: str, journal: Journal) -> str:
     state, sale, number = (rows[0][4], *rows[0][9:11]) if rows else ("held", None, None)
     if state in ("held", "waiting", "excluded"):
         return ""
-    kinds = [row[1] for row in await journal.query("cases_of", key) if row[10] is None]
+    kinds = [row[1] for row in await journal.query("cases_of", key) if row[10] is None and row[1] != _PARKED]
     if state not in ("imported", "cancelled") or not kinds:
         stands = _STANDS.get(state, f"imported as {number or sale}")
         raise SeamlineError(f"{key} is not held ({stands}); there is nothing to release")

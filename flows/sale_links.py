@@ -16,7 +16,7 @@ from flows.model.order_state import OrderState, Status
 from flows.order_importer.linking import compared, linkable, may_be_id, question_of
 from flows.order_importer.messages import SaleLookedUp
 from flows.reading import reading
-from flows.reading.rows import FactRow, Story
+from flows.reading.rows import FactRow, OrderRow, Story
 from runtime.errors import Failure, SeamlineError
 
 _FOLLOWED_S_MAX = 15.0
@@ -33,7 +33,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
 async def foreseen(store: Path, settings: FulfilSettings, channel: int, story: Story, sale: str) -> Outcome:
     """What linking this order to that sale would do. Raises SeamlineError when Fulfil does not say."""
     order = story.order
-    why = "it is not decided on yet" if order is None else linkable(OrderState(status=Status(order.state)))
+    why = "it is not decided on yet" if order is None else linkable(_stands(order))
     if order is None or why:
         return Outcome(linked=False, sentence=f"{story.key} cannot be linked to a sale: {why}")
     sales = await _looked_up(settings, sale)
@@ -57,6 +57,10 @@ async def foreseen(store: Path, settings: FulfilSettings, channel: int, story: S
     name = comparison.sale.number or comparison.sale.id
     rest = f"with a case of sale.mismatch: {comparison.difference}" if comparison.difference else "and the totals agree"
     return Outcome(linked=True, sentence=f"{story.key} would be linked to sale {name}, {rest}. Nothing was changed.")
+
+
+def _stands(order: OrderRow) -> OrderState:
+    return OrderState(status=Status(order.state), sale=order.sale, sale_number=order.sale_number)
 
 
 async def _looked_up(settings: FulfilSettings, sale: str) -> tuple[Sale, ...]:

@@ -37,7 +37,8 @@ def timeline_of(story: Story) -> tuple[Happened, ...]:
         for fact in story.timeline
     ]
     if told:
-        told += _pauses_met(story.decisions, told[0].at, told[-1].at)
+        is_over = story.order is not None and story.order.state in _AT_REST
+        told += _pauses_met(story.decisions, told[0].at, told[-1].at, is_over=is_over)
     return tuple(sorted(told, key=lambda each: each.at))
 
 
@@ -49,8 +50,14 @@ def _numbered_sale(fact: FactRow, story: Story) -> FactRow:
     return msgspec.structs.replace(fact, values={**fact.values, "sale": order.sale_number})
 
 
-def _pauses_met(decisions: Sequence[AuditEntry], first: datetime, last: datetime) -> list[Happened]:
-    """Who stopped what, and who let it go on, as far as that was between these two instants."""
+_AT_REST = ("imported", "cancelled", "excluded")
+"""States of an order that waits for nothing that could be paused."""
+
+
+def _pauses_met(decisions: Sequence[AuditEntry], first: datetime, last: datetime, *, is_over: bool) -> list[Happened]:
+    """Who stopped what, and who let it go on, as far as that was between these two instants; what is still stopped
+    after them, an order has met that is not over.
+    """
     met: list[Happened] = []
     begun: dict[str, Happened] = {}
     for entry in decisions:
@@ -61,7 +68,7 @@ def _pauses_met(decisions: Sequence[AuditEntry], first: datetime, last: datetime
             pause = begun.pop(entry.subject)
             if pause.at <= last and at >= first:
                 met += [pause, _by_person(entry, f"{entry.by} let {entry.subject} go on")]
-    return [*met, *begun.values()]
+    return [*met, *(pause for pause in begun.values() if pause.at <= last or not is_over)]
 
 
 def _by_person(entry: AuditEntry, text: str) -> Happened:
@@ -80,6 +87,7 @@ _TOLD = {
     "excluded": "excluded by the rule {rule!r}",
     "outcome_unknown": "the answer was lost ({cause})",
     "looked_absent": "looked in Fulfil: it is not there",
+    "change_told": "it was told that it has changed: it is asked for at the sales channel",
     "stale": "an older version arrived late ({version}) and was set aside",
     "edited_after_import": "it was changed after the import (version {version})",
     "cancelled_after_import": "the sales channel cancelled it, or gave all of it back, after the import",

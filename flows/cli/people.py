@@ -20,6 +20,7 @@ from flows.cli.parts import (
     Who,
     control,
     loaded,
+    no_sales_channel,
     print_audit,
     read_store,
     story_of,
@@ -124,7 +125,10 @@ def link(
     story = story_of(config, order, "orders link")
     store = Path(loaded(config, "store").store.path)
     if dry_run:
-        channel = loaded(config, "sales_channels").sales_channels[partition_of(story.key)].sale.channel_id
+        channels, name = loaded(config, "sales_channels").sales_channels, partition_of(story.key)
+        if name not in channels:
+            raise no_sales_channel(name, channels)
+        channel = channels[name].sale.channel_id
         outcome = anyio.run(foreseen, store, loaded(config, "fulfil").fulfil, channel, story, sale)
     else:
         asked = {"key": story.key, "sale": sale, "reason": reason, "by": who(by)}

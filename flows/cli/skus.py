@@ -20,14 +20,16 @@ AliasName = Annotated[str, Parameter(help="What sales channels call the product,
 def explain_sku(text: SkuText, *, config: ConfigPath = CONFIG, json: AsJson = False) -> None:
     """Whether orders of this SKU can be imported; if not, what may be meant by it."""
     from flows.explain import explain_sku as explained  # noqa: PLC0415
+    from flows.formats.parts import text_of  # noqa: PLC0415
 
     async def ask(read: Any) -> Any:
-        alias = next((each for each in await read.aliases() if each.alias == text), None)
+        names = (text, text_of(text))  # and as every format reads it
+        alias = next((each for each in await read.aliases() if each.alias in names), None)
         return await read.candidates(text), alias, () if alias is None else await read.candidates(alias.sku)
 
     found, alias, meant = read_store(config, ask)
     if json:
-        print_json({"sku": text, "candidates": found, "alias": [] if alias is None else [alias]})
+        print_json({"sku": text, "candidates": found, "alias": [] if alias is None else [alias], "meant": meant})
     else:
         say(*explained(text, found, alias, meant))
 

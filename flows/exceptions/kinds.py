@@ -341,7 +341,7 @@ KINDS: dict[str, Kind] = {
             deadline=timedelta(minutes=15),
             blocks="the import of the order: nobody here has seen it, or not in its newest version",
             ends="when the order arrives, whichever way",
-            remedy="have the order sent again from the sales channel, or run its flow in Patchworks",
+            remedy="have it sent again from the sales channel, or run its flow in Patchworks; release it if it is gone",
         ),
         Kind(
             name="manifest.unlisted",

@@ -27,12 +27,13 @@ class Consequences(msgspec.Struct, frozen=True):
 
 
 def consequences(order: Order | Unreadable, settings: GateSettings, now: datetime) -> Consequences:
-    """What the import of this order would set off today."""
+    """What the import of this order would set off, today or as soon as it is no longer left alone for edits."""
     if isinstance(order, Unreadable):
         return Consequences(undecided="unreadable")
     if order.cancelled_at is not None:
         return Consequences()
-    verdict = gate(order, prove(order), settings, to_instant(now), now)
+    at_once = msgspec.structs.replace(settings, grace_s=0.0)
+    verdict = gate(order, prove(order), at_once, to_instant(now), now)
     if verdict.then not in ("import", "hold_shipment"):
         return Consequences()
     if order.fulfilment_status is FulfilmentStatus.PARTIAL:

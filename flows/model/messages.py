@@ -35,6 +35,8 @@ class FindOrder(Message, frozen=True, kw_only=True):
     """Bring this order (the key), in this version or a newer one; empty: in any."""
 
     version: str = ""
+    only_named: bool = False
+    """What is here only names it, or says that it has changed: it is asked for, whatever is here."""
 
 
 AUDIT_LOG = "audit_log"

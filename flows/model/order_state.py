@@ -138,6 +138,9 @@ class OrderState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     received_us: int | None = None
     """When its first delivery was accepted: microseconds since 1970 UTC."""
     delivery: int | None = None
+    weighed: int | None = None
+    """The delivery that `content` and the figures are of, while a newer one, `delivery`, is about to be weighed. None:
+    they are of `delivery`."""
     unread: int | None = None
     """The delivery that brought the newest version, where a case is open because it cannot be read."""
     content: str = ""

@@ -358,17 +358,17 @@ WHERE m.channel = ?1 AND NOT EXISTS (SELECT 1 FROM state s WHERE s.actor = ?1 AN
 
 -- name: orders_in_queue
 -- How many orders wait to be decided on or for their calls, but for parked ones and those of paused sales channels:
--- (the actor that decides on orders, API, share). Counted in indexes alone, but for calls while a sales channel is paused.
+-- (the actor that decides on orders, API, share). One with a call and a message waits once.
 SELECT
   (SELECT count(DISTINCT key) FROM message WHERE channel = ?1)
   - (SELECT count(*) FROM parked WHERE channel = ?1)
   - (SELECT count(DISTINCT m.key) FROM pause u
      CROSS JOIN message m ON m.channel = ?1 AND m.key > u.name || '/' AND m.key < u.name || '0'
-     WHERE u.scope = 'partition')
-  + (SELECT count(*) FROM intent WHERE api = ?2 AND share = ?3)
-  - (SELECT count(*) FROM pause u
-     CROSS JOIN intent i ON i.api = ?2 AND i.share = ?3 AND i.key > u.name || '/' AND i.key < u.name || '0'
-     WHERE u.scope = 'partition');
+     WHERE u.scope = 'partition' AND NOT EXISTS (SELECT 1 FROM parked p WHERE p.channel = ?1 AND p.key = m.key))
+  + (SELECT count(DISTINCT i.key) FROM intent i WHERE i.api = ?2 AND i.share = ?3
+     AND NOT EXISTS (SELECT 1 FROM message m WHERE m.channel = ?1 AND m.key = i.key)
+     AND NOT EXISTS (SELECT 1 FROM pause u
+       WHERE u.scope = 'partition' AND i.key > u.name || '/' AND i.key < u.name || '0'));
 
 -- name: orders_behind_others
 -- How many orders wait for the first order of their customer.
@@ -1819,10 +1819,10 @@ FROM expected_sale e LEFT JOIN sale_seen s ON s.key = e.key WHERE e.sale IN (:id
 SELECT sale FROM sale_due ORDER BY since, sale LIMIT ?1;
 
 -- name: sales_to_see_again
--- Sales that differ, and those that were read last before an instant and are not settled: (before, limit).
-SELECT sale FROM (SELECT sale FROM sale_seen WHERE differs > 0
-  UNION SELECT sale FROM (SELECT sale FROM sale_seen WHERE watched = 1 AND read_at < ?1 ORDER BY read_at LIMIT ?2))
-LIMIT ?2;
+-- Sales that differ, and those that were read last before an instant and are not settled, so many of each, those that
+-- were read longest ago: (before, limit).
+SELECT sale FROM (SELECT sale FROM sale_seen WHERE differs > 0 ORDER BY read_at, sale LIMIT ?2)
+UNION SELECT sale FROM (SELECT sale FROM sale_seen WHERE watched = 1 AND read_at < ?1 ORDER BY read_at LIMIT ?2);
 
 -- name: end_sale_watch
 -- An order is settled: its sale is read again only when something tells that it has changed: (order).
@@ -2178,6 +2178,10 @@ ON CONFLICT (month, place, sku) DO UPDATE SET
 -- name: put_month_kept
 -- All of it is kept.
 INSERT INTO month_kept (month, began_at, kept_at, levels) VALUES :rows(4) ON CONFLICT (month) DO NOTHING;
+
+-- name: stock_known
+-- Whether any level was ever read.
+SELECT 1 FROM stock_level LIMIT 1;
 
 -- name: stock_to_keep
 -- What is on stock now, with what it costs, as far as it was told: (after place, after sku, limit).

@@ -65,7 +65,7 @@ def _there(state: OrderState, sale: CreatedSale | SaleFound, total: Decimal | No
     """The order with its sale: what nobody would see in Fulfil is a case."""
     there = msgspec.structs.replace(
         state, status=Status.IMPORTED, sale=sale.id, sale_number=sale.number, given_up="", given_up_delivery=None,
-        later=None, cases=lasting_cases(state),
+        weighed=None, later=None, cases=lasting_cases(state),
     )  # fmt: skip
     cases = (*there.cases, *stalled(there, sale, now))
     if total is not None and total != Decimal(state.amount):

@@ -88,11 +88,12 @@ def unreadable(state: OrderState, message: OrderUnreadable, now: datetime) -> De
     One that only names the order, or is published in full later, is waited for.
     """
     waited = state.later is not None and state.later.delivery == message.delivery
-    if message.version < state.version and not waited:
+    names = message.awaits == "fetch"  # and has no version that could be an older one
+    if message.version < state.version and not waited and not names:
         stale = Fact(kind="stale", values={"version": message.version, "known": state.version})
         return Decision(state=state, facts=(stale,), keeps=kept(state))
     nothing_there = state.status in (Status.NEW, Status.HELD, Status.WAITING)
-    if message.awaits == "fetch" or (message.awaits and nothing_there):
+    if names or (message.awaits and nothing_there):
         return _awaited(state, message, nothing_there=nothing_there)
     case_ = case_of("order.unreadable", "format", message.reason, state, now)
     state = msgspec.structs.replace(
@@ -103,23 +104,29 @@ def unreadable(state: OrderState, message: OrderUnreadable, now: datetime) -> De
     )
     if nothing_there:
         state = msgspec.structs.replace(
-            state, status=Status.HELD, delivery=message.delivery, later=None, rule="", waits="", cases=(case_,)
-        )
+            state, status=Status.HELD, delivery=message.delivery, weighed=None, later=None, rule="", waits="",
+            cases=(case_,),
+        )  # fmt: skip
     else:  # the sale stands; somebody has to know that a newer version of it cannot be read
         state = msgspec.structs.replace(state, cases=(*without(state, "order.unreadable"), case_))
     return decision_of(state, Fact(kind="held", values={"causes": "order.unreadable"}), trace=True)
 
 
 def _awaited(state: OrderState, message: OrderUnreadable, *, nothing_there: bool) -> Decision:
-    """Nothing is wrong, and nothing is known yet. What has to be fetched is asked for."""
-    waits = _AWAITS[message.awaits]
-    if nothing_there and state.status is not Status.HELD:
-        state = msgspec.structs.replace(
-            state, status=Status.WAITING, version=message.version, delivery=message.delivery, waits=waits, cases=()
-        )
-    decision = decision_of(state, Fact(kind="waits", values={"for": waits, "until": None}))
+    """Nothing is wrong, and nothing is known of it, or of its change, yet. What has to be fetched is asked for; until
+    that is here, an order that is known stands where it stood.
+    """
+    is_first = state.status is Status.NEW or state.delivery == message.delivery
+    if nothing_there and (message.awaits == "later" or is_first):
+        waits = _AWAITS[message.awaits]
+        if state.status is not Status.HELD:
+            state = msgspec.structs.replace(
+                state, status=Status.WAITING, version=message.version, delivery=message.delivery, waits=waits, cases=()
+            )
+        decision = decision_of(state, Fact(kind="waits", values={"for": waits, "until": None}))
+    else:
+        decision = decision_of(state, Fact(kind="change_told"))
     if message.awaits != "fetch":
         return decision
-    return msgspec.structs.replace(
-        decision, emits=(Emit(channel=MISSING_ORDERS, message=FindOrder(version=message.version)),)
-    )
+    wanted = FindOrder(version=message.version, only_named=True)
+    return msgspec.structs.replace(decision, emits=(Emit(channel=MISSING_ORDERS, message=wanted),))

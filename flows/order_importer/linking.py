@@ -39,6 +39,7 @@ from flows.order_importer.parts import (
     look_again,
     unreadable_cases,
     with_facts,
+    with_latest,
 )
 from flows.order_importer.reviewing import reviewed
 from runtime.actor import Item
@@ -211,7 +212,7 @@ def _linked(
     imported = replace(
         state, status=Status.IMPORTED, channel=message.channel, order_id=parts_of(message.key)[1], rule="", waits="",
         sale=sale.id, sale_number=sale.number, by_hand=not sale.channel_identifier, linking=None, later=None,
-        sold=state.units, cases=cases,
+        weighed=None, sold=state.units, cases=cases,
     )  # fmt: skip
     fact = Fact(kind="linked", values={"sale": name, "equal": not difference})
     decision = decision_of(imported, fact, closes=not cases, trace=bool(cases))
@@ -226,15 +227,16 @@ def _linked(
 
 
 def _as_sent(state: OrderState) -> OrderState:
-    """The order as its figures are known, which the sale was compared with: of a create that was given up those that
-    were sent. A version that came meanwhile, and was never decided on, is later than that.
+    """The order as its figures are known, which the sale was compared with: of a create that came to nothing those
+    that were sent. A version that came meanwhile, and was never decided on, is later than that.
     """
-    sent = state.given_up_delivery
-    is_newest = sent in (None, state.delivery) or state.given_up != state.content
-    if is_newest or state.status is not Status.HELD:
+    sent = state.weighed
+    if sent is None and state.status is Status.HELD and state.given_up == state.content:
+        sent = state.given_up_delivery
+    if sent in (None, state.delivery):
         return state
     newest = Later(delivery=state.delivery or 0, version=state.version, content="", cancelled=False)
-    return replace(state, delivery=sent, later=state.later or newest)
+    return replace(state, delivery=sent, weighed=None, later=state.later or newest)
 
 
 def _mismatch(state: OrderState, sale: Sale, difference: str, now: datetime) -> ExceptionCase:
@@ -251,7 +253,7 @@ def _not_linked(state: OrderState, linking: Linking, why: str, now: datetime) ->
     decision = _refused(back, linking, why, now)
     if state.later is None:
         return decision
-    newest = replace(back, delivery=state.later.delivery, later=None)
+    newest = with_latest(back)
     return replace(decision, state=newest, keeps=kept(newest), emits=(*decision.emits, look_again(LATER_VERSION)))
 
 

@@ -80,9 +80,15 @@ def lasting_cases(state: OrderState) -> tuple[ExceptionCase, ...]:
 
 def held_with_latest(state: OrderState, case_: ExceptionCase) -> OrderState:
     """Held, and released with the newest version that could be read."""
-    latest = state.delivery if state.later is None else state.later.delivery
-    cases = (*lasting_cases(state), case_)
-    return msgspec.structs.replace(state, status=Status.HELD, delivery=latest, later=None, cases=cases)
+    return with_latest(msgspec.structs.replace(state, status=Status.HELD, cases=(*lasting_cases(state), case_)))
+
+
+def with_latest(state: OrderState) -> OrderState:
+    """An order that is held: the version that waited is the one to be weighed, and the figures are of one before."""
+    if state.later is None:
+        return state
+    weighed = state.delivery if state.weighed is None else state.weighed
+    return msgspec.structs.replace(state, delivery=state.later.delivery, weighed=weighed, later=None)
 
 
 def kept_back(state: OrderState, now: datetime) -> OrderState:

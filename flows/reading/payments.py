@@ -105,7 +105,8 @@ async def in_suspense(read: Reading, zone: ZoneInfo, *, limit: int = 50) -> list
         SuspendedRow(
             at=each.seen_at, order=each.order, sales_channel=each.sales_channel,
             order_reference=each.order_reference, kind="gateway", name=each.gateway or "", target=each.method,
-            amount=each.amount or "", currency=each.currency, approved_by="",
+            amount=each.amount or each.paid, currency=each.currency if each.amount else each.paid_currency,
+            approved_by="",
             day=each.seen_at.astimezone(zone).date() if each.day is None else date.fromisoformat(each.day),
             cleared_by=cleared.get(
                 (each.order, "gateway", each.gateway or "", each.record, each.amount or each.paid), ""

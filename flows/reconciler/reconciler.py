@@ -145,10 +145,10 @@ def decide(state: ReconcilerState, message: Any, now: datetime, policy: Reconcil
             following = part_after(part, policy.reads & SWEPT) if complete else part
             if following is not None:
                 return replace(_swept_on(swept, following, now, policy), writes=due)
-            rested = replace(swept, sweeping=replace(sweeping, part=None), cases=())
+            rested = replace(swept, sweeping=replace(sweeping, part=None))
             return Decision(state=rested, writes=due, emits=(Emit(channel=NAME, message=ReadBack()),))
         case _Due(sales=()):
-            return _later(replace(state, batch=None), now + policy.every)
+            return _later(replace(state, batch=None, cases=()), now + policy.every)
         case _Due(sales=sales):
             return _asked(replace(state, batch=Batch(began=now, sales=sales)))
         case _Learned(batch=batch):
@@ -184,6 +184,8 @@ def _compared(
         if each.invoices is not None
     ]
     writes += [Write("drop_sale_due", (sale, began)) for sale in done]
+    put_off = set(batch.sales).difference(done)
+    writes += [Write("put_sale_due", (sale, at)) for sale in sorted(put_off)]  # behind those that can be compared
     if policy.settles:
         writes += [Write("nudge_closing", (at, each.key)) for each in found.results]
     emits = [
@@ -192,7 +194,7 @@ def _compared(
         if each.compared is not None
     ]
     differing = sum(each.differs > 0 for each in found.results)
-    after = replace(state, batch=None, proven=(len(found.results), differing), looks=state.looks + 1)
+    after = replace(state, batch=None, proven=(len(found.results), differing), looks=state.looks + 1, cases=())
     if len(batch.sales) < RECORDS_MAX or not done:  # what is put off is read with the next look
         return replace(_later(after, now + policy.every), writes=tuple(writes), emits=tuple(emits))
     further = Emit(channel=NAME, message=ReadBack())

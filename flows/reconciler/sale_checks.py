@@ -103,7 +103,8 @@ def _compared(state: SaleCheck, found: SaleCompared, now: datetime) -> Decision:
     accepted = _still_accepted(state.accepted, by_cause)
     changed = {each.field: each.sentence for each in found.changes}
     told = {cause: changed.get(cause) or state.told.get(cause, "") for cause in by_cause}
-    told = {cause: sentence for cause, sentence in told.items() if sentence}
+    of_refunds = {each.cause: state.told[each.cause] for each in state.refunds if each.cause in state.told}
+    told = {**{cause: sentence for cause, sentence in told.items() if sentence}, **of_refunds}
     open_ = tuple(each for each in found.differences if each.cause not in accepted)
     known = {each.cause for each in state.open}
     facts = [_changed(each) for each in found.changes]

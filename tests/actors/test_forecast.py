@@ -11,7 +11,7 @@ from flows.forecast import Forecast
 from flows.order_importer import NAME as ORDER_IMPORTER
 from runtime.api import RateReading
 from runtime.engine import Outside
-from tests.actors.test_order_of_things import poison
+from tests.actors.test_order_of_things import poison, upgraded
 from tests.actors.world import Fulfil, World, away, orders, process, story
 
 
@@ -66,6 +66,27 @@ def test_a_queue_behind_an_outage_is_told_and_its_end_is_forecast(tmp_path: Path
     story(main)
 
 
+def test_an_order_with_a_call_and_a_later_version_waits_once(tmp_path: Path) -> None:
+    """Fulfil is away, and customers go on changing what they ordered."""
+
+    async def main() -> None:
+        fulfil, made = Fulfil(), orders(10)
+        async with process(tmp_path / "store.db", fulfil) as world:
+            forecast = forecast_of(world)
+            await world.until_catalogue()
+            fulfil.weather = away
+            await world.send(*made)
+            await anyio.sleep(10)
+            await world.send(*(upgraded(each.body) for each in made))
+            await forecast.look()
+            assert forecast.waiting() == [((), 10.0)]
+            await world.engine.pause("partition", "web", "somebody")
+            await forecast.look()
+            assert forecast.waiting() == [((), 0.0)]
+
+    story(main)
+
+
 def test_what_cannot_go_on_by_itself_is_in_no_forecast(tmp_path: Path) -> None:
     """Orders of a paused sales channel and a parked one do not wait for Fulfil; a paused importer holds all up."""
 
@@ -81,6 +102,10 @@ def test_what_cannot_go_on_by_itself_is_in_no_forecast(tmp_path: Path) -> None:
             await anyio.sleep(10)
             await forecast.look()
             assert forecast.waiting() == [((), 0.0)]
+            await world.engine.pause("partition", "web", "somebody")
+            await forecast.look()
+            assert forecast.waiting() == [((), 0.0)], "the parked one is left out once, and not twice"
+            await world.engine.resume("partition", "web", "somebody")
             await world.engine.pause("actor", ORDER_IMPORTER, "somebody")
             await world.send(*orders(3, seed=12))
             await forecast.look()

@@ -165,6 +165,33 @@ def test_pages_are_compared_when_all_are_here_in_any_order(tmp_path: Path) -> No
     story(main)
 
 
+def test_a_late_page_of_a_manifest_that_a_later_one_has_replaced_changes_nothing(tmp_path: Path) -> None:
+    """A run is delivered once more: what the later one has listed stands. Without a name of the run nobody can say."""
+
+    async def main() -> None:
+        shop = Shop()
+        async with process(tmp_path / "s.db", shop, ON_DEMAND) as world:
+            placed = [shop.place() for _ in range(4)]
+            for id_ in placed:
+                await world.push(id_)
+            await send(world, placed[:2], page=1, manifest="run-1", pages=1)
+            key = await send(world, placed, page=1, manifest="run-2", pages=1)
+            said = await statement(world, key)
+            assert figures(said) == (4, 0, 0, 0, 0)
+            await send(world, placed[:2], page=1, manifest="run-1", pages=1)
+            assert await statement(world, key) == said
+            await send(world, placed[:2], page=1, manifest="run-3", pages=2)
+            await send(world, placed, page=1, manifest="run-2", pages=1)
+            assert (await statement(world, key))["checked"] is None, "run 3 is on its way"
+            await send(world, placed[2:3], page=2, manifest="run-3", pages=2)
+            assert figures(await statement(world, key)) == (3, 0, 0, 0, 0)
+            for listed in (placed, placed[:3], placed):
+                await send(world, listed)
+                assert (await statement(world, key))["listed"] == len(listed)
+
+    story(main)
+
+
 def test_a_page_that_changes_after_the_comparison_waits_for_the_others(tmp_path: Path) -> None:
     """The pages of a compared manifest are gone from disk: a new first page alone is not compared."""
 

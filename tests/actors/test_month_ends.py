@@ -90,3 +90,21 @@ def test_a_month_that_ended_long_ago_is_not_made_up(tmp_path: Path) -> None:
             assert await kept(world) == []
 
     story(main)
+
+
+def test_a_month_of_which_no_level_was_ever_read_is_not_kept_as_one_without_stock(tmp_path: Path) -> None:
+    """The first start is on the first of a month, before Fulfil has told anything: nobody can say what was there."""
+
+    def ahead(journal: Journal, emit: Callable[[Any], None]) -> Sequence[Actor]:
+        return [MonthEnds("Pacific/Kiritimati", journal, emit)]
+
+    async def main() -> None:
+        async with process(tmp_path / "s.db", ahead) as world:
+            await world.engine.post(NAME, KEY, KeepStock())
+            await world.until_idle()
+            assert await world.sql("SELECT month FROM month_kept") == []
+            await level(world, "A", "0", "2.50", 1)
+            await until(world, datetime(2026, 1, 31, 10, 0, 5, tzinfo=UTC))
+            assert await world.sql("SELECT month, levels FROM month_kept") == [("2026-01", 0)], "there was none"
+
+    story(main)

@@ -230,6 +230,52 @@ def test_a_flow_that_answers_newest_first_is_a_case_not_a_loss_in_silence(tmp_pa
     story(main)
 
 
+def test_polls_that_fail_from_the_first_one_on_leave_nothing_out_when_they_come_through(tmp_path: Path) -> None:
+    """What is said to be read begins with the first poll, and so does what is read."""
+
+    async def main() -> None:
+        shop = Shop()
+        shop.weather = lambda: Refused("no such flow", code="404")
+        async with process(tmp_path / "s.db", shop) as world:
+            placed = []
+            for _ in range(10):
+                await anyio.sleep(EVERY_S)
+                placed.append(shop.place())
+            shop.weather = lambda: None
+            await anyio.sleep(EVERY_S * 3)
+            assert await world.known() == dict.fromkeys(placed, 1)
+
+    story(main)
+
+
+def test_what_a_flow_that_answers_newest_first_has_left_out_is_read_once_it_is_mended(tmp_path: Path) -> None:
+    """Its first page has the newest changes, and the watermark does not pass the older ones that nobody has read."""
+
+    class Newest(Shop):
+        mended = False
+
+        def _changed(self, question: dict[str, object]) -> list[bytes]:
+            if self.mended:
+                return super()._changed(question)
+            rows = super()._changed({**question, "page": 1, "limit": 1_000})
+            return rows[::-1][: WEB.page_size]
+
+    async def main() -> None:
+        shop = Newest()
+        only_polled = msgspec.structs.replace(WEB, poll=PollSettings(overlap_s=60, has_push=False))
+        async with process(tmp_path / "s.db", shop, only_polled) as world:
+            for _ in range(24):
+                shop.place()
+                await anyio.sleep(50)
+            assert len(await world.known()) < 24
+            shop.mended = True
+            await anyio.sleep(2 * EVERY_S)
+            assert await world.known() == dict.fromkeys(shop.orders, 1)
+            assert await world.cases() == []
+
+    story(main)
+
+
 def test_a_sales_channel_without_a_push_is_polled_to_the_present(tmp_path: Path) -> None:
     """Nothing is left to anybody, and nothing counts as missed."""
 

@@ -102,11 +102,13 @@ def outside(erp: Erp, world_clock: Any) -> Outside:
     return Outside(api=erp, lane=lane, budget=budget, breaker=Breaker())
 
 
-async def expected(world: ProofWorld, number: int, amount: str = "100.00", units: str | None = None) -> None:
-    """An order with its sale, of some hours ago, that is to be read back."""
+async def expected(
+    world: ProofWorld, number: int, amount: str = "100.00", units: str | None = None, *, busy: int = 0
+) -> None:
+    """An order with its sale, of some hours ago, that is to be read back. `busy`: it is being worked on."""
     at = world.clock.now() - 4 * 3_600 * 1_000_000
     key = f"web/{number}"
-    await world.write("put_expected_sale", key, number, "imported", amount, "USD", None, None, units, 0, at)
+    await world.write("put_expected_sale", key, number, "imported", amount, "USD", None, None, units, busy, at)
     await world.write("put_sale_due", number, at)
 
 
@@ -187,6 +189,37 @@ def test_what_fulfil_refuses_is_a_case_and_tried_again(tmp_path: Path) -> None:
             await anyio.sleep(960)
             await world.until_idle()
             assert await world.cases() == [("sale.differs", "web/1", "total", "10.00")]
+
+    story(main)
+
+
+def test_a_case_of_what_cannot_be_read_does_not_begin_anew_with_each_look(tmp_path: Path) -> None:
+    """The sweeps come through, and the lines of sales stay forbidden: it is one case, as old as the first refusal."""
+
+    class Forbidden(Erp):
+        forbids = True
+
+        async def perform(self, kind: str, body: bytes) -> Any:
+            if kind == "find_read_back_lines" and self.forbids:
+                raise Refused("no rights to read sale.line", code="403")
+            return await super().perform(kind, body)
+
+    async def main() -> None:
+        erp = Forbidden()
+        async with process(tmp_path / "s.db", actors_of_units, lambda clock: [outside(erp, clock)]) as world:
+            erp.has(1, "100.00", world.now)
+            erp.sells(1, MUG=2)
+            await expected(world, 1, units='{"MUG":"2"}')
+            await look(world)
+            await anyio.sleep(10)
+            first = await world.sql("SELECT opened_at FROM exception_case")
+            await anyio.sleep(3_600)
+            assert await world.sql("SELECT opened_at FROM exception_case WHERE closed_at IS NULL") == first
+            assert not [each for each in world.events if getattr(type(each), "event", "") == "case.closed"]
+            erp.forbids = False
+            await anyio.sleep(960)
+            await world.until_idle()
+            assert await world.cases() == []
 
     story(main)
 
@@ -290,5 +323,42 @@ def test_six_hundred_sales_cost_a_handful_of_calls(tmp_path: Path) -> None:
             assert await world.sql("SELECT count(*) FROM sale_seen WHERE differs = 0") == [(600,)]
             assert await world.sql("SELECT count(*) FROM state WHERE actor = 'sale_checks'") == [(0,)]
             assert timedelta() < POLICY.every
+
+    story(main)
+
+
+def test_however_many_sales_differ_each_is_read_again(tmp_path: Path) -> None:
+    """Most of them stay as they are, since a person has accepted that: the last ones agree by now, and end."""
+
+    async def main() -> None:
+        erp = Erp()
+        async with process(tmp_path / "s.db", actors, lambda clock: [outside(erp, clock)]) as world:
+            for number in range(1, 511):
+                erp.has(number, "90.00")
+                await expected(world, number)
+            await look(world)
+            await anyio.sleep(60)
+            assert len(await world.cases()) == 510
+            for number in range(501, 511):
+                erp.has(number, "100.00")
+            await anyio.sleep(3 * 3_600)
+            assert len(await world.cases()) == 500
+
+    story(main)
+
+
+def test_however_many_sales_are_being_worked_on_the_others_are_read(tmp_path: Path) -> None:
+    """They wait for their shipments, say, and have waited for longer than those that could be compared."""
+
+    async def main() -> None:
+        erp = Erp()
+        async with process(tmp_path / "s.db", actors, lambda clock: [outside(erp, clock)]) as world:
+            for number in range(1, 561):
+                erp.has(number, "90.00")
+                await expected(world, number, busy=int(number <= 520))
+            await look(world)
+            await anyio.sleep(2 * 3_600)
+            assert len(await world.cases()) == 40
+            assert erp.calls["find_read_back_sales"] < 10
 
     story(main)

@@ -37,9 +37,11 @@ async def suspended(world: ProofWorld, order: str, amount: str, name: str = "VAT
     await world.write("put_suspended", order, kind, name, "web", "#1", "SUSPENSE", amount, "USD", "Finance", at)
 
 
-async def paid(world: ProofWorld, order: str, amount: str, day: str = "2026-01-01") -> None:
-    """A later payment that went there, of a business day."""
-    money = (amount, "USD", amount, "USD", None, None, None, day, 0, "", "{}")
+async def paid(
+    world: ProofWorld, order: str, amount: str, day: str = "2026-01-01", of_sale: str | None = "USD"
+) -> None:
+    """A later payment that went there, of a business day; one that nobody can convert is in pounds."""
+    money = (amount, of_sale or "GBP", of_sale and amount, "USD", None, None, None, day, 0, "", "{}")
     row = (order, "+C1", "web", "#1", 9, "charge", "capture", "C1", "shop-pay", "SUSPENSE", None, "money", *money)
     await world.write("put_payment", *row, "recorded", 1, "", "completed", to_instant(world.now))
 
@@ -94,6 +96,18 @@ def test_a_gateway_is_cleared_with_the_payments_that_came_later(tmp_path: Path) 
             assert {row.cleared_by for row in await in_suspense(reading(world), UTC)} == {"Ann"}
             with pytest.raises(SeamlineError, match="nothing is in suspense of the gateway 'shop-pay' of web"):
                 await clears(world, kind="gateway", name="shop-pay")
+
+    story(main)
+
+
+def test_what_was_paid_in_another_currency_is_listed_with_what_was_paid(tmp_path: Path) -> None:
+    """Nobody says what it is worth in the sale's: the list has the amount that stands against the month."""
+
+    async def main() -> None:
+        async with process(tmp_path / "s.db", actors) as world:
+            await paid(world, "web/1", "3.00", of_sale=None)
+            assert await left(world) == [("web/1", "shop-pay", "3.00")]
+            assert [(row.amount, row.currency) for row in await in_suspense(reading(world), UTC)] == [("3.00", "GBP")]
 
     story(main)
 

@@ -186,6 +186,9 @@ def test_a_person_looks_a_sku_up_gives_it_an_alias_and_takes_it_away(seamline: T
     assert "'sku-000001' as 'SKU-000001'" in seamline(*beside("orders", "explain", "A-3001")).out
     assert "typed in the shop" in seamline(*beside("alias", "list")).out
     assert seamline(*beside(*wished)).status == 1
+    assert "imported as 'SKU-000001'." in seamline(*beside("sku", "explain", "sku-000001 ")).out  # read without it
+    meant = seamline(*beside("sku", "explain", "sku-000001", "--json")).data["meant"]
+    assert [(each["sku"], each["sold"]) for each in meant if each["how"] == "exact"] == [("SKU-000001", True)]
     remove = ("alias", "remove", "sku-000001 ", "--reason", "no more")
     assert "no longer stands for 'SKU-000001'" in seamline(*beside(*remove)).out
     until(lambda: "typed in the shop" not in seamline(*beside("alias", "list")).out)

@@ -212,3 +212,14 @@ def test_where_nothing_is_no_filter_is_to_blame(
     fill(tmp_path / "store.db")
     assert re.search(rf"^{said}\s*$", on_a_terminal(*beside(*words)), re.MULTILINE)
     assert seamline(*beside(*words, "--json")).data == []
+
+
+def test_a_dry_run_of_a_link_names_the_sales_channels_where_the_orders_own_is_configured_no_more(
+    seamline: Type, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Its channel in Fulfil is not known then, and neither is what is no order."""
+    monkeypatch.setenv("SEAMLINE__STORE__PATH", str(tmp_path / "store.db"))
+    row = ("gone/1", "gone", "1", "#1", "held", "proven", "1.00", "USD", AT, None, None, AT)
+    fill(tmp_path / "store.db", ("put_order_view", row))
+    said = seamline(*beside("orders", "link", "gone/1", "SO9", "--dry-run"))
+    assert (said.status, "there is no sales channel 'gone'; there are " in said.err) == (1, True)

@@ -139,6 +139,30 @@ async def test_a_manifest_of_the_sales_channel_brings_what_is_missing(
         assert '"listed":5' in capfd.readouterr().out
 
 
+async def test_an_order_that_is_only_named_is_fetched_and_so_is_each_change_that_is_only_told(tmp_path: Path) -> None:
+    """Webhooks of some sales channels carry an id and nothing else: the first brings the order, a later one its cancel,
+    although the order is known by then.
+    """
+    async with sides(tmp_path) as both:
+        (placed,) = await both.place(announce=False)
+        url, headers = f"{both.at.app.intake_url}/v1/orders/web", {"X-API-Key": INTAKE_KEY}
+
+        async def tell(**more: Any) -> None:
+            async with both.at.session.post(url, json={"id": int(placed), **more}, headers=headers) as answer:
+                assert answer.status == 201, await answer.text()
+
+        await tell()
+        await both.at.until({"imported": 1})
+        assert set(await both.at.books()) == {placed}
+        await both.told(f"sales-channels/web/orders/{placed}/cancel")
+        await tell(told="again")
+
+        async def cancelled() -> bool:
+            return bool(await both.at.cases("order.cancelled"))
+
+        await both.until(cancelled)
+
+
 async def test_an_order_that_the_flow_cannot_give_is_explained(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:

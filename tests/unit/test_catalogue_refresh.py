@@ -189,11 +189,27 @@ async def test_a_refusal_is_a_case_and_the_same_page_is_asked_for_again(tmp_path
         assert [case.kind for case in at.state.cases] == ["catalogue.refused"]
         assert isinstance(refused.timers[0].message, NextPage)
         assert asked(await at.step(NextPage())).after_id == 2
-        await at.page(product(3), complete=True)
-        assert at.state.cases == ()
+        await at.page(product(3))
+        assert at.state.cases == (), "it has told a page, and the rest may take hours"
 
 
 async def test_every_state_survives_the_disk() -> None:
     """As JSON, with what was missed so far."""
     state = RefreshState(due=NOW, began=NOW, after_id=7, missed=(1, 2), asking=True, gone=3)
     assert msgspec.json.decode(msgspec.json.encode(state), type=RefreshState) == state
+
+
+async def test_a_refusal_ends_no_case_of_a_refresh_that_was_not_believed(tmp_path: Path) -> None:
+    """Both are open, and the one of before keeps its beginning."""
+    async with refreshing(tmp_path, 6, gone_max=1) as at:
+        await at.begun()
+        await at.page(complete=True)
+        assert [case.kind for case in at.state.cases] == ["catalogue.shrunk"]
+        at.now = NOW + DAY
+        await at.step(Refresh())
+        await at.step(REFUSED)
+        await at.step(REFUSED)
+        assert [(case.kind, case.opened_at) for case in at.state.cases] == [
+            ("catalogue.shrunk", NOW),
+            ("catalogue.refused", NOW + DAY),
+        ]

@@ -249,6 +249,28 @@ def test_the_timeline_says_who_did_what_and_which_pauses_it_has_met() -> None:
     ]
 
 
+def test_an_order_of_which_a_part_is_not_here_yet_is_not_said_to_be_whole() -> None:
+    """A release would not let it pass: there is nothing to import."""
+    waits = fact("waits", **{"for": "for the rest of it, which is being fetched from the sales channel", "until": None})
+    text = told(row("waiting"), facts=(waits,))
+    assert "being fetched from the sales channel: nothing of it is in Fulfil." in text
+    assert "Next step, by Seamline: import it, as soon as the rest is here." in text
+    assert ("whole" in text, "holds release" in text) == (False, False)
+
+
+def test_a_pause_is_no_part_of_the_story_of_an_order_that_was_over_by_then() -> None:
+    """One that has not gone on yet has met it."""
+    pause = entry_after(
+        ChainEnd(), at=to_instant(NOW + timedelta(days=30)), by="mona", action="pause", subject="web", values={},
+        reason="",
+    )  # fmt: skip
+    for state, met in (("imported", False), ("excluded", False), ("creating", True)):
+        story = Story(
+            order=row(state, sale=9), key="web/1001", cases=(), timeline=(fact("received"),), decisions=(pause,)
+        )
+        assert ("mona paused web" in explain(story, NOW)) is met
+
+
 def test_a_closed_case_is_history() -> None:
     """Only what is open asks for something."""
     text = told(row("imported", sale=9), case("sku.unknown", closed_at=NOW, closed_how="order creating"))

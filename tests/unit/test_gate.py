@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from flows.model.gate import OPEN_GATE, GateRule, GateSettings, Verdict, gate, gate_again, payment_of
+from flows.model.history import Consequences, consequences
 from flows.model.money import Money
 from flows.model.order import BY_CHANNEL, FinancialStatus, FulfilmentStatus, Order, PaymentKind, PaymentStatus, Risk
 from flows.model.proof import prove
@@ -197,3 +198,12 @@ def test_what_a_bank_takes_back_does_not_leave_the_warehouse() -> None:
         made = order("10.00", payments=payments)
         assert gate(made, prove(made), OPEN_GATE, to_instant(NOW), NOW).then == then
         assert gate_again(made, prove(made), OPEN_GATE, to_instant(NOW), NOW).then == then
+
+
+def test_what_is_only_left_alone_for_a_while_would_be_shipped_all_the_same() -> None:
+    """Rule 3: a back-fill up to the present has orders that are young enough for edits, and imports them soon after."""
+    young = order("10.00")
+    settings = GateSettings(grace_s=86_400)
+    soon = young.placed_at + timedelta(hours=1)
+    assert gate(young, prove(young), settings, to_instant(soon), soon).then == "wait"
+    assert consequences(young, settings, soon) == Consequences(shipments=1, invoices=1, payments=1)

@@ -31,6 +31,7 @@ from tests.unit.order_messages import (
     imported,
     kinds,
     only_case,
+    refused,
     shown,
     told,
     weighed,
@@ -356,6 +357,21 @@ def test_an_order_whose_create_was_given_up_is_linked_by_what_was_sent_and_compa
     assert kinds(weighed(decision.state, newer).state) == ["order.edited"]
     again = answered(linking(given_up()), found(SALE))
     assert (again.state.later, kinds(again.state)) == (None, [])
+
+
+def test_an_order_that_is_linked_before_its_newest_version_is_weighed_is_compared_with_that() -> None:
+    """Its create was refused, or it was not linked before, and the look at what came meanwhile is still in the queue:
+    the sale is that of the figures which are known.
+    """
+    newer = shown(V2, 5, lines=(line("20.00"),))
+    not_made = decide(weighed(creating(), newer).state, refused(), NOW).state
+    not_linked = answered(weighed(linking(), newer).state, found()).state
+    for state in (not_made, not_linked):
+        assert (state.delivery, state.amount) == (5, "10.00")
+        decision = answered(linking(state), found(SALE))
+        assert decision.state.later is not None
+        assert Recheck(because="later version") in [emit.message for emit in decision.emits]
+        assert kinds(weighed(decision.state, newer).state) == ["order.edited"]
 
 
 def test_a_create_that_turns_up_while_a_sale_is_looked_up_is_looked_for_again() -> None:

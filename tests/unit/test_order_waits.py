@@ -14,7 +14,21 @@ from flows.model.order_state import OrderState, Status
 from flows.order_importer import OrderUnreadable, decide, presented
 from runtime.clock import to_instant
 from tests.unit.made_orders import SETTINGS, payment
-from tests.unit.order_messages import LATER, NOW, V1, V2, V3, done, kinds, only_case, shown, told, weighed
+from tests.unit.order_messages import (
+    LATER,
+    NOW,
+    V1,
+    V2,
+    V3,
+    creating,
+    done,
+    imported,
+    kinds,
+    only_case,
+    shown,
+    told,
+    weighed,
+)
 
 PENDING = {"financial_status": FinancialStatus.PENDING, "payments": ()}
 DAY = timedelta(days=1)
@@ -107,14 +121,26 @@ def test_a_notice_that_only_names_its_order_has_it_fetched() -> None:
     """Webhooks of some sales channels carry ids only."""
     decision = decide(OrderState(), OrderUnreadable(delivery=1, version="", reason="r", awaits="fetch"), NOW)
     assert decision.state.status is Status.WAITING
-    assert [(emit.channel, emit.message) for emit in decision.emits] == [(MISSING_ORDERS, FindOrder(version=""))]
+    assert [(emit.channel, emit.message) for emit in decision.emits] == [(MISSING_ORDERS, FindOrder(only_named=True))]
+    again = decide(decision.state, OrderUnreadable(delivery=1, version="", reason="r", awaits="fetch"), LATER)
+    assert (again.state, len(again.emits)) == (decision.state, 1), "a person may have it asked for again"
 
 
-def test_a_notice_about_a_held_order_fetches_it_and_ends_nothing() -> None:
-    """What is wrong with the version that is known is still wrong."""
-    held = weighed(OrderState(), shown(V1, missing=("NEW",))).state
-    decision = decide(held, OrderUnreadable(delivery=2, version=V2, reason="r", awaits="fetch"), NOW)
-    assert (decision.state.status, only_case(decision).kind, len(decision.emits)) == (Status.HELD, "sku.unknown", 1)
+@pytest.mark.parametrize(
+    "known",
+    [
+        weighed(OrderState(), shown(V1, missing=("NEW",))).state,
+        weighed(OrderState(), shown(V1, **PENDING)).state,
+        creating(),
+        imported(),
+    ],
+    ids=["held", "waiting", "on its way", "imported"],
+)
+def test_a_notice_about_an_order_that_is_known_fetches_it_and_changes_nothing(known: OrderState) -> None:
+    """It has no version, so it is no older one; what stands, or is wrong, is as it was until the order is here."""
+    decision = decide(known, OrderUnreadable(delivery=2, version="", reason="r", awaits="fetch"), NOW)
+    assert (decision.state, told(decision)) == (known, ["change_told"])
+    assert [emit.message for emit in decision.emits] == [FindOrder(only_named=True)]
 
 
 def test_a_payment_that_is_expected_is_never_sent() -> None:

@@ -142,6 +142,8 @@ def test_a_refund_that_no_payout_has_is_a_case_after_some_days_and_until_one_has
     ((case),) = state.cases
     assert (case.kind, case.cause, case.amount, case.opened_at) == ("refund.unpaid", "refund re_1", D("30.00"), late)
     assert case.sentence.endswith("and no payout has it; that was seen first on 2026-11-20")
+    (same,) = after(state, SaleCompared(sale=7, differences=()), late).cases
+    assert same == case, "a look at the sale says nothing about its refunds"
     assert after(state, compared(told("30.00", "re_1"), paid("30.00", "re_1")), late).cases == ()
     (otherwise,) = after(state, compared(told("30.00", "re_1"), paid("25.00", "re_1")), late).cases
     assert (otherwise.kind, otherwise.amount) == ("refund.differs", D("5.00"))
