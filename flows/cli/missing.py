@@ -23,7 +23,7 @@ from flows.cli.parts import (
     read_store,
     who,
 )
-from flows.cli.screen import print_fields, print_json, print_table, say, short, tell_cut
+from flows.cli.screen import print_fields, print_json, print_table, say_cells, short, tell_cut
 from flows.reading.pages import Place
 from runtime.clock import SystemClock
 
@@ -81,8 +81,8 @@ def backfill(
     row = anyio.run(followed, store, sales_channel, asked["run"], not json and sys.stderr.isatty())
     if json:
         print_json(row)
-    for line in [] if json else told_of(row):
-        say(line)
+    else:
+        say_cells(told_of(row))
     return 0 if row.status == "done" else 1
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable
 from decimal import Decimal
 from functools import partial
 from pathlib import Path
@@ -32,7 +31,7 @@ from flows.cli.parts import (
     who,
     write_csv,
 )
-from flows.cli.screen import harmless, print_fields, print_json, print_table, say, short, tell_cut
+from flows.cli.screen import harmless, print_fields, print_json, print_table, say, say_cells, short, tell_cut
 from runtime.errors import SeamlineError, Stop
 
 payouts = App(name="payouts", help="What payment providers have paid out, proven, and tied to orders.")
@@ -141,7 +140,7 @@ def import_payouts(
     if json:
         print_json(summary)
     else:
-        _say_tabs(told_of(summary))
+        say_cells(told_of(summary))
     return 0 if summary.proven else 1
 
 
@@ -150,20 +149,6 @@ def _refuse(name: str, against: tuple[str, ...]) -> None:
     if against:
         more = f" (and {len(against) - 1} more like that)" if len(against) > 1 else ""
         raise FileRefused(f"{name}: {harmless(against[0])}{more}; nothing of it was imported")
-
-
-def _say_tabs(lines: Iterable[str]) -> None:
-    """Lines of cells: wrapped for a terminal, apart by tabs in a pipe."""
-    for line in lines:
-        if sys.stdout.isatty():
-            say(line.replace("\t", "  "))
-        else:
-            print(harmless_tabs(line))
-
-
-def harmless_tabs(line: str) -> str:
-    """A line of cells that stay apart in a pipe, each harmless."""
-    return "\t".join(map(harmless, line.split("\t")))
 
 
 def _amount(text: str) -> Decimal | None:

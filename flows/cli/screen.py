@@ -67,6 +67,15 @@ def say(*lines: object, to: TextIO | None = None) -> None:
     stream.write("\n".join(shown) + "\n")
 
 
+def say_cells(lines: Iterable[str]) -> None:
+    """Lines of cells that tabs keep apart: in a pipe they still do, on a terminal the lines are wrapped."""
+    for line in lines:
+        if sys.stdout.isatty():
+            say(line.replace("\t", "  "))
+        else:
+            print("\t".join(map(harmless, line.split("\t"))))
+
+
 def wrapped(line: str, width: int) -> list[str]:
     """A line in lines of at most `width`, apart from single words and commands that are longer."""
     begins = line[: len(line) - len(line.lstrip())]

@@ -82,8 +82,8 @@ class SaleSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     withheld_taxes: dict[str, str] = {}
     """Taxes that a marketplace collects and remits: to a Fulfil tax that posts to its clearing account."""
     tax_rates: dict[str, TaxRate] = {}
-    """The rates ("0.08" is 8 %) of taxes of which the sales channel tells none, as Amazon, by its names of them: Fulfil
-    knows a tax by its name and its rate. A tax without one holds the order for finance."""
+    """The rates ("0.08" is 8 %) of Fulfil's taxes, by its names of them, for taxes of which the sales channel tells
+    none, as Amazon: Fulfil knows a tax by its name and its rate. A tax without one holds the order for finance."""
     gateways: dict[str, str] = {}
     """To the codes of Fulfil's payment gateways; the empty name is for orders that name no gateway."""
     suspense: Suspense | None = None
@@ -119,7 +119,7 @@ class Unmapped(msgspec.Struct, frozen=True):
         """What is missing, and where to add it."""
         if self.kind == "tax_rate":
             where = "add it under tax_rates of the sales channel"
-            return f"The sales channel tells no rate of the tax {self.name!r}: {where}."
+            return f"The sales channel tells no rate for Fulfil's tax {self.name!r}: {where}."
         if self.kind in _WORDS:
             thing = self.kind.replace("_", " ")
             named = f"The {thing} {self.name!r}" if self.name else f"An order that names no {thing}"
@@ -254,7 +254,7 @@ class _Mapping:
                     name = self.unmapped(tax)
                 published = rounded(published, digits)
                 total += published
-                rate = self.rate_of(tax) if tax.rate is None else tax.rate
+                rate = self.rate_of(name) if tax.rate is None else tax.rate
                 sent.append(wire.TaxLine(name=name, rate=rate, amount=published))
         amount = rounded(amount, digits)
         self.sum += total + amount
@@ -267,11 +267,11 @@ class _Mapping:
             raise _Stop(Unmapped("withheld_tax" if tax.withheld else "tax", tax.name))
         return suspense.tax
 
-    def rate_of(self, tax: TaxLine) -> Decimal:
-        """The rate of a tax of which the order tells none."""
-        rate = self.settings.tax_rates.get(tax.name)
+    def rate_of(self, name: str) -> Decimal:
+        """The rate of a tax of Fulfil's, of which the order tells none."""
+        rate = self.settings.tax_rates.get(name)
         if rate is None:
-            raise _Stop(Unmapped("tax_rate", tax.name))
+            raise _Stop(Unmapped("tax_rate", name))
         return rate
 
     def charges(self) -> list[wire.SaleLine]:

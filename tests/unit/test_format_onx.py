@@ -19,7 +19,9 @@ from runtime.clock import to_instant
 from tests.unit.made_onx import address, encode, item, made, payload
 
 VERSION = "2026-11-20T09:00:00.000000Z"
-SETTINGS = SaleSettings(channel_id=3, taxes={"": "Sales Tax"}, tax_rates={"": Decimal("0.08")}, gateways={"": "manual"})
+SETTINGS = SaleSettings(
+    channel_id=3, taxes={"": "Sales Tax"}, tax_rates={"Sales Tax": Decimal("0.08")}, gateways={"": "manual"}
+)
 NOW = datetime(2026, 11, 20, 10, tzinfo=UTC)
 
 

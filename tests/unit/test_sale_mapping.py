@@ -148,7 +148,7 @@ def test_smallest_units_are_the_currencys() -> None:
     [
         ({"lines": (line("10.00", taxes=(vat("0.83", name="GST"),)),)}, {}, Unmapped("tax", "GST")),
         ({"lines": (line("10.00", taxes=(vat("2.00", withheld=True),)),)}, {}, Unmapped("withheld_tax", "VAT")),
-        ({"lines": (line("10.00", taxes=(replace(vat("2.00"), rate=None),)),)}, {}, Unmapped("tax_rate", "VAT")),
+        ({"lines": (line("10.00", taxes=(replace(vat("2.00"), rate=None),)),)}, {}, Unmapped("tax_rate", "VAT 20")),
         ({"payments": (payment("10.00", gateway="klarna"),)}, {}, Unmapped("gateway", "klarna")),
         ({"payments": (payment("10.00", gateway=""),)}, {}, Unmapped("gateway", "")),
         ({"shipping_lines": (shipping("0.00"),)}, {"carrier_services": {}}, Unmapped("carrier_service", "STANDARD")),
@@ -168,7 +168,7 @@ def test_unmapped_things_say_where_they_belong() -> None:
         "The withheld tax 'GST' is not mapped: add it under withheld_taxes of the sales channel."
     )
     assert Unmapped("tax_rate", "ItemTax").sentence == (
-        "The sales channel tells no rate of the tax 'ItemTax': add it under tax_rates of the sales channel."
+        "The sales channel tells no rate for Fulfil's tax 'ItemTax': add it under tax_rates of the sales channel."
     )
     assert Unmapped("gateway", "").sentence.startswith("An order that names no gateway is not mapped")
     assert Unmapped("tip", "tip").sentence.endswith("configure tip_sku of the sales channel.")
@@ -178,7 +178,7 @@ def test_a_tax_without_a_rate_has_the_one_by_which_fulfil_knows_it() -> None:
     """One that the sales channel tells is left as it is."""
     for told, sent in ((None, Decimal("0.2")), (Decimal("0.05"), Decimal("0.05"))):
         taxed = order("12.00", lines=(line("10.00", taxes=(replace(vat("2.00"), rate=told),)),))
-        made = sale(taxed, replace(SETTINGS, tax_rates={"VAT": Decimal("0.2")}))
+        made = sale(taxed, replace(SETTINGS, tax_rates={"VAT 20": Decimal("0.2")}))
         assert [(tax.rate, tax.amount) for tax in made.sale_lines[0].tax_lines] == [(sent, Decimal("2.00"))]
 
 

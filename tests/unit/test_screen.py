@@ -88,3 +88,9 @@ def test_lines_end_between_words_and_never_inside_a_command() -> None:
     ]
     assert wrapped(line, 200) == [line]
     assert wrapped("", 40) == [""]
+
+
+def test_cells_stay_apart_by_tabs_in_a_pipe_and_each_is_harmless(capsys: pytest.CaptureFixture[str]) -> None:
+    """What is within a cell cannot move a cursor; what is between two is there for `cut`."""
+    screen.say_cells(["new\t3", "file\x1b[2J\tread"])
+    assert capsys.readouterr().out == "new\t3\nfile\\u001b[2J\tread\n"

@@ -29,7 +29,7 @@ SETTINGS = SaleSettings(
     duties_sku="DUTY",
     taxes={name: name for name in ("VAT", "City", "", "gift wrapping", "ItemTax", "GiftWrapTax", "State Tax")},
     withheld_taxes={"GiftWrapTax": "Amazon", "ItemTax": "Amazon"},
-    tax_rates=dict.fromkeys(("VAT", "City", "", "gift wrapping", "ItemTax", "GiftWrapTax"), Decimal(0)),
+    tax_rates=dict.fromkeys(("VAT", "City", "", "Amazon", "gift wrapping", "ItemTax", "GiftWrapTax"), Decimal(0)),
     gateways=dict.fromkeys(("card", "stripe", "Credit Card", "checkmo", "Amazon", "Standard", ""), "any"),
 )
 
