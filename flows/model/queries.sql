@@ -1894,7 +1894,7 @@ WHERE c.look_at <= ?1 ORDER BY c.look_at LIMIT ?2;
 -- name: lines_closing
 -- What payouts have of these orders: (:keys).
 SELECT l."order", l.kind, l.currency, l.amount, l.payment, l.payment_alias, l.refund, p.received, p.bank IS NOT NULL, p.payout,
-  p.status, p.key, l.presentment
+  p.status, p.key, l.presentment, l.at
 FROM payout_line l JOIN payout p ON p.key = l.payout WHERE l."order" IN (:keys);
 
 -- name: closing_of_order

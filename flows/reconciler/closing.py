@@ -250,11 +250,12 @@ def _tenders(row: Sequence[Any]) -> tuple[Moved, ...]:
 
 def _line(row: Sequence[Any], again: Mapping[str, ReturningLine]) -> Line:
     """A line of the order; what a payout had that failed and came back is as the payout is that paid it again."""
-    _, kind, currency, amount, payment, alias, refund, received, bank, payout, status, key, presentment = row
+    _, kind, currency, amount, payment, alias, refund, received, bank, payout, status, key, presentment, at = row
     ids = frozenset(each for each in (payment, alias, refund) if each)
     line = Line(
         kind=kind, currency=currency, amount=Decimal(amount), ids=ids, received=bool(received), bank=bool(bank),
         payout=payout, presentment=presentment, failed=status in FAILED,
+        at=datetime.fromisoformat(at) if at else None,
     )  # fmt: skip
     by = again.get(key)
     if by is None or by.failed:

@@ -90,6 +90,8 @@ class Difference(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     is_: str
     may_follow: bool = False
     """What is missing may still come: it is a case only when it lasts."""
+    happened_at: datetime | None = None
+    """When it came about, where that is told."""
 
 
 class Change(msgspec.Struct, frozen=True, kw_only=True):

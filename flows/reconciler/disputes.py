@@ -49,7 +49,7 @@ def _untold(line: Line) -> Finding:
     return Finding(
         difference=Difference(
             kind=UNTOLD, cause=f"dispute in {line.payout} of {money}", sentence=sentence, amount=money.amount,
-            currency=money.currency, was="no dispute", is_=str(money),
+            currency=money.currency, was="no dispute", is_=str(money), happened_at=line.at,
         ),
         wait=Wait("dispute", f"for the dispute of {money} in {line.payout} to be decided"),
         lines=(line,),

@@ -190,6 +190,7 @@ def _case(each: Difference, told: str, opened_at: datetime) -> ExceptionCase:
         opened_at=opened_at,
         amount=each.amount,
         currency=each.currency,
+        happened_at=each.happened_at,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from decimal import Decimal
 from typing import Final, Literal
 
@@ -35,6 +36,7 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
     bank: bool
     payout: str
     presentment: str = ""
+    at: datetime | None = None
     failed: bool = False
     """The payout never arrives: it has failed, or was cancelled."""
     again: str = ""

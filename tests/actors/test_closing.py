@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from flows.payout_importer import PageReceived, PayoutImporter, payout_key
 from flows.reconciler import CLOSING, CLOSING_KEY, CloseOrders, ClosePolicy, Closing, SaleChecks
 from flows.reconciler.comparing import Snapshot
 from runtime.actor import Actor
+from runtime.clock import to_instant
 from runtime.journal.journal import Journal
 from tests.actors.payout_world import pages
 from tests.actors.proving import ProofWorld, process
@@ -255,6 +256,8 @@ def test_a_dispute_that_only_a_payout_tells_of_opens_its_order_until_it_is_decid
             assert await look_at_all(world) is False
             open_ = [("dispute.untold", KEY, "dispute in 78 of 36.00 USD", "36.00")]
             assert await world.cases() == open_
+            happened = to_instant(datetime(2026, 1, 5, tzinfo=UTC))
+            assert await world.sql("SELECT happened_at FROM exception_case WHERE closed_at IS NULL") == [(happened,)]
             waits, _ = await look(world)
             assert waits[-1] == "for the dispute of 36.00 USD in 78 to be decided"
             assert await world.sql("SELECT cause FROM order_closing") == [("dispute",)]
