@@ -93,6 +93,7 @@ class _SourceIn(msgspec.Struct, gc=False):
     metadata: dict[str, Value] | None = None
     amount: int | None = None
     currency: str | None = None
+    automatic: Value = None
 
 
 class _TransactionIn(msgspec.Struct, gc=False, tag_field="object", tag="balance_transaction"):
@@ -190,8 +191,9 @@ def _payouts_in(places: list[str], raws: list[msgspec.Raw]) -> dict[str, str]:
             found.setdefault(currency, set()).add(peek.id)
             by_hand |= {currency} if peek.automatic is False else set()
         elif peek.type == _PAYOUT:
-            found.setdefault(currency, set()).add(_source_of(read_as(_source, peek.source, place)).id)
-            by_hand |= {currency} if _is_followed(peek, places, raws) else set()
+            own = _source_of(read_as(_source, peek.source, place))
+            found.setdefault(currency, set()).add(own.id)
+            by_hand |= {currency} if own.automatic is False or _is_followed(peek, places, raws) else set()
     return {currency: ids.pop() if len(ids) == 1 and currency not in by_hand else "" for currency, ids in found.items()}
 
 

@@ -173,6 +173,7 @@ SOLD_THEN_PAID = [
     files.stripe_line("txn_2", "payout", -1_500, source="po_z", created=1_761_436_800),
 ]
 SOLD_LATER = files.stripe_line("txn_3", "charge", 2_400, source="ch_2", created=1_761_523_200)
+EXPANDED = {**SOLD_THEN_PAID[1], "source": {"object": "payout", "id": "po_z", "automatic": False}}
 MADE_BY_HAND = {
     "object": "payout",
     "id": "po_z",
@@ -188,6 +189,7 @@ MADE_BY_HAND = {
     [
         (SOLD_THEN_PAID, False), (SOLD_THEN_PAID[::-1], False), ([*SOLD_THEN_PAID, SOLD_LATER], True),
         ([SOLD_LATER, *SOLD_THEN_PAID[::-1]], True), ([*SOLD_THEN_PAID, MADE_BY_HAND], True),
+        ([SOLD_THEN_PAID[0], EXPANDED], True),
     ],
 )  # fmt: skip
 def test_the_only_payout_of_a_list_has_its_lines_unless_it_was_made_by_hand(
