@@ -309,6 +309,11 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
                 codes.setdefault(code, name)
         return codes
 
+    def _paid_through(self) -> set[str]:
+        """Fulfil's codes of all gateways that payments go to, or are recorded by."""
+        recorded = () if self.payments is None else self.payments.gateways
+        return {*self._gateways(), *recorded}
+
     @property
     def providers(self) -> tuple[str, ...]:
         """Every provider whose payouts can be read."""
@@ -322,8 +327,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     def _posting_rows_lost(self) -> dict[tuple[str, ...], str]:
         """Rows of a gateway that is nowhere: the general row would count in their place, with its accounts."""
         rows = () if self.postings is None else self.postings.rows
-        recorded = () if self.payments is None else self.payments.gateways
-        known = sorted({*self.paid_out_through, *self._gateways(), *recorded})
+        known = sorted(self.paid_out_through | self._paid_through())
         return {
             ("postings", f"rows[{place}]", "gateway"): (
                 f"no payouts and no payments go to a gateway {row.gateway!r}, so this row never counts, and the one "
@@ -338,9 +342,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
         found: dict[tuple[str, ...], str] = {}
         if self.postings is None:
             return found
-        recorded = () if self.payments is None else self.payments.gateways
-        of_rows = (row.gateway for row in self.postings.rows)
-        known = sorted({*self._gateways(), *recorded, *self.providers, *filter(None, of_rows)})
+        of_rows = {row.gateway for row in self.postings.rows if row.gateway}
+        known = sorted(self._paid_through() | of_rows | {*self.providers})
         for named, code in self.postings.providers.items():
             channel, slash, provider = named.rpartition("/")
             place = ("postings", "providers", named)

@@ -162,6 +162,14 @@ async def read_body(request: web.Request, *, bytes_max: int, timeout_s: float) -
     return body
 
 
+def bytes_to_come(request: web.Request, *, bytes_max: int) -> int:
+    """How much memory a body may still take before it is here; 0 when it came with the headers."""
+    if request.content.is_eof():
+        return 0
+    announced = request.content_length
+    return bytes_max if announced is None else min(announced, bytes_max)
+
+
 async def _read_chunks(request: web.Request, bytes_max: int) -> bytes:
     """Reads until the end, or until it is one chunk more than allowed."""
     chunks: list[bytes] = []

@@ -28,7 +28,7 @@ from connectors.fulfil.config import WebhookSettings, signing_keys
 from connectors.fulfil.table import MODELS
 from connectors.fulfil.typed import Reference, Undecodable, datetime_of, id_of
 from runtime.delivery import digest
-from runtime.http import read_body
+from runtime.http import bytes_to_come, read_body
 from runtime.telemetry.events import RequestRefused
 
 SIGNATURE_HEADER: Final = "X-Fulfil-Hmac-SHA256"
@@ -109,12 +109,10 @@ class _Door:
 
     async def _body(self, request: web.Request) -> bytes:
         """The body as sent. Raises a `web.HTTPException`: 503 when too much is arriving already."""
-        bytes_max, announced = self._settings.body_bytes_max, request.content_length
-        reserved = 0
-        if not request.content.is_eof():
-            reserved = bytes_max if announced is None else min(announced, bytes_max)
-            if self._arriving_bytes + reserved > max(_ARRIVING_BYTES_MAX, bytes_max):
-                raise web.HTTPServiceUnavailable
+        bytes_max = self._settings.body_bytes_max
+        reserved = bytes_to_come(request, bytes_max=bytes_max)
+        if reserved and self._arriving_bytes + reserved > max(_ARRIVING_BYTES_MAX, bytes_max):
+            raise web.HTTPServiceUnavailable
         self._arriving_bytes += reserved
         try:
             return await read_body(request, bytes_max=bytes_max, timeout_s=self._settings.body_timeout_s)

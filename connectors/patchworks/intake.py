@@ -25,6 +25,7 @@ from connectors.patchworks.items import BUSY_RETRY_S, JSON, Items, Refusal, body
 from runtime.clock import Clock
 from runtime.delivery import Accept, Delivery, Receipt
 from runtime.errors import Stop, StoreFull
+from runtime.http import bytes_to_come
 from runtime.telemetry.events import DeliveriesAccepted, RequestRefused
 from runtime.testing import crash
 
@@ -167,11 +168,8 @@ class _Intake:
 
     def _reserve(self, request: web.Request) -> int:
         """Room for a body that is not here yet, in the one budget of memory of all that are not on disk yet."""
-        if request.content.is_eof():
-            return 0
-        bytes_max, announced = self._settings.body_bytes_max, request.content_length
-        reserved = bytes_max if announced is None else min(announced, bytes_max)
-        if self._bodies_bytes + reserved > self._settings.bodies_bytes_max:
+        reserved = bytes_to_come(request, bytes_max=self._settings.body_bytes_max)
+        if reserved and self._bodies_bytes + reserved > self._settings.bodies_bytes_max:
             raise later(503, "busy", "Too many large bodies are here at once; nothing was stored.", BUSY_RETRY_S)
         self._bodies_bytes += reserved
         return reserved

@@ -29,7 +29,7 @@ from flows.ledger.due import (
     wanted_of,
 )
 from flows.model.money import EXACT, ZERO, exactly, summed
-from flows.model.payout import LineClass, PayoutStatus, fee_class
+from flows.model.payout import LineClass, PayoutStatus, fee_class, local_day
 from flows.model.posting_matrix import DateRule, LedgerEvent, PostingSettings, row_for
 from flows.model.postings import LEDGER, POSTING_MAPPER, PayoutTakenBack, PayoutTold, ledger_key
 from flows.model.returned import FAILED, failed_payout, returned_payouts, returning_line
@@ -329,7 +329,7 @@ def _with_lines(
     found = dict(sums)
     for _, kind, at, *texts in rows:
         amount, fee, tax, gap, line_net = map(Decimal, texts)
-        day = datetime.fromisoformat(at).astimezone(zone).date().isoformat() if at else ""
+        day = local_day(at, zone) or ""
         net += line_net
         for part, of in ((amount, kind), (fee, fee_class(kind)), (tax, "tax_on_fee"), (gap, "unexplained")):
             if part:

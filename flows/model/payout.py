@@ -11,6 +11,7 @@ from collections.abc import Collection, Mapping
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Literal
+from zoneinfo import ZoneInfo
 
 import msgspec
 
@@ -295,6 +296,11 @@ def _nonzero(sums: Mapping[LineClass, Decimal]) -> dict[LineClass, Decimal]:
 def day_of(at: str) -> str:
     """The day (UTC) of a line's `at`."""
     return at[:10]
+
+
+def local_day(at: str, zone: ZoneInfo) -> date | None:
+    """The day in a time zone of a line's `at`; None where it has none."""
+    return datetime.fromisoformat(at).astimezone(zone).date() if at else None
 
 
 def utc_text(moment: datetime) -> str:

@@ -7,7 +7,6 @@ the payout that it is a line of. Few providers name the payout; else it is found
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final
 from zoneinfo import ZoneInfo
@@ -15,7 +14,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from flows.model.money import digits_of, rounded
-from flows.model.payout import PayoutStatus
+from flows.model.payout import PayoutStatus, local_day
 
 FAILED: Final = (PayoutStatus.FAILED, PayoutStatus.CANCELLED)
 """How payouts end that never arrive."""
@@ -60,7 +59,7 @@ class ReturningLine(msgspec.Struct, frozen=True, kw_only=True):
 
     def day_in(self, zone: ZoneInfo) -> str:
         """Its day of a company, as ISO 8601; '' where it has none."""
-        return datetime.fromisoformat(self.moment).astimezone(zone).date().isoformat() if self.moment else ""
+        return str(local_day(self.moment, zone) or "")
 
 
 def returned_payouts(failed: Iterable[FailedPayout], lines: Iterable[ReturningLine]) -> dict[LineAt, str]:

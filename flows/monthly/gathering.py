@@ -9,7 +9,7 @@ or on which it happened, where the case says so.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -20,7 +20,7 @@ from flows.ledger.due import BY_FULFIL, CONVERSION, DIFFERENCE_HAS_NO_ROW, FOREI
 from flows.model.closing import FIRST_LOOK, Moved
 from flows.model.money import ZERO, digits_of, exactly
 from flows.model.month import Month
-from flows.model.payout import is_reported
+from flows.model.payout import is_reported, local_day
 from flows.model.returned import FAILED
 from flows.monthly.board import Item
 from flows.monthly.checks import Check
@@ -197,7 +197,7 @@ def _lack(row: PayoutAt) -> Decimal:
 
 
 def _day_of_payout(row: PayoutAt, zone: ZoneInfo) -> date:
-    told = datetime.fromisoformat(row.last_at).astimezone(zone).date() if row.last_at else day_of(row.told, zone)
+    told = local_day(row.last_at or "", zone) or day_of(row.told, zone)
     if row.paid_on is not None:
         return date.fromisoformat(row.paid_on)
     if row.expected_on is None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
-from datetime import date, datetime
+from datetime import date
 from decimal import Decimal
 from typing import Any, Final
 from zoneinfo import ZoneInfo
@@ -13,6 +13,7 @@ import msgspec
 from flows.model.closing import ClosingSettings, Moved
 from flows.model.money import EXACT
 from flows.model.month import Month, month_in
+from flows.model.payout import local_day
 from flows.model.posting_matrix import LedgerEvent, PostingSettings, row_for
 from flows.model.returned import LineAt, failed_payout, returned_payouts, returning_line
 from flows.monthly.accounts import AccountMonth, Book, FulfilAccounts
@@ -129,8 +130,8 @@ async def _add(read: Reading, books: ClearingBooks, rows: Sequence[Any], after: 
     lines: dict[str, list[Line]] = {}
     for order, payout, kind, at, amount, presentment, *ids in await read.query("report_lines_of_orders", after, last):
         line = Line(
-            payout=payout, kind=kind, day=_day(at, zone), amount=Decimal(amount), order=order, presentment=presentment,
-            ids=tuple(ids),
+            payout=payout, kind=kind, day=local_day(at, zone), amount=Decimal(amount), order=order,
+            presentment=presentment, ids=tuple(ids),
         )  # fmt: skip
         lines.setdefault(order, []).append(line)
     days = {(key, reference): day for key, reference, day in await read.query("report_days", after, last)}
@@ -155,10 +156,6 @@ def _booked(row: Sequence[Any]) -> Booked:
 def _line(row: Sequence[Any], zone: ZoneInfo, returned: Mapping[LineAt, str]) -> Line:
     payout, line, kind, at, amount, fee, tax, gap, order = row
     return Line(
-        payout=payout, kind=kind, day=_day(at, zone), amount=Decimal(amount), fee=Decimal(fee), tax=Decimal(tax),
+        payout=payout, kind=kind, day=local_day(at, zone), amount=Decimal(amount), fee=Decimal(fee), tax=Decimal(tax),
         gap=Decimal(gap), order=order, returns=returned.get((payout, line), ""),
     )  # fmt: skip
-
-
-def _day(at: str, zone: ZoneInfo) -> date | None:
-    return datetime.fromisoformat(at).astimezone(zone).date() if at else None

@@ -208,21 +208,24 @@ def _order(row: Sequence[Any], lines: tuple[Line, ...], policy: ClosePolicy) -> 
     """What is known of an order, looked at: what a person has accepted of its refunds and disputes, it does not
     wait for.
     """
-    standing = in_told_currencies(_standing(row, lines, policy), policy.closing)
+    told = msgspec.json.decode(row[4], type=tuple[Moved, ...])
+    gateways = policy.gateways.get(row[1], {})
+    tenders = tuple(mapped_since(each, gateways) for each in told)
+    standing = in_told_currencies(_standing(row, tenders, lines, policy), policy.closing)
     found = (*refunds_compared(standing, policy.closing), *disputes_compared(standing))
     accepted = {tuple(each) for each in msgspec.json.decode(row[13])}
     left, right = list[Finding](), list[Finding]()
     for each in found:
         (right if (each.difference.cause, each.difference.is_) in accepted else left).append(each)
     waits, evidence = settled(without(standing, right), policy.closing)
-    told = {wait.cause for wait in waits}
+    causes = {wait.cause for wait in waits}
     return _Order(
         key=row[0],
-        waits=(*waits, *(each.wait for each in left if each.wait.cause not in told)),
+        waits=(*waits, *(each.wait for each in left if each.wait.cause not in causes)),
         evidence=evidence,
         settled_at=row[12],
         refunds=tuple(each.difference for each in found) if found or _has_case(standing) else None,
-        tenders=None if standing.tenders == _tenders(row) else standing.tenders,
+        tenders=None if tenders == told else tenders,
     )
 
 
@@ -230,22 +233,17 @@ def _has_case(order: Standing) -> bool:
     return any(kind in (*REFUND_KINDS, DISPUTE_UNTOLD) for kind in order.cases)
 
 
-def _standing(row: Sequence[Any], lines: tuple[Line, ...], policy: ClosePolicy) -> Standing:
+def _standing(row: Sequence[Any], tenders: tuple[Moved, ...], lines: tuple[Line, ...], policy: ClosePolicy) -> Standing:
     _, name, currency, due, _, status, shipping, seen, kinds, untold, payments_open, unposted, *_ = row
     read = msgspec.json.decode(seen, type=Snapshot) if seen else None
     return Standing(
-        currency=currency, due=Decimal(due),
-        tenders=tuple(mapped_since(each, policy.gateways.get(name, {})) for each in _tenders(row)),
+        currency=currency, due=Decimal(due), tenders=tenders,
         is_cancelled=status == "cancelled", is_watched=name in policy.watched, shipping=shipping, untold=bool(untold),
         cases=tuple(sorted(kinds.split(","))) if kinds else (), payments_open=bool(payments_open),
         unposted=policy.posts and bool(unposted),
         state=None if read is None else read.state or "", invoices_paid=None if read is None else read.invoices_paid,
         lines=lines,
     )  # fmt: skip
-
-
-def _tenders(row: Sequence[Any]) -> tuple[Moved, ...]:
-    return msgspec.json.decode(row[4], type=tuple[Moved, ...])
 
 
 def _line(row: Sequence[Any], again: Mapping[str, ReturningLine]) -> Line:
