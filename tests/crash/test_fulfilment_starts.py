@@ -65,12 +65,12 @@ async def killed_at_a_start(world: World, hub: RunningSandbox, before: int) -> N
 
 @pytest.mark.timeout(180)
 async def test_a_death_between_a_start_and_its_record_repeats_and_loses_no_shipment(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
 ) -> None:
     """A shipment before each death, and one before the last life."""
-    monkeypatch.setenv("SEAMLINE__FULFIL__FULFILMENTS_EVERY_S", "0.2")
     async with open_sandbox(hub_config()) as hub:
-        settings = Settings(seed=SEED, faults=(), more=PATCHWORKS.format(url=hub.url) + _TOLD)
+        often = "fulfilments_every_s = 0.2"
+        settings = Settings(seed=SEED, faults=(), fulfil=often, more=PATCHWORKS.format(url=hub.url) + _TOLD)
         receipts = hub.sandbox.channels["web"].receipts
         between = 0
         with opened(tmp_path, settings) as world:

@@ -8,9 +8,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-import aiohttp
 import anyio
-import msgspec
 import pytest
 
 from flows.demo.orders import GeneratedOrder, generate
@@ -61,13 +59,7 @@ def version(order: GeneratedOrder, minute: int, *kinds: str) -> bytes:
 
 async def transactions(world: World) -> list[dict[str, Any]]:
     """What Fulfil has of the gateway."""
-    fields = ["type", "provider_reference", "state"]
-    url = f"{world.sandbox_url}/api/v2/model/payment_gateway.transaction/search_read"
-    asked = msgspec.json.encode([[], 0, 500, None, fields])
-    headers = {"X-API-KEY": "sandbox-token"}
-    async with aiohttp.ClientSession() as session, session.put(url, data=asked, headers=headers) as answer:
-        found: list[dict[str, Any]] = await answer.json()
-        return found
+    return await world.rows("payment_gateway.transaction", "type", "provider_reference", "state")
 
 
 async def recorded(world: World, state: str, count: int) -> None:
@@ -88,12 +80,13 @@ async def test_each_payment_is_in_fulfil_once_whenever_the_process_dies(
     known = f'capabilities = "{tmp_path}/fulfil.toml"'
     with opened(tmp_path, Settings(seed=SEED, faults=_LOST, fulfil=known, more=_PAYMENTS)) as world:
         known_of(world.sandbox_url, tmp_path, payments="readable")
-        for death, kinds in zip(_DEATHS, (("authorization",), ("authorization", "capture")), strict=True):
-            assert await world.start(die=death)
-            for order in orders:
-                await world.deliver(version(order, len(kinds), *kinds))
-            assert await world.ended() == -signal.SIGKILL
-        await world.start()
+        async with anyio.create_task_group() as senders:  # who go on through a death, until the next life answers
+            for death, kinds in zip(_DEATHS, (("authorization",), ("authorization", "capture")), strict=True):
+                assert await world.start(die=death)
+                for order in orders:
+                    senders.start_soon(world.deliver, version(order, len(kinds), *kinds))
+                assert await world.ended() == -signal.SIGKILL
+            await world.start()
         await recorded(world, "completed", len(orders))
         rows = await transactions(world)
     live = Counter(row["provider_reference"] for row in rows if row["state"] in ("draft", "authorized", "completed"))

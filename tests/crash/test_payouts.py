@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import contextlib
 import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import aiohttp
 import anyio
 import msgspec
 import pytest
 
+from flows.payout_importer.messages import PayoutPage
 from flows.reading import reading
 from flows.reading.payouts import lines_of, payouts_judged, payouts_named
 from tests.actors.payout_world import pages
-from tests.crash.world import KEY, Settings, World, opened
+from tests.crash.world import Settings, World, opened
 from tests.unit import payout_files as files
 
 pytestmark = pytest.mark.anyio
@@ -32,7 +31,7 @@ def fixture_world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         yield world
 
 
-def told(payout: int, run: str) -> list[str]:
+def told(payout: int, run: str) -> list[PayoutPage]:
     """A file of four pages, as the command sends them."""
     lines = [
         files.shopify_line(
@@ -48,19 +47,7 @@ def told(payout: int, run: str) -> list[str]:
         for number in range(_LINES)
     ]
     header = {**files.SHOPIFY_PAYOUT, "id": payout, "amount": "585.00"}
-    return [msgspec.json.encode(page).decode() for page in pages(files.shopify(lines, header), run)]
-
-
-async def bring(world: World, told_: list[str]) -> bool:
-    """Post the pages, one after the other; False when the process died before all were taken."""
-    url, headers = f"{world.ops_url}/v1/control/payout", {"Authorization": f"Bearer {KEY}"}
-    with contextlib.suppress(aiohttp.ClientError):
-        async with aiohttp.ClientSession() as session:
-            for page in told_:
-                async with session.post(url, json={"page": page}, headers=headers) as answer:
-                    assert answer.status == 200, await answer.text()
-            return True
-    return False
+    return pages(files.shopify(lines, header), run)
 
 
 async def books(store: Path, payout: int, run: str) -> tuple[dict[str, Any], list[Any]]:
@@ -85,13 +72,13 @@ async def test_a_death_while_pages_are_decided_on_ends_with_the_same_rows(
 ) -> None:
     """Pages that were answered are in the queue; the command typed again brings all of them, and nothing is twice."""
     await world.start()
-    assert await bring(world, told(1, "calm"))
+    assert await world.bring(told(1, "calm"))
     undisturbed = await books(world.store, 1, "calm")
     assert (undisturbed[0]["lines"], undisturbed[0]["verdict"]) == (_LINES, "proven")
     await world.start(die=point)
-    await bring(world, told(payout, "first"))
+    await world.bring(told(payout, "first"))
     assert await world.ended() == -signal.SIGKILL
     await world.start()
-    assert await bring(world, told(payout, f"again-{payout}"))
+    assert await world.bring(told(payout, f"again-{payout}"))
     assert await books(world.store, payout, f"again-{payout}") == undisturbed
     world.kill()

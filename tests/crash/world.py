@@ -24,6 +24,7 @@ import msgspec
 
 from connectors.fulfil.sandbox.__main__ import main as sandbox_main
 from flows.demo.orders import GeneratedOrder, catalogue
+from flows.payout_importer.messages import PayoutPage
 from runtime.testing.faults import FaultRule
 from tests.benchmarks.world import metric
 from tests.crash.forked import Forked
@@ -122,6 +123,8 @@ class World:
         self.refusals: list[str] = []
         self.recoveries_s: list[float] = []
         self.kills = 0
+        self.environment = dict(_ENVIRONMENT)
+        """Of the product's next start; a test may override settings in it for a life."""
         self._starts = count(1)
         self._log = directory / "none.log"
         self._config = directory / "seamline.toml"
@@ -142,10 +145,10 @@ class World:
         if self.settings.imports:
             command = [sys.executable, "-m", "tests.crash.process", *arguments]
             with self._log.open("wb") as log:
-                environment = {**os.environ, **_ENVIRONMENT}
+                environment = {**os.environ, **self.environment}
                 self.product = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log)
         else:
-            self.product = Forked(product_main, arguments, self._log, _ENVIRONMENT)
+            self.product = Forked(product_main, arguments, self._log, self.environment)
         return self.product
 
     async def start(self, *, die: str = "", defect: str = "") -> bool:
@@ -240,6 +243,17 @@ class World:
             while not await self._post(session, sales_channel, body):
                 await anyio.sleep(0.01)
 
+    async def bring(self, pages: Iterable[PayoutPage]) -> bool:
+        """Post a file of payouts page by page; False when the product died before all were taken."""
+        url, headers = f"{self.ops_url}/v1/control/payout", {"Authorization": f"Bearer {KEY}"}
+        with contextlib.suppress(aiohttp.ClientError):
+            async with aiohttp.ClientSession(headers=headers) as session:
+                for page in pages:
+                    async with session.post(url, json={"page": msgspec.json.encode(page).decode()}) as answer:
+                        assert answer.status == 200, await answer.text()
+                return True
+        return False
+
     async def _post(self, session: aiohttp.ClientSession, sales_channel: str, body: bytes) -> bool:
         """One attempt; False when the sender has to come again."""
         if not self.intake_url:
@@ -329,6 +343,15 @@ class World:
         async with aiohttp.ClientSession() as session, session.get(f"{self.sandbox_url}/sandbox/books") as answer:
             books: dict[str, Any] = msgspec.json.decode(await answer.read())
             return books
+
+    async def rows(self, model: str, *fields: str) -> list[dict[str, Any]]:
+        """These fields of every row that Fulfil has of the model."""
+        url = f"{self.sandbox_url}/api/v2/model/{model}/search_read"
+        asked = msgspec.json.encode([[], 0, 500, None, fields])
+        headers = {"X-API-KEY": _ENVIRONMENT["SEAMLINE_CRASH_TOKEN"]}
+        async with aiohttp.ClientSession() as session, session.put(url, data=asked, headers=headers) as answer:
+            found: list[dict[str, Any]] = await answer.json()
+            return found
 
     async def sales_made(self, at_least: int, within_s: float = _PATIENCE_S) -> None:
         """Return once Fulfil has so many sales, whatever became of its answers."""
