@@ -145,7 +145,9 @@ def engine_of(
     if config.on_demand:
         later = Replies(items, partial(accept, priority=BULK), journal.clock)
         actors.append(OrderPoll(polled(config), replies, journal, emit))
-        actors.append(Backfill(config.on_demand, config.sales_channels, later, journal, emit))
+        actors.append(
+            Backfill(config.on_demand, config.sales_channels, later, journal, emit, time_zone=company_zone(config))
+        )
     unsettled = Unsettled(config.sales_channels, catalogue.index, journal)
     actors.append(StockBacklog(journal, unsettled.units_in, stock, nudge=stock_pulse.nudge))
     if stock:

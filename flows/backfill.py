@@ -11,7 +11,8 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Final, Literal
+from zoneinfo import ZoneInfo
 
 import anyio.lowlevel
 import msgspec
@@ -21,10 +22,11 @@ from connectors.patchworks.replies import Replies
 from connectors.patchworks.triggers import CallbackReply
 from flows.config import SalesChannelSettings
 from flows.events import BackfillEnded
-from flows.formats import FORMATS, Unreadable
+from flows.formats import FORMATS
 from flows.model.audit import recorded, who_and_why
 from flows.model.history import Consequences, consequences
 from flows.model.on_demand import OnDemandSettings, changed, moment_of
+from flows.model.order import Order, Unreadable
 from flows.model.paging import Paging, Row, Unpageable, next_page
 from flows.model.several import several
 from runtime.actor import Item
@@ -37,8 +39,13 @@ from runtime.key import parts_of
 
 NAME = "backfill"
 _ITEMS_PER_TURN = 20
-Consequence = Literal["shipments", "invoices", "payments"]
-CONSEQUENCES: tuple[Consequence, ...] = ("shipments", "invoices", "payments")
+Consequence = Literal["shipments", "invoices", "payments", "closed_dates"]
+CONSEQUENCES: Final[Mapping[Consequence, str]] = {
+    "shipments": "shipments",
+    "invoices": "invoices",
+    "payments": "payments",
+    "closed_dates": "sales dated in closed periods",
+}
 _UNDER_WAY = ("counting", "taking")
 
 
@@ -82,6 +89,7 @@ class _Counted(Message, frozen=True, kw_only=True):
     new: int
     would: Consequences
     undecided: dict[str, int]
+    periods_known: bool
 
 
 # -- state -------------------------------------------------------------------------------------------------------------
@@ -100,6 +108,7 @@ class BackfillState(msgspec.Struct, frozen=True, kw_only=True):
     new: int = 0
     would: Consequences = Consequences()
     undecided: dict[str, int] = {}
+    periods_known: bool = False
     taken: int = 0
 
 
@@ -156,10 +165,7 @@ def _read(state: BackfillState, page: _PageRead, settings: OnDemandSettings) -> 
     assert at is not None  # noqa: S101 - narrows: `decide` has looked
     counting = state.status == "counting"
     writes = tuple(
-        Write(
-            "put_backfill_order",
-            (state.key, key, int(known), would.shipments, would.invoices, would.payments, would.undecided),
-        )
+        Write("put_backfill_order", (state.key, key, int(known), *msgspec.structs.astuple(would)))
         for key, known, would in (page.found if counting else ())
     )
     state = replace(state, taken=state.taken + page.taken)
@@ -181,12 +187,13 @@ def _counted(state: BackfillState, counted: _Counted, settings: OnDemandSettings
     asked = state.asked
     assert asked is not None  # noqa: S101 - narrows: there is no count without a question
     state = replace(
-        state, known=counted.known, new=counted.new, would=counted.would, undecided=counted.undecided, paging=None
-    )
+        state, known=counted.known, new=counted.new, would=counted.would, undecided=counted.undecided,
+        periods_known=counted.periods_known, paging=None,
+    )  # fmt: skip
     drop = Write("drop_backfill_orders", (state.key,))
     forbidden = [
-        f"{count} {name}"
-        for name in CONSEQUENCES
+        f"{count} {called}"
+        for name, called in CONSEQUENCES.items()
         if (count := getattr(counted.would, name)) and name not in asked.allowed
     ]
     if asked.is_dry:
@@ -220,9 +227,12 @@ class Backfill:
         replies: Replies,
         journal: Journal,
         emit: Callable[[Any], None],
+        *,
+        time_zone: str,
     ) -> None:
+        """`time_zone`: that of finance's company, in which a sale has its day."""
         self._on_demand, self._sales_channels, self._replies = on_demand, sales_channels, replies
-        self._journal, self._emit = journal, emit
+        self._journal, self._emit, self._zone = journal, emit, ZoneInfo(time_zone)
 
     def begin(self, key: str) -> BackfillState:
         """Nothing was ever back-filled."""
@@ -250,10 +260,11 @@ class Backfill:
         known = {row[0] for row in await self._journal.query_list("keys_known", keys)}
         found: list[tuple[str, bool, Consequences]] = []
         wanted: list[Delivery] = []
+        periods = await self._journal.query("ledger_periods")
         for index, delivery in enumerate(held.deliveries):
             if index and index % _ITEMS_PER_TURN == 0:
                 await anyio.lowlevel.checkpoint()
-            would = self._weighed(state, delivery)
+            would = self._weighed(state, delivery, periods)
             if would is None:
                 continue
             found.append((delivery.key, delivery.key in known, would))
@@ -268,7 +279,9 @@ class Backfill:
             taken=sum(receipt.new for receipt in receipts),
         )
 
-    def _weighed(self, state: BackfillState, delivery: Delivery) -> Consequences | None:
+    def _weighed(
+        self, state: BackfillState, delivery: Delivery, periods: Sequence[Sequence[Any]]
+    ) -> Consequences | None:
         """What the import of an order would set off; None when it was not bought in the range."""
         sales_channel = parts_of(state.key)[1]
         settings = self._sales_channels[sales_channel]
@@ -276,12 +289,20 @@ class Backfill:
         asked = state.asked
         if asked is None or not (isinstance(order, Unreadable) or asked.began <= order.placed_at < asked.ended):
             return None
-        return consequences(order, settings.gate, to_datetime(self._journal.clock.now()))
+        now = to_datetime(self._journal.clock.now())
+        return consequences(order, settings.gate, now, is_closed=self._is_closed(order, periods))
+
+    def _is_closed(self, order: Order | Unreadable, periods: Sequence[Sequence[Any]]) -> bool:
+        """Whether periods are known, and none that is open has the day on which it was bought."""
+        if isinstance(order, Unreadable) or not periods:
+            return False
+        day = order.placed_at.astimezone(self._zone).date().isoformat()
+        return not any(state == "open" and begins <= day <= ends for _, _, begins, ends, state in periods)
 
     async def _counted(self, key: str) -> Message:
         known = new = 0
         would, undecided = Consequences(), dict[str, int]()
-        for is_known, why, count, shipments, invoices, payments in await self._journal.query("backfill_counts", key):
+        for is_known, why, count, *sums in await self._journal.query("backfill_counts", key):
             if is_known:
                 known += count
                 continue
@@ -289,8 +310,9 @@ class Backfill:
             if why:
                 undecided[why] = count
             else:
-                would = Consequences(shipments, invoices, payments)
-        return _Counted(known=known, new=new, would=would, undecided=undecided)
+                would = Consequences(*sums)
+        periods_known = bool(await self._journal.query("ledger_periods"))
+        return _Counted(known=known, new=new, would=would, undecided=undecided, periods_known=periods_known)
 
     def decide(self, state: BackfillState, message: Any, now: datetime) -> Decision:
         """See `decide` above. One whose flow is no longer configured stops."""
@@ -308,7 +330,8 @@ class Backfill:
             key, after.asked.run, parts_of(key)[1], to_instant(after.asked.began), to_instant(after.asked.ended),
             int(after.asked.is_dry), after.status, after.sentence, to_instant(after.asked_at), to_instant(now),
             to_instant(read_to), after.known, after.new, after.would.shipments, after.would.invoices,
-            after.would.payments, msgspec.json.encode(after.undecided).decode(), after.taken,
+            after.would.payments, after.would.closed_dates if after.periods_known else None,
+            msgspec.json.encode(after.undecided).decode(), after.taken,
         )  # fmt: skip
         return [Write("put_backfill", row)]
 

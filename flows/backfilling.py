@@ -76,6 +76,10 @@ def told_of(row: BackfillRow) -> list[str]:
         f"known\t{row.known}",
         f"would make in Fulfil\t{row.shipments} shipments, {row.invoices} invoices, {row.payments} payments",
     ]
+    if row.closed_dates is None:
+        lines.append("in closed periods\tnot known: no period of Fulfil's ledger has been read ([postings] reads them)")
+    else:
+        lines.append(f"in closed periods\t{row.closed_dates} sales, by their date")
     if row.undecided:
         reasons = ", ".join(f"{count} {why}" for why, count in sorted(row.undecided.items()))
         lines.append(

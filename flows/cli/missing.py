@@ -31,7 +31,7 @@ manifests = App(name="manifests", help="What sales channels say they have, again
 
 Begins = Annotated[Place, Parameter(name="--from", **INSTANT)]
 Ends = Annotated[Place | None, Parameter(name="--to", **INSTANT)]
-Consequence = Literal["shipments", "invoices", "payments"]
+Consequence = Literal["shipments", "invoices", "payments", "closed_dates"]
 
 
 def backfill(
@@ -65,7 +65,8 @@ def backfill(
     yes
         Bring in what is new.
     allow
-        What the import of the new orders may make in Fulfil: shipments, invoices, payments. Give it once for each.
+        What the import of the new orders may make in Fulfil: shipments, invoices, payments, and closed_dates, which
+        are sales with a date in a closed period of its ledger. Give it once for each.
     reason
         Why, for whoever looks at it in a year. With --yes it stays on record.
     """

@@ -472,30 +472,31 @@ DELETE FROM backfill_order WHERE backfill = ?1;
 
 -- name: put_backfill_order
 -- An order of the range, in the version that was read last.
-INSERT INTO backfill_order (backfill, key, known, shipments, invoices, payments, undecided) VALUES :rows(7)
+INSERT INTO backfill_order (backfill, key, known, shipments, invoices, payments, closed_dates, undecided) VALUES :rows(8)
 ON CONFLICT (backfill, key) DO UPDATE SET
   known = excluded.known, shipments = excluded.shipments, invoices = excluded.invoices, payments = excluded.payments,
-  undecided = excluded.undecided;
+  closed_dates = excluded.closed_dates, undecided = excluded.undecided;
 
 -- name: put_backfill
 -- Where a back-fill stands.
 INSERT INTO backfill (key, run, sales_channel, began_at, ended_at, is_dry, status, sentence, asked_at, changed_at, read_to,
-  known, new, shipments, invoices, payments, undecided, taken) VALUES :rows(18)
+  known, new, shipments, invoices, payments, closed_dates, undecided, taken) VALUES :rows(19)
 ON CONFLICT (key) DO UPDATE SET
   run = excluded.run, began_at = excluded.began_at, ended_at = excluded.ended_at, is_dry = excluded.is_dry,
   status = excluded.status, sentence = excluded.sentence, asked_at = excluded.asked_at, changed_at = excluded.changed_at,
   read_to = excluded.read_to, known = excluded.known, new = excluded.new, shipments = excluded.shipments,
-  invoices = excluded.invoices, payments = excluded.payments, undecided = excluded.undecided, taken = excluded.taken;
+  invoices = excluded.invoices, payments = excluded.payments, closed_dates = excluded.closed_dates,
+  undecided = excluded.undecided, taken = excluded.taken;
 
 -- name: backfill_counts
 -- What a back-fill has found, by known and undecided: (back-fill).
-SELECT known, undecided, count(*), sum(shipments), sum(invoices), sum(payments) FROM backfill_order WHERE backfill = ?1
-GROUP BY known, undecided;
+SELECT known, undecided, count(*), sum(shipments), sum(invoices), sum(payments), sum(closed_dates)
+FROM backfill_order WHERE backfill = ?1 GROUP BY known, undecided;
 
 -- name: backfill_by_key
 -- Where a back-fill stands: (key).
 SELECT key, run, sales_channel, began_at, ended_at, is_dry, status, sentence, asked_at, changed_at, read_to, known, new,
-  shipments, invoices, payments, undecided, taken
+  shipments, invoices, payments, closed_dates, undecided, taken
 FROM backfill WHERE key = ?1;
 
 -- name: drop_listing_page

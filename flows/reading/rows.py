@@ -251,7 +251,8 @@ class MismatchRow(msgspec.Struct, frozen=True, kw_only=True):
 
 class BackfillRow(msgspec.Struct, frozen=True, kw_only=True):
     """Where the back-fill of a sales channel stands. `shipments`, `invoices` and `payments` are what the import of its
-    new orders would make in Fulfil; `undecided` of them are left out, by reason.
+    new orders would make in Fulfil, `closed_dates` its sales with a date in no open period of Fulfil's ledger (None: no
+    period is known); `undecided` of them are left out, by reason.
     """
 
     key: str
@@ -270,6 +271,7 @@ class BackfillRow(msgspec.Struct, frozen=True, kw_only=True):
     shipments: int
     invoices: int
     payments: int
+    closed_dates: int | None
     undecided: dict[str, int]
     taken: int
 

@@ -201,7 +201,7 @@ class World:
             OrderPoll(self.settings, self.replies, self.journal, emit),
             Manifests(self.journal, emit),
             MissingOrders(self.settings, self.replies, self.journal, emit),
-            Backfill(self.settings, SALES_CHANNELS, self.replies, self.journal, emit),
+            Backfill(self.settings, SALES_CHANNELS, self.replies, self.journal, emit, time_zone="America/New_York"),
         ]
 
     async def accept(self, deliveries: Sequence[Delivery]) -> Sequence[Receipt]:

@@ -39,7 +39,7 @@ async def backfilled(world: World, **more: Any) -> dict[str, Any]:
 async def figures(world: World) -> dict[str, Any]:
     names = (
         *("key", "run", "sales_channel", "began", "ended", "is_dry", "status", "sentence", "asked", "changed"),
-        *("read_to", "known", "new", "shipments", "invoices", "payments", "undecided", "taken"),
+        *("read_to", "known", "new", "shipments", "invoices", "payments", "closed", "undecided", "taken"),
     )
     (row,) = await world.journal.query("backfill_by_key", key_of("web"))
     return dict(zip(names, row, strict=True))
@@ -88,6 +88,34 @@ def test_history_is_never_shipped_unless_somebody_allows_it(tmp_path: Path) -> N
                 assert (said["status"], said["taken"]) == ("refused", 0)
                 assert "3 invoices" in said["sentence"]
             assert await world.known() == {}
+
+    story(main)
+
+
+def test_a_date_in_a_closed_period_needs_leave_of_its_own(tmp_path: Path) -> None:
+    """By the company's day: an order of 20 November in UTC, before dawn, is of the 19th there. A sale that is imported
+    as completed makes nothing but carries its date, too. Where no period is known that is said.
+    """
+
+    async def main() -> None:
+        shop = Shop()
+        async with process(tmp_path / "s.db", shop, ON_DEMAND) as world:
+            made = orders(4)
+            shop.sold(made[0].body, processed_at="2026-11-20T03:00:00Z")
+            shop.sold(made[1].body, processed_at="2026-11-20T06:00:00Z")
+            shop.sold(made[2].body, processed_at="2026-11-18T12:00:00Z", test=True)
+            shop.sold(made[3].body, processed_at="2026-12-02T12:00:00Z")
+            assert (await backfilled(world))["closed"] is None
+            days = [("2026-11-01", "2026-11-19", "closed"), ("2026-11-20", "2026-11-30", "open")]
+            rows = [("put_ledger_period", (number, "", *each)) for number, each in enumerate(days)]
+            await world.journal.write(rows)
+            said = await backfilled(world)
+            assert (said["closed"], said["invoices"], said["status"]) == (2, 3, "done")
+            said = await backfilled(world, is_dry=False, allowed=ALL)
+            assert (said["status"], said["taken"]) == ("refused", 0)
+            assert "2 sales dated in closed periods" in said["sentence"]
+            said = await backfilled(world, is_dry=False, allowed=(*ALL, "closed_dates"))
+            assert (said["status"], said["taken"]) == ("done", 4)
 
     story(main)
 
