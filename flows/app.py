@@ -91,6 +91,7 @@ from flows.pulse import Pulse
 from flows.reconciler import CLOSING, COSTS, RECONCILER, STATEMENTS
 from flows.release import NAME as CAUSE_RELEASES
 from flows.release import paused, release, release_cause
+from flows.restored import agree
 from flows.run_recovery import NAME as RUN_RECOVERY
 from flows.sku_aliases import KEY as ALIASES_KEY
 from flows.sku_aliases import NAME as SKU_ALIASES
@@ -147,7 +148,7 @@ _RELEASING = (
 )
 """Actors with something that a person can have decided on again, the one that comes first for a key."""
 _OF_MONEY = ("suspense", "payout", "payout_drop", "postings")
-_COMMANDS = ("pause", "resume", "release", "release_cause", "alias", "patch", "link", "backfill", *_OF_MONEY)
+_COMMANDS = ("pause", "resume", "release", "release_cause", "alias", "patch", "link", "backfill", "agree", *_OF_MONEY)
 
 
 class App:
@@ -227,6 +228,8 @@ class App:
             return await release(parameters, self.engine, self.journal, _RELEASING)
         if command == "release_cause":
             return await release_cause(parameters, self.engine, self.journal, ORDER_IMPORTER)
+        if command == "agree":
+            return await agree(parameters, self.engine)
         if command in ("patch", "link"):
             return await self._ask_of_order(command, parameters)
         if command == "alias":

@@ -21,11 +21,11 @@ from runtime.api import Api
 from runtime.breaker import Breaker
 from runtime.budget import Budget
 from runtime.channel import LIVE, Channel, Envelope
-from runtime.clock import Instant
+from runtime.clock import Instant, to_datetime
 from runtime.decision import Emit, Message, Outcome
 from runtime.delivery import Delivery, DeliveryReceived, Receipt
 from runtime.errors import StoreFull
-from runtime.journal.journal import Journal
+from runtime.journal.journal import Journal, Restored
 from runtime.journal.writer import Row
 from runtime.lane import Intent, Lane, LaneConfig, restored
 from runtime.signals import SignalCleared, SignalRaised
@@ -39,6 +39,9 @@ SILENCE_S_MAX = 60.0
 _TIMERS_PER_TURN_MAX = 256
 _TIMER_WAIT_S_MAX = 3_600.0
 _DRAIN_POLL_S = 0.005
+
+STORE_RESTORED = "store.restored"
+THE_STORE = "system/store"
 
 _encode = msgspec.json.encode
 
@@ -186,6 +189,18 @@ class Engine:
                 lane.resume(name)
         self._emit(Resumed(scope=scope, name=name, by=by))
 
+    async def agree(self, beside: Sequence[Emit] = ()) -> None:
+        """The books of a store that was restored agree with the outside again: no write is looked for first any more.
+        `beside`: as with `pause`.
+        """
+        over = SignalCleared(kind=STORE_RESTORED)
+        cleared = Emit(channel=self._signals_to, key=THE_STORE, message=over)
+        await self._write([("end_restored", ())], (cleared, *beside))
+        self.journal.restored = None
+        for lane in self.lanes.values():
+            lane.looks_first = False
+        self._emit(events.SignalCleared(kind=STORE_RESTORED, subject=THE_STORE))
+
     def _apply_pause(self, scope: str, name: str) -> None:
         if scope == "actor":
             self.channels[name].pause(None)
@@ -207,6 +222,9 @@ class Engine:
         await self._unpark()
         for name, lane in self.lanes.items():
             lane.raised_before = bool(await self.journal.query_list("states", [f"system/{name}"], self._signals_to))
+            lane.looks_first = self.journal.restored is not None
+        if self.journal.restored is not None:
+            self.signal(THE_STORE, _of_restored(self.journal.restored))
 
     async def _unpark(self) -> None:
         parked, now = await self.journal.query("parked"), self.journal.clock.now()
@@ -368,3 +386,10 @@ class Engine:
 
 def _has_work(loop: ActorLoop, progress: Progress) -> bool:
     return progress.deciding or loop.has_work
+
+
+def _of_restored(restored: Restored) -> SignalRaised:
+    at, last = to_datetime(restored.at), restored.last_received_at
+    known = "no delivery" if last is None else f"no delivery after {to_datetime(last):%Y-%m-%d %H:%M:%SZ}"
+    sentence = f"the store was restored at {at:%Y-%m-%d %H:%M:%SZ} from a backup that knows {known}"
+    return SignalRaised(kind=STORE_RESTORED, cause="store", sentence=sentence)

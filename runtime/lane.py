@@ -10,6 +10,9 @@ bounded. Workers make one attempt at a time and turn its end into an outcome:
 
 A call whose outcome is unknown is never repeated by hope: only a decision, after a look that found nothing, sends the
 identical stored bytes again. A process that died leaves intents claimed by its epoch: they are unknown from the start.
+
+A store that was restored from a backup has forgotten what was done after it. Until its books agree with the outside,
+each write is looked for before its first attempt, and what is found is done (`looks_first`).
 """
 
 from __future__ import annotations
@@ -68,6 +71,8 @@ class Intent(msgspec.Struct, kw_only=True):
     """A look has found nothing, and a decision is awaited."""
     again: bool = False
     """It was decided that the bytes go again; should the look that is still to come find nothing, they do."""
+    looked: bool = False
+    """A look has found nothing."""
     attempts: int = 0
     """Calls that were begun."""
     tries: int = 0
@@ -135,6 +140,8 @@ class Lane:
         self._sequence = count()
         self.paused_partitions: set[str] = set()
         self.draining = False
+        self.looks_first = False
+        """See the module."""
         self.in_flight = 0
         self._in_hand: dict[int, Intent] = {}
         """Calls that workers have taken: under way, or waiting for the breaker or the budget."""
@@ -180,6 +187,9 @@ class Lane:
     def _repeat(self, intent: Intent) -> None:
         del self._unknown[intent.id]
         intent.unknown = intent.told_unknown = intent.absent = intent.again = False
+        self._call_again(intent)
+
+    def _call_again(self, intent: Intent) -> None:
         self._retries[intent.share].append(intent)
         self._wake(intent.share)
 
@@ -340,7 +350,7 @@ class Lane:
     # -- one attempt ---------------------------------------------------------------------------------------------------
 
     async def _attempt(self, intent: Intent) -> None:
-        if intent.unknown:
+        if intent.unknown or (self.looks_first and intent.repeat is not Repeat.SAFE and not intent.looked):
             await self._look(intent)
         else:
             await self._perform(intent)
@@ -385,7 +395,10 @@ class Lane:
         self._answered()
         self._emit(Looked(api=self.name, kind=intent.kind, found=result is not None))
         if result is None:
-            intent.looks = 0
+            intent.looks, intent.looked = 0, True
+            if not intent.unknown:
+                self._call_again(intent)
+                return
             if intent.again:
                 self._repeat(intent)
                 return
@@ -486,8 +499,7 @@ class Lane:
                     await self._later_news.wait()
             else:
                 _, _, intent = heapq.heappop(self._later)
-                self._retries[intent.share].append(intent)
-                self._wake(intent.share)
+                self._call_again(intent)
 
 
 def restored(row: Sequence[Any], api: str, share: str, epoch: int) -> Intent:

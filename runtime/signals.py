@@ -8,7 +8,10 @@ from runtime.decision import Message
 
 
 class SignalRaised(Message, frozen=True, kw_only=True):
-    """Something is wrong from now on. `kind` is `api.unavailable`, `api.credentials` or `step.parked`."""
+    """Something is wrong from now on.
+
+    `kind` is `api.unavailable`, `api.credentials`, `step.parked` or `store.restored`.
+    """
 
     kind: str
     cause: str

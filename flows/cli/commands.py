@@ -48,6 +48,7 @@ from flows.cli.skus import alias, sku
 from flows.cli.statements import statements
 from flows.cli.status import status
 from flows.cli.stock import stock
+from flows.cli.store import store
 from flows.model.several import are, several
 from runtime.clock import SystemClock, to_datetime
 from runtime.errors import ConfigInvalid, SeamlineError, Stop
@@ -79,6 +80,7 @@ for part in (
     alias,
     sku,
     schema,
+    store,
 ):
     app.command(part)
 app.command(backfill)

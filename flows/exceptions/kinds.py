@@ -565,6 +565,15 @@ KINDS: dict[str, Kind] = {
             ends="when the credentials are accepted again",
             remedy="renew the token that the configuration refers to, and restart",
         ),
+        Kind(
+            name="store.restored",
+            title="The store goes on from a backup",
+            owner=Owner.SRE,
+            deadline=timedelta(days=1),
+            blocks="postings; each other write is looked for before it is made, so calls are twice as many",
+            ends="when a person says that the books agree again",
+            remedy="bring back what came after the backup (runbook: Restore), then `seamline store agree`",
+        ),
     )
 }
 

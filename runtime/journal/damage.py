@@ -48,6 +48,21 @@ def opening_named(path: Path) -> Iterator[None]:
         raise _no_place(path, error.strerror or str(error)) from error
 
 
+def half_restored(store: Path) -> Path:
+    """The file that is there while a restore replaces the store, and still is when that was cut off."""
+    return store.with_name(f"{store.name}.restoring")
+
+
+def refuse_half_restored(store: Path) -> None:
+    """Raise StoreUnreadable where a restore was cut off while it replaced the store."""
+    if (half := half_restored(store)).exists():
+        raise StoreUnreadable(
+            f"a restore of {store} was cut off; type it again (`seamline store restore BACKUP --yes`). To go on with "
+            f"what was there before, rename {store.name}.before-... to {store.name} (and what ends with -wal alike), "
+            f"then delete {half}"
+        )
+
+
 def _no_place(path: Path, why: str) -> StoreUnreadable:
     return StoreUnreadable(
         f"there can be no store at {path.absolute()} ({why}); name the right place under store.path, or let this user "

@@ -15,11 +15,11 @@ from typing import Any
 import anyio
 import msgspec
 
-from runtime.clock import Clock
+from runtime.clock import Clock, Instant
 from runtime.delivery import Delivery, DeliveryReceived, Receipt
 from runtime.errors import StoreFull
 from runtime.journal.connection import Connection, open_inline, open_reader, open_writer
-from runtime.journal.damage import damage_named, opening_named
+from runtime.journal.damage import damage_named, opening_named, refuse_half_restored
 from runtime.journal.lock import held
 from runtime.journal.schema import JOURNAL, Schema, migrate
 from runtime.journal.statements import Statements
@@ -29,6 +29,17 @@ from runtime.testing.crash import reach
 ID_BITS_PER_EPOCH = 32
 _STORE_FULL_WAIT_S = 1.0
 _encode = msgspec.json.encode
+
+
+class Restored(msgspec.Struct, frozen=True):
+    """The store goes on from a backup, and nobody has said yet that it agrees with the outside.
+
+    `last_received_at`: when the last delivery came that the backup knew; None when it knew of none.
+    """
+
+    at: Instant
+    last_received_at: Instant | None
+
 
 OnNew = Callable[[int, Delivery, DeliveryReceived, Row | None], None]
 
@@ -44,8 +55,9 @@ class Journal:
         epoch: int,
         clock: Clock,
         emit: Callable[[Any], None],
+        restored: Restored | None = None,
     ) -> None:
-        self.statements, self.epoch, self.clock = statements, epoch, clock
+        self.statements, self.epoch, self.clock, self.restored = statements, epoch, clock, restored
         self.writing, self.reading = writing, reading
         self.writer = Writer(writing, statements, epoch, clock, emit)
         self.full: StoreFull | None = None
@@ -156,6 +168,7 @@ async def opened(
         with opening_named(path):
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             holder = stack.enter_context(held(path, clock))
+            refuse_half_restored(path)
             stack.enter_context(damage_named(path))
             path.open("ab").close()  # aiosqlite leaves a thread behind where it fails; nothing here has locked it yet
             writing: Connection
@@ -164,18 +177,20 @@ async def opened(
             else:
                 writing = stack.enter_context(open_inline(path))
             await writing.run(migrate, every)
-            epoch = await writing.run(_take_over, f"process {holder.pid} on {holder.host}", clock.now())
+            epoch, restored = await writing.run(_take_over, f"process {holder.pid} on {holder.host}", clock.now())
             reading = await stack.enter_async_context(open_reader(path)) if threads else writing
-        yield Journal(writing, reading, statements, epoch, clock, emit)
+        yield Journal(writing, reading, statements, epoch, clock, emit, restored)
         reach("journal.before_checkpoint")
         await writing.run(_checkpoint)
 
 
-def _take_over(connection: sqlite3.Connection, holder: str, now: int) -> int:
-    ((epoch,),) = connection.execute(
-        "UPDATE instance SET epoch = epoch + 1, holder = ?, started_at = ? RETURNING epoch", (holder, now)
+def _take_over(connection: sqlite3.Connection, holder: str, now: int) -> tuple[int, Restored | None]:
+    ((epoch, at, last_received_at),) = connection.execute(
+        "UPDATE instance SET epoch = epoch + 1, holder = ?, started_at = ? "
+        "RETURNING epoch, restored_at, last_received_at",
+        (holder, now),
     ).fetchall()
-    return int(epoch)
+    return int(epoch), None if at is None else Restored(at, last_received_at)
 
 
 def _checkpoint(connection: sqlite3.Connection) -> None:

@@ -94,6 +94,10 @@ INSERT INTO pause (scope, name, paused_at, paused_by) VALUES :rows(4) ON CONFLIC
 -- It goes on: (scope, name).
 DELETE FROM pause WHERE scope = ?1 AND name = ?2;
 
+-- name: end_restored
+-- The books agree with the outside again.
+UPDATE instance SET restored_at = NULL, last_received_at = NULL;
+
 -- name: known_delivery
 -- The delivery that made this one known: (key, version, digest).
 SELECT id FROM delivery WHERE key = ?1 AND version = ?2 AND digest = ?3;

@@ -22,6 +22,7 @@ CRASH_POINTS = (
     "outcome.after_journal",
     "timer.before_fire",
     "export.before_delete",
+    "restore.before_rename",
 )
 
 _hook: Callable[[str, str], None] | None = None

@@ -47,8 +47,8 @@ async def test_a_pause_under_load_leaves_nothing_behind_and_repeats_nothing(tmp_
 
                 tasks.start_soon(send)
                 for _ in range(60):
-                    await world.control("pause", "web")
-                    await world.control("resume", "web")
+                    await world.control("pause", name="web")
+                    await world.control("resume", name="web")
         await world.rest()
         verdict = await world.verdict()
         heard = [world.facts(order) for order in world.acknowledged.values()]

@@ -316,12 +316,12 @@ class World:
         async with session.get(f"{self.ops_url}/metrics") as answer:
             return await answer.text()
 
-    async def control(self, command: str, sales_channel: str) -> None:
-        """Pause or resume a sales channel, as an operator does."""
+    async def control(self, command: str, **parameters: str) -> None:
+        """Have the product do something, as an operator does."""
         url, headers = f"{self.ops_url}/v1/control/{command}", {"Authorization": f"Bearer {KEY}"}
         async with (
             aiohttp.ClientSession() as session,
-            session.post(url, params={"name": sales_channel}, headers=headers) as answer,
+            session.post(url, json={"by": "mona", **parameters}, headers=headers) as answer,
         ):
             assert answer.status == 200, await answer.text()
 

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
 import sqlite3
 import subprocess
 import sys
-from collections.abc import AsyncIterator
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -16,14 +14,14 @@ from typing import Any
 import anyio
 import pytest
 
-from runtime.clock import Instant, SystemClock
-from runtime.delivery import Delivery
+from runtime.clock import SystemClock
 from runtime.errors import SeamlineError, StoreFailed, StoreFenced, StoreFull, StoreLocked, StoreUnreadable
 from runtime.journal import schema
-from runtime.journal.journal import Journal, opened
+from runtime.journal.journal import opened
 from runtime.journal.statements import Statements
 from runtime.journal.upkeep import Room, judge, reclaim_bodies, run_upkeep
 from runtime.journal.writer import Unit, store_error
+from tests.integration.journals import accept, delivery, nothing, running
 
 pytestmark = pytest.mark.anyio
 
@@ -31,31 +29,6 @@ pytestmark = pytest.mark.anyio
 @pytest.fixture
 def anyio_backend() -> str:
     return "asyncio"
-
-
-def nothing(_event: Any) -> None:
-    """Ignore telemetry."""
-
-
-def delivery(key: str, version: str = "1", body: bytes = b'{"id":1}', at: int = 1_000) -> Delivery:
-    return Delivery(
-        key=key, version=version, digest=hashlib.sha256(body).digest()[:16], body=body, received_at=Instant(at)
-    )
-
-
-@contextlib.asynccontextmanager
-async def running(path: Path, **options: Any) -> AsyncIterator[Journal]:
-    async with opened(path, SystemClock(), nothing, **options) as journal, anyio.create_task_group() as tasks:
-        tasks.start_soon(journal.writer.run)
-        yield journal
-        tasks.cancel_scope.cancel()
-
-
-async def accept(journal: Journal, *deliveries: Delivery) -> tuple[list[int], list[bool]]:
-    handed_over: list[int] = []
-    receipts = await journal.accept(deliveries, "inbox", 0, lambda id_, *_: handed_over.append(id_))
-    assert handed_over == [receipt.id for receipt in receipts if receipt.new]
-    return [receipt.id for receipt in receipts], [receipt.new for receipt in receipts]
 
 
 async def test_what_was_accepted_is_there_after_reopening(tmp_path: Path) -> None:

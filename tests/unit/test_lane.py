@@ -13,8 +13,8 @@ import pytest
 
 from runtime.breaker import Breaker
 from runtime.budget import Budget
-from runtime.decision import EffectAbsent, Outcome, Repeat
-from runtime.errors import Failure, Throttled, Unavailable
+from runtime.decision import EffectAbsent, EffectDone, Outcome, Repeat
+from runtime.errors import Failure, Throttled, Unavailable, Unknown
 from runtime.lane import Intent, Lane, LaneConfig, restored
 from runtime.retry import RetryPolicy
 from runtime.testing.virtual_time import VirtualClock, VirtualLoop
@@ -89,9 +89,9 @@ async def running(*rows: tuple[Any, ...]) -> AsyncIterator[World]:
         tasks.cancel_scope.cancel()
 
 
-def on_disk(id_: int, key: str, *, unknown: bool = False) -> tuple[Any, ...]:
+def on_disk(id_: int, key: str, *, unknown: bool = False, repeat: Repeat = Repeat.CHECK_FIRST) -> tuple[Any, ...]:
     """A row of `intents_after` that this process has not begun; `unknown`: an earlier one lost the answer."""
-    return (id_, "actor", key, "start", Repeat.CHECK_FIRST.value, f"batch {id_}".encode(), 0, int(unknown), 1)
+    return (id_, "actor", key, "start", repeat.value, f"batch {id_}".encode(), 0, int(unknown), 1)
 
 
 # -- decided while a look is still to come -----------------------------------------------------------------------------
@@ -162,3 +162,63 @@ async def test_a_call_that_waited_for_the_end_of_an_outage_does_not_begin_in_a_p
         world.lane.resume("a")
         await anyio.sleep(600.0)
     assert len(world.outside.story) == len(set(world.outside.story)) == 20
+
+
+# -- a store that was restored from a backup ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("repeat", [Repeat.KEYED, Repeat.CHECK_FIRST])
+async def test_in_a_restored_store_what_is_there_already_is_done_and_not_made_again(repeat: Repeat) -> None:
+    """Nobody is told that anything was unknown: it is the same to whoever wanted it."""
+    async with running(on_disk(7, "a/1", repeat=repeat)) as world:
+        world.lane.looks_first, world.outside.there = True, "from before"
+        await anyio.sleep(60.0)
+    assert world.outside.story == ["look for start batch 7"]
+    (done,) = world.outcomes
+    assert isinstance(done, EffectDone)
+    assert (done.result, done.found_by_look) == ("from before", True)
+
+
+async def test_in_a_restored_store_what_is_not_there_is_made_after_one_look_however_often_it_is_tried() -> None:
+    """Each of the two calls is paid for by itself; a read is not looked for."""
+    async with running(on_disk(7, "a/1"), on_disk(8, "a/2", repeat=Repeat.SAFE)) as world:
+        world.lane.looks_first = True
+        await anyio.sleep(0.6)
+        world.outside.failing = Unavailable("away")
+        await anyio.sleep(0.6)
+        world.outside.failing = None
+        await anyio.sleep(600.0)
+    assert world.words == ["EffectDone", "EffectDone"]
+    assert world.outside.story.count("look for start batch 7") == 1
+    assert world.outside.story.count("start batch 7") == 2
+    assert world.outside.story[:2] == ["look for start batch 7", "start batch 8"]
+
+
+async def test_a_look_that_fails_in_a_restored_store_is_made_again_before_anything_is_sent() -> None:
+    """An outage in the middle of it is no answer."""
+    async with running(on_disk(7, "a/1")) as world:
+        world.lane.looks_first = True
+        world.outside.failing = Unavailable("away")
+        await anyio.sleep(20.0)
+        assert set(world.outside.story) == {"look for start batch 7"}
+        world.outside.failing, world.outside.there = None, "from before"
+        await anyio.sleep(600.0)
+    assert set(world.outside.story) == {"look for start batch 7"}
+    assert world.words == ["EffectDone"]
+
+
+async def test_a_lost_answer_in_a_restored_store_is_looked_for_once_more_and_waits_for_a_decision() -> None:
+    """That it was not there before the call says nothing about after it; what is decided to go again goes at once."""
+    async with running(on_disk(7, "a/1")) as world:
+        world.lane.looks_first = True
+        await anyio.sleep(0.6)
+        world.outside.failing = Unknown("lost")
+        await anyio.sleep(0.6)
+        world.outside.failing = None
+        await anyio.sleep(60.0)
+        assert world.words == ["EffectUnknown", "EffectAbsent"]
+        world.lane.resend(7)
+        await anyio.sleep(60.0)
+    look, start = "look for start batch 7", "start batch 7"
+    assert world.outside.story == [look, start, look, start]
+    assert world.words == ["EffectUnknown", "EffectAbsent", "EffectDone"]

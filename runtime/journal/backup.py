@@ -1,0 +1,211 @@
+"""A backup of the store beside the process that writes to it, and the store that goes on from one.
+
+A backup is one state of the store, in one file, whatever is committed while it is made. A store that goes on from a
+backup has forgotten what came after it, and the outside has not. So it begins with an epoch above any that the lost
+store may have reached (ids, keys of starts and sequences of stock all grow out of the epoch, and none comes twice), and
+remembers that it was restored until a person says that its books agree with the outside: see `runtime.lane`.
+
+Nothing is deleted: what was there is put aside under another name. A restore that dies on the way leaves the old store
+as it was, or the new one under a name by which every process knows that it must not start (`damage`); it is run again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
+from pathlib import Path
+
+import msgspec
+
+from runtime.clock import Clock, Instant, to_datetime
+from runtime.errors import SeamlineError, StoreUnreadable
+from runtime.journal.damage import half_restored, opening_named
+from runtime.journal.journal import ID_BITS_PER_EPOCH
+from runtime.journal.lock import held
+from runtime.journal.schema import JOURNAL, Schema, migrate
+from runtime.journal.statements import Statements
+from runtime.journal.writer import Row
+from runtime.testing.crash import reach
+
+EPOCHS_JUMPED = 10_000
+"""More starts than a store sees between a backup and its loss. 2^53 / 2^32 / 10,000: two hundred restores until numbers
+that grow out of the epoch are no longer exact where all numbers are binary floats, as in JavaScript."""
+_PAGES_PER_STEP = 2_048
+_ASIDE = ("", "-wal", "-shm")
+
+Progress = Callable[[int, int], None]
+"""`progress(pages copied, pages)`, again and again."""
+
+
+class Backup(msgspec.Struct, frozen=True, kw_only=True):
+    """What a backup holds."""
+
+    bytes: int
+    epoch: int
+    last_received_at: Instant | None
+    """When the last delivery came whose body is in it; None when there is none."""
+
+
+class Restoring(msgspec.Struct, frozen=True, kw_only=True):
+    """A restore that is done. `aside`: where the store is now that was there before; None when there was none."""
+
+    backup: Backup
+    epoch: int
+    aside: Path | None
+
+
+def back_up(store: Path, to: Path, progress: Progress) -> Backup:
+    """Copy the store, whether a process writes to it or not. Blocks nobody; its log grows meanwhile.
+
+    Raises StoreUnreadable when it is no store, or damaged; SeamlineError when the copy cannot be made.
+    """
+    if to.exists():
+        raise SeamlineError(f"{to} is there already, and a backup overwrites nothing; name a file that is not")
+    partial = to.with_name(f"{to.name}.part")
+    with _gone_unless_renamed(partial):
+        _copy(store, partial, progress)
+        found = look_at(partial)
+        _rename(partial, to)
+    return found
+
+
+def look_at(backup: Path) -> Backup:
+    """What a backup holds, once all of it was read and found whole. Raises StoreUnreadable."""
+    with _reading(backup) as connection:
+        ((verdict,),) = connection.execute("PRAGMA integrity_check(1)").fetchall()
+        if verdict != "ok":
+            raise StoreUnreadable(f"{backup} is damaged ({verdict}); take another backup")
+        ((epoch,),) = connection.execute("SELECT epoch FROM instance").fetchall()
+        last = connection.execute("SELECT received_at FROM body ORDER BY delivery DESC LIMIT 1").fetchone()
+    return Backup(bytes=backup.stat().st_size, epoch=epoch, last_received_at=last[0] if last else None)
+
+
+def restore(
+    backup: Path,
+    store: Path,
+    clock: Clock,
+    progress: Progress,
+    *,
+    schemas: Sequence[Schema] = (),
+    also: Callable[[int], Sequence[tuple[str, Row]]] = lambda _id: (),
+) -> Restoring:
+    """Have the store go on from a backup. `also`: rows by statement names that are in it from the beginning, given the
+    first of the ids that are free for them.
+
+    Raises StoreLocked while a process holds the store, StoreUnreadable for a backup that is none, is damaged, or was
+    written by a newer version; the store is as it was then.
+    """
+    if store.exists() and backup.exists() and backup.samefile(store):
+        raise SeamlineError(f"{backup} is the store itself; name a backup of it")
+    if not backup.is_file():
+        raise StoreUnreadable(f"{backup} is no file that can be read; name a backup of the store")
+    with opening_named(store):
+        store.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with held(store, clock):
+            return _restored(backup, store, clock, progress, (JOURNAL, *schemas), also)
+
+
+def _restored(
+    backup: Path,
+    store: Path,
+    clock: Clock,
+    progress: Progress,
+    schemas: tuple[Schema, ...],
+    also: Callable[[int], Sequence[tuple[str, Row]]],
+) -> Restoring:
+    now, copy = clock.now(), store.with_name(f"{store.name}.copying")
+    with _gone_unless_renamed(copy):
+        _copy(backup, copy, progress)
+        found = look_at(copy)
+        epoch = max(found.epoch, _epoch_of(store), _epoch_of(half_restored(store))) + EPOCHS_JUMPED
+        with closing(sqlite3.connect(copy, isolation_level=None)) as connection:
+            migrate(connection, schemas)
+            statements = Statements(*(schema.queries for schema in schemas))
+            connection.execute("BEGIN IMMEDIATE")
+            connection.execute(
+                "UPDATE instance SET epoch = ?, restored_at = ?, last_received_at = ?",
+                (epoch, now, found.last_received_at),
+            )
+            for name, row in also(epoch << ID_BITS_PER_EPOCH):
+                statements[name].write(connection, [row])
+            connection.execute("COMMIT")
+        _rename(copy, half_restored(store))
+    aside = _put_aside(store, f".before-{to_datetime(now):%Y%m%dT%H%M%SZ}")
+    reach("restore.before_rename")
+    _rename(half_restored(store), store)
+    return Restoring(backup=found, epoch=epoch, aside=aside)
+
+
+def _put_aside(store: Path, suffix: str) -> Path | None:
+    """The old store has another name from now on, and so has its log: SQLite must not find that beside the new one."""
+    aside = store.with_name(f"{store.name}{suffix}") if store.exists() else None
+    for end in _ASIDE:
+        old = store.with_name(f"{store.name}{end}")
+        if old.exists():
+            old.replace(store.with_name(f"{store.name}{suffix}{end}"))
+    _synced(store.parent)
+    return aside
+
+
+def _copy(source: Path, to: Path, progress: Progress) -> None:
+    try:
+        to.unlink(missing_ok=True)
+        os.close(os.open(to, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+    except OSError as error:
+        raise SeamlineError(f"{to} cannot be written ({error.strerror})") from None
+    with _reading(source) as reading, closing(sqlite3.connect(to)) as copy:
+        reading.execute("BEGIN")
+        reading.execute("SELECT 1 FROM migration LIMIT 1").fetchall()  # from here on it sees one state
+        try:
+            reading.backup(copy, pages=_PAGES_PER_STEP, progress=lambda _, left, pages: progress(pages - left, pages))
+            copy.execute("PRAGMA journal_mode = DELETE")  # one file, and no log beside it
+        except sqlite3.OperationalError as error:
+            raise SeamlineError(f"{to} cannot be written ({error})") from error
+
+
+def _epoch_of(store: Path) -> int:
+    """Of the store that is replaced; 0 when it cannot say."""
+    try:
+        with _reading(store) as connection:
+            ((epoch,),) = connection.execute("SELECT epoch FROM instance").fetchall()
+            return int(epoch)
+    except StoreUnreadable:
+        return 0
+
+
+@contextlib.contextmanager
+def _reading(path: Path) -> Iterator[sqlite3.Connection]:
+    """A connection that only reads. Raises StoreUnreadable for what is no store of ours."""
+    try:
+        uri = f"{path.absolute().as_uri()}?mode=ro"
+        with closing(sqlite3.connect(uri, uri=True, isolation_level=None)) as connection:
+            connection.execute("SELECT epoch FROM instance").fetchall()
+            yield connection
+    except sqlite3.DatabaseError as error:
+        raise StoreUnreadable(f"{path} cannot be read as a store ({error}): it is damaged, or none of ours") from error
+
+
+@contextlib.contextmanager
+def _gone_unless_renamed(path: Path) -> Iterator[None]:
+    try:
+        yield
+    finally:
+        path.unlink(missing_ok=True)
+
+
+def _rename(path: Path, to: Path) -> None:
+    """Durable under the new name, in place of what had it."""
+    _synced(path)
+    path.replace(to)
+    _synced(to.parent)
+
+
+def _synced(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

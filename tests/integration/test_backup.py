@@ -1,0 +1,214 @@
+"""Backups of a store that is written to, and stores that go on from one."""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+import stat
+from pathlib import Path
+
+import anyio
+import pytest
+
+from runtime.clock import SystemClock
+from runtime.errors import SeamlineError, StoreLocked, StoreUnreadable
+from runtime.journal import backup as backups
+from runtime.journal.backup import EPOCHS_JUMPED, back_up, look_at, restore
+from runtime.journal.damage import half_restored
+from runtime.journal.journal import ID_BITS_PER_EPOCH
+from tests.integration.journals import accept, delivery, running
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+def no_bar(_done: int, _pages: int) -> None:
+    """Nobody looks."""
+
+
+def restored(backup: Path, store: Path) -> backups.Restoring:
+    return restore(backup, store, SystemClock(), no_bar)
+
+
+async def filled(store: Path, *keys: str) -> None:
+    """One life of a process over the store, in which these came."""
+    async with running(store) as journal:
+        for at, key in enumerate(keys, 1):
+            await accept(journal, delivery(key, at=at))
+
+
+def named(directory: Path, part: str = "") -> set[str]:
+    """The files whose names have this in them."""
+    return {path.name for path in directory.iterdir() if part in path.name}
+
+
+def keys_in(store: Path) -> set[str]:
+    with contextlib.closing(sqlite3.connect(store)) as connection:
+        return {key for (key,) in connection.execute("SELECT key FROM delivery")}
+
+
+async def test_a_backup_is_one_state_of_a_store_that_is_written_to(tmp_path: Path) -> None:
+    """Each commit brings a pair, and keeps coming while the copy is made; no backup has half a pair. It is one file
+    that nobody else may read, and it says how much was done.
+    """
+    store, told = tmp_path / "s.db", list[tuple[int, int]]()
+    async with running(store) as journal:
+
+        async def bring() -> None:
+            number = 0
+            while True:
+                number += 1
+                await accept(journal, delivery(f"a/{number}", body=b"x" * 20_000), delivery(f"b/{number}"))
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(bring)
+            for number in range(3):
+                await anyio.sleep(0.2)
+                to = tmp_path / f"{number}.backup"
+                found = await anyio.to_thread.run_sync(back_up, store, to, lambda *each: told.append(each))
+                keys = keys_in(to)
+                assert {key[2:] for key in keys if key[0] == "a"} == {key[2:] for key in keys if key[0] == "b"} != set()
+                assert found.last_received_at == 1_000
+                assert stat.S_IMODE(to.stat().st_mode) == 0o600
+            tasks.cancel_scope.cancel()
+    assert told[-1][0] == told[-1][1] > 0
+    assert named(tmp_path, "backup") == {f"{number}.backup" for number in range(3)}
+
+
+async def test_a_backup_overwrites_nothing_and_is_of_a_whole_store(tmp_path: Path) -> None:
+    """And what failed leaves no file behind."""
+    store, to = tmp_path / "s.db", tmp_path / "backup"
+    await filled(store, "web/1")
+    to.write_text("precious")
+    with pytest.raises(SeamlineError, match="overwrites nothing"):
+        back_up(store, to, no_bar)
+    assert to.read_text() == "precious"
+    with pytest.raises(StoreUnreadable, match="none of ours"):
+        back_up(to, tmp_path / "other", no_bar)
+    with pytest.raises(StoreUnreadable):
+        back_up(tmp_path / "none.db", tmp_path / "other", no_bar)
+    with pytest.raises(SeamlineError, match="cannot be written"):
+        back_up(store, tmp_path / "nowhere" / "other", no_bar)
+    content = bytearray(store.read_bytes())
+    content[4_096 * 3 : 4_096 * 9] = b"\x00" * (4_096 * 6)
+    store.write_bytes(content)
+    with pytest.raises(StoreUnreadable):
+        back_up(store, tmp_path / "other", no_bar)
+    assert named(tmp_path) <= {"s.db", "s.db-wal", "s.db-shm", "s.db.lock", "backup"}
+
+
+async def test_a_store_goes_on_from_a_backup_far_above_what_was_lost(tmp_path: Path) -> None:
+    """Ids never come twice; what was there is put aside whole; it is known until somebody says that the books agree."""
+    store, to = tmp_path / "s.db", tmp_path / "backup"
+    await filled(store, "web/1", "web/2")
+    back_up(store, to, no_bar)
+    for number in range(3):
+        await filled(store, f"web/lost-{number}")
+    async with running(store) as journal:
+        lost = journal.epoch
+        assert journal.restored is None
+    done = restored(to, store)
+    assert (done.backup.last_received_at, done.epoch) == (2, lost + EPOCHS_JUMPED)
+    assert done.aside is not None
+    assert keys_in(done.aside) == {"web/1", "web/2", *(f"web/lost-{number}" for number in range(3))}
+    for _ in range(2):
+        async with running(store) as journal:
+            assert journal.restored is not None
+            assert journal.restored.last_received_at == 2
+            (id_,), (new,) = await accept(journal, delivery("web/lost-0"))
+            assert id_ >> ID_BITS_PER_EPOCH > lost + EPOCHS_JUMPED or not new
+    async with running(store) as journal:
+        await journal.write([("end_restored", ())])
+    async with running(store) as journal:
+        assert journal.restored is None
+    assert keys_in(store) == {"web/1", "web/2", "web/lost-0"}
+
+
+async def test_what_is_in_the_log_of_the_old_store_does_not_reach_the_new_one(tmp_path: Path) -> None:
+    """A process that was killed has left its last commits there; SQLite would read them into whatever is beside it."""
+    store, to = tmp_path / "s.db", tmp_path / "backup"
+    await filled(store, "web/1")
+    back_up(store, to, no_bar)
+    with contextlib.closing(sqlite3.connect(store)) as left_open:
+        left_open.execute("PRAGMA journal_mode = WAL")
+        left_open.execute("INSERT INTO pause VALUES ('actor', 'lost', 1, 'mona')")
+        left_open.commit()
+        assert (tmp_path / "s.db-wal").stat().st_size > 0
+        done = restored(to, store)
+    assert done.aside is not None
+    with contextlib.closing(sqlite3.connect(done.aside)) as old:
+        assert old.execute("SELECT name FROM pause").fetchall() == [("lost",)]
+    async with running(store) as journal:
+        assert await journal.query("pauses") == []
+
+
+async def test_a_damaged_store_is_replaced_and_a_store_that_is_not_there_is_made(tmp_path: Path) -> None:
+    """The first reason for a restore is that nothing of the old one can be read."""
+    store, to = tmp_path / "s.db", tmp_path / "backup"
+    await filled(store, "web/1")
+    back_up(store, to, no_bar)
+    store.write_bytes(b"no store at all")
+    done = restored(to, store)
+    assert done.aside is not None
+    assert done.aside.read_bytes() == b"no store at all"
+    assert keys_in(store) == {"web/1"}
+    fresh = restored(to, tmp_path / "new" / "s.db")
+    assert fresh.aside is None
+    assert keys_in(tmp_path / "new" / "s.db") == {"web/1"}
+
+
+async def test_what_cannot_be_restored_leaves_the_store_as_it_was(tmp_path: Path) -> None:
+    """No backup, one that is no store, of a newer version, or the store itself; and a store that a process holds."""
+    store, to = tmp_path / "s.db", tmp_path / "backup"
+    await filled(store, "web/1")
+    back_up(store, to, no_bar)
+    newer = tmp_path / "newer"
+    newer.write_bytes(to.read_bytes())
+    with contextlib.closing(sqlite3.connect(newer)) as connection:
+        connection.execute("INSERT INTO migration VALUES ('journal', '9999_future.sql')")
+        connection.commit()
+    text = tmp_path / "text"
+    text.write_text("none")
+    for backup in (tmp_path / "none", text, newer):
+        with pytest.raises(StoreUnreadable):
+            restored(backup, store)
+    with pytest.raises(SeamlineError, match="the store itself"):
+        restored(store, store)
+    await filled(store, "web/2")
+    async with running(store):
+        with pytest.raises(StoreLocked, match="has held"):
+            restored(to, store)
+    assert keys_in(store) == {"web/1", "web/2"}
+    assert named(tmp_path, "before") | named(tmp_path, "copying") == set()
+
+
+async def test_no_process_starts_on_what_is_half_restored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Cut off between the two names: every start is refused, with what to do; the restore is run again, and all is
+    there. What was put aside stays whole.
+    """
+    store, to = tmp_path / "s.db", tmp_path / "backup"
+    await filled(store, "web/1")
+    back_up(store, to, no_bar)
+    await filled(store, "web/2")
+
+    def cut_off(_name: str) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(backups, "reach", cut_off)
+        restored(to, store)
+    assert half_restored(store).exists()
+    with pytest.raises(StoreUnreadable, match=r"was cut off; type it again"):
+        await filled(store)
+    assert not store.exists()
+    restored(to, store)
+    assert not half_restored(store).exists()
+    async with running(store) as journal:
+        assert journal.restored is not None
+    assert keys_in(store) == {"web/1"}
+    (aside,) = {name.removesuffix("-wal").removesuffix("-shm") for name in named(tmp_path, "before")}
+    assert look_at(tmp_path / aside).epoch == 2

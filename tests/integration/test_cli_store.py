@@ -1,0 +1,88 @@
+"""The commands about the store, as an operator types them beside the process of the example configuration."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from flows.app import App
+from tests.integration.example import beside, order, running, sent, until
+from tests.integration.terminal import Type
+
+WHY = ("--by", "mona", "--reason", "the disk is lost")
+
+
+def numbers(seamline: Type) -> set[str]:
+    said = seamline(*beside("orders", "list", "--json"))
+    return {each["key"].removeprefix("marketplace/") for each in said.data}
+
+
+@pytest.fixture(name="life")
+def fixture_life(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> Callable[[Path], AbstractContextManager[App]]:
+    """One life of the process over a store, with the environment of whoever types commands beside it."""
+
+    @contextmanager
+    def life(store: Path) -> Iterator[App]:
+        with ExitStack() as stack:
+            with capsys.disabled():  # it logs to a file descriptor
+                app, environment = stack.enter_context(running(store))
+            for name, value in environment.items():
+                monkeypatch.setenv(name, value)
+            yield app
+
+    return life
+
+
+def test_a_backup_is_made_beside_the_process_and_gone_on_from(
+    seamline: Type, tmp_path: Path, life: Callable[[Path], AbstractContextManager[App]]
+) -> None:
+    """Backup, loss, restore, orders again, agreement: each step says what it did, and refuses what makes no sense."""
+    store, to = tmp_path / "seamline.db", tmp_path / "backup.db"
+
+    def command(*words: str) -> Any:
+        return seamline(*beside("store", *words))
+
+    with life(store) as app:
+        sent(app, order("1"))
+        until(lambda: numbers(seamline) == {"A-1"})
+        made = command("backup", str(to))
+        assert made.status == 0
+        assert "last delivery in it" in made.out
+        again = command("backup", str(to))
+        assert (again.status, "overwrites nothing" in again.err) == (1, True)
+        sent(app, order("2"))
+        until(lambda: numbers(seamline) == {"A-1", "A-2"})
+        held = command("restore", str(to), "--yes", *WHY)
+        assert (held.status, f"process {os.getpid()} " in held.err) == (75, True)
+        early = command("agree", "--reason", "all is well")
+        assert (early.status, "was not restored" in early.err) == (1, True)
+    looked = command("restore", str(to), "--json")
+    assert looked.status == 0
+    assert set(looked.data) == {"backup", "bytes", "last_received_at"}
+    unsaid = command("restore", str(to), "--yes")
+    assert (unsaid.status, "say why, with --reason" in unsaid.err) == (1, True)
+    assert numbers(seamline) == {"A-1", "A-2"}
+    done = command("restore", str(to), "--yes", *WHY)
+    assert done.status == 0
+    assert "seamline store agree" in done.out
+    assert "put aside" in done.out
+    assert numbers(seamline) == {"A-1"}
+    (tmp_path / "text").write_text("no store")
+    none = command("restore", str(tmp_path / "text"), "--yes", *WHY)
+    assert (none.status, "none of ours" in none.err) == (65, True)
+    with life(store) as app:
+        until(lambda: "store.restored" in seamline(*beside("holds", "--json")).out)
+        sent(app, order("2"))
+        until(lambda: numbers(seamline) == {"A-1", "A-2"})
+        assert command("agree", "--by", "mona", "--reason", "all is back").status == 0
+        until(lambda: "store.restored" not in seamline(*beside("holds", "--json")).out)
+        until(lambda: len(seamline(*beside("audit", "--subject", "store", "--json")).data or ()) == 2)
+        audit = seamline(*beside("audit", "--subject", "store", "--json")).data
+        assert [(each["action"], each["by"]) for each in audit] == [("store.restore", "mona"), ("store.agree", "mona")]
