@@ -112,7 +112,9 @@ class RestartLimitReached(Stop):
 
 
 class StoreFull(SeamlineError):
-    """The disk or the disk budget is full. Intake answers 503; everything that needs no new room goes on."""
+    """Nothing new can be made durable just now: the disk or its budget is full, another program writes to the store, or
+    the process stops. Intake answers 503; everything that needs no new room goes on, and what is submitted again lands.
+    """
 
 
 class StepFailed(SeamlineError):

@@ -7,7 +7,7 @@ import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
-from runtime.errors import Stop, StoreFailed, StoreUnreadable
+from runtime.errors import Stop, StoreFailed, StoreLocked, StoreUnreadable
 from runtime.journal.writer import store_error
 
 _OF_THE_FILE = ("SQLITE_NOTADB", "SQLITE_CORRUPT")
@@ -32,13 +32,17 @@ def damage_named(path: Path) -> Iterator[None]:
 @contextlib.contextmanager
 def opening_named(path: Path) -> Iterator[None]:
     """While the store is opened: what the file system refuses is StoreUnreadable, or StoreFailed for a disk that fails
-    or is full. A defect of a migration comes through.
+    or is full; StoreLocked where another program writes to the file. A defect of a migration comes through.
     """
     try:
         yield
     except sqlite3.Error as error:
         if _name_of(error) == "SQLITE_FULL":
             raise StoreFailed("the disk that holds the store is full; free some room, then start again") from error
+        if _name_of(error).startswith("SQLITE_BUSY"):
+            raise StoreLocked(
+                f"another program has {path} open to write (an sqlite3 shell?); close it, then start again"
+            ) from error
         if _name_of(error).startswith("SQLITE_IOERR"):
             raise store_error(error) from error
         if _name_of(error).startswith(_OF_THE_PLACE):

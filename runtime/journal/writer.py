@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Final
 
 import anyio
 import anyio.lowlevel
@@ -19,7 +19,7 @@ from runtime.delivery import DeliveryReceived
 from runtime.errors import SeamlineError, Stop, StoreFailed, StoreFenced, StoreFull
 from runtime.journal.connection import Connection
 from runtime.journal.statements import Statement, Statements
-from runtime.telemetry.events import Committed
+from runtime.telemetry.events import CommitRefused, Committed
 from runtime.testing.crash import reach
 
 UNITS_PER_COMMIT_MAX = 512
@@ -176,6 +176,7 @@ class Writer:
             self._emit(Committed(units=len(units), rows=rows, seconds=self._clock.monotonic() - began))
         except StoreFull as full:
             error = full
+            self._emit(CommitRefused(reason=str(full)))
         except Stop as stop:
             error = stop
             raise
@@ -278,13 +279,21 @@ class Writer:
         return rows
 
 
+_BUSY: Final = ("SQLITE_BUSY", "SQLITE_LOCKED")
+"""Met where a transaction begins, before anything of it is written."""
+
+
 def _rank(statement: Statement) -> int:
     return statement.rank
 
 
 def store_error(error: sqlite3.Error) -> SeamlineError:
-    """What a failure of SQLite means for us: StoreFull when it found no room, else StoreFailed, with what to do."""
+    """What a failure of SQLite means for us: StoreFull when it found no room, or another program writes to the file;
+    else StoreFailed, with what to do.
+    """
     name = getattr(error, "sqlite_errorname", "") or type(error).__name__
+    if name.startswith(_BUSY):
+        return StoreFull("another program writes to the store (an sqlite3 shell?); close it, and intake goes on")
     if name == "SQLITE_FULL":
         return StoreFull("the disk that holds the store is full; free some room, intake goes on by itself")
     if name.startswith("SQLITE_IOERR"):

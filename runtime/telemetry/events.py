@@ -72,6 +72,15 @@ class Committed(Event, frozen=True):
     seconds: float
 
 
+class CommitRefused(Event, frozen=True):
+    """A transaction of the journal found no room, or another program writes to the store; it is tried again."""
+
+    event = "journal.refused"
+    level = "error"
+    metrics = (Counter("seamline_journal_refused_total", "Transactions that could not be written just then."),)
+    reason: str
+
+
 class StoreMeasured(Event, frozen=True):
     """The files of the journal and the room on their disk were measured."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
@@ -26,8 +26,9 @@ def delivery(key: str, version: str = "1", body: bytes = b'{"id":1}', at: int = 
 
 
 @contextlib.asynccontextmanager
-async def running(path: Path, **options: Any) -> AsyncIterator[Journal]:
-    async with opened(path, SystemClock(), nothing, **options) as journal, anyio.create_task_group() as tasks:
+async def running(path: Path, emit: Callable[[Any], None] = nothing, **options: Any) -> AsyncIterator[Journal]:
+    """The journal at this path, and its writer, for one life of a process."""
+    async with opened(path, SystemClock(), emit, **options) as journal, anyio.create_task_group() as tasks:
         tasks.start_soon(journal.writer.run)
         yield journal
         tasks.cancel_scope.cancel()

@@ -16,11 +16,12 @@ import pytest
 
 from runtime.clock import SystemClock
 from runtime.errors import SeamlineError, StoreFailed, StoreFenced, StoreFull, StoreLocked, StoreUnreadable
-from runtime.journal import schema
+from runtime.journal import connection, schema
 from runtime.journal.journal import opened
 from runtime.journal.statements import Statements
 from runtime.journal.upkeep import Room, judge, reclaim_bodies, run_upkeep
 from runtime.journal.writer import Unit, store_error
+from runtime.telemetry.events import CommitRefused
 from tests.integration.journals import accept, delivery, nothing, running
 
 pytestmark = pytest.mark.anyio
@@ -293,6 +294,32 @@ async def test_a_full_disk_refuses_and_recovers(tmp_path: Path) -> None:
         await journal.writing.run(limit, 1 << 30)
         _, new = await accept(journal, delivery("shop/2", body=b"x" * 100_000))
         assert new == [True]
+
+
+async def test_while_another_program_writes_to_the_file_intake_is_refused_and_nothing_is_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody left a transaction open in a shell of SQLite. What waits lands when it is closed; a start is refused."""
+    monkeypatch.setattr(connection, "_BUSY_TIMEOUT_MS", 50)
+    path, events = tmp_path / "store.db", list[Any]()
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as shell:
+        async with running(path, events.append) as journal, anyio.create_task_group() as tasks:
+            shell.execute("BEGIN IMMEDIATE")
+            with pytest.raises(StoreFull, match="another program"):
+                await accept(journal, delivery("shop/1"))
+            tasks.start_soon(journal.write, [("put_pause", ("actor", "desk", 1, "mona"))])
+            await anyio.sleep(0.3)
+            shell.execute("COMMIT")
+            assert (await accept(journal, delivery("shop/1")))[1] == [True]
+            with anyio.fail_after(5):
+                while not await journal.query("pauses"):
+                    await anyio.sleep(0.05)
+            assert any(isinstance(event, CommitRefused) and "another program" in event.reason for event in events)
+        shell.execute("BEGIN IMMEDIATE")
+        with pytest.raises(StoreLocked, match="another program"):
+            async with running(path):
+                """Never."""
+        shell.execute("COMMIT")
 
 
 async def test_the_disk_budget_stops_intake_but_not_what_is_accepted(tmp_path: Path) -> None:
