@@ -77,6 +77,7 @@ def patchworks(config: PatchworksConfig, session: Session, clock: Clock, emit: E
         concurrency_max=config.concurrency_max,
         limit_per_s=config.calls_per_s,
         settle_s=config.start_settle_s,
+        keys_are_new=True,  # of starts, its only writes
         clock=clock,
         emit=emit,
     )
@@ -105,6 +106,7 @@ def _outside(
     settle_s: float,
     clock: Clock,
     emit: Emit,
+    keys_are_new: bool = False,
     retry: RetryPolicy | None = None,
 ) -> Outside:
     """An API whose own answers teach its budget the limit."""
@@ -118,5 +120,7 @@ def _outside(
             emit(LimitLearned(api=api.name, limit_per_s=reading.limit_per_s))
 
     api = connect(observe)
-    lane = LaneConfig(workers_per_share=workers, retry=retry or RetryPolicy(), settle_s=settle_s)
+    lane = LaneConfig(
+        workers_per_share=workers, retry=retry or RetryPolicy(), settle_s=settle_s, keys_are_new=keys_are_new
+    )
     return Outside(api=api, lane=lane, budget=budget, breaker=Breaker())

@@ -198,7 +198,7 @@ class Engine:
         await self._write([("end_restored", ())], (cleared, *beside))
         self.journal.restored = None
         for lane in self.lanes.values():
-            lane.looks_first = False
+            lane.look_first(restored=False)
         self._emit(events.SignalCleared(kind=STORE_RESTORED, subject=THE_STORE))
 
     def _apply_pause(self, scope: str, name: str) -> None:
@@ -222,7 +222,7 @@ class Engine:
         await self._unpark()
         for name, lane in self.lanes.items():
             lane.raised_before = bool(await self.journal.query_list("states", [f"system/{name}"], self._signals_to))
-            lane.looks_first = self.journal.restored is not None
+            lane.look_first(restored=self.journal.restored is not None)
         if self.journal.restored is not None:
             self.signal(THE_STORE, _of_restored(self.journal.restored))
 

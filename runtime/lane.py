@@ -12,7 +12,7 @@ A call whose outcome is unknown is never repeated by hope: only a decision, afte
 identical stored bytes again. A process that died leaves intents claimed by its epoch: they are unknown from the start.
 
 A store that was restored from a backup has forgotten what was done after it. Until its books agree with the outside,
-each write is looked for before its first attempt, and what is found is done (`looks_first`).
+each write is looked for before its first attempt, and what is found is done (`looks_first`), unless its keys are new.
 """
 
 from __future__ import annotations
@@ -97,6 +97,9 @@ class LaneConfig(msgspec.Struct, frozen=True, kw_only=True):
     retry: RetryPolicy
     settle_s: float = 1.0
     """How long after a lost answer the first look waits, so that a slow server can finish what it began."""
+    keys_are_new: bool = False
+    """What is sent carries keys that grow out of the epoch. In a restored store nothing of it can be there yet: a look
+    could only find what an earlier life has sent."""
     silence_s_max: float = 120.0
     """Calls that could end or begin, and none that does for so long: somebody is told. Above any call's own timeout."""
 
@@ -140,8 +143,7 @@ class Lane:
         self._sequence = count()
         self.paused_partitions: set[str] = set()
         self.draining = False
-        self.looks_first = False
-        """See the module."""
+        self._looks_first = False
         self.in_flight = 0
         self._in_hand: dict[int, Intent] = {}
         """Calls that workers have taken: under way, or waiting for the breaker or the budget."""
@@ -198,6 +200,10 @@ class Lane:
         self._unknown.pop(id_, None)
         for feed in self._feeds.values():
             feed.forget(id_)
+
+    def look_first(self, *, restored: bool) -> None:
+        """Look for each write before its first attempt from now on, or no more: the store was `restored`."""
+        self._looks_first = restored and not self._config.keys_are_new
 
     def pause(self, partition: str) -> None:
         """Begin no more calls of one partition; looks go on."""
@@ -350,7 +356,7 @@ class Lane:
     # -- one attempt ---------------------------------------------------------------------------------------------------
 
     async def _attempt(self, intent: Intent) -> None:
-        if intent.unknown or (self.looks_first and intent.repeat is not Repeat.SAFE and not intent.looked):
+        if intent.unknown or (self._looks_first and intent.repeat is not Repeat.SAFE and not intent.looked):
             await self._look(intent)
         else:
             await self._perform(intent)

@@ -56,12 +56,12 @@ class Outside:
 class World:
     """A lane over some intents on disk, and the outcomes that it brought."""
 
-    def __init__(self, rows: list[tuple[Any, ...]]) -> None:
+    def __init__(self, rows: list[tuple[Any, ...]], **config: Any) -> None:
         clock = VirtualClock(asyncio.get_running_loop())
         self.outside, self.rows, self.outcomes = Outside(), rows, list[Outcome]()
         self.lane = Lane(
             self.outside,
-            LaneConfig(workers_per_share={"orders": 2}, retry=RetryPolicy(), settle_s=SETTLE_S),
+            LaneConfig(workers_per_share={"orders": 2}, retry=RetryPolicy(), settle_s=SETTLE_S, **config),
             Budget(clock, {"orders": 1}, concurrency_max=2),
             Breaker(),
             fetch=self.fetch,
@@ -81,8 +81,8 @@ class World:
 
 
 @asynccontextmanager
-async def running(*rows: tuple[Any, ...]) -> AsyncIterator[World]:
-    world = World(list(rows))
+async def running(*rows: tuple[Any, ...], **config: Any) -> AsyncIterator[World]:
+    world = World(list(rows), **config)
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(world.lane.run)
         yield world
@@ -171,7 +171,8 @@ async def test_a_call_that_waited_for_the_end_of_an_outage_does_not_begin_in_a_p
 async def test_in_a_restored_store_what_is_there_already_is_done_and_not_made_again(repeat: Repeat) -> None:
     """Nobody is told that anything was unknown: it is the same to whoever wanted it."""
     async with running(on_disk(7, "a/1", repeat=repeat)) as world:
-        world.lane.looks_first, world.outside.there = True, "from before"
+        world.lane.look_first(restored=True)
+        world.outside.there = "from before"
         await anyio.sleep(60.0)
     assert world.outside.story == ["look for start batch 7"]
     (done,) = world.outcomes
@@ -182,7 +183,7 @@ async def test_in_a_restored_store_what_is_there_already_is_done_and_not_made_ag
 async def test_in_a_restored_store_what_is_not_there_is_made_after_one_look_however_often_it_is_tried() -> None:
     """Each of the two calls is paid for by itself; a read is not looked for."""
     async with running(on_disk(7, "a/1"), on_disk(8, "a/2", repeat=Repeat.SAFE)) as world:
-        world.lane.looks_first = True
+        world.lane.look_first(restored=True)
         await anyio.sleep(0.6)
         world.outside.failing = Unavailable("away")
         await anyio.sleep(0.6)
@@ -197,7 +198,7 @@ async def test_in_a_restored_store_what_is_not_there_is_made_after_one_look_howe
 async def test_a_look_that_fails_in_a_restored_store_is_made_again_before_anything_is_sent() -> None:
     """An outage in the middle of it is no answer."""
     async with running(on_disk(7, "a/1")) as world:
-        world.lane.looks_first = True
+        world.lane.look_first(restored=True)
         world.outside.failing = Unavailable("away")
         await anyio.sleep(20.0)
         assert set(world.outside.story) == {"look for start batch 7"}
@@ -210,7 +211,7 @@ async def test_a_look_that_fails_in_a_restored_store_is_made_again_before_anythi
 async def test_a_lost_answer_in_a_restored_store_is_looked_for_once_more_and_waits_for_a_decision() -> None:
     """That it was not there before the call says nothing about after it; what is decided to go again goes at once."""
     async with running(on_disk(7, "a/1")) as world:
-        world.lane.looks_first = True
+        world.lane.look_first(restored=True)
         await anyio.sleep(0.6)
         world.outside.failing = Unknown("lost")
         await anyio.sleep(0.6)
@@ -222,3 +223,12 @@ async def test_a_lost_answer_in_a_restored_store_is_looked_for_once_more_and_wai
     look, start = "look for start batch 7", "start batch 7"
     assert world.outside.story == [look, start, look, start]
     assert world.words == ["EffectUnknown", "EffectAbsent", "EffectDone"]
+
+
+async def test_in_a_restored_store_what_has_a_new_key_is_made_without_a_look() -> None:
+    """A start of a flow: a look could take a run for it that an earlier life has begun, when no payload can be read."""
+    async with running(on_disk(7, "a/1"), keys_are_new=True) as world:
+        world.lane.look_first(restored=True)
+        await anyio.sleep(60.0)
+    assert world.outside.story == ["start batch 7"]
+    assert world.words == ["EffectDone"]
