@@ -15,7 +15,7 @@ from flows.model.audit import person_and_reason, recorded
 from flows.model.postings import LEDGER
 from runtime.channel import LIVE
 from runtime.clock import Instant
-from runtime.engine import Engine
+from runtime.engine import BY_RESTORE, Engine
 from runtime.errors import SeamlineError
 from runtime.journal.writer import Row
 
@@ -32,7 +32,7 @@ def rows_beside(first_id: int, at: Instant, parameters: Mapping[str, str], *, po
     )
     told = msgspec.json.encode(record.message)
     on_record: tuple[str, Row] = ("put_message", (first_id, record.channel, LIVE, record.key, told, None))
-    return [on_record, ("put_pause", ("actor", LEDGER, at, "restore"))] if posts else [on_record]
+    return [on_record, ("put_pause", ("actor", LEDGER, at, BY_RESTORE))] if posts else [on_record]
 
 
 async def agree(parameters: Mapping[str, str], engine: Engine) -> str:
@@ -43,6 +43,4 @@ async def agree(parameters: Mapping[str, str], engine: Engine) -> str:
     now = engine.journal.clock.now()
     record = recorded(now, by=by, action="store.agree", subject=_SUBJECT, values={}, reason=reason)
     await engine.agree((record,))
-    if LEDGER in engine.channels:
-        await engine.resume("actor", LEDGER, by)
     return "writes are made without a look from now on, and what is due is posted"

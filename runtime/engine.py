@@ -42,6 +42,8 @@ _DRAIN_POLL_S = 0.005
 
 STORE_RESTORED = "store.restored"
 THE_STORE = "system/store"
+BY_RESTORE = "restore"
+"""Who has paused what is to wait until the books of a restored store agree."""
 
 _encode = msgspec.json.encode
 
@@ -180,25 +182,23 @@ class Engine:
     async def resume(self, scope: Scope, name: str, by: str, beside: Sequence[Emit] = ()) -> None:
         """Go on with what was paused; nothing happens when it was not. `beside`: as with `pause`."""
         await self._write([("end_pause", (scope, name))], beside)
-        if scope == "actor":
-            self.channels[name].resume(None)
-        else:
-            for channel in self.channels.values():
-                channel.resume(name)
-            for lane in self.lanes.values():
-                lane.resume(name)
+        self._apply_resume(scope, name)
         self._emit(Resumed(scope=scope, name=name, by=by))
 
     async def agree(self, beside: Sequence[Emit] = ()) -> None:
-        """The books of a store that was restored agree with the outside again: no write is looked for first any more.
-        `beside`: as with `pause`.
+        """The books of a store that was restored agree with the outside again: no write is looked for first any more,
+        and what the restore has paused goes on. `beside`: as with `pause`.
         """
         over = SignalCleared(kind=STORE_RESTORED)
         cleared = Emit(channel=self._signals_to, key=THE_STORE, message=over)
-        await self._write([("end_restored", ())], (cleared, *beside))
+        paused = [(scope, name) for scope, name, _, by in await self.journal.query("pauses") if by == BY_RESTORE]
+        ended: list[tuple[str, Row]] = [("end_pause", each) for each in paused]
+        await self._write([("end_restored", ()), *ended], (cleared, *beside))
         self.journal.restored = None
         for lane in self.lanes.values():
             lane.look_first(restored=False)
+        for scope, name in paused:
+            self._apply_resume(scope, name)
         self._emit(events.SignalCleared(kind=STORE_RESTORED, subject=THE_STORE))
 
     def _apply_pause(self, scope: str, name: str) -> None:
@@ -209,6 +209,15 @@ class Engine:
                 channel.pause(name)
             for lane in self.lanes.values():
                 lane.pause(name)
+
+    def _apply_resume(self, scope: str, name: str) -> None:
+        if scope == "partition":
+            for channel in self.channels.values():
+                channel.resume(name)
+            for lane in self.lanes.values():
+                lane.resume(name)
+        elif name in self.channels:
+            self.channels[name].resume(None)
 
     # -- its life ------------------------------------------------------------------------------------------------------
 

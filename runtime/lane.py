@@ -50,6 +50,8 @@ from runtime.testing.crash import reach
 
 _PAUSED_POLL_S = 1.0
 _WAIT_TOLD_S = 0.001
+_REFUSED_LOOKS_MAX = 3
+"""How often the look before a first attempt is refused before whoever wanted the call hears of it."""
 
 
 class Intent(msgspec.Struct, kw_only=True):
@@ -389,6 +391,8 @@ class Lane:
             self._ended(intent, f"look_{failure.kind}", began)
             self._strike(failure)
             intent.looks -= isinstance(failure, Throttled)  # the budget paces those already
+            if isinstance(failure, Refused) and not intent.unknown and intent.looks >= _REFUSED_LOOKS_MAX:
+                self._tell_unknown(intent, f"it is looked for before it is made, and that is refused: {failure}")
             delay = next_try(self._config.retry, failure, intent.looks, self._random.random(), repeats_freely=True)
             self._try_later(intent, delay.after_s if isinstance(delay, TryAgain) else self._config.retry.cap_s)
             return

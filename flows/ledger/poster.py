@@ -10,7 +10,7 @@ from typing import Any
 from flows.events import PostingBatchPosted, PostingCalls
 from flows.ledger.holding import HOLDS_ASKED, why_kept
 from flows.ledger.parts import Posting
-from flows.ledger.posting import PAYOUTS_PER_STEP, POSTINGS_PER_RUN, decide
+from flows.ledger.posting import PAYOUTS_PER_STEP, POSTINGS_PER_RUN, decide, kept_still
 from flows.ledger.state import LedgerState, LookAgain, PayoutsFound, Plan, Planned, Rules
 from flows.model.cases import announce_cases, case_rows
 from flows.model.messages import Recheck
@@ -19,7 +19,7 @@ from flows.model.posting_matrix import LedgerEvent
 from flows.model.postings import LEDGER, PayoutTakenBack, PostDue
 from runtime.actor import Item
 from runtime.clock import to_datetime
-from runtime.decision import Decision, Message, Write
+from runtime.decision import Decision, EffectUnknown, Message, Write
 from runtime.journal.journal import Journal
 
 
@@ -83,6 +83,9 @@ class Ledger:
         """See `posting`. What is taken back goes between two runs or within one, never while a batch is made of it."""
         if isinstance(message, PayoutTakenBack):
             return Decision(state=state, writes=(Write("drop_postings", (message.payout, message.number)),))
+        asks = not isinstance(message, PayoutsFound | EffectUnknown)
+        if asks and self._journal.restored is not None:
+            return kept_still(state, message, now, self._rules)
         return decide(state, message, now, self._rules)
 
     def project(self, key: str, before: LedgerState, after: LedgerState, now: datetime) -> Sequence[Write]:

@@ -94,6 +94,14 @@ def decide(state: LedgerState, message: Any, now: datetime, rules: Rules) -> Dec
     raise TypeError(f"the ledger has no use for a {type(message).__name__}")
 
 
+def kept_still(state: LedgerState, message: Any, now: datetime, rules: Rules) -> Decision:
+    """The same in a restored store whose books nobody has said to agree: nothing is asked or posted. What was under way
+    when the backup was made is looked for by its reference when they do.
+    """
+    settle = (message.intent,) if isinstance(message, EffectAbsent) else ()
+    return replace(_put_off(state, now, rules, now + _AFTER_TROUBLE), settle=settle)
+
+
 # -- beginning, and reading the chart ----------------------------------------------------------------------------------
 
 

@@ -16,7 +16,9 @@ import os
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -30,9 +32,11 @@ from runtime.journal.statements import Statements
 from runtime.journal.writer import Row
 from runtime.testing.crash import reach
 
-EPOCHS_JUMPED = 10_000
-"""More starts than a store sees between a backup and its loss. 2^53 / 2^32 / 10,000: two hundred restores until numbers
-that grow out of the epoch are no longer exact where all numbers are binary floats, as in JavaScript."""
+_TICK_S = 360
+_TICKS_FROM = datetime(2020, 1, 1, tzinfo=UTC)
+"""A restored store begins with the number of ticks since then as its epoch. A store that is started less than ten
+times an hour stays below the clock: so did the one that was lost, and so does what an earlier restore of this backup
+became. Numbers that grow out of the epoch are exact where all numbers are binary floats (below 2^53) until 2043."""
 _PAGES_PER_STEP = 2_048
 _ASIDE = ("", "-wal", "-shm")
 
@@ -117,10 +121,13 @@ def _restored(
     also: Callable[[int], Sequence[tuple[str, Row]]],
 ) -> Restoring:
     now, copy = clock.now(), store.with_name(f"{store.name}.copying")
+    if (begun_at := _restored_at(half_restored(store))) is not None:
+        _put_aside(store, begun_at)  # one that was cut off goes on: what belongs together has one name
     with _gone_unless_renamed(copy):
         _copy(backup, copy, progress)
         found = look_at(copy)
-        epoch = max(found.epoch, _epoch_of(store), _epoch_of(half_restored(store))) + EPOCHS_JUMPED
+        known = max(found.epoch, _epoch_of(store), _epoch_of(half_restored(store)))
+        epoch = max(known + 1, (to_datetime(now) - _TICKS_FROM) // timedelta(seconds=_TICK_S))
         with closing(sqlite3.connect(copy, isolation_level=None)) as connection:
             migrate(connection, schemas)
             statements = Statements(*(schema.queries for schema in schemas))
@@ -129,25 +136,26 @@ def _restored(
                 "UPDATE instance SET epoch = ?, restored_at = ?, last_received_at = ?",
                 (epoch, now, found.last_received_at),
             )
+            connection.execute("UPDATE intent SET unknown = 1 WHERE repeat <> 'safe'")  # the lost life may have made it
             for name, row in also(epoch << ID_BITS_PER_EPOCH):
                 statements[name].write(connection, [row])
             connection.execute("COMMIT")
         _rename(copy, half_restored(store))
-    aside = _put_aside(store, f".before-{to_datetime(now):%Y%m%dT%H%M%SZ}")
+    aside = _put_aside(store, now if begun_at is None else begun_at)
     reach("restore.before_rename")
     _rename(half_restored(store), store)
     return Restoring(backup=found, epoch=epoch, aside=aside)
 
 
-def _put_aside(store: Path, suffix: str) -> Path | None:
+def _put_aside(store: Path, at: Instant) -> Path | None:
     """The old store has another name from now on, and so has its log: SQLite must not find that beside the new one."""
-    aside = store.with_name(f"{store.name}{suffix}") if store.exists() else None
+    aside = store.with_name(f"{store.name}.before-{to_datetime(at):%Y%m%dT%H%M%SZ}")
     for end in _ASIDE:
         old = store.with_name(f"{store.name}{end}")
         if old.exists():
-            old.replace(store.with_name(f"{store.name}{suffix}{end}"))
+            old.replace(aside.with_name(f"{aside.name}{end}"))
     _synced(store.parent)
-    return aside
+    return aside if aside.exists() else None
 
 
 def _copy(source: Path, to: Path, progress: Progress) -> None:
@@ -167,13 +175,24 @@ def _copy(source: Path, to: Path, progress: Progress) -> None:
 
 
 def _epoch_of(store: Path) -> int:
-    """Of the store that is replaced; 0 when it cannot say."""
+    """Of a store that is replaced; 0 when it cannot say."""
+    return _said(store, "epoch") or 0
+
+
+def _restored_at(half: Path) -> Instant | None:
+    """When a restore began that was cut off; None when none was."""
+    at = _said(half, "restored_at")
+    return None if at is None else Instant(at)
+
+
+def _said(store: Path, column: str) -> Any:
+    """What the store says of itself; None when it is not there, or says nothing."""
     try:
         with _reading(store) as connection:
-            ((epoch,),) = connection.execute("SELECT epoch FROM instance").fetchall()
-            return int(epoch)
+            ((value,),) = connection.execute(f"SELECT {column} FROM instance").fetchall()  # noqa: S608 - ours
+            return value
     except StoreUnreadable:
-        return 0
+        return None
 
 
 @contextlib.contextmanager

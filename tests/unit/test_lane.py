@@ -14,7 +14,7 @@ import pytest
 from runtime.breaker import Breaker
 from runtime.budget import Budget
 from runtime.decision import EffectAbsent, EffectDone, Outcome, Repeat
-from runtime.errors import Failure, Throttled, Unavailable, Unknown
+from runtime.errors import Failure, Refused, Throttled, Unavailable, Unknown
 from runtime.lane import Intent, Lane, LaneConfig, restored
 from runtime.retry import RetryPolicy
 from runtime.testing.virtual_time import VirtualClock, VirtualLoop
@@ -206,6 +206,20 @@ async def test_a_look_that_fails_in_a_restored_store_is_made_again_before_anythi
         await anyio.sleep(600.0)
     assert set(world.outside.story) == {"look for start batch 7"}
     assert world.words == ["EffectDone"]
+
+
+async def test_a_look_that_is_refused_again_and_again_in_a_restored_store_is_told() -> None:
+    """A right to read that is missing: whoever wanted the call hears that nobody knows; nothing is made meanwhile."""
+    async with running(on_disk(7, "a/1")) as world:
+        world.lane.look_first(restored=True)
+        world.outside.failing = Refused("no right to read", code="403")
+        await anyio.sleep(3_600.0)
+        assert world.words == ["EffectUnknown"]
+        assert "no right to read" in world.outcomes[0].cause  # type: ignore[union-attr]
+        world.outside.failing = None
+        await anyio.sleep(3_600.0)
+    assert world.words == ["EffectUnknown", "EffectAbsent"]
+    assert set(world.outside.story) == {"look for start batch 7"}
 
 
 async def test_a_lost_answer_in_a_restored_store_is_looked_for_once_more_and_waits_for_a_decision() -> None:
