@@ -6,12 +6,14 @@ from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from typing import Any
 
+from connectors.fulfil.adding_payments import ADD_PAYMENTS, ADD_TRANSACTIONS
 from connectors.fulfil.client import FulfilApi
 from connectors.fulfil.config import FulfilConfig
 from connectors.http import Session, outgoing
 from connectors.patchworks.auth import credentials_of
 from connectors.patchworks.client import PatchworksApi
 from connectors.patchworks.config import PatchworksConfig
+from connectors.patchworks.requests import StartFlow
 from connectors.patchworks.triggers import CallbackApi
 from flows.capabilities import fulfil_api
 from flows.config import Config, FulfilSettings
@@ -63,6 +65,7 @@ def fulfil(settings: FulfilSettings, session: Session, clock: Clock, emit: Emit)
         concurrency_max=settings.api.concurrency_max,
         limit_per_s=settings.requests_per_s,
         settle_s=settings.lost_answer_wait_s,
+        never_looked_for_first=frozenset((ADD_PAYMENTS.kind, ADD_TRANSACTIONS.kind)),  # what is there was just read
         clock=clock,
         emit=emit,
     )
@@ -77,7 +80,7 @@ def patchworks(config: PatchworksConfig, session: Session, clock: Clock, emit: E
         concurrency_max=config.concurrency_max,
         limit_per_s=config.calls_per_s,
         settle_s=config.start_settle_s,
-        keys_are_new=True,  # of starts, its only writes
+        never_looked_for_first=frozenset((StartFlow.kind,)),  # the keys of its batches are new
         clock=clock,
         emit=emit,
     )
@@ -91,6 +94,7 @@ def patchworks_callbacks(config: PatchworksConfig, session: Session, clock: Cloc
         concurrency_max=config.concurrency_max,
         limit_per_s=config.callbacks_per_s,
         settle_s=0.0,
+        never_looked_for_first=frozenset(),
         retry=RetryPolicy(attempts_max=_CALLBACK_ATTEMPTS_MAX),
         clock=clock,
         emit=emit,
@@ -106,7 +110,7 @@ def _outside(
     settle_s: float,
     clock: Clock,
     emit: Emit,
-    keys_are_new: bool = False,
+    never_looked_for_first: frozenset[str],
     retry: RetryPolicy | None = None,
 ) -> Outside:
     """An API whose own answers teach its budget the limit."""
@@ -121,6 +125,7 @@ def _outside(
 
     api = connect(observe)
     lane = LaneConfig(
-        workers_per_share=workers, retry=retry or RetryPolicy(), settle_s=settle_s, keys_are_new=keys_are_new
-    )
+        workers_per_share=workers, retry=retry or RetryPolicy(), settle_s=settle_s,
+        never_looked_for_first=never_looked_for_first,
+    )  # fmt: skip
     return Outside(api=api, lane=lane, budget=budget, breaker=Breaker())

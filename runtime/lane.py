@@ -12,7 +12,7 @@ A call whose outcome is unknown is never repeated by hope: only a decision, afte
 identical stored bytes again. A process that died leaves intents claimed by its epoch: they are unknown from the start.
 
 A store that was restored from a backup has forgotten what was done after it. Until its books agree with the outside,
-each write is looked for before its first attempt, and what is found is done (`looks_first`), unless its keys are new.
+each write is looked for before its first attempt, and what is found is done (`look_first`).
 """
 
 from __future__ import annotations
@@ -99,9 +99,9 @@ class LaneConfig(msgspec.Struct, frozen=True, kw_only=True):
     retry: RetryPolicy
     settle_s: float = 1.0
     """How long after a lost answer the first look waits, so that a slow server can finish what it began."""
-    keys_are_new: bool = False
-    """What is sent carries keys that grow out of the epoch. In a restored store nothing of it can be there yet: a look
-    could only find what an earlier life has sent."""
+    never_looked_for_first: frozenset[str] = frozenset()
+    """Kinds of writes that a restored store makes without a look: their keys grow out of the epoch, so that nothing of
+    them can be there, or they are decided on by what was just read. A look could only take something else for them."""
     silence_s_max: float = 120.0
     """Calls that could end or begin, and none that does for so long: somebody is told. Above any call's own timeout."""
 
@@ -205,7 +205,7 @@ class Lane:
 
     def look_first(self, *, restored: bool) -> None:
         """Look for each write before its first attempt from now on, or no more: the store was `restored`."""
-        self._looks_first = restored and not self._config.keys_are_new
+        self._looks_first = restored
 
     def pause(self, partition: str) -> None:
         """Begin no more calls of one partition; looks go on."""
@@ -358,10 +358,14 @@ class Lane:
     # -- one attempt ---------------------------------------------------------------------------------------------------
 
     async def _attempt(self, intent: Intent) -> None:
-        if intent.unknown or (self._looks_first and intent.repeat is not Repeat.SAFE and not intent.looked):
+        if intent.unknown or self._is_looked_for_first(intent):
             await self._look(intent)
         else:
             await self._perform(intent)
+
+    def _is_looked_for_first(self, intent: Intent) -> bool:
+        is_write = intent.repeat is not Repeat.SAFE and intent.kind not in self._config.never_looked_for_first
+        return self._looks_first and is_write and not intent.looked
 
     async def _perform(self, intent: Intent) -> None:
         began = self._clock.now()

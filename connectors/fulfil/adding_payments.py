@@ -158,7 +158,7 @@ def _payment_made(
         if row.sale in (None, wanted.sale) and row.gateway in (None, wanted.gateway) and row.id not in taken
     ]
     amount = decimal_of(wanted.amount)
-    named = [row for row in ours if row.reference == reference]
+    named = [row for row in ours if row.reference == reference and row.amount in (None, amount)]
     unnamed = [row for row in ours if not row.reference and row.amount == amount]
     return (named or unnamed)[0].id if named or unnamed else None
 
@@ -183,6 +183,7 @@ class _StoredTransaction(msgspec.Struct, frozen=True):
     sale_payment: int
     type: str
     provider_reference: str
+    amount: dict[str, str]
 
 
 _decode_transactions: Final = msgspec.json.Decoder(tuple[tuple[_StoredTransaction, ...]]).decode
@@ -197,11 +198,15 @@ def _sought_transactions(body: bytes) -> Sought[Find, Page[Transaction]]:
 
 def _transactions_made(body: bytes, found: Page[Transaction]) -> CreatedMany | None:
     (stored,) = _decode_transactions(body)
-    live = {
-        (row.sale_payment, row.type, row.provider_reference): row.id for row in found.rows if row.state not in _GONE
-    }
-    ids = [live.get((each.sale_payment, each.type, each.provider_reference)) for each in stored]
+    live = [row for row in found.rows if row.state not in _GONE]
+    ids = [next((row.id for row in live if _is(row, each)), None) for each in stored]
     return None if None in ids else CreatedMany(tuple(id_ for id_ in ids if id_ is not None))
+
+
+def _is(row: Transaction, stored: _StoredTransaction) -> bool:
+    names = (row.sale_payment, row.type, row.provider_reference)
+    same = names == (stored.sale_payment, stored.type, stored.provider_reference)
+    return same and row.amount in (None, decimal_of(stored.amount))
 
 
 ADD_TRANSACTIONS: Final[Write[CreatedMany]] = Write(

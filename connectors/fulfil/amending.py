@@ -51,6 +51,7 @@ class AmendOrder(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The order's new total, with tax and shipping."""
 
 
+_UNSEEN: Final = frozenset(("quantity_canceled", "tax_lines"))
 _decode_amendment: Final = msgspec.json.Decoder(tuple[int, dict[str, Any]]).decode
 
 
@@ -95,16 +96,21 @@ def _key(order: dict[str, Any]) -> str:
 
 
 def _amended(body: bytes, found: Page[OrderLine]) -> CreatedSale | None:
-    """The sale, when each line stands as the bytes say.
+    """The sale, when all that the bytes say can be seen in its lines, and each of them stands so.
 
-    A cancelled quantity cannot be seen in lines, so it is repeated, which under the same key changes nothing.
+    A cancelled quantity, taxes and shipping cannot be seen there: they are repeated, which under the same key changes
+    nothing. To take a change for made that was not would lose it.
     """
     _, order = _decode_amendment(body)
+    if order.get("shipping_lines"):
+        return None
     there = {row.channel_identifier: row for row in found.rows}
     sale_id: int | None = None
     for line in order["sale_lines"]:
         row = there.get(line["channel_identifier"])
-        if row is None or "quantity_canceled" in line or not figures_stand(line, row):
+        if row is None or not _UNSEEN.isdisjoint(line) or not figures_stand(line, row):
+            return None
+        if line.get("sku") not in (None, row.product_code):
             return None
         sale_id = row.sale
     return None if sale_id is None else CreatedSale(id=sale_id, channel_identifier=_key(order))

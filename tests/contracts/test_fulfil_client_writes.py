@@ -24,6 +24,7 @@ from connectors.fulfil.parties import NewParty, make_party
 from connectors.fulfil.records import set_metafields, write_fields
 from connectors.fulfil.returns import ReturnedLine, ReturnOrder, return_order
 from connectors.fulfil.table import WRITES
+from connectors.fulfil.wire import ShippingLine, TaxLine
 from runtime.decision import Repeat
 from runtime.errors import Failure, Refused, Unavailable, Unknown
 from tests.contracts.fulfil_at import (
@@ -345,3 +346,37 @@ def test_an_effect_carries_the_stored_bytes_and_how_they_may_be_repeated() -> No
         "orders",
     )
     assert effect.body == b'[[5],"edit"]'
+
+
+@pytest.mark.parametrize(
+    ("change", "shipping"),
+    [
+        ({"sku": "BLUE"}, ()),
+        ({"tax_lines": (TaxLine(name="VAT", amount=Decimal("1.90")),)}, ()),
+        ({}, (ShippingLine(description="Express", amount=Decimal("9.00")),)),
+    ],
+)
+async def test_a_change_that_lines_do_not_show_is_not_taken_for_made(
+    change: dict[str, Any], shipping: tuple[ShippingLine, ...]
+) -> None:
+    """Quantity and price stand already; the same bytes under the same key change nothing twice."""
+    line = LineAmended(channel_identifier="L1", quantity=Decimal(3), unit_price=Decimal(80), **change)
+    order = AmendOrder(channel_identifier="shop-100045", sale_lines=(line,), shipping_lines=shipping)
+    ask = amend_order(3, order)
+    async with door() as at:
+        at.fulfil.will_answer([{**LINE, "product.code": "RED"}])
+        assert await at.api.look(ask.kind, ask.body) is None
+
+
+async def test_a_transaction_of_another_amount_is_another_one() -> None:
+    """A draft of 50.00 under the same reference is not the charge of 20.00."""
+    wanted = NewTransaction(
+        payment=331, gateway=2, type="charge", amount=Decimal("20.00"), reference="ch_1", made_on=date(2026, 11, 20)
+    )
+    ask = add_transactions([wanted])
+    row = {"id": 9, "sale_payment": 331, "gateway": 2, "provider_reference": "ch_1", "type": "charge", "state": "draft"}
+    async with door() as at:
+        at.fulfil.will_answer([{**row, "amount": money("50.00")}])
+        assert await at.api.look(ask.kind, ask.body) is None
+        at.fulfil.will_answer([{**row, "amount": money("20.000")}])
+        assert await at.api.look(ask.kind, ask.body) == CreatedMany((9,))

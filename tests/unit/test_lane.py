@@ -239,9 +239,9 @@ async def test_a_lost_answer_in_a_restored_store_is_looked_for_once_more_and_wai
     assert world.words == ["EffectUnknown", "EffectAbsent", "EffectDone"]
 
 
-async def test_in_a_restored_store_what_has_a_new_key_is_made_without_a_look() -> None:
+async def test_in_a_restored_store_what_needs_no_look_is_made_without_one() -> None:
     """A start of a flow: a look could take a run for it that an earlier life has begun, when no payload can be read."""
-    async with running(on_disk(7, "a/1"), keys_are_new=True) as world:
+    async with running(on_disk(7, "a/1"), never_looked_for_first=frozenset({"start"})) as world:
         world.lane.look_first(restored=True)
         await anyio.sleep(60.0)
     assert world.outside.story == ["start batch 7"]
