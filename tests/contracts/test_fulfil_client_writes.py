@@ -360,7 +360,7 @@ async def test_a_change_that_lines_do_not_show_is_not_taken_for_made(
     change: dict[str, Any], shipping: tuple[ShippingLine, ...]
 ) -> None:
     """Quantity and price stand already; the same bytes under the same key change nothing twice."""
-    line = LineAmended(channel_identifier="L1", quantity=Decimal(3), unit_price=Decimal(80), **change)
+    line = LineAmended(channel_identifier="L1", quantity=Decimal(1), unit_price=Decimal("24.50"), **change)
     order = AmendOrder(channel_identifier="shop-100045", sale_lines=(line,), shipping_lines=shipping)
     ask = amend_order(3, order)
     async with door() as at:
