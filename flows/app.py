@@ -91,7 +91,7 @@ from flows.pulse import Pulse
 from flows.reconciler import CLOSING, COSTS, RECONCILER, STATEMENTS
 from flows.release import NAME as CAUSE_RELEASES
 from flows.release import paused, release, release_cause
-from flows.restored import agree
+from flows.restored import agree, refuse_what_waits
 from flows.run_recovery import NAME as RUN_RECOVERY
 from flows.sku_aliases import KEY as ALIASES_KEY
 from flows.sku_aliases import NAME as SKU_ALIASES
@@ -240,6 +240,8 @@ class App:
             return await ask_for_backfill(to_backfill, self.journal, self.config.on_demand, parameters)
         if command in _OF_MONEY:
             return await self._ask_of_money(command, parameters)
+        if command == "resume":
+            await refuse_what_waits(scope, name, self.journal)
         known = self.engine.channels if scope == "actor" else self.config.sales_channels
         if name not in known:
             called = "actor" if scope == "actor" else "sales channel"

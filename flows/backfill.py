@@ -191,15 +191,13 @@ def _counted(state: BackfillState, counted: _Counted, settings: OnDemandSettings
         periods_known=counted.periods_known, paging=None,
     )  # fmt: skip
     drop = Write("drop_backfill_orders", (state.key,))
-    forbidden = [
-        f"{count} {called}"
-        for name, called in CONSEQUENCES.items()
-        if (count := getattr(counted.would, name)) and name not in asked.allowed
-    ]
+    lacking = [name for name in CONSEQUENCES if getattr(counted.would, name) and name not in asked.allowed]
+    forbidden = [f"{getattr(counted.would, name)} {CONSEQUENCES[name]}" for name in lacking]
     if asked.is_dry:
         return Decision(state=replace(state, status="done", sentence="nothing was taken"), writes=(drop,))
     if forbidden:
-        sentence = f"nothing was taken, since it would make {', '.join(forbidden)} in Fulfil, which is not allowed"
+        leave = " ".join(f"--allow {name}" for name in lacking)
+        sentence = f"nothing was taken, since it would make {', '.join(forbidden)} in Fulfil; {leave} lets it"
         return Decision(state=replace(state, status="refused", sentence=sentence), writes=(drop,))
     return _from_the_start(replace(state, status="taking"), settings, drop)
 

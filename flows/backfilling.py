@@ -77,9 +77,14 @@ def told_of(row: BackfillRow) -> list[str]:
         f"would make in Fulfil\t{row.shipments} shipments, {row.invoices} invoices, {row.payments} payments",
     ]
     if row.closed_dates is None:
-        lines.append("in closed periods\tnot known: no period of Fulfil's ledger has been read ([postings] reads them)")
+        why = (
+            "no period of Fulfil's ledger has been read ([postings] reads them, where the tenant's ledger is readable)"
+        )
+        lines.append(f"in closed periods\tnot known: {why}")
     else:
-        lines.append(f"in closed periods\t{row.closed_dates} sales, by their date")
+        lines.append(
+            f"in closed periods\t{row.closed_dates} sales, by their date and the periods as they were read last"
+        )
     if row.undecided:
         reasons = ", ".join(f"{count} {why}" for why, count in sorted(row.undecided.items()))
         lines.append(

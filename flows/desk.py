@@ -14,7 +14,7 @@ from typing import Any, assert_never
 import msgspec
 
 from flows.exceptions.kinds import ExceptionCase
-from flows.model.cases import announce_cases, case_rows
+from flows.model.cases import announce_cases, case_in, case_rows
 from runtime.actor import Item
 from runtime.decision import Decision, Message, Write
 from runtime.signals import SignalCleared, SignalRaised
@@ -50,13 +50,11 @@ class Desk:
         return [item.message for item in items]
 
     def decide(self, state: DeskState, message: Any, now: datetime) -> Decision:
-        """A raised signal opens its case once; a cleared one ends it."""
+        """A raised signal opens its case once, and says how it is by now; a cleared one ends it."""
         match message:
             case SignalRaised(kind=kind, cause=cause, sentence=sentence):
-                if any(case.kind == kind and case.cause == cause for case in state.cases):
-                    return Decision(state=state)
-                case_ = ExceptionCase(kind=kind, cause=cause, sentence=sentence, opened_at=now)
-                return Decision(state=DeskState((*state.cases, case_)))
+                others = tuple(case for case in state.cases if (case.kind, case.cause) != (kind, cause))
+                return Decision(state=DeskState((*others, case_in(state.cases, kind, cause, sentence, now))))
             case SignalCleared(kind=kind):
                 return Decision(state=DeskState(tuple(case for case in state.cases if case.kind != kind)))
             case _:

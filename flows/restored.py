@@ -17,6 +17,7 @@ from runtime.channel import LIVE
 from runtime.clock import Instant
 from runtime.engine import BY_RESTORE, Engine
 from runtime.errors import SeamlineError
+from runtime.journal.journal import Journal
 from runtime.journal.writer import Row
 
 _SUBJECT = "store"
@@ -35,6 +36,16 @@ def rows_beside(first_id: int, at: Instant, parameters: Mapping[str, str], *, po
     return [on_record, ("put_pause", ("actor", LEDGER, at, BY_RESTORE))] if posts else [on_record]
 
 
+async def refuse_what_waits(scope: str, name: str, journal: Journal) -> None:
+    """Raise SeamlineError where it is the restore that has paused it."""
+    for paused in await journal.query("pauses"):
+        if (*paused[:2], paused[3]) == (scope, name, BY_RESTORE):
+            raise SeamlineError(
+                f"{name} waits since the store was restored; when its books agree with the outside again, "
+                "`seamline store agree` has it go on"
+            )
+
+
 async def agree(parameters: Mapping[str, str], engine: Engine) -> str:
     """A person says that the books of a restored store agree with the outside. Raises SeamlineError where none was."""
     by, reason = person_and_reason(parameters, what="the restore")
@@ -43,4 +54,4 @@ async def agree(parameters: Mapping[str, str], engine: Engine) -> str:
     now = engine.journal.clock.now()
     record = recorded(now, by=by, action="store.agree", subject=_SUBJECT, values={}, reason=reason)
     await engine.agree((record,))
-    return "writes are made without a look from now on, and what is due is posted"
+    return "the case of the restore is closed: writes are made without a look from now on, and what is due is posted"

@@ -160,6 +160,8 @@ class _Values(dict[str, Any]):
 def _fact(fact: FactRow, decisions: Sequence[AuditEntry]) -> str:
     values = fact.values
     if fact.kind == "created":
+        if values.get("found_by_look") and not values.get("attempts"):
+            return f"there in Fulfil as sale {values.get('sale')} before anything was sent"
         how = "found in Fulfil after the answer was lost" if values.get("found_by_look") else "created in Fulfil"
         return f"{how} as sale {values.get('sale')}, attempt {values.get('attempts')}"
     if fact.kind == "refund":

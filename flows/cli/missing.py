@@ -20,6 +20,7 @@ from flows.cli.parts import (
     Who,
     explain_none,
     loaded,
+    no_sales_channel,
     read_store,
     who,
 )
@@ -73,6 +74,9 @@ def backfill(
     from flows.backfilling import asked_of, followed, told_of  # noqa: PLC0415
     from flows.control import send_control  # noqa: PLC0415
 
+    channels = loaded(config, "sales_channels").sales_channels
+    if sales_channel not in channels:
+        raise no_sales_channel(sales_channel, channels)
     until = SystemClock().now() if end is None else end.at
     asked = asked_of(
         sales_channel, begin.at, until, is_dry=dry_run or not yes, allowed=allow, by=who(by), reason=reason

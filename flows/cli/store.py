@@ -67,17 +67,19 @@ def restore(
     """
     from flows.model.schema import ORDERS  # noqa: PLC0415
     from flows.restored import rows_beside  # noqa: PLC0415
-    from runtime.journal.backup import look_at  # noqa: PLC0415
+    from runtime.journal.backup import look_at, newer_in  # noqa: PLC0415
     from runtime.journal.backup import restore as restored_from  # noqa: PLC0415
 
     settings = loaded(config, "store", "postings")
     path, posts = Path(settings.store.path), settings.postings is not None
     if not yes:
         found = look_at(backup)
+        newer = newer_in(path, found)
         if json:
-            print_json({"backup": str(backup), **_fields(found)})
+            print_json({"backup": str(backup), **_fields(found), "newer_deliveries": newer})
         else:
-            say_cells([f"backup\t{backup}", *_lines(found), f"not restored\tto {path}: say --yes, with --reason"])
+            how = "say --yes" if reason else "say --yes, with --reason"
+            say_cells([f"backup\t{backup}", *_lines(found), _newer(newer), f"not restored\tto {path}: {how}"])
         return
     clock = SystemClock()
     parameters = {"by": who(by), "reason": reason, "backup": str(backup)}
@@ -89,9 +91,13 @@ def restore(
         )  # fmt: skip
     aside = None if done.aside is None else str(done.aside)
     if json:
-        print_json({"store": str(path), "epoch": done.epoch, "put_aside": aside, **_fields(done.backup)})
+        print_json(
+            {"store": str(path), "epoch": done.epoch, "put_aside": aside, "newer_deliveries": done.newer,
+             **_fields(done.backup)}
+        )  # fmt: skip
         return
-    say_cells([f"restored\t{path}", *_lines(done.backup), f"put aside\t{aside or 'there was no store'}"])
+    put = [] if aside is None else [_newer(done.newer)]
+    say_cells([f"restored\t{path}", *_lines(done.backup), f"put aside\t{aside or 'there was no store'}", *put])
     say("Start the process, bring back what came after the backup (runbook: Restore), then `seamline store agree`.")
 
 
@@ -109,15 +115,30 @@ def agree(*, reason: str = "", by: Who = "", config: ConfigPath = CONFIG, json: 
 
 def _fields(found: Any) -> dict[str, Any]:
     last = found.last_received_at
-    return {"bytes": found.bytes, "last_received_at": None if last is None else to_datetime(last)}
+    return {
+        "bytes": found.bytes,
+        "sha256": found.sha256,
+        "deliveries": found.deliveries,
+        "last_received_at": None if last is None else to_datetime(last),
+    }
 
 
 def _lines(found: Any) -> list[str]:
-    last = found.last_received_at
+    last = "none" if found.last_received_at is None else short(to_datetime(found.last_received_at))
     return [
         f"bytes\t{found.bytes:,}",
-        f"last delivery in it\t{'none' if last is None else short(to_datetime(last))}",
+        f"sha256\t{found.sha256}",
+        f"deliveries in it\t{found.deliveries:,}, the last at {last}" if found.deliveries else "deliveries in it\tnone",
     ]
+
+
+def _newer(count: int | None) -> str:
+    """What the store that is there has beyond the backup."""
+    if count is None:
+        return "the store that is there\tcannot be read, or there is none"
+    if not count:
+        return "the store that is there\thas nothing that is not in the backup"
+    return f"the store that is there\tcan be read, and has {count:,} of what came after the backup"
 
 
 @contextmanager

@@ -51,6 +51,7 @@ from flows.reading.rows import (
 from runtime.clock import to_datetime, to_instant
 from runtime.errors import StoreUnreadable
 from runtime.journal.connection import Connection, open_reader
+from runtime.journal.damage import refuse_half_restored
 from runtime.journal.schema import JOURNAL
 from runtime.journal.statements import Statements
 from runtime.key import partition_of
@@ -317,6 +318,11 @@ class Reading:
             return BackfillRow(**{**fields, **moments, "is_dry": bool(fields["is_dry"]), "undecided": undecided})
         return None
 
+    async def restored(self) -> datetime | None:
+        """When the store was restored from a backup, unless somebody has said since that its books agree."""
+        ((at,),) = await self.query("restored")
+        return None if at is None else to_datetime(at)
+
     async def query(self, name: str, *row: Any) -> Sequence[Any]:
         """The rows of a statement, for this row of values."""
         return await self._connection.run(lambda connection: self._statements[name].read(connection, row))
@@ -336,6 +342,7 @@ async def reading(store: Path, *, one_state: bool = False) -> AsyncIterator[Read
     """
     statements = Statements(JOURNAL.queries, ORDERS.queries)
     if not store.exists():  # noqa: ASYNC240 - one look, before there is anything to delay
+        refuse_half_restored(store)
         relative = "" if store.is_absolute() else " (store.path is relative to the working directory)"
         raise StoreUnreadable(
             f"there is no store at {store.absolute()}{relative}; "  # noqa: ASYNC240 - no look at the disk

@@ -12,6 +12,7 @@ as it was, or the new one under a name by which every process knows that it must
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
@@ -24,7 +25,7 @@ import msgspec
 
 from runtime.clock import Clock, Instant, to_datetime
 from runtime.errors import SeamlineError, StoreUnreadable
-from runtime.journal.damage import half_restored, opening_named
+from runtime.journal.damage import half_copied, half_restored, opening_named
 from runtime.journal.journal import ID_BITS_PER_EPOCH
 from runtime.journal.lock import held
 from runtime.journal.schema import JOURNAL, Schema, migrate
@@ -45,20 +46,28 @@ Progress = Callable[[int, int], None]
 
 
 class Backup(msgspec.Struct, frozen=True, kw_only=True):
-    """What a backup holds."""
+    """What a store holds that is in one file."""
 
     bytes: int
+    sha256: str
     epoch: int
+    deliveries: int
+    """Everything that was ever received."""
     last_received_at: Instant | None
     """When the last delivery came whose body is in it; None when there is none."""
+    last_delivery: int
+    """Its id; 0 when there is none."""
 
 
 class Restoring(msgspec.Struct, frozen=True, kw_only=True):
-    """A restore that is done. `aside`: where the store is now that was there before; None when there was none."""
+    """A restore that is done. `aside`: where the store is now that was there before; None when there was none. `newer`:
+    deliveries that it has and the backup has not; None when it cannot be read.
+    """
 
     backup: Backup
     epoch: int
     aside: Path | None
+    newer: int | None
 
 
 def back_up(store: Path, to: Path, progress: Progress) -> Backup:
@@ -83,8 +92,25 @@ def look_at(backup: Path) -> Backup:
         if verdict != "ok":
             raise StoreUnreadable(f"{backup} is damaged ({verdict}); take another backup")
         ((epoch,),) = connection.execute("SELECT epoch FROM instance").fetchall()
+        deliveries, last_id = connection.execute("SELECT count(*), coalesce(max(id), 0) FROM delivery").fetchone()
         last = connection.execute("SELECT received_at FROM body ORDER BY delivery DESC LIMIT 1").fetchone()
-    return Backup(bytes=backup.stat().st_size, epoch=epoch, last_received_at=last[0] if last else None)
+    with backup.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    return Backup(
+        bytes=backup.stat().st_size, sha256=digest, epoch=epoch, deliveries=deliveries, last_delivery=last_id,
+        last_received_at=last[0] if last else None,
+    )  # fmt: skip
+
+
+def newer_in(store: Path, backup: Backup) -> int | None:
+    """How many deliveries the store has that came after the backup; None when it is not there, or cannot say."""
+    try:
+        with _reading(store) as connection:
+            query = "SELECT count(*) FROM delivery WHERE id > ?"
+            ((newer,),) = connection.execute(query, (backup.last_delivery,)).fetchall()
+            return int(newer)
+    except StoreUnreadable:
+        return None
 
 
 def restore(
@@ -120,7 +146,7 @@ def _restored(
     schemas: tuple[Schema, ...],
     also: Callable[[int], Sequence[tuple[str, Row]]],
 ) -> Restoring:
-    now, copy = clock.now(), store.with_name(f"{store.name}.copying")
+    now, copy = clock.now(), half_copied(store)
     if (begun_at := _restored_at(half_restored(store))) is not None:
         _put_aside(store, begun_at)  # one that was cut off goes on: what belongs together has one name
     with _gone_unless_renamed(copy):
@@ -141,10 +167,11 @@ def _restored(
                 statements[name].write(connection, [row])
             connection.execute("COMMIT")
         _rename(copy, half_restored(store))
+    newer = newer_in(store, found)
     aside = _put_aside(store, now if begun_at is None else begun_at)
     reach("restore.before_rename")
     _rename(half_restored(store), store)
-    return Restoring(backup=found, epoch=epoch, aside=aside)
+    return Restoring(backup=found, epoch=epoch, aside=aside, newer=newer)
 
 
 def _put_aside(store: Path, at: Instant) -> Path | None:
@@ -198,13 +225,18 @@ def _said(store: Path, column: str) -> Any:
 @contextlib.contextmanager
 def _reading(path: Path) -> Iterator[sqlite3.Connection]:
     """A connection that only reads. Raises StoreUnreadable for what is no store of ours."""
+    if not path.is_file():
+        raise StoreUnreadable(f"there is no file {path}")
     try:
         uri = f"{path.absolute().as_uri()}?mode=ro"
         with closing(sqlite3.connect(uri, uri=True, isolation_level=None)) as connection:
             connection.execute("SELECT epoch FROM instance").fetchall()
             yield connection
     except sqlite3.DatabaseError as error:
-        raise StoreUnreadable(f"{path} cannot be read as a store ({error}): it is damaged, or none of ours") from error
+        raise StoreUnreadable(
+            f"{path} cannot be read as a store ({error}): it is damaged, none of ours, or a copy that was made without "
+            "its log"
+        ) from error
 
 
 @contextlib.contextmanager

@@ -18,6 +18,7 @@ import aiosqlite
 import anyio
 
 from runtime.errors import StoreUnreadable
+from runtime.journal.damage import is_of_the_file, unreadable
 
 T = TypeVar("T")
 
@@ -112,6 +113,8 @@ async def open_reader(path: Path, *, one_state: bool = False) -> AsyncIterator[C
                 await connection.run(lambda store: store.execute("BEGIN"))
             yield connection
     except sqlite3.Error as error:
+        if is_of_the_file(error):
+            raise unreadable(path, error) from error
         raise StoreUnreadable(f"{path} cannot be read ({error}); is it the store of this version?") from error
 
 

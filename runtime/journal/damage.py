@@ -7,11 +7,26 @@ import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
-from runtime.errors import Stop, StoreFailed, StoreLocked, StoreUnreadable
-from runtime.journal.writer import store_error
+from runtime.errors import SeamlineError, Stop, StoreFailed, StoreFull, StoreLocked, StoreUnreadable
 
 _OF_THE_FILE = ("SQLITE_NOTADB", "SQLITE_CORRUPT")
+_BUSY = ("SQLITE_BUSY", "SQLITE_LOCKED")
+"""Met where a transaction begins, before anything of it is written."""
 _OF_THE_PLACE = ("SQLITE_CANTOPEN", "SQLITE_READONLY", "SQLITE_PERM")
+
+
+def store_error(error: sqlite3.Error) -> SeamlineError:
+    """What a failure of SQLite means for us: StoreFull when it found no room, or another program writes to the file;
+    else StoreFailed, with what to do.
+    """
+    name = _name_of(error)
+    if name.startswith(_BUSY):
+        return StoreFull("another program writes to the store (an sqlite3 shell?); close it, and intake goes on")
+    if name == "SQLITE_FULL":
+        return StoreFull("the disk that holds the store is full; free some room, intake goes on by itself")
+    if name.startswith("SQLITE_IOERR"):
+        return StoreFailed(f"the disk failed under the store ({name}); check the disk, then start again")
+    return StoreFailed(f"the store cannot be written ({name}: {error}); see the operator's page on store failures")
 
 
 @contextlib.contextmanager
@@ -23,10 +38,10 @@ def damage_named(path: Path) -> Iterator[None]:
         yield
     except BaseException as error:
         inside = list(_inside(error))
-        found = next((each for each in inside if isinstance(each, sqlite3.Error) and _is_of_the_file(each)), None)
+        found = next((each for each in inside if isinstance(each, sqlite3.Error) and is_of_the_file(each)), None)
         if found is None or any(isinstance(each, Stop) for each in inside):
             raise
-        raise _unreadable(path, found) from error
+        raise unreadable(path, found) from error
 
 
 @contextlib.contextmanager
@@ -39,7 +54,7 @@ def opening_named(path: Path) -> Iterator[None]:
     except sqlite3.Error as error:
         if _name_of(error) == "SQLITE_FULL":
             raise StoreFailed("the disk that holds the store is full; free some room, then start again") from error
-        if _name_of(error).startswith("SQLITE_BUSY"):
+        if _name_of(error).startswith(_BUSY):
             raise StoreLocked(
                 f"another program has {path} open to write (an sqlite3 shell?); close it, then start again"
             ) from error
@@ -57,13 +72,24 @@ def half_restored(store: Path) -> Path:
     return store.with_name(f"{store.name}.restoring")
 
 
+def half_copied(store: Path) -> Path:
+    """The file that is there while a restore copies the backup."""
+    return store.with_name(f"{store.name}.copying")
+
+
 def refuse_half_restored(store: Path) -> None:
-    """Raise StoreUnreadable where a restore was cut off while it replaced the store."""
-    if (half := half_restored(store)).exists():
+    """Raise StoreUnreadable where a restore was cut off while it replaced the store, or was to make one."""
+    half, copy = half_restored(store), half_copied(store)
+    if half.exists():
         raise StoreUnreadable(
             f"a restore of {store} was cut off; type it again (`seamline store restore BACKUP --yes`). To go on with "
-            f"what was there before, rename {store.name}.before-... to {store.name} (and what ends with -wal alike), "
-            f"then delete {half}"
+            f"what was there before, if anything was: rename {store.name}.before-... to {store.name} (and what ends "
+            f"with -wal alike), then delete {half}"
+        )
+    if copy.exists() and not store.exists():
+        raise StoreUnreadable(
+            f"a restore of {store} was cut off, and there is no store; type it again (`seamline store restore BACKUP "
+            f"--yes`). To begin with an empty store, delete {copy}"
         )
 
 
@@ -74,7 +100,8 @@ def _no_place(path: Path, why: str) -> StoreUnreadable:
     )
 
 
-def _unreadable(path: Path, error: sqlite3.Error) -> StoreUnreadable:
+def unreadable(path: Path, error: sqlite3.Error) -> StoreUnreadable:
+    """What is said of a file that is damaged, or is none of ours."""
     return StoreUnreadable(
         f"{path} cannot be read as a store ({error}): it is damaged, or none of ours; name the right file under "
         "store.path, or restore a backup (deploy/runbook/store.md)"
@@ -90,7 +117,8 @@ def _inside(error: BaseException) -> Iterator[BaseException]:
         yield error
 
 
-def _is_of_the_file(error: sqlite3.Error) -> bool:
+def is_of_the_file(error: sqlite3.Error) -> bool:
+    """Whether the file itself is what SQLite complains of."""
     return _name_of(error).startswith(_OF_THE_FILE)
 
 

@@ -94,6 +94,10 @@ INSERT INTO pause (scope, name, paused_at, paused_by) VALUES :rows(4) ON CONFLIC
 -- It goes on: (scope, name).
 DELETE FROM pause WHERE scope = ?1 AND name = ?2;
 
+-- name: restored
+-- Since when the store goes on from a backup without anybody having said that its books agree; NULL: it does not.
+SELECT restored_at FROM instance;
+
 -- name: end_restored
 -- The books agree with the outside again.
 UPDATE instance SET restored_at = NULL, last_received_at = NULL;

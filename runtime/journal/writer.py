@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Sequence
-from typing import Any, Final
+from typing import Any
 
 import anyio
 import anyio.lowlevel
@@ -18,6 +18,7 @@ from runtime.clock import Clock
 from runtime.delivery import DeliveryReceived
 from runtime.errors import SeamlineError, Stop, StoreFailed, StoreFenced, StoreFull
 from runtime.journal.connection import Connection
+from runtime.journal.damage import store_error
 from runtime.journal.statements import Statement, Statements
 from runtime.telemetry.events import CommitRefused, Committed
 from runtime.testing.crash import reach
@@ -279,23 +280,5 @@ class Writer:
         return rows
 
 
-_BUSY: Final = ("SQLITE_BUSY", "SQLITE_LOCKED")
-"""Met where a transaction begins, before anything of it is written."""
-
-
 def _rank(statement: Statement) -> int:
     return statement.rank
-
-
-def store_error(error: sqlite3.Error) -> SeamlineError:
-    """What a failure of SQLite means for us: StoreFull when it found no room, or another program writes to the file;
-    else StoreFailed, with what to do.
-    """
-    name = getattr(error, "sqlite_errorname", "") or type(error).__name__
-    if name.startswith(_BUSY):
-        return StoreFull("another program writes to the store (an sqlite3 shell?); close it, and intake goes on")
-    if name == "SQLITE_FULL":
-        return StoreFull("the disk that holds the store is full; free some room, intake goes on by itself")
-    if name.startswith("SQLITE_IOERR"):
-        return StoreFailed(f"the disk failed under the store ({name}); check the disk, then start again")
-    return StoreFailed(f"the store cannot be written ({name}: {error}); see the operator's page on store failures")

@@ -72,6 +72,8 @@ async def test_orders_that_came_after_the_backup_are_delivered_again_and_become_
         assert epoch > lost + 500_000
         assert since > 0
         assert world.read("SELECT name FROM pause") == [("ledger",)]
+        with pytest.raises(AssertionError, match="seamline store agree"):
+            await world.control("resume", scope="actor", name="ledger")
         creates = (await world.books())["create_order"]
         await world.send(late)
         await world.rest()

@@ -14,7 +14,7 @@ from runtime.clock import Instant, SystemClock
 from runtime.errors import SeamlineError, StoreLocked, StoreUnreadable
 from runtime.journal import backup as backups
 from runtime.journal.backup import back_up, look_at, restore
-from runtime.journal.damage import half_restored
+from runtime.journal.damage import half_copied, half_restored
 from runtime.journal.journal import ID_BITS_PER_EPOCH
 from tests.integration.journals import accept, delivery, running
 
@@ -125,6 +125,7 @@ async def test_a_store_goes_on_from_a_backup_far_above_what_was_lost(tmp_path: P
     done = restored(to, store)
     assert done.backup.last_received_at == 2
     assert done.epoch > lost + 500_000
+    assert (done.newer, done.backup.deliveries) == (3, 2)
     assert done.aside is not None
     assert keys_in(done.aside) == {"web/1", "web/2", *(f"web/lost-{number}" for number in range(3))}
     for _ in range(2):
@@ -176,6 +177,24 @@ async def test_writes_in_a_backup_may_have_been_made_since(tmp_path: Path) -> No
     restored(to, store)
     with contextlib.closing(sqlite3.connect(store)) as connection:
         assert connection.execute("SELECT id, unknown FROM intent").fetchall() == [(1, 0), (2, 1), (3, 1)]
+
+
+async def test_no_process_makes_an_empty_store_where_one_was_being_restored(tmp_path: Path) -> None:
+    """The restore died while it copied. With a store that is there nothing has happened yet."""
+    store = tmp_path / "s.db"
+    half_copied(store).write_bytes(b"half of it")
+    with pytest.raises(StoreUnreadable, match="there is no store; type it again"):
+        await filled(store)
+    assert not store.exists()
+    half_copied(store).unlink()
+    await filled(store, "web/1")
+    half_copied(store).write_bytes(b"half of it")
+    await filled(store, "web/2")
+    to = tmp_path / "backup"
+    back_up(store, to, no_bar)
+    done = restored(to, store)
+    assert done.newer == 0
+    assert not half_copied(store).exists()
 
 
 async def test_a_restore_that_was_cut_off_before_the_log_keeps_store_and_log_together(

@@ -54,7 +54,7 @@ def test_a_backup_is_made_beside_the_process_and_gone_on_from(
         until(lambda: numbers(seamline) == {"A-1"})
         made = command("backup", str(to))
         assert made.status == 0
-        assert "last delivery in it" in made.out
+        assert "deliveries in it" in made.out
         again = command("backup", str(to))
         assert (again.status, "overwrites nothing" in again.err) == (1, True)
         sent(app, order("2"))
@@ -65,7 +65,8 @@ def test_a_backup_is_made_beside_the_process_and_gone_on_from(
         assert (early.status, "was not restored" in early.err) == (1, True)
     looked = command("restore", str(to), "--json")
     assert looked.status == 0
-    assert set(looked.data) == {"backup", "bytes", "last_received_at"}
+    assert looked.data["deliveries"] == looked.data["newer_deliveries"] == 1
+    assert looked.data["sha256"] in made.out
     unsaid = command("restore", str(to), "--yes")
     assert (unsaid.status, "say why, with --reason" in unsaid.err) == (1, True)
     assert numbers(seamline) == {"A-1", "A-2"}
@@ -73,12 +74,16 @@ def test_a_backup_is_made_beside_the_process_and_gone_on_from(
     assert done.status == 0
     assert "seamline store agree" in done.out
     assert "put aside" in done.out
+    assert "can be read, and has 1 of what came after the backup" in done.out
     assert numbers(seamline) == {"A-1"}
     (tmp_path / "text").write_text("no store")
+    gone = command("restore", str(tmp_path / "nowhere"))
+    assert (gone.status, "there is no file" in gone.err) == (65, True)
     none = command("restore", str(tmp_path / "text"), "--yes", *WHY)
     assert (none.status, "none of ours" in none.err) == (65, True)
     with life(store) as app:
         until(lambda: "store.restored" in seamline(*beside("holds", "--json")).out)
+        assert "writes look first" in seamline(*beside("status")).out
         sent(app, order("2"))
         until(lambda: numbers(seamline) == {"A-1", "A-2"})
         assert command("agree", "--by", "mona", "--reason", "all is back").status == 0

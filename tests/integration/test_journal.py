@@ -17,10 +17,11 @@ import pytest
 from runtime.clock import SystemClock
 from runtime.errors import SeamlineError, StoreFailed, StoreFenced, StoreFull, StoreLocked, StoreUnreadable
 from runtime.journal import connection, schema
+from runtime.journal.damage import store_error
 from runtime.journal.journal import opened
 from runtime.journal.statements import Statements
 from runtime.journal.upkeep import Room, judge, reclaim_bodies, run_upkeep
-from runtime.journal.writer import Unit, store_error
+from runtime.journal.writer import Unit
 from runtime.telemetry.events import CommitRefused
 from tests.integration.journals import accept, delivery, nothing, running
 

@@ -43,6 +43,12 @@ def test_a_signal_opens_one_case_and_keeps_its_beginning() -> None:
     )
 
 
+def test_a_signal_that_says_something_else_is_the_same_case_with_what_it_says_now() -> None:
+    """A store that is restored once more: since when something is wrong stays, and what is wrong is said anew."""
+    (case,) = after(RAISED, msgspec.structs.replace(RAISED, sentence="fulfil: it answers nonsense")).cases
+    assert (case.sentence, case.opened_at) == ("fulfil: it answers nonsense", NOW)
+
+
 def test_a_cleared_signal_ends_its_case_and_no_other() -> None:
     """The credentials are still refused when the system answers again."""
     other = SignalRaised(kind="api.credentials", cause="fulfil", sentence="s")

@@ -8,7 +8,7 @@ import pytest
 from flows.model.gate import OPEN_GATE
 from flows.model.order import FulfilmentStatus
 from flows.model.order_state import Status
-from tests.world_of_one_order import CAPABLE, INCAPABLE, SALE, Version, World
+from tests.world_of_one_order import CAPABLE, INCAPABLE, RELEASE, SALE, Version, World
 
 RESTORED = msgspec.structs.replace(CAPABLE, restored=True)
 SHIPPED = {"fulfilment_status": FulfilmentStatus.SHIPPED}
@@ -63,6 +63,35 @@ def test_a_look_that_is_refused_is_made_again_later() -> None:
     assert (world.state.status, world.sale_state) == (Status.CANCELLED, "processing")
     world.elapse("confirm")
     assert world.sale_state == "cancel"
+
+
+def test_an_order_that_is_held_by_now_meets_its_sale() -> None:
+    """A person has seen to its SKU in the lost life, which is forgotten; nothing has to be done again for it."""
+    version = Version(2)
+    world = World((version,), policy=RESTORED)
+    world.price, world.not_sold = "10.00", (version.order.lines[0].sku,)
+    world.run()
+    assert "held" in world.told
+    assert (world.state.status, world.state.sale, world.kinds, world.creates) == (Status.IMPORTED, SALE, [], 0)
+
+
+def test_an_order_that_waits_by_now_meets_its_sale() -> None:
+    """It was paid when it went to Fulfil, and the sales channel says something else today."""
+    world = restored(Version(2, paid=False))
+    assert "waits" in world.told
+    assert (world.state.status, world.state.sale, world.creates) == (Status.IMPORTED, SALE, 0)
+
+
+def test_an_order_that_is_held_and_has_no_sale_is_created_when_it_is_released() -> None:
+    """As ever, with the version that is here."""
+    version = Version(2)
+    world = World((version,), policy=RESTORED)
+    world.not_sold = (version.order.lines[0].sku,)
+    world.run()
+    assert (world.state.status, world.asked, world.kinds) == (Status.HELD, ["find_sale"], ["sku.unknown"])
+    world.not_sold = ()
+    world.then(RELEASE)
+    assert (world.state.status, world.creates, world.kinds) == (Status.IMPORTED, 1, [])
 
 
 @pytest.mark.parametrize("version", [CANCELLED, Version(2, of=SHIPPED)])
