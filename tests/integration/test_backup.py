@@ -201,14 +201,7 @@ async def test_a_restore_that_was_cut_off_before_the_log_keeps_store_and_log_tog
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What was put aside has all that was acknowledged, also when it is typed again a minute later."""
-    store, to, killed = tmp_path / "s.db", tmp_path / "backup", tmp_path / "killed" / "s.db"
-    await filled(store, "web/1")
-    back_up(store, to, no_bar)
-    with contextlib.closing(sqlite3.connect(store)) as left_open:
-        left_open.execute("PRAGMA journal_mode = WAL")
-        left_open.execute("INSERT INTO pause VALUES ('actor', 'lost', 1, 'mona')")
-        left_open.commit()
-        as_a_kill_leaves_it(store, killed)
+    killed, to = await killed_after_a_backup(tmp_path)
     replace = Path.replace
 
     def cut_off(path: Path, to: Path) -> Path:
@@ -219,33 +212,36 @@ async def test_a_restore_that_was_cut_off_before_the_log_keeps_store_and_log_tog
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         patch.setattr(Path, "replace", cut_off)
         restored(to, killed)
-    done = restored(to, killed, minutes=1)
-    assert done.aside is not None
-    with contextlib.closing(sqlite3.connect(done.aside)) as old:
-        assert old.execute("SELECT name FROM pause").fetchall() == [("lost",)]
+    assert_whole(restored(to, killed, minutes=1))
     assert keys_in(killed) == {"web/1"}
 
 
-def as_a_kill_leaves_it(store: Path, to: Path) -> None:
-    to.parent.mkdir()
-    for end in ("", "-wal"):
-        to.with_name(f"{to.name}{end}").write_bytes(store.with_name(f"{store.name}{end}").read_bytes())
+async def killed_after_a_backup(directory: Path) -> tuple[Path, Path]:
+    """A store whose last commit stands in its log alone, as a kill leaves it; and the backup from before that."""
+    alive, killed, to = directory / "alive.db", directory / "s.db", directory / "backup"
+    await filled(alive, "web/1")
+    back_up(alive, to, no_bar)
+    with contextlib.closing(sqlite3.connect(alive)) as connection:
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("INSERT INTO pause VALUES ('actor', 'lost', 1, 'mona')")
+        connection.commit()
+        for end in ("", "-wal"):
+            killed.with_name(f"s.db{end}").write_bytes(alive.with_name(f"alive.db{end}").read_bytes())
+    assert killed.with_name("s.db-wal").stat().st_size > 0
+    return killed, to
+
+
+def assert_whole(done: backups.Restoring) -> None:
+    """What was put aside has that commit."""
+    assert done.aside is not None
+    with contextlib.closing(sqlite3.connect(done.aside)) as old:
+        assert old.execute("SELECT name FROM pause").fetchall() == [("lost",)]
 
 
 async def test_what_is_in_the_log_of_the_old_store_does_not_reach_the_new_one(tmp_path: Path) -> None:
     """A process that was killed has left its last commits there; SQLite would read them into whatever is beside it."""
-    store, to = tmp_path / "s.db", tmp_path / "backup"
-    await filled(store, "web/1")
-    back_up(store, to, no_bar)
-    with contextlib.closing(sqlite3.connect(store)) as left_open:
-        left_open.execute("PRAGMA journal_mode = WAL")
-        left_open.execute("INSERT INTO pause VALUES ('actor', 'lost', 1, 'mona')")
-        left_open.commit()
-        assert (tmp_path / "s.db-wal").stat().st_size > 0
-        done = restored(to, store)
-    assert done.aside is not None
-    with contextlib.closing(sqlite3.connect(done.aside)) as old:
-        assert old.execute("SELECT name FROM pause").fetchall() == [("lost",)]
+    store, to = await killed_after_a_backup(tmp_path)
+    assert_whole(restored(to, store))
     async with running(store) as journal:
         assert await journal.query("pauses") == []
 
