@@ -124,7 +124,8 @@ class PatchworksApi:
             "started_before": asked.started_before_ms,
         }
         included = {"include": "errorWarningLogs"} if asked.with_errors else {}
-        url = (self._core / "flow-runs").with_query({"sort": "-started_at", **included, **_filters(filters)})
+        sort = "started_at" if asked.oldest_first else "-started_at"
+        url = (self._core / "flow-runs").with_query({"sort": sort, **included, **_filters(filters)})
         return await self._page(url, asked.page, wire.run_of)
 
     async def get_run(self, asked: GetRun) -> Run:

@@ -8,6 +8,7 @@ cannot be concluded yet, the look is refused, which is no strike against Patchwo
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Final, Protocol
 
@@ -68,16 +69,42 @@ async def find_run(
     # the queue first: what leaves it meanwhile is among the runs then
     if await _waits(core, flow_id, key, after_ms, trigger):
         return Started(evidence="payload")
-    runs = [run for run in await _runs_since(core, flow_id, after_ms) if _may_be(run, trigger, known_run_ids)]
     unread: list[Run] = []
-    runs.reverse()  # listed newest first
-    for run in sorted(runs, key=lambda run: _apart(run, began_ms))[:CANDIDATES_MAX]:
+    for run in await _nearest(core, flow_id, began_ms, after_ms, lambda run: _may_be(run, trigger, known_run_ids)):
         match await _works_on(core, run, key):
             case True:
                 return Started(run_id=run.id, evidence="payload")
             case None:
                 unread.append(run)
     return Started(run_id=unread[0].id, evidence="timing") if unread else None
+
+
+async def _nearest(core: Reads, flow_id: str, began_ms: int, after_ms: int, may_be: Callable[[Run], bool]) -> list[Run]:
+    """The runs that may be it and began nearest to then; no more of the list is read than it takes to know them.
+
+    Raises Refused when that is more than is looked through.
+    """
+    found: dict[str, Run] = {}
+    for number in range(1, PAGES_MAX + 1):
+        asked = ListRuns(flow_id=flow_id, started_after_ms=after_ms, oldest_first=True, page=number)
+        page = await core.list_runs(asked)
+        found.update((run.id, run) for run in page.rows)
+        near = sorted(filter(may_be, found.values()), key=lambda run: _apart(run, began_ms))[:CANDIDATES_MAX]
+        if page.complete or _is_behind(page.rows, near, began_ms):
+            return near
+    raise Refused(f"the flow {flow_id} has had too many runs since to look through", code="too_many_runs")
+
+
+def _is_behind(rows: Sequence[Run], near: Sequence[Run], began_ms: int) -> bool:
+    """Whether whatever comes after these rows began further off than all that are near, which are as many as are read.
+
+    Only where rows rise: a tenant may list them otherwise.
+    """
+    first, last = (rows[0].started_at, rows[-1].started_at) if rows else (None, None)
+    if len(near) < CANDIDATES_MAX or first is None or last is None or not first < last:
+        return False
+    is_past = last.timestamp() * 1000 >= began_ms
+    return is_past and _apart(rows[-1], began_ms) >= _apart(near[-1], began_ms)
 
 
 def _apart(run: Run, began_ms: int) -> float:

@@ -41,7 +41,8 @@ class _Paged(_Request, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class ListRuns(_Paged, frozen=True, kw_only=True, omit_defaults=True):
-    """Runs, newest first. The list shifts while new ones begin, so pin `started_before_ms` for all pages of one list.
+    """Runs, newest first. That list shifts while new ones begin, so pin `started_before_ms` for all pages of one list,
+    or have it `oldest_first`, which grows at its end alone.
 
     Instants are Unix milliseconds.
     """
@@ -53,6 +54,7 @@ class ListRuns(_Paged, frozen=True, kw_only=True, omit_defaults=True):
     status: int | None = None
     has_warnings: bool | None = None
     flow_id: Id | None = None
+    oldest_first: bool = False
     with_errors: bool = False
     """Have each run say whether its log has errors or warnings: a caught failure can end as a plain success."""
 

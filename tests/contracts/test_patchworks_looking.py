@@ -5,6 +5,7 @@ The other side is scripted from the facts; `tests/contracts/patchworks_core.py`.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -55,15 +56,16 @@ async def look(at: Door, *known_run_ids: str) -> Started | None:
 
 
 async def test_a_run_is_known_again_by_the_batch_in_its_payload() -> None:
-    """Proof, whatever else runs in the flow; the flow, the time and the newest first are what is asked for."""
+    """Proof, whatever else runs in the flow; the flow, the time and the oldest first are what is asked for."""
     async with door(clock_tolerance_s=120) as at:
-        holds(at.patchworks, run_row("new", trigger="API"), run_row("old", trigger="API"))
+        holds(at.patchworks, run_row("old", trigger="API"), run_row("new", trigger="API"))
         payload_of(at.patchworks, "old", 6, ANOTHERS)
         payload_of(at.patchworks, "new", 7, OURS)
         assert await look(at) == Started(run_id="new", evidence="payload")
     asked = next(each for each in at.patchworks.asked if each.path.endswith("flow-runs"))
     assert asked.query["filter[flow_id]"] == "4320"
     assert asked.query["filter[started_after]"] == str(BEGAN_MS - 120_000)
+    assert asked.query["sort"] == "started_at"
 
 
 @pytest.mark.parametrize("attributes", [True, False], ids=["attributes", "flat"])
@@ -194,7 +196,7 @@ async def test_a_queue_that_may_not_be_read_says_nothing() -> None:
 async def test_of_many_candidates_those_that_began_soonest_after_the_start_are_read() -> None:
     """Somebody else starts this flow, too; reading all their payloads would eat the limit."""
     async with door() as at:
-        holds(at.patchworks, *[run_row(f"r{n}") for n in reversed(range(CANDIDATES_MAX + 5))])
+        holds(at.patchworks, *[run_row(f"r{n}") for n in range(CANDIDATES_MAX + 5)])
         for n in range(CANDIDATES_MAX):
             payload_of(at.patchworks, f"r{n}", 100 + n, ANOTHERS)
         assert await look(at) is None
@@ -207,7 +209,8 @@ async def test_a_flow_that_was_started_often_hides_no_run() -> None:
         began = datetime.fromtimestamp(BEGAN_MS / 1000, UTC)
         older = [began - timedelta(seconds=n) for n in range(2, CANDIDATES_MAX + 40)]
         runs = [run_row(f"old{n}", started_at=moment.isoformat()) for n, moment in enumerate(older)]
-        holds(at.patchworks, run_row("ours", started_at=(began + timedelta(seconds=1)).isoformat()), *runs)
+        ours = run_row("ours", started_at=(began + timedelta(seconds=1)).isoformat())
+        holds(at.patchworks, *reversed(runs), ours)
         payload_of(at.patchworks, "ours", 7, OURS)
         assert await look(at) == Started(run_id="ours", evidence="payload")
     assert at.patchworks.calls().count(PAYLOADS) == 1
@@ -219,6 +222,40 @@ async def test_a_list_without_an_end_leaves_the_question_open() -> None:
         at.patchworks.will_answer(QUEUE, listed())
         for number in range(1, 9):
             at.patchworks.will_answer(RUNS, listed(run_row(f"r{number}", trigger="Schedule"), page=number, last=99))
+        with pytest.raises(Refused) as caught:
+            await look(at)
+        assert caught.value.code == "too_many_runs"
+
+
+async def test_a_flow_that_has_run_a_thousand_times_since_is_read_as_far_as_our_run() -> None:
+    """Oldest first: what is behind began further off than all that would be looked at."""
+    async with door(clock_tolerance_s=120) as at:
+        began = datetime.fromtimestamp(BEGAN_MS / 1000, UTC)
+        at.patchworks.will_answer(QUEUE, listed())
+        runs = [run_row(f"r{n}", started_at=(began + timedelta(seconds=n)).isoformat()) for n in range(100)]
+        at.patchworks.will_answer(RUNS, listed(*runs, page=1, last=99))
+        for n in range(CANDIDATES_MAX):
+            payload_of(at.patchworks, f"r{n}", 100 + n, OURS if n == 3 else ANOTHERS)
+        assert await look(at) == Started(run_id="r3", evidence="payload")
+    assert at.patchworks.calls().count(RUNS) == 1
+
+
+@pytest.mark.parametrize(
+    "seconds",
+    [
+        pytest.param(range(99, -1, -1), id="newest first all the same"),
+        pytest.param(range(-110, -10), id="the page ends before the start"),
+        pytest.param([0] * 100, id="all in one second"),
+    ],
+)
+async def test_a_page_that_does_not_reach_behind_our_run_is_no_answer(seconds: Sequence[int]) -> None:
+    """The next page is read, and in the end the question stays open."""
+    async with door(clock_tolerance_s=120) as at:
+        began = datetime.fromtimestamp(BEGAN_MS / 1000, UTC)
+        at.patchworks.will_answer(QUEUE, listed())
+        runs = [run_row(f"r{n}", started_at=(began + timedelta(seconds=s)).isoformat()) for n, s in enumerate(seconds)]
+        for number in range(1, 9):
+            at.patchworks.will_answer(RUNS, listed(*runs, page=number, last=99))
         with pytest.raises(Refused) as caught:
             await look(at)
         assert caught.value.code == "too_many_runs"
