@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import os
+import re
+import shlex
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
+import anyio
 import pytest
 
 from flows.app import App
-from tests.integration.example import beside, order, running, sent, until
+from runtime.journal.backup import look_at
+from tests.integration.example import EXAMPLE, ROOT, beside, order, running, sent, until
 from tests.integration.terminal import Type
+from tests.integration.test_backup import filled
 
 WHY = ("--by", "mona", "--reason", "the disk is lost")
 
@@ -91,3 +98,25 @@ def test_a_backup_is_made_beside_the_process_and_gone_on_from(
         until(lambda: len(seamline(*beside("audit", "--subject", "store", "--json")).data or ()) == 2)
         audit = seamline(*beside("audit", "--subject", "store", "--json")).data
         assert [(each["action"], each["by"]) for each in audit] == [("store.restore", "mona"), ("store.agree", "mona")]
+
+
+def test_the_unit_of_systemd_makes_backups_and_keeps_the_newest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its two commands, as systemd would run them but for the places; an old backup goes once there is a new one."""
+    unit = (ROOT / "deploy" / "systemd" / "seamline-backup.service").read_text(encoding="utf-8")
+    store, kept = tmp_path / "seamline.db", tmp_path / "backups"
+    anyio.run(filled, store, "web/1")
+    kept.mkdir()
+    old = kept / "20200101T000000Z.db"
+    old.touch()
+    os.utime(old, (0, 0))
+    monkeypatch.setenv("SEAMLINE__STORE__PATH", str(store))
+    for command in re.findall(r"^Exec(?:Start|StartPost)=(.+)$", unit, re.MULTILINE):
+        here = command.replace("/opt/seamline/.venv/bin/seamline", f"{sys.executable} -m flows.cli")
+        here = here.replace("/var/lib/seamline-backups", str(kept)).replace("/etc/seamline/seamline.toml", str(EXAMPLE))
+        assert old.exists()
+        subprocess.run(shlex.split(here.replace("%%", "%")), cwd=ROOT, check=True)
+    (made,) = kept.iterdir()
+    assert re.fullmatch(r"\d{8}T\d{6}Z\.db", made.name)
+    assert look_at(made).deliveries == 1
