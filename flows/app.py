@@ -229,7 +229,8 @@ class App:
         if command == "release_cause":
             return await release_cause(parameters, self.engine, self.journal, ORDER_IMPORTER)
         if command == "agree":
-            return await agree(parameters, self.engine)
+            posted = self.config.sales_channels if self.config.postings is not None else ()
+            return await agree(parameters, self.engine, posted)
         if command in ("patch", "link"):
             return await self._ask_of_order(command, parameters)
         if command == "alias":

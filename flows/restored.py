@@ -7,14 +7,15 @@ looked.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import msgspec
 
 from flows.model.audit import person_and_reason, recorded
-from flows.model.postings import LEDGER
+from flows.model.postings import LEDGER, PostDue, ledger_key
 from runtime.channel import LIVE
 from runtime.clock import Instant
+from runtime.decision import Emit
 from runtime.engine import BY_RESTORE, Engine
 from runtime.errors import SeamlineError
 from runtime.journal.journal import Journal
@@ -46,12 +47,17 @@ async def refuse_what_waits(scope: str, name: str, journal: Journal) -> None:
             )
 
 
-async def agree(parameters: Mapping[str, str], engine: Engine) -> str:
-    """A person says that the books of a restored store agree with the outside. Raises SeamlineError where none was."""
+async def agree(parameters: Mapping[str, str], engine: Engine, posted: Collection[str]) -> str:
+    """A person says that the books of a restored store agree with the outside. Raises SeamlineError where none was.
+
+    `posted`: the sales channels whose payouts are posted. Their batches have numbers from now on that the lost life had
+    not: an entry that was taken back keeps its description, and must not be taken for a new one.
+    """
     by, reason = person_and_reason(parameters, what="the restore")
     if engine.journal.restored is None:
         raise SeamlineError("this store was not restored, or somebody has said so before: nothing looks first")
     now = engine.journal.clock.now()
     record = recorded(now, by=by, action="store.agree", subject=_SUBJECT, values={}, reason=reason)
-    await engine.agree((record,))
+    due = PostDue(numbers_from=engine.journal.epoch)
+    await engine.agree((record, *(Emit(channel=LEDGER, key=ledger_key(name), message=due) for name in posted)))
     return "the case of the restore is closed: writes are made without a look from now on, and what is due is posted"

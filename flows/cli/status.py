@@ -25,7 +25,7 @@ def status(*, config: ConfigPath = CONFIG, json: AsJson = False) -> int:
     paused = [f"{row.name} is paused since {row.since:%Y-%m-%d %H:%MZ} by {row.by}; `{row.resume}`" for row in pauses]
     restored = read_store(config, lambda read: read.restored())
     if restored is not None:
-        since = f"the store was restored at {restored:%Y-%m-%d %H:%MZ}: writes look first, and nothing is posted"
+        since = f"the store was restored at {restored[0]:%Y-%m-%d %H:%MZ}: writes look first, and nothing is posted"
         paused.append(f"{since}; `seamline store agree`")
     ops = loaded_ops_address(config)
     try:
@@ -40,7 +40,7 @@ def status(*, config: ConfigPath = CONFIG, json: AsJson = False) -> int:
         waits = said.pop("sentences") or ([] if of_pauses else [f"no order waits for Fulfil{_counted(said)}"])
         lines = [*waits, *of_pauses, _calls(said)]
     if json:
-        print_json({**said, "paused": msgspec.to_builtins(pauses), "restored_at": restored})
+        print_json({**said, "paused": msgspec.to_builtins(pauses), "restored_at": restored and restored[0]})
     else:
         say(*lines, *paused)
     return 0 if said["process"] else 1

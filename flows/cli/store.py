@@ -5,14 +5,38 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
+import anyio
 from cyclopts import App, Parameter
 
-from flows.cli.parts import CONFIG, AsJson, ConfigPath, Who, control, loaded, who
+from flows.cli.parts import (
+    CONFIG,
+    INSTANT,
+    AsJson,
+    ConfigPath,
+    CsvFile,
+    Mistyped,
+    Who,
+    control,
+    loaded,
+    one_form,
+    print_list,
+    read_store,
+    who,
+)
 from flows.cli.screen import print_json, say, say_cells, short
+from flows.reading.pages import Place
 from runtime.clock import SystemClock, to_datetime
+
+Since = Annotated[Place | None, Parameter(**INSTANT)]
+
+_OVERLAP = timedelta(hours=1)
+"""Clocks differ, and what was delivered before the backup may have become a sale after it."""
+_FORGOTTEN = ("created", "what", "name", "order", "state", "amount", "currency", "here", "to do")
 
 store = App(name="store", help="The store: backups, and what follows from going on from one.")
 
@@ -98,7 +122,50 @@ def restore(
         return
     put = [] if aside is None else [_newer(done.newer)]
     say_cells([f"restored\t{path}", *_lines(done.backup), f"put aside\t{aside or 'there was no store'}", *put])
-    say("Start the process, bring back what came after the backup (runbook: Restore), then `seamline store agree`.")
+    say(
+        "Start the process, bring back what came after the backup (runbook: Restore), look at what `seamline store "
+        "compare` finds, then `seamline store agree`."
+    )
+
+
+@store.command
+def compare(*, since: Since = None, csv: CsvFile = None, config: ConfigPath = CONFIG, json: AsJson = False) -> int:
+    """What Fulfil has made since then and the store does not know: sales of its channels, and entries of its batches.
+
+    Asks Fulfil with the configured token; changes nothing. Exit status 1 when there is something.
+
+    Parameters
+    ----------
+    since
+        What was created at or after this instant; in a restored store an hour before the last delivery in the backup,
+        when it is not given.
+    """
+    from flows.forgotten import forgotten  # noqa: PLC0415
+
+    one_form(csv, json=json)
+    settings = loaded(config, "store", "fulfil", "sales_channels", "postings")
+    begin = _forgotten_from(config) if since is None else to_datetime(since.at)
+    path, channels = Path(settings.store.path), settings.sales_channels
+    posts = settings.postings is not None and settings.postings.mode == "live"
+    with _bar("reading", shows=not json) as progress:
+        rows = anyio.run(partial(forgotten, path, settings.fulfil, channels, begin, progress, entries=posts))
+    cells = [
+        ("" if row.created_at is None else short(row.created_at), row.what, row.name, row.order, row.state,
+         "" if row.amount is None else row.amount, row.currency, row.here, row.remedy)
+        for row in rows
+    ]  # fmt: skip
+    empty = f"Fulfil has nothing since {short(begin)} that the store does not know"
+    print_list(rows, _FORGOTTEN, cells, csv=csv, json=json, empty=empty)
+    return 1 if rows else 0
+
+
+def _forgotten_from(config: Path) -> datetime:
+    """When what a restored store has forgotten begins. Raises Mistyped where nobody knows."""
+    restored: tuple[datetime, datetime | None] | None = read_store(config, lambda read: read.restored())
+    last = None if restored is None else restored[1]
+    if last is None:
+        raise Mistyped("say since when, with --since: the store does not go on from a backup with deliveries in it")
+    return last - _OVERLAP
 
 
 @store.command

@@ -572,7 +572,8 @@ KINDS: dict[str, Kind] = {
             deadline=timedelta(days=1),
             blocks="postings; each other write is looked for before it is made, so calls are twice as many",
             ends="when a person says that the books agree again",
-            remedy="bring back what came after the backup (runbook: Restore), then `seamline store agree`",
+            remedy="bring back what came after the backup, see to what `seamline store compare` finds, then "
+            "`seamline store agree` (runbook: Restore)",
         ),
     )
 }

@@ -18,6 +18,8 @@ from flows.ledger.parts import Batch, BatchLine, LedgerPeriod, Posting, Waiting
 from flows.model.money import ZERO, exactly
 from flows.model.posting_matrix import LedgerEvent, PostingRow, PostingSettings, row_for
 
+REFERENCE: Final = "Seamline "
+"""What the reference of each batch begins with, which is the description of its entry in Fulfil."""
 _NAMED_MAX: Final = 5
 _DIGEST: Final = 12
 
@@ -139,7 +141,7 @@ def _batch(group: tuple[str, date, str], members: Sequence[tuple[Posting, Postin
     content = msgspec.json.encode((sales_channel, currency, day, journal, lines, names))
     digest = hashlib.sha256(content).hexdigest()
     return Batch(
-        reference=f"Seamline {sales_channel} {currency} {day} no {number} {digest[:_DIGEST]}",
+        reference=f"{REFERENCE}{sales_channel} {currency} {day} no {number} {digest[:_DIGEST]}",
         sales_channel=sales_channel,
         currency=currency,
         booked_on=day,

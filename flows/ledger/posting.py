@@ -73,8 +73,8 @@ _GATHERED_BEFORE: Final = "it was not made in the run that gathered it; what was
 def decide(state: LedgerState, message: Any, now: datetime, rules: Rules) -> Decision:
     """What comes next of posting what is due of a sales channel. Pure."""
     match message:
-        case PostDue():
-            return _begun(state, now, rules)
+        case PostDue(numbers_from=number):
+            return _begun(state if number <= state.number else replace(state, number=number), now, rules)
         case Recheck():
             return _released(state, now, rules)
         case PayoutsFound(keys=keys):

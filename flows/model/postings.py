@@ -47,4 +47,10 @@ class PayoutTakenBack(Message, frozen=True, kw_only=True):
 
 
 class PostDue(Message, frozen=True, kw_only=True):
-    """To the ledger: post what is due."""
+    """To the ledger: post what is due.
+
+    `numbers_from`: new batches have higher numbers than this; what was posted under those below is forgotten here, and
+    a person may have taken it back.
+    """
+
+    numbers_from: int = 0

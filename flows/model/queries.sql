@@ -2210,3 +2210,11 @@ WHERE (debit, credit, lines, is_final) <> (excluded.debit, excluded.credit, excl
 -- name: month_accounts
 -- What was read of months up to one: (month).
 SELECT month, account, debit, credit, is_final, read_at FROM month_account WHERE month <= ?1 ORDER BY month, account;
+
+-- name: orders_at_hand
+-- What is known of some orders: (:keys).
+SELECT key, state, sale, sale_number FROM order_view WHERE key IN (:keys);
+
+-- name: batches_at_hand
+-- Which of these references are of batches that were made here: (:keys).
+SELECT reference FROM posting_batch WHERE reference IN (:keys);

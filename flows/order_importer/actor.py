@@ -260,10 +260,7 @@ class OrderImporter:
         if isinstance(message, OrderPresented):
             name = message.order.sales_channel
             settings = self._sales_channels[name]
-            policy = self._policies[name]
-            if self._journal.restored is not None:
-                policy = msgspec.structs.replace(policy, restored=True)
-            decision = presented(state, message, now, settings.sale, settings.gate, policy)
+            decision = presented(state, message, now, settings.sale, settings.gate, self._policies[name])
             rows = tender_rows(f"{name}/{message.order.order_id}", message.order)
             if self._policy.settles and message.version >= state.version:
                 rows = (*rows, *closing_row(message.order, settings.sale, now))

@@ -46,8 +46,6 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     """Whether orders are settled later, which is when their traces end."""
     tells_payments: bool = False
     """Whether the payment mapper is there, so that it hears of what the creates of sales do not bring."""
-    restored: bool = False
-    """Whether the store was restored from a backup, and nobody has said that its books agree."""
     no_returns: str = "what this tenant does with returns is not known (`seamline probe fulfil`)"
     """Why no return is made of goods that come back; empty: it is."""
 

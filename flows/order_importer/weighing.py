@@ -22,7 +22,6 @@ from flows.model.order_state import ON_ITS_WAY, OrderState, Status
 from flows.model.sale import SaleSettings, Unmappable, Unmapped, sale_for
 from flows.model.skus import AMBIGUOUS, UNKNOWN
 from flows.order_importer.expiring import watched
-from flows.order_importer.lost_sale import looked_for
 from flows.order_importer.messages import OrderPresented
 from flows.order_importer.parts import CAUTIOUS, Policy, case_of, decision_of, kept, unreadable_cases
 from flows.order_importer.refunding import told as told_of_refunds
@@ -61,8 +60,6 @@ def presented(
     decision = watched(state, _shown(state, message, now, settings, gated, policy), message.order, now)
     decision = told_of_refunds(state, decision, message, now)
     decision = tendering(state, decision, message, settings) if policy.tells_payments else decision
-    if policy.restored:
-        decision = looked_for(state, decision, settings.channel_id, message.order.order_id)
     if not policy.counts_units:
         return decision
     return reserving(state, decision, message, subtracts=message.order.sales_channel in policy.subtracting)

@@ -318,10 +318,12 @@ class Reading:
             return BackfillRow(**{**fields, **moments, "is_dry": bool(fields["is_dry"]), "undecided": undecided})
         return None
 
-    async def restored(self) -> datetime | None:
-        """When the store was restored from a backup, unless somebody has said since that its books agree."""
-        ((at,),) = await self.query("restored")
-        return None if at is None else to_datetime(at)
+    async def restored(self) -> tuple[datetime, datetime | None] | None:
+        """When the store was restored from a backup, and when the last delivery came that was in it; None when it was
+        not, or somebody has said since that its books agree.
+        """
+        ((at, last),) = await self.query("restored")
+        return None if at is None else (to_datetime(at), None if last is None else to_datetime(last))
 
     async def query(self, name: str, *row: Any) -> Sequence[Any]:
         """The rows of a statement, for this row of values."""

@@ -147,8 +147,7 @@ def _restored(
     also: Callable[[int], Sequence[tuple[str, Row]]],
 ) -> Restoring:
     now, copy = clock.now(), half_copied(store)
-    if (begun_at := _restored_at(half_restored(store))) is not None:
-        _put_aside(store, begun_at)  # one that was cut off goes on: what belongs together has one name
+    begun_at = _restored_at(half_restored(store))
     with _gone_unless_renamed(copy):
         _copy(backup, copy, progress)
         found = look_at(copy)
@@ -168,15 +167,25 @@ def _restored(
             connection.execute("COMMIT")
         _rename(copy, half_restored(store))
     newer = newer_in(store, found)
-    aside = _put_aside(store, now if begun_at is None else begun_at)
+    # one that was cut off goes on: what belongs together has one name
+    aside = _put_aside(store, _free_name(store, now) if begun_at is None else _name_aside(store, begun_at))
     reach("restore.before_rename")
     _rename(half_restored(store), store)
     return Restoring(backup=found, epoch=epoch, aside=aside, newer=newer)
 
 
-def _put_aside(store: Path, at: Instant) -> Path | None:
+def _name_aside(store: Path, at: Instant) -> Path:
+    return store.with_name(f"{store.name}.before-{to_datetime(at):%Y%m%dT%H%M%SZ}")
+
+
+def _free_name(store: Path, at: Instant) -> Path:
+    while (aside := _name_aside(store, at)).exists():
+        at = Instant(at + 1_000_000)
+    return aside
+
+
+def _put_aside(store: Path, aside: Path) -> Path | None:
     """The old store has another name from now on, and so has its log: SQLite must not find that beside the new one."""
-    aside = store.with_name(f"{store.name}.before-{to_datetime(at):%Y%m%dT%H%M%SZ}")
     for end in _ASIDE:
         old = store.with_name(f"{store.name}{end}")
         if old.exists():

@@ -87,16 +87,18 @@ ON CONFLICT (channel, key) DO UPDATE SET message = excluded.message, reason = ex
 DELETE FROM parked WHERE channel = ?1 AND key = ?2;
 
 -- name: put_pause
--- Somebody stops an actor or a partition: (scope, name, paused_at, paused_by).
-INSERT INTO pause (scope, name, paused_at, paused_by) VALUES :rows(4) ON CONFLICT (scope, name) DO NOTHING;
+-- Somebody stops an actor or a partition: (scope, name, paused_at, paused_by). A person's word goes before a restore's.
+INSERT INTO pause (scope, name, paused_at, paused_by) VALUES :rows(4) ON CONFLICT (scope, name) DO UPDATE SET
+  paused_at = excluded.paused_at, paused_by = excluded.paused_by WHERE pause.paused_by = 'restore';
 
 -- name: end_pause
 -- It goes on: (scope, name).
 DELETE FROM pause WHERE scope = ?1 AND name = ?2;
 
 -- name: restored
--- Since when the store goes on from a backup without anybody having said that its books agree; NULL: it does not.
-SELECT restored_at FROM instance;
+-- Since when the store goes on from a backup without anybody having said that its books agree (NULL: it does not), and
+-- the last delivery in that.
+SELECT restored_at, last_received_at FROM instance;
 
 -- name: end_restored
 -- The books agree with the outside again.

@@ -16,6 +16,7 @@ from typing import Any
 import anyio
 from msgspec.structs import replace
 
+from flows.audit_log import AuditLog
 from flows.desk import Desk
 from flows.ledger import Ledger, PostingMapper, Rules
 from flows.model.messages import Recheck
@@ -118,6 +119,17 @@ class LedgerBooks:
         await anyio.sleep(0.05)
         return self.erp.look(kind, body)
 
+    def take_back(self) -> None:
+        """A person reverses every entry: each stays as it is, and has one beside it that takes it back."""
+        assert self.erp is not None
+        ledger = self.erp.books.ledger
+        for move in list(ledger.moves):
+            back = ledger.add_move(move.date, journal=move.journal, description=f"reversal of {move.id}")
+            for line in [ledger.lines[id_] for id_ in move.lines]:
+                said = f"reversal of {line.description}"
+                ledger.add_line(back, account=line.account, debit=line.credit, credit=line.debit, description=said)
+            ledger.post(back)
+
     # -- what is in them -----------------------------------------------------------------------------------------------
 
     def balances(self) -> dict[str, Decimal]:
@@ -164,6 +176,7 @@ class PostingWorld(PayoutWorld):
             PostingMapper(self.settings, self.journal, emit),
             Ledger(rules, self.journal, emit),
             Desk(emit),
+            AuditLog(self.journal, emit),
         ]
 
     def outsides(self) -> list[Outside]:

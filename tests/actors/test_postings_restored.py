@@ -8,7 +8,7 @@ from pathlib import Path
 import anyio
 
 from flows.model.schema import ORDERS
-from flows.restored import rows_beside
+from flows.restored import agree, rows_beside
 from runtime.clock import SystemClock
 from runtime.journal.backup import back_up, restore
 from tests.actors.payout_world import living, pages
@@ -56,10 +56,39 @@ def test_a_batch_that_was_under_way_at_the_backup_is_not_posted_beside_what_the_
             await world.runs()
             await anyio.sleep(3_600)
             assert (len(books.moves()), books.balances()) == (moves, balances)
-            books.erp = None  # all of it is taken back
-            books.of(world.clock)
-            await world.engine.agree()
+            books.take_back()
+            assert books.balances() == {}
+            said = {"by": "mona", "reason": "all of it is taken back"}
+            await agree(said, world.engine, ["web"])
             await world.runs()
             assert books.balances() == TWO_SALES, "and the other payout has to be imported again"
+
+    story(restored)
+
+
+def test_what_a_person_has_taken_back_is_posted_anew_under_another_name(tmp_path: Path) -> None:
+    """The batch that the lost life had posted is gathered again to the letter, and its entry still stands there."""
+    books, store, to = LedgerBooks(), tmp_path / "s.db", tmp_path / "backup"
+    make = partial(PostingWorld, books=books, settings=MATRIX, unable="")
+
+    async def lost() -> None:
+        async with posting(store, books, mode="preview") as world:
+            await world.bring(*pages(two_sales()))
+            back_up(store, to, lambda *_: None)
+        async with living(store, make) as world:
+            await world.runs()
+
+    story(lost)
+    assert books.balances() == TWO_SALES
+    restore(to, store, SystemClock(), lambda *_: None, schemas=(ORDERS,))
+
+    async def restored() -> None:
+        async with living(store, make) as world:
+            await world.runs()
+            assert books.balances() == TWO_SALES
+            books.take_back()
+            await agree({"by": "mona", "reason": "all of it is taken back"}, world.engine, ["web"])
+            await world.runs()
+            assert books.balances() == TWO_SALES
 
     story(restored)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
+import msgspec
 import pytest
 
 from flows.demo.orders import generate
@@ -16,7 +20,7 @@ from runtime.journal.backup import back_up, restore
 from runtime.testing import crash
 from tests.crash.forked import Forked
 from tests.crash.process import dies_at
-from tests.crash.world import PRODUCTS, Settings, World, opened
+from tests.crash.world import PRODUCTS, ROOT, ROUGH, Settings, World, opened
 
 pytestmark = pytest.mark.anyio
 
@@ -43,6 +47,14 @@ def restored(world: World, backup: Path, *point: str) -> int:
     """What a process ends with that restores."""
     log = world.directory / "restore.log"
     return Forked(restore_main, [str(backup), str(world.store), *point], log, {}).wait(20.0)
+
+
+def compared(world: World) -> tuple[int, list[dict[str, Any]]]:
+    """What the command says that Fulfil has and the store does not know."""
+    command = [sys.executable, "-m", "flows.cli", "store", "compare", "--json", "--config", str(world.config)]
+    environment = {**os.environ, **world.environment}
+    ended = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, check=False)
+    return ended.returncode, msgspec.json.decode(ended.stdout)
 
 
 async def test_orders_that_came_after_the_backup_are_delivered_again_and_become_no_second_sale(tmp_path: Path) -> None:
@@ -75,6 +87,12 @@ async def test_orders_that_came_after_the_backup_are_delivered_again_and_become_
         with pytest.raises(AssertionError, match="seamline store agree"):
             await world.control("resume", scope="actor", name="ledger")
         creates = (await world.books())["create_order"]
+        await world.plague(())
+        status, unknown = compared(world)
+        assert status == 1
+        assert {row["order"].partition("/")[2] for row in unknown} == {order.order_id for order in late[8:]}
+        assert {row["here"] for row in unknown} == {"no such order is here"}
+        await world.plague(ROUGH)
         await world.send(late)
         await world.rest()
         books = await world.books()
@@ -82,6 +100,7 @@ async def test_orders_that_came_after_the_backup_are_delivered_again_and_become_
         assert len(books["sales"]) == len(late)
         assert books["create_order"] == creates, "nothing was even tried a second time"
         await world.plague(())
+        assert compared(world) == (0, [])
         await world.control("agree", reason="all orders are back")
         await world.send(list(generate(SEED, 25, products=PRODUCTS))[24:])
         await world.rest()

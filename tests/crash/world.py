@@ -127,10 +127,10 @@ class World:
         """Of the product's next start; a test may override settings in it for a life."""
         self._starts = count(1)
         self._log = directory / "none.log"
-        self._config = directory / "seamline.toml"
+        self.config = directory / "seamline.toml"
         head = _CONFIG.format(directory=directory, sandbox_url=sandbox_url, **msgspec.structs.asdict(settings))
         parts = [_SALES_CHANNEL.format(name=name, id=id_) for name, id_ in FULFIL_CHANNELS.items()]
-        self._config.write_text(head + "".join(parts) + settings.more)
+        self.config.write_text(head + "".join(parts) + settings.more)
 
     # -- the product's process -----------------------------------------------------------------------------------------
 
@@ -139,7 +139,7 @@ class World:
         self.end()
         self.intake_url = self.ops_url = ""
         self._log = self.directory / f"product-{next(self._starts)}.log"
-        arguments = ["--config", str(self._config)]
+        arguments = ["--config", str(self.config)]
         arguments += ["--die", die] if die else []
         arguments += ["--defect", defect] if defect else []
         if self.settings.imports:

@@ -246,6 +246,39 @@ async def test_what_is_in_the_log_of_the_old_store_does_not_reach_the_new_one(tm
         assert await journal.query("pauses") == []
 
 
+async def test_a_store_that_was_put_aside_is_never_overwritten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not by a second restore in the same second, nor by one that is typed again with a backup that is none."""
+    store, to, clock = tmp_path / "s.db", tmp_path / "backup", Standing()
+    await filled(store, "web/1")
+    back_up(store, to, no_bar)
+    await filled(store, "web/2")
+    asides = [restore(to, store, clock, no_bar).aside for _ in range(2)]
+    assert [keys_in(aside) for aside in asides if aside is not None] == [{"web/1", "web/2"}, {"web/1"}]
+
+    def cut_off(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(backups, "_put_aside", cut_off)
+        restored(to, store)
+    none = tmp_path / "none"
+    none.write_text("no backup")
+    with pytest.raises(StoreUnreadable):
+        restored(none, store)
+    assert store.exists()
+
+
+class Standing(SystemClock):
+    """A clock that stands still."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._now = super().now()
+
+    def now(self) -> Instant:
+        return self._now
+
+
 async def test_a_damaged_store_is_replaced_and_a_store_that_is_not_there_is_made(tmp_path: Path) -> None:
     """The first reason for a restore is that nothing of the old one can be read."""
     store, to = tmp_path / "s.db", tmp_path / "backup"
