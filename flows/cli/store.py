@@ -200,12 +200,12 @@ def _lines(found: Any) -> list[str]:
 
 
 def _newer(count: int | None) -> str:
-    """What the store that is there has beyond the backup."""
+    """What the store beside the backup has beyond it."""
     if count is None:
-        return "the store that is there\tcannot be read, or there is none"
+        return "the store\tcannot be read, or there is none"
     if not count:
-        return "the store that is there\thas nothing that is not in the backup"
-    return f"the store that is there\tcan be read, and has {count:,} of what came after the backup"
+        return "the store\thas nothing that is not in the backup"
+    return f"the store\tcan be read, and has {count:,} of what came after the backup"
 
 
 @contextmanager

@@ -148,9 +148,9 @@ def _restored(
 ) -> Restoring:
     now, copy = clock.now(), half_copied(store)
     begun_at = _restored_at(half_restored(store))
+    found = look_at(backup)
     with _gone_unless_renamed(copy):
         _copy(backup, copy, progress)
-        found = look_at(copy)
         known = max(found.epoch, _epoch_of(store), _epoch_of(half_restored(store)))
         epoch = max(known + 1, (to_datetime(now) - _TICKS_FROM) // timedelta(seconds=_TICK_S))
         with closing(sqlite3.connect(copy, isolation_level=None)) as connection:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import contextlib
 import sqlite3
 import stat
+from itertools import count
 from pathlib import Path
 
 import anyio
 import pytest
+from anyio.abc import TaskStatus
 
 from runtime.clock import Instant, SystemClock
 from runtime.errors import SeamlineError, StoreLocked, StoreUnreadable
@@ -69,14 +71,14 @@ async def test_a_backup_is_one_state_of_a_store_that_is_written_to(tmp_path: Pat
     store, told = tmp_path / "s.db", list[tuple[int, int]]()
     async with running(store) as journal:
 
-        async def bring() -> None:
-            number = 0
-            while True:
-                number += 1
+        async def bring(*, task_status: TaskStatus[None]) -> None:
+            for number in count():
                 await accept(journal, delivery(f"a/{number}", body=b"x" * 20_000), delivery(f"b/{number}"))
+                if not number:
+                    task_status.started()
 
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(bring)
+            await tasks.start(bring)
             for number in range(3):
                 await anyio.sleep(0.2)
                 to = tmp_path / f"{number}.backup"
