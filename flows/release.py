@@ -18,7 +18,7 @@ from flows.model.several import are, several
 from runtime.actor import Item
 from runtime.channel import BULK
 from runtime.decision import Decision, Emit, Message, Write
-from runtime.engine import Engine
+from runtime.engine import THE_STORE, Engine
 from runtime.errors import SeamlineError
 from runtime.journal.journal import Journal
 from runtime.key import partition_of
@@ -56,6 +56,8 @@ async def release(parameters: Mapping[str, str], engine: Engine, journal: Journa
     """
     key = parameters.get("key", "")
     by, reason = who_and_why(parameters)
+    if key == THE_STORE and journal.restored is not None:
+        raise SeamlineError("that the store was restored is over when somebody says `seamline store agree`")
     holders = [name for name in actors if name in engine.channels and await journal.query_list("states", [key], name)]
     if not holders:
         if await journal.query("oldest_message_of_key", actors[0], key):

@@ -91,6 +91,8 @@ def test_a_backup_is_made_beside_the_process_and_gone_on_from(
     with life(store) as app:
         until(lambda: "store.restored" in seamline(*beside("holds", "--json")).out)
         assert "writes look first" in seamline(*beside("status")).out
+        released = seamline(*beside("holds", "release", "system/store"))
+        assert (released.status, "seamline store agree" in released.err) == (1, True)
         sent(app, order("2"))
         until(lambda: numbers(seamline) == {"A-1", "A-2"})
         assert command("agree", "--by", "mona", "--reason", "all is back").status == 0
