@@ -173,14 +173,14 @@ def engine_of(
     ]
     if config.recovery is not None:
         actors.append(RunRecovery(recovery_policy(config.recovery), items, accept, journal, emit))
-    share = config.telemetry.trace_share if config.telemetry.otlp_url else 0.0
+    share, exports = config.telemetry.trace_share, bool(config.telemetry.otlp_url)
     engine = Engine(
         journal,
         actors,
         outsides,
         config.engine,
         signals_to=DESK,
-        sampled=lambda key: sampled(key, share),
+        sampled=(lambda key: sampled(key, share)) if exports else None,
         emit=emit,
         rng=random.Random(),  # noqa: S311 - spreads retries
     )

@@ -144,7 +144,7 @@ class ActorLoop:
         channels: Mapping[str, Channel],
         lanes: Mapping[str, Lane],
         *,
-        sampled: Callable[[str], bool],
+        sampled: Callable[[str], bool] | None,
         timer_set: Callable[[Instant], None],
         signal: Signal,
         emit: Callable[[Any], None],
@@ -388,6 +388,8 @@ class ActorLoop:
     def _trace_rows(
         self, key: str, decision: Decision, after: Held, last_fact: int | None, rows: list[tuple[Any, Row]]
     ) -> None:
+        if self._sampled is None:
+            return
         if after.sampled is None:
             after.sampled = self._sampled(key)
         if last_fact is None or not (after.told_to is not None or decision.trace or after.sampled):

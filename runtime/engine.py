@@ -83,7 +83,7 @@ class Engine:
         config: EngineConfig,
         *,
         signals_to: str,
-        sampled: Callable[[str], bool],
+        sampled: Callable[[str], bool] | None,
         emit: Callable[[Any], None],
         rng: random.Random,
     ) -> None:

@@ -187,3 +187,13 @@ async def test_a_hold_is_exported_when_it_begins_and_goes_on_when_it_ends(tmp_pa
         assert Counter(names(spans)) == Counter(
             ["intake received", "order_importer held", "order_importer decided", "order_importer created", "order"]
         )
+
+
+async def test_without_an_address_nothing_is_noted_for_a_receiver(tmp_path: Path) -> None:
+    """Nor of orders that are held, which would be exported in any case: nobody would ever take it away."""
+    made = orders(3, unknown_sku=1.0)
+    async with running(tmp_path, skus=SKUS) as at:
+        for order in made:
+            await at.post(order.body)
+        await at.until({"held": len(made)})
+        assert await at.app.journal.query("trace_work_count") == [(0,)]
