@@ -169,6 +169,25 @@ def test_the_older_report_of_amazon_describes_other_amounts_by_their_transaction
     assert read.classes("9") == {"sale": "20.00", "fee": "-2.50", "reserve": "-5.00"}
 
 
+def test_the_older_report_of_amazon_has_no_columns_of_promotions_where_there_was_none() -> None:
+    """As in the first settlement of a seller who has sold nothing yet. What advertising costs has its tax beside it."""
+    names = ("settlement-id", "deposit-date", "total-amount", "currency", "transaction-type", "order-id", "price-type",
+             "price-amount", "item-related-fee-type", "item-related-fee-amount", "misc-fee-amount", "other-fee-amount",
+             "other-fee-reason-description", "direct-payment-type", "direct-payment-amount",
+             "other-amount")  # fmt: skip
+    rows = [
+        ["9", "2026-01-07", "-143.00", "CAD"],
+        ["9", "", "", "", "Subscription Fee", "", "", "", "", "", "", "", "", "", "", "-31.00"],
+        ["9", "", "", "", "ServiceFee", "", "", "", "Cost of Advertising", "-100.00", "", "-12.00", "TaxAmount"],
+    ]
+    content = "\n".join(map("\t".join, [names, *rows])) + "\n"
+    reader = recognised(content.encode())
+    assert reader is not None
+    read = Read(content, reader)
+    assert read.proof("9").verdict == "proven"
+    assert read.classes("9") == {"fee": "-131.00", "tax_on_fee": "-12.00"}
+
+
 # -- Stripe ------------------------------------------------------------------------------------------------------------
 
 BALANCE_CHANGE = """balance_transaction_id,created_utc,available_on_utc,currency,gross,fee,net,\
