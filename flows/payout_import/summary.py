@@ -13,6 +13,7 @@ import msgspec
 from flows.model.money import Money
 from flows.model.payout import Finding, PayoutHeader, PayoutSums
 from flows.model.payout_proof import prove_payout
+from flows.model.returned import FAILED
 from flows.model.several import are, several
 from flows.payout_import.file import PayoutFile
 from flows.payout_import.outcome import Kept, Outcome
@@ -144,7 +145,8 @@ def _as_read(key: str, header: PayoutHeader, sums: PayoutSums, bank: Decimal | N
 def _speaks_against(read: ImportedPayout, findings: Iterable[Finding]) -> bool:
     """Whether there would be a case by what was found in the file alone."""
     kinds = {each.kind for each in findings}
-    return "contradiction" in kinds or ("incomplete" in kinds and read.verdict != "proven")
+    is_part = "incomplete" in kinds and read.verdict != "proven"
+    return "contradiction" in kinds or is_part or read.status in FAILED
 
 
 def _as_rehearsed(each: Rehearsed) -> ImportedPayout:
@@ -224,6 +226,8 @@ def _news(summary: ImportSummary) -> str:
 def _not_proven(payout: ImportedPayout, *, kept: bool) -> Iterator[str]:
     """Why the exit status is not 0, and the command that shows more of it once it is `kept`."""
     shows = f"; see `seamline payouts show {shlex.quote(payout.key)}" if kept else ""
+    if payout.news is None and payout.status in FAILED:
+        yield f"it is {payout.status}; its money was never received"
     if payout.verdict == "contradicted":
         off = Money(payout.difference, payout.currency)
         yield f"its sums do not tie, by {off}{f'{shows}`' if kept else ''}"

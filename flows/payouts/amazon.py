@@ -27,7 +27,8 @@ from flows.payouts.table import Ordinals, Row, has_columns, rows_of
 PROVIDER = "amazon"
 _COMMON = ("settlement-id", "deposit-date", "total-amount", "currency", "transaction-type", "order-id")
 _V2 = (*_COMMON, "amount-type", "amount-description", "amount")
-_V1 = (*_COMMON, "price-type", "price-amount", "item-related-fee-type", "item-related-fee-amount", "promotion-amount")
+_V1 = (*_COMMON, "price-type", "price-amount", "item-related-fee-type", "item-related-fee-amount")
+"""Of the older file; it has the columns of promotions only where there was one."""
 
 _AMOUNTS_V1: Mapping[str, tuple[str, str]] = {
     "shipment-fee-amount": ("Fee", "shipment-fee-type"),
@@ -46,14 +47,16 @@ _TYPES: Mapping[str, LineClass] = {
     "itemwithheldtax": LineClass.WITHHELD_TAX,
     "itemtcs": LineClass.WITHHELD_TAX,
     "itemtds": LineClass.WITHHELD_TAX,
+    "tax withheld": LineClass.WITHHELD_TAX,
     "marketplacefacilitatortax": LineClass.WITHHELD_TAX,
     "cost of advertising": LineClass.FEE,
     "couponredemptionfee": LineClass.FEE,
     "servicefee": LineClass.FEE,
-    "fee": LineClass.FEE,
+    "grade and resell charge": LineClass.FEE,
     "fba inventory reimbursement": LineClass.ADJUSTMENT,
     "mcf inventory reimbursement": LineClass.ADJUSTMENT,
     "seller rewards": LineClass.ADJUSTMENT,
+    "debt adjustment": LineClass.ADJUSTMENT,
     "micro deposit": LineClass.TRANSFER,
     "refund for advertiser": LineClass.FEE,
     "fba customer returns": LineClass.FEE,
@@ -72,17 +75,13 @@ _DESCRIPTIONS: Mapping[str, LineClass] = {
     "faileddisbursement": LineClass.PAYOUT_RETURNED,
     "adjustment": LineClass.ADJUSTMENT,
     "balance adjustment": LineClass.ADJUSTMENT,
-    "debt adjustment": LineClass.ADJUSTMENT,
     "safe-t reimbursement": LineClass.ADJUSTMENT,
     "shippingservicesrefund": LineClass.FEE,
-    "refund for advertiser": LineClass.FEE,
-    "cost of advertising": LineClass.FEE,
     "buyerrecharge": LineClass.SALE,
     "loanservicing": LineClass.ADVANCE,
     "loan advance": LineClass.ADVANCE,
     "loan payment": LineClass.ADVANCE,
     "loan refund": LineClass.ADVANCE,
-    "amazon capital services": LineClass.ADVANCE,
     "reversal_reimbursement": LineClass.ADJUSTMENT,
     "warehouse_damage": LineClass.ADJUSTMENT,
     "warehouse_lost": LineClass.ADJUSTMENT,
@@ -103,15 +102,18 @@ _BEGINNINGS: Mapping[str, LineClass] = {
     "tds": LineClass.WITHHELD_TAX,
     "income tax": LineClass.WITHHELD_TAX,
 }
-"""Of descriptions that go on with a sentence, or with the name of a part."""
+"""Of descriptions that go on with a sentence, or with the name of a part; or of the transaction, before it."""
 _FEES = (
     *("fee", "storage", "subscription", "label", "removal", "disposal", "inbound", "commission", "chargeback fee"),
-    *("postage", "international freight"),
+    *("postage", "international freight", "highvolumelisting", "warehouseprep"),
 )
-_TAXES = re.compile(r"(?:tax|igst|cgst|sgst|gst|vat)$|^tax ?on ?fees?$").search
+_TAXES = re.compile(r"(?:tax|igst|cgst|sgst|gst|vat)$|^tax ?on ?fees?$|^taxamount$").search
+_FOR_OTHERS = re.compile(r"^marketplacefacilitator|lowvaluegoods").search
+"""Tax that Amazon keeps from what the customer has paid. The older file has it among the fees of an item."""
 _DISPUTES = ("chargeback refund", "a-to-z guarantee refund", "a-to-z guarantee recovery")
 _REFUNDS = ("refund", "refund_retrocharge", "partial refund")
 _PRICES = ("itemprice", "promotion", "directpayment")
+_CHARGES = ("itemfees", "fee")
 _PAYOUT = "transfer"
 _SOLD_OFF = "liquidations"
 """What Amazon has sold of the brand's stock: of no order that the brand has."""
@@ -122,15 +124,17 @@ def class_of(transaction: str, type_: str, description: str, amount: Decimal) ->
     what, kind, said = transaction.casefold(), type_.casefold(), description.casefold()
     if kind in _TYPES:
         return _TYPES[kind]
-    if kind == "itemfees":
+    if kind in _CHARGES or kind in _PRICES:
+        if _FOR_OTHERS(said):
+            return LineClass.WITHHELD_TAX
+        if kind in _PRICES:
+            return _of_price(what, amount)
         return LineClass.TAX_ON_FEE if _TAXES(said) else LineClass.FEE
-    return _of_price(what, said, amount) if kind in _PRICES else _of_description(kind, said)
+    return _of_description(what, kind, said)
 
 
-def _of_price(transaction: str, description: str, amount: Decimal) -> LineClass:
+def _of_price(transaction: str, amount: Decimal) -> LineClass:
     """What the customer has paid, or got back."""
-    if description.startswith("marketplacefacilitator") or "lowvaluegoods" in description:
-        return LineClass.WITHHELD_TAX
     if transaction in _DISPUTES:
         return signed_class(amount, LineClass.DISPUTE_REVERSAL, LineClass.DISPUTE)
     if transaction in _REFUNDS:
@@ -140,12 +144,14 @@ def _of_price(transaction: str, description: str, amount: Decimal) -> LineClass:
     return LineClass.SALE if transaction.startswith("order") else LineClass.UNEXPLAINED
 
 
-def _of_description(type_: str, description: str) -> LineClass:
-    if description in _DESCRIPTIONS:
-        return _DESCRIPTIONS[description]
-    begun = next((kind for beginning, kind in _BEGINNINGS.items() if description.startswith(beginning)), None)
-    if begun is not None:
-        return begun
+def _of_description(transaction: str, type_: str, description: str) -> LineClass:
+    for said in (transaction, description):
+        begun = next((kind for beginning, kind in _BEGINNINGS.items() if said.startswith(beginning)), None)
+        if begun is not None:
+            return begun
+    known = _DESCRIPTIONS.get(description, _TYPES.get(description))  # the older file has no column of types for these
+    if known is not None:
+        return known
     if any(word in description or word in type_ for word in _FEES):
         return LineClass.TAX_ON_FEE if _TAXES(description) else LineClass.FEE
     return LineClass.UNEXPLAINED

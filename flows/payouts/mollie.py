@@ -274,9 +274,10 @@ def _of_item(item: _Item, place: str, source: Source, days: set[str], listed: st
             yield Finding(kind="note", sentence=said, place=place, payout=settlement, line=item.id)
             return
         line = _child(item, settlement, place, source)
-        if item.resource == "refund" and line.amount > ZERO:
+        if _adds(item, line.amount):
             said = (
-                f"a refund adds {line.amount} to its settlement, which it should take from it; it stands as published"
+                f"a {item.resource} adds {line.amount} to its settlement, which it should take from it; "
+                "it stands as published"
             )
             yield Finding(
                 kind="contradiction", sentence=said, place=place, payout=settlement, line=item.id, amount=line.amount,
@@ -285,6 +286,12 @@ def _of_item(item: _Item, place: str, source: Source, days: set[str], listed: st
         yield line
     except (InvalidAmount, ValueError) as error:
         raise refused(place, "amounts or dates", error) from None
+
+
+def _adds(item: _Item, amount: Decimal) -> bool:
+    """Whether money is added that should be taken: by a refund, or by a chargeback that nobody has turned round."""
+    takes = item.resource == "refund" or (item.resource == "chargeback" and item.reversed_at is None)
+    return takes and amount > ZERO
 
 
 def _settlement_of(item: _Item, place: str) -> str:

@@ -13,6 +13,8 @@ PROVIDER = "mollie"
 STATUSES = {
     "open": PayoutStatus.PENDING,
     "pending": PayoutStatus.IN_TRANSIT,
+    "processing": PayoutStatus.IN_TRANSIT,
+    "processing-at-bank": PayoutStatus.IN_TRANSIT,
     "paidout": PayoutStatus.PAID,
     "failed": PayoutStatus.FAILED,
 }

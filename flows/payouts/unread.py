@@ -33,6 +33,10 @@ _TABLES: Mapping[str, str] = {
     "id, amount, amount refunded, fee, status": (
         "it is an export of Stripe's payments; import the one of its balance transactions (all activity), or a report"
     ),
+    "type, id, created, converted amount, fees, net, converted currency": (
+        "it is a list of Stripe's dashboard that names neither payouts nor balance transactions; import the report of "
+        "payout reconciliation, itemized"
+    ),
     "reporting category, count, gross": ("it is a summary of Stripe's, without its lines; import the itemized report"),
     "settlement-id, amount-type, amount-description": (
         "it is a settlement of Amazon's without its total; import the flat file as it was downloaded"

@@ -313,13 +313,17 @@ def test_a_row_of_an_export_with_another_fee_is_no_new_line(seamline: Type, app:
 
 
 def test_a_payout_that_failed_stays_so_whatever_a_list_says(seamline: Type, app: App, tmp_path: Path) -> None:
-    """The import names the case, and a list that calls it paid is named, too."""
+    """The import names the case, and a list that calls it paid is named, too. A dry run without a store ends alike."""
     failed, paid = tmp_path / "failed.csv", tmp_path / "paid.csv"
     row = "2026-03-09,{},100.00,0.00,0.00,0.00,-3.00,0.00,97.00,USD"
     head = files.SHOPIFY_PAYOUTS_CSV.splitlines()[0]
     failed.write_text(f"{head}\n{row.format('failed')}\n")
     paid.write_text(f"{head}\n{row.format('paid')}\n")
     into = ("payouts", "import", *TO)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SEAMLINE__STORE__PATH", str(tmp_path / "none.db"))
+        alone, well = (seamline(*beside(*into, str(each), "--dry-run")) for each in (failed, paid))
+    assert (alone.status, "it is failed; its money was never received" in alone.out, well.status) == (1, True, 0)
     first = seamline(*beside(*into, str(failed)))
     assert (first.status, "is a case now\tpayout.failed: " in first.out) == (1, True)
     for more in (("--dry-run",), ()):

@@ -32,6 +32,20 @@ def test_a_list_of_a_settlement_says_in_which_its_items_are() -> None:
     assert [(each.kind, each.sentence) for each in nowhere.findings] == [("pending", "it is in no settlement yet")]
 
 
+@pytest.mark.parametrize(("reversed_at", "named"), [(None, ["contradiction"]), ("2026-01-09T10:00:00Z", [])])
+def test_a_chargeback_that_adds_to_its_settlement_was_turned_round_or_contradicts_itself(
+    reversed_at: str | None, named: list[str]
+) -> None:
+    """What is deducted is negative; without its sign it would pass for a dispute that was won."""
+    chargeback = {"resource": "chargeback", "id": "chb_1", "paymentId": "tr_1", "settlementId": "stl_7",
+                  "amount": files.eur("10.00"), "settlementAmount": files.eur("10.00"), "reversedAt": reversed_at,
+                  "createdAt": "2026-01-05T10:00:00Z"}  # fmt: skip
+    read = Read(files.mollie(chargeback), "mollie")
+    assert [each.kind for each in read.findings] == named
+    assert [each.amount for each in read.findings] == [Decimal("10.00")] * len(named)
+    assert read.classes("stl_7") == {"dispute_reversal": "10.00"}
+
+
 def test_a_payment_of_which_mollie_settles_nothing_is_no_line() -> None:
     """It names its settlement and has no amount in it, as what was paid by voucher: that is said, and not guessed."""
     payment = {"resource": "payment", "id": "tr_1", "amount": files.eur("10.00"), "settlementId": "stl_7"}
@@ -45,6 +59,13 @@ def test_a_settlement_that_is_still_gathered_is_no_payout() -> None:
         read = Read(files.mollie({**files.MOLLIE_SETTLEMENT, "id": word, "status": "open"}), "mollie")
         assert (read.lines, read.examined.headers) == ([], {})
         assert [each.kind for each in read.findings] == ["pending"]
+
+
+def test_a_settlement_that_is_at_the_bank_is_on_its_way() -> None:
+    """Mollie tells of that since 2026; its money is not received yet."""
+    for word in ("pending", "processing", "processing-at-bank"):
+        header = Read(files.mollie({**files.MOLLIE_SETTLEMENT, "status": word}), "mollie").examined.headers["stl_1"]
+        assert (header.status, header.odd_status) == ("in_transit", "")
 
 
 def test_a_settlement_in_a_list_without_its_sums_contradicts_nothing() -> None:
@@ -146,6 +167,25 @@ def test_the_older_report_of_amazon_describes_other_amounts_by_their_transaction
     read = Read("\n".join(map("\t".join, [names, *rows])) + "\n", "amazon")
     assert read.proof("9").verdict == "proven"
     assert read.classes("9") == {"sale": "20.00", "fee": "-2.50", "reserve": "-5.00"}
+
+
+def test_the_older_report_of_amazon_has_no_columns_of_promotions_where_there_was_none() -> None:
+    """As in the first settlement of a seller who has sold nothing yet. What advertising costs has its tax beside it."""
+    names = ("settlement-id", "deposit-date", "total-amount", "currency", "transaction-type", "order-id", "price-type",
+             "price-amount", "item-related-fee-type", "item-related-fee-amount", "misc-fee-amount", "other-fee-amount",
+             "other-fee-reason-description", "direct-payment-type", "direct-payment-amount",
+             "other-amount")  # fmt: skip
+    rows = [
+        ["9", "2026-01-07", "-143.00", "CAD"],
+        ["9", "", "", "", "Subscription Fee", "", "", "", "", "", "", "", "", "", "", "-31.00"],
+        ["9", "", "", "", "ServiceFee", "", "", "", "Cost of Advertising", "-100.00", "", "-12.00", "TaxAmount"],
+    ]
+    content = "\n".join(map("\t".join, [names, *rows])) + "\n"
+    reader = recognised(content.encode())
+    assert reader is not None
+    read = Read(content, reader)
+    assert read.proof("9").verdict == "proven"
+    assert read.classes("9") == {"fee": "-131.00", "tax_on_fee": "-12.00"}
 
 
 # -- Stripe ------------------------------------------------------------------------------------------------------------

@@ -118,6 +118,10 @@ def test_a_file_is_refused_with_its_place(
         (b"reporting_category,currency,count,gross,fee,net\n", "a summary of Stripe's"),
         (b"id,Description,Amount,Amount Refunded,Currency,Fee,Status\n", "an export of Stripe's payments"),
         (
+            b"Type,ID,Created,Description,Amount,Currency,Converted Amount,Fees,Net,Converted Currency,Details\n",
+            "a list of Stripe's dashboard that names neither payouts nor balance transactions",
+        ),
+        (
             b"Transaction Date,Type,Order,Amount,Fee,Net\n",
             "of shopify-csv, .*: there is no payout date, currency;",
         ),

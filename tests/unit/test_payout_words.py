@@ -109,7 +109,9 @@ AMAZON = {
     "withheld_tax": [
         "Order/ItemWithheldTax/MarketplaceFacilitatorTax-Principal", "Order/ItemPrice/LowValueGoodsTax-Principal",
         "other-transaction/other-transaction/TDS (Section 194-O)", "Order/ItemTCS/TCS-CGST",
-        "other-transaction/other-transaction/Income Tax Charged",
+        "other-transaction/other-transaction/Income Tax Charged", "Income Tax Charged/other-transaction/MiscAdjustment",
+        "Order/ItemFees/MarketplaceFacilitatorVAT-Principal", "Order/ItemFees/LowValueGoodsTax-Shipping",
+        "Tax/Tax Withheld/x",
     ],
     "fee": [
         "Order/ItemFees/Commission", "Refund/ItemFees/RefundCommission", "Order/ItemFees/ShippingChargeback",
@@ -121,10 +123,13 @@ AMAZON = {
         "ServiceFee/Refund for Advertiser/TransactionTotalAmount",
         "other-transaction/other-transaction/PostageBilling_Postage",
         "other-transaction/other-transaction/FBA International Freight Duties and Taxes Charge",
+        "Grade and Resell Fees/Grade and Resell Charge/Mug", "ServiceFee/Fee/Cost of Advertising",
+        "other-transaction/other-transaction/HighVolumeListing", "other-transaction/other-transaction/WarehousePrep",
     ],
     "tax_on_fee": [
         "Order/ItemFees/Commission IGST", "FBAFees/FBA Inventory Storage Fee/Tax", "Order/ItemFees/TaxOnFees",
         "AmazonFees/Vine Enrollment Fee/Tax on fee", "other-transaction/other-transaction/PostageBilling_VAT",
+        "ServiceFee/Fee/TaxAmount",
     ],
     "adjustment": [
         "other-transaction/FBA Inventory Reimbursement/WAREHOUSE_LOST", "Liquidations/ItemPrice/Principal",
@@ -132,6 +137,7 @@ AMAZON = {
         "other-transaction/other-transaction/MiscAdjustment", "Seller Rewards/Seller Rewards/Seller Rewards",
         "other-transaction/MCF Inventory Reimbursement/MULTICHANNEL_ORDER_LOST",
         "other-transaction/other-transaction/Promotion adjustment",
+        "Debt Adjustment/Debt Adjustment/Cross-Account Debt Adjustment against BE, ES",
     ],
     "reserve": ["other-transaction/other-transaction/Current Reserve Amount"],
     "reserve_release": ["other-transaction/other-transaction/Previous Reserve Amount Balance"],
@@ -139,7 +145,7 @@ AMAZON = {
         "other-transaction/other-transaction/Transfer of funds unsuccessful: Amazon has cancelled your transfer."
     ],
     "top_up": ["other-transaction/other-transaction/Successful charge"],
-    "transfer": ["Transfers/Micro Deposit/Micro Deposit"],
+    "transfer": ["Transfers/Micro Deposit/Micro Deposit", "Micro Deposit/other-transaction/Micro Deposit"],
     "advance": [
         "other-transaction/Amazon Capital Services/Loan repayment", "other-transaction/other-transaction/Loan Payment",
     ],
