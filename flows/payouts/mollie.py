@@ -42,6 +42,8 @@ _GIVEN_BACK = {"refund": LineClass.REFUND, "chargeback": LineClass.DISPUTE}
 """Methods whose sums among the costs, without a rate, are money given back, which has lines of its own."""
 _NO_FEES = {"reservations": LineClass.RESERVE, "repayments": LineClass.ADVANCE}
 """What is deducted from a movement and is no fee."""
+_SETTLED_ELSEWHERE = ("voucher", "giftcard", "paypal")
+"""Methods whose money Mollie does not pay out itself."""
 _NOT_YET = ("open", "next")
 """Instead of an id: the settlements that Mollie is still gathering."""
 _in_settlement = re.compile(r"/settlements/([^/?]+)/").search
@@ -74,6 +76,7 @@ class _Item(msgspec.Struct, gc=False, rename="camel"):
     resource: str = ""
     id: str = ""
     status: str = ""
+    method: str | None = None
     amount: _MoneyIn | None = None
     created_at: str | None = None
     settled_at: str | None = None
@@ -270,8 +273,7 @@ def _of_item(item: _Item, place: str, source: Source, days: set[str], listed: st
             yield Finding(kind="pending", sentence="it is in no settlement yet", place=place, line=item.id)
             return
         if item.settlement_amount is None:
-            said = f"it has no settlementAmount: Mollie settles nothing of it in {settlement}, so it is no line"
-            yield Finding(kind="note", sentence=said, place=place, payout=settlement, line=item.id)
+            yield _unsettled(item, settlement, place)
             return
         line = _child(item, settlement, place, source)
         if _adds(item, line.amount):
@@ -286,6 +288,18 @@ def _of_item(item: _Item, place: str, source: Source, days: set[str], listed: st
         yield line
     except (InvalidAmount, ValueError) as error:
         raise refused(place, "amounts or dates", error) from None
+
+
+def _unsettled(item: _Item, settlement: str, place: str) -> Finding:
+    """What is said of a payment without an amount in its settlement. Mollie leaves all of them out from 2027 on."""
+    if item.method in _SETTLED_ELSEWHERE:
+        said = f"it has no settlementAmount: Mollie settles nothing of {item.method} in {settlement}, so it is no line"
+        return Finding(kind="note", sentence=said, place=place, payout=settlement, line=item.id)
+    said = (
+        f"it does not say what {settlement} has of it (settlementAmount, which Mollie gives no longer from 2027 on): "
+        "it is no line, and is tied to no order; import the transactions of the balance, which say it"
+    )
+    return Finding(kind="incomplete", sentence=said, place=place, payout=settlement, line=item.id)
 
 
 def _adds(item: _Item, amount: Decimal) -> bool:
