@@ -68,7 +68,12 @@ def test_a_month_is_clean_when_it_is_over_and_nothing_stands() -> None:
     assert board.sentence == "2026-10 is clean: nothing stands against it"
     running = board_of([], OCTOBER, date(2026, 10, 31), "UTC")
     assert not running.clean
-    assert "is not over in UTC, so it cannot be clean yet" in running.sentence
+    assert running.sentence == "2026-10 is not over in UTC, so it cannot be clean yet; nothing stands so far"
+    items = [Item(check=check, day=date(2026, 10, 30)) for check in (Check.SUSPENSE, Check.UNSETTLED)]
+    for count, stand in ((1, "1 row stands"), (2, "2 rows stand")):
+        board = board_of(items[:count], OCTOBER, date(2026, 10, 31), "UTC")
+        assert board.sentence == f"2026-10 is not over in UTC, so it cannot be clean yet; {stand} so far"
+        assert board_of(items[:count], OCTOBER, AFTER, "UTC").sentence == f"2026-10 is not clean: {stand}"
 
 
 def test_amounts_are_added_exactly_and_by_currency() -> None:
@@ -108,6 +113,22 @@ def test_a_row_of_several_names_the_command_that_lists_them_all() -> None:
     )  # fmt: skip
 
 
+def test_what_a_row_lists_is_what_it_counts() -> None:
+    """The first and the last day are of the month; of an earlier one only what stands; what is later is in no list."""
+    days = (date(2026, 9, 30), OCTOBER.first, OCTOBER.last, date(2026, 11, 1))
+    items = [
+        Item(check=check, of=of, day=day, key=f"{check.value} {day}", currency="EUR", amount=Decimal(1))
+        for check, of in ((Check.ACCEPTED, "Ann"), (Check.UNPOSTED, ""))
+        for day in days
+    ]
+    rows = {row.check: row.count for row in board_of(items, OCTOBER, AFTER, "UTC").rows}
+    assert rows == {Check.EARLIER: 1, Check.UNPOSTED: 2, Check.ACCEPTED: 2}
+    for check, count in rows.items():
+        found = [each.day for each in items_of(items, OCTOBER, check)]
+        assert found == ([days[0]] if check is Check.EARLIER else [days[1], days[2]])
+        assert len(found) == count
+
+
 def test_what_is_older_stands_in_one_row_and_what_is_later_is_left_out() -> None:
     """With the month in which to look; what is only listed of an earlier month is its own."""
     items = [
@@ -135,6 +156,21 @@ def test_a_thing_of_an_earlier_month_counts_once_in_however_many_rows_it_stood()
     rows = board_of(items, OCTOBER, AFTER, "UTC").rows
     assert [(row.currency, row.count, row.amount, row.oldest) for row in rows] == [
         ("", 1, None, day), ("EUR", 2, Decimal(82), date(2026, 9, 2)), ("USD", 1, Decimal(1), day),
+    ]  # fmt: skip
+
+
+def test_things_of_an_earlier_month_that_have_no_name_are_each_their_own() -> None:
+    """Two of them are not one, and money of the one says nothing of the other."""
+    day = date(2026, 9, 3)
+    items = [
+        Item(check=Check.UNCREDITED, of="order.returned", day=day),
+        Item(check=Check.UNCREDITED, of="order.returned", day=day),
+        Item(check=Check.UNPOSTED, day=day, currency="EUR", amount=Decimal(3)),
+        Item(check=Check.UNPOSTED, day=day, currency="EUR", amount=Decimal(4)),
+    ]
+    rows = board_of(items, OCTOBER, AFTER, "UTC").rows
+    assert [(row.what, row.currency, row.count, row.amount) for row in rows] == [
+        ("stands since earlier months", "", 2, None), ("stands since earlier months", "EUR", 2, Decimal(7)),
     ]  # fmt: skip
 
 
