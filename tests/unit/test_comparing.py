@@ -32,8 +32,11 @@ SALE = ReadBackSale(id=7, number="SO7", state="processing", currency_code="USD",
 PAID = SalePayment(id=1, sale=7, amount_captured=D("120.00"), amount_refunded=D("0"))
 
 
-def invoice(total: str, *, state: str = "posted", sales: tuple[int, ...] = (7,), type_: str = "out") -> Invoice:
-    return Invoice(id=1, type=type_, state=state, total_amount=D(total), sales=sales)
+def invoice(
+    total: str, *, state: str = "posted", sales: tuple[int, ...] = (7,), type_: str = "out", balance: str | None = None
+) -> Invoice:
+    due = None if balance is None else D(balance)
+    return Invoice(id=1, type=type_, state=state, total_amount=D(total), balance_due=due, sales=sales)
 
 
 def found(sale: ReadBackSale | None = SALE, payments: Any = (PAID,), invoices: Any = ()) -> Found:
@@ -96,6 +99,34 @@ def test_invoices_never_come_to_more_than_the_order_and_to_all_of_it_when_it_is_
 ) -> None:
     """Credit notes count against them; an invoice of several sales says nothing of one."""
     assert causes(EXPECTED, found(replace(SALE, state=state), invoices=invoices)) == told
+
+
+@pytest.mark.parametrize(
+    ("invoices", "paid"),
+    [
+        ((), None),
+        ((invoice("60.00"),), False),
+        ((invoice("60.00", state="paid"),), True),
+        ((invoice("60.00", balance="0.00"),), True),
+        ((invoice("60.00", state="paid", balance="60.00"),), True),
+        ((invoice("60.00", state="paid"), invoice("60.00", balance="0.01")), False),
+        ((invoice("60.00", state="draft"),), None),
+        ((invoice("60.00", state="paid"), invoice("60.00", state="draft", balance="60.00")), True),
+        ((invoice("60.00", state="paid"), invoice("-20.00", balance="-20.00")), True),
+        ((invoice("-20.00", balance="-20.00"),), None),
+        ((invoice("60.00", state="draft"), invoice("20.00", type_="out_credit_note", state="paid")), None),
+    ],
+    ids=[
+        "none", "posted", "paid", "nothing is due", "whatever is due", "one of both", "a draft", "beside a draft",
+        "a credit note that is open", "a credit note alone", "a credit note beside a draft",
+    ],
+)  # fmt: skip
+def test_invoices_are_paid_when_there_is_one_and_nothing_is_owed_of_any(
+    invoices: tuple[Invoice, ...], paid: bool | None
+) -> None:
+    """A credit note is money that goes back: nobody has paid an order because of it."""
+    assert snapshot_of(SALE, invoices).invoices_paid is paid
+    assert snapshot_of(SALE).invoices_paid is None
 
 
 def test_what_fulfil_says_has_left_is_to_be_known_here_an_hour_later() -> None:
