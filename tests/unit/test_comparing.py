@@ -17,6 +17,7 @@ from connectors.fulfil.read_back import ReadBackLine, ReadBackSale
 from connectors.fulfil.typed import Reference
 from flows.model.reconciliation import AcceptDifferences
 from flows.reconciler.comparing import Expected, Found, Snapshot, changes, differences, snapshot_of
+from flows.reconciler.comparing_units import told as told_units
 from flows.reconciler.comparing_units import units_on
 from flows.reconciler.reading_back import Batch, Sweeping, asked, begun, found_of, learned, part_after, passed, sales_of
 from flows.reconciler.sale_checks import SaleCheck, SaleCompared, decide
@@ -69,6 +70,19 @@ def causes(expected: Expected, read: Found) -> list[tuple[str, str]]:
         (replace(EXPECTED, tax=None), found(replace(SALE, tax_amount=D(7))), []),
         (EXPECTED, found(replace(SALE, total_amount=None)), []),
         (replace(EXPECTED, is_known=True), found(replace(SALE, total_amount=D(1), state="cancel")), []),
+        (EXPECTED, found(replace(SALE, state=None)), []),
+        (replace(EXPECTED, is_cancelled=True), found(replace(SALE, state=None), payments=()), []),
+        (EXPECTED, found(replace(SALE, state="cancel", total_amount=D(0)), payments=()), [("state", "120.00")]),
+        (replace(EXPECTED, is_cancelled=True), found(payments=()), [("state", "120.00")]),
+        (EXPECTED, found(replace(SALE, currency_code=None)), []),
+        (
+            EXPECTED,
+            found(payments=(replace(PAID, amount=D("120.00"), amount_captured=D("60.00")),)),
+            [("captured", "60.00")],
+        ),
+        (replace(EXPECTED, captured=None), found(payments=(replace(PAID, amount_refunded=D("5.00")),)), []),
+        (replace(EXPECTED, is_known=True), found(invoices=(invoice("200.00"),)), []),
+        (replace(EXPECTED, is_known=True), found(payments=()), [("captured", "120.00")]),
     ],
 )
 def test_each_way_to_differ_is_a_cause_with_its_amount(
@@ -76,6 +90,25 @@ def test_each_way_to_differ_is_a_cause_with_its_amount(
 ) -> None:
     """What is not told, or not known, is not compared; what a case says already is not said twice."""
     assert causes(expected, read) == told
+
+
+def test_a_sale_that_lives_where_the_order_does_not_is_told_in_words_and_the_reverse() -> None:
+    """By its number, or its id where it has none; a figure that differs alone is kept by itself."""
+    cancelled = replace(SALE, state="cancel", number=None)
+    told = [
+        (each.sentence, each.was, each.is_)
+        for expected, read in (
+            (EXPECTED, found(cancelled)),
+            (replace(EXPECTED, is_cancelled=True), found()),
+            (EXPECTED, found(replace(SALE, total_amount=D("119.00")))),
+        )
+        for each in differences(expected, read, NOW)
+    ]
+    assert told == [
+        ("sale 7 is cancelled in Fulfil, and the order stands", "live", "cancel"),
+        ("sale SO7 is processing in Fulfil, and the order is cancelled", "cancel", "processing"),
+        ("sale SO7 has a total of 119.00 USD in Fulfil; by the order it is 120.00", "120.00", "119.00"),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -92,6 +125,10 @@ def test_each_way_to_differ_is_a_cause_with_its_amount(
         ("done", (invoice("900.00", sales=(7, 8)),), []),
         ("done", (invoice("60.00", type_="in"),), []),
         ("processing", (invoice("-20.00"),), [("invoices", "20.00")]),
+        ("done", (invoice("120.00"), invoice("-150.00")), [("invoices", "30.00")]),
+        ("processing", (invoice("900.00", sales=(7, 8)), invoice("900.00")), []),
+        ("processing", (replace(invoice("900.00"), sales=None), invoice("900.00")), []),
+        ("processing", (replace(invoice("1.00"), total_amount=None), invoice("900.00")), []),
     ],
 )
 def test_invoices_never_come_to_more_than_the_order_and_to_all_of_it_when_it_is_done(
@@ -135,7 +172,14 @@ def test_what_fulfil_says_has_left_is_to_be_known_here_an_hour_later() -> None:
     sent = replace(SALE, shipment_state="sent")
     assert causes(watched, found(sent)) == [("shipments", "120.00")]
     assert causes(watched, found(replace(sent, write_date=NOW))) == []
-    assert causes(replace(watched, shipping="told"), found(sent)) == []
+    assert causes(watched, found(replace(sent, write_date=NOW - timedelta(minutes=59, seconds=59)))) == []
+    hour = found(replace(sent, write_date=NOW - timedelta(hours=1)))
+    assert [(each.was, each.is_) for each in differences(watched, hour, NOW)] == [("nothing", "sent")]
+    (partly,) = differences(replace(watched, shipping="partly"), hour, NOW)
+    assert (partly.was, "and partly of it is known to have left" in partly.sentence) == ("partly", True)
+    for shipping in ("shipped", "told"):
+        assert causes(replace(watched, shipping=shipping), found(sent)) == []
+    assert causes(watched, found()) == []
     assert causes(EXPECTED, found(sent)) == []
 
 
@@ -175,6 +219,16 @@ SHIPPING = line("SHIPPING", "1", "4.00", shipment_cost=D("4.00"))
         ("MUG 2, TIP 1", (MUGS, line("TIP", "1", "3.00")), "", ""),
         ("MUG 2, TIP 1", (MUGS,), "0 instead of 1 of TIP", "120.00"),
         ("MUG 2", (MUGS, line("MUG", "-1"), line("MUG", "1", origin=Reference("sale.line", 4))), "", ""),
+        ("MUG 2", (MUGS, line("MUG", "-1")), "", ""),
+        ("MUG 2", (MUGS, line("MUG", "1", origin=Reference("sale.line", 4))), "", ""),
+        ("MUG 2", (SHIPPING, MUGS), "", ""),
+        ("MUG 2", (line("MUG", "3", "0"),), "3 instead of 2 of MUG", "120.00"),
+        ("MUG 2", (line("MUG", "3", unit_price=None),), "3 instead of 2 of MUG", "120.00"),
+        ("MUG 0.3", (line("MUG", "0.1"), line("MUG", "0.2000004")), "", ""),
+        ("MUG 3, LAMP 1", (MUGS, line("LAMP", "3", "4.00")), "2 instead of 3 of MUG, 3 instead of 1 of LAMP", "10.00"),
+        ("MUG 1, LAMP 3", (MUGS, line("LAMP", "1", "4.00")), "2 instead of 1 of MUG, 1 instead of 3 of LAMP", "10.00"),
+        ("A 1, B 1, C 1, D 1, E 1", (), MANY, "120.00"),
+        ("A 1, B 1, C 1, D 1, E 1, F 1", (), f"{MANY}, and others of 1 more SKU", "120.00"),
         ("MUG 2", (MUGS, line("", "1", product=None), line("NOTE", "1", type="comment")), "", ""),
         ("MUG 2", (MUGS, line("LAMP", "1", product_code=None)), "", ""),
         ("MUG 2", (replace(MUGS, quantity=None),), "", ""),
@@ -210,6 +264,12 @@ def test_what_one_edit_has_changed_is_one_difference_with_all_of_its_figures() -
     )
     (total,) = differences(EXPECTED, found(sale), NOW)
     assert (total.cause, total.was, total.is_) == ("total", "total 120.00, tax 20.00", "total 108.00, tax 18.00")
+
+
+def test_units_are_kept_in_words_in_the_order_of_their_skus() -> None:
+    """Without those of which there are none: what a person accepts is these words."""
+    assert told_units({"MUG": D("2.0"), "LAMP": D(0), "CUP": D("1.50")}) == "1.5 x CUP, 2 x MUG"
+    assert told_units({"LAMP": D(0)}) == "nothing"
 
 
 def test_units_are_not_compared_where_nobody_knows_them_or_a_case_says_so_already() -> None:
@@ -275,6 +335,9 @@ def test_amounts_are_exact_whatever_they_are(total: D, is_: D, captured: list[D]
         ({}, {"lines": (1, 2, 3)}, True, []),
         ({}, {"state": "done"}, False, []),
         ({}, {"state": "cancel"}, False, ["state"]),
+        ({"party": None}, {"party": 4}, False, []),
+        ({}, {"lines": (1, 3)}, False, []),
+        ({}, {"lines": (1, 2, 3), "state": "cancel"}, True, ["state"]),
     ],
 )
 def test_a_change_by_hand_is_what_is_neither_expected_nor_fulfils_own_way(
@@ -287,6 +350,20 @@ def test_a_change_by_hand_is_what_is_neither_expected_nor_fulfils_own_way(
     assert all("by user 5 of Fulfil" in each.sentence for each in found_changes)
     assert changes(None, SALE, EXPECTED, edited=False) == ()
     assert isinstance(known, Snapshot)
+
+
+def test_a_change_by_hand_says_what_it_was_who_made_it_and_when() -> None:
+    """Of lines how many there are; a cancel of an order that is cancelled nobody has made by hand."""
+    at = datetime(2026, 11, 20, 9, 30, 5, tzinfo=UTC)
+    after = replace(SALE, lines=(1, 2, 3), state="cancel", write_date=at)
+    lines, state = changes(snapshot_of(SALE), after, EXPECTED, edited=False)
+    assert lines.sentence == "its lines were changed from 2 to 3 by user 5 of Fulfil on 2026-11-20 09:30:05Z"
+    assert state.sentence == (
+        "its state was changed from processing to cancel by user 5 of Fulfil on 2026-11-20 09:30:05Z"
+    )
+    nobody = replace(after, changed_by=None, write_date=None, create_date=None)
+    (lines,) = changes(snapshot_of(SALE), nobody, replace(EXPECTED, is_cancelled=True), edited=False)
+    assert (lines.was, lines.is_, lines.sentence) == ("2", "3", "its lines were changed from 2 to 3")
 
 
 # -- the check of one order --------------------------------------------------------------------------------------------
