@@ -251,6 +251,40 @@ def test_payouts_of_one_gateway_are_no_difference_for_another() -> None:
     assert settled(alike, closing)[0] == ()
 
 
+def test_the_payout_of_one_gateway_does_not_settle_the_same_amount_of_another() -> None:
+    """Whether its line names the charge or not; and the evidence of each names its own payouts alone."""
+    closing = {code: ClosingSettings(evidence="payout_line") for code in ("card", "wallet")}
+    order = replace(SHIPPED, tenders=(CHARGE, replace(CHARGE, gateway="wallet", id="w_1")))
+    of_wallet = replace(SOLD, ids=frozenset({"w_1"}), payout="P9")
+    for lines, waits_for, evidence in (
+        ((of_wallet,), ["for a payout that has its charge of 100.00 USD (card)"], ("wallet: payout P9",)),
+        (sold(("100.00", "P1")), ["for a payout that has its charge of 100.00 USD (wallet)"], ("card: payout P1",)),
+        ((SOLD, of_wallet), [], ("card: payout P1", "wallet: payout P9")),
+        ((of_wallet, *sold(("100.00", "P1"))), [], ("card: payout P1", "wallet: payout P9")),
+    ):
+        found, told = settled(replace(order, lines=lines), closing)
+        assert ([each.sentence for each in found], told) == (waits_for, evidence)
+    gift = replace(order, tenders=(replace(CHARGE, gateway="gift", id=""), CHARGE), lines=sold(("100.00", "P1")))
+    assert settled(gift, {**closing, "gift": ClosingSettings(evidence="none")}) == ((), ("card: payout P1",))
+
+
+def test_a_charge_whose_ids_nobody_knows_waits_for_the_part_that_is_on_its_way() -> None:
+    """Two payouts have all of it: nothing is missing and nothing is too much, whether one has arrived or both."""
+    first, second = sold(("60.00", "P1"), ("40.00", "P2"))
+    by_lines = {"card": ClosingSettings(evidence="payout_line")}
+    for lines, told in (
+        ((first, replace(second, received=False)), ["for payout P2, which has its charge of 100.00 USD, to arrive"]),
+        (
+            (replace(first, received=False), replace(second, received=False)),
+            ["for payout P1, P2, which has its charge of 100.00 USD, to arrive"],
+        ),
+        ((first, second), []),
+    ):
+        found, _ = settled(replace(SHIPPED, lines=lines), by_lines)
+        assert [each.sentence for each in found] == [f"{sentence} (card)" for sentence in told]
+    assert waits(replace(SHIPPED, lines=(replace(first, bank=True), second)), "bank_receipt") == ["bank"]
+
+
 def test_a_gateway_that_cannot_be_read_is_excluded_by_a_rule_that_everybody_sees() -> None:
     """The name of the rule is part of the evidence; without a name there is no exclusion."""
     closing = {"card": ClosingSettings(evidence="excluded", rule="no reports before 2027")}
