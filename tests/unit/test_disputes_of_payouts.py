@@ -42,6 +42,8 @@ TAKEN, WON = moved("-48.00"), moved("48.00", "dispute_reversal", "79")
         ([TAKEN, moved("-15.00", "dispute_fee")], ["dispute in 78 of 48.00 USD"]),
         ([TAKEN, WON], []),
         ([TAKEN, moved("48.00", payout="79")], []),
+        ([moved("-1.00"), moved("1.00", "dispute_reversal")], []),
+        ([moved("0.50", "dispute_reversal"), moved("0.00")], []),
         ([TAKEN, moved("30.00", "dispute_reversal")], ["dispute in 78 of 48.00 USD"]),
         ([TAKEN, moved("48.00", "dispute_reversal", currency="EUR")], ["dispute in 78 of 48.00 USD"]),
         ([TAKEN, TAKEN, WON], ["dispute in 78 of 48.00 USD"]),
