@@ -22,13 +22,13 @@ from flows.model.invoices import Invoiced
 from flows.model.money import digits_of
 from flows.model.month import Month, month_of
 from flows.model.posting_matrix import LedgerEvent
-from flows.monthly.accounts import AccountMonth, Book, FulfilAccounts
+from flows.monthly.accounts import AccountMonth, Book, FulfilAccounts, compared
 from flows.monthly.board import Item, board_of
 from flows.monthly.checks import CHECKS, Check
 from flows.monthly.clearing import Booked, ClearingBooks, Line, Movement, Payout
 from flows.monthly.cutoff import EARLIER, INVOICED, LATER, PAID, SOLD, UNINVOICED, UNPAID, Cutoff, Sold
 from flows.monthly.page import page_of
-from flows.monthly.report import Report, Section, so_far
+from flows.monthly.report import Report, Section, so_far, text_of
 from flows.monthly.stock_value import Stocked, stock_value
 from flows.reconciler.costing import Costing, Left, found_of, learned
 from runtime.clock import Instant
@@ -286,6 +286,31 @@ def test_an_account_that_no_gateway_pays_out_of_is_shown_alone() -> None:
         assert [tuple("" if cell is None else str(cell) for cell in each) for each in section.rows] == [row]
 
 
+def test_several_gateways_of_one_account_are_held_against_it_together_since_the_first_money() -> None:
+    """A month that was read and had no money here counts nothing; a gateway with another currency stops all of it."""
+    august, september = month_of(date(2026, 8, 1)), month_of(date(2026, 9, 1))
+    names = [f"gateway {letter}" for letter in "hgfedcba"]
+    moved = {((name, "EUR"), OCTOBER): Decimal(1) for name in names}
+    moved |= {((names[0], "EUR"), september): Decimal(100), (("elsewhere", "EUR"), august): Decimal(5)}
+    months = [
+        AccountMonth(month=month, account="1200", moved=Decimal(amount), is_final=False, read_at=READ_AT)
+        for month, amount in ((OCTOBER, 11), (august, 9), (september, 90), (month_of(date(2026, 11, 1)), 70))
+    ]
+
+    def account_of(book: Book) -> str | None:
+        return None if book[0] == "elsewhere" else "1200"
+
+    (row,) = compared(OCTOBER, FulfilAccounts(currency="EUR", months=months, account_of=account_of), moved).rows
+    assert row[:8] == (
+        "1200", ", ".join(sorted(names)), "EUR", Decimal("11.00"), Decimal("8.00"), Decimal("3.00"), "2026-09",
+        Decimal("-7.00"),
+    )  # fmt: skip
+    for currency, told in (("EUR", "EUR"), ("", None)):
+        fulfil = FulfilAccounts(currency=currency, months=months, account_of=account_of)
+        (row,) = compared(OCTOBER, fulfil, {**moved, (("gateway a", "USD"), OCTOBER): Decimal(1)}).rows
+        assert (row[2], row[4:8]) == (told, (None, None, None, None))
+
+
 def test_what_was_paid_in_another_currency_is_converted_by_what_the_provider_says() -> None:
     """It leaves the book of the customer's currency whole, and comes to the payout's: neither has a difference."""
     payout = Payout(key="p", gateway="card", currency="EUR", is_statement=False, received=True, paid=Decimal("13.50"),
@@ -532,6 +557,7 @@ def test_the_value_of_stock_is_units_times_cost_and_nothing_is_made_up(currency:
     kept = {"time_zone": "UTC", "began": ended, "kept": ended, "ended": ended}
     report = stock_value(OCTOBER, found, currency=currency, **kept)  # type: ignore[arg-type]
     totals, without, skus = report.sections
+    assert [row[0] for row in totals.rows] == sorted({row[0] for row in rows})
     for place, count, _, value, lacking, lacking_units in totals.rows:
         own = [row for row in rows if row[0] == place]
         exact = sum(on_hand * cost for _, _, on_hand, cost in own if cost is not None)
@@ -542,6 +568,46 @@ def test_the_value_of_stock_is_units_times_cost_and_nothing_is_made_up(currency:
     assert len(without.rows) + len(skus.rows) == len(rows)
     assert stock_value(OCTOBER, found[::-1], currency=currency, **kept).digest == report.digest  # type: ignore[arg-type]
     assert any("has not told what" in remark for remark in report.remarks) == bool(without.rows)
+
+
+def test_the_value_of_stock_names_what_is_worth_most_and_adds_up_the_rest() -> None:
+    """Fifteen bars of each place, by their worth whichever way it goes, and one for all others."""
+    ended = datetime(2026, 11, 1, tzinfo=UTC)
+    rows = [
+        Stocked(place="4", sku=f"S{number:02}", on_hand=Decimal(number), cost=Decimal("1.5")) for number in range(17)
+    ]
+    rows += [
+        Stocked(place="4", sku="OWED", on_hand=Decimal(-100), cost=Decimal("2.0")),
+        Stocked(place="4", sku="FREE", on_hand=Decimal("2.50"), cost=None),
+        Stocked(place="5", sku="S01", on_hand=Decimal(1000), cost=Decimal(0)),
+    ]
+    kept = {"time_zone": "UTC", "began": ended, "kept": ended, "ended": ended}
+    report = stock_value(OCTOBER, rows, currency="EUR", **kept)  # type: ignore[arg-type]
+    totals, without, skus = report.sections
+    assert totals.head[3] == "value in EUR"
+    assert totals.rows == (
+        ("4", 18, Decimal(36), Decimal("4.00"), 1, Decimal("2.5")), ("5", 1, Decimal(1000), Decimal("0.00"), 0, 0),
+    )  # fmt: skip
+    assert without.rows == (("4", "FREE", Decimal("2.5")),)
+    assert skus.rows[0] == ("4", "OWED", Decimal(-100), Decimal(2), Decimal("-200.00"))
+    assert [text_of(cell) for cell in skus.rows[-1]] == ["5", "S01", "1000", "0", "0.00"]
+    first, second = report.charts
+    largest = [(f"S{number:02}", Decimal(number) * Decimal("1.5")) for number in range(16, 2, -1)]
+    assert [(bar.label, bar.amount) for bar in first.bars] == [
+        ("OWED", Decimal("-200.00")), *largest, ("3 more", Decimal("4.50")),
+    ]  # fmt: skip
+    assert (first.unit, [bar.label for bar in second.bars]) == ("EUR", ["S01"])
+    exactly_fifteen = stock_value(OCTOBER, rows[:15], currency="", **kept)  # type: ignore[arg-type]
+    (chart,) = exactly_fifteen.charts
+    assert (len(chart.bars), chart.unit) == (15, "")
+    assert exactly_fifteen.sections[0].head[3] == "value in the company's currency"
+
+
+def test_a_cell_is_written_in_plain_digits() -> None:
+    """Not with an exponent, as an exact amount without its zeros would be."""
+    assert [text_of(cell) for cell in (Decimal("1E+3"), Decimal("0.10"), 7, None, date(2026, 10, 3), "x")] == [
+        "1000", "0.10", "7", "", "2026-10-03", "x",
+    ]  # fmt: skip
 
 
 def test_what_differs_stands_out_on_a_page_and_a_day_is_never_wrapped() -> None:

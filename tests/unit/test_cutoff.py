@@ -19,7 +19,7 @@ from flows.model.invoices import Invoiced, invoiced, read_invoiced
 from flows.model.month import month_of
 from flows.model.schema import ORDERS
 from flows.monthly.cutoff import INVOICED, UNINVOICED, Cutoff, Sold
-from flows.monthly.uncosted import UNCOSTED, Costs, Uncosted
+from flows.monthly.uncosted import UNCOSTED, Costs, Uncosted, cost_remarks
 from flows.reconciler.costing import Costing, Left, asked, found_of, learned
 from flows.reconciler.costs import LOOKED_FOR, CostsState, decide
 from runtime.clock import Instant, to_instant
@@ -142,6 +142,20 @@ def test_shipments_without_a_move_of_cost_are_listed_with_their_orders() -> None
     )
 
 
+def test_shipments_without_a_move_of_cost_are_in_the_order_of_their_days() -> None:
+    """Counted by sales channel. What is known of all of them needs no remark."""
+    missing = [
+        Uncosted(shipment=name, number=name, sales_channel=channel, orders=((f"{channel}/1", "#1"),), day=day)
+        for name, channel, day in (("out-9", "web", LATER), ("out-8", "shop", IN), ("out-7", "web", IN))
+    ]
+    known = Costs(missing=tuple(missing), unread=0, any_booked=True)
+    report = Cutoff(OCTOBER, invoices=False, costs=known).report("UTC", None)
+    assert report.sections[0].rows == ((UNCOSTED, "shop", "", 1, None), (UNCOSTED, "web", "", 2, None))
+    assert [row[1] for row in report.sections[-1].rows] == ["out-7", "out-8", "out-9"]
+    assert list(cost_remarks(known)) == []
+    assert list(cost_remarks(Costs(missing=(), unread=0, any_booked=False))) == []
+
+
 # -- what is read of cost ----------------------------------------------------------------------------------------------
 
 SHIPMENT = Reference("stock.shipment.out", 7)
@@ -154,6 +168,11 @@ def moved(id_: int, cost: str | None = "2.50", state: str | None = "done", to: s
 
 def entry(origin: str, day: date | None = IN, state: str | None = "posted") -> LedgerMove:
     return LedgerMove(id=1, origin=Reference.parsed(origin), booked_on=day, state=state)
+
+
+def posted_on(origin: str, day: date) -> LedgerMove:
+    """An entry of which Fulfil tells when it was posted, and no more."""
+    return LedgerMove(id=1, origin=Reference.parsed(origin), posted_on=day, state="posted")
 
 
 def whole(rows: tuple[Any, ...]) -> Page[Any]:
@@ -171,6 +190,9 @@ BY_SHIPMENT, BY_MOVE = "stock.shipment.out,7", ("stock.move,1", "stock.move,5")
         ("shipment", GOODS, (entry(BY_SHIPMENT, LATER), entry(BY_SHIPMENT)), ("booked", IN)),
         ("shipment", GOODS, (entry(BY_SHIPMENT, state="draft"),), ("missing", None)),
         ("shipment", GOODS, (entry(BY_SHIPMENT, None, None),), ("booked", None)),
+        ("shipment", GOODS, (posted_on(BY_SHIPMENT, LATER),), ("booked", LATER)),
+        ("shipment", GOODS, (entry(BY_SHIPMENT), entry(BY_SHIPMENT, None)), ("booked", IN)),
+        ("shipment", GOODS, (entry(BY_SHIPMENT, None), entry(BY_SHIPMENT)), ("booked", IN)),
         ("shipment", GOODS, (), ("missing", None)),
         ("shipment", (), (entry(BY_SHIPMENT),), ("booked", IN)),
         ("shipment", (), (), ("missing", None)),
@@ -245,6 +267,7 @@ def test_a_refused_look_is_a_case_since_the_first_one_and_is_made_again() -> Non
     (case,) = decision.state.cases
     assert case.sentence == "it cannot be read whether the cost of shipments is booked: no access to account.move"
     assert (decision.state.costing, decision.writes) == (None, ())
+    assert [timer.due for timer in decision.timers] == [NOW + timedelta(minutes=15)]
     again = decide(decision.state, refused, NOW + timedelta(hours=1), "shipment")
     assert again.state.cases[0].opened_at == NOW
 
