@@ -15,12 +15,14 @@ from connectors.fulfil.changes import Page
 from connectors.fulfil.payments import Invoice, SalePayment
 from connectors.fulfil.read_back import ReadBackLine, ReadBackSale
 from connectors.fulfil.typed import Reference
+from flows.events import CaseClosed, CaseOpened
 from flows.model.reconciliation import AcceptDifferences
-from flows.reconciler.comparing import Expected, Found, Snapshot, changes, differences, snapshot_of
+from flows.reconciler.comparing import Change, Expected, Found, Snapshot, changes, differences, snapshot_of
 from flows.reconciler.comparing_units import told as told_units
 from flows.reconciler.comparing_units import units_on
 from flows.reconciler.reading_back import Batch, Sweeping, asked, begun, found_of, learned, part_after, passed, sales_of
-from flows.reconciler.sale_checks import SaleCheck, SaleCompared, decide
+from flows.reconciler.sale_checks import SaleCheck, SaleChecks, SaleCompared, decide
+from runtime.decision import Decision
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 KEY = "web/1"
@@ -388,6 +390,53 @@ def test_a_case_keeps_its_beginning_ends_by_itself_and_stays_accepted_for_that_f
     assert (again.state.cases, again.facts) == ((), ())
     assert decide(again.state, compared("79.00"), NOW).state.cases != ()
     assert decide(decide(again.state, compared("120.00"), NOW).state, compared("80.00"), NOW).state.cases != ()
+
+
+def facts_of(decision: Decision) -> list[tuple[str, Any]]:
+    """What the order's timeline gets: the kind, and of what."""
+    return [(fact.kind, fact.values.get("what") or fact.values.get("field")) for fact in decision.facts]
+
+
+def test_a_timeline_tells_once_that_a_sale_differs_and_once_that_it_agrees() -> None:
+    """A difference of another cause is another one; what a person has accepted agrees without a word."""
+    first = decide(SaleCheck(), compared("90.00"), NOW)
+    assert (facts_of(first), first.trace, first.state.sale) == ([("sale_differs", "total")], True, 7)
+    again = decide(first.state, compared("80.00"), NOW)
+    assert (facts_of(again), again.trace) == ([], True)
+    gone = SaleCompared(sale=7, differences=differences(EXPECTED, found(None), NOW))
+    other = decide(again.state, gone, NOW)
+    assert facts_of(other) == [("sale_differs", "gone"), ("sale_agrees", "total")]
+    accepted = decide(other.state, AcceptDifferences(subject=KEY, by="Ann", reason="agreed"), NOW)
+    assert (accepted.state.open, accepted.state.cases, set(accepted.state.accepted)) == ((), (), {"gone"})
+    quiet = decide(accepted.state, compared("120.00"), NOW)
+    assert (facts_of(quiet), quiet.trace, quiet.state.accepted) == ([], False, {})
+
+
+def test_a_case_says_by_whom_a_figure_was_changed_for_as_long_as_it_is_open() -> None:
+    """Fulfil tells it with the look that finds it, and later ones only that it still differs."""
+    changed = Change(field="total", was="120.00", is_="90.00", by=5)
+    decision = decide(SaleCheck(), replace(compared("90.00"), changes=(changed,)), NOW)
+    assert facts_of(decision) == [("changed_by_hand", "total"), ("sale_differs", "total")]
+    said = "by the order it is 120.00; its total was changed from 120.00 to 90.00 by user 5 of Fulfil"
+    assert decision.state.cases[0].sentence.endswith(said)
+    later = decide(decision.state, compared("90.00"), NOW)
+    assert later.state.cases == decision.state.cases
+    newer = replace(compared("80.00"), changes=(replace(changed, was="90.00", is_="80.00", by=6),))
+    assert decide(later.state, newer, NOW).state.cases[0].sentence.endswith("from 90.00 to 80.00 by user 6 of Fulfil")
+    ended = decide(later.state, compared("120.00"), NOW).state
+    assert ended == SaleCheck(sale=7), "nothing of it is remembered when both agree"
+    assert decide(ended, compared("90.00"), NOW).state.cases[0].sentence.endswith("by the order it is 120.00")
+
+
+def test_cases_of_a_sale_are_counted_as_they_begin_and_end() -> None:
+    """By their kind."""
+    events: list[Any] = []
+    checks, differing = SaleChecks(events.append), decide(SaleCheck(), compared("90.00"), NOW).state
+    checks.announce(KEY, SaleCheck(), differing)
+    checks.announce(KEY, differing, SaleCheck())
+    assert [(type(each), each.kind, each.cases) for each in events] == [
+        (CaseOpened, "sale.differs", 1), (CaseClosed, "sale.differs", 1),
+    ]  # fmt: skip
 
 
 # -- what is read, and in which order ----------------------------------------------------------------------------------

@@ -233,3 +233,33 @@ def test_the_differences_of_a_sale_and_of_its_refunds_leave_each_other_alone() -
     assert [case.kind for case in state.cases] == ["sale.differs", "refund.untold"]
     assert [case.kind for case in after(state, compared()).cases] == ["sale.differs"]
     assert [case.kind for case in after(state, SaleCompared(sale=7, differences=())).cases] == ["refund.untold"]
+
+
+def test_a_timeline_tells_once_that_a_refund_differs_and_once_that_it_agrees() -> None:
+    """And what is remembered of it goes with it; what a person has accepted agrees without a word."""
+    first = decide(SaleCheck(), compared(paid("30.00", "re_1")), NOW, PATIENCE)
+    cause = "refund in 78 of 30.00 USD"
+    assert [(fact.kind, fact.values["what"]) for fact in first.facts] == [("refund_differs", cause)]
+    again = decide(first.state, compared(paid("30.00", "re_1")), NOW, PATIENCE)
+    assert (again.facts, again.trace) == ((), True)
+    over = decide(again.state, compared(), NOW, PATIENCE)
+    assert [(fact.kind, fact.values["what"]) for fact in over.facts] == [("refund_agrees", cause)]
+    assert (over.state, over.trace) == (SaleCheck(), False)
+    accepted = decide(again.state, AcceptDifferences(subject="web/1", by="ada", reason="goodwill"), NOW, PATIENCE)
+    quiet = decide(accepted.state, compared(), NOW, PATIENCE)
+    assert (quiet.facts, quiet.state) == ((), SaleCheck()), "and when it comes back it is not accepted"
+
+
+def test_what_is_said_of_a_refund_is_not_said_of_a_later_one() -> None:
+    """Since when it was unpaid is of that refund, whatever the sale itself is said to be."""
+    late = compared(told("30.00", "re_1"))
+    state = after(after(SaleCheck(told={"total": "its total was changed"}), late), late, NOW + PATIENCE)
+    assert state.told == {"total": "its total was changed", "refund re_1": "that was seen first on 2026-11-20"}
+    assert after(state, compared()).told == {"total": "its total was changed"}
+
+
+def test_without_a_setting_a_refund_has_ten_days_until_a_payout_has_it() -> None:
+    """Less an instant it is no case."""
+    state = decide(SaleCheck(), compared(told("30.00", "re_1")), NOW).state
+    for days, cases in ((timedelta(days=10) - timedelta(seconds=1), 0), (timedelta(days=10), 1)):
+        assert len(decide(state, compared(told("30.00", "re_1")), NOW + days).state.cases) == cases

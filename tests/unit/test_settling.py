@@ -451,6 +451,7 @@ def test_the_last_fact_ends_the_story_and_says_by_what() -> None:
     assert (decision.closes, decision.facts[0].kind, decision.facts[0].values["by"]) == (
         True, "settled", "card: payout P1",
     )  # fmt: skip
+    assert decide(SaleCheck(), OrderClosed(evidence=()), NOW).facts[0].values["by"] == "nothing has to come"
 
 
 def test_explain_says_what_an_order_waits_for_and_by_what_it_is_settled() -> None:
