@@ -274,6 +274,19 @@ def test_the_read_goes_from_page_to_page_and_from_month_to_month() -> None:
     assert (ignored.state, ignored.effects) == (step.state, ())
 
 
+def test_an_account_that_fulfil_does_not_have_has_no_row_beside_one_that_it_has() -> None:
+    """Nor is it final: it is read when somebody has made it."""
+    second = replace(MATRIX, rows=(*MATRIX.rows, replace(MATRIX.rows[1], credit="1201", gateway="paypal")))
+    state = decide(LedgerMonths(), ReadMonths(), NOW, second).state
+    for rows in ((period("2025-11-01", "2025-11-30"),), (Account(id=5, code="1200"),), ()):
+        page = Page(rows=rows, last_id=9, complete=True)
+        how = EffectDone(intent=1, kind="find", result=page, began_us=1, ended_us=2, attempts=1)
+        step = decide(state, how, NOW, second)
+        state = step.state
+    assert [write.row[:2] for write in step.writes] == [("2025-11", "1200")]
+    assert state.final == ("2025-11 1200",)
+
+
 def test_what_is_final_is_forgotten_with_its_month_and_an_account_that_is_new_is_read() -> None:
     """The months that are over and may still be open are two."""
     both = ("2025-10 1200", "2025-11 1200", "2025-12 1200")
