@@ -147,6 +147,7 @@ def test_an_order_waits_for_whatever_is_left_to_ship_tell_collect_or_receive(
             {"lines": (replace(UNNAMED, amount=D("60.00")), replace(UNNAMED, amount=D("40.00"), currency="EUR"))},
             ["payout"],
         ),
+        ("payout_line", {"lines": (SOLD, UNNAMED)}, ["unexpected"]),  # paid twice
         (  # a line of a refund may name the charge, too, and is not it
             "payout_line",
             {"tenders": (CHARGE, REFUND), "lines": (replace(BACK, ids=frozenset({"re_1", "ch_1"})),)},
@@ -234,6 +235,11 @@ def test_each_gateway_of_an_order_waits_for_its_own_money() -> None:
     found, evidence = settled(order, {"card": by_lines, "klarna": by_lines})
     assert [each.sentence for each in found] == ["for payout P9, which has its charge of 50.00 USD, to arrive (klarna)"]
     assert evidence == ("card: payout P1",)
+    neither = replace(order, lines=(replace(SOLD, received=False),))
+    assert [each.sentence for each in settled(neither, {"card": by_lines, "klarna": by_lines})[0]] == [
+        "for payout P1, which has its charge of 100.00 USD, to arrive (card)",
+        "for a payout that has its charge of 50.00 USD (klarna)",
+    ]
     by_settlement = settled(replace(SHIPPED, lines=(SOLD, away)), {"card": ClosingSettings(evidence="settlement")})
     assert by_settlement == ((), ("card: settlement P1",))
     by_invoices = settled(replace(SHIPPED, due=D("1.00"), invoices_paid=True), {"card": by_lines})
