@@ -416,6 +416,7 @@ def test_a_cancelled_order_waits_for_no_goods_and_no_money(tmp_path: Path) -> No
             assert await look(world) == (
                 ["for its sale to be done in Fulfil", "for 36.00 USD that are not captured"], False
             )  # fmt: skip
+            assert await world.sql("SELECT kind FROM fact") == [], "it was not settled, so it is not open again"
             now = world.clock.now()
             await world.write("put_expected_sale", KEY, 7, "cancelled", "36.00", "USD", None, None, None, 0, now)
             assert await look(world) == ([], True)
