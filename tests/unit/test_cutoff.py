@@ -30,6 +30,8 @@ D = Decimal
 OCTOBER = month_of(date(2025, 10, 1))
 NOW = datetime(2025, 11, 2, tzinfo=UTC)
 IN, LATER = date(2025, 10, 20), date(2025, 11, 3)
+FIRST, LAST = OCTOBER.first, OCTOBER.last
+BEFORE, AFTER = FIRST - timedelta(days=1), LAST + timedelta(days=1)
 
 
 def bill(amount: str | None, day: date | None = IN, *, currency: str | None = "EUR", credit: bool = False) -> Invoiced:
@@ -76,21 +78,20 @@ def answers(order: Sold) -> list[tuple[str, str]]:
         (sold((LATER,), (bill("100"),), day=LATER), [(INVOICED, "100.00")]),
         (sold((IN,), (), day=LATER), [(UNINVOICED, "100.00")]),
         (sold((LATER,), (), day=LATER), []),
+        (sold((LAST,), (bill("100", LAST),)), []),
+        (sold((IN,), (bill("10", LATER), bill("60"))), [(UNINVOICED, "40.00")]),
     ],
     ids=[
         "shipped", "invoiced", "invoiced later", "in part", "credited, as goods came back", "a part left",
         "and was invoiced", "the rest later", "but all was invoiced", "nothing left", "a part was credited",
         "all was credited", "credited later", "neither", "nothing is to leave", "of several sales", "another currency",
         "sold later", "sold later, shipped", "nothing of it was then",
+        "on the last day", "a later one first",
     ],
 )  # fmt: skip
 def test_what_is_shipped_and_not_invoiced_and_the_reverse(order: Sold, told: list[tuple[str, str]]) -> None:
     """Whatever came after the end of the month is not there yet."""
     assert answers(order) == told
-
-
-FIRST, LAST = OCTOBER.first, OCTOBER.last
-BEFORE, AFTER = FIRST - timedelta(days=1), LAST + timedelta(days=1)
 
 
 def paid(*moved: tuple[str, str, date]) -> tuple[tuple[str, D, date], ...]:
@@ -137,6 +138,8 @@ def test_an_order_is_on_two_sides_of_the_end_by_the_days_of_its_sale_its_parcels
     found.add(order)
     sections = found.report("UTC", None).sections[1:]
     assert [(each.title, f"{row[5]} {row[6]}") for each in sections for row in each.rows] == told
+    left = max((day for day in order.shipments if day < AFTER), default=None)
+    assert {row[4] for each in sections for row in each.rows} <= {left}
 
 
 def test_the_totals_of_the_cut_off_are_those_of_its_lists_and_of_its_charts() -> None:
@@ -193,7 +196,7 @@ def test_what_the_cut_off_leaves_out_is_said_with_how_many_that_are() -> None:
 def test_what_is_not_known_of_invoices_is_said() -> None:
     """Not read, not yet read, without a day: each in words, and in no list."""
     found = Cutoff(OCTOBER, invoices=True)
-    for order in (sold((IN,), None, day=LAST), sold((IN,), (bill("40", None),)), sold((LATER,), None, day=LATER)):
+    for order in (sold((LATER,), None, day=LAST), sold((IN,), (bill("40", None),)), sold((LATER,), None, day=LATER)):
         found.add(order)
     report = found.report("UTC", None)
     assert [each.rows for each in report.sections if each.title in (UNINVOICED, INVOICED)] == [(), ()]
