@@ -424,6 +424,30 @@ def test_what_is_open_of_an_order_has_a_name(
     assert report.remarks[:2] == ("gateway bank is left out: invoices", "gateway gift is left out: no payout")
 
 
+def test_open_items_are_of_their_first_day_and_a_book_without_movements_is_a_book() -> None:
+    """Alike in size they stand by their keys; lines that have no order and have not arrived stand against each other."""
+    first, last = OCTOBER.first, OCTOBER.last
+    middle = date(2026, 10, 15)
+    books = ClearingBooks(OCTOBER, [
+        paid_out("p1", "card", "20.00", last), paid_out("p2", "card", "7", last, currency="JPY", received=False),
+    ])  # fmt: skip
+    of_orders = {
+        order: Line(payout="p1", kind="sale", day=middle, amount=Decimal(10), order=order) for order in ("o2", "o1")
+    }
+    books.add_lines([*of_orders.values(), Line(payout="p2", kind="sale", day=middle, amount=Decimal(7))])
+    for order, days in (("o2", (last, first)), ("o1", (last, last))):
+        told = [movement("card", "EUR", Decimal(amount), day) for amount, day in zip((4, 5), days, strict=True)]
+        books.add_order(order, told, [of_orders[order]])
+    report = books.report("UTC", None, NOTHING_READ)
+    assert [row[1:] for row in report.sections[5].rows] == [
+        ("EUR", OTHER_AMOUNT, "o1", middle, Decimal("-1.00")), ("EUR", OTHER_AMOUNT, "o2", first, Decimal("-1.00")),
+        ("JPY", "in payouts that had not arrived", "p2", middle, 7),
+        ("JPY", "difference: lines of payouts of no known order", "p2", middle, -7),
+    ]  # fmt: skip
+    assert [row[:3] for row in report.sections[0].rows] == [("card", "EUR", 0), ("card", "JPY", 0)]
+    assert [(chart.title, chart.unit) for chart in report.charts] == [("card, EUR", "EUR"), ("card, JPY", "JPY")]
+
+
 def test_several_gateways_of_one_account_are_held_against_it_together_since_the_first_money() -> None:
     """A month that was read and had no money here counts nothing; a gateway with another currency stops all of it."""
     august, september = month_of(date(2026, 8, 1)), month_of(date(2026, 9, 1))
