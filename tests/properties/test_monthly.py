@@ -425,7 +425,7 @@ def test_what_is_open_of_an_order_has_a_name(
 
 
 def test_open_items_are_of_their_first_day_and_a_book_without_movements_is_a_book() -> None:
-    """Alike in size they stand by their keys; lines that have no order and have not arrived stand against each other."""
+    """Alike in size they stand by their keys; lines of no order that have not arrived come to nothing."""
     first, last = OCTOBER.first, OCTOBER.last
     middle = date(2026, 10, 15)
     books = ClearingBooks(OCTOBER, [
