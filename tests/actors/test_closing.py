@@ -393,13 +393,27 @@ def test_every_order_that_is_due_is_looked_at_and_each_that_is_settled_is_counte
             assert await world.journal.query("closings_due", now, 10) == []
             half_an_hour = to_instant(world.now + timedelta(minutes=30))
             assert [row[0] for row in await world.journal.query("closings_due", half_an_hour, 10)] == ["web/0"]
-            await anyio.sleep(60)
-            await world.write("nudge_closing", world.clock.now(), "web/1")
+
+    story(main)
+
+
+def test_an_order_that_is_looked_at_again_is_settled_since_it_was(tmp_path: Path) -> None:
+    """A payout has told its line once more: nothing is counted, and nothing said."""
+
+    async def main() -> None:
+        async with process(tmp_path / "s.db", actors) as world:
+            await imported(world)
+            await compared(world)
+            await moved(world, CHARGE)
+            await arrived(world, "77", "sale", "36.00", "ch_1")
+            assert await look_at_all(world) is True
+            since = await settled_at(world)
+            await anyio.sleep(86_400)
+            await told(world, "77", "36.00", "paid", bank="36.00")
             world.events.clear()
-            await world.engine.post(CLOSING, CLOSING_KEY, CloseOrders())
-            await world.until_idle()
-            assert await settled_at(world) == first, "since when it is settled stays"
-            assert [each for each in world.events if isinstance(each, OrdersClosed)] == []
+            assert await look_at_all(world) is True
+            assert await settled_at(world) == since
+            assert [each for each in world.events if isinstance(each, OrdersClosed) and each.orders] == []
 
     story(main)
 

@@ -413,7 +413,7 @@ def test_what_was_recorded_of_payments_is_expected_and_while_one_is_open_nothing
     async def main() -> None:
         erp = Erp()
         async with process(tmp_path / "s.db", actors_of_payments, lambda clock: [outside(erp, clock)]) as world:
-            for number in range(1, 8):
+            for number in range(1, 10):
                 erp.has(number, "100.00", world.now)
                 await captured(world, number)
                 paid, back = Decimal("99.00"), Decimal("8.00")
@@ -429,15 +429,20 @@ def test_what_was_recorded_of_payments_is_expected_and_while_one_is_open_nothing
             later = world.clock.now() + 3_600_000_000
             await payment(world, 6, "+C1", "charge", "50.00", at=later)
             await payment(world, 7, "*", "fields", None, reached="")
+            await payment(world, 8, "+C1", "charge", "9.00", reached="")
+            await payment(world, 8, "+C2", "charge", "50.00")
+            await payment(world, 9, "+C1", "charge", "59.00", reached="")
+            await world.write("payment_refused", "web/9", "+C1", "completed")
             await look(world)
             await world.until_idle()
             found = [(subject, cause, amount) for _, subject, cause, amount in await world.cases()]
             assert found == [
                 ("web/2", "refunded", "1.00"), ("web/7", "captured", "59.00"), ("web/7", "refunded", "8.00"),
+                ("web/9", "captured", "59.00"), ("web/9", "refunded", "8.00"),
             ]  # fmt: skip
-            assert [(each.sales, each.differing) for each in world.events if isinstance(each, SalesProven)] == [(7, 2)]
+            assert [(each.sales, each.differing) for each in world.events if isinstance(each, SalesProven)] == [(9, 3)]
             opened = [each for each in world.events if isinstance(each, CaseOpened)]
-            assert sorted((each.key, each.cases) for each in opened) == [("web/2", 1), ("web/7", 2)]
+            assert sorted((each.key, each.cases) for each in opened) == [("web/2", 1), ("web/7", 2), ("web/9", 2)]
 
     story(main)
 
