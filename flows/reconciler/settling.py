@@ -206,12 +206,13 @@ def _payout(
     lines = [line for line in order.lines if line.kind in ("sale", "refund")]
     alive = [line for line in lines if not line.failed]
     arrived = [line for line in alive if line.received and (line.bank or not bank)]
-    others = [id(line) for each, of in _matched(paid_out, alive)[0] if not _is_in(each, moved) for line in of]
+    others = [id(line) for line in _of_others(order, moved, paid_out, alive)]
     own = [line for line in arrived if id(line) not in others]
     evidence = f"{name}: payout {_payouts(own)}"
     if _is_same_sum(own, moved):
         return (), evidence
     matched, strange = _matched(order.tenders, alive)
+    strange = [line for line in strange if id(line) not in others]
     mine = [(each, of) for each, of in matched if _is_in(each, moved)]
     off = [(each, of) for each, of in mine if _is_off(each, of)]
     lacking = [each for each, of in mine if not of]
@@ -253,6 +254,21 @@ def _matched(tenders: Sequence[Moved], lines: Sequence[Line]) -> tuple[list[tupl
         if same and not of:
             of.append(left.pop(same[0]))
     return found, left
+
+
+def _of_others(order: Standing, moved: Sequence[Moved], paid_out: Sequence[Moved], alive: Sequence[Line]) -> list[Line]:
+    """Lines that are those of another gateway: by id, by amount, or because with them it has all of its money. What is
+    left is of one gateway, the first one that it fits.
+    """
+    matched, left = _matched(paid_out, alive)
+    for group in by_gateway(order.tenders).values():
+        has = [line for each, of in matched if _is_in(each, group) for line in of]
+        if left and _is_in(group[0], paid_out) and _is_same_sum([*has, *left], group):
+            left = [] if _is_in(group[0], moved) else left
+            break
+    else:
+        left = []
+    return [*left, *(line for each, of in matched if not _is_in(each, moved) for line in of)]
 
 
 def _is_in(moved: Moved, several: Sequence[Moved]) -> bool:

@@ -359,6 +359,15 @@ def test_the_payout_of_one_gateway_does_not_settle_the_same_amount_of_another() 
     ):
         found, told = settled(replace(order, lines=lines), closing)
         assert ([each.sentence for each in found], told) == (waits_for, evidence)
+    parts = sold(("60.00", "P1"), ("40.00", "P2"))
+    found, told = settled(replace(order, lines=parts), closing)
+    assert ([each.sentence for each in found], told) == (
+        ["for a payout that has its charge of 100.00 USD (wallet)"], ("card: payout P1, P2",)
+    )  # fmt: skip
+    both = {"card: payout P1, P2", "wallet: payout P9"}
+    for tenders in (order.tenders, order.tenders[::-1]):
+        found, told = settled(replace(order, tenders=tenders, lines=(*parts, of_wallet)), closing)
+        assert (found, set(told)) == ((), both), "what is the other's is nothing strange"
     gift = replace(order, tenders=(replace(CHARGE, gateway="gift", id=""), CHARGE), lines=sold(("100.00", "P1")))
     assert settled(gift, {**closing, "gift": ClosingSettings(evidence="none")}) == ((), ("card: payout P1",))
 
