@@ -369,7 +369,9 @@ def test_the_payout_of_one_gateway_does_not_settle_the_same_amount_of_another() 
         found, told = settled(replace(order, tenders=tenders, lines=(*parts, of_wallet)), closing)
         assert (found, set(told)) == ((), both), "what is the other's is nothing strange"
     gift = replace(order, tenders=(replace(CHARGE, gateway="gift", id=""), CHARGE), lines=sold(("100.00", "P1")))
-    assert settled(gift, {**closing, "gift": ClosingSettings(evidence="none")}) == ((), ("card: payout P1",))
+    rules = {**closing, "gift": ClosingSettings(evidence="none")}
+    assert settled(gift, rules) == ((), ("card: payout P1",))
+    assert settled(replace(gift, lines=parts), rules) == ((), ("card: payout P1, P2",))
 
 
 def test_a_charge_whose_ids_nobody_knows_waits_for_the_part_that_is_on_its_way() -> None:
