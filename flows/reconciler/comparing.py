@@ -118,13 +118,13 @@ def snapshot_of(
     products: Mapping[str, int] | None = None,
 ) -> Snapshot:  # fmt: skip
     """What is remembered of it. `products`: the ids of those that it is to have."""
-    live = [each for each in invoices or () if is_live(each)]
-    owed = [each for each in live if each.state != "paid" and each.balance_due != ZERO and not each.is_credit_note]
+    bills = [each for each in invoices or () if is_live(each) and not each.is_credit_note]
+    owed = [each for each in bills if each.state != "paid" and each.balance_due != ZERO]
     return Snapshot(
         state=sale.state, total=sale.total_amount, tax=sale.tax_amount, currency=sale.currency_code, party=sale.party,
         warehouse=sale.warehouse, sale_date=sale.sale_date, lines=sale.lines,
         units=None if units is None else told_units(units.own), products=dict(products or {}),
-        invoices_paid=not owed if live else None,
+        invoices_paid=not owed if bills else None,
     )  # fmt: skip
 
 

@@ -99,9 +99,10 @@ def settled(order: Standing, closing: Mapping[str, ClosingSettings]) -> tuple[tu
     """What the order waits for, and what evidence there is. It is settled when it waits for nothing."""
     waits = [*_goods(order), *_people(order)]
     evidence: list[str] = []
+    paid_out = of_payouts(order.tenders, closing)
     for code, moved in by_gateway(order.tenders).items():
         rule = closing.get(code, UNDECLARED)
-        open_, told = _money(order, code, moved, rule)
+        open_, told = _money(order, code, moved, paid_out, rule)
         waits += open_
         if told:
             evidence.append(told)
@@ -167,7 +168,9 @@ def in_told_currencies(order: Standing, closing: Mapping[str, ClosingSettings]) 
     return msgspec.structs.replace(order, lines=lines)
 
 
-def _money(order: Standing, code: str, moved: Sequence[Moved], rule: ClosingSettings) -> tuple[tuple[Wait, ...], str]:
+def _money(
+    order: Standing, code: str, moved: Sequence[Moved], paid_out: Sequence[Moved], rule: ClosingSettings
+) -> tuple[tuple[Wait, ...], str]:
     name = code or "a gateway that nobody names"
     match rule.evidence:
         case "none":
@@ -181,7 +184,7 @@ def _money(order: Standing, code: str, moved: Sequence[Moved], rule: ClosingSett
         case "settlement":
             return _settlement(order, name, moved)
         case _:
-            return _payout(order, name, moved, bank=rule.evidence == "bank_receipt")
+            return _payout(order, name, moved, paid_out, bank=rule.evidence == "bank_receipt")
 
 
 def _settlement(order: Standing, name: str, moved: Sequence[Moved]) -> tuple[tuple[Wait, ...], str]:
@@ -194,20 +197,30 @@ def _settlement(order: Standing, name: str, moved: Sequence[Moved]) -> tuple[tup
     return (), f"{name}: settlement {_payouts([line for line in order.lines if line.received])}"
 
 
-def _payout(order: Standing, name: str, moved: Sequence[Moved], *, bank: bool) -> tuple[tuple[Wait, ...], str]:
-    """Each charge and refund has its line, by the provider's id, else by its amount, or all come to the same sum."""
+def _payout(
+    order: Standing, name: str, moved: Sequence[Moved], paid_out: Sequence[Moved], *, bank: bool
+) -> tuple[tuple[Wait, ...], str]:
+    """Each charge and refund has its line, by the provider's id, else by its amount, or all come to the same sum: of
+    the lines that are not those of another gateway.
+    """
     lines = [line for line in order.lines if line.kind in ("sale", "refund")]
     alive = [line for line in lines if not line.failed]
     arrived = [line for line in alive if line.received and (line.bank or not bank)]
-    evidence = f"{name}: payout {_payouts(arrived)}"
-    if _is_same_sum(arrived, moved):
+    others = [id(line) for line in _of_others(order, moved, paid_out, alive)]
+    own = [line for line in arrived if id(line) not in others]
+    evidence = f"{name}: payout {_payouts(own)}"
+    if _is_same_sum(own, moved):
         return (), evidence
     matched, strange = _matched(order.tenders, alive)
-    mine = [(each, of) for each, of in matched if any(each is one for one in moved)]
+    strange = [line for line in strange if id(line) not in others]
+    mine = [(each, of) for each, of in matched if _is_in(each, moved)]
     off = [(each, of) for each, of in mine if _is_off(each, of)]
     lacking = [each for each, of in mine if not of]
     told = [*lacking, *(each for each, _ in off)]
     strange += [line for _, of in off for line in of]
+    if _is_same_sum(strange, told):  # all of it is there, whichever is which; some of it is on its way
+        mine = [(each, strange if _is_in(each, told) else of) for each, of in mine]
+        lacking, strange = [], []
     waits = []
     wrong = _other_amount(order, name, told, strange)
     if wrong is not None:
@@ -241,6 +254,26 @@ def _matched(tenders: Sequence[Moved], lines: Sequence[Line]) -> tuple[list[tupl
         if same and not of:
             of.append(left.pop(same[0]))
     return found, left
+
+
+def _of_others(order: Standing, moved: Sequence[Moved], paid_out: Sequence[Moved], alive: Sequence[Line]) -> list[Line]:
+    """Lines that are those of another gateway: by id, by amount, or because with them it has all of its money. What is
+    left is of one gateway, the first one that it fits.
+    """
+    matched, left = _matched(paid_out, alive)
+    for group in by_gateway(order.tenders).values():
+        has = [line for each, of in matched if _is_in(each, group) for line in of]
+        if left and _is_in(group[0], paid_out) and _is_same_sum([*has, *left], group):
+            left = [] if _is_in(group[0], moved) else left
+            break
+    else:
+        left = []
+    return [*left, *(line for each, of in matched if not _is_in(each, moved) for line in of)]
+
+
+def _is_in(moved: Moved, several: Sequence[Moved]) -> bool:
+    """Whether it is one of them, and not only like one."""
+    return any(moved is each for each in several)
 
 
 def _is_off(moved: Moved, lines: Sequence[Line]) -> bool:

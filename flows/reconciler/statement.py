@@ -174,11 +174,6 @@ class Statement(msgspec.Struct, frozen=True, kw_only=True):
         """Over all of it, but not over when it was taken: the same figures have the same digest."""
         return hashlib.blake2b(msgspec.json.encode(self, order="sorted"), digest_size=16).hexdigest()
 
-    @property
-    def settled(self) -> bool:
-        """Whether nothing of it can be expected to become otherwise by itself."""
-        return self.verdict == "complete" and not (self.on_the_way or self.held or self.waiting)
-
     def row(self, version: int, taken: datetime) -> Write:
         """How it is kept."""
         return Write(

@@ -4,19 +4,27 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import AsyncIterator
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import anyio
+import msgspec
+import pytest
 from msgspec.structs import replace
 
+from connectors.fulfil.changes import Page
+from connectors.fulfil.ledger import Account, LedgerLine, Period
 from connectors.fulfil.sandbox.ledger import Ledger as Books
+from flows.events import PostingCalls
 from flows.ledger import ClearingMonths
+from flows.ledger.months import LedgerMonths, Sum, decide
 from flows.model.posting_matrix import PostingSettings
 from flows.model.postings import LEDGER_MONTHS, LEDGER_MONTHS_KEY, ReadMonths
 from runtime.actor import Actor
+from runtime.clock import to_instant
+from runtime.decision import Decision, EffectDone, EffectRefused
 from tests.actors.payout_world import living, pages
 from tests.actors.posting_world import MATRIX, LedgerBooks, PostingWorld, two_sales
 from tests.actors.world import story
@@ -170,3 +178,156 @@ def test_a_month_is_read_again_as_soon_as_something_was_posted_in_it(tmp_path: P
             assert books.calls["posted_ledger_lines"] == calls + 2, "nothing was posted"
 
     story(main)
+
+
+# -- the read itself, without an engine --------------------------------------------------------------------------------
+
+NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
+
+
+def done(state: LedgerMonths, *rows: Any, last: int | None = None) -> Decision:
+    """The next page has come, with these rows; `last`: others are behind it."""
+    page = Page(rows=rows, last_id=last or 0, complete=last is None)
+    how = EffectDone(intent=1, kind="find", result=page, began_us=1, ended_us=2, attempts=1)
+    return decide(state, how, NOW, MATRIX)
+
+
+def asked(decision: Decision) -> Any:
+    """What it asks for next."""
+    (effect,) = decision.effects
+    return msgspec.json.decode(effect.body)
+
+
+def period(first: str | None, last: str | None, state: str | None = "closed") -> Period:
+    begins, ends = (None if each is None else date.fromisoformat(each) for each in (first, last))
+    return Period(id=1, start_date=begins, end_date=ends, state=state)
+
+
+@pytest.mark.parametrize(
+    ("periods", "closed"),
+    [
+        ((period("2025-12-01", "2025-12-31"),), True),
+        ((period("2025-12-01", "2025-12-31", "locked"),), True),
+        ((period("2025-12-01", "2025-12-31", "open"),), False),
+        ((period("2025-12-01", "2025-12-31", None),), False),
+        ((period("2025-12-01", "2025-12-30"), period("2025-12-31", "2026-01-31", "open")), False),
+        ((period("2025-11-15", "2025-12-01", "open"), period("2025-12-02", "2025-12-31")), False),
+        (
+            (
+                period("2025-11-01", "2025-11-30", "open"),
+                period("2025-12-01", "2025-12-31"),
+                period("2026-01-01", "2026-01-31", "open"),
+            ),
+            True,
+        ),
+        ((period("2025-11-01", "2025-11-30"), period("2026-01-01", "2026-01-31")), False),
+        ((period("2025-12-01", None), period(None, "2025-12-31")), False),
+        ((period("2025-12-01", "2025-12-31"), period(None, "2025-12-31", "open")), True),
+        ((), False),
+    ],
+    ids=[
+        "closed", "locked", "open", "untold", "its last day is open", "its first day is open", "its neighbours are",
+        "no period of its own", "without days", "another without a day", "none",
+    ],
+)  # fmt: skip
+def test_a_month_is_closed_when_nothing_can_be_posted_into_any_of_its_days(
+    periods: tuple[Period, ...], closed: bool
+) -> None:
+    """Whichever periods its days are in; also where they come on two pages."""
+    state = LedgerMonths(part="periods", months=("2025-12",))
+    for before in range(len(periods)):
+        step = done(done(state, *periods[:before], last=before + 1).state, *periods[before:])
+        assert step.state.closed == (("2025-12",) if closed else ())
+    assert done(state, *periods).state.closed == (("2025-12",) if closed else ())
+
+
+def test_the_read_goes_from_page_to_page_and_from_month_to_month() -> None:
+    """Behind the last id of the page before, and from the beginning for what is next; each month from its first day to
+    its last, with sums of its own. What is closed needs no other look.
+    """
+    begun = decide(LedgerMonths(), ReadMonths(), NOW, MATRIX)
+    assert (begun.state.part, begun.state.months, asked(begun).get("after_id", 0)) == (
+        "periods", ("2025-11", "2025-12"), 0,
+    )  # fmt: skip
+    step = done(begun.state, period("2025-11-01", "2025-11-30"), last=7)
+    assert (step.state.part, asked(step)["after_id"]) == ("periods", 7)
+    step = done(step.state)
+    assert (step.state.part, asked(step)["values"], asked(step).get("after_id", 0)) == ("accounts", ["1200"], 0)
+    step = done(step.state, Account(id=5, code="1200"), Account(id=6, code="1300"), Account(id=7), last=7)
+    assert (step.state.accounts, asked(step)["after_id"]) == ({"1200": 5}, 7)
+    step = done(step.state)
+    lines = {"accounts": [5], "first": "2025-11-01", "last": "2025-11-30"}
+    assert {name: asked(step)[name] for name in lines} == lines
+    assert asked(step).get("after_id", 0) == 0
+    step = done(step.state, LedgerLine(id=1, account=5, debit=Decimal("3.00")), last=1)
+    assert (asked(step)["after_id"], step.state.sums) == (1, {"1200": Sum(debit=Decimal("3.00"), lines=1)})
+    step = done(step.state, LedgerLine(id=2, account=5, debit=Decimal("0.50"), credit=Decimal("1.25")))
+    assert [write.row for write in step.writes] == [("2025-11", "1200", "3.50", "1.25", 2, 1, to_instant(NOW))]
+    assert (asked(step)["first"], asked(step)["last"]) == ("2025-12-01", "2025-12-31")
+    assert asked(step).get("after_id", 0) == 0
+    assert (step.state.final, step.state.sums) == (("2025-11 1200",), {"1200": Sum()})
+    step = done(step.state, LedgerLine(id=3, account=5, credit=Decimal("2.00")))
+    assert [write.row for write in step.writes] == [("2025-12", "1200", "0", "2.00", 1, 0, to_instant(NOW))]
+    assert step.state == LedgerMonths(final=("2025-11 1200",), calls=7)
+    assert (step.effects, step.emits) == ((), ())
+    ignored = done(step.state)
+    assert (ignored.state, ignored.effects) == (step.state, ())
+
+
+def test_an_account_that_fulfil_does_not_have_has_no_row_beside_one_that_it_has() -> None:
+    """Nor is it final: it is read when somebody has made it."""
+    second = replace(MATRIX, rows=(*MATRIX.rows, replace(MATRIX.rows[1], credit="1201", gateway="paypal")))
+    state = decide(LedgerMonths(), ReadMonths(), NOW, second).state
+    for rows in ((period("2025-11-01", "2025-11-30"),), (Account(id=5, code="1200"),), ()):
+        page = Page(rows=rows, last_id=9, complete=True)
+        how = EffectDone(intent=1, kind="find", result=page, began_us=1, ended_us=2, attempts=1)
+        step = decide(state, how, NOW, second)
+        state = step.state
+    assert [write.row[:2] for write in step.writes] == [("2025-11", "1200")]
+    assert state.final == ("2025-11 1200",)
+
+
+def test_what_is_final_is_forgotten_with_its_month_and_an_account_that_is_new_is_read() -> None:
+    """The months that are over and may still be open are two."""
+    both = ("2025-10 1200", "2025-11 1200", "2025-12 1200")
+    rested = decide(LedgerMonths(final=both), ReadMonths(), NOW, MATRIX)
+    assert (rested.state, rested.effects) == (LedgerMonths(final=both[1:]), ())
+    payout = MATRIX.rows[1]
+    second = replace(MATRIX, rows=(*MATRIX.rows, replace(payout, credit="1201", gateway="paypal")))
+    assert decide(LedgerMonths(final=both), ReadMonths(), NOW, second).state.months == ("2025-11", "2025-12")
+
+
+def test_months_are_those_of_the_company_s_zone() -> None:
+    """On new year's day at noon in UTC it is January in Berlin; half an hour before its midnight it is not."""
+    berlin = replace(MATRIX, time_zone="Europe/Berlin")
+    for hour, months in ((22, ("2025-10", "2025-11")), (23, ("2025-11", "2025-12"))):
+        now = datetime(2025, 12, 31, hour, 30, tzinfo=UTC)
+        assert decide(LedgerMonths(), ReadMonths(), now, berlin).state.months == months
+
+
+def test_the_next_read_is_two_hours_behind_the_postings_or_an_hour_behind_a_refusal() -> None:
+    """What was asked for during a read begins when that is over, once; what is read in part is not kept."""
+    state = LedgerMonths(part="lines", months=("2025-12",), accounts={"1200": 5}, sums={"1200": Sum()}, after_id=9)
+    step = done(state)
+    assert [(each.due, each.message) for each in step.timers] == [
+        (datetime(2026, 1, 2, 5, tzinfo=UTC), ReadMonths())
+    ]  # fmt: skip
+    assert step.emits == ()
+    again = decide(state, ReadMonths(), NOW, MATRIX)
+    assert (again.state, again.effects) == (replace(state, again=True), ())
+    over = done(again.state)
+    assert [(each.key, each.message) for each in over.emits] == [(LEDGER_MONTHS_KEY, ReadMonths())]
+    assert over.state == LedgerMonths()
+    refused = EffectRefused(intent=1, kind="find", code="400", sentence="no", began_us=1, ended_us=2, attempts=1)
+    step = decide(replace(again.state, final=("2025-11 1200",), calls=4), refused, NOW, MATRIX)
+    assert step.state == LedgerMonths(final=("2025-11 1200",), calls=4)
+    assert [(each.due, each.message) for each in step.timers] == [(NOW + timedelta(hours=1), ReadMonths())]
+
+
+def test_the_calls_of_a_read_are_counted() -> None:
+    """Those since the last step, and none where there was none."""
+    events: list[Any] = []
+    reader = ClearingMonths(MATRIX, events.append)
+    reader.announce("", LedgerMonths(calls=4), LedgerMonths(calls=4))
+    reader.announce("", LedgerMonths(calls=4), LedgerMonths(calls=6))
+    assert events == [PostingCalls(calls=2)]

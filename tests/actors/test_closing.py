@@ -12,12 +12,14 @@ import anyio
 import msgspec
 from msgspec.structs import replace
 
+from flows.events import OrdersClosed
 from flows.model.closing import ClosingSettings, Moved
 from flows.model.reconciliation import SALE_CHECKS, AcceptDifferences
 from flows.payout_importer import NAME as PAYOUTS
 from flows.payout_importer import PageReceived, PayoutImporter, payout_key
 from flows.reconciler import CLOSING, CLOSING_KEY, CloseOrders, ClosePolicy, Closing, SaleChecks
-from flows.reconciler.comparing import Snapshot
+from flows.reconciler.comparing import Difference, Snapshot
+from flows.reconciler.sale_checks import SaleCompared
 from runtime.actor import Actor
 from runtime.clock import to_instant
 from runtime.journal.journal import Journal
@@ -58,10 +60,10 @@ async def compared(world: ProofWorld) -> None:
     await world.write("put_sale_seen", KEY, 7, done, 0, world.clock.now())
 
 
-async def told(world: ProofWorld, payout: str, amount: str, status: str = "paid") -> str:
+async def told(world: ProofWorld, payout: str, amount: str, status: str = "paid", bank: str | None = None) -> str:
     """What is told of a payout itself."""
     key, now = f"payout/web/shopify_payments/{payout}", world.clock.now()
-    sums = (amount, None, amount, "0", "0", "0", "{}", 1, 0, "proven", "0", "2026-01-07", None, now, "one", 1)
+    sums = (amount, bank, amount, "0", "0", "0", "{}", 1, 0, "proven", "0", "2026-01-07", None, now, "one", 1)
     received = int(status == "paid")
     await world.write("put_payout", key, "web", "shopify_payments", payout, "USD", status, 0, received, *sums)
     return key
@@ -346,6 +348,185 @@ def test_an_order_whose_payout_failed_is_settled_by_the_one_that_paid_it_again(t
             await begun(world)
             ((waits, _, evidence),) = await world.journal.query("closing_of_order", KEY)
             assert (waits, msgspec.json.decode(evidence)) == ("[]", ["card: payout 77 (failed, paid again by 79)"])
+
+    story(main)
+
+
+async def another(world: ProofWorld, key: str, *tenders: Moved, due: str = "0") -> None:
+    """Another order, in Fulfil as it is to be."""
+    sales_channel, _, order_id = key.partition("/")
+    now = world.clock.now()
+    await world.order(order_id, world.now, sales_channel=sales_channel, amount="36.00")
+    await world.write("put_expected_sale", key, 8, "imported", "36.00", "USD", None, None, None, 0, now)
+    await world.write("put_sale_seen", key, 8, msgspec.json.encode(Snapshot(state="done")), 0, now)
+    said = msgspec.json.encode(tenders).decode()
+    await world.write("put_order_closing", key, sales_channel, "USD", due, said, now)
+
+
+async def settled_at(world: ProofWorld) -> dict[str, int]:
+    """Since when each order is settled."""
+    rows = await world.sql("SELECT key, settled_at FROM order_closing WHERE settled_at IS NOT NULL")
+    return dict(rows)
+
+
+def test_every_order_that_is_due_is_looked_at_and_each_that_is_settled_is_counted_once(tmp_path: Path) -> None:
+    """Hundreds at a time; one that waits keeps no other from being settled, and is looked at again later."""
+
+    async def main() -> None:
+        async with process(tmp_path / "s.db", actors) as world:
+            await another(world, "web/0", due="1.00")
+            for number in range(1, 202):
+                await another(world, f"web/{number}")
+            await another(world, "shop/1")
+            await world.engine.post(CLOSING, CLOSING_KEY, CloseOrders())
+            await world.until_idle()
+            first = await settled_at(world)
+            assert len(first) == 202
+            assert "web/0" not in first
+            counted: dict[str, int] = {}
+            for each in world.events:
+                if isinstance(each, OrdersClosed):
+                    counted[each.sales_channel] = counted.get(each.sales_channel, 0) + each.orders
+            assert counted == {"web": 201, "shop": 1}
+            assert await world.sql("SELECT count(*) FROM sale_seen WHERE watched") == [(1,)]
+            now = world.clock.now()
+            assert await world.journal.query("closings_due", now, 10) == []
+            half_an_hour = to_instant(world.now + timedelta(minutes=30))
+            assert [row[0] for row in await world.journal.query("closings_due", half_an_hour, 10)] == ["web/0"]
+
+    story(main)
+
+
+def test_an_order_that_is_looked_at_again_is_settled_since_it_was(tmp_path: Path) -> None:
+    """A payout has told its line once more: nothing is counted, and nothing said."""
+
+    async def main() -> None:
+        async with process(tmp_path / "s.db", actors) as world:
+            await imported(world)
+            await compared(world)
+            await moved(world, CHARGE)
+            await arrived(world, "77", "sale", "36.00", "ch_1")
+            assert await look_at_all(world) is True
+            since = await settled_at(world)
+            await anyio.sleep(86_400)
+            await told(world, "77", "36.00", "paid", bank="36.00")
+            world.events.clear()
+            assert await look_at_all(world) is True
+            assert await settled_at(world) == since
+            assert [each for each in world.events if isinstance(each, OrdersClosed) and each.orders] == []
+
+    story(main)
+
+
+def test_a_cancelled_order_waits_for_no_goods_and_no_money(tmp_path: Path) -> None:
+    """As soon as its sale was read back; another one waits for both."""
+
+    async def main() -> None:
+        async with process(tmp_path / "s.db", actors) as world:
+            await imported(world)
+            await world.write("put_order_closing", KEY, "web", "USD", "36.00", "[]", world.clock.now())
+            live = msgspec.json.encode(Snapshot(state="processing"))
+            await world.write("put_sale_seen", KEY, 7, live, 0, world.clock.now())
+            assert await look(world) == (
+                ["for its sale to be done in Fulfil", "for 36.00 USD that are not captured"], False
+            )  # fmt: skip
+            assert await world.sql("SELECT kind FROM fact") == [], "it was not settled, so it is not open again"
+            now = world.clock.now()
+            await world.write("put_expected_sale", KEY, 7, "cancelled", "36.00", "USD", None, None, None, 0, now)
+            assert await look(world) == ([], True)
+
+    story(main)
+
+
+def test_where_shipments_are_watched_they_say_when_the_goods_have_left(tmp_path: Path) -> None:
+    """Whatever state the sale is in, or if Fulfil tells none; elsewhere the sale has to be done."""
+    watched = replace(POLICY, watched=frozenset({"web"}), posts=False)
+
+    def watching(journal: Journal, emit: Callable[[Any], None]) -> Sequence[Actor]:
+        return [Closing(watched, journal, emit), *actors(journal, emit)[1:]]
+
+    async def main() -> None:
+        async with process(tmp_path / "s.db", watching) as world:
+            await imported(world)
+            await moved(world, CHARGE)
+            await paid_out(world)
+            await world.write("put_sale_seen", KEY, 7, msgspec.json.encode(Snapshot()), 0, world.clock.now())
+            assert await look(world) == (["for its goods to leave"], False)
+            await world.write("put_order_shipping", KEY, "web", "told", "1", "1", world.clock.now())
+            assert await look(world) == ([], True), "and where nothing is posted, no posting is waited for"
+        async with process(tmp_path / "s.db", actors) as world:
+            waits, settled = await look(world)
+            assert (waits[0], settled) == ("for its sale to be done in Fulfil", False)
+
+    story(main)
+
+
+def test_what_a_payout_has_told_while_nobody_looked_is_found_after_the_restart(tmp_path: Path) -> None:
+    """However long it was away: since the look before, and not only of the last hour."""
+
+    async def main() -> None:
+        async with process(tmp_path / "s.db", actors) as world:
+            await imported(world)
+            await compared(world)
+            await moved(world, CHARGE)
+            await arrived(world, "77", "sale", "36.00", "ch_1")
+            assert await look_at_all(world) is True
+        async with process(tmp_path / "s.db", lambda _journal, _emit: []) as world:
+            await anyio.sleep(86_400)
+            await told(world, "77", "36.00", "failed")
+            await anyio.sleep(3 * 3_600)
+        async with process(tmp_path / "s.db", actors) as world:
+            assert await look_at_all(world) is False
+
+    story(main)
+
+
+def test_a_case_of_a_refund_ends_beside_another_case_of_its_order(tmp_path: Path) -> None:
+    """The other is the sale's own, and stays."""
+
+    async def main() -> None:
+        async with process(tmp_path / "s.db", actors) as world:
+            await imported(world)
+            await compared(world)
+            await moved(world, CHARGE)
+            await arrived(world, "77", "sale", "36.00", "ch_1")
+            await arrived(world, "78", "refund", "-6.00", "ch_1", "re_1")
+            total = Difference(cause="total", sentence="x", amount=Decimal(1), currency="USD", was="36", is_="35")
+            await world.engine.post(SALE_CHECKS, KEY, SaleCompared(sale=7, differences=(total,)))
+            await look(world)
+            assert [kind for kind, *_ in await world.cases()] == ["refund.untold", "sale.differs"]
+            await moved(world, CHARGE, REFUND)
+            await look(world)
+            assert [kind for kind, *_ in await world.cases()] == ["sale.differs"]
+            assert (await look(world))[0] == ["for its open cases to end (sale.differs)"]
+
+    story(main)
+
+
+def test_of_what_was_paid_again_the_bank_is_to_tell_too_where_it_is_asked(tmp_path: Path) -> None:
+    """By its line of the payout that paid it again; also where another order's payout did not fail."""
+    by_bank = replace(POLICY, closing={"card": ClosingSettings(evidence="bank_receipt")})
+
+    def banking(journal: Journal, emit: Callable[[Any], None]) -> Sequence[Actor]:
+        return [Closing(by_bank, journal, emit), *actors(journal, emit)[1:]]
+
+    async def main() -> None:
+        async with process(tmp_path / "s.db", banking) as world:
+            await imported(world)
+            await compared(world)
+            await moved(world, CHARGE)
+            await arrived(world, "77", "sale", "36.00", "ch_1")
+            assert await look(world) == (["for the bank's line of payout 77 (card)"], False)
+            await another(world, "web/2", replace(CHARGE, id="ch_2"))
+            await arrived(world, "76", "sale", "36.00", "ch_2")
+            await world.write("link_payout_line", "web/2", "payout/web/shopify_payments/76", "1")
+            await told(world, "77", "36.00", "failed")
+            await gives_back(world, "78", "36.00", "paid")
+            again = "77 (failed, paid again by 78)"
+            await world.write("nudge_closing", world.clock.now(), "web/2")
+            assert await look(world) == ([f"for the bank's line of payout {again} (card)"], False)
+            await told(world, "78", "36.00", bank="36.00")
+            assert await look(world) == ([], True)
 
     story(main)
 

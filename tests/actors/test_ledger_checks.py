@@ -12,14 +12,19 @@ import anyio
 import msgspec
 import pytest
 
+from connectors.fulfil.changes import Page
+from connectors.fulfil.ledger import Account, LedgerLine, LedgerMove
 from connectors.fulfil.sandbox.books import Books
+from connectors.fulfil.wire import RECORDS_MAX
+from flows.events import CaseOpened, PostingCalls
 from flows.ledger import CheckBatches, LedgerChecks, Rules
 from flows.ledger.checking import PostedBatch
 from flows.ledger.checks import LedgerCheck, decide
 from flows.model.messages import Recheck
 from flows.model.postings import LEDGER_CHECKS, check_key
 from runtime.actor import Actor
-from runtime.decision import EffectRefused
+from runtime.clock import to_datetime
+from runtime.decision import Decision, EffectDone, EffectRefused
 from tests.actors.payout_world import living, pages
 from tests.actors.posting_world import BANK, FEES, MATRIX, WRITES, LedgerBooks, PostingWorld, two_sales
 from tests.actors.world import story
@@ -241,6 +246,148 @@ def test_a_refused_look_says_nothing_and_is_made_again(tmp_path: Path) -> None:
         assert await world.open_cases() == [("posting.changed", "0.10"), ("posting.changed", f"{BANK}")]
 
     told(tmp_path / "s.db", books, main)
+
+
+def test_a_figure_that_was_accepted_and_put_right_is_a_case_when_it_comes_back(tmp_path: Path) -> None:
+    """A person has accepted what stood then, and not what somebody does again."""
+
+    async def main(world: CheckedWorld, erp: Books) -> None:
+        more(erp)
+        assert await world.looks() == [("posting.changed", "0.10")]
+        await world.engine.post(LEDGER_CHECKS, KEY, Recheck(because="person"))
+        for times in (1, 0):
+            for id_ in erp.ledger.moves[1].lines:
+                line = erp.ledger.lines[id_]
+                line.debit, line.credit = (
+                    amount and amount - Decimal("0.10") * times for amount in (line.debit, line.credit)
+                )
+            assert await world.looks() == []
+        more(erp)
+        assert await world.looks() == [("posting.changed", "0.10")]
+
+    told(tmp_path / "s.db", LedgerBooks(), main)
+
+
+def test_a_second_ask_during_a_look_is_no_second_look_and_each_call_is_counted(tmp_path: Path) -> None:
+    """The look goes on by itself; a case that it opens is counted once."""
+    books = LedgerBooks()
+
+    async def main(world: CheckedWorld, erp: Books) -> None:
+        more(erp)
+        await world.until_idle()
+        before = sum(books.calls.values())
+        world.events.clear()
+        await world.engine.post(LEDGER_CHECKS, KEY, CheckBatches())
+        await anyio.sleep(0.06)
+        assert await world.sql("SELECT kind FROM intent") != []
+        assert await world.looks() == [("posting.changed", "0.10")]
+        assert sum(books.calls.values()) - before == 5
+        assert sum(each.calls for each in world.events if isinstance(each, PostingCalls)) == 5
+        assert [each.cases for each in world.events if isinstance(each, CaseOpened)] == [1]
+
+    told(tmp_path / "s.db", books, main)
+
+
+def test_batches_are_read_back_each_day_an_hour_after_the_postings(tmp_path: Path) -> None:
+    """Those are made at three o'clock; what was read back then is read back again at four."""
+    books = LedgerBooks()
+
+    async def main(world: CheckedWorld, erp: Books) -> None:
+        assert await world.looks() == []
+        more(erp)
+        now = to_datetime(world.clock.now())
+        at_three = now.replace(hour=3, minute=0, second=0) + dt.timedelta(days=now.hour >= 3)
+        looks = books.calls["find_ledger_lines"]
+        await anyio.sleep((at_three - now).total_seconds() + 59 * 60)
+        await world.until_idle()
+        assert (books.calls["find_ledger_lines"], await world.open_cases()) == (looks, [])
+        await anyio.sleep(120)
+        await world.until_idle()
+        assert books.calls["find_ledger_lines"] == looks + 1
+        assert await world.open_cases() == [("posting.changed", "0.10")]
+
+    told(tmp_path / "s.db", books, main)
+
+
+# -- the look itself, without an engine --------------------------------------------------------------------------------
+
+NOW, RULES = dt.datetime(2025, 12, 23, 12, 30, tzinfo=dt.UTC), Rules(settings=MATRIX, unable="", matrix="")
+BATCH = PostedBatch(
+    reference="r", move=1, booked_on=dt.date(2025, 12, 20), currency="USD", total=FEES, moved={"6100": FEES}
+)
+
+
+def done(state: LedgerCheck, *rows: Any, last: int | None = None) -> Decision:
+    """The next page has come, with these rows; `last`: others are behind it."""
+    page = Page(rows=rows, last_id=last or 0, complete=last is None)
+    how = EffectDone(intent=1, kind="find", result=page, began_us=1, ended_us=2, attempts=1)
+    return decide(state, how, NOW, RULES)
+
+
+def asked(decision: Decision) -> Any:
+    """What it asks for next."""
+    (effect,) = decision.effects
+    return msgspec.json.decode(effect.body)
+
+
+def test_each_part_of_a_look_is_read_page_by_page_from_its_first() -> None:
+    """Behind the last id of the page before; the next part begins at the beginning. An account without a code has no
+    name by which it could be a batch's.
+    """
+    decision = done(LedgerCheck(part="moves", batches=(BATCH,)), last=7)
+    assert (decision.state.part, asked(decision)["after_id"]) == ("moves", 7)
+    decision = done(decision.state, LedgerMove(id=1, state="posted"))
+    assert (decision.state.part, asked(decision).get("after_id", 0)) == ("reversals", 0)
+    decision = done(done(decision.state).state)
+    assert (decision.state.part, asked(decision)["values"]) == ("lines", [1])
+    half = FEES / 2
+    decision = done(decision.state, LedgerLine(id=3, move=1, account=9, debit=half), last=3)
+    assert (decision.state.part, asked(decision)["after_id"]) == ("lines", 3)
+    decision = done(decision.state, LedgerLine(id=4, move=1, account=9, debit=half))
+    assert (decision.state.part, asked(decision).get("after_id", 0)) == ("accounts", 0)
+    decision = done(decision.state, Account(id=8), Account(id=9, code="6100"), last=9)
+    assert decision.state.accounts == {"6100": 9}
+    decision = done(decision.state)
+    assert decision.state == LedgerCheck(calls=7)
+    assert [each.message for each in decision.emits] == [CheckBatches(after="r")]
+    ignored = done(decision.state)
+    assert (ignored.state, ignored.effects, ignored.emits) == (decision.state, (), ())
+
+
+def test_a_look_that_is_refused_in_its_middle_begins_anew_and_forgets_nothing_that_a_person_said() -> None:
+    """Nothing of what was read is left: a page that is left out would make a batch look as if it were gone."""
+    known = {"other": "it moves something else"}
+    state = LedgerCheck(part="moves", batches=(BATCH,), accepted=known)
+    state = done(done(state, LedgerMove(id=1), last=7).state, LedgerMove(id=8)).state
+    state = done(done(state).state).state
+    state = done(state, last=11).state
+    refused = EffectRefused(intent=1, kind="find", code="400", sentence="no", began_us=1, ended_us=2, attempts=1)
+    decision = decide(state, refused, NOW, RULES)
+    assert decision.state == LedgerCheck(accepted=known, calls=state.calls)
+    assert [(each.due, each.message) for each in decision.timers] == [(NOW + dt.timedelta(hours=1), CheckBatches())]
+
+
+def test_what_was_accepted_of_other_batches_stays_when_these_are_compared() -> None:
+    """Batches are looked at a hundred at a time."""
+    known = {"r": "it moves something else", "s": "it moves something else"}
+    state = LedgerCheck(
+        part="accounts", batches=(BATCH,), moves=(LedgerMove(id=1),),
+        lines=(LedgerLine(id=1, move=1, account=9, debit=FEES),), accepted=known,
+    )  # fmt: skip
+    assert done(state, Account(id=9, code="6100")).state == LedgerCheck(accepted={"s": known["s"]})
+
+
+def test_no_question_is_larger_than_fulfil_takes_and_a_question_is_always_the_same() -> None:
+    """Of entries beside a batch so many are looked at that they fit together with the batches."""
+    codes = [f"61{place:02}" for place in range(20)]
+    batches = tuple(
+        msgspec.structs.replace(BATCH, reference=f"r{id_}", move=id_, moved=dict.fromkeys(reversed(codes), FEES))
+        for id_ in range(1, 101)
+    )
+    beside = [LedgerMove(id=1_000 + place) for place in range(RECORDS_MAX)]
+    decision = done(LedgerCheck(part="copies", batches=batches), *beside)
+    assert asked(decision)["values"] == [*range(1, 101), *range(1_000, 1_400)]
+    assert asked(done(decision.state))["values"] == codes
 
 
 def test_a_tenant_that_cannot_be_asked_for_entries_beside_a_batch_has_the_batch_compared_all_the_same() -> None:

@@ -12,10 +12,13 @@ from typing import Any
 import anyio
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from connectors.fulfil.changes import Changes, Page
 from connectors.fulfil.models import Find
+from connectors.fulfil.payments import SalePayment
 from connectors.fulfil.read_back import ReadBackLine, ReadBackSale
+from flows.events import CaseOpened, SalesProven
 from flows.reconciler import RECONCILER, RECONCILER_KEY, Reconcile, ReconcilePolicy, Reconciler, SaleChecks
 from runtime.actor import Actor
 from runtime.breaker import Breaker
@@ -40,6 +43,7 @@ class Erp:
     def __init__(self) -> None:
         self.sales: dict[int, ReadBackSale] = {}
         self.lines: list[ReadBackLine] = []
+        self.payments: list[SalePayment] = []
         self.calls: Counter[str] = Counter()
         self.weather: Callable[[], Failure | None] = lambda: None
         self.page_max = 500
@@ -65,15 +69,18 @@ class Erp:
         failure = self.weather()
         if failure is not None:
             raise failure
-        rows: Sequence[ReadBackSale | ReadBackLine]
+        rows: Sequence[ReadBackSale | ReadBackLine | SalePayment]
         if kind == "changed_read_back_sales":
             asked = msgspec.json.decode(body, type=Changes)
             since = asked.since
             rows = [each for each in self.sales.values() if each.write_date and since and each.write_date >= since]
             after = asked.after_id
-        elif kind == "find_read_back_lines":
+        elif kind == "changed_sale_payments":
+            rows, after = [], 0
+        elif kind in ("find_read_back_lines", "find_sale_payments"):
             found = msgspec.json.decode(body, type=Find)
-            rows, after = [each for each in self.lines if each.sale in found.values], found.after_id
+            told: Sequence[ReadBackLine | SalePayment] = self.lines if "lines" in kind else self.payments
+            rows, after = [each for each in told if each.sale in found.values], found.after_id
         else:
             found = msgspec.json.decode(body, type=Find)
             rows = [self.sales[int(id_)] for id_ in found.values if int(id_) in self.sales]
@@ -360,5 +367,109 @@ def test_however_many_sales_are_being_worked_on_the_others_are_read(tmp_path: Pa
             await anyio.sleep(2 * 3_600)
             assert len(await world.cases()) == 40
             assert erp.calls["find_read_back_sales"] < 10
+
+    story(main)
+
+
+async def captured(world: ProofWorld, number: int, amount: str = "100.00", status: str = "imported") -> None:
+    """An order of some hours ago, of whose amount its create has captured 40.00."""
+    at = world.clock.now() - 4 * 3_600 * 1_000_000
+    await world.write("put_expected_sale", f"web/{number}", number, status, amount, "USD", None, "40.00", None, 0, at)
+    await world.write("put_sale_due", number, at)
+
+
+async def payment(
+    world: ProofWorld, number: int, record: str, type_: str, amount: str | None, reached: str = "completed", at: int = 1
+) -> None:
+    """A payment beside the create; `reached`: how far it is in Fulfil."""
+    money = (amount or "9.00", "USD", amount, "USD", None, None, None, "2026-01-01", 0, "", "{}")
+    row = (
+        f"web/{number}",
+        record,
+        "web",
+        f"#{number}",
+        number,
+        type_,
+        "capture",
+        record,
+        "card",
+        "Card",
+        1,
+        "money",
+        *money,
+    )
+    await world.write("put_payment", *row, "due", 0, "", "completed", at)
+    if reached:
+        await world.write("payment_reached", reached, 1, 0, at, f"web/{number}", record, "completed")
+
+
+def test_what_was_recorded_of_payments_is_expected_and_while_one_is_open_nothing_is_said(tmp_path: Path) -> None:
+    """Captured by the create and since, refunded since; an amount that nobody can convert makes both unknown."""
+    reads = ReconcilePolicy(reads=frozenset({"sales", "payments"}))
+
+    def actors_of_payments(journal: Journal, emit: Callable[[Any], None]) -> Sequence[Actor]:
+        return [Reconciler(reads, journal, emit), SaleChecks(emit)]
+
+    async def main() -> None:
+        erp = Erp()
+        async with process(tmp_path / "s.db", actors_of_payments, lambda clock: [outside(erp, clock)]) as world:
+            for number in range(1, 10):
+                erp.has(number, "100.00", world.now)
+                await captured(world, number)
+                paid, back = Decimal("99.00"), Decimal("8.00")
+                erp.payments.append(SalePayment(id=number, sale=number, amount_captured=paid, amount_refunded=back))
+            for number in (1, 2):
+                await payment(world, number, "+C1", "charge", "50.00")
+                await payment(world, number, "+C2", "charge", "9.00")
+                await payment(world, number, "-R1", "refund", "8.00" if number == 1 else "7.00")
+            await payment(world, 3, "+C1", "charge", "50.00")
+            await payment(world, 3, "+C2", "charge", "9.00", reached="")
+            await payment(world, 4, "+C1", "charge", None)
+            await payment(world, 5, "+C1", "charge", "59.00", reached="authorized")
+            later = world.clock.now() + 3_600_000_000
+            await payment(world, 6, "+C1", "charge", "50.00", at=later)
+            await payment(world, 7, "*", "fields", None, reached="")
+            await payment(world, 8, "+C1", "charge", "9.00", reached="")
+            await payment(world, 8, "+C2", "charge", "50.00")
+            await payment(world, 9, "+C1", "charge", "59.00", reached="")
+            await world.write("payment_refused", "web/9", "+C1", "completed")
+            await look(world)
+            await world.until_idle()
+            found = [(subject, cause, amount) for _, subject, cause, amount in await world.cases()]
+            assert found == [
+                ("web/2", "refunded", "1.00"), ("web/7", "captured", "59.00"), ("web/7", "refunded", "8.00"),
+                ("web/9", "captured", "59.00"), ("web/9", "refunded", "8.00"),
+            ]  # fmt: skip
+            assert [(each.sales, each.differing) for each in world.events if isinstance(each, SalesProven)] == [(9, 3)]
+            opened = [each for each in world.events if isinstance(each, CaseOpened)]
+            assert sorted((each.key, each.cases) for each in opened) == [("web/2", 1), ("web/7", 2), ("web/9", 2)]
+
+    story(main)
+
+
+def test_a_cancelled_order_s_sale_is_to_be_cancelled_and_a_watched_one_is_to_have_left(tmp_path: Path) -> None:
+    """And what an order waits for is looked at as soon as its sale was read, where orders are settled."""
+    policy = ReconcilePolicy(reads=frozenset({"sales"}), watched=frozenset({"web"}), settles=True)
+
+    def settling(journal: Journal, emit: Callable[[Any], None]) -> Sequence[Actor]:
+        return [Reconciler(policy, journal, emit), SaleChecks(emit)]
+
+    async def main() -> None:
+        erp = Erp()
+        async with process(tmp_path / "s.db", settling, lambda clock: [outside(erp, clock)]) as world:
+            for number, status in ((1, "cancelled"), (2, "imported"), (3, "imported")):
+                erp.has(number, "100.00", world.now - timedelta(hours=2))
+                await captured(world, number, status=status)
+            erp.sales[2] = replace(erp.sales[2], shipment_state="sent")
+            later = world.clock.now() + 86_400_000_000
+            await world.write("put_order_closing", "web/3", "web", "USD", "0", "[]", later)
+            await world.write("note_closing", later, "[]", "proof", None, "[]", "web/3")
+            await look(world)
+            await world.until_idle()
+            assert [(subject, cause) for _, subject, cause, _ in await world.cases()] == [
+                ("web/1", "state"), ("web/2", "shipments"),
+            ]  # fmt: skip
+            due = await world.journal.query("closings_due", world.clock.now(), 10)
+            assert [row[0] for row in due] == ["web/3"]
 
     story(main)

@@ -11,6 +11,7 @@ import anyio
 import msgspec
 
 from connectors.patchworks.manifests import read_page
+from flows.events import DayStated
 from flows.manifests import NAME as MANIFESTS
 from flows.manifests import Manifests, PageReceived, key_of
 from flows.reconciler import STATEMENTS, StateDays, Statements, StatePolicy, statements_key
@@ -187,5 +188,80 @@ def test_days_since_the_first_order_are_stated_when_it_is_brought_later(tmp_path
             await anyio.sleep(3_700)
             ((days,),) = await world.sql("SELECT count(DISTINCT day) FROM statement")
             assert days >= 12
+
+    story(main)
+
+
+async def stated_days(world: ProofWorld) -> list[tuple[str, int]]:
+    """Each day that has a statement, and how many versions of it."""
+    return await world.sql("SELECT day, count(*) FROM statement GROUP BY day ORDER BY day")
+
+
+def test_a_process_that_was_away_for_months_leaves_no_day_out(tmp_path: Path) -> None:
+    """It begins behind the last day that was stated, however far back days are looked at again."""
+
+    async def main() -> None:
+        async with process(tmp_path / "s.db", actors) as world:
+            day = yesterday(world)
+            await world.order("1", day)
+            await state(world)
+            await anyio.sleep(86_400)
+        await anyio.sleep(90 * 86_400)
+        async with process(tmp_path / "s.db", actors) as world:
+            await anyio.sleep(3 * 3_600)
+            last = yesterday(world)
+            wanted = [(str((day + timedelta(days=number)).date()), 1) for number in range((last - day).days + 1)]
+            assert len(wanted) > 90
+            assert await stated_days(world) == wanted
+            await anyio.sleep(3_700)
+            assert await stated_days(world) == wanted
+
+    story(main)
+
+
+def test_a_sale_that_is_gone_and_an_order_without_a_day_are_news_of_their_day_as_long_as_they_are(
+    tmp_path: Path,
+) -> None:
+    """Each change is another version, and each version is counted."""
+
+    async def main() -> None:
+        async with process(tmp_path / "s.db", actors) as world:
+            day = yesterday(world)
+            await world.order("1", day)
+            await manifest(world, day, 1)
+            await state(world)
+            await anyio.sleep(3 * 3_600)
+            now = world.clock.now()
+            case = ("f", "sale.differs", "web/1", "gone", "it is gone", "finance", None, None, now, now)
+            await world.write("open_case", *case)
+            await anyio.sleep(3_700)
+            await world.write("close_case", world.clock.now(), "it is there", "f")
+            await anyio.sleep(3_700)
+            said = await world.sql(f"SELECT version, verdict, gone FROM statement WHERE day = '{day.date()}'")  # noqa: S608
+            assert said == [(1, "complete", 0), (2, "incomplete", 1), (3, "complete", 0)]
+            of_day = [each for each in world.events if isinstance(each, DayStated)]
+            assert [(each.sales_channel, each.verdict, each.missing) for each in of_day][-3:] == [
+                ("web", "complete", 0), ("web", "incomplete", 0), ("web", "complete", 0),
+            ]  # fmt: skip
+
+    story(main)
+
+
+def test_days_that_were_stated_are_looked_at_again_where_their_first_order_is_of_a_later_day(tmp_path: Path) -> None:
+    """Its sales channel has corrected it: a manifest that comes then is held against the day all the same."""
+
+    async def main() -> None:
+        async with process(tmp_path / "s.db", actors) as world:
+            last = yesterday(world)
+            first = last - timedelta(days=20)
+            await world.order("1", first)
+            await state(world)
+            days = [str((first + timedelta(days=number)).date()) for number in range(20)]
+            assert await stated_days(world) == [(day, 1) for day in days]
+            await world.order("1", last)
+            await manifest(world, first, 0)
+            await anyio.sleep(3 * 3_600)
+            assert await stated_days(world) == [(days[0], 2), *((day, 1) for day in (*days[1:], str(last.date())))]
+            assert [row[1:4] for row in await of_day(world, first)] == [("unproven", None, 1), ("complete", 0, 0)]
 
     story(main)

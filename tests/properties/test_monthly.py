@@ -532,6 +532,7 @@ def test_the_value_of_stock_is_units_times_cost_and_nothing_is_made_up(currency:
     kept = {"time_zone": "UTC", "began": ended, "kept": ended, "ended": ended}
     report = stock_value(OCTOBER, found, currency=currency, **kept)  # type: ignore[arg-type]
     totals, without, skus = report.sections
+    assert [row[0] for row in totals.rows] == sorted({row[0] for row in rows})
     for place, count, _, value, lacking, lacking_units in totals.rows:
         own = [row for row in rows if row[0] == place]
         exact = sum(on_hand * cost for _, _, on_hand, cost in own if cost is not None)

@@ -14,6 +14,7 @@ import pytest
 
 from flows.exceptions.kinds import KINDS
 from flows.ledger.due import DIFFERENCE_HAS_NO_ROW
+from flows.model.closing import Moved
 from flows.model.month import Month, month_in, month_of
 from flows.monthly import gathering
 from flows.monthly.board import Item, board_of, items_of
@@ -68,7 +69,12 @@ def test_a_month_is_clean_when_it_is_over_and_nothing_stands() -> None:
     assert board.sentence == "2026-10 is clean: nothing stands against it"
     running = board_of([], OCTOBER, date(2026, 10, 31), "UTC")
     assert not running.clean
-    assert "is not over in UTC, so it cannot be clean yet" in running.sentence
+    assert running.sentence == "2026-10 is not over in UTC, so it cannot be clean yet; nothing stands so far"
+    items = [Item(check=check, day=date(2026, 10, 30)) for check in (Check.SUSPENSE, Check.UNSETTLED)]
+    for count, stand in ((1, "1 row stands"), (2, "2 rows stand")):
+        board = board_of(items[:count], OCTOBER, date(2026, 10, 31), "UTC")
+        assert board.sentence == f"2026-10 is not over in UTC, so it cannot be clean yet; {stand} so far"
+        assert board_of(items[:count], OCTOBER, AFTER, "UTC").sentence == f"2026-10 is not clean: {stand}"
 
 
 def test_amounts_are_added_exactly_and_by_currency() -> None:
@@ -108,6 +114,22 @@ def test_a_row_of_several_names_the_command_that_lists_them_all() -> None:
     )  # fmt: skip
 
 
+def test_what_a_row_lists_is_what_it_counts() -> None:
+    """The first and the last day are of the month; of an earlier one only what stands; what is later is in no list."""
+    days = (date(2026, 9, 30), OCTOBER.first, OCTOBER.last, date(2026, 11, 1))
+    items = [
+        Item(check=check, of=of, day=day, key=f"{check.value} {day}", currency="EUR", amount=Decimal(1))
+        for check, of in ((Check.ACCEPTED, "Ann"), (Check.UNPOSTED, ""))
+        for day in days
+    ]
+    rows = {row.check: row.count for row in board_of(items, OCTOBER, AFTER, "UTC").rows}
+    assert rows == {Check.EARLIER: 1, Check.UNPOSTED: 2, Check.ACCEPTED: 2}
+    for check, count in rows.items():
+        found = [each.day for each in items_of(items, OCTOBER, check)]
+        assert found == ([days[0]] if check is Check.EARLIER else [days[1], days[2]])
+        assert len(found) == count
+
+
 def test_what_is_older_stands_in_one_row_and_what_is_later_is_left_out() -> None:
     """With the month in which to look; what is only listed of an earlier month is its own."""
     items = [
@@ -135,6 +157,21 @@ def test_a_thing_of_an_earlier_month_counts_once_in_however_many_rows_it_stood()
     rows = board_of(items, OCTOBER, AFTER, "UTC").rows
     assert [(row.currency, row.count, row.amount, row.oldest) for row in rows] == [
         ("", 1, None, day), ("EUR", 2, Decimal(82), date(2026, 9, 2)), ("USD", 1, Decimal(1), day),
+    ]  # fmt: skip
+
+
+def test_things_of_an_earlier_month_that_have_no_name_are_each_their_own() -> None:
+    """Two of them are not one, and money of the one says nothing of the other."""
+    day = date(2026, 9, 3)
+    items = [
+        Item(check=Check.UNCREDITED, of="order.returned", day=day),
+        Item(check=Check.UNCREDITED, of="order.returned", day=day),
+        Item(check=Check.UNPOSTED, day=day, currency="EUR", amount=Decimal(3)),
+        Item(check=Check.UNPOSTED, day=day, currency="EUR", amount=Decimal(4)),
+    ]
+    rows = board_of(items, OCTOBER, AFTER, "UTC").rows
+    assert [(row.what, row.currency, row.count, row.amount) for row in rows] == [
+        ("stands since earlier months", "", 2, None), ("stands since earlier months", "EUR", 2, Decimal(7)),
     ]  # fmt: skip
 
 
@@ -175,16 +212,21 @@ def test_an_order_is_of_the_day_in_the_company_zone_and_of_one_check() -> None:
     replace = msgspec.structs.replace
     rows = [
         order,
+        replace(order, state="new"),
+        replace(order, state="creating"),
         replace(order, state="unknown"),
+        replace(order, state="imported", proof="proven"),
         replace(order, state="waiting"),
         replace(order, state="imported"),
         replace(order, state="imported", proof="proven", unread=True),
-        replace(order, state="imported", proof="proven"),
     ]
-    assert checks(gathering.of_orders(rows, ZoneInfo("UTC"))) == [
-        ("not_in_fulfil", "held", "2026-10-31"), ("not_in_fulfil", "unknown", "2026-10-31"),
-        ("waiting", "", "2026-10-31"), ("unproven", "", "2026-10-31"), ("not_read_back", "", "2026-10-31"),
+    assert [(check, of) for check, of, _ in checks(gathering.of_orders(rows, ZoneInfo("UTC")))] == [
+        ("not_in_fulfil", "held"), ("not_in_fulfil", "new"), ("not_in_fulfil", "creating"),
+        ("not_in_fulfil", "unknown"), ("waiting", ""), ("unproven", ""), ("not_read_back", ""),
     ]  # fmt: skip
+    assert {item.day for item in gathering.of_orders(rows, ZoneInfo("UTC"))} == {OCTOBER.last}
+    (unread,) = gathering.of_orders([replace(order, amount="", currency="")], BERLIN)
+    assert (unread.amount, unread.currency) == (None, "")
 
 
 def test_a_case_is_of_the_day_of_what_it_is_about() -> None:
@@ -204,6 +246,11 @@ def test_a_case_is_of_the_day_of_what_it_is_about() -> None:
         replace(case, kind="dispute.untold"),
         replace(case, kind="refund.uncredited", placed=at("2026-10-20T10:00:00"), happened=at("2026-10-31T22:30:00")),
         replace(case, kind="refund.uncredited", happened=at("2026-10-31T23:30:00")),
+        replace(case, kind="payout.unexplained"),
+        replace(case, kind="payout.overdue"),
+        replace(case, kind="payment.unmapped"),
+        replace(case, kind="order.returned"),
+        replace(case, kind="payout.fee", placed=None, expected_on="2026-10-16"),
     ]
     found = list(gathering.of_cases(rows, BERLIN))
     assert checks(found) == [
@@ -211,8 +258,11 @@ def test_a_case_is_of_the_day_of_what_it_is_about() -> None:
         ("exception", "payout.fee", "2026-10-15"), ("exception", "posting.closed", "2026-11-02"),
         ("differs", "sale.differs", "2026-10-31"), ("exception", "dispute.untold", "2026-11-02"),
         ("uncredited", "refund.uncredited", "2026-10-31"), ("uncredited", "refund.uncredited", "2026-11-01"),
+        ("exception", "payment.unmapped", "2026-11-02"), ("uncredited", "order.returned", "2026-11-02"),
+        ("exception", "payout.fee", "2026-10-16"),
     ]  # fmt: skip
-    assert [item.amount for item in found] == [Decimal("1.5")] * 3 + [None] + [Decimal("1.5")] * 4
+    assert [item.amount for item in found] == [Decimal("1.5")] * 3 + [None] + [Decimal("1.5")] * 7
+    assert [item.currency for item in found] == ["EUR"] * 3 + [""] + ["EUR"] * 7
 
 
 PAYOUT = gathering.PayoutAt(
@@ -239,12 +289,27 @@ _LET = (("payout.unexplained", "Ann"),)
         ),
         ({"unexplained": "0", "kinds": frozenset({"payout.unexplained"})}, [("unexplained", "", "0")]),
         ({"verdict": "contradicted", "difference": "1.00"}, [("not_tied", "", "1.00")]),
+        ({"verdict": "contradicted", "difference": "10.00", "net": "80.00"}, [("not_tied", "", "10.00")]),
+        ({"kinds": frozenset({"payout.untied"})}, [("not_tied", "", "0")]),
+        (
+            {"verdict": "contradicted", "difference": "-1.00", "let_stand": (("payout.fee, payout.untied", "Ann"),)},
+            [("accepted", "Ann", "1.00")],
+        ),
         ({"paid": None, "verdict": "unproven", "net": "91.00"}, [("not_reported", "", "91.00")]),
         ({"judged": False, "net": "91.00"}, [("not_whole", "", "91.00")]),
         ({"verdict": "unproven", "net": "0"}, [("lines_lack", "", "90.00")]),
         ({"verdict": "unproven", "net": "0", "in_statement": True}, []),
         ({"net": "80.00"}, [("lines_lack", "", "10.00")]),
         ({"net": "90.004"}, []),
+        ({"net": "90.01"}, [("lines_lack", "", "0.01")]),
+        ({"net": "89.99"}, [("lines_lack", "", "0.01")]),
+        ({"net": "91", "paid": "90", "currency": "JPY"}, [("lines_lack", "", "1")]),
+        ({"received": False, "status": "in_transit", "net": "80.00"}, [("overdue", "", "90.00")]),
+        (
+            {"received": False, "status": "in_transit", "expected_on": "2026-11-03",
+             "kinds": frozenset({"payout.overdue"})},
+            [("overdue", "", "90.00")],
+        ),
         ({"bank": "85.00"}, [("lines_lack", "", "5.00")]),
         ({"is_statement": True, "net": "0"}, []),
         ({"received": False, "status": "in_transit"}, [("overdue", "", "90.00")]),
@@ -271,6 +336,9 @@ def test_a_payout_that_is_on_its_way_is_of_the_month_in_which_it_is() -> None:
     )  # fmt: skip
     (item,) = gathering.of_payouts([on_its_way], BERLIN, AFTER)
     assert checks([item]) == [("in_transit", "", "2026-10-31")]
+    arrived = msgspec.structs.replace(on_its_way, received=True, status="paid", judged=False)
+    (item,) = gathering.of_payouts([arrived], BERLIN, AFTER)
+    assert checks([item]) == [("not_whole", "", "2026-11-04")]
 
 
 def test_a_payout_that_nobody_dates_is_of_the_day_of_its_last_line() -> None:
@@ -323,12 +391,70 @@ def test_an_order_that_waits_for_its_goods_or_under_terms_is_carried_over() -> N
     """What waits for money stands; what waits for its proof has a row of its own."""
     rows = [
         (f"web/{cause}", "5", "EUR", at("2026-10-05T10:00:00"), cause)
-        for cause in ("shipping", "payment", "payout", "cases", "proof", "", "unexpected")
-    ]
-    off = {"web/unexpected": {"EUR": Decimal("-2.00")}}
+        for cause in (
+            "proof", "shipping", "telling", "receivable", "payment", "payout", "cases", "", "unexpected", "refund",
+        )
+    ]  # fmt: skip
+    rows.append(("web/other", "5", "EUR", at("2026-10-05T10:00:00"), "unexpected"))
+    off = {"web/unexpected": {"EUR": Decimal("-2.00")}, "web/refund": {"EUR": Decimal("-2.00")}}
     found = list(gathering.of_unsettled(rows, BERLIN, off))
     assert [(item.check.value, item.of) for item in found] == [
-        ("carried_over", "shipping"), ("carried_over", "payment"), ("unsettled", "payout"), ("unsettled", "cases"),
-        ("unsettled", "a first look"), ("paid_otherwise", ""),
+        ("carried_over", "shipping"), ("carried_over", "telling"), ("carried_over", "receivable"),
+        ("carried_over", "payment"), ("unsettled", "payout"), ("unsettled", "cases"),
+        ("unsettled", "a first look"), ("paid_otherwise", ""), ("unsettled", "refund"), ("unsettled", "unexpected"),
     ]  # fmt: skip
-    assert found[-1].amount == Decimal("2.00"), "by how much it differs, and not all of the order"
+    assert [item.amount for item in found[-3:]] == [Decimal("2.00"), 5, 5], (
+        "by how much it differs, and not all of the order, where that is known"
+    )
+
+
+def test_money_of_an_order_is_of_the_day_on_which_it_moved() -> None:
+    """As the sales channel tells it, in the company's zone; else as it was recorded; else the order's own day."""
+    moved = Moved(gateway="card", way="charge", amount=Decimal(5), currency="EUR")
+    told = msgspec.structs.replace(moved, at=datetime(2026, 10, 31, 23, 30, tzinfo=UTC))
+    placed = at("2026-10-05T23:00:00")
+    assert gathering.day_moved(told, "2026-10-07", placed, BERLIN) == date(2026, 11, 1)
+    assert gathering.day_moved(moved, "2026-10-07", placed, BERLIN) == date(2026, 10, 7)
+    assert gathering.day_moved(moved, None, placed, BERLIN) == date(2026, 10, 6)
+
+
+def test_postings_suspense_and_what_people_accepted_have_their_days_and_amounts() -> None:
+    """A batch that is stuck is not one that nobody has made; what nobody has read has no amount."""
+    seen = at("2026-10-05T23:00:00")
+    found = [
+        *gathering.of_postings([
+            ("payout/1", "EUR", "-3.00", "2026-10-07", None), ("payout/2", "EUR", "4.00", "2026-10-08", "draft"),
+        ]),
+        *gathering.of_unfollowed([("web/1", "-5.00", "EUR", seen), ("web/2", "", "", seen)], BERLIN),
+        *gathering.of_suspense(
+            [("web/3", "tax", "VAT", "-6.00", "EUR", seen, None),
+             ("web/4", "gateway", "cash", None, "EUR", seen, "2026-10-09")],
+            BERLIN,
+        ),
+        *gathering.of_accepted([("web/5", "Ann", "-7.00", "EUR", seen)], BERLIN),
+    ]  # fmt: skip
+    told = [(each.check.value, each.of, each.day.day, each.key, each.currency, each.amount) for each in found]
+    assert told == [
+        ("unposted", "", 7, "payout/1", "EUR", 3), ("batch_stuck", "", 8, "payout/2", "EUR", 4),
+        ("unfollowed", "", 6, "web/1", "EUR", 5), ("unfollowed", "", 6, "web/2", "", None),
+        ("suspense", "tax VAT", 6, "web/3", "EUR", 6), ("suspense", "gateway cash", 9, "web/4", "EUR", None),
+        ("accepted", "Ann", 6, "web/5", "EUR", 7),
+    ]  # fmt: skip
+
+
+def test_without_the_parts_that_prove_a_month_nothing_is_proven_of_it() -> None:
+    """The one that lacks is named; without the first of them the second is not asked for."""
+    found = {
+        (reconciles, settles): [
+            item.of for item in gathering.unconfigured(OCTOBER, reconciles=reconciles, settles=settles)
+        ]
+        for reconciles in (True, False)
+        for settles in (True, False)
+    }
+    without = ["[reconciliation], without which nothing is proven"]
+    assert found == {
+        (True, True): [], (True, False): ["[reconciliation.closing], without which no order settles"],
+        (False, True): without, (False, False): without,
+    }  # fmt: skip
+    (item,) = gathering.unconfigured(OCTOBER, reconciles=False, settles=True)
+    assert item.day == OCTOBER.first

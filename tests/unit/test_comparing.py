@@ -15,11 +15,14 @@ from connectors.fulfil.changes import Page
 from connectors.fulfil.payments import Invoice, SalePayment
 from connectors.fulfil.read_back import ReadBackLine, ReadBackSale
 from connectors.fulfil.typed import Reference
+from flows.events import CaseClosed, CaseOpened
 from flows.model.reconciliation import AcceptDifferences
-from flows.reconciler.comparing import Expected, Found, Snapshot, changes, differences, snapshot_of
+from flows.reconciler.comparing import Change, Expected, Found, Snapshot, changes, differences, snapshot_of
+from flows.reconciler.comparing_units import told as told_units
 from flows.reconciler.comparing_units import units_on
 from flows.reconciler.reading_back import Batch, Sweeping, asked, begun, found_of, learned, part_after, passed, sales_of
-from flows.reconciler.sale_checks import SaleCheck, SaleCompared, decide
+from flows.reconciler.sale_checks import SaleCheck, SaleChecks, SaleCompared, decide
+from runtime.decision import Decision
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 KEY = "web/1"
@@ -32,8 +35,11 @@ SALE = ReadBackSale(id=7, number="SO7", state="processing", currency_code="USD",
 PAID = SalePayment(id=1, sale=7, amount_captured=D("120.00"), amount_refunded=D("0"))
 
 
-def invoice(total: str, *, state: str = "posted", sales: tuple[int, ...] = (7,), type_: str = "out") -> Invoice:
-    return Invoice(id=1, type=type_, state=state, total_amount=D(total), sales=sales)
+def invoice(
+    total: str, *, state: str = "posted", sales: tuple[int, ...] = (7,), type_: str = "out", balance: str | None = None
+) -> Invoice:
+    due = None if balance is None else D(balance)
+    return Invoice(id=1, type=type_, state=state, total_amount=D(total), balance_due=due, sales=sales)
 
 
 def found(sale: ReadBackSale | None = SALE, payments: Any = (PAID,), invoices: Any = ()) -> Found:
@@ -66,6 +72,19 @@ def causes(expected: Expected, read: Found) -> list[tuple[str, str]]:
         (replace(EXPECTED, tax=None), found(replace(SALE, tax_amount=D(7))), []),
         (EXPECTED, found(replace(SALE, total_amount=None)), []),
         (replace(EXPECTED, is_known=True), found(replace(SALE, total_amount=D(1), state="cancel")), []),
+        (EXPECTED, found(replace(SALE, state=None)), []),
+        (replace(EXPECTED, is_cancelled=True), found(replace(SALE, state=None), payments=()), []),
+        (EXPECTED, found(replace(SALE, state="cancel", total_amount=D(0)), payments=()), [("state", "120.00")]),
+        (replace(EXPECTED, is_cancelled=True), found(payments=()), [("state", "120.00")]),
+        (EXPECTED, found(replace(SALE, currency_code=None)), []),
+        (
+            EXPECTED,
+            found(payments=(replace(PAID, amount=D("120.00"), amount_captured=D("60.00")),)),
+            [("captured", "60.00")],
+        ),
+        (replace(EXPECTED, captured=None), found(payments=(replace(PAID, amount_refunded=D("5.00")),)), []),
+        (replace(EXPECTED, is_known=True), found(invoices=(invoice("200.00"),)), []),
+        (replace(EXPECTED, is_known=True), found(payments=()), [("captured", "120.00")]),
     ],
 )
 def test_each_way_to_differ_is_a_cause_with_its_amount(
@@ -73,6 +92,25 @@ def test_each_way_to_differ_is_a_cause_with_its_amount(
 ) -> None:
     """What is not told, or not known, is not compared; what a case says already is not said twice."""
     assert causes(expected, read) == told
+
+
+def test_a_sale_that_lives_where_the_order_does_not_is_told_in_words_and_the_reverse() -> None:
+    """By its number, or its id where it has none; a figure that differs alone is kept by itself."""
+    cancelled = replace(SALE, state="cancel", number=None)
+    told = [
+        (each.sentence, each.was, each.is_)
+        for expected, read in (
+            (EXPECTED, found(cancelled)),
+            (replace(EXPECTED, is_cancelled=True), found()),
+            (EXPECTED, found(replace(SALE, total_amount=D("119.00")))),
+        )
+        for each in differences(expected, read, NOW)
+    ]
+    assert told == [
+        ("sale 7 is cancelled in Fulfil, and the order stands", "live", "cancel"),
+        ("sale SO7 is processing in Fulfil, and the order is cancelled", "cancel", "processing"),
+        ("sale SO7 has a total of 119.00 USD in Fulfil; by the order it is 120.00", "120.00", "119.00"),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -89,6 +127,10 @@ def test_each_way_to_differ_is_a_cause_with_its_amount(
         ("done", (invoice("900.00", sales=(7, 8)),), []),
         ("done", (invoice("60.00", type_="in"),), []),
         ("processing", (invoice("-20.00"),), [("invoices", "20.00")]),
+        ("done", (invoice("120.00"), invoice("-150.00")), [("invoices", "30.00")]),
+        ("processing", (invoice("900.00", sales=(7, 8)), invoice("900.00")), []),
+        ("processing", (replace(invoice("900.00"), sales=None), invoice("900.00")), []),
+        ("processing", (replace(invoice("1.00"), total_amount=None), invoice("900.00")), []),
     ],
 )
 def test_invoices_never_come_to_more_than_the_order_and_to_all_of_it_when_it_is_done(
@@ -98,13 +140,48 @@ def test_invoices_never_come_to_more_than_the_order_and_to_all_of_it_when_it_is_
     assert causes(EXPECTED, found(replace(SALE, state=state), invoices=invoices)) == told
 
 
+@pytest.mark.parametrize(
+    ("invoices", "paid"),
+    [
+        ((), None),
+        ((invoice("60.00"),), False),
+        ((invoice("60.00", state="paid"),), True),
+        ((invoice("60.00", balance="0.00"),), True),
+        ((invoice("60.00", state="paid", balance="60.00"),), True),
+        ((invoice("60.00", state="paid"), invoice("60.00", balance="0.01")), False),
+        ((invoice("60.00", state="draft"),), None),
+        ((invoice("60.00", state="paid"), invoice("60.00", state="draft", balance="60.00")), True),
+        ((invoice("60.00", state="paid"), invoice("-20.00", balance="-20.00")), True),
+        ((invoice("-20.00", balance="-20.00"),), None),
+        ((invoice("60.00", state="draft"), invoice("20.00", type_="out_credit_note", state="paid")), None),
+    ],
+    ids=[
+        "none", "posted", "paid", "nothing is due", "whatever is due", "one of both", "a draft", "beside a draft",
+        "a credit note that is open", "a credit note alone", "a credit note beside a draft",
+    ],
+)  # fmt: skip
+def test_invoices_are_paid_when_there_is_one_and_nothing_is_owed_of_any(
+    invoices: tuple[Invoice, ...], paid: bool | None
+) -> None:
+    """A credit note is money that goes back: nobody has paid an order because of it."""
+    assert snapshot_of(SALE, invoices).invoices_paid is paid
+    assert snapshot_of(SALE).invoices_paid is None
+
+
 def test_what_fulfil_says_has_left_is_to_be_known_here_an_hour_later() -> None:
     """Before that the watcher may not have been there; where nobody watches, nothing is said."""
     watched = replace(EXPECTED, is_watched=True)
     sent = replace(SALE, shipment_state="sent")
     assert causes(watched, found(sent)) == [("shipments", "120.00")]
     assert causes(watched, found(replace(sent, write_date=NOW))) == []
-    assert causes(replace(watched, shipping="told"), found(sent)) == []
+    assert causes(watched, found(replace(sent, write_date=NOW - timedelta(minutes=59, seconds=59)))) == []
+    hour = found(replace(sent, write_date=NOW - timedelta(hours=1)))
+    assert [(each.was, each.is_) for each in differences(watched, hour, NOW)] == [("nothing", "sent")]
+    (partly,) = differences(replace(watched, shipping="partly"), hour, NOW)
+    assert (partly.was, "and partly of it is known to have left" in partly.sentence) == ("partly", True)
+    for shipping in ("shipped", "told"):
+        assert causes(replace(watched, shipping=shipping), found(sent)) == []
+    assert causes(watched, found()) == []
     assert causes(EXPECTED, found(sent)) == []
 
 
@@ -144,6 +221,16 @@ SHIPPING = line("SHIPPING", "1", "4.00", shipment_cost=D("4.00"))
         ("MUG 2, TIP 1", (MUGS, line("TIP", "1", "3.00")), "", ""),
         ("MUG 2, TIP 1", (MUGS,), "0 instead of 1 of TIP", "120.00"),
         ("MUG 2", (MUGS, line("MUG", "-1"), line("MUG", "1", origin=Reference("sale.line", 4))), "", ""),
+        ("MUG 2", (MUGS, line("MUG", "-1")), "", ""),
+        ("MUG 2", (MUGS, line("MUG", "1", origin=Reference("sale.line", 4))), "", ""),
+        ("MUG 2", (SHIPPING, MUGS), "", ""),
+        ("MUG 2", (line("MUG", "3", "0"),), "3 instead of 2 of MUG", "120.00"),
+        ("MUG 2", (line("MUG", "3", unit_price=None),), "3 instead of 2 of MUG", "120.00"),
+        ("MUG 0.3", (line("MUG", "0.1"), line("MUG", "0.2000004")), "", ""),
+        ("MUG 3, LAMP 1", (MUGS, line("LAMP", "3", "4.00")), "2 instead of 3 of MUG, 3 instead of 1 of LAMP", "10.00"),
+        ("MUG 1, LAMP 3", (MUGS, line("LAMP", "1", "4.00")), "2 instead of 1 of MUG, 1 instead of 3 of LAMP", "10.00"),
+        ("A 1, B 1, C 1, D 1, E 1", (), MANY, "120.00"),
+        ("A 1, B 1, C 1, D 1, E 1, F 1", (), f"{MANY}, and others of 1 more SKU", "120.00"),
         ("MUG 2", (MUGS, line("", "1", product=None), line("NOTE", "1", type="comment")), "", ""),
         ("MUG 2", (MUGS, line("LAMP", "1", product_code=None)), "", ""),
         ("MUG 2", (replace(MUGS, quantity=None),), "", ""),
@@ -179,6 +266,12 @@ def test_what_one_edit_has_changed_is_one_difference_with_all_of_its_figures() -
     )
     (total,) = differences(EXPECTED, found(sale), NOW)
     assert (total.cause, total.was, total.is_) == ("total", "total 120.00, tax 20.00", "total 108.00, tax 18.00")
+
+
+def test_units_are_kept_in_words_in_the_order_of_their_skus() -> None:
+    """Without those of which there are none: what a person accepts is these words."""
+    assert told_units({"MUG": D("2.0"), "LAMP": D(0), "CUP": D("1.50")}) == "1.5 x CUP, 2 x MUG"
+    assert told_units({"LAMP": D(0)}) == "nothing"
 
 
 def test_units_are_not_compared_where_nobody_knows_them_or_a_case_says_so_already() -> None:
@@ -244,6 +337,9 @@ def test_amounts_are_exact_whatever_they_are(total: D, is_: D, captured: list[D]
         ({}, {"lines": (1, 2, 3)}, True, []),
         ({}, {"state": "done"}, False, []),
         ({}, {"state": "cancel"}, False, ["state"]),
+        ({"party": None}, {"party": 4}, False, []),
+        ({}, {"lines": (1, 3)}, False, []),
+        ({}, {"lines": (1, 2, 3), "state": "cancel"}, True, ["state"]),
     ],
 )
 def test_a_change_by_hand_is_what_is_neither_expected_nor_fulfils_own_way(
@@ -256,6 +352,20 @@ def test_a_change_by_hand_is_what_is_neither_expected_nor_fulfils_own_way(
     assert all("by user 5 of Fulfil" in each.sentence for each in found_changes)
     assert changes(None, SALE, EXPECTED, edited=False) == ()
     assert isinstance(known, Snapshot)
+
+
+def test_a_change_by_hand_says_what_it_was_who_made_it_and_when() -> None:
+    """Of lines how many there are; a cancel of an order that is cancelled nobody has made by hand."""
+    at = datetime(2026, 11, 20, 9, 30, 5, tzinfo=UTC)
+    after = replace(SALE, lines=(1, 2, 3), state="cancel", write_date=at)
+    lines, state = changes(snapshot_of(SALE), after, EXPECTED, edited=False)
+    assert lines.sentence == "its lines were changed from 2 to 3 by user 5 of Fulfil on 2026-11-20 09:30:05Z"
+    assert state.sentence == (
+        "its state was changed from processing to cancel by user 5 of Fulfil on 2026-11-20 09:30:05Z"
+    )
+    nobody = replace(after, changed_by=None, write_date=None, create_date=None)
+    (lines,) = changes(snapshot_of(SALE), nobody, replace(EXPECTED, is_cancelled=True), edited=False)
+    assert (lines.was, lines.is_, lines.sentence) == ("2", "3", "its lines were changed from 2 to 3")
 
 
 # -- the check of one order --------------------------------------------------------------------------------------------
@@ -280,6 +390,53 @@ def test_a_case_keeps_its_beginning_ends_by_itself_and_stays_accepted_for_that_f
     assert (again.state.cases, again.facts) == ((), ())
     assert decide(again.state, compared("79.00"), NOW).state.cases != ()
     assert decide(decide(again.state, compared("120.00"), NOW).state, compared("80.00"), NOW).state.cases != ()
+
+
+def facts_of(decision: Decision) -> list[tuple[str, Any]]:
+    """What the order's timeline gets: the kind, and of what."""
+    return [(fact.kind, fact.values.get("what") or fact.values.get("field")) for fact in decision.facts]
+
+
+def test_a_timeline_tells_once_that_a_sale_differs_and_once_that_it_agrees() -> None:
+    """A difference of another cause is another one; what a person has accepted agrees without a word."""
+    first = decide(SaleCheck(), compared("90.00"), NOW)
+    assert (facts_of(first), first.trace, first.state.sale) == ([("sale_differs", "total")], True, 7)
+    again = decide(first.state, compared("80.00"), NOW)
+    assert (facts_of(again), again.trace) == ([], True)
+    gone = SaleCompared(sale=7, differences=differences(EXPECTED, found(None), NOW))
+    other = decide(again.state, gone, NOW)
+    assert facts_of(other) == [("sale_differs", "gone"), ("sale_agrees", "total")]
+    accepted = decide(other.state, AcceptDifferences(subject=KEY, by="Ann", reason="agreed"), NOW)
+    assert (accepted.state.open, accepted.state.cases, set(accepted.state.accepted)) == ((), (), {"gone"})
+    quiet = decide(accepted.state, compared("120.00"), NOW)
+    assert (facts_of(quiet), quiet.trace, quiet.state.accepted) == ([], False, {})
+
+
+def test_a_case_says_by_whom_a_figure_was_changed_for_as_long_as_it_is_open() -> None:
+    """Fulfil tells it with the look that finds it, and later ones only that it still differs."""
+    changed = Change(field="total", was="120.00", is_="90.00", by=5)
+    decision = decide(SaleCheck(), replace(compared("90.00"), changes=(changed,)), NOW)
+    assert facts_of(decision) == [("changed_by_hand", "total"), ("sale_differs", "total")]
+    said = "by the order it is 120.00; its total was changed from 120.00 to 90.00 by user 5 of Fulfil"
+    assert decision.state.cases[0].sentence.endswith(said)
+    later = decide(decision.state, compared("90.00"), NOW)
+    assert later.state.cases == decision.state.cases
+    newer = replace(compared("80.00"), changes=(replace(changed, was="90.00", is_="80.00", by=6),))
+    assert decide(later.state, newer, NOW).state.cases[0].sentence.endswith("from 90.00 to 80.00 by user 6 of Fulfil")
+    ended = decide(later.state, compared("120.00"), NOW).state
+    assert ended == SaleCheck(sale=7), "nothing of it is remembered when both agree"
+    assert decide(ended, compared("90.00"), NOW).state.cases[0].sentence.endswith("by the order it is 120.00")
+
+
+def test_cases_of_a_sale_are_counted_as_they_begin_and_end() -> None:
+    """By their kind."""
+    events: list[Any] = []
+    checks, differing = SaleChecks(events.append), decide(SaleCheck(), compared("90.00"), NOW).state
+    checks.announce(KEY, SaleCheck(), differing)
+    checks.announce(KEY, differing, SaleCheck())
+    assert [(type(each), each.kind, each.cases) for each in events] == [
+        (CaseOpened, "sale.differs", 1), (CaseClosed, "sale.differs", 1),
+    ]  # fmt: skip
 
 
 # -- what is read, and in which order ----------------------------------------------------------------------------------

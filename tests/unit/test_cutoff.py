@@ -18,8 +18,9 @@ from connectors.fulfil.typed import Reference
 from flows.model.invoices import Invoiced, invoiced, read_invoiced
 from flows.model.month import month_of
 from flows.model.schema import ORDERS
-from flows.monthly.cutoff import INVOICED, UNINVOICED, Cutoff, Sold
-from flows.monthly.uncosted import UNCOSTED, Costs, Uncosted
+from flows.monthly.cutoff import EARLIER, INVOICED, PAID, SOLD, UNINVOICED, UNPAID, Cutoff, Sold
+from flows.monthly.cutoff import LATER as SOLD_LATER
+from flows.monthly.uncosted import UNCOSTED, Costs, Uncosted, cost_remarks
 from flows.reconciler.costing import Costing, Left, asked, found_of, learned
 from flows.reconciler.costs import LOOKED_FOR, CostsState, decide
 from runtime.clock import Instant, to_instant
@@ -29,6 +30,8 @@ D = Decimal
 OCTOBER = month_of(date(2025, 10, 1))
 NOW = datetime(2025, 11, 2, tzinfo=UTC)
 IN, LATER = date(2025, 10, 20), date(2025, 11, 3)
+FIRST, LAST = OCTOBER.first, OCTOBER.last
+BEFORE, AFTER = FIRST - timedelta(days=1), LAST + timedelta(days=1)
 
 
 def bill(amount: str | None, day: date | None = IN, *, currency: str | None = "EUR", credit: bool = False) -> Invoiced:
@@ -36,10 +39,12 @@ def bill(amount: str | None, day: date | None = IN, *, currency: str | None = "E
                     is_credit_note=credit)  # fmt: skip
 
 
-def sold(shipments: tuple[date, ...], invoices: Any, *, is_open: bool = False, day: date = IN) -> Sold:
-    """An order for 100.00, unpaid and followed by nobody."""
+def sold(
+    shipments: tuple[date, ...], invoices: Any, *, is_open: bool = False, day: date = IN, moved: Any = None
+) -> Sold:
+    """An order for 100.00; unless `moved` says how it was paid, nobody follows its money."""
     return Sold(key="web/1", sales_channel="web", number="#1", day=day, amount=D(100), currency="EUR",
-                shipments=shipments, is_open=is_open, moved=None, invoices=invoices)  # fmt: skip
+                shipments=shipments, is_open=is_open, moved=moved, invoices=invoices)  # fmt: skip
 
 
 def answers(order: Sold) -> list[tuple[str, str]]:
@@ -73,12 +78,15 @@ def answers(order: Sold) -> list[tuple[str, str]]:
         (sold((LATER,), (bill("100"),), day=LATER), [(INVOICED, "100.00")]),
         (sold((IN,), (), day=LATER), [(UNINVOICED, "100.00")]),
         (sold((LATER,), (), day=LATER), []),
+        (sold((LAST,), (bill("100", LAST),)), []),
+        (sold((IN,), (bill("10", LATER), bill("60"))), [(UNINVOICED, "40.00")]),
     ],
     ids=[
         "shipped", "invoiced", "invoiced later", "in part", "credited, as goods came back", "a part left",
         "and was invoiced", "the rest later", "but all was invoiced", "nothing left", "a part was credited",
         "all was credited", "credited later", "neither", "nothing is to leave", "of several sales", "another currency",
         "sold later", "sold later, shipped", "nothing of it was then",
+        "on the last day", "a later one first",
     ],
 )  # fmt: skip
 def test_what_is_shipped_and_not_invoiced_and_the_reverse(order: Sold, told: list[tuple[str, str]]) -> None:
@@ -86,10 +94,109 @@ def test_what_is_shipped_and_not_invoiced_and_the_reverse(order: Sold, told: lis
     assert answers(order) == told
 
 
+def paid(*moved: tuple[str, str, date]) -> tuple[tuple[str, D, date], ...]:
+    return tuple((currency, D(amount), day) for currency, amount, day in moved)
+
+
+ALL_OF_IT = paid(("EUR", "100", IN))
+
+
+@pytest.mark.parametrize(
+    ("order", "told"),
+    [
+        (sold((AFTER,), None, day=FIRST, moved=()), [(SOLD, "100.00 EUR")]),
+        (sold((AFTER,), None, day=LAST, moved=()), [(SOLD, "100.00 EUR")]),
+        (sold((LAST,), None, day=LAST, moved=ALL_OF_IT), []),
+        (sold((FIRST,), None, day=BEFORE, moved=ALL_OF_IT), [(EARLIER, "100.00 EUR")]),
+        (sold((LAST,), None, day=BEFORE, moved=ALL_OF_IT), [(EARLIER, "100.00 EUR")]),
+        (sold((BEFORE,), None, day=BEFORE, moved=ALL_OF_IT), []),
+        (sold((AFTER,), None, day=BEFORE, moved=()), []),
+        (sold((FIRST,), None, day=FIRST, moved=ALL_OF_IT), []),
+        (sold((FIRST,), None, day=AFTER, moved=()), [(SOLD_LATER, "100.00 EUR")]),
+        (sold((LAST,), None, day=AFTER, moved=()), [(SOLD_LATER, "100.00 EUR")]),
+        (sold((BEFORE, AFTER), None, day=AFTER, moved=()), []),
+        (sold((LAST,), None, moved=()), [(UNPAID, "100.00 EUR")]),
+        (sold((LAST,), None, moved=paid(("EUR", "60", LAST), ("EUR", "40", AFTER))), [(UNPAID, "40.00 EUR")]),
+        (sold((LAST,), None, moved=paid(("EUR", "130", LAST))), []),
+        (sold((LAST,), None, moved=paid(("USD", "60", LAST))), []),
+        (sold((AFTER,), None, moved=paid(("EUR", "30", IN), ("EUR", "-30", IN))), [(SOLD, "100.00 EUR")]),
+        (
+            sold((AFTER,), None, moved=paid(("USD", "60", IN), ("EUR", "30", IN))),
+            [(SOLD, "100.00 EUR"), (PAID, "30.00 EUR"), (PAID, "60.00 USD")],
+        ),
+        (
+            sold((IN, AFTER), None, moved=paid(("EUR", "30", IN))),
+            [(SOLD, "100.00 EUR"), (PAID, "30.00 EUR"), (UNPAID, "70.00 EUR")],
+        ),
+    ],
+)
+def test_an_order_is_on_two_sides_of_the_end_by_the_days_of_its_sale_its_parcels_and_its_money(
+    order: Sold, told: list[tuple[str, str]]
+) -> None:
+    """The first and the last day are the month's; what is paid in another currency than the order's is not compared."""
+    found = Cutoff(OCTOBER, invoices=False)
+    found.add(order)
+    sections = found.report("UTC", None).sections[1:]
+    assert [(each.title, f"{row[5]} {row[6]}") for each in sections for row in each.rows] == told
+    left = max((day for day in order.shipments if day < AFTER), default=None)
+    assert {row[4] for each in sections for row in each.rows} <= {left}
+
+
+def test_the_totals_of_the_cut_off_are_those_of_its_lists_and_of_its_charts() -> None:
+    """By sales channel and currency, in their order; a chart for each currency has every question."""
+    found = Cutoff(OCTOBER, invoices=True)
+    orders = (
+        ("web", "web/3", "EUR", "7.00", FIRST), ("shop", "shop/1", "EUR", "2.00", LAST),
+        ("web", "web/1", "USD", "3.00", IN), ("web", "web/2", "EUR", "5.00", IN),
+    )  # fmt: skip
+    for channel, key, currency, amount, day in orders:
+        order = sold((FIRST, IN, AFTER), None, day=day, moved=())
+        found.add(msgspec.structs.replace(order, key=key, sales_channel=channel, currency=currency, amount=D(amount)))
+    report = found.report("UTC", None)
+    rows = {section.title: section.rows for section in report.sections}
+    assert [row for row in rows["Totals"] if row[0] == SOLD] == [
+        (SOLD, "shop", "EUR", 1, D("2.00")), (SOLD, "web", "EUR", 2, D("12.00")), (SOLD, "web", "USD", 1, D("3.00")),
+    ]  # fmt: skip
+    assert [row[0] for row in rows[SOLD]] == ["web/3", "web/1", "web/2", "shop/1"]
+    assert {(row[3], row[4]) for row in rows[SOLD]} == {("a part", IN)}
+    assert [(chart.unit, [f"{bar.label} {bar.amount}" for bar in chart.bars]) for chart in report.charts] == [
+        (
+            unit,
+            [
+                f"sold, not shipped {sum_}", "shipped, sold earlier 0.00", "shipped, sold later 0.00",
+                "paid, not shipped 0.00", f"shipped, not paid {sum_}", "shipped, not invoiced 0.00",
+                "invoiced, not shipped 0.00",
+            ],
+        )
+        for unit, sum_ in (("EUR", "14.00"), ("USD", "3.00"))
+    ]  # fmt: skip
+
+
+def test_what_the_cut_off_leaves_out_is_said_with_how_many_that_are() -> None:
+    """Sales channels that nobody watches, money that nobody follows, and money in another currency."""
+    found = Cutoff(OCTOBER, invoices=False)
+    for name in ("web", "shop", "web"):
+        found.leave_out(name)
+    for _ in range(2):
+        found.add(sold((IN,), None))
+    for _ in range(3):
+        found.add(sold((IN,), None, moved=paid(("USD", "60", IN))))
+    assert found.report("UTC", None).remarks[:5] == (
+        "Orders that were cancelled since are left out. An order counts whole where only a part of it has left.",
+        "shop: nobody watches its shipments, so its orders are left out, 1 of them",
+        "web: nobody watches its shipments, so its orders are left out, 2 of them",
+        "of 2 orders nobody follows the money, so nothing is said about that",
+        "3 orders were paid in another currency than theirs: what is open is not worked out",
+    )
+    nothing = Cutoff(OCTOBER, invoices=False)
+    nothing.add(sold((IN,), None, moved=ALL_OF_IT))
+    assert [each for each in nothing.report("UTC", None).remarks if "follows" in each or "another" in each] == []
+
+
 def test_what_is_not_known_of_invoices_is_said() -> None:
     """Not read, not yet read, without a day: each in words, and in no list."""
     found = Cutoff(OCTOBER, invoices=True)
-    for order in (sold((IN,), None), sold((IN,), (bill("40", None),)), sold((LATER,), None, day=LATER)):
+    for order in (sold((LATER,), None, day=LAST), sold((IN,), (bill("40", None),)), sold((LATER,), None, day=LATER)):
         found.add(order)
     report = found.report("UTC", None)
     assert [each.rows for each in report.sections if each.title in (UNINVOICED, INVOICED)] == [(), ()]
@@ -142,6 +249,20 @@ def test_shipments_without_a_move_of_cost_are_listed_with_their_orders() -> None
     )
 
 
+def test_shipments_without_a_move_of_cost_are_in_the_order_of_their_days() -> None:
+    """Counted by sales channel. What is known of all of them needs no remark."""
+    missing = [
+        Uncosted(shipment=name, number=name, sales_channel=channel, orders=((f"{channel}/1", "#1"),), day=day)
+        for name, channel, day in (("out-9", "web", LATER), ("out-8", "shop", IN), ("out-7", "web", IN))
+    ]
+    known = Costs(missing=tuple(missing), unread=0, any_booked=True)
+    report = Cutoff(OCTOBER, invoices=False, costs=known).report("UTC", None)
+    assert report.sections[0].rows == ((UNCOSTED, "shop", "", 1, None), (UNCOSTED, "web", "", 2, None))
+    assert [row[1] for row in report.sections[-1].rows] == ["out-7", "out-8", "out-9"]
+    assert list(cost_remarks(known)) == []
+    assert list(cost_remarks(Costs(missing=(), unread=0, any_booked=False))) == []
+
+
 # -- what is read of cost ----------------------------------------------------------------------------------------------
 
 SHIPMENT = Reference("stock.shipment.out", 7)
@@ -154,6 +275,11 @@ def moved(id_: int, cost: str | None = "2.50", state: str | None = "done", to: s
 
 def entry(origin: str, day: date | None = IN, state: str | None = "posted") -> LedgerMove:
     return LedgerMove(id=1, origin=Reference.parsed(origin), booked_on=day, state=state)
+
+
+def posted_on(origin: str, day: date) -> LedgerMove:
+    """An entry of which Fulfil tells when it was posted, and no more."""
+    return LedgerMove(id=1, origin=Reference.parsed(origin), posted_on=day, state="posted")
 
 
 def whole(rows: tuple[Any, ...]) -> Page[Any]:
@@ -171,6 +297,9 @@ BY_SHIPMENT, BY_MOVE = "stock.shipment.out,7", ("stock.move,1", "stock.move,5")
         ("shipment", GOODS, (entry(BY_SHIPMENT, LATER), entry(BY_SHIPMENT)), ("booked", IN)),
         ("shipment", GOODS, (entry(BY_SHIPMENT, state="draft"),), ("missing", None)),
         ("shipment", GOODS, (entry(BY_SHIPMENT, None, None),), ("booked", None)),
+        ("shipment", GOODS, (posted_on(BY_SHIPMENT, LATER),), ("booked", LATER)),
+        ("shipment", GOODS, (entry(BY_SHIPMENT), entry(BY_SHIPMENT, None)), ("booked", IN)),
+        ("shipment", GOODS, (entry(BY_SHIPMENT, None), entry(BY_SHIPMENT)), ("booked", IN)),
         ("shipment", GOODS, (), ("missing", None)),
         ("shipment", (), (entry(BY_SHIPMENT),), ("booked", IN)),
         ("shipment", (), (), ("missing", None)),
@@ -245,6 +374,7 @@ def test_a_refused_look_is_a_case_since_the_first_one_and_is_made_again() -> Non
     (case,) = decision.state.cases
     assert case.sentence == "it cannot be read whether the cost of shipments is booked: no access to account.move"
     assert (decision.state.costing, decision.writes) == (None, ())
+    assert [timer.due for timer in decision.timers] == [NOW + timedelta(minutes=15)]
     again = decide(decision.state, refused, NOW + timedelta(hours=1), "shipment")
     assert again.state.cases[0].opened_at == NOW
 

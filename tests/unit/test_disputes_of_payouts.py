@@ -5,6 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 import pytest
+from msgspec.structs import replace
 
 from flows.model.closing import Moved
 from flows.reconciler.disputes import disputes_compared
@@ -42,10 +43,13 @@ TAKEN, WON = moved("-48.00"), moved("48.00", "dispute_reversal", "79")
         ([TAKEN, moved("-15.00", "dispute_fee")], ["dispute in 78 of 48.00 USD"]),
         ([TAKEN, WON], []),
         ([TAKEN, moved("48.00", payout="79")], []),
+        ([moved("-1.00"), moved("1.00", "dispute_reversal")], []),
+        ([moved("0.50", "dispute_reversal"), moved("0.00")], []),
         ([TAKEN, moved("30.00", "dispute_reversal")], ["dispute in 78 of 48.00 USD"]),
         ([TAKEN, moved("48.00", "dispute_reversal", currency="EUR")], ["dispute in 78 of 48.00 USD"]),
         ([TAKEN, TAKEN, WON], ["dispute in 78 of 48.00 USD"]),
         ([TAKEN, TAKEN], ["dispute in 78 of 48.00 USD", "dispute in 78 of 48.00 USD, 2"]),
+        ([replace(told("48.00"), way="charge"), TAKEN], ["dispute in 78 of 48.00 USD"]),
         ([told("48.00"), TAKEN], []),
         ([told("52.00"), TAKEN], []),
         ([told("48.00"), moved("-9.00", payout="80"), TAKEN], ["dispute in 80 of 9.00 USD"]),

@@ -73,6 +73,32 @@ def found(*both: Moved | Line, evidence: EvidenceKind = "payout_line") -> tuple[
         ([told("9.00", gateway="gift")], []),
         ([told("9.00", gateway="gift"), told("9.00"), paid("9.00")], []),
         ([told("20.00", currency="GBP"), paid("26.10")], []),
+        ([told("20.00", currency="GBP"), told("5.00"), paid("26.10", currency="EUR")], []),
+        (
+            [told("10.00"), told("20.00"), paid("25.00")],
+            [
+                ("refund.unpaid", "10.00", "refunded 10.00 USD, and no payout has it"),
+                ("refund.unpaid", "20.00", "refunded 20.00 USD, and no payout has it"),
+                ("refund.untold", "25.00", "payout 78 has a refund of 25.00 USD, of which"),
+            ],
+        ),
+        (
+            [told("10.00"), told("20.00", currency="GBP")],
+            [("refund.unpaid", "10.00", "10.00 USD, and no"), ("refund.unpaid", "20.00", "20.00 GBP, and no")],
+        ),
+        (
+            [paid("10.00"), paid("20.00", currency="GBP")],
+            [("refund.untold", "10.00", "of 10.00 USD, of"), ("refund.untold", "20.00", "of 20.00 GBP, of")],
+        ),
+        (
+            [told("10.00", "re_1"), told("20.00", "re_2"), paid("10.00", "re_1"), paid("21.00", "re_2")],
+            [("refund.differs", "1.00", "refunded 20.00 USD (re_2), and payout 78 has 21.00 USD of it: 1.00 USD too")],
+        ),
+        (
+            [told("30.00", "re_1"), *(paid("1.00", "re_1", payout=name) for name in "76543218")],
+            [("refund.differs", "22.00", "payout 1, 2, 3, 4, 5, 6, 7, 8 has 8.00 USD of it")],
+        ),
+        ([paid("-30.00")], [("refund.untold", "30.00", "payout 78 has a refund of -30.00 USD, of which")]),
     ],
 )
 def test_each_refund_is_in_both_with_the_same_amount_or_that_is_said(
@@ -83,6 +109,24 @@ def test_each_refund_is_in_both_with_the_same_amount_or_that_is_said(
     assert [(each.kind, str(each.amount)) for each in differences] == [(kind, amount) for kind, amount, _ in says]
     for each, (_, _, said) in zip(differences, says, strict=True):
         assert said in each.sentence
+
+
+@pytest.mark.parametrize(
+    ("both", "cause", "was", "is_"),
+    [
+        ([told("30.00", "re_1")], "refund re_1", "30.00 USD", "in no payout"),
+        ([told("30.00")], "refund 30.00 USD", "30.00 USD", "in no payout"),
+        ([told("30.00", "re_1"), paid("25.00", "re_1")], "refund re_1", "30.00 USD", "25.00 USD"),
+        ([told("30.00"), paid("25.00")], "refund 30.00 USD", "30.00 USD", "25.00 USD"),
+        ([paid("30.00")], "refund in 78 of 30.00 USD", "no refund", "30.00 USD"),
+    ],
+)
+def test_a_difference_has_a_cause_of_its_own_and_the_figures_that_a_person_accepts(
+    both: list[Moved | Line], cause: str, was: str, is_: str
+) -> None:
+    """Named by the refund, or by its amount where it has no id."""
+    (difference,) = (each.difference for each in found(*both))
+    assert (difference.cause, difference.was, difference.is_) == (cause, was, is_)
 
 
 @pytest.mark.parametrize(
@@ -189,3 +233,33 @@ def test_the_differences_of_a_sale_and_of_its_refunds_leave_each_other_alone() -
     assert [case.kind for case in state.cases] == ["sale.differs", "refund.untold"]
     assert [case.kind for case in after(state, compared()).cases] == ["sale.differs"]
     assert [case.kind for case in after(state, SaleCompared(sale=7, differences=())).cases] == ["refund.untold"]
+
+
+def test_a_timeline_tells_once_that_a_refund_differs_and_once_that_it_agrees() -> None:
+    """And what is remembered of it goes with it; what a person has accepted agrees without a word."""
+    first = decide(SaleCheck(), compared(paid("30.00", "re_1")), NOW, PATIENCE)
+    cause = "refund in 78 of 30.00 USD"
+    assert [(fact.kind, fact.values["what"]) for fact in first.facts] == [("refund_differs", cause)]
+    again = decide(first.state, compared(paid("30.00", "re_1")), NOW, PATIENCE)
+    assert (again.facts, again.trace) == ((), True)
+    over = decide(again.state, compared(), NOW, PATIENCE)
+    assert [(fact.kind, fact.values["what"]) for fact in over.facts] == [("refund_agrees", cause)]
+    assert (over.state, over.trace) == (SaleCheck(), False)
+    accepted = decide(again.state, AcceptDifferences(subject="web/1", by="ada", reason="goodwill"), NOW, PATIENCE)
+    quiet = decide(accepted.state, compared(), NOW, PATIENCE)
+    assert (quiet.facts, quiet.state) == ((), SaleCheck()), "and when it comes back it is not accepted"
+
+
+def test_what_is_said_of_a_refund_is_not_said_of_a_later_one() -> None:
+    """Since when it was unpaid is of that refund, whatever the sale itself is said to be."""
+    late = compared(told("30.00", "re_1"))
+    state = after(after(SaleCheck(told={"total": "its total was changed"}), late), late, NOW + PATIENCE)
+    assert state.told == {"total": "its total was changed", "refund re_1": "that was seen first on 2026-11-20"}
+    assert after(state, compared()).told == {"total": "its total was changed"}
+
+
+def test_without_a_setting_a_refund_has_ten_days_until_a_payout_has_it() -> None:
+    """Less an instant it is no case."""
+    state = decide(SaleCheck(), compared(told("30.00", "re_1")), NOW).state
+    for days, cases in ((timedelta(days=10) - timedelta(seconds=1), 0), (timedelta(days=10), 1)):
+        assert len(decide(state, compared(told("30.00", "re_1")), NOW + days).state.cases) == cases

@@ -20,7 +20,16 @@ from flows.model.reconciliation import ReconciliationSettings
 from flows.model.sale import SaleSettings
 from flows.reading.rows import ClosingRow, OrderRow, Story
 from flows.reconciler.sale_checks import OrderClosed, SaleCheck, decide
-from flows.reconciler.settling import Line, Standing, by_gateway, cause_of, of_payouts, settled
+from flows.reconciler.settling import (
+    Line,
+    Standing,
+    Wait,
+    by_gateway,
+    cause_of,
+    in_told_currencies,
+    of_payouts,
+    settled,
+)
 from runtime.config import Secret
 from runtime.rule import RuleBroken
 
@@ -131,6 +140,19 @@ def test_an_order_waits_for_whatever_is_left_to_ship_tell_collect_or_receive(
             },
             ["payout"],
         ),
+        ("payout_line", {"lines": (replace(SOLD, currency="EUR", amount=D("92.00")),)}, []),
+        ("payout_line", {"tenders": (CHARGE, replace(REFUND, amount=D("100.00"))), "lines": ()}, ["payout"]),
+        (
+            "payout_line",
+            {"lines": (replace(UNNAMED, amount=D("60.00")), replace(UNNAMED, amount=D("40.00"), currency="EUR"))},
+            ["payout"],
+        ),
+        ("payout_line", {"lines": (SOLD, UNNAMED)}, ["unexpected"]),  # paid twice
+        (  # a line of a refund may name the charge, too, and is not it
+            "payout_line",
+            {"tenders": (CHARGE, REFUND), "lines": (replace(BACK, ids=frozenset({"re_1", "ch_1"})),)},
+            ["payout"],
+        ),
     ],
 )
 def test_each_tender_declares_what_closes_it(evidence: EvidenceKind, changes: dict[str, Any], told: list[str]) -> None:
@@ -175,6 +197,25 @@ MORE = "for the sales channel to tell of 20.00 USD more that payouts have of it"
             sold(("80.00", "P1")), "unexpected",
             "for payouts to have 20.00 USD more of it, as the sales channel tells: sale of 80.00 USD in P1",
         ),
+        (
+            (SOLD, BACK), "unexpected", "for the sales channel to tell of the refund of 30.00 USD in P2",
+        ),
+        (
+            (SOLD, *sold(("5.00", "P2"), ("6.00", "P3"), ("9.00", "P4"))), "unexpected",
+            f"{MORE}: sale of 5.00 USD in P2, sale of 6.00 USD in P3, sale of 9.00 USD in P4",
+        ),
+        (
+            (SOLD, *sold(("5.00", "P2"), ("6.00", "P3"), ("7.00", "P4"), ("2.00", "P5"))), "unexpected",
+            f"{MORE}: sale of 5.00 USD in P2, sale of 6.00 USD in P3, sale of 7.00 USD in P4 and 1 more",
+        ),
+        (
+            (SOLD, *sold(("5.00", "P2")), replace(UNNAMED, amount=D("6.00"), currency="EUR")), "unexpected",
+            "for the sales channel to tell of the sale of 5.00 USD in P2, sale of 6.00 EUR in P4",
+        ),
+        (
+            (replace(SOLD, ids=frozenset({"ch_9"}), received=False, failed=True),), "payout",
+            "for a payout that has its charge of 100.00 USD",
+        ),
     ],
 )  # fmt: skip
 def test_what_keeps_money_from_being_closed_is_said_with_the_payouts(
@@ -194,6 +235,11 @@ def test_each_gateway_of_an_order_waits_for_its_own_money() -> None:
     found, evidence = settled(order, {"card": by_lines, "klarna": by_lines})
     assert [each.sentence for each in found] == ["for payout P9, which has its charge of 50.00 USD, to arrive (klarna)"]
     assert evidence == ("card: payout P1",)
+    neither = replace(order, lines=(replace(SOLD, received=False),))
+    assert [each.sentence for each in settled(neither, {"card": by_lines, "klarna": by_lines})[0]] == [
+        "for payout P1, which has its charge of 100.00 USD, to arrive (card)",
+        "for a payout that has its charge of 50.00 USD (klarna)",
+    ]
     by_settlement = settled(replace(SHIPPED, lines=(SOLD, away)), {"card": ClosingSettings(evidence="settlement")})
     assert by_settlement == ((), ("card: settlement P1",))
     by_invoices = settled(replace(SHIPPED, due=D("1.00"), invoices_paid=True), {"card": by_lines})
@@ -228,6 +274,9 @@ def test_what_is_wrong_of_an_order_counts_before_what_it_only_waits_for() -> Non
     order = replace(SHIPPED, shipping="", lines=(replace(SOLD, ids=frozenset(), amount=D("120.00")),))
     found, _ = settled(order, {"card": ClosingSettings(evidence="payout_line")})
     assert ([each.cause for each in found], cause_of(found)) == (["shipping", "unexpected"], "unexpected")
+    for wrong in ("refund", "dispute"):
+        assert cause_of([Wait("shipping", ""), Wait("payout", ""), Wait(wrong, "")]) == wrong
+    assert cause_of([Wait("shipping", ""), Wait("payout", "")]) == "shipping"
 
 
 def test_too_much_in_payouts_is_said_while_the_charge_itself_is_on_its_way() -> None:
@@ -249,6 +298,97 @@ def test_payouts_of_one_gateway_are_no_difference_for_another() -> None:
     same = replace(CHARGE, gateway="wallet", id="w_1")
     alike = replace(SHIPPED, tenders=(CHARGE, same), lines=sold(("100.00", "P1"), ("100.00", "P9")))
     assert settled(alike, closing)[0] == ()
+
+
+def test_of_two_charges_the_one_is_named_whose_payout_has_failed() -> None:
+    """The other is in no payout at all."""
+    order = replace(SHIPPED, tenders=(CHARGE, replace(CHARGE, id="ch_2", amount=D("50.00"))))
+    order = replace(order, lines=(replace(SOLD, received=False, failed=True),))
+    (wait,), _ = settled(order, {"card": ClosingSettings(evidence="payout_line")})
+    assert wait.sentence == (
+        "for a payout that has its charge of 100.00 USD, charge of 50.00 USD: payout P1 had it, and has failed or was "
+        "cancelled (card)"
+    )
+
+
+def test_a_dispute_takes_no_line_of_a_refund() -> None:
+    """Of the same amount, and told before it: the refund's payout is on its way, the dispute's is not known."""
+    refund, back = replace(REFUND, id=""), replace(BACK, ids=frozenset(), received=False)
+    order = replace(SHIPPED, tenders=(CHARGE, replace(DISPUTE, amount=D("30.00")), refund), lines=(SOLD, back))
+    found, _ = settled(order, {"card": ClosingSettings(evidence="payout_line")})
+    assert [each.sentence for each in found] == [
+        "for the payout that has its dispute", "for payout P2, which has its refund of 30.00 USD, to arrive (card)",
+    ]  # fmt: skip
+
+
+def test_what_waits_has_no_evidence_yet_and_what_has_names_its_payouts_in_order() -> None:
+    """Of marketplaces what lacks is said in one order, too."""
+    order = replace(SHIPPED, tenders=(CHARGE, REFUND), lines=())
+    for evidence, told in (
+        ("settlement", "for a settlement that has its refund and sale (card)"),
+        ("receivable", "for its invoices to be paid in Fulfil (card)"),
+    ):
+        (wait,), by = settled(order, {"card": ClosingSettings(evidence=evidence)})  # type: ignore[arg-type]
+        assert (wait.sentence, by) == (told, ())
+    names = [f"P{number}" for number in range(9, 0, -1)]
+    lines = sold(*((amount, name) for name, amount in zip(names, ["12.00", *["11.00"] * 8], strict=True)))
+    found = settled(replace(SHIPPED, lines=lines), {"card": ClosingSettings(evidence="payout_line")})
+    assert found == ((), (f"card: payout {', '.join(sorted(names))}",))
+
+
+@pytest.mark.parametrize("evidence", ["payout_line", "bank_receipt", "settlement"])
+def test_charges_and_refunds_of_payouts_are_told_in_the_currency_of_the_tender(evidence: EvidenceKind) -> None:
+    """Whatever kind of payouts closes it; a fee or a dispute is what the provider took, in its own currency."""
+    tender = replace(CHARGE, currency="GBP", amount=D("80.00"))
+    shown = [replace(SOLD, kind=kind, presentment="80.00 GBP") for kind in ("sale", "fee", "dispute")]
+    order = replace(SHIPPED, tenders=(tender,), lines=(*shown, SOLD))
+    lines = in_told_currencies(order, {"card": ClosingSettings(evidence=evidence)}).lines
+    assert [str(line.money) for line in lines] == ["80.00 GBP", "100.00 USD", "100.00 USD", "100.00 USD"]
+
+
+def test_the_payout_of_one_gateway_does_not_settle_the_same_amount_of_another() -> None:
+    """Whether its line names the charge or not; and the evidence of each names its own payouts alone."""
+    closing = {code: ClosingSettings(evidence="payout_line") for code in ("card", "wallet")}
+    order = replace(SHIPPED, tenders=(CHARGE, replace(CHARGE, gateway="wallet", id="w_1")))
+    of_wallet = replace(SOLD, ids=frozenset({"w_1"}), payout="P9")
+    for lines, waits_for, evidence in (
+        ((of_wallet,), ["for a payout that has its charge of 100.00 USD (card)"], ("wallet: payout P9",)),
+        (sold(("100.00", "P1")), ["for a payout that has its charge of 100.00 USD (wallet)"], ("card: payout P1",)),
+        ((SOLD, of_wallet), [], ("card: payout P1", "wallet: payout P9")),
+        ((of_wallet, *sold(("100.00", "P1"))), [], ("card: payout P1", "wallet: payout P9")),
+    ):
+        found, told = settled(replace(order, lines=lines), closing)
+        assert ([each.sentence for each in found], told) == (waits_for, evidence)
+    parts = sold(("60.00", "P1"), ("40.00", "P2"))
+    found, told = settled(replace(order, lines=parts), closing)
+    assert ([each.sentence for each in found], told) == (
+        ["for a payout that has its charge of 100.00 USD (wallet)"], ("card: payout P1, P2",)
+    )  # fmt: skip
+    both = {"card: payout P1, P2", "wallet: payout P9"}
+    for tenders in (order.tenders, order.tenders[::-1]):
+        found, told = settled(replace(order, tenders=tenders, lines=(*parts, of_wallet)), closing)
+        assert (found, set(told)) == ((), both), "what is the other's is nothing strange"
+    gift = replace(order, tenders=(replace(CHARGE, gateway="gift", id=""), CHARGE), lines=sold(("100.00", "P1")))
+    rules = {**closing, "gift": ClosingSettings(evidence="none")}
+    assert settled(gift, rules) == ((), ("card: payout P1",))
+    assert settled(replace(gift, lines=parts), rules) == ((), ("card: payout P1, P2",))
+
+
+def test_a_charge_whose_ids_nobody_knows_waits_for_the_part_that_is_on_its_way() -> None:
+    """Two payouts have all of it: nothing is missing and nothing is too much, whether one has arrived or both."""
+    first, second = sold(("60.00", "P1"), ("40.00", "P2"))
+    by_lines = {"card": ClosingSettings(evidence="payout_line")}
+    for lines, told in (
+        ((first, replace(second, received=False)), ["for payout P2, which has its charge of 100.00 USD, to arrive"]),
+        (
+            (replace(first, received=False), replace(second, received=False)),
+            ["for payout P1, P2, which has its charge of 100.00 USD, to arrive"],
+        ),
+        ((first, second), []),
+    ):
+        found, _ = settled(replace(SHIPPED, lines=lines), by_lines)
+        assert [each.sentence for each in found] == [f"{sentence} (card)" for sentence in told]
+    assert waits(replace(SHIPPED, lines=(replace(first, bank=True), second)), "bank_receipt") == ["bank"]
 
 
 def test_a_gateway_that_cannot_be_read_is_excluded_by_a_rule_that_everybody_sees() -> None:
@@ -328,6 +468,7 @@ def test_the_last_fact_ends_the_story_and_says_by_what() -> None:
     assert (decision.closes, decision.facts[0].kind, decision.facts[0].values["by"]) == (
         True, "settled", "card: payout P1",
     )  # fmt: skip
+    assert decide(SaleCheck(), OrderClosed(evidence=()), NOW).facts[0].values["by"] == "nothing has to come"
 
 
 def test_explain_says_what_an_order_waits_for_and_by_what_it_is_settled() -> None:

@@ -21,6 +21,7 @@ from flows.reconciler.statement import (
     Tally,
     evidence_of,
     last_closed,
+    sentence_of,
     statement_of,
     window_of,
 )
@@ -77,6 +78,13 @@ def test_a_day_is_closed_some_time_after_it_has_ended_there() -> None:
         ([listed(0, 13, 3), listed(12, 24, 4)], "manifests", None),
         ([listed(0, 12, 3), listed(13, 24, 4)], "none", None),
         ([listed(0, 24, 7, received=23)], "none", None),
+        ([listed(0, 24, 7, received=24)], "none", None),
+        ([listed(0, 12, 3), listed(0, 24, 7)], "manifests", 7),
+        ([listed(0, 24, 7), listed(20, 48, 9)], "manifests", 7),
+        ([listed(0, 24, 7), listed(24, 48, 9)], "manifests", 7),
+        ([listed(0, 12, 3), listed(0, 12, 3), listed(12, 24, 4)], "manifests", 7),
+        ([listed(0, 12, 3), listed(12, 30, 9)], "manifests", None),
+        ([listed(-6, 12, 3), listed(12, 24, 9)], "manifests", None),
         ([], "none", None),
     ],
 )
@@ -87,6 +95,14 @@ def test_only_what_covers_the_whole_day_says_how_many_orders_there_were(
     for order in itertools.permutations(manifests):
         found = evidence_of(WINDOW, order, None)
         assert (found.kind, found.listed) == (kind, count)
+
+
+def test_a_manifest_is_believed_up_to_five_minutes_before_it_came() -> None:
+    """What was ordered after that may not have been in it."""
+    minutes = Instant(to_instant(WINDOW.ended) + 5 * 60_000_000)
+    for received, kind in ((minutes, "manifests"), (Instant(minutes - 1), "none")):
+        manifest = msgspec.structs.replace(listed(0, 24, 7), received=received)
+        assert evidence_of(WINDOW, [manifest], None).kind == kind
 
 
 def test_polls_that_read_every_change_of_the_day_cover_it() -> None:
@@ -109,12 +125,49 @@ def test_every_order_stands_in_one_place_of_the_equation() -> None:
         ("web/1", "imported", 7, None), ("web/2", "held", None, None), ("web/3", "waiting", None, None),
         ("web/4", "excluded", None, "test orders"), ("web/5", "excluded", None, "refunded in full"),
         ("web/6", "cancelled", None, None), ("web/7", "cancelled", 8, None), ("web/8", "creating", None, None),
+        ("web/9", "new", None, None), ("web/10", "unknown", None, None), ("web/11", "excluded", None, None),
     )  # fmt: skip
-    said = stated(tally, Evidence(kind="manifests", listed=8))
+    said = stated(tally, Evidence(kind="manifests", listed=11))
     parts = (said.sales, said.on_the_way, said.held, said.waiting, sum(said.excluded.values()), said.cancelled)
-    assert parts == (2, 1, 1, 1, 2, 1)
-    assert sum(parts) == said.received == said.had == 8
+    assert parts == (2, 3, 1, 1, 3, 1)
+    assert said.excluded == {"test orders": 1, "refunded in full": 1, "no rule that is named": 1}
+    assert sum(parts) == said.received == said.had == 11
     assert said.verdict == "complete"
+
+
+def test_an_order_that_is_held_or_left_out_is_no_sale_whatever_it_is_linked_to() -> None:
+    """It has a sale, and its figures are not settled: it stands where somebody has to look."""
+    said = stated(
+        tallied(("web/1", "held", 7, None), ("web/2", "excluded", 8, "test orders"), ("web/3", "waiting", 9, None)),
+        Evidence(kind="poll"),
+    )
+    assert (said.sales, said.held, said.excluded, said.waiting) == (0, 1, {"test orders": 1}, 1)
+
+
+def test_where_each_order_stands_is_in_the_digest_of_a_statement() -> None:
+    """Its state, its sale and its rule: figures may be the same when two orders have changed places."""
+    orders = [
+        ("web/1", "imported", 7, None), ("web/2", "imported", 7, None), ("web/1", "imported", 8, None),
+        ("web/1", "cancelled", None, None), ("web/1", "excluded", None, None), ("web/1", "excluded", None, "test"),
+        ("web/1", "excluded", 7, "test"),
+    ]  # fmt: skip
+    assert len({tallied(each).digest for each in orders}) == len(orders)
+    assert tallied(orders[0]).digest == tallied(orders[0]).digest
+
+
+def test_a_statement_says_in_words_what_it_claims_and_what_not() -> None:
+    """By whose word, and what keeps it from being whole."""
+    tally = tallied(("web/1", "imported", 7, None))
+    assert sentence_of(stated(tally, Evidence(kind="none"))) == (
+        "web, 2026-11-20: nothing says how many orders the sales channel had, so completeness is not claimed"
+    )
+    assert sentence_of(stated(tally, Evidence(kind="poll"))) == (
+        "web, 2026-11-20: the sales channel had 1 orders, by polls; 1 of them are here"
+    )
+    assert sentence_of(stated(tally, Evidence(kind="manifests", listed=3), gone=4, undated=5)) == (
+        "web, 2026-11-20: the sales channel had 3 orders, by manifests; 1 of them are here; 2 never arrived; 4 sales "
+        "are in Fulfil no longer; of 5 deliveries nobody can say of which day they are"
+    )
 
 
 def test_what_is_missing_is_named_and_counted_even_where_its_name_is_no_longer_known() -> None:
@@ -124,6 +177,13 @@ def test_what_is_missing_is_named_and_counted_even_where_its_name_is_no_longer_k
     assert (by_name.verdict, by_name.had, by_name.missing, by_name.named) == ("incomplete", 3, 2, ("8", "9"))
     by_figure = stated(tally, Evidence(kind="manifests", listed=4), ("9",))
     assert (by_figure.had, by_figure.missing, by_figure.named) == (4, 3, ("9",))
+
+
+def test_two_hundred_missing_orders_are_named_and_all_are_counted() -> None:
+    """The first of them by their names."""
+    names = tuple(f"{number:03}" for number in range(201))
+    said = stated(tallied(), Evidence(kind="manifests"), names[::-1])
+    assert (said.named, said.missing, said.verdict) == (names[:200], 201, "incomplete")
 
 
 @pytest.mark.parametrize("more", [{"undated": 1}, {"gone": 1}])
