@@ -117,9 +117,11 @@ class Cutoff:
             self._unfollowed += 1
             return
         sums: dict[str, Decimal] = {}
+        charged = ZERO
         for currency, amount, day in order.moved:
             if day <= self._last:
                 sums[currency] = sums.get(currency, ZERO) + amount
+                charged += max(amount, ZERO)
         if shipped != "all":
             for currency, amount in sorted(sums.items()):
                 if amount > ZERO:
@@ -127,7 +129,7 @@ class Cutoff:
         if shipped != "nothing":
             if sums.keys() - {order.currency}:
                 self._converted += 1
-            elif (due := order.amount - sums.get(order.currency, ZERO)) > ZERO:
+            elif (due := order.amount - charged) > ZERO:  # who was given money back owes none for it
                 self._put(UNPAID, order, shipped, due, order.currency)
 
     def _add_invoices(self, order: Sold, shipped: Shipped) -> None:

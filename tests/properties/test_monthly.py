@@ -411,8 +411,9 @@ def test_the_cut_off_is_that_of_an_oracle_and_what_happens_later_changes_nothing
         if day <= last and paid is not None and not nothing_to_ship:
             if paid > 0 and not everything:
                 expected[PAID].add((key, paid))
-            if by_then and amount > paid:
-                expected[UNPAID].add((key, amount - paid))
+            charged = sum(each for each, on in moved if on <= last and each > 0)
+            if by_then and amount > charged:
+                expected[UNPAID].add((key, amount - charged))
         concerns = not nothing_to_ship and bool(day <= last or by_then)
         if invoices is None:
             unread += concerns

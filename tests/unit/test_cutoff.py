@@ -118,6 +118,8 @@ ALL_OF_IT = paid(("EUR", "100", IN))
         (sold((LAST,), None, moved=()), [(UNPAID, "100.00 EUR")]),
         (sold((LAST,), None, moved=paid(("EUR", "60", LAST), ("EUR", "40", AFTER))), [(UNPAID, "40.00 EUR")]),
         (sold((LAST,), None, moved=paid(("EUR", "130", LAST))), []),
+        (sold((LAST,), None, moved=paid(("EUR", "100", IN), ("EUR", "-20", LAST))), []),
+        (sold((LAST,), None, moved=paid(("EUR", "70", IN), ("EUR", "-20", LAST))), [(UNPAID, "30.00 EUR")]),
         (sold((LAST,), None, moved=paid(("USD", "60", LAST))), []),
         (sold((AFTER,), None, moved=paid(("EUR", "30", IN), ("EUR", "-30", IN))), [(SOLD, "100.00 EUR")]),
         (
