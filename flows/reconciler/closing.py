@@ -21,6 +21,7 @@ from msgspec.structs import replace
 
 from flows.events import OrdersClosed
 from flows.model.closing import ClosingSettings, Moved, mapped_since
+from flows.model.money import ZERO, exactly
 from flows.model.returned import FAILED, ReturningLine, failed_payout, paid_again, returning_line
 from flows.reconciler.comparing import Difference, Snapshot
 from flows.reconciler.disputes import UNTOLD as DISPUTE_UNTOLD
@@ -42,6 +43,8 @@ _ORDERS_PER_STEP_MAX: Final = 200
 _TIES_WITHIN: Final = timedelta(hours=1)
 """How long it may take until the lines of a payout have found their orders."""
 _SEEN_WITHIN_US: Final = 60_000_000
+_PER_LINE: Final = Decimal("0.01")
+"""What a line may be rounded by on its way into an invoice."""
 """What a payout tells so shortly before an order is settled may have come after the order was looked at."""
 
 
@@ -233,6 +236,15 @@ def _has_case(order: Standing) -> bool:
     return any(kind in (*REFUND_KINDS, DISPUTE_UNTOLD) for kind in order.cases)
 
 
+@exactly
+def uninvoiced_of(due: Decimal, read: Snapshot) -> Decimal:
+    """What of a debt is on no invoice. A sale that is worth less than the order owes less, and that is a case."""
+    if read.invoiced is None:
+        return ZERO
+    owed = due if read.total is None else min(due, read.total)
+    return left if (left := owed - read.invoiced) > _PER_LINE * max(1, len(read.lines or ())) else ZERO
+
+
 def _standing(row: Sequence[Any], tenders: tuple[Moved, ...], lines: tuple[Line, ...], policy: ClosePolicy) -> Standing:
     _, name, currency, due, _, status, shipping, seen, kinds, untold, payments_open, unposted, *_ = row
     read = msgspec.json.decode(seen, type=Snapshot) if seen else None
@@ -242,6 +254,7 @@ def _standing(row: Sequence[Any], tenders: tuple[Moved, ...], lines: tuple[Line,
         cases=tuple(sorted(kinds.split(","))) if kinds else (), payments_open=bool(payments_open),
         unposted=policy.posts and bool(unposted),
         state=None if read is None else read.state or "", invoices_paid=None if read is None else read.invoices_paid,
+        uninvoiced=ZERO if read is None else uninvoiced_of(Decimal(due), read),
         lines=lines,
     )  # fmt: skip
 

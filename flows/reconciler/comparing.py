@@ -65,6 +65,8 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The ids of the products that it is to have, by the SKUs under which they were sent."""
     invoices_paid: bool | None = None
     """Whether all of its invoices are paid; None: it has none, or they cannot be read."""
+    invoiced: Decimal | None = None
+    """What they come to, without credit notes; None: that cannot be said, since one is of several sales, say."""
 
 
 class Found(msgspec.Struct, frozen=True, kw_only=True):
@@ -124,8 +126,17 @@ def snapshot_of(
         state=sale.state, total=sale.total_amount, tax=sale.tax_amount, currency=sale.currency_code, party=sale.party,
         warehouse=sale.warehouse, sale_date=sale.sale_date, lines=sale.lines,
         units=None if units is None else told_units(units.own), products=dict(products or {}),
-        invoices_paid=not owed if bills else None,
+        invoices_paid=not owed if bills else None, invoiced=_invoiced(sale, bills),
     )  # fmt: skip
+
+
+@exactly
+def _invoiced(sale: ReadBackSale, bills: Sequence[Invoice]) -> Decimal | None:
+    amounts = [each.total_amount for each in bills if each.currency_code in (None, sale.currency_code)]
+    is_shared = any(each.sales is not None and len(each.sales) > 1 for each in bills)
+    if is_shared or None in amounts or not bills or len(amounts) < len(bills):
+        return None
+    return sum((each for each in amounts if each is not None), ZERO)
 
 
 def changes(

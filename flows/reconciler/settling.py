@@ -71,6 +71,8 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
     state: str | None
     """The sale's, as it was read last; None: it never was."""
     invoices_paid: bool | None
+    uninvoiced: Decimal = ZERO
+    """What is due, and on no invoice of its sale, beyond the roundings of lines."""
     lines: tuple[Line, ...]
 
 
@@ -108,7 +110,9 @@ def settled(order: Standing, closing: Mapping[str, ClosingSettings]) -> tuple[tu
             evidence.append(told)
     waits += _paid_unasked(order, closing)
     if order.due > ZERO and not order.is_cancelled:
-        if order.invoices_paid:
+        if order.invoices_paid and order.uninvoiced > ZERO:
+            waits.append(Wait("payment", f"for {order.uninvoiced} {order.currency} of it to be invoiced in Fulfil"))
+        elif order.invoices_paid:
             evidence.append(f"{order.due} {order.currency} by invoices that are paid in Fulfil")
         else:
             waits.append(Wait("payment", f"for {order.due} {order.currency} that are not captured"))

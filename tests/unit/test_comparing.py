@@ -17,6 +17,7 @@ from connectors.fulfil.read_back import ReadBackLine, ReadBackSale
 from connectors.fulfil.typed import Reference
 from flows.events import CaseClosed, CaseOpened
 from flows.model.reconciliation import AcceptDifferences
+from flows.reconciler.closing import uninvoiced_of
 from flows.reconciler.comparing import Change, Expected, Found, Snapshot, changes, differences, snapshot_of
 from flows.reconciler.comparing_units import told as told_units
 from flows.reconciler.comparing_units import units_on
@@ -166,6 +167,32 @@ def test_invoices_are_paid_when_there_is_one_and_nothing_is_owed_of_any(
     """A credit note is money that goes back: nobody has paid an order because of it."""
     assert snapshot_of(SALE, invoices).invoices_paid is paid
     assert snapshot_of(SALE).invoices_paid is None
+
+
+@pytest.mark.parametrize(
+    ("invoices", "uninvoiced"),
+    [
+        ((invoice("60.00", state="paid"),), "60.00"),
+        ((invoice("60.00", state="paid"), invoice("60.00", state="paid")), "0"),
+        ((invoice("60.00", state="paid"), invoice("-20.00", balance="0.00")), "60.00"),
+        ((invoice("119.99", state="paid"),), "0"),
+        ((invoice("119.97", state="paid"),), "0.03"),
+        ((replace(invoice("60.00", state="paid"), sales=(1, 2)),), "0"),
+        ((replace(invoice("60.00", state="paid"), currency_code="EUR"),), "0"),
+        ((replace(invoice("60.00", state="paid"), total_amount=None),), "0"),
+        ((), "0"),
+    ],
+    ids=[
+        "a half", "both halves", "a credit note takes nothing away", "a rounding of its one line", "more than that",
+        "of several sales", "in another currency", "without an amount", "none",
+    ],
+)  # fmt: skip
+def test_what_is_on_no_invoice_is_owed_still(invoices: tuple[Invoice, ...], uninvoiced: str) -> None:
+    """Where all of an order is due and its one invoice is of a half of it; a sale that is worth less owes less."""
+    read = snapshot_of(replace(SALE, total_amount=Decimal("120.00"), lines=(7,)), invoices)
+    assert uninvoiced_of(Decimal("120.00"), read) == Decimal(uninvoiced)
+    less = replace(read, total=Decimal("60.00"))
+    assert uninvoiced_of(Decimal("120.00"), less) == Decimal(0)
 
 
 def test_what_fulfil_says_has_left_is_to_be_known_here_an_hour_later() -> None:

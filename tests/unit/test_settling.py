@@ -72,6 +72,8 @@ def waits(order: Standing, evidence: EvidenceKind = "payout_line") -> list[str]:
         ({"unposted": True}, ["posting"]),
         ({"due": D("1.00")}, ["payment"]),
         ({"due": D("1.00"), "invoices_paid": True}, []),
+        ({"due": D("1.00"), "invoices_paid": True, "uninvoiced": D("0.40")}, ["payment"]),
+        ({"due": D("1.00"), "invoices_paid": True, "uninvoiced": D("0.40"), "is_cancelled": True}, []),
         ({"due": D("1.00"), "is_cancelled": True}, []),
         ({"lines": ()}, ["payout"]),
         ({"lines": (replace(SOLD, received=False),)}, ["payout"]),
