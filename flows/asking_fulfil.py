@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Any
+from datetime import datetime
+from typing import Any, TypeVar
 
 import anyio
 
+from connectors.fulfil.changes import Changes, Page
 from connectors.fulfil.client import FulfilApi
+from connectors.fulfil.models import Model
+from connectors.fulfil.rows import Row
 from connectors.http import outgoing
 from flows.capabilities import fulfil_api
 from flows.config import FulfilSettings
@@ -18,8 +22,23 @@ from runtime.errors import Throttled
 _THROTTLED_MAX = 5
 _THROTTLED_S, _THROTTLED_S_MAX = 1.0, 5.0
 
+SHARE = "rest"
+"""Each question names the share of a budget that it is of; commands have no budget, so any does."""
+T = TypeVar("T", bound=Row)
+
 Answer = Callable[[Effect], Awaitable[Any]]
 """Asks one question. Raises Failure when Fulfil does not answer it."""
+
+
+async def pages_of(answer: Answer, model: Model[T], since: datetime | None = None) -> AsyncIterator[Page[T]]:
+    """What changed of a model since then, or all of it, page by page."""
+    after = 0
+    while True:
+        page: Page[T] = await answer(model.changed(Changes(since=since, after_id=after)).effect(SHARE))
+        yield page
+        if page.complete:
+            return
+        after = page.last_id
 
 
 @contextlib.asynccontextmanager

@@ -28,6 +28,7 @@ from flows.model.history import Consequences, consequences
 from flows.model.on_demand import OnDemandSettings, changed, moment_of
 from flows.model.order import Order, Unreadable
 from flows.model.paging import Paging, Row, Unpageable, next_page
+from flows.model.periods import LedgerPeriod, period_of
 from flows.model.several import several
 from runtime.actor import Item
 from runtime.clock import to_datetime, to_instant
@@ -258,7 +259,7 @@ class Backfill:
         known = {row[0] for row in await self._journal.query_list("keys_known", keys)}
         found: list[tuple[str, bool, Consequences]] = []
         wanted: list[Delivery] = []
-        periods = await self._journal.query("ledger_periods")
+        periods = [period_of(row) for row in await self._journal.query("ledger_periods")]
         for index, delivery in enumerate(held.deliveries):
             if index and index % _ITEMS_PER_TURN == 0:
                 await anyio.lowlevel.checkpoint()
@@ -278,7 +279,7 @@ class Backfill:
         )
 
     def _weighed(
-        self, state: BackfillState, delivery: Delivery, periods: Sequence[Sequence[Any]]
+        self, state: BackfillState, delivery: Delivery, periods: Sequence[LedgerPeriod]
     ) -> Consequences | None:
         """What the import of an order would set off; None when it was not bought in the range."""
         sales_channel = parts_of(state.key)[1]
@@ -290,12 +291,12 @@ class Backfill:
         now = to_datetime(self._journal.clock.now())
         return consequences(order, settings.gate, now, is_closed=self._is_closed(order, periods))
 
-    def _is_closed(self, order: Order | Unreadable, periods: Sequence[Sequence[Any]]) -> bool:
+    def _is_closed(self, order: Order | Unreadable, periods: Sequence[LedgerPeriod]) -> bool:
         """Whether periods are known, and none that is open has the day on which it was bought."""
         if isinstance(order, Unreadable) or not periods:
             return False
-        day = order.placed_at.astimezone(self._zone).date().isoformat()
-        return not any(state == "open" and begins <= day <= ends for _, _, begins, ends, state in periods)
+        day = order.placed_at.astimezone(self._zone).date()
+        return not any(each.is_open_on(day) for each in periods)
 
     async def _counted(self, key: str) -> Message:
         known = new = 0

@@ -6,25 +6,27 @@ or without one; what is to be done about each is for a person, who sees what els
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, Literal
 
 import msgspec
 
-from connectors.fulfil.changes import Changes, Page
+from connectors.fulfil.changes import Changes
 from connectors.fulfil.ledger import LEDGER_MOVES, LedgerMove
 from connectors.fulfil.models import Model
 from connectors.fulfil.sales import SALES, Sale
-from flows.asking_fulfil import Answer, asking
+from flows.asking_fulfil import SHARE, asking, pages_of
 from flows.config import FulfilSettings, SalesChannelSettings
 from flows.ledger.batching import REFERENCE
+from flows.model.sale_gate import CANCELLED
 from flows.reading import Reading, reading
 from runtime.errors import Failure, SeamlineError
 
-_GONE: Final = ("cancel", "cancelled", "ignored")
+_GONE: Final = (*CANCELLED, "ignored")
 _ENDED: Final = ("cancelled", "excluded")
 
 Progress = Callable[[int, int], None]
@@ -69,32 +71,19 @@ async def forgotten(
     found: list[Forgotten] = []
     try:
         async with asking(settings) as answer, reading(store) as read:
-            asked = Changes(since=since)
-            models: list[Model[Any]] = [SALES, LEDGER_MOVES] if entries else [SALES]
-            counts = [await answer(model.count(asked).effect("rest")) for model in models]
+            looks: list[tuple[Model[Any], Callable[[Sequence[Any]], Awaitable[list[Forgotten]]]]]
+            looks = [(SALES, partial(_unknown_sales, read, named)), (LEDGER_MOVES, partial(_unknown_entries, read))]
+            looks = looks if entries else looks[:1]
+            counts = [await answer(model.count(Changes(since=since)).effect(SHARE)) for model, _ in looks]
             done = 0
-            async for sales in _pages(answer, SALES, since):
-                found += await _unknown_sales(read, [each for each in sales if _since(each, since)], named)
-                done += len(sales)
-                progress(done, sum(counts))
-            if entries:
-                async for moves in _pages(answer, LEDGER_MOVES, since):
-                    found += await _unknown_entries(read, [each for each in moves if _since(each, since)])
-                    done += len(moves)
+            for model, unknown in looks:
+                async for page in pages_of(answer, model, since):
+                    found += await unknown([each for each in page.rows if _since(each, since)])
+                    done += len(page.rows)
                     progress(done, sum(counts))
     except Failure as failure:
         raise SeamlineError(f"Fulfil could not be asked what it has: {failure}") from failure
     return found
-
-
-async def _pages(answer: Answer, model: Model[Any], since: datetime) -> AsyncIterator[Sequence[Any]]:
-    after = 0
-    while True:
-        page: Page[Any] = await answer(model.changed(Changes(since=since, after_id=after)).effect("rest"))
-        yield page.rows
-        if page.complete:
-            return
-        after = page.last_id
 
 
 def _since(row: Sale | LedgerMove, since: datetime) -> bool:
@@ -102,7 +91,7 @@ def _since(row: Sale | LedgerMove, since: datetime) -> bool:
     return row.create_date is None or row.create_date >= since
 
 
-async def _unknown_sales(read: Reading, sales: Sequence[Sale], named: Mapping[int, Sequence[str]]) -> list[Forgotten]:
+async def _unknown_sales(read: Reading, named: Mapping[int, Sequence[str]], sales: Sequence[Sale]) -> list[Forgotten]:
     keys = {
         sale.id: [f"{name}/{sale.channel_identifier}" for name in named.get(sale.channel or 0, ())]
         for sale in sales
@@ -142,7 +131,7 @@ def judged(sale: Sale, key: str, known: tuple[str, int | None, str | None] | Non
     return f"the order is {state}, without a sale", f"seamline orders link {key} {sale.number or sale.id} --reason ..."
 
 
-async def _unknown_entries(read: Reading, moves: Iterable[LedgerMove]) -> list[Forgotten]:
+async def _unknown_entries(read: Reading, moves: Sequence[LedgerMove]) -> list[Forgotten]:
     ours = [each for each in moves if (each.description or "").startswith(REFERENCE)]
     rows = await read.query_list("batches_at_hand", [each.description for each in ours])
     made_here = {reference for (reference,) in rows}

@@ -196,7 +196,7 @@ class Engine:
         await self._write([("end_restored", ()), *ended], (cleared, *beside))
         self.journal.restored = None
         for lane in self.lanes.values():
-            lane.look_first(restored=False)
+            lane.looks_first = False
         for scope, name in paused:
             self._apply_resume(scope, name)
         self._emit(events.SignalCleared(kind=STORE_RESTORED, subject=THE_STORE))
@@ -231,7 +231,7 @@ class Engine:
         await self._unpark()
         for name, lane in self.lanes.items():
             lane.raised_before = bool(await self.journal.query_list("states", [f"system/{name}"], self._signals_to))
-            lane.look_first(restored=self.journal.restored is not None)
+            lane.looks_first = self.journal.restored is not None
         if self.journal.restored is not None:
             self.signal(THE_STORE, _of_restored(self.journal.restored))
 

@@ -12,7 +12,7 @@ A call whose outcome is unknown is never repeated by hope: only a decision, afte
 identical stored bytes again. A process that died leaves intents claimed by its epoch: they are unknown from the start.
 
 A store that was restored from a backup has forgotten what was done after it. Until its books agree with the outside,
-each write is looked for before its first attempt, and what is found is done (`look_first`).
+each write is looked for before its first attempt, and what is found is done (`looks_first`).
 """
 
 from __future__ import annotations
@@ -145,7 +145,8 @@ class Lane:
         self._sequence = count()
         self.paused_partitions: set[str] = set()
         self.draining = False
-        self._looks_first = False
+        self.looks_first = False
+        """The store was restored: see the module."""
         self.in_flight = 0
         self._in_hand: dict[int, Intent] = {}
         """Calls that workers have taken: under way, or waiting for the breaker or the budget."""
@@ -202,10 +203,6 @@ class Lane:
         self._unknown.pop(id_, None)
         for feed in self._feeds.values():
             feed.forget(id_)
-
-    def look_first(self, *, restored: bool) -> None:
-        """Look for each write before its first attempt from now on, or no more: the store was `restored`."""
-        self._looks_first = restored
 
     def pause(self, partition: str) -> None:
         """Begin no more calls of one partition; looks go on."""
@@ -365,7 +362,7 @@ class Lane:
 
     def _is_looked_for_first(self, intent: Intent) -> bool:
         is_write = intent.repeat is not Repeat.SAFE and intent.kind not in self._config.never_looked_for_first
-        return self._looks_first and is_write and not intent.looked
+        return self.looks_first and is_write and not intent.looked
 
     async def _perform(self, intent: Intent) -> None:
         began = self._clock.now()

@@ -9,6 +9,7 @@ import msgspec
 
 from flows.cli.parts import CONFIG, AsJson, ConfigPath, loaded_ops_address, read_store
 from flows.cli.screen import print_json, say
+from runtime.clock import to_datetime
 from runtime.errors import SeamlineError
 
 
@@ -24,8 +25,9 @@ def status(*, config: ConfigPath = CONFIG, json: AsJson = False) -> int:
     of_pauses = [waits_for_pause(row.name, row.waiting) for row in pauses if row.waiting and row.scope != "actor"]
     paused = [f"{row.name} is paused since {row.since:%Y-%m-%d %H:%MZ} by {row.by}; `{row.resume}`" for row in pauses]
     restored = read_store(config, lambda read: read.restored())
-    if restored is not None:
-        since = f"the store was restored at {restored[0]:%Y-%m-%d %H:%MZ}: writes look first, and nothing is posted"
+    restored_at = None if restored is None else to_datetime(restored.at)
+    if restored_at is not None:
+        since = f"the store was restored at {restored_at:%Y-%m-%d %H:%MZ}: writes look first, and nothing is posted"
         paused.append(f"{since}; `seamline store agree`")
     ops = loaded_ops_address(config)
     try:
@@ -40,7 +42,7 @@ def status(*, config: ConfigPath = CONFIG, json: AsJson = False) -> int:
         waits = said.pop("sentences") or ([] if of_pauses else [f"no order waits for Fulfil{_counted(said)}"])
         lines = [*waits, *of_pauses, _calls(said)]
     if json:
-        print_json({**said, "paused": msgspec.to_builtins(pauses), "restored_at": restored and restored[0]})
+        print_json({**said, "paused": msgspec.to_builtins(pauses), "restored_at": restored_at})
     else:
         say(*lines, *paused)
     return 0 if said["process"] else 1

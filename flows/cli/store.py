@@ -161,11 +161,10 @@ def compare(*, since: Since = None, csv: CsvFile = None, config: ConfigPath = CO
 
 def _forgotten_from(config: Path) -> datetime:
     """When what a restored store has forgotten begins. Raises Mistyped where nobody knows."""
-    restored: tuple[datetime, datetime | None] | None = read_store(config, lambda read: read.restored())
-    last = None if restored is None else restored[1]
-    if last is None:
+    restored = read_store(config, lambda read: read.restored())
+    if restored is None or restored.last_received_at is None:
         raise Mistyped("say since when, with --since: the store does not go on from a backup with deliveries in it")
-    return last - _OVERLAP
+    return to_datetime(restored.last_received_at) - _OVERLAP
 
 
 @store.command

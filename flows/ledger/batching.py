@@ -14,8 +14,9 @@ from typing import Final
 
 import msgspec
 
-from flows.ledger.parts import Batch, BatchLine, LedgerPeriod, Posting, Waiting
+from flows.ledger.parts import Batch, BatchLine, Posting, Waiting
 from flows.model.money import ZERO, exactly
+from flows.model.periods import LedgerPeriod
 from flows.model.posting_matrix import LedgerEvent, PostingRow, PostingSettings, row_for
 
 REFERENCE: Final = "Seamline "
@@ -47,10 +48,9 @@ def booked_day(day: date, periods: Sequence[LedgerPeriod] | None, today: date) -
     """
     if periods is None:
         return day
-    opened = [each for each in periods if each.state == "open"]
-    if any(each.begins <= day <= each.ends for each in opened):
+    if any(each.is_open_on(day) for each in periods):
         return day
-    first = min((each.begins for each in opened if each.begins > day), default=None)
+    first = min((each.begins for each in periods if each.state == "open" and each.begins > day), default=None)
     return None if first is None or first > today else first
 
 

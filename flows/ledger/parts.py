@@ -64,16 +64,6 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True):
     """Fulfil's id of the draft, once it is made."""
 
 
-class LedgerPeriod(msgspec.Struct, frozen=True, kw_only=True):
-    """A period of the ledger."""
-
-    id: int
-    name: str
-    begins: date
-    ends: date
-    state: str
-
-
 Obstacle = Literal["account", "period", "rounding"]
 
 

@@ -9,7 +9,7 @@ wait by now, it is left alone.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 import msgspec
@@ -32,10 +32,11 @@ from connectors.fulfil.models import Find
 from connectors.fulfil.workflow import POST_LEDGER_MOVE
 from flows.exceptions.kinds import ExceptionCase
 from flows.ledger.batching import Batches, Chart, batches_of
-from flows.ledger.parts import Batch, LedgerPeriod
+from flows.ledger.parts import Batch
 from flows.ledger.state import LedgerState, LookAgain, PayoutsFound, Plan, Planned, Rules, case_of, cases_of
 from flows.model.messages import Recheck
 from flows.model.month import month_of
+from flows.model.periods import LedgerPeriod
 from flows.model.posting_matrix import PostingSettings
 from flows.model.postings import (
     LEDGER,
@@ -265,7 +266,7 @@ def _looked(state: LedgerState, page: Page[LedgerMove], now: datetime, rules: Ru
 
 
 def _make(state: LedgerState, batch: Batch, now: datetime, rules: Rules) -> Decision:
-    period = next((each for each in state.periods if _holds(each, batch.booked_on)), None)
+    period = next((each for each in state.periods if each.is_open_on(batch.booked_on)), None)
     needed = {line.account for line in batch.lines}
     if period is None or batch.journal not in state.journals or not needed.issubset(state.accounts):
         decision = _next(state, now, rules)
@@ -282,10 +283,6 @@ def _make(state: LedgerState, batch: Batch, now: datetime, rules: Rules) -> Deci
         description=batch.reference, lines=lines,
     )  # fmt: skip
     return _ask(state, make_ledger_move(move))
-
-
-def _holds(period: LedgerPeriod, day: date) -> bool:
-    return period.state == "open" and period.begins <= day <= period.ends
 
 
 def _drafted(state: LedgerState, move: int) -> Decision:

@@ -10,9 +10,10 @@ from typing import Final
 import msgspec
 
 from flows.exceptions.kinds import ExceptionCase
-from flows.ledger.parts import Batch, LedgerPeriod, Posting, Waiting
+from flows.ledger.parts import Batch, Posting, Waiting
 from flows.model.cases import case_in
 from flows.model.money import ZERO, exactly
+from flows.model.periods import LedgerPeriod
 from flows.model.posting_matrix import PostingSettings
 from runtime.decision import Message
 

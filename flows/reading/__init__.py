@@ -52,6 +52,7 @@ from runtime.clock import to_datetime, to_instant
 from runtime.errors import StoreUnreadable
 from runtime.journal.connection import Connection, open_reader
 from runtime.journal.damage import refuse_half_restored
+from runtime.journal.journal import Restored
 from runtime.journal.schema import JOURNAL
 from runtime.journal.statements import Statements
 from runtime.key import partition_of
@@ -318,12 +319,10 @@ class Reading:
             return BackfillRow(**{**fields, **moments, "is_dry": bool(fields["is_dry"]), "undecided": undecided})
         return None
 
-    async def restored(self) -> tuple[datetime, datetime | None] | None:
-        """When the store was restored from a backup, and when the last delivery came that was in it; None when it was
-        not, or somebody has said since that its books agree.
-        """
-        ((at, last),) = await self.query("restored")
-        return None if at is None else (to_datetime(at), None if last is None else to_datetime(last))
+    async def restored(self) -> Restored | None:
+        """That the store goes on from a backup; None when it does not, or somebody has said that its books agree."""
+        ((at, last_received_at),) = await self.query("restored")
+        return None if at is None else Restored(at, last_received_at)
 
     async def query(self, name: str, *row: Any) -> Sequence[Any]:
         """The rows of a statement, for this row of values."""

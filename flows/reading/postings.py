@@ -12,9 +12,10 @@ import msgspec
 from flows.ledger.batching import Chart, batches_of
 from flows.ledger.due import BY_FULFIL
 from flows.ledger.holding import NO_LINES, NOT_WHOLE, why_kept
-from flows.ledger.parts import LedgerPeriod, Posting
+from flows.ledger.parts import Posting
 from flows.ledger.poster import posting_of, rounded_by_day
 from flows.model.money import ZERO, exactly
+from flows.model.periods import LedgerPeriod, period_of
 from flows.model.posting_matrix import PostingMode, PostingSettings
 from flows.reading import Reading
 from runtime.clock import Instant, to_datetime
@@ -128,7 +129,7 @@ async def preview_of(
     due, held = _told_apart(waiting)
     left = await read.query("postings_left", *asked)
     partial = await read.query("payouts_not_whole", *asked)
-    periods = seen.periods or tuple(_period(row) for row in await read.query("ledger_periods")) or None
+    periods = seen.periods or tuple(period_of(row) for row in await read.query("ledger_periods")) or None
     chart = Chart(periods=periods, accounts=seen.accounts, journals=seen.journals)
     lines: list[JournalLine] = []
     not_posted = held
@@ -160,13 +161,6 @@ async def preview_of(
 
 def _missing(named: Sequence[str], there: frozenset[str] | None) -> tuple[str, ...] | None:
     return None if there is None else tuple(code for code in named if code not in there)
-
-
-def _period(row: Sequence[Any]) -> LedgerPeriod:
-    id_, name, begins, ends, state = row
-    return LedgerPeriod(
-        id=id_, name=name, begins=date.fromisoformat(begins), ends=date.fromisoformat(ends), state=state
-    )
 
 
 def _told_apart(rows: Iterable[Sequence[Any]]) -> tuple[list[Posting], list[NotPosted]]:

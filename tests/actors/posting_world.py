@@ -14,8 +14,10 @@ from pathlib import Path
 from typing import Any
 
 import anyio
+import msgspec
 from msgspec.structs import replace
 
+from connectors.fulfil.changes import Page
 from flows.audit_log import AuditLog
 from flows.desk import Desk
 from flows.ledger import Ledger, PostingMapper, Rules
@@ -27,6 +29,7 @@ from runtime.actor import Actor
 from runtime.breaker import Breaker
 from runtime.budget import Budget
 from runtime.clock import Clock
+from runtime.decision import Decision, EffectDone
 from runtime.engine import Outside
 from runtime.errors import Refused, Unknown
 from runtime.journal.journal import Journal
@@ -220,3 +223,18 @@ async def posting(
     async with living(store, make) as world:
         await world.until_idle()  # the run at its start
         yield world
+
+
+# -- a decision by itself, without an engine ---------------------------------------------------------------------------
+
+
+def page_read(rows: tuple[Any, ...], last: int | None) -> EffectDone:
+    """The page of a read that has come, with these rows; `last`: others are behind it."""
+    page = Page(rows=rows, last_id=last or 0, complete=last is None)
+    return EffectDone(intent=1, kind="find", result=page, began_us=1, ended_us=2, attempts=1)
+
+
+def asked(decision: Decision) -> Any:
+    """What a decision asks for next."""
+    (effect,) = decision.effects
+    return msgspec.json.decode(effect.body)

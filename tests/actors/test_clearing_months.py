@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import anyio
-import msgspec
 import pytest
 from msgspec.structs import replace
 
@@ -26,7 +25,7 @@ from runtime.actor import Actor
 from runtime.clock import to_instant
 from runtime.decision import Decision, EffectDone, EffectRefused
 from tests.actors.payout_world import living, pages
-from tests.actors.posting_world import MATRIX, LedgerBooks, PostingWorld, two_sales
+from tests.actors.posting_world import MATRIX, LedgerBooks, PostingWorld, asked, page_read, two_sales
 from tests.actors.world import story
 
 DECEMBER, NOVEMBER = date(2025, 12, 31), date(2025, 11, 30)
@@ -187,15 +186,7 @@ NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
 def done(state: LedgerMonths, *rows: Any, last: int | None = None) -> Decision:
     """The next page has come, with these rows; `last`: others are behind it."""
-    page = Page(rows=rows, last_id=last or 0, complete=last is None)
-    how = EffectDone(intent=1, kind="find", result=page, began_us=1, ended_us=2, attempts=1)
-    return decide(state, how, NOW, MATRIX)
-
-
-def asked(decision: Decision) -> Any:
-    """What it asks for next."""
-    (effect,) = decision.effects
-    return msgspec.json.decode(effect.body)
+    return decide(state, page_read(rows, last), NOW, MATRIX)
 
 
 def period(first: str | None, last: str | None, state: str | None = "closed") -> Period:

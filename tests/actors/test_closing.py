@@ -208,6 +208,15 @@ async def look_at_all(world: ProofWorld) -> bool:
     return settled_at is not None
 
 
+async def settled(world: ProofWorld) -> None:
+    """The order, with a payout that has its charge, when all is looked at."""
+    await imported(world)
+    await compared(world)
+    await moved(world, CHARGE)
+    await arrived(world, "77", "sale", "36.00", "ch_1")
+    assert await look_at_all(world) is True
+
+
 CHARGE = Moved(gateway="card", way="charge", amount=Decimal("36.00"), currency="USD", id="ch_1")
 REFUND = Moved(gateway="card", way="refund", amount=Decimal("6.00"), currency="USD", id="re_1")
 
@@ -217,11 +226,7 @@ def test_a_refund_that_one_side_alone_has_is_found_whichever_side_and_whenever(t
 
     async def main() -> None:
         async with process(tmp_path / "s.db", actors) as world:
-            await imported(world)
-            await compared(world)
-            await moved(world, CHARGE)
-            await arrived(world, "77", "sale", "36.00", "ch_1")
-            assert await look_at_all(world) is True
+            await settled(world)
             await arrived(world, "78", "refund", "-6.00", "ch_1", "re_1")
             assert await look_at_all(world) is False
             assert await world.cases() == [("refund.untold", KEY, "refund in 78 of 6.00 USD", "6.00")]
@@ -248,11 +253,7 @@ def test_a_dispute_that_only_a_payout_tells_of_opens_its_order_until_it_is_decid
 
     async def main() -> None:
         async with process(tmp_path / "s.db", actors) as world:
-            await imported(world)
-            await compared(world)
-            await moved(world, CHARGE)
-            await arrived(world, "77", "sale", "36.00", "ch_1")
-            assert await look_at_all(world) is True
+            await settled(world)
             await anyio.sleep(86_400)
             await arrived(world, "78", "dispute", "-36.00", "ch_1")
             assert await look_at_all(world) is False
@@ -289,11 +290,7 @@ def test_an_order_whose_payout_fails_after_it_was_settled_is_open_again(tmp_path
 
     async def main() -> None:
         async with process(tmp_path / "s.db", actors) as world:
-            await imported(world)
-            await compared(world)
-            await moved(world, CHARGE)
-            await arrived(world, "77", "sale", "36.00", "ch_1")
-            assert await look_at_all(world) is True
+            await settled(world)
             assert await look_at_all(world) is True, "nothing is news"
             await anyio.sleep(86_400)
             await told(world, "77", "36.00", "failed")
@@ -402,11 +399,7 @@ def test_an_order_that_is_looked_at_again_is_settled_since_it_was(tmp_path: Path
 
     async def main() -> None:
         async with process(tmp_path / "s.db", actors) as world:
-            await imported(world)
-            await compared(world)
-            await moved(world, CHARGE)
-            await arrived(world, "77", "sale", "36.00", "ch_1")
-            assert await look_at_all(world) is True
+            await settled(world)
             since = await settled_at(world)
             await anyio.sleep(86_400)
             await told(world, "77", "36.00", "paid", bank="36.00")
@@ -466,11 +459,7 @@ def test_what_a_payout_has_told_while_nobody_looked_is_found_after_the_restart(t
 
     async def main() -> None:
         async with process(tmp_path / "s.db", actors) as world:
-            await imported(world)
-            await compared(world)
-            await moved(world, CHARGE)
-            await arrived(world, "77", "sale", "36.00", "ch_1")
-            assert await look_at_all(world) is True
+            await settled(world)
         async with process(tmp_path / "s.db", lambda _journal, _emit: []) as world:
             await anyio.sleep(86_400)
             await told(world, "77", "36.00", "failed")

@@ -12,7 +12,6 @@ import anyio
 import msgspec
 import pytest
 
-from connectors.fulfil.changes import Page
 from connectors.fulfil.ledger import Account, LedgerLine, LedgerMove
 from connectors.fulfil.sandbox.books import Books
 from connectors.fulfil.wire import RECORDS_MAX
@@ -24,9 +23,19 @@ from flows.model.messages import Recheck
 from flows.model.postings import LEDGER_CHECKS, check_key
 from runtime.actor import Actor
 from runtime.clock import to_datetime
-from runtime.decision import Decision, EffectDone, EffectRefused
+from runtime.decision import Decision, EffectRefused
 from tests.actors.payout_world import living, pages
-from tests.actors.posting_world import BANK, FEES, MATRIX, WRITES, LedgerBooks, PostingWorld, two_sales
+from tests.actors.posting_world import (
+    BANK,
+    FEES,
+    MATRIX,
+    WRITES,
+    LedgerBooks,
+    PostingWorld,
+    asked,
+    page_read,
+    two_sales,
+)
 from tests.actors.world import story
 
 KEY = check_key("web")
@@ -319,15 +328,7 @@ BATCH = PostedBatch(
 
 def done(state: LedgerCheck, *rows: Any, last: int | None = None) -> Decision:
     """The next page has come, with these rows; `last`: others are behind it."""
-    page = Page(rows=rows, last_id=last or 0, complete=last is None)
-    how = EffectDone(intent=1, kind="find", result=page, began_us=1, ended_us=2, attempts=1)
-    return decide(state, how, NOW, RULES)
-
-
-def asked(decision: Decision) -> Any:
-    """What it asks for next."""
-    (effect,) = decision.effects
-    return msgspec.json.decode(effect.body)
+    return decide(state, page_read(rows, last), NOW, RULES)
 
 
 def test_each_part_of_a_look_is_read_page_by_page_from_its_first() -> None:

@@ -15,9 +15,10 @@ from hypothesis import strategies as st
 
 from flows.ledger.batching import Chart, batches_of
 from flows.ledger.due import PayoutStands, bucket, due_now, wanted_of
-from flows.ledger.parts import LedgerPeriod, Posting
+from flows.ledger.parts import Posting
 from flows.model.money import rounded
 from flows.model.payout import LineClass, PayoutStatus
+from flows.model.periods import LedgerPeriod
 from flows.model.posting_matrix import OF_FULFIL, LedgerEvent, PostingRow, PostingSettings
 
 DIGITS = {"JPY": 0, "USD": 2, "KWD": 3}

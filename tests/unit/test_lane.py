@@ -171,7 +171,7 @@ async def test_a_call_that_waited_for_the_end_of_an_outage_does_not_begin_in_a_p
 async def test_in_a_restored_store_what_is_there_already_is_done_and_not_made_again(repeat: Repeat) -> None:
     """Nobody is told that anything was unknown: it is the same to whoever wanted it."""
     async with running(on_disk(7, "a/1", repeat=repeat)) as world:
-        world.lane.look_first(restored=True)
+        world.lane.looks_first = True
         world.outside.there = "from before"
         await anyio.sleep(60.0)
     assert world.outside.story == ["look for start batch 7"]
@@ -183,7 +183,7 @@ async def test_in_a_restored_store_what_is_there_already_is_done_and_not_made_ag
 async def test_in_a_restored_store_what_is_not_there_is_made_after_one_look_however_often_it_is_tried() -> None:
     """Each of the two calls is paid for by itself; a read is not looked for."""
     async with running(on_disk(7, "a/1"), on_disk(8, "a/2", repeat=Repeat.SAFE)) as world:
-        world.lane.look_first(restored=True)
+        world.lane.looks_first = True
         await anyio.sleep(0.6)
         world.outside.failing = Unavailable("away")
         await anyio.sleep(0.6)
@@ -198,7 +198,7 @@ async def test_in_a_restored_store_what_is_not_there_is_made_after_one_look_howe
 async def test_a_look_that_fails_in_a_restored_store_is_made_again_before_anything_is_sent() -> None:
     """An outage in the middle of it is no answer."""
     async with running(on_disk(7, "a/1")) as world:
-        world.lane.look_first(restored=True)
+        world.lane.looks_first = True
         world.outside.failing = Unavailable("away")
         await anyio.sleep(20.0)
         assert set(world.outside.story) == {"look for start batch 7"}
@@ -211,7 +211,7 @@ async def test_a_look_that_fails_in_a_restored_store_is_made_again_before_anythi
 async def test_a_look_that_is_refused_again_and_again_in_a_restored_store_is_told() -> None:
     """A right to read that is missing: whoever wanted the call hears that nobody knows; nothing is made meanwhile."""
     async with running(on_disk(7, "a/1")) as world:
-        world.lane.look_first(restored=True)
+        world.lane.looks_first = True
         world.outside.failing = Refused("no right to read", code="403")
         await anyio.sleep(3_600.0)
         assert world.words == ["EffectUnknown"]
@@ -225,7 +225,7 @@ async def test_a_look_that_is_refused_again_and_again_in_a_restored_store_is_tol
 async def test_a_lost_answer_in_a_restored_store_is_looked_for_once_more_and_waits_for_a_decision() -> None:
     """That it was not there before the call says nothing about after it; what is decided to go again goes at once."""
     async with running(on_disk(7, "a/1")) as world:
-        world.lane.look_first(restored=True)
+        world.lane.looks_first = True
         await anyio.sleep(0.6)
         world.outside.failing = Unknown("lost")
         await anyio.sleep(0.6)
@@ -242,7 +242,7 @@ async def test_a_lost_answer_in_a_restored_store_is_looked_for_once_more_and_wai
 async def test_in_a_restored_store_what_needs_no_look_is_made_without_one() -> None:
     """A start of a flow: a look could take a run for it that an earlier life has begun, when no payload can be read."""
     async with running(on_disk(7, "a/1"), never_looked_for_first=frozenset({"start"})) as world:
-        world.lane.look_first(restored=True)
+        world.lane.looks_first = True
         await anyio.sleep(60.0)
     assert world.outside.story == ["start batch 7"]
     assert world.words == ["EffectDone"]

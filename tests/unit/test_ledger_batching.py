@@ -10,7 +10,8 @@ import pytest
 from msgspec.structs import replace
 
 from flows.ledger.batching import Chart, batches_of, booked_day
-from flows.ledger.parts import LedgerPeriod, Posting
+from flows.ledger.parts import Posting
+from flows.model.periods import LedgerPeriod
 from flows.model.posting_matrix import LedgerEvent, PostingRow, PostingSettings
 
 OCTOBER = LedgerPeriod(id=1, name="2026-10", begins=date(2026, 10, 1), ends=date(2026, 10, 31), state="closed")
